@@ -1,0 +1,1 @@
+//! Arguments, a file a subcommand, printing, exit codes.

@@ -1,0 +1,1 @@
+//! The asking side of the protocol, over inherited sockets.

@@ -1,0 +1,1 @@
+//! Model → plan; `checks/`, one file a check. Collects every finding.

@@ -1,0 +1,11 @@
+//! What a diagnostic is: a finding that an author can mend. Knows no domain and no output format.
+
+mod code;
+mod diagnostic;
+mod nearest;
+mod sink;
+
+pub use code::{ALL_CODES, Code, CodeInfo, codes};
+pub use diagnostic::{Diagnostic, Label, Severity};
+pub use nearest::{nearest, suggestion};
+pub use sink::Diagnostics;

@@ -1,0 +1,181 @@
+//! One tool call and its result: protocol version 1.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::ErrorKind;
+
+/// The schema id of a call.
+const CALL: &str = "lgflow.tool_call/v1";
+/// The schema id of a result.
+const RESULT: &str = "lgflow.tool_result/v1";
+
+/// A call of one tool.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ToolCall {
+    /// `lgflow.tool_call/v1`; may be absent.
+    #[serde(default = "call_schema")]
+    pub schema: String,
+    /// The tool's name.
+    pub tool: String,
+    /// Its parameters.
+    pub input: Value,
+    /// The run.
+    #[serde(default)]
+    pub run: String,
+    /// The node, with the path of subgraph nodes before it: `outer/inner`.
+    #[serde(default)]
+    pub node: String,
+    /// Run, node, iteration, index and attempt: a repeated key gets the first result, not a second effect.
+    #[serde(default)]
+    pub idempotency_key: String,
+    /// The most that it may take, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline_ms: Option<u64>,
+    /// A signed approval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<Value>,
+}
+
+fn call_schema() -> String {
+    CALL.to_owned()
+}
+
+fn result_schema() -> String {
+    RESULT.to_owned()
+}
+
+impl ToolCall {
+    /// A call of `tool` with `input`, on behalf of nobody yet.
+    pub fn new(tool: impl Into<String>, input: Value) -> Self {
+        Self {
+            schema: call_schema(),
+            tool: tool.into(),
+            input,
+            run: String::new(),
+            node: String::new(),
+            idempotency_key: String::new(),
+            deadline_ms: None,
+            approval: None,
+        }
+    }
+}
+
+/// What a call came to. A refused or failed call is a result as well, with `ok: false`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ToolResult {
+    /// `lgflow.tool_result/v1`
+    #[serde(default = "result_schema")]
+    pub schema: String,
+    /// The tool's name.
+    pub tool: String,
+    /// Did it do what it was asked?
+    pub ok: bool,
+    /// Of `exec`: the exit code, 128 + signal.
+    pub exit_code: Option<i32>,
+    /// Of `exec`: its standard output; else the text of `output`.
+    pub stdout: String,
+    /// Of `exec`: its standard error.
+    pub stderr: String,
+    /// How long it took.
+    pub timing_ms: u64,
+    /// Files it wrote.
+    pub artifacts: Vec<Artifact>,
+    /// What `nodes.X.output` will be; null if it failed.
+    #[serde(default)]
+    pub output: Value,
+    /// Why not, if `ok` is false.
+    #[serde(default)]
+    pub error: Option<ToolError>,
+    /// Was anything cut to a limit?
+    #[serde(default)]
+    pub truncated: bool,
+    /// The layers of the sandbox, in force or not.
+    #[serde(default)]
+    pub sandbox: Vec<SandboxLayer>,
+    /// The rules that allowed or refused it, strictest first.
+    #[serde(default)]
+    pub rules: Vec<RuleRef>,
+}
+
+impl ToolResult {
+    /// A success with `output`.
+    pub fn success(tool: impl Into<String>, output: Value) -> Self {
+        Self {
+            schema: result_schema(),
+            tool: tool.into(),
+            ok: true,
+            exit_code: None,
+            stdout: String::new(),
+            stderr: String::new(),
+            timing_ms: 0,
+            artifacts: Vec::new(),
+            output,
+            error: None,
+            truncated: false,
+            sandbox: Vec::new(),
+            rules: Vec::new(),
+        }
+    }
+
+    /// A failure or a refusal.
+    pub fn failure(tool: impl Into<String>, error: ToolError) -> Self {
+        Self { ok: false, error: Some(error), ..Self::success(tool, Value::Null) }
+    }
+}
+
+/// A file that a call wrote.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Artifact {
+    /// Relative to the root.
+    pub path: String,
+    /// `sha256:…` of its content.
+    pub digest: String,
+}
+
+/// Why a call did not do what it was asked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ToolError {
+    /// The kind.
+    pub kind: ErrorKind,
+    /// What, where, why, and what to do instead.
+    pub message: String,
+    /// The rule that refused it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<RuleRef>,
+    /// Which limit, for kind `limit`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<String>,
+    /// What was produced before it failed; `error.output` of the graph language.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<Value>,
+}
+
+impl ToolError {
+    /// An error of `kind`.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), rule: None, limit: None, output: None }
+    }
+}
+
+/// Names a rule: the layer, and where it is written.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct RuleRef {
+    /// The layer: `builtin:contained`, or the file as named.
+    pub layer: String,
+    /// The rule: `paths.write.deny`, `commands[test]`, …
+    pub rule: String,
+    /// The file.
+    pub file: String,
+    /// From 1; 0 where the rule is the absence of one.
+    pub line: usize,
+}
+
+/// A layer of the sandbox.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SandboxLayer {
+    /// `landlock`, `pid_namespace`, `workspace:copy`, …
+    pub name: String,
+    /// Was it in force?
+    pub in_force: bool,
+}

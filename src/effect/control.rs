@@ -1,0 +1,60 @@
+//! What the front tells the runner, once, over its private channel. Calls carry none of it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+
+/// The first message on the control channel. The root descriptor and the call socket travel with it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunnerStart {
+    /// `lgflow.runner_start/v1`
+    pub schema: String,
+    /// The run, for records; empty for single calls.
+    pub run: String,
+    /// The path that the root descriptor was opened at, for messages alone.
+    pub root: String,
+    /// A folder of the user's state that the runner may write its journals in.
+    pub state: String,
+    /// The grant first, then the ceilings.
+    pub layers: Vec<FrozenLayer>,
+    /// Folders of ours that lie beneath the root, masked and unwritable like `.git`.
+    pub protected: Vec<String>,
+}
+
+/// A policy layer as it was read: the runner parses the same text again and owns the result.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FrozenLayer {
+    /// `builtin:contained`, or the file as named.
+    pub name: String,
+    /// Grant or ceiling.
+    pub role: LayerRole,
+    /// The text of the policy file.
+    pub text: String,
+    /// `yaml`, `toml` or `json`.
+    pub syntax: String,
+    /// The texts that its `include` names, resolved, in order.
+    pub includes: Vec<FrozenLayer>,
+}
+
+/// What a layer may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LayerRole {
+    /// The one that can allow.
+    Grant,
+    /// Can deny, ask or add obligations.
+    Ceiling,
+    /// Its rules are taken into the layer that includes it.
+    Include,
+}
+
+/// The runner's answer to [`RunnerStart`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Started {
+    /// `lgflow.started/v1`
+    pub schema: String,
+    /// The runner's version.
+    pub version: String,
+    /// The digest of the layers in force.
+    pub policy_digest: Digest,
+}

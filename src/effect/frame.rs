@@ -1,0 +1,132 @@
+//! Frames on the inherited sockets: a 4-byte big-endian length, then one JSON document.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::digest::Digest;
+
+use super::{RunnerStart, SandboxLayer, Started, ToolCall, ToolResult};
+
+/// From the front to the runner, and back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ControlFrame {
+    /// Front → runner, first.
+    Start(RunnerStart),
+    /// Runner → front: ready.
+    Started(Started),
+    /// Runner → front: cannot start, and why.
+    Refused {
+        /// The reason.
+        message: String,
+    },
+    /// Front → runner: finish running calls' process trees and exit.
+    Stop,
+}
+
+/// From the interpreter to the runner.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CallFrame {
+    /// Chosen by the asker; the reply carries it.
+    pub id: u64,
+    /// What is asked.
+    pub body: RequestBody,
+}
+
+/// What the interpreter may ask.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum RequestBody {
+    /// What can be called.
+    Capabilities,
+    /// One call.
+    Execute {
+        /// The call.
+        call: ToolCall,
+    },
+    /// Calls in order, all checked before the first.
+    Batch {
+        /// The calls.
+        calls: Vec<ToolCall>,
+    },
+    /// What would be decided of a call, without doing it.
+    Explain {
+        /// The call.
+        call: ToolCall,
+    },
+    /// End the call with this idempotency key; its process tree is gone when this is answered.
+    Cancel {
+        /// The key.
+        key: String,
+    },
+}
+
+/// From the runner to the interpreter.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ReplyFrame {
+    /// The id of the request.
+    pub id: u64,
+    /// The answer.
+    pub body: ReplyBody,
+}
+
+/// What the runner answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ReplyBody {
+    /// To `Capabilities`.
+    Capabilities {
+        /// The document.
+        capabilities: Capabilities,
+    },
+    /// To `Execute` and `Explain`.
+    Result {
+        /// The result.
+        result: Box<ToolResult>,
+    },
+    /// To `Batch`, in the order of the calls.
+    Results {
+        /// The results.
+        results: Vec<ToolResult>,
+    },
+    /// To `Cancel`.
+    Cancelled {
+        /// Was there such a call?
+        found: bool,
+    },
+    /// The request was not understood.
+    Problem {
+        /// Why.
+        message: String,
+    },
+}
+
+/// `lgflow.capabilities/v1`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Capabilities {
+    /// `lgflow.capabilities/v1`
+    pub schema: String,
+    /// The runner's version.
+    pub version: String,
+    /// Protocol versions.
+    pub protocols: Vec<String>,
+    /// The tools.
+    pub tools: Vec<ToolInfo>,
+    /// The sandbox as it was probed.
+    pub sandbox: Vec<SandboxLayer>,
+    /// The digest of the layers in force.
+    pub policy_digest: Digest,
+}
+
+/// A tool with its schemas.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ToolInfo {
+    /// Its name.
+    pub name: String,
+    /// What it does, in a line.
+    pub description: String,
+    /// JSON Schema of its parameters.
+    pub input_schema: Value,
+    /// JSON Schema of its output.
+    pub output_schema: Value,
+}

@@ -1,0 +1,12 @@
+//! All that can be asked of the world and heard back: the versioned messages between front, interpreter and
+//! runner. These are wire types: they derive serde, and each carries its schema id. Knows no policy and no tool.
+
+mod call;
+mod control;
+mod error_kind;
+mod frame;
+
+pub use call::{Artifact, RuleRef, SandboxLayer, ToolCall, ToolError, ToolResult};
+pub use control::{FrozenLayer, LayerRole, RunnerStart, Started};
+pub use error_kind::ErrorKind;
+pub use frame::{CallFrame, Capabilities, ControlFrame, ReplyBody, ReplyFrame, RequestBody, ToolInfo};

@@ -1,0 +1,1 @@
+//! Starts and joins the processes; terminal and live display.

@@ -1,0 +1,1 @@
+//! `next(plan, state)` → requests. Pure: no clock, no disk, no threads.

@@ -1,0 +1,39 @@
+//! lgflow: a declarative engine for repo-aware coding workflows.
+//!
+//! The way of the data, room by room (`docs/architecture.md` has the floors):
+//!
+//! ```text
+//! text ─source→ SourceFile ─document→ Tree with spans ─schema→ same Tree + diagnostics ─model→ Graph, Policy
+//!  ─compile→ Plan + diagnostics ─interpret→ Request ─effect→ (process border) ─policy→ Granted | Denied
+//!  ─runner→ Outcome ─trace→ Event ─apply→ RunState ─interpret→ … ─view→ what people see
+//! ```
+//!
+//! A room imports only rooms on lower floors; `tests/architecture.rs` holds that.
+
+pub mod client;
+pub mod compile;
+pub mod config;
+pub mod diag;
+pub mod digest;
+pub mod document;
+pub mod effect;
+pub mod expr;
+pub mod files;
+pub mod interpret;
+pub mod model;
+pub mod plan;
+pub mod policy;
+pub mod runner;
+pub mod sandbox;
+pub mod schema;
+pub mod session;
+pub mod source;
+pub mod store;
+pub mod trace;
+pub mod trust;
+pub mod view;
+
+#[cfg(feature = "cli")]
+pub mod cli;
+#[cfg(feature = "cli")]
+pub mod front;

@@ -1,0 +1,3 @@
+//! The `lgflow` program.
+
+fn main() {}

@@ -1,0 +1,9 @@
+//! The frozen graph: nodes, canonical order, loops, digest. Knows no syntax and no span; nothing in it names a
+//! foreign graph type.
+
+mod types;
+
+pub use types::{
+    Action, ChannelIx, Conversation, EdgeIx, EdgeOutcome, ForEachRule, LoopIx, NodeIx, Plan, PlanBudgets,
+    PlanChannel, PlanEdge, PlanInput, PlanLoop, PlanNode, PlanOutput, Rendered, RetryRule,
+};

@@ -1,0 +1,1 @@
+//! The tree against the embedded JSON Schemas; instance pointer → span. Knows no meaning beyond the schema.

@@ -1,0 +1,1 @@
+//! Ask `interpret`, record, ask the runner through `client`, record, apply; cancel, limits.

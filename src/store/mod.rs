@@ -1,0 +1,1 @@
+//! Runs in the user's state folder: append, read back, lock. Never in a workspace.

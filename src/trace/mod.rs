@@ -1,0 +1,1 @@
+//! Event vocabulary, hash chain, `RunState`, `apply(state, event)`. Pure: no clock, no disk.

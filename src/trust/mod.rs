@@ -1,0 +1,1 @@
+//! The user's record of trust, outside every workspace.
