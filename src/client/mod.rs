@@ -1,1 +1,5 @@
-//! The asking side of the protocol, over inherited sockets.
+//! The asking side of the protocol, over an inherited socket. Knows no plan and no policy.
+
+mod connection;
+
+pub use connection::{Connection, Lost};

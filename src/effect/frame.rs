@@ -1,4 +1,4 @@
-//! Frames on the inherited sockets: a 4-byte big-endian length, then one JSON document.
+//! What travels on the inherited sockets, one frame each.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -2,11 +2,13 @@
 //! runner. These are wire types: they derive serde, and each carries its schema id. Knows no policy and no tool.
 
 mod call;
+mod codec;
 mod control;
 mod error_kind;
 mod frame;
 
 pub use call::{Artifact, RuleRef, SandboxLayer, ToolCall, ToolError, ToolResult};
+pub use codec::{FrameBuffer, FrameError, MAX_FRAME, encode_frame};
 pub use control::{FrozenLayer, LayerRole, RunnerStart, Started};
 pub use error_kind::ErrorKind;
 pub use frame::{CallFrame, Capabilities, ControlFrame, ReplyBody, ReplyFrame, RequestBody, ToolInfo};

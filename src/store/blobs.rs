@@ -1,0 +1,53 @@
+//! Large payloads, stored once under their SHA-256.
+#![expect(clippy::disallowed_methods, reason = "the store keeps its own files in the user's state folder")]
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use crate::digest::Digest;
+
+use super::StoreError;
+
+/// A folder of blobs.
+#[derive(Debug, Clone)]
+pub struct Blobs {
+    folder: PathBuf,
+}
+
+impl Blobs {
+    pub(super) fn new(folder: PathBuf) -> Self {
+        Self { folder }
+    }
+
+    /// Keeps `bytes`, once. With `sync`, they are on disk when this returns.
+    pub fn put(&self, bytes: &[u8], sync: bool) -> Result<Digest, StoreError> {
+        let digest = Digest::of(bytes);
+        let path = self.path(&digest);
+        if path.exists() {
+            return Ok(digest);
+        }
+        let folder = path.parent().unwrap_or(&self.folder);
+        fs::create_dir_all(folder).map_err(StoreError::io("create", folder))?;
+        let staged = folder.join(format!(".{}.{}", digest.hex(), std::process::id()));
+        let written = write_whole(&staged, bytes, sync).and_then(|()| fs::rename(&staged, &path));
+        written.inspect_err(|_| drop(fs::remove_file(&staged))).map_err(StoreError::io("write", &path))?;
+        Ok(digest)
+    }
+
+    /// The bytes behind a digest, checked against it; `None` where there are none, or other ones.
+    pub fn get(&self, digest: &Digest) -> Option<Vec<u8>> {
+        fs::read(self.path(digest)).ok().filter(|bytes| Digest::of(bytes) == *digest)
+    }
+
+    fn path(&self, digest: &Digest) -> PathBuf {
+        let hex = digest.hex();
+        self.folder.join(&hex[..2]).join(hex)
+    }
+}
+
+fn write_whole(path: &Path, bytes: &[u8], sync: bool) -> std::io::Result<()> {
+    let mut file = fs::File::create(path)?;
+    file.write_all(bytes)?;
+    if sync { file.sync_data() } else { Ok(()) }
+}
