@@ -1,5 +1,6 @@
 //! What the author said, typed: graphs and policies with a span at everything. No I/O, no names resolved.
 
+mod decode;
 mod graph;
 mod name;
 

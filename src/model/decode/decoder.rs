@@ -1,0 +1,106 @@
+//! What a decoder carries along: the sink, and the places that are not worth a word any more. Knows no key.
+
+use crate::diag::{Code, Diagnostic, Diagnostics, codes, suggestion};
+use crate::document::{Tree, Value};
+use crate::source::Span;
+
+/// Collects findings while a tree is read. A finding inside a damaged place is dropped: what broke the place was
+/// reported before, and everything after it would be noise.
+pub(crate) struct Decoder<'d> {
+    diagnostics: &'d mut Diagnostics,
+    damaged: Vec<Span>,
+    found: usize,
+}
+
+impl<'d> Decoder<'d> {
+    /// A decoder that reports into `diagnostics`; `damaged` are the places that the parser had to skip.
+    pub(crate) fn new(diagnostics: &'d mut Diagnostics, damaged: &[Span]) -> Self {
+        Self { diagnostics, damaged: damaged.to_vec(), found: 0 }
+    }
+
+    /// Reports, unless the place is damaged.
+    pub(crate) fn report(&mut self, diagnostic: Diagnostic) {
+        self.found += 1;
+        if !self.is_damaged(diagnostic.span()) {
+            self.diagnostics.push(diagnostic);
+        }
+    }
+
+    /// How many findings there were, dropped ones included: the same number before and after a step means that
+    /// the step went well.
+    pub(crate) fn found(&self) -> usize {
+        self.found
+    }
+
+    /// Declares that whatever is found at `span` from now on follows from what was reported.
+    pub(crate) fn damage(&mut self, span: Span) {
+        self.damaged.push(span);
+    }
+
+    /// The damaged places, the parser's and those that were found while decoding.
+    pub(crate) fn into_damaged(self) -> Vec<Span> {
+        self.damaged
+    }
+
+    /// Does `span` touch a damaged place?
+    pub(crate) fn is_damaged(&self, span: Span) -> bool {
+        self.damaged.iter().any(|bad| bad.file == span.file && bad.start <= span.end && span.start <= bad.end)
+    }
+
+    /// Is a damaged place inside of this value, or right behind it? Then what it lacks may stand there.
+    pub(crate) fn may_have_lost_keys(&self, tree: &Tree) -> bool {
+        self.damaged.iter().any(|bad| bad.file == tree.span.file && bad.end >= tree.span.start)
+    }
+
+    /// `key` takes `wanted` (`a string`, `a list`), and `tree` is something else.
+    pub(crate) fn wrong_type(&mut self, key: &str, wanted: &str, tree: &Tree) {
+        let diagnostic = if matches!(tree.value, Value::Null) {
+            Diagnostic::new(codes::WRONG_TYPE, tree.span, format!("`{key}` takes {wanted}, and has no value"))
+                .help(format!("give `{key}` a value, or remove the key; there is no null here"))
+        } else {
+            let message = format!("`{key}` takes {wanted}, not {}", tree.kind());
+            Diagnostic::new(codes::WRONG_TYPE, tree.span, message).maybe_help(type_help(wanted, tree))
+        };
+        self.report(diagnostic);
+    }
+
+    /// A value that has the right type and still may not stand here.
+    pub(crate) fn bad_value(&mut self, span: Span, message: impl Into<String>, help: Option<String>) {
+        self.report(Diagnostic::new(codes::BAD_VALUE, span, message).maybe_help(help));
+    }
+
+    /// `written` is none of the `known` words that may stand under `key`; the nearest one is suggested.
+    pub(crate) fn unknown_word(
+        &mut self,
+        code: Code,
+        span: Span,
+        written: &str,
+        message: impl Into<String>,
+        known: &[&'static str],
+    ) {
+        let help = suggestion(written, known.iter().copied());
+        self.report(Diagnostic::new(code, span, message).maybe_help(help));
+    }
+}
+
+/// The edit for the mistakes of type that are made most.
+fn type_help(wanted: &str, tree: &Tree) -> Option<String> {
+    match (&tree.value, wanted) {
+        (Value::Int(n), "a string") => Some(format!("write `\"{n}\"`")),
+        (Value::Float(n), "a string") => Some(format!("write `\"{n}\"`")),
+        (Value::Bool(b), "a string") => Some(format!("write `\"{b}\"`")),
+        (Value::String(text), "a boolean") => match text.as_str() {
+            "yes" | "on" | "Yes" | "On" | "True" | "TRUE" => Some("write `true`".to_owned()),
+            "no" | "off" | "No" | "Off" | "False" | "FALSE" => Some("write `false`".to_owned()),
+            "true" | "false" => Some(format!("write `{}` without quotes", text.as_str())),
+            _ => None,
+        },
+        (Value::String(text), "an integer" | "a number") if text.as_str().parse::<i64>().is_ok() => {
+            Some(format!("write `{}` without quotes", text.as_str()))
+        }
+        (Value::String(text), "a list" | "a list of strings") if text.as_str().len() <= 60 => {
+            Some(format!("write `[{}]`", text.as_str()))
+        }
+        _ => None,
+    }
+}
