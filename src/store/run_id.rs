@@ -62,7 +62,7 @@ mod tests {
         let late = RunId::new(1_001, [0; 10]);
         assert!(early < late);
         assert_eq!(early.as_str().parse(), Ok(early.clone()));
-        assert_eq!(RunId::new(1_469_918_176_385, [0; 10]).as_str()[..10], *"01arz3ndek");
+        assert_eq!(RunId::new(1_469_918_176_385, [0; 10]).as_str()[..10], *"01aryz6s41");
         assert_eq!("../../../etc/passwd.......".parse::<RunId>(), Err(ParseRunIdError));
     }
 }
