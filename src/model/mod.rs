@@ -3,6 +3,7 @@
 mod decode;
 mod graph;
 mod name;
+pub mod policy;
 
 pub use graph::{
     Backoff, Budgets, Channel, Concurrency, Defaults, Edge, ExhaustedRule, Field, ForEach, Graph, Group,
@@ -10,3 +11,4 @@ pub use graph::{
     Reduce, Retry, SchemaSource, Subgraph, SubgraphSource, Uses,
 };
 pub use name::{Name, NodeId};
+pub use policy::Policy;
