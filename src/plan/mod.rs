@@ -1,8 +1,10 @@
 //! The frozen graph: nodes, canonical order, loops, digest. Knows no syntax and no span; nothing in it names a
 //! foreign graph type.
 
+mod flow;
 mod types;
 
+pub use flow::{Arrow, Body, Cycle, Flow, Sidestep, cycles, sidesteps};
 pub use types::{
     Action, ChannelIx, Conversation, EdgeIx, EdgeOutcome, ForEachRule, LoopIx, NodeIx, Plan, PlanBudgets,
     PlanChannel, PlanEdge, PlanInput, PlanLoop, PlanNode, PlanOutput, Rendered, RetryRule,

@@ -1,0 +1,606 @@
+//! The shape of a graph: which loops there are, what their bodies are, and the canonical order. Knows nodes and edges
+//! by number alone, and is the only place that knows petgraph.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+
+use petgraph::algo::dominators;
+use petgraph::algo::kosaraju_scc;
+use petgraph::graph::{DiGraph, NodeIndex};
+
+/// An arrow between two nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Arrow {
+    /// The source.
+    pub from: u32,
+    /// The target.
+    pub to: u32,
+    /// Does it turn a loop?
+    pub turns: bool,
+}
+
+/// A way round without a loop edge: the numbers of its arrows, in order, the first from the node that stands
+/// first in the file.
+pub type Cycle = Vec<usize>;
+
+/// A loop arrow whose target does not dominate its source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sidestep {
+    /// The loop arrow.
+    pub arrow: usize,
+    /// The arrow by which a way to the source enters the body beside the target; `None` where an entry leads to the
+    /// source and nothing on the way comes after the target.
+    pub beside: Option<usize>,
+    /// The entry that the way begins at.
+    pub entry: u32,
+    /// The nearest node that every way to the source passes.
+    pub dominator: Option<u32>,
+}
+
+/// A loop with its body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Body {
+    /// The node that the loop is named by.
+    pub target: u32,
+    /// In canonical order; the target is the first.
+    pub nodes: Vec<u32>,
+    /// Its loop arrows, by number, ascending.
+    pub arrows: Vec<usize>,
+}
+
+/// The structure of a graph all of whose loops are sound.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flow {
+    /// Outer loops before inner ones, in canonical order of their targets.
+    pub loops: Vec<Body>,
+    /// For each node the loops that it is in, outermost first, as numbers into `loops`.
+    pub around: Vec<Vec<u32>>,
+    /// The nodes in canonical order.
+    pub order: Vec<u32>,
+}
+
+/// Every cycle without a loop arrow: one, the shortest, for each knot.
+pub fn cycles(nodes: usize, arrows: &[Arrow]) -> Vec<Cycle> {
+    let graph = forward(nodes, arrows);
+    let mut found: Vec<Cycle> = kosaraju_scc(&graph)
+        .into_iter()
+        // not `tarjan_scc`, which recurses: a long chain would overflow the stack
+        .filter(|knot| knot.len() > 1 || graph.contains_edge(knot[0], knot[0]))
+        .filter_map(|knot| {
+            let members: BTreeSet<u32> = knot.into_iter().map(number).collect();
+            shortest_cycle(&graph, &members)
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+/// Every loop arrow whose target does not dominate its source, from a root above all entries. The graph has no
+/// cycle without a loop arrow.
+pub fn sidesteps(nodes: usize, arrows: &[Arrow]) -> Vec<Sidestep> {
+    let dominance = Dominance::of(nodes, arrows);
+    arrows
+        .iter()
+        .enumerate()
+        .filter(|(_, arrow)| arrow.turns && !dominance.holds(arrow.to, arrow.from))
+        .map(|(at, arrow)| sidestep(nodes, arrows, at, dominance.nearest(arrow.from)))
+        .collect()
+}
+
+impl Flow {
+    /// The structure of a graph that has neither [`cycles`] nor [`sidesteps`].
+    pub fn of(nodes: usize, arrows: &[Arrow]) -> Self {
+        let mut loops = bodies(nodes, arrows);
+        // a body that contains another is the greater one, so this puts outer loops before inner ones
+        loops.sort_by_key(|body| (Reverse(body.nodes.len()), body.target));
+        let around = surroundings(nodes, &loops);
+        let order = canonical_order(nodes, arrows, &loops, &around);
+        in_canonical_order(loops, order, nodes)
+    }
+
+    /// For each node its place in `order`.
+    pub fn ranks(&self) -> Vec<u32> {
+        ranks(&self.order)
+    }
+
+    /// The loops that an arrow from `from` to `to` leaves, innermost first.
+    pub fn leaves(&self, from: u32, to: u32) -> Vec<u32> {
+        let (inside, outside) = (&self.around[from as usize], &self.around[to as usize]);
+        let common = inside.iter().zip(outside).take_while(|(a, b)| a == b).count();
+        inside[common..].iter().rev().copied().collect()
+    }
+}
+
+fn number(at: NodeIndex) -> u32 {
+    at.index() as u32
+}
+
+fn forward(nodes: usize, arrows: &[Arrow]) -> DiGraph<(), usize> {
+    let mut graph = DiGraph::with_capacity(nodes + 1, arrows.len());
+    for _ in 0..nodes {
+        graph.add_node(());
+    }
+    for (at, arrow) in arrows.iter().enumerate().filter(|(_, arrow)| !arrow.turns) {
+        graph.add_edge(NodeIndex::new(arrow.from as usize), NodeIndex::new(arrow.to as usize), at);
+    }
+    graph
+}
+
+/// Breadth first from the member that stands first in the file, back to it: every member of a knot lies on a cycle.
+fn shortest_cycle(graph: &DiGraph<(), usize>, members: &BTreeSet<u32>) -> Option<Cycle> {
+    use petgraph::visit::EdgeRef as _;
+    let start = *members.first()?;
+    let mut came_by: BTreeMap<u32, (u32, usize)> = BTreeMap::new();
+    let mut queue = std::collections::VecDeque::from([start]);
+    while let Some(at) = queue.pop_front() {
+        let mut edges: Vec<(u32, usize)> = graph
+            .edges(NodeIndex::new(at as usize))
+            .map(|edge| (number(edge.target()), *edge.weight()))
+            .filter(|(to, _)| members.contains(to))
+            .collect();
+        edges.sort_by_key(|&(_, arrow)| arrow);
+        for (to, arrow) in edges {
+            if to == start {
+                return Some(way_back(&came_by, start, at, arrow));
+            }
+            came_by.entry(to).or_insert_with(|| {
+                queue.push_back(to);
+                (at, arrow)
+            });
+        }
+    }
+    None
+}
+
+fn way_back(came_by: &BTreeMap<u32, (u32, usize)>, start: u32, last: u32, closing: usize) -> Cycle {
+    let mut cycle = vec![closing];
+    let mut at = last;
+    while at != start {
+        let (before, arrow) = came_by[&at];
+        cycle.push(arrow);
+        at = before;
+    }
+    cycle.reverse();
+    cycle
+}
+
+/// The dominator tree, with the times of a walk through it: one node dominates another if its visit encloses the
+/// other's.
+struct Dominance {
+    /// By node: enter and leave times; `None` for what no entry reaches.
+    visits: Vec<Option<(u32, u32)>>,
+    parents: Vec<Option<u32>>,
+}
+
+impl Dominance {
+    fn of(nodes: usize, arrows: &[Arrow]) -> Self {
+        let mut graph = forward(nodes, arrows);
+        let root = graph.add_node(());
+        for entry in entries(nodes, arrows) {
+            graph.add_edge(root, NodeIndex::new(entry as usize), usize::MAX);
+        }
+        let tree = dominators::simple_fast(&graph, root);
+        let mut children = vec![Vec::new(); nodes + 1];
+        let mut parents = vec![None; nodes];
+        for at in 0..nodes {
+            if let Some(parent) = tree.immediate_dominator(NodeIndex::new(at)) {
+                children[parent.index()].push(at);
+                parents[at] = (parent != root).then(|| number(parent));
+            }
+        }
+        Self { visits: visits(nodes, &children), parents }
+    }
+
+    fn holds(&self, above: u32, below: u32) -> bool {
+        match (self.visits[above as usize], self.visits[below as usize]) {
+            (Some((enter, leave)), Some((at, _))) => enter <= at && at < leave,
+            _ => false,
+        }
+    }
+
+    fn nearest(&self, at: u32) -> Option<u32> {
+        self.parents[at as usize]
+    }
+}
+
+/// Walks the tree below `root` without recursion.
+fn visits(root: usize, children: &[Vec<usize>]) -> Vec<Option<(u32, u32)>> {
+    let mut visits = vec![None; children.len()];
+    let mut clock = 0;
+    let mut stack = vec![(root, 0)];
+    visits[root] = Some((0, u32::MAX));
+    while let Some((at, next)) = stack.pop() {
+        if let Some(&child) = children[at].get(next) {
+            stack.push((at, next + 1));
+            clock += 1;
+            visits[child] = Some((clock, u32::MAX));
+            stack.push((child, 0));
+        } else if let Some((_, leave)) = &mut visits[at] {
+            *leave = clock + 1;
+        }
+    }
+    visits
+}
+
+/// The nodes without incoming forward arrows.
+fn entries(nodes: usize, arrows: &[Arrow]) -> Vec<u32> {
+    let mut entry = vec![true; nodes];
+    for arrow in arrows.iter().filter(|arrow| !arrow.turns) {
+        entry[arrow.to as usize] = false;
+    }
+    (0..nodes as u32).filter(|&at| entry[at as usize]).collect()
+}
+
+fn sidestep(nodes: usize, arrows: &[Arrow], at: usize, dominator: Option<u32>) -> Sidestep {
+    let Arrow { from: source, to: target, .. } = arrows[at];
+    let after = reached(nodes, arrows, target);
+    let incoming = incoming(nodes, arrows, |arrow| !arrow.turns);
+    let mut seen = vec![false; nodes];
+    seen[source as usize] = true;
+    let mut stack = vec![(source, None)];
+    let mut entry = source;
+    let mut beside = None;
+    while let Some((here, entered)) = stack.pop() {
+        if incoming[here as usize].is_empty() {
+            (entry, beside) = (here, entered);
+            break;
+        }
+        for &by in &incoming[here as usize] {
+            let before = arrows[by].from;
+            if before != target && !std::mem::replace(&mut seen[before as usize], true) {
+                let enters = after[here as usize] && !after[before as usize];
+                stack.push((before, if enters { Some(by) } else { entered }));
+            }
+        }
+    }
+    Sidestep { arrow: at, beside, entry, dominator }
+}
+
+/// What forward arrows lead to from `start`, itself included.
+fn reached(nodes: usize, arrows: &[Arrow], start: u32) -> Vec<bool> {
+    let mut outgoing = vec![Vec::new(); nodes];
+    for arrow in arrows.iter().filter(|arrow| !arrow.turns) {
+        outgoing[arrow.from as usize].push(arrow.to);
+    }
+    let mut seen = vec![false; nodes];
+    seen[start as usize] = true;
+    let mut stack = vec![start];
+    while let Some(at) = stack.pop() {
+        for &to in &outgoing[at as usize] {
+            if !std::mem::replace(&mut seen[to as usize], true) {
+                stack.push(to);
+            }
+        }
+    }
+    seen
+}
+
+fn incoming(nodes: usize, arrows: &[Arrow], wanted: impl Fn(&Arrow) -> bool) -> Vec<Vec<usize>> {
+    let mut incoming = vec![Vec::new(); nodes];
+    for (at, arrow) in arrows.iter().enumerate().filter(|(_, arrow)| wanted(arrow)) {
+        incoming[arrow.to as usize].push(at);
+    }
+    incoming
+}
+
+/// The natural loops (Aho, Sethi, Ullman, *Compilers*, 10.4), those of one target taken together.
+fn bodies(nodes: usize, arrows: &[Arrow]) -> Vec<Body> {
+    let mut turning: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+    for (at, arrow) in arrows.iter().enumerate().filter(|(_, arrow)| arrow.turns) {
+        turning.entry(arrow.to).or_default().push(at);
+    }
+    if turning.is_empty() {
+        return Vec::new();
+    }
+    let incoming = incoming(nodes, arrows, |_| true);
+    turning
+        .into_iter()
+        .map(|(target, turning)| {
+            let nodes = body(target, &turning, arrows, &incoming);
+            Body { target, nodes, arrows: turning }
+        })
+        .collect()
+}
+
+fn body(target: u32, turning: &[usize], arrows: &[Arrow], incoming: &[Vec<usize>]) -> Vec<u32> {
+    let mut members = BTreeSet::from([target]);
+    let mut stack: Vec<u32> = turning.iter().map(|&at| arrows[at].from).collect();
+    while let Some(at) = stack.pop() {
+        if members.insert(at) {
+            stack.extend(incoming[at as usize].iter().map(|&by| arrows[by].from));
+        }
+    }
+    members.into_iter().collect()
+}
+
+fn surroundings(nodes: usize, loops: &[Body]) -> Vec<Vec<u32>> {
+    let mut around = vec![Vec::new(); nodes];
+    for (at, body) in loops.iter().enumerate() {
+        for &node in &body.nodes {
+            around[node as usize].push(at as u32);
+        }
+    }
+    around
+}
+
+/// A thing to be ordered among its neighbours: a node, or a loop that counts as one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Item {
+    Node(u32),
+    Loop(u32),
+}
+
+/// What stands directly in the graph, or directly in one loop.
+#[derive(Default)]
+struct Level {
+    items: Vec<Item>,
+    arrows: Vec<(Item, Item)>,
+}
+
+fn canonical_order(nodes: usize, arrows: &[Arrow], loops: &[Body], around: &[Vec<u32>]) -> Vec<u32> {
+    let levels = levels(nodes, arrows, loops, around);
+    let mut order = Vec::with_capacity(nodes);
+    let mut stack: Vec<Item> = sorted(&levels[0], loops);
+    stack.reverse();
+    while let Some(item) = stack.pop() {
+        match item {
+            Item::Node(node) => order.push(node),
+            Item::Loop(inner) => stack.extend(sorted(&levels[inner as usize + 1], loops).into_iter().rev()),
+        }
+    }
+    order
+}
+
+/// The graph itself is level 0, loop N is level N + 1.
+fn levels(nodes: usize, arrows: &[Arrow], loops: &[Body], around: &[Vec<u32>]) -> Vec<Level> {
+    let mut levels: Vec<Level> = std::iter::repeat_with(Level::default).take(loops.len() + 1).collect();
+    let home = |chain: &[u32]| chain.last().map_or(0, |&innermost| innermost as usize + 1);
+    for node in 0..nodes {
+        levels[home(&around[node])].items.push(Item::Node(node as u32));
+    }
+    for (at, body) in loops.iter().enumerate() {
+        let chain = &around[body.target as usize];
+        let depth = chain.iter().position(|&inner| inner == at as u32).unwrap_or_default();
+        levels[home(&chain[..depth])].items.push(Item::Loop(at as u32));
+    }
+    for arrow in arrows.iter().filter(|arrow| !arrow.turns) {
+        let (from, to) = (&around[arrow.from as usize], &around[arrow.to as usize]);
+        let common = from.iter().zip(to).take_while(|(a, b)| a == b).count();
+        let item =
+            |chain: &[u32], node| chain.get(common).map_or(Item::Node(node), |&inner| Item::Loop(inner));
+        let pair = (item(from, arrow.from), item(to, arrow.to));
+        levels[home(&from[..common])].arrows.push(pair);
+    }
+    levels
+}
+
+/// Kahn's algorithm with a heap: of what is ready, the first in the file. A loop stands at its target's place.
+fn sorted(level: &Level, loops: &[Body]) -> Vec<Item> {
+    let place = |item: Item| match item {
+        Item::Node(node) => node,
+        Item::Loop(at) => loops[at as usize].target,
+    };
+    // within one level the place of an item is its own: a target stands inside of its loop, one level down
+    let mut waiting: BTreeMap<u32, usize> = level.items.iter().map(|&item| (place(item), 0)).collect();
+    let mut next: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+    let item_at: BTreeMap<u32, Item> = level.items.iter().map(|&item| (place(item), item)).collect();
+    for &(from, to) in &level.arrows {
+        next.entry(place(from)).or_default().push(place(to));
+        if let Some(count) = waiting.get_mut(&place(to)) {
+            *count += 1;
+        }
+    }
+    let mut ready: BinaryHeap<Reverse<u32>> =
+        waiting.iter().filter(|&(_, &count)| count == 0).map(|(&at, _)| Reverse(at)).collect();
+    let mut order = Vec::with_capacity(level.items.len());
+    while let Some(Reverse(at)) = ready.pop() {
+        order.push(item_at[&at]);
+        for &to in next.get(&at).into_iter().flatten() {
+            if let Some(count) = waiting.get_mut(&to) {
+                *count -= 1;
+                if *count == 0 {
+                    ready.push(Reverse(to));
+                }
+            }
+        }
+    }
+    order
+}
+
+fn ranks(order: &[u32]) -> Vec<u32> {
+    let mut ranks = vec![0; order.len()];
+    for (rank, &node) in order.iter().enumerate() {
+        ranks[node as usize] = rank as u32;
+    }
+    ranks
+}
+
+fn in_canonical_order(mut loops: Vec<Body>, order: Vec<u32>, nodes: usize) -> Flow {
+    let rank = ranks(&order);
+    for body in &mut loops {
+        body.nodes.sort_by_key(|&node| rank[node as usize]);
+    }
+    loops.sort_by_key(|body| rank[body.target as usize]);
+    let around = surroundings(nodes, &loops);
+    Flow { loops, around, order }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::{Strategy, any, prop_assert, prop_assert_eq, proptest};
+
+    use super::*;
+
+    fn arrow(from: u32, to: u32) -> Arrow {
+        Arrow { from, to, turns: false }
+    }
+
+    fn back(from: u32, to: u32) -> Arrow {
+        Arrow { from, to, turns: true }
+    }
+
+    #[test]
+    fn ties_go_by_the_place_in_the_file() {
+        // 0 and 2 are ready together; 1 waits for 2
+        let flow = Flow::of(4, &[arrow(2, 1), arrow(0, 3), arrow(1, 3)]);
+        assert_eq!(flow.order, [0, 2, 1, 3]);
+        assert_eq!(flow.ranks(), [0, 2, 1, 3]);
+    }
+
+    #[test]
+    fn a_loop_stands_together_and_its_target_is_its_first() {
+        // h, z, t: z is no member of the loop h -> t -> h, and stands behind it although it is before t in the file
+        let flow = Flow::of(3, &[arrow(0, 1), arrow(0, 2), back(2, 0)]);
+        assert_eq!(flow.loops, [Body { target: 0, nodes: vec![0, 2], arrows: vec![2] }]);
+        assert_eq!(flow.order, [0, 2, 1]);
+        assert_eq!(flow.leaves(0, 1), [0]);
+    }
+
+    #[test]
+    fn loops_with_one_target_are_one_and_inner_loops_come_later() {
+        // 0 -> 1 -> 2 -> 3; 2 turns 1, and 3 and 1 turn 0
+        let arrows = [arrow(0, 1), arrow(1, 2), arrow(2, 3), back(2, 1), back(3, 0), back(1, 0)];
+        let flow = Flow::of(4, &arrows);
+        let outer = Body { target: 0, nodes: vec![0, 1, 2, 3], arrows: vec![4, 5] };
+        let inner = Body { target: 1, nodes: vec![1, 2], arrows: vec![3] };
+        assert_eq!(flow.loops, [outer, inner]);
+        assert_eq!(flow.around, [vec![0], vec![0, 1], vec![0, 1], vec![0]]);
+        assert_eq!(flow.leaves(1, 0), [1]);
+        assert_eq!(flow.leaves(1, 2), [] as [u32; 0]);
+    }
+
+    #[test]
+    fn finds_one_cycle_for_each_knot() {
+        let arrows = [arrow(0, 1), arrow(1, 2), arrow(2, 0), arrow(2, 1), arrow(3, 3), arrow(2, 3)];
+        assert_eq!(cycles(4, &arrows), [vec![0, 1, 2], vec![4]]);
+        assert_eq!(cycles(2, &[arrow(0, 1), back(1, 0)]), [] as [Cycle; 0]);
+    }
+
+    #[test]
+    fn names_the_arrow_that_goes_past_a_loops_target() {
+        // plan -> apply -> test -> plan, and cfg -> test
+        let arrows = [arrow(0, 1), arrow(1, 2), back(2, 0), arrow(3, 2)];
+        let found = sidesteps(4, &arrows);
+        assert_eq!(found, [Sidestep { arrow: 2, beside: Some(3), entry: 3, dominator: None }]);
+        let mended = [arrow(0, 1), arrow(1, 2), back(2, 0), arrow(3, 0)];
+        assert_eq!(sidesteps(4, &mended), []);
+    }
+
+    #[test]
+    fn a_node_may_turn_itself() {
+        let flow = Flow::of(2, &[arrow(0, 1), back(0, 0)]);
+        assert_eq!(flow.loops, [Body { target: 0, nodes: vec![0], arrows: vec![1] }]);
+    }
+
+    #[test]
+    fn a_long_chain_neither_overflows_nor_takes_square_time() {
+        let count = 100_000;
+        let mut arrows: Vec<Arrow> = (1..count).map(|at| arrow(at - 1, at)).collect();
+        arrows.push(back(count - 1, 0));
+        assert_eq!(cycles(count as usize, &arrows), [] as [Cycle; 0]);
+        assert_eq!(sidesteps(count as usize, &arrows), []);
+        let flow = Flow::of(count as usize, &arrows);
+        assert_eq!(flow.order.len(), count as usize);
+    }
+
+    /// Does every way from an entry to `below` pass `above`? By taking `above` away.
+    fn dominates(nodes: usize, arrows: &[Arrow], above: u32, below: u32) -> bool {
+        let mut seen = vec![false; nodes];
+        let mut stack: Vec<u32> = entries(nodes, arrows).into_iter().filter(|&at| at != above).collect();
+        while let Some(at) = stack.pop() {
+            if !std::mem::replace(&mut seen[at as usize], true) {
+                let next = arrows.iter().filter(|a| !a.turns && a.from == at && a.to != above);
+                stack.extend(next.map(|a| a.to));
+            }
+        }
+        above == below || !seen[below as usize]
+    }
+
+    /// Can a source of the loop be reached from `node` without passing the target? Straight from the definition.
+    fn in_body(nodes: usize, arrows: &[Arrow], target: u32, node: u32) -> bool {
+        let source = |at| arrows.iter().any(|a| a.turns && a.to == target && a.from == at);
+        let mut seen = vec![false; nodes];
+        let mut stack = vec![node];
+        while let Some(at) = stack.pop() {
+            if source(at) {
+                return true;
+            }
+            if !std::mem::replace(&mut seen[at as usize], true) {
+                stack.extend(arrows.iter().filter(|a| a.from == at && a.to != target).map(|a| a.to));
+            }
+        }
+        node == target
+    }
+
+    /// Random forward arrows go from lower to higher numbers of a shuffled order; loop arrows go anywhere.
+    fn graphs() -> impl Strategy<Value = (usize, Vec<Arrow>)> {
+        (2usize..14).prop_flat_map(|nodes| {
+            let n = nodes as u32;
+            let ends = (0..n, 0..n, any::<bool>(), any::<bool>());
+            (vec(any::<u32>(), nodes), vec(ends, 1..30)).prop_map(move |(keys, ends)| {
+                let before = |a: u32, b: u32| (keys[a as usize], a) < (keys[b as usize], b);
+                let mut arrows: Vec<Arrow> = Vec::new();
+                for (a, b, rare, turns) in ends {
+                    let (low, high) = if before(a, b) { (a, b) } else { (b, a) };
+                    let new = if turns && rare { back(high, low) } else { arrow(low, high) };
+                    if (new.turns || low != high) && !arrows.contains(&new) {
+                        arrows.push(new);
+                    }
+                }
+                (nodes, arrows)
+            })
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn dominance_is_what_taking_the_node_away_shows((nodes, arrows) in graphs()) {
+            let wrong: Vec<usize> = sidesteps(nodes, &arrows).iter().map(|found| found.arrow).collect();
+            let brute: Vec<usize> = (0..arrows.len())
+                .filter(|&at| arrows[at].turns && !dominates(nodes, &arrows, arrows[at].to, arrows[at].from))
+                .collect();
+            prop_assert_eq!(wrong, brute);
+        }
+
+        #[test]
+        fn a_sidesteps_help_mends_that_way_in((nodes, arrows) in graphs()) {
+            for found in sidesteps(nodes, &arrows) {
+                let Some(beside) = found.beside else { continue };
+                let target = arrows[found.arrow].to;
+                let mut mended = arrows.clone();
+                mended[beside].to = target;
+                prop_assert!(cycles(nodes, &mended).is_empty());
+            }
+        }
+
+        #[test]
+        fn bodies_and_order_keep_their_definitions((nodes, arrows) in graphs()) {
+            let bad: Vec<usize> = sidesteps(nodes, &arrows).iter().map(|found| found.arrow).collect();
+            let sound: Vec<Arrow> = arrows.iter().enumerate()
+                .filter(|(at, _)| !bad.contains(at)).map(|(_, &arrow)| arrow).collect();
+            let flow = Flow::of(nodes, &sound);
+            let rank = flow.ranks();
+            for body in &flow.loops {
+                for node in 0..nodes as u32 {
+                    prop_assert_eq!(body.nodes.contains(&node), in_body(nodes, &sound, body.target, node));
+                }
+                prop_assert_eq!(body.nodes[0], body.target);
+                let places: Vec<u32> = body.nodes.iter().map(|&node| rank[node as usize]).collect();
+                prop_assert!(places.windows(2).all(|pair| pair[1] == pair[0] + 1), "a body stands together");
+            }
+            for (at, inner) in flow.loops.iter().enumerate() {
+                for outer in &flow.loops[..at] {
+                    let shared = inner.nodes.iter().filter(|node| outer.nodes.contains(node)).count();
+                    prop_assert!(shared == 0 || shared == inner.nodes.len(), "nested or disjoint");
+                }
+            }
+            for arrow in sound.iter().filter(|arrow| !arrow.turns) {
+                prop_assert!(rank[arrow.from as usize] < rank[arrow.to as usize]);
+            }
+            let mut all = flow.order.clone();
+            all.sort_unstable();
+            prop_assert_eq!(all, (0..nodes as u32).collect::<Vec<_>>());
+        }
+    }
+}
