@@ -87,7 +87,7 @@ pub type Load<'a> = dyn FnMut(&FileRef) -> Result<Loaded, LoadProblem> + 'a;
 
 /// Why a written path can lead nowhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[allow(dead_code, reason = "the project asks it")]
+
 pub(super) enum PathProblem {
     #[error("is absolute")]
     Absolute,
