@@ -44,7 +44,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("jsonschema", &["schema"]),
     ("minijinja", &["expr"]),
     ("petgraph", &["plan", "compile"]),
-    ("globset", &["policy"]),
+    ("globset", &["policy", "runner"]),
     ("miette", &["view"]),
     ("diffy", &["runner"]),
     ("similar", &["runner"]),
@@ -73,7 +73,7 @@ const TOUCH_THE_WORLD: &[&str] =
     &["files", "trust", "sandbox", "store", "runner", "client", "session", "front", "cli"];
 
 /// The files that may switch code by operating system.
-const SYSTEM_SWITCHES: &[&str] = &[];
+const SYSTEM_SWITCHES: &[&str] = &["src/files/system.rs"];
 
 struct Line {
     file: PathBuf,

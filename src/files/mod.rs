@@ -1,1 +1,25 @@
-//! The one resolver: open beneath a held root descriptor, never through a link; for our own files and for the workspace.
+//! The one resolver: everything is opened beneath a held root descriptor, and what was opened is what is checked.
+//! For our own files (no link at all) and for the workspace (links that stay inside are followed, and the path that
+//! they lead to is what rules are asked about). Knows no policy and no tool.
+
+mod entry;
+mod error;
+mod given;
+mod ignored;
+mod open_file;
+mod own;
+mod rel_path;
+mod resolve;
+mod root;
+mod system;
+mod walk;
+mod write;
+
+pub use entry::{EntryKind, Facts};
+pub use error::FileError;
+pub use given::read_given;
+pub use open_file::OpenFile;
+pub use own::OwnFolder;
+pub use rel_path::{PathError, RelPath};
+pub use root::{Entry, Links, Root};
+pub use walk::{IgnoreFiles, Walk, Walked, walk};

@@ -1,0 +1,52 @@
+//! Files of ours: what a graph, a policy or a config names. They are opened before any policy holds, so they are held
+//! to more than the workspace's files are: beneath one folder, no link at all, a regular file with one name, bounded.
+
+use std::path::Path;
+
+use super::root::folder_of;
+use super::{FileError, Links, RelPath, Root};
+
+/// The folder that files of ours may be named in: the workspace's `.lg`, or the folder of a file that the user named.
+#[derive(Debug)]
+pub struct OwnFolder {
+    root: Root,
+}
+
+impl OwnFolder {
+    /// The folder of a file that the user named, and the file's path in it. Links in `path` are the user's own word.
+    pub fn of_file(path: &Path) -> Result<(Self, RelPath), FileError> {
+        let shown = path.display().to_string();
+        let name = path.file_name().and_then(|name| name.to_str());
+        let name = name.ok_or_else(|| FileError::NotFound { path: shown })?;
+        Ok((Self { root: folder_of(path)? }, RelPath::root().join(name)?))
+    }
+
+    /// A folder of the workspace: `.lg`. Links on the way to it are refused.
+    pub fn beneath(root: &Root, path: &RelPath) -> Result<Self, FileError> {
+        let (root, _) = root.folder(path, Links::Refuse)?;
+        Ok(Self { root })
+    }
+
+    /// The held folder.
+    pub fn root(&self) -> &Root {
+        &self.root
+    }
+
+    /// The path that `reference` means in the file `from`: relative to the folder of `from`, and not out of this one.
+    pub fn resolve(&self, from: &RelPath, reference: &str) -> Result<RelPath, FileError> {
+        Ok(from.reference(reference)?)
+    }
+
+    /// The text of a file in this folder.
+    ///
+    /// # Errors
+    /// A link, a hard link twin, anything but a regular file, more than `limit` bytes, text that is not UTF-8.
+    pub fn read(&self, path: &RelPath, limit: u64) -> Result<String, FileError> {
+        let mut file = self.root.file(path, Links::Refuse)?;
+        let links = file.facts().links;
+        if links > 1 {
+            return Err(FileError::HardLinks { path: path.to_string(), links });
+        }
+        file.read_text(limit)
+    }
+}

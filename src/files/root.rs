@@ -1,0 +1,164 @@
+//! A held root: everything beneath it is reached from its descriptor, so renaming or replacing the folder's path
+//! changes nothing for who holds it.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, fstat, open, openat, statat};
+
+use super::resolve::follow;
+use super::system::{HOLD, open_beneath};
+use super::{EntryKind, Facts, FileError, OpenFile, RelPath};
+
+/// A folder that is held open.
+#[derive(Debug)]
+pub struct Root {
+    folder: OwnedFd,
+}
+
+/// What becomes of symbolic links.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Links {
+    /// Followed while they stay beneath the root; one that leads out, or is absolute, is refused.
+    Inside,
+    /// Refused, wherever they lead.
+    Refuse,
+}
+
+/// A name in a folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its path from the root.
+    pub path: RelPath,
+    /// What it is; a link is a link.
+    pub kind: EntryKind,
+}
+
+impl Root {
+    /// Holds the folder at `path`, links in `path` included: it is the user's own word.
+    pub fn open(path: &Path) -> Result<Self, FileError> {
+        let shown = path.display().to_string();
+        let folder = open(path, HOLD, Mode::empty()).map_err(|errno| FileError::of(shown, errno))?;
+        Ok(Self { folder })
+    }
+
+    /// A folder that somebody else opened.
+    pub fn from_fd(folder: OwnedFd) -> Result<Self, FileError> {
+        let stat = fstat(&folder).map_err(|errno| FileError::of(".", errno))?;
+        match Facts::of(&stat).kind {
+            EntryKind::Folder => Ok(Self { folder }),
+            kind => Err(FileError::Kind { path: ".".to_owned(), kind, wanted: EntryKind::Folder }),
+        }
+    }
+
+    /// Another holder of the same folder.
+    pub fn try_clone(&self) -> Result<Self, FileError> {
+        let folder = self.folder.try_clone().map_err(|error| FileError::Io { path: ".".to_owned(), error })?;
+        Ok(Self { folder })
+    }
+
+    /// Opens a regular file for reading. Anything else is refused at once: a named pipe does not block, a device is
+    /// not read.
+    ///
+    /// A further name of a file (a hard link) can't be told from the first: a denied file that also exists under an
+    /// allowed name is readable under that name.
+    pub fn file(&self, path: &RelPath, links: Links) -> Result<OpenFile, FileError> {
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let (file, path) = self.resolve(path, links, flags)?;
+        OpenFile::new(file, path)
+    }
+
+    /// Holds a folder beneath this one; also gives the path that it really has.
+    pub fn folder(&self, path: &RelPath, links: Links) -> Result<(Root, RelPath), FileError> {
+        let (folder, path) = self.resolve(path, links, HOLD)?;
+        Ok((Root { folder }, path))
+    }
+
+    /// What stands at `path`, without opening it for reading; the last name is not followed if it is a link.
+    pub fn facts(&self, path: &RelPath) -> Result<Facts, FileError> {
+        let Some((parent, name)) = path.split() else {
+            let stat = fstat(&self.folder).map_err(|errno| FileError::of(path.as_str(), errno))?;
+            return Ok(Facts::of(&stat));
+        };
+        let parent = self.hold(&parent)?;
+        let stat = statat(&parent, name, AtFlags::SYMLINK_NOFOLLOW)
+            .map_err(|errno| FileError::of(path.as_str(), errno))?;
+        Ok(Facts::of(&stat))
+    }
+
+    /// The names in a folder, sorted so that whole paths come bytewise when folders are walked where they stand;
+    /// and how many names were left out because they are not UTF-8 or hold control characters.
+    pub fn entries(&self, path: &RelPath) -> Result<(Vec<Entry>, u64), FileError> {
+        let wrong = |errno| FileError::of(path.as_str(), errno);
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK;
+        let folder = open_beneath(self.as_fd(), path, flags, Mode::empty()).map_err(wrong)?;
+        let names = folder.try_clone().map_err(|error| FileError::Io { path: path.to_string(), error })?;
+        let mut found = Vec::new();
+        let mut unnamed = 0;
+        for entry in Dir::new(names).map_err(wrong)? {
+            let entry = entry.map_err(wrong)?;
+            let name = entry.file_name();
+            if matches!(name.to_bytes(), b"." | b"..") {
+                continue;
+            }
+            let Some(path) = name.to_str().ok().and_then(|name| path.join(name).ok()) else {
+                unnamed += 1;
+                continue;
+            };
+            let kind = match EntryKind::from(entry.file_type()) {
+                EntryKind::Other => match statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW) {
+                    Ok(stat) => Facts::of(&stat).kind,
+                    Err(_) => continue,
+                },
+                kind => kind,
+            };
+            found.push(Entry { path, kind });
+        }
+        found.sort_by_cached_key(|entry| match entry.kind {
+            EntryKind::Folder => format!("{}/", entry.path),
+            _ => entry.path.to_string(),
+        });
+        Ok((found, unnamed))
+    }
+
+    /// The folder at `path`, no link on the way.
+    pub(super) fn hold(&self, path: &RelPath) -> Result<OwnedFd, FileError> {
+        open_beneath(self.as_fd(), path, HOLD, Mode::empty())
+            .map_err(|errno| FileError::of(path.as_str(), errno))
+    }
+
+    fn resolve(&self, path: &RelPath, links: Links, flags: OFlags) -> Result<(OwnedFd, RelPath), FileError> {
+        use rustix::io::Errno;
+        match open_beneath(self.as_fd(), path, flags, Mode::empty()) {
+            Ok(opened) => Ok((opened, path.clone())),
+            Err(Errno::LOOP) if links == Links::Inside => follow(self.as_fd(), path, flags),
+            Err(errno) => Err(self.explain(path, errno)),
+        }
+    }
+
+    /// `ENOTDIR` of a path whose last name is no folder says what it is instead.
+    fn explain(&self, path: &RelPath, errno: rustix::io::Errno) -> FileError {
+        match (errno, self.facts(path)) {
+            (rustix::io::Errno::NOTDIR, Ok(facts)) => {
+                FileError::Kind { path: path.to_string(), kind: facts.kind, wanted: EntryKind::Folder }
+            }
+            (rustix::io::Errno::NOTDIR, Err(_)) => FileError::NotFound { path: path.to_string() },
+            (errno, _) => FileError::of(path.as_str(), errno),
+        }
+    }
+}
+
+impl AsFd for Root {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.folder.as_fd()
+    }
+}
+
+/// Holds the folder that `path` is in: for a file that the user named.
+pub(super) fn folder_of(path: &Path) -> Result<Root, FileError> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let shown = parent.display().to_string();
+    let folder =
+        openat(CWD, parent, HOLD, Mode::empty()).map_err(|errno| FileError::of(shown, errno))?;
+    Root::from_fd(folder)
+}

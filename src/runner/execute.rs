@@ -1,0 +1,28 @@
+//! From a granted call to its tool. The one table of the tools; no tool knows another.
+
+#![expect(clippy::disallowed_methods, reason = "a result says how long its call took")]
+
+use std::time::Instant;
+
+use crate::effect::{ErrorKind, ToolCall, ToolError, ToolResult};
+use crate::model::Uses;
+use crate::policy::Granted;
+
+use super::tools;
+use super::{Cancel, ToolWorld};
+
+/// Does what was granted. Always a result; a failure is one with `ok: false`.
+pub fn execute(call: &Granted<ToolCall>, world: &ToolWorld, cancel: &Cancel) -> ToolResult {
+    let start = Instant::now();
+    let tool = &call.request().tool;
+    let done = match Uses::parse(tool) {
+        Some(Uses::ReadFile) => tools::read_file(call, world),
+        Some(Uses::ListFiles) => tools::list_files(call, world),
+        Some(Uses::SearchFiles) => tools::search_files(call, world, cancel),
+        _ => Err(ToolError::new(ErrorKind::NotFound, format!("there is no tool `{tool}` in this runner"))),
+    };
+    let mut result = done.unwrap_or_else(|error| ToolResult::failure(tool, error));
+    result.timing_ms = start.elapsed().as_millis() as u64;
+    result.rules.clone_from(&call.obligations().rules);
+    result
+}

@@ -1,0 +1,121 @@
+//! Reading the workspace under a call's obligations: a path is opened first, and the path that was really opened is
+//! what the rules are asked about, before a byte of it is read.
+
+use crate::effect::{ErrorKind, RuleRef, ToolCall, ToolError};
+use crate::files::{EntryKind, FileError, Links, OpenFile, RelPath, Root, Walk, Walked, walk};
+use crate::policy::{Decision, Granted, PathRules};
+
+use super::super::ToolWorld;
+
+/// What a call may read.
+pub(super) struct Reading<'a> {
+    pub(super) root: &'a Root,
+    rules: &'a PathRules,
+    protected: &'a [RelPath],
+    /// The most bytes of one call.
+    pub(super) limit: Option<u64>,
+}
+
+impl<'a> Reading<'a> {
+    /// The reading side of a granted call.
+    pub(super) fn of(call: &'a Granted<ToolCall>, world: &'a ToolWorld) -> Self {
+        let obligations = call.obligations();
+        Self {
+            root: &world.root,
+            rules: &obligations.read,
+            protected: &world.protected,
+            limit: obligations.limits.read_bytes,
+        }
+    }
+
+    /// Opens a file that may be read.
+    pub(super) fn open(&self, path: &RelPath) -> Result<OpenFile, ToolError> {
+        // asked before as well, so that a denial does not depend on what is there
+        self.demand(path)?;
+        let file = self.root.file(path, Links::Inside).map_err(|error| tool_error(&error))?;
+        self.demand(file.path())?;
+        Ok(file)
+    }
+
+    /// Opens a file that a walk found; one that has become a link since is refused.
+    pub(super) fn open_found(&self, path: &RelPath) -> Result<OpenFile, ToolError> {
+        self.demand(path)?;
+        self.root.file(path, Links::Refuse).map_err(|error| tool_error(&error))
+    }
+
+    /// Walks; what may not be read is not there.
+    pub(super) fn walk(&self, options: &Walk) -> Result<Walked, ToolError> {
+        let mut keep = |path: &RelPath, kind: EntryKind| match kind {
+            EntryKind::Folder => !self.is_protected(path),
+            _ => self.allows(path),
+        };
+        walk(self.root, options, &mut keep).map_err(|error| tool_error(&error))
+    }
+
+    /// May it be read?
+    pub(super) fn allows(&self, path: &RelPath) -> bool {
+        !self.is_protected(path) && self.rules.check(path.as_str()).decision == Decision::Allow
+    }
+
+    /// May it be read? If not, the error names rule, file and line.
+    pub(super) fn demand(&self, path: &RelPath) -> Result<(), ToolError> {
+        if let Some(folder) = self.protected.iter().find(|folder| path.is_within(folder)) {
+            return Err(protected(path, folder));
+        }
+        let verdict = self.rules.check(path.as_str());
+        match verdict.deciding() {
+            _ if verdict.decision == Decision::Allow => Ok(()),
+            Some(reason) => {
+                let rule = &reason.rule;
+                let place = if rule.line == 0 {
+                    rule.file.clone()
+                } else {
+                    format!("{}:{}", rule.file, rule.line)
+                };
+                let message =
+                    format!("`{path}` may not be read: {} ({}, {place})", reason.message, rule.rule);
+                Err(ToolError {
+                    rule: Some(rule.clone()),
+                    ..ToolError::new(ErrorKind::Denied, message)
+                })
+            }
+            None => Err(ToolError::new(
+                ErrorKind::Denied,
+                format!("`{path}` may not be read: no layer of the policy has rules about reading"),
+            )),
+        }
+    }
+
+    fn is_protected(&self, path: &RelPath) -> bool {
+        self.protected.iter().any(|folder| path.is_within(folder))
+    }
+}
+
+fn protected(path: &RelPath, folder: &RelPath) -> ToolError {
+    let rule = RuleRef {
+        layer: "builtin:invariants".to_owned(),
+        rule: "protected".to_owned(),
+        file: "builtin:invariants".to_owned(),
+        line: 0,
+    };
+    let message = format!("`{path}` may not be read: `{folder}` holds lgflow's own state");
+    ToolError { rule: Some(rule), ..ToolError::new(ErrorKind::Denied, message) }
+}
+
+/// A file's error as a tool's.
+pub(super) fn tool_error(error: &FileError) -> ToolError {
+    let kind = match error {
+        FileError::NotFound { .. } => ErrorKind::NotFound,
+        FileError::Exists { .. } | FileError::Unstable { .. } => ErrorKind::Conflict,
+        FileError::Escapes { .. } | FileError::Link { .. } | FileError::Forbidden { .. } => ErrorKind::Denied,
+        FileError::TooLarge { .. } => ErrorKind::Limit,
+        FileError::Path(_)
+        | FileError::Kind { .. }
+        | FileError::TooManyLinks { .. }
+        | FileError::HardLinks { .. }
+        | FileError::NotText { .. } => ErrorKind::InvalidInput,
+        FileError::Io { .. } => ErrorKind::Internal,
+    };
+    let limit = matches!(error, FileError::TooLarge { .. }).then(|| "read_bytes".to_owned());
+    ToolError { limit, ..ToolError::new(kind, error.to_string()) }
+}

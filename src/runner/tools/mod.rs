@@ -1,0 +1,14 @@
+//! The tools, one file each. A tool takes a granted call, asks the call's obligations about every path that it opens,
+//! and prints nothing.
+
+mod access;
+mod base64;
+mod globs;
+mod input;
+mod list_files;
+mod read_file;
+mod search_files;
+
+pub(super) use list_files::list_files;
+pub(super) use read_file::read_file;
+pub(super) use search_files::search_files;

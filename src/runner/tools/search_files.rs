@@ -1,0 +1,223 @@
+//! `search_files`: lines that match a regular expression, on ripgrep's own libraries. A file that may not be read is
+//! neither searched nor counted, so that neither a match nor a number tells of it.
+
+#![expect(clippy::disallowed_methods, reason = "a search ends at its deadline")]
+
+use std::time::Instant;
+
+use grep_matcher::Matcher as _;
+use grep_regex::{RegexMatcher, RegexMatcherBuilder};
+use grep_searcher::{BinaryDetection, Searcher, SearcherBuilder, Sink, SinkContext, SinkContextKind, SinkMatch};
+use serde_json::{Value, json};
+
+use crate::effect::{ErrorKind, ToolCall, ToolError, ToolResult};
+use crate::files::{RelPath, Walk};
+use crate::policy::Granted;
+
+use super::super::{Cancel, ToolWorld};
+use super::access::Reading;
+use super::globs::Globs;
+use super::input::{Input, invalid};
+use super::list_files::{MAX_ENTRIES, ignore_files, left_out};
+
+/// The longest pattern, in bytes.
+const MAX_PATTERN: usize = 4096;
+/// Bytes that a compiled pattern may take.
+const REGEX_SIZE: usize = 4 << 20;
+/// A larger file is not searched.
+const MAX_FILE: u64 = 64 << 20;
+/// A longer line is cut.
+const MAX_LINE: usize = 4096;
+
+/// `{pattern, path?, glob?, ignore?, max?, context?}` → `{matches: [{path, line, column, text}]}`: one for each line
+/// that matches, with the column (from 1, in characters) of its first match. With `context: N`, each also has
+/// `before` and `after`: up to N lines around it. Files with NUL bytes are taken as binary and skipped.
+pub(in crate::runner) fn search_files(
+    call: &Granted<ToolCall>,
+    world: &ToolWorld,
+    cancel: &Cancel,
+) -> Result<ToolResult, ToolError> {
+    let known = ["pattern", "path", "glob", "ignore", "max", "context"];
+    let input = Input::new("search_files", &call.request().input, &known)?;
+    let matcher = matcher(input.required_text("pattern")?)?;
+    let globs = Globs::new(&input.texts("glob")?)?;
+    let max = input.number("max", 1000, 1..=100_000)? as usize;
+    let context = input.number("context", 0, 0..=20)? as usize;
+    let options = Walk {
+        start: input.path("path")?,
+        recursive: true,
+        ignore_files: ignore_files(&input)?,
+        max_entries: MAX_ENTRIES,
+    };
+    let reading = Reading::of(call, world);
+    let walked = reading.walk(&options)?;
+    let mut found = Found::new(&matcher, max, reading.limit, cancel);
+    let mut searcher = searcher(context);
+    for path in walked.files.iter().filter(|path| globs.match_path(path)) {
+        if found.is_over()? {
+            break;
+        }
+        found.search(&mut searcher, &reading, path);
+    }
+    Ok(found.into_result(walked.truncated, left_out(&walked)))
+}
+
+fn matcher(pattern: &str) -> Result<RegexMatcher, ToolError> {
+    if pattern.len() > MAX_PATTERN {
+        return Err(invalid(format!("`pattern` has more than {MAX_PATTERN} bytes")));
+    }
+    let mut builder = RegexMatcherBuilder::new();
+    builder.line_terminator(Some(b'\n')).size_limit(REGEX_SIZE).dfa_size_limit(REGEX_SIZE);
+    builder.build(pattern).map_err(|error| invalid(format!("`pattern` is no regular expression: {error}")))
+}
+
+fn searcher(context: usize) -> Searcher {
+    SearcherBuilder::new()
+        .line_number(true)
+        .binary_detection(BinaryDetection::quit(0))
+        .before_context(context)
+        .after_context(context)
+        .bom_sniffing(false)
+        .heap_limit(Some(MAX_FILE as usize))
+        .build()
+}
+
+/// What was found so far, and what ends the search.
+struct Found<'a> {
+    matcher: &'a RegexMatcher,
+    cancel: &'a Cancel,
+    max: usize,
+    bytes_left: u64,
+    matches: Vec<Match>,
+    truncated: bool,
+    too_large: u64,
+}
+
+struct Match {
+    path: String,
+    line: u64,
+    column: usize,
+    text: String,
+    before: Vec<String>,
+    after: Vec<String>,
+    with_context: bool,
+}
+
+impl<'a> Found<'a> {
+    fn new(matcher: &'a RegexMatcher, max: usize, bytes: Option<u64>, cancel: &'a Cancel) -> Self {
+        let bytes_left = bytes.unwrap_or(10 << 20);
+        Self { matcher, cancel, max, bytes_left, matches: Vec::new(), truncated: false, too_large: 0 }
+    }
+
+    fn is_over(&self) -> Result<bool, ToolError> {
+        if self.cancel.is_cancelled() {
+            return Err(ToolError::new(ErrorKind::Cancelled, "the search was cancelled"));
+        }
+        if self.late() {
+            let message = "the search did not end in its time; name a folder or a `glob`";
+            return Err(ToolError::new(ErrorKind::Timeout, message));
+        }
+        Ok(self.truncated)
+    }
+
+    fn late(&self) -> bool {
+        self.cancel.deadline().is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
+    /// A file that is gone, or has become a link or something else since the walk, is skipped.
+    fn search(&mut self, searcher: &mut Searcher, reading: &Reading<'_>, path: &RelPath) {
+        let Ok(file) = reading.open_found(path) else { return };
+        if file.facts().size > MAX_FILE {
+            self.too_large += 1;
+            return;
+        }
+        let start = self.matches.len();
+        let matcher = self.matcher;
+        let mut sink = FileSink { found: self, path, before: Vec::new() };
+        if searcher.search_file(matcher, &file.into_file(), &mut sink).is_err() {
+            self.matches.truncate(start);
+        }
+    }
+
+    fn into_result(self, walk_truncated: bool, mut notes: String) -> ToolResult {
+        if self.too_large > 0 {
+            notes += &format!("{} files of more than {MAX_FILE} bytes were not searched\n", self.too_large);
+        }
+        let stdout = self.matches.iter().fold(String::new(), |all, found| {
+            all + &format!("{}:{}:{}:{}\n", found.path, found.line, found.column, found.text)
+        });
+        let matches: Vec<Value> = self.matches.into_iter().map(Match::into_json).collect();
+        ToolResult {
+            stdout,
+            stderr: notes,
+            truncated: self.truncated || walk_truncated,
+            ..ToolResult::success("search_files", json!({ "matches": matches }))
+        }
+    }
+}
+
+impl Match {
+    fn into_json(self) -> Value {
+        let mut value =
+            json!({ "path": self.path, "line": self.line, "column": self.column, "text": self.text });
+        if self.with_context {
+            value["before"] = json!(self.before);
+            value["after"] = json!(self.after);
+        }
+        value
+    }
+}
+
+struct FileSink<'a, 'b> {
+    found: &'a mut Found<'b>,
+    path: &'a RelPath,
+    before: Vec<String>,
+}
+
+impl Sink for FileSink<'_, '_> {
+    type Error = std::io::Error;
+
+    fn matched(&mut self, searcher: &Searcher, found: &SinkMatch<'_>) -> Result<bool, Self::Error> {
+        let Some(line) = found.lines().next() else { return Ok(true) };
+        let text = cut(line);
+        if self.found.matches.len() == self.found.max || text.len() as u64 > self.found.bytes_left {
+            self.found.truncated = true;
+            return Ok(false);
+        }
+        self.found.bytes_left -= text.len() as u64;
+        let at = self.found.matcher.find(line).ok().flatten().map_or(0, |found| found.start());
+        let column = String::from_utf8_lossy(&line[..at.min(line.len())]).chars().count() + 1;
+        self.found.matches.push(Match {
+            path: self.path.to_string(),
+            line: found.line_number().unwrap_or(0),
+            column,
+            text,
+            before: std::mem::take(&mut self.before),
+            after: Vec::new(),
+            with_context: searcher.before_context() > 0,
+        });
+        Ok(!self.found.cancel.is_cancelled() && !self.found.late())
+    }
+
+    fn context(&mut self, _: &Searcher, found: &SinkContext<'_>) -> Result<bool, Self::Error> {
+        let line = cut(found.bytes());
+        match (found.kind(), self.found.matches.last_mut()) {
+            (SinkContextKind::After, Some(last)) => last.after.push(line),
+            _ => self.before.push(line),
+        }
+        Ok(true)
+    }
+}
+
+/// A line without its break, cut at a character, as text.
+fn cut(line: &[u8]) -> String {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let mut text = String::from_utf8_lossy(line).into_owned();
+    if text.len() > MAX_LINE {
+        let end = (0..=MAX_LINE).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}

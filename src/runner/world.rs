@@ -1,0 +1,50 @@
+//! All of the world that a tool may touch. What it may do there is not written here: a granted call carries it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use crate::files::{RelPath, Root};
+
+/// What the tools of one session work on.
+#[derive(Debug)]
+pub struct ToolWorld {
+    /// The workspace.
+    pub root: Root,
+    /// Where the workspace was opened, for messages and for what a command sees as its folder.
+    pub root_path: PathBuf,
+    /// A folder of the user's state, outside the workspace, for journals.
+    pub state: Root,
+    /// Folders of ours beneath the root: neither read nor written, like `.git`.
+    pub protected: Vec<RelPath>,
+}
+
+/// One call's end from outside: cancelled, or its deadline is over.
+#[derive(Debug, Clone, Default)]
+pub struct Cancel {
+    asked: Arc<AtomicBool>,
+    deadline: Option<Instant>,
+}
+
+impl Cancel {
+    /// Ends by itself at `deadline`.
+    pub fn at(deadline: Option<Instant>) -> Self {
+        Self { asked: Arc::default(), deadline }
+    }
+
+    /// Asks the call to end.
+    pub fn cancel(&self) {
+        self.asked.store(true, Ordering::SeqCst);
+    }
+
+    /// Was it asked to end?
+    pub fn is_cancelled(&self) -> bool {
+        self.asked.load(Ordering::SeqCst)
+    }
+
+    /// When its time is over.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+}
