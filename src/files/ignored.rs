@@ -5,7 +5,7 @@
 use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
-use super::{EntryKind, Entry, Links, RelPath, Root};
+use super::{Entry, EntryKind, Links, RelPath, Root};
 
 /// The most bytes of an ignore file; a longer one is not honoured.
 const MAX_BYTES: u64 = 1 << 20;

@@ -191,9 +191,15 @@ mod tests {
 
     #[test]
     fn normalises_what_is_harmless() {
-        for (text, normal) in
-            [("a", "a"), (".", "."), ("./", "."), ("./a//b/.", "a/b"), ("./~x", "~x"), ("a~", "a~"), ("a/", "a")]
-        {
+        for (text, normal) in [
+            ("a", "a"),
+            (".", "."),
+            ("./", "."),
+            ("./a//b/.", "a/b"),
+            ("./~x", "~x"),
+            ("a~", "a~"),
+            ("a/", "a"),
+        ] {
             assert_eq!(RelPath::parse(text).unwrap().as_str(), normal, "{text}");
         }
     }
@@ -203,8 +209,24 @@ mod tests {
         let long = "a/".repeat(3000);
         let name = "a".repeat(256);
         for text in [
-            "", "/etc/passwd", "..", "a/../b", "../x", "a/..", "~", "~/x", "~root/x", "file:///x", "FILE:x",
-            "https://x/y", "a\0b", "a\nb", "a\u{1b}[m", "a\u{85}", &long, &name,
+            "",
+            "/etc/passwd",
+            "..",
+            "a/../b",
+            "../x",
+            "a/..",
+            "~",
+            "~/x",
+            "~root/x",
+            "file:///x",
+            "FILE:x",
+            "https://x/y",
+            "a\0b",
+            "a\nb",
+            "a\u{1b}[m",
+            "a\u{85}",
+            &long,
+            &name,
         ] {
             assert!(RelPath::parse(text).is_err(), "{text:?}");
         }

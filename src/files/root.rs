@@ -53,7 +53,8 @@ impl Root {
 
     /// Another holder of the same folder.
     pub fn try_clone(&self) -> Result<Self, FileError> {
-        let folder = self.folder.try_clone().map_err(|error| FileError::Io { path: ".".to_owned(), error })?;
+        let folder =
+            self.folder.try_clone().map_err(|error| FileError::Io { path: ".".to_owned(), error })?;
         Ok(Self { folder })
     }
 
@@ -158,7 +159,6 @@ impl AsFd for Root {
 pub(super) fn folder_of(path: &Path) -> Result<Root, FileError> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let shown = parent.display().to_string();
-    let folder =
-        openat(CWD, parent, HOLD, Mode::empty()).map_err(|errno| FileError::of(shown, errno))?;
+    let folder = openat(CWD, parent, HOLD, Mode::empty()).map_err(|errno| FileError::of(shown, errno))?;
     Root::from_fd(folder)
 }

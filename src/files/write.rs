@@ -40,8 +40,7 @@ impl Root {
     /// Gives a file another name, which must be free.
     pub fn rename_new(&self, from: &RelPath, to: &RelPath) -> Result<(), FileError> {
         let ((from_folder, from_name), (to_folder, to_name)) = (self.place(from)?, self.place(to)?);
-        let renamed =
-            renameat_with(&from_folder, from_name, &to_folder, to_name, RenameFlags::NOREPLACE);
+        let renamed = renameat_with(&from_folder, from_name, &to_folder, to_name, RenameFlags::NOREPLACE);
         renamed.map_err(|errno| FileError::of(if errno == Errno::EXIST { to } else { from }.as_str(), errno))
     }
 
@@ -85,8 +84,10 @@ impl Root {
     pub fn name_beside(&self, path: &RelPath) -> Result<RelPath, FileError> {
         let (folder, _) = path.split().ok_or_else(|| root_is_no_file(path))?;
         let mut random = [0; 8];
-        getrandom::fill(&mut random)
-            .map_err(|error| FileError::Io { path: path.to_string(), error: std::io::Error::other(error.to_string()) })?;
+        getrandom::fill(&mut random).map_err(|error| FileError::Io {
+            path: path.to_string(),
+            error: std::io::Error::other(error.to_string()),
+        })?;
         Ok(folder.join(&format!(".lgflow-{:016x}.tmp", u64::from_be_bytes(random)))?)
     }
 

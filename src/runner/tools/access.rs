@@ -4,8 +4,7 @@
 use crate::effect::{ErrorKind, RuleRef, ToolCall, ToolError};
 use crate::files::{EntryKind, FileError, Links, OpenFile, RelPath, Root, Walk, Walked, walk};
 use crate::policy::{Decision, Granted, PathRules};
-
-use super::super::ToolWorld;
+use crate::runner::ToolWorld;
 
 /// What a call may read.
 pub(super) struct Reading<'a> {
@@ -67,17 +66,11 @@ impl<'a> Reading<'a> {
             _ if verdict.decision == Decision::Allow => Ok(()),
             Some(reason) => {
                 let rule = &reason.rule;
-                let place = if rule.line == 0 {
-                    rule.file.clone()
-                } else {
-                    format!("{}:{}", rule.file, rule.line)
-                };
+                let place =
+                    if rule.line == 0 { rule.file.clone() } else { format!("{}:{}", rule.file, rule.line) };
                 let message =
                     format!("`{path}` may not be read: {} ({}, {place})", reason.message, rule.rule);
-                Err(ToolError {
-                    rule: Some(rule.clone()),
-                    ..ToolError::new(ErrorKind::Denied, message)
-                })
+                Err(ToolError { rule: Some(rule.clone()), ..ToolError::new(ErrorKind::Denied, message) })
             }
             None => Err(ToolError::new(
                 ErrorKind::Denied,

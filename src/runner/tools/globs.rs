@@ -24,7 +24,10 @@ impl Globs {
             return Ok(Self { set: None });
         }
         if patterns.len() > MAX_PATTERNS {
-            return Err(invalid(format!("`glob` has {} patterns; the limit is {MAX_PATTERNS}", patterns.len())));
+            return Err(invalid(format!(
+                "`glob` has {} patterns; the limit is {MAX_PATTERNS}",
+                patterns.len()
+            )));
         }
         let mut set = GlobSetBuilder::new();
         for pattern in patterns {
@@ -55,9 +58,8 @@ mod tests {
 
     #[test]
     fn patterns_read_as_in_ignore_files() {
-        let matches = |glob: &str, path: &str| {
-            Globs::new(&[glob]).unwrap().match_path(&RelPath::parse(path).unwrap())
-        };
+        let matches =
+            |glob: &str, path: &str| Globs::new(&[glob]).unwrap().match_path(&RelPath::parse(path).unwrap());
         assert!(matches("*.rs", "src/a/b.rs"));
         assert!(matches("src/*.rs", "src/b.rs"));
         assert!(!matches("src/*.rs", "src/a/b.rs"));

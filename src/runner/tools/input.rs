@@ -14,9 +14,8 @@ pub(super) struct Input<'a> {
 impl<'a> Input<'a> {
     /// The parameters of `tool`, which are an object with no other keys than `known`.
     pub(super) fn new(tool: &'a str, input: &'a Value, known: &[&str]) -> Result<Self, ToolError> {
-        let map = input
-            .as_object()
-            .ok_or_else(|| invalid(format!("the input of `{tool}` is not an object")))?;
+        let map =
+            input.as_object().ok_or_else(|| invalid(format!("the input of `{tool}` is not an object")))?;
         match map.keys().find(|key| !known.contains(&key.as_str())) {
             Some(key) => Err(invalid(format!(
                 "`{tool}` has no parameter `{key}`; it takes {}",
@@ -52,9 +51,8 @@ impl<'a> Input<'a> {
 
     /// `true` or `false`.
     pub(super) fn flag(&self, key: &str, default: bool) -> Result<bool, ToolError> {
-        self.get(key).map_or(Ok(default), |value| {
-            value.as_bool().ok_or_else(|| self.wrong(key, "true or false"))
-        })
+        self.get(key)
+            .map_or(Ok(default), |value| value.as_bool().ok_or_else(|| self.wrong(key, "true or false")))
     }
 
     /// A whole number in `range`.

@@ -6,8 +6,8 @@ use serde_json::json;
 use crate::effect::{ToolCall, ToolError, ToolResult};
 use crate::files::{IgnoreFiles, RelPath, Walk, Walked};
 use crate::policy::Granted;
+use crate::runner::ToolWorld;
 
-use super::super::ToolWorld;
 use super::access::Reading;
 use super::globs::Globs;
 use super::input::Input;

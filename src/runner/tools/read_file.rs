@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use crate::digest::Digest;
 use crate::effect::{ErrorKind, ToolCall, ToolError, ToolResult};
 use crate::policy::Granted;
+use crate::runner::ToolWorld;
 
-use super::super::ToolWorld;
 use super::access::{Reading, tool_error};
 use super::base64;
 use super::input::{Input, invalid};
@@ -96,8 +96,7 @@ fn lines(bytes: &[u8], start: usize, end: usize) -> &[u8] {
 fn text<'a>(bytes: &'a [u8], path: &str) -> Result<&'a str, ToolError> {
     std::str::from_utf8(bytes).map_err(|error| {
         let at = error.valid_up_to();
-        let message =
-            format!("`{path}` is not valid UTF-8 (byte {at}); read it with `encoding: base64`");
+        let message = format!("`{path}` is not valid UTF-8 (byte {at}); read it with `encoding: base64`");
         ToolError::new(ErrorKind::InvalidInput, message)
     })
 }

@@ -7,14 +7,16 @@ use std::time::Instant;
 
 use grep_matcher::Matcher as _;
 use grep_regex::{RegexMatcher, RegexMatcherBuilder};
-use grep_searcher::{BinaryDetection, Searcher, SearcherBuilder, Sink, SinkContext, SinkContextKind, SinkMatch};
+use grep_searcher::{
+    BinaryDetection, Searcher, SearcherBuilder, Sink, SinkContext, SinkContextKind, SinkMatch,
+};
 use serde_json::{Value, json};
 
 use crate::effect::{ErrorKind, ToolCall, ToolError, ToolResult};
 use crate::files::{RelPath, Walk};
 use crate::policy::Granted;
+use crate::runner::{Cancel, ToolWorld};
 
-use super::super::{Cancel, ToolWorld};
 use super::access::Reading;
 use super::globs::Globs;
 use super::input::{Input, invalid};
