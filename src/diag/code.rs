@@ -69,6 +69,10 @@ codes! {
     MISSING_KEY = "missing-key", Error, "a required key is missing";
     WRONG_TYPE = "wrong-type", Error, "a value of the wrong type";
     BAD_VALUE = "bad-value", Error, "a value outside of what is allowed here";
+    BAD_NAME = "bad-name", Error, "a name that things cannot have";
+    UNKNOWN_USES = "unknown-uses", Error, "a node kind that does not exist";
+    CONFLICTING_KEYS = "conflicting-keys", Error, "two keys that exclude each other";
+    MISPLACED_KEY = "misplaced-key", Error, "a top-level key that fell into a TOML table";
     UNKNOWN_SCHEMA = "unknown-schema", Error, "the file's `schema` id is not one that lgflow knows";
     // compile: what one file names in another
     UNREADABLE_FILE = "unreadable-file", Error, "a named file cannot be read";

@@ -1,5 +1,6 @@
 //! A graph file as its author wrote it. Names are not resolved yet, expressions not parsed.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::document::{Text, Tree};
@@ -40,6 +41,38 @@ pub struct Graph {
     pub edges: Vec<Edge>,
     /// Templates of the outputs.
     pub outputs: Vec<Field>,
+    /// Places that did not decode, reported already: a finding whose primary label touches one is noise.
+    pub damaged: Vec<Span>,
+    /// Sections with an entry that could not be read at all: that a name is missing there proves nothing.
+    pub lost: BTreeSet<Section>,
+}
+
+/// A section of a graph that gives names to things, or edges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "each is the key of the graph language, spelled the Rust way")]
+pub enum Section {
+    Inputs,
+    Policy,
+    Models,
+    Prompts,
+    Graphs,
+    State,
+    Groups,
+    Nodes,
+    Edges,
+    Outputs,
+}
+
+impl Graph {
+    /// Is all of a section here, so that what is not in it does not exist?
+    pub fn is_whole(&self, section: Section) -> bool {
+        !self.lost.contains(&section)
+    }
+
+    /// Does a finding here follow from what was reported while the text was read?
+    pub fn is_damaged(&self, span: Span) -> bool {
+        self.damaged.iter().any(|bad| bad.file == span.file && bad.start <= span.end && span.start <= bad.end)
+    }
 }
 
 /// A JSON Schema that stands in a file of ours.
@@ -293,9 +326,10 @@ pub struct Node {
     pub id: Located<NodeId>,
     /// All of it.
     pub span: Span,
-    /// What it does.
-    pub uses: Located<Uses>,
-    /// Its parameters, templates unparsed.
+    /// What it does; `None` where the word is unknown (which is reported): nothing is known of its parameters and
+    /// its output then.
+    pub uses: Option<Located<Uses>>,
+    /// Its parameters, templates unparsed; a misspelt one stands under the name that it was meant to have.
     pub with: Vec<Field>,
     /// How it is run.
     pub modifiers: Modifiers,

@@ -2,13 +2,17 @@
 
 mod decode;
 mod graph;
+mod graph_decoder;
 mod name;
+mod parameters;
 pub mod policy;
 
 pub use graph::{
     Backoff, Budgets, Channel, Concurrency, Defaults, Edge, ExhaustedRule, Field, ForEach, Graph, Group,
     Input, Join, JsonSchema, LoopClause, Model, Modifiers, Node, OnCrash, OnItemError, Prompt, PromptSource,
-    Reduce, Retry, SchemaSource, Subgraph, SubgraphSource, Uses,
+    Reduce, Retry, SchemaSource, Section, Subgraph, SubgraphSource, Uses,
 };
+pub use graph_decoder::{decode_graph, decode_schema};
 pub use name::{Name, NodeId};
+pub use parameters::Parameters;
 pub use policy::Policy;

@@ -69,6 +69,15 @@ impl<'d> Decoder<'d> {
         self.report(Diagnostic::new(codes::BAD_VALUE, span, message).maybe_help(help));
     }
 
+    /// Two keys that exclude each other; `at` is the second.
+    pub(crate) fn conflict(&mut self, at: Span, key: &str, other: Span, other_key: &str, what: &str) {
+        let message = format!("`{key}` cannot stand beside `{other_key}` in {what}");
+        let diagnostic = Diagnostic::new(codes::CONFLICTING_KEYS, at, message);
+        self.report(
+            diagnostic.help(format!("remove `{key}` or `{other_key}`")).label(other, "the other key"),
+        );
+    }
+
     /// `written` is none of the `known` words that may stand under `key`; the nearest one is suggested.
     pub(crate) fn unknown_word(
         &mut self,

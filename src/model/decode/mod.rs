@@ -3,6 +3,7 @@
 
 mod decoder;
 mod fields;
+mod name;
 mod scalar;
 mod unit;
 

@@ -66,6 +66,21 @@ impl Decoder<'_> {
         }
     }
 
+    /// A number from `least` to `most`, both included.
+    pub(crate) fn number(&mut self, slot: Slot<'_>, least: f64, most: f64) {
+        #[expect(clippy::cast_precision_loss, reason = "the bounds are far below where precision is lost")]
+        let value = match slot.value.value {
+            Value::Int(value) => value as f64,
+            Value::Float(value) => value,
+            _ => return self.wrong_type(slot.key, "a number", slot.value),
+        };
+        if value < least || value > most {
+            let message = format!("`{}` is {value}, and must be from {least} to {most}", slot.key);
+            let near = if value < least { least } else { most };
+            self.bad_value(slot.value.span, message, Some(format!("write `{near}`")));
+        }
+    }
+
     /// A count: a whole number from `from` to the largest 32-bit one.
     pub(crate) fn count(&mut self, slot: Slot<'_>, from: u32) -> Option<Located<u32>> {
         self.integer(slot, u64::from(from)..=u64::from(u32::MAX)).map(|count| count.map(|n| n as u32))

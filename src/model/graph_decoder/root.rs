@@ -1,0 +1,181 @@
+//! The top level of a graph file, and of a graph that is written inline.
+
+use std::collections::BTreeSet;
+
+use crate::diag::{Diagnostic, Diagnostics, codes, suggestion};
+use crate::document::{Tree, Value};
+use crate::model::decode::{Decoder, Fields, OwnKeys, Shape, Slot};
+use crate::model::{Graph, Section};
+use crate::source::{Located, Span};
+
+use super::Reader;
+
+/// The id of this version of the language.
+const SCHEMA: &str = "lgflow.graph/v1";
+/// All ids that a graph file may have.
+const SCHEMAS: [&str; 1] = [SCHEMA];
+
+const FILE: Shape = Shape {
+    what: "a graph",
+    keys: &[
+        "schema",
+        "name",
+        "description",
+        "inputs",
+        "policy",
+        "models",
+        "prompts",
+        "graphs",
+        "state",
+        "budgets",
+        "concurrency",
+        "defaults",
+        "nodes",
+        "edges",
+        "outputs",
+    ],
+    required: &["schema", "name", "nodes"],
+    own: OwnKeys::Extensions,
+};
+
+/// Keys of an inline graph: it has the name that it stands under.
+pub(super) const INLINE_KEYS: &[&str] = INLINE_OR_FILE_KEYS.split_at(13).0;
+
+/// The same, or a reference to a file.
+pub(super) const INLINE_OR_FILE_KEYS: &[&str] = &[
+    "description",
+    "inputs",
+    "policy",
+    "models",
+    "prompts",
+    "graphs",
+    "state",
+    "budgets",
+    "concurrency",
+    "defaults",
+    "nodes",
+    "edges",
+    "outputs",
+    "file",
+];
+
+/// Reads a graph file. `None` where there is nothing to go on with: another schema, or no nodes at all. `damaged`
+/// are the places that the parser skipped; nothing is reported there.
+pub fn decode_graph(tree: &Tree, damaged: &[Span], diagnostics: &mut Diagnostics) -> Option<Graph> {
+    let mut decoder = Decoder::new(diagnostics, damaged);
+    let place = first_line(tree);
+    if !matches!(tree.value, Value::Map(_)) {
+        decoder.wrong_type("a graph file", "a mapping", tree);
+        return None;
+    }
+    if !known_schema(&mut decoder, tree, place) {
+        return None;
+    }
+    let slot = Slot { key: "graph", key_span: place, value: tree };
+    let fields = decoder.fields(slot, &FILE)?;
+    let mut reader = Reader { decoder: &mut decoder, lost: BTreeSet::new() };
+    let name = fields.get("name").and_then(|slot| reader.graph_name(slot));
+    let mut graph = reader.graph(&fields, name.unwrap_or_else(|| Located::new(String::new(), place)))?;
+    graph.damaged = decoder.into_damaged();
+    Some(graph)
+}
+
+/// Where what concerns the whole file is shown: its first key.
+fn first_line(tree: &Tree) -> Span {
+    tree.entries().first().map_or(tree.span, |entry| entry.key.span)
+}
+
+/// An id that is not ours is the one finding: this may be another kind of file altogether.
+fn known_schema(decoder: &mut Decoder<'_>, tree: &Tree, place: Span) -> bool {
+    let Some(written) = tree.get("schema") else { return true };
+    let Some(id) = written.as_str() else {
+        decoder.wrong_type("schema", "a string", written);
+        return false;
+    };
+    if SCHEMAS.contains(&id) {
+        return true;
+    }
+    let help = suggestion(id, SCHEMAS);
+    let known = SCHEMAS.map(|id| format!("`{id}`")).join(", ");
+    let message = format!("unknown schema `{id}`; a graph has one of {known}");
+    let _ = place;
+    decoder.report(Diagnostic::new(codes::UNKNOWN_SCHEMA, written.span, message).maybe_help(help));
+    false
+}
+
+impl Reader<'_, '_> {
+    fn graph_name(&mut self, slot: Slot<'_>) -> Option<Located<String>> {
+        let name = self.decoder.string(slot)?;
+        let word = name.value.as_str();
+        let shape = word.starts_with(|c: char| c.is_ascii_lowercase())
+            && word.len() <= 64
+            && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-');
+        if !shape {
+            let message = format!("`{word}` cannot be the name of a graph");
+            let help = "begin with a small letter, go on with small letters, digits, `-` and `_`, at most 64";
+            self.decoder.report(Diagnostic::new(codes::BAD_NAME, name.span, message).help(help));
+        }
+        Some(name)
+    }
+
+    /// All sections; `None` without nodes.
+    pub(super) fn graph(&mut self, fields: &Fields<'_>, name: Located<String>) -> Option<Graph> {
+        let inputs = fields.get("inputs").map(|slot| self.inputs(slot)).unwrap_or_default();
+        let policy = fields.get("policy").map(|slot| self.policy(slot)).unwrap_or_default();
+        let models = fields.get("models").map(|slot| self.models(slot)).unwrap_or_default();
+        let prompts = fields.get("prompts").map(|slot| self.prompts(slot)).unwrap_or_default();
+        let graphs = fields.get("graphs").map(|slot| self.subgraphs(slot)).unwrap_or_default();
+        let state = fields.get("state").map(|slot| self.channels(slot)).unwrap_or_default();
+        let budgets = fields.get("budgets").and_then(|slot| self.budgets(slot)).unwrap_or_default();
+        let concurrency =
+            fields.get("concurrency").and_then(|slot| self.concurrency(slot)).unwrap_or_default();
+        let defaults = fields.get("defaults").map(|slot| self.defaults(slot)).unwrap_or_default();
+        let nodes = fields.get("nodes").and_then(|slot| self.nodes(slot, &defaults));
+        let edges = fields.get("edges").map(|slot| self.edges(slot)).unwrap_or_default();
+        let outputs = fields.get("outputs").map(|slot| self.outputs(slot)).unwrap_or_default();
+        Some(Graph {
+            span: fields.span,
+            name,
+            description: fields.get("description").and_then(|slot| self.decoder.string(slot)),
+            inputs,
+            policy,
+            models,
+            prompts,
+            graphs,
+            state,
+            budgets,
+            concurrency,
+            defaults,
+            nodes: nodes?,
+            edges,
+            outputs,
+            damaged: Vec::new(),
+            lost: std::mem::take(&mut self.lost),
+        })
+    }
+
+    /// Reads the entries of a section; one that cannot be read leaves the section incomplete.
+    pub(super) fn section<T>(
+        &mut self,
+        section: Section,
+        slot: Slot<'_>,
+        mut read: impl FnMut(&mut Self, Slot<'_>) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let Some(entries) = self.decoder.entries(slot) else {
+            self.lost.insert(section);
+            return None;
+        };
+        if self.decoder.may_have_lost_keys(slot.value) {
+            self.lost.insert(section);
+        }
+        let mut all = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let one = read(self, Slot::of(entry));
+            if one.is_none() {
+                self.lost.insert(section);
+            }
+            all.extend(one);
+        }
+        Some(all)
+    }
+}
