@@ -64,6 +64,13 @@ codes! {
     DUPLICATE_KEY = "duplicate-key", Error, "a mapping has one key twice";
     LIMIT = "limit", Error, "the file is larger or deeper than the limits allow";
     ENCODING = "encoding", Error, "the file is not UTF-8 text";
+    NUMBER = "number", Error, "a number that is too large, infinite or not a number";
+    DATE = "date", Error, "a date or time where only strings, numbers and booleans exist";
+    KEY_TYPE = "key-type", Error, "a key that is not a string";
+    MERGE_KEY = "merge-key", Error, "the merge key `<<` means nothing here";
+    TAG = "tag", Error, "a YAML tag means nothing here";
+    ALIAS = "alias", Error, "an alias that names no anchor before it, or its own value";
+    SEVERAL_DOCUMENTS = "several-documents", Error, "a file holds one document";
     // schema and model: keys, types, names within one file
     UNKNOWN_KEY = "unknown-key", Error, "a key that means nothing here";
     MISSING_KEY = "missing-key", Error, "a required key is missing";

@@ -1,0 +1,51 @@
+//! The collections that are open while events come in.
+
+use std::collections::BTreeMap;
+
+use crate::document::limits::Spent;
+use crate::document::{Entry, Tree, Value};
+use crate::source::{Located, Span};
+
+/// One open collection.
+#[derive(Debug)]
+pub(super) struct Frame {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    pub(super) flow: bool,
+    /// The anchor's id, 0 for none.
+    pub(super) anchor: usize,
+    /// What was spent when it was opened.
+    pub(super) before: Spent,
+    pub(super) kind: Kind,
+}
+
+#[derive(Debug)]
+pub(super) enum Kind {
+    List(Vec<Tree>),
+    Map(Mapping),
+}
+
+/// A mapping half read.
+#[derive(Debug, Default)]
+pub(super) struct Mapping {
+    pub(super) entries: Vec<Entry>,
+    pub(super) seen: BTreeMap<String, Span>,
+    pub(super) key: Option<Key>,
+}
+
+/// The key whose value comes next.
+#[derive(Debug)]
+pub(super) enum Key {
+    Good(Located<String>),
+    /// It was reported; its value is read and dropped.
+    Bad(Span),
+}
+
+impl Kind {
+    pub(super) fn finish(self) -> Value {
+        match self {
+            Self::List(items) => Value::List(items),
+            Self::Map(mapping) => Value::Map(mapping.entries),
+        }
+    }
+}
