@@ -24,8 +24,8 @@ impl Uses {
     pub fn parameters(self) -> Parameters {
         let (names, required): (&'static [&'static str], &'static [&'static [&'static str]]) = match self {
             Uses::ReadFile => (&["path", "range", "encoding"], &[&["path"]]),
-            Uses::ListFiles => (&["path", "recursive", "glob", "ignore", "max"], &[&["path"]]),
-            Uses::SearchFiles => (&["pattern", "glob", "max", "context"], &[&["pattern"]]),
+            Uses::ListFiles => (&["path", "recursive", "glob", "ignore", "max"], &[]),
+            Uses::SearchFiles => (&["pattern", "path", "glob", "ignore", "max", "context"], &[&["pattern"]]),
             Uses::RepoContext => (&["request", "budget", "what"], &[]),
             Uses::WorkspaceDiff => (&["since"], &[]),
             Uses::ApplyPatch => (&["patch", "changes", "dry_run", "expect"], &[&["patch", "changes"]]),

@@ -1,1 +1,12 @@
-//! The tree against the embedded JSON Schemas; instance pointer → span. Knows no meaning beyond the schema.
+//! The embedded JSON Schemas, and values against a schema. Knows no meaning beyond the schema.
+
+mod embedded;
+mod fault;
+mod parameters;
+mod validator;
+mod weight;
+
+pub use embedded::{document, names, tool_input, tool_names, tool_output};
+pub use fault::{Fault, SchemaError};
+pub use parameters::{check_parameters, tool_validator};
+pub use validator::{BadSchema, Validator, validate_value};

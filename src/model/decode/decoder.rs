@@ -9,27 +9,19 @@ use crate::source::Span;
 pub(crate) struct Decoder<'d> {
     diagnostics: &'d mut Diagnostics,
     damaged: Vec<Span>,
-    found: usize,
 }
 
 impl<'d> Decoder<'d> {
     /// A decoder that reports into `diagnostics`; `damaged` are the places that the parser had to skip.
     pub(crate) fn new(diagnostics: &'d mut Diagnostics, damaged: &[Span]) -> Self {
-        Self { diagnostics, damaged: damaged.to_vec(), found: 0 }
+        Self { diagnostics, damaged: damaged.to_vec() }
     }
 
     /// Reports, unless the place is damaged.
     pub(crate) fn report(&mut self, diagnostic: Diagnostic) {
-        self.found += 1;
         if !self.is_damaged(diagnostic.span()) {
             self.diagnostics.push(diagnostic);
         }
-    }
-
-    /// How many findings there were, dropped ones included: the same number before and after a step means that
-    /// the step went well.
-    pub(crate) fn found(&self) -> usize {
-        self.found
     }
 
     /// Declares that whatever is found at `span` from now on follows from what was reported.

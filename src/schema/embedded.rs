@@ -1,0 +1,62 @@
+//! The schemas of `schemas/`, as they are published. Knows no meaning of any of them.
+
+/// The documents, by the name that `lgflow schema NAME` takes.
+const DOCUMENTS: &[(&str, &str)] =
+    &[("verifier-report", include_str!("../../schemas/verifier-report.schema.json"))];
+
+macro_rules! tools {
+    ($($name:literal),* $(,)?) => {
+        /// Parameters and output by node kind.
+        const TOOLS: &[(&str, &str, &str)] = &[$((
+            $name,
+            include_str!(concat!("../../schemas/tools/", $name, ".input.schema.json")),
+            include_str!(concat!("../../schemas/tools/", $name, ".output.schema.json")),
+        )),*];
+    };
+}
+
+tools!(
+    "read_file",
+    "list_files",
+    "search_files",
+    "repo_context",
+    "workspace_diff",
+    "apply_patch",
+    "rollback",
+    "exec",
+    "http",
+    "llm",
+    "mcp",
+    "batch",
+    "graph",
+    "approval",
+    "render",
+    "values",
+    "parse_report",
+    "fail",
+);
+
+/// The text of a published schema: `graph`, `policy`, `plan`, ….
+pub fn document(name: &str) -> Option<&'static str> {
+    DOCUMENTS.iter().find(|(known, _)| *known == name).map(|&(_, text)| text)
+}
+
+/// The names that [`document`] knows.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    DOCUMENTS.iter().map(|&(name, _)| name)
+}
+
+/// The text of the schema of a node kind's parameters.
+pub fn tool_input(uses: &str) -> Option<&'static str> {
+    TOOLS.iter().find(|(known, ..)| *known == uses).map(|&(_, input, _)| input)
+}
+
+/// The text of the schema of a node kind's output.
+pub fn tool_output(uses: &str) -> Option<&'static str> {
+    TOOLS.iter().find(|(known, ..)| *known == uses).map(|&(_, _, output)| output)
+}
+
+/// The node kinds that [`tool_input`] and [`tool_output`] know.
+pub fn tool_names() -> impl Iterator<Item = &'static str> {
+    TOOLS.iter().map(|&(name, ..)| name)
+}
