@@ -1,20 +1,21 @@
 //! What a decoder carries along: the sink, and the places that are not worth a word any more. Knows no key.
 
 use crate::diag::{Code, Diagnostic, Diagnostics, codes, suggestion};
-use crate::document::{Tree, Value};
+use crate::document::{Damage, Tree, Value};
 use crate::source::Span;
 
 /// Collects findings while a tree is read. A finding inside a damaged place is dropped: what broke the place was
 /// reported before, and everything after it would be noise.
 pub(crate) struct Decoder<'d> {
     diagnostics: &'d mut Diagnostics,
+    damage: &'d Damage,
     damaged: Vec<Span>,
 }
 
 impl<'d> Decoder<'d> {
-    /// A decoder that reports into `diagnostics`; `damaged` are the places that the parser had to skip.
-    pub(crate) fn new(diagnostics: &'d mut Diagnostics, damaged: &[Span]) -> Self {
-        Self { diagnostics, damaged: damaged.to_vec() }
+    /// A decoder that reports into `diagnostics`; `damage` is what the parser had to skip.
+    pub(crate) fn new(diagnostics: &'d mut Diagnostics, damage: &'d Damage) -> Self {
+        Self { diagnostics, damage, damaged: damage.spans().to_vec() }
     }
 
     /// Reports, unless the place is damaged.
@@ -39,9 +40,14 @@ impl<'d> Decoder<'d> {
         self.damaged.iter().any(|bad| bad.file == span.file && bad.start <= span.end && span.start <= bad.end)
     }
 
-    /// Is a damaged place inside of this value, or right behind it? Then what it lacks may stand there.
-    pub(crate) fn may_have_lost_keys(&self, tree: &Tree) -> bool {
-        self.damaged.iter().any(|bad| bad.file == tree.span.file && bad.end >= tree.span.start)
+    /// May one of these keys stand in what the parser skipped? Then that it is missing is no news.
+    pub(crate) fn lost(&self, keys: &[&str]) -> bool {
+        keys.iter().any(|key| self.damage.lost(key))
+    }
+
+    /// Was anything skipped?
+    pub(crate) fn skipped_something(&self) -> bool {
+        !self.damage.is_empty()
     }
 
     /// `key` takes `wanted` (`a string`, `a list`), and `tree` is something else.

@@ -99,11 +99,8 @@ impl Decoder<'_> {
     }
 
     fn missing(&mut self, slot: Slot<'_>, shape: &Shape, slots: &[Slot<'_>]) {
-        if self.may_have_lost_keys(slot.value) {
-            return;
-        }
         for key in shape.required {
-            if slots.iter().all(|slot| slot.key != *key) {
+            if !self.lost(&[*key]) && slots.iter().all(|slot| slot.key != *key) {
                 let message = format!("{} needs the key `{key}`", shape.what);
                 let diagnostic = Diagnostic::new(codes::MISSING_KEY, slot.key_span, message);
                 self.report(diagnostic.help(format!("add `{key}: …`")));

@@ -40,7 +40,7 @@ impl Reader<'_, '_> {
             self.lost.insert(Section::Edges);
             return Vec::new();
         };
-        if self.decoder.may_have_lost_keys(slot.value) {
+        if self.decoder.skipped_something() {
             self.lost.insert(Section::Edges);
         }
         let mut edges = Vec::new();
@@ -178,7 +178,7 @@ impl Reader<'_, '_> {
         let delay = fields.get("delay").and_then(|slot| self.decoder.duration(slot));
         let conditional = edge.get("when").is_some() || edge.get("catch").is_some();
         let leaves = matches!(&exhausted, Some(rule) if rule.value == ExhaustedRule::Leave);
-        if !conditional && !leaves && !self.decoder.may_have_lost_keys(slot.value) {
+        if !conditional && !leaves && !self.decoder.lost(&["exhausted", "when", "catch"]) {
             self.must_leave(slot, fields.get("exhausted"));
         }
         // Without a bound the loop is still a loop: what is checked of its shape does not depend on the number.

@@ -1,7 +1,7 @@
 //! JSON Schemas that authors write: a misspelt keyword is an error here, where a validator would be silent.
 
 use crate::diag::{Diagnostic, Diagnostics, codes, nearest, suggestion};
-use crate::document::{Entry, Tree, Value};
+use crate::document::{Damage, Entry, Tree, Value};
 use crate::model::decode::{Decoder, Slot};
 use crate::model::{JsonSchema, SchemaSource};
 use crate::source::{Located, Span};
@@ -91,8 +91,8 @@ const BRANCHES: [&str; 2] = ["then", "else"];
 
 /// Reads a JSON Schema that an author wrote, for example a file that `output_schema` names. Misspelt keywords are
 /// reported, and stand under the right one in the result. `None` if it is no schema at all.
-pub fn decode_schema(tree: &Tree, damaged: &[Span], diagnostics: &mut Diagnostics) -> Option<JsonSchema> {
-    let mut decoder = Decoder::new(diagnostics, damaged);
+pub fn decode_schema(tree: &Tree, damage: &Damage, diagnostics: &mut Diagnostics) -> Option<JsonSchema> {
+    let mut decoder = Decoder::new(diagnostics, damage);
     let slot = Slot { key: "a JSON Schema", key_span: tree.span, value: tree };
     decoder.json_schema(slot, &[])
 }

@@ -32,7 +32,7 @@ const NODE: Shape = Shape {
 impl Reader<'_, '_> {
     pub(super) fn nodes(&mut self, slot: Slot<'_>, defaults: &[Defaults]) -> Option<Vec<Node>> {
         let nodes = self.section(Section::Nodes, slot, |reader, slot| reader.node(slot, defaults))?;
-        if slot.value.entries().is_empty() && !self.decoder.may_have_lost_keys(slot.value) {
+        if slot.value.entries().is_empty() && !self.decoder.skipped_something() {
             let help =
                 Some("add a node, for example `hello: { uses: values, with: { text: hello } }`".to_owned());
             self.decoder.bad_value(slot.value.span, "a graph needs at least one node", help);
@@ -137,9 +137,6 @@ impl Reader<'_, '_> {
         fields: &[Field],
         defaults: &[Defaults],
     ) {
-        if self.decoder.may_have_lost_keys(node.value) {
-            return;
-        }
         let defaults = defaults.iter().filter(|defaults| defaults.uses.value == uses);
         let given: Vec<&str> = defaults
             .flat_map(|defaults| &defaults.with)
@@ -147,7 +144,7 @@ impl Reader<'_, '_> {
             .map(|f| f.name.value.as_str())
             .collect();
         for group in uses.parameters().required {
-            if group.iter().any(|name| given.contains(name)) {
+            if group.iter().any(|name| given.contains(name)) || self.decoder.lost(group) {
                 continue;
             }
             let names = group.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" or ");

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::diag::{Diagnostic, Diagnostics, codes, suggestion};
-use crate::document::{Tree, Value};
+use crate::document::{Damage, Tree, Value};
 use crate::model::decode::{Decoder, Fields, OwnKeys, Shape, Slot};
 use crate::model::{Graph, Section};
 use crate::source::{Located, Span};
@@ -59,10 +59,10 @@ pub(super) const INLINE_OR_FILE_KEYS: &[&str] = &[
     "file",
 ];
 
-/// Reads a graph file. `None` where there is nothing to go on with: another schema, or no nodes at all. `damaged`
-/// are the places that the parser skipped; nothing is reported there.
-pub fn decode_graph(tree: &Tree, damaged: &[Span], diagnostics: &mut Diagnostics) -> Option<Graph> {
-    let mut decoder = Decoder::new(diagnostics, damaged);
+/// Reads a graph file. `None` where there is nothing to go on with: another schema, or no nodes at all. `damage`
+/// is what the parser skipped: nothing that follows from it is reported.
+pub fn decode_graph(tree: &Tree, damage: &Damage, diagnostics: &mut Diagnostics) -> Option<Graph> {
+    let mut decoder = Decoder::new(diagnostics, damage);
     let place = first_line(tree);
     if !matches!(tree.value, Value::Map(_)) {
         decoder.wrong_type("a graph file", "a mapping", tree);
@@ -165,9 +165,6 @@ impl Reader<'_, '_> {
             self.lost.insert(section);
             return None;
         };
-        if self.decoder.may_have_lost_keys(slot.value) {
-            self.lost.insert(section);
-        }
         let mut all = Vec::with_capacity(entries.len());
         for entry in entries {
             let one = read(self, Slot::of(entry));

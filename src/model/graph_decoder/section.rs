@@ -128,7 +128,7 @@ impl Reader<'_, '_> {
             (Some(file), None) => self.decoder.filled_string(file).map(PromptSource::File),
             (None, Some(text)) => self.decoder.text(text).map(PromptSource::Text),
             (None, None) => {
-                if !self.decoder.may_have_lost_keys(slot.value) {
+                if !self.decoder.lost(&["text", "file"]) {
                     let message = "a prompt needs the key `text` or the key `file`";
                     let help = "add `text: …` or `file: …`";
                     self.decoder
@@ -159,7 +159,7 @@ impl Reader<'_, '_> {
             let file = self.decoder.filled_string(file)?;
             return Some(Subgraph { name: name?, source: SubgraphSource::File(file) });
         }
-        if fields.get("nodes").is_none() && !self.decoder.may_have_lost_keys(slot.value) {
+        if fields.get("nodes").is_none() && !self.decoder.lost(&["nodes", "file"]) {
             let message = "a graph needs the key `nodes` or the key `file`";
             let help = "add `nodes: …` or `file: …`";
             self.decoder.report(Diagnostic::new(codes::MISSING_KEY, slot.key_span, message).help(help));
@@ -188,7 +188,7 @@ impl Reader<'_, '_> {
                 self.decoder.word(slot, &REDUCERS)
             }
             None => {
-                if !self.decoder.may_have_lost_keys(slot.value) {
+                if !self.decoder.lost(&["reduce"]) {
                     let message = "a channel needs the key `reduce`";
                     let help = "add `reduce: …`, one of `replace`, `append`, `extend`, `merge`, `sum`";
                     self.decoder
@@ -221,7 +221,7 @@ impl Reader<'_, '_> {
             Reduce::Merge => ("merge", &["object"]),
             Reduce::Sum => ("sum", &["integer", "number"]),
         };
-        if reduce.value == Reduce::Replace && !default && !self.decoder.may_have_lost_keys(slot.value) {
+        if reduce.value == Reduce::Replace && !default && !self.decoder.lost(&["default"]) {
             let message =
                 "a channel with `reduce: replace` needs the key `default`: nothing else is its start";
             let diagnostic = Diagnostic::new(codes::MISSING_KEY, slot.key_span, message);
