@@ -81,6 +81,25 @@ codes! {
     CONFLICTING_KEYS = "conflicting-keys", Error, "two keys that exclude each other";
     MISPLACED_KEY = "misplaced-key", Error, "a top-level key that fell into a TOML table";
     UNKNOWN_SCHEMA = "unknown-schema", Error, "the file's `schema` id is not one that lgflow knows";
+    // expr: expressions and templates
+    EXPRESSION_SYNTAX = "expression-syntax", Error, "an expression or a template that can't be read";
+    EXPRESSION_LIMIT = "expression-limit", Error, "an expression or a template that is too long or too deep";
+    BRACES_IN_EXPRESSION = "braces-in-expression", Error, "`{{ }}` where a bare expression stands";
+    UNKNOWN_FILTER = "unknown-filter", Error, "a filter that does not exist";
+    UNKNOWN_TEST = "unknown-test", Error, "a test that does not exist";
+    UNKNOWN_FUNCTION = "unknown-function", Error, "a function that does not exist";
+    FILTER_ARGUMENT = "filter-argument", Error, "an argument that a filter, test or function does not take, or lacks";
+    TEMPLATE_STATEMENT = "template-statement", Error, "a statement that templates do not have";
+    POWER_OPERATOR = "power-operator", Error, "there is no power operator";
+    SPLAT_ARGUMENT = "splat-argument", Error, "arguments spread out of a list or an object";
+    METHOD_CALL = "method-call", Error, "a method or a value that is called";
+    DYNAMIC_KEY = "dynamic-key", Error, "a computed name behind `nodes`, `inputs`, `state` or `loops`";
+    BARE_ROOT = "bare-root", Error, "`nodes`, `inputs`, `state` or `loops` used as a value";
+    IF_WITHOUT_ELSE = "if-without-else", Error, "an `if` in an expression without its `else`";
+    RESERVED_NAME = "reserved-name", Error, "a template's variable with a name of the language";
+    SET_SCOPE = "set-scope", Error, "a `set` that would be forgotten or may not happen";
+    NOT_TEXT = "not-text", Error, "a list, an object or null in a text";
+    UNKNOWN_FIELD = "unknown-field", Error, "a field that does not exist";
     // compile: what one file names in another
     UNREADABLE_FILE = "unreadable-file", Error, "a named file cannot be read";
     FILE_OUTSIDE = "file-outside", Error, "a path leads out of the graph's folder";

@@ -4,6 +4,16 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::diag::Diagnostics;
+use crate::document::Text;
+use crate::source::Sources;
+
+use super::evaluate::Evaluation;
+use super::fault;
+use super::ir::{Frame, Node, Step};
+use super::lower::{Lowering, Names};
+use super::parse;
+use super::stop::Stop;
 use super::{Reference, Root};
 
 /// Supplies the value behind a root; `None` where there is none (a node that did not run): strict undefined.
@@ -14,59 +24,179 @@ pub type Values<'a> = dyn FnMut(&Root) -> Option<Arc<Value>> + 'a;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct EvalError {
-    /// What is wrong, with the source of the expression.
+    /// What is wrong, with the part of the source that it is about.
     pub message: String,
 }
 
 /// A bare expression: `when`, `skip_when`, `for_each.in`, or the only `{{ … }}` of a string.
 #[derive(Debug, Clone)]
 pub struct Expression {
-    source: Arc<str>,
-    references: Vec<Reference>,
+    body: Arc<Body<Node>>,
 }
 
 /// A text with `{{ … }}` and `{% … %}`: a prompt, or a string that is more than one expression.
 #[derive(Debug, Clone)]
 pub struct Template {
-    source: Arc<str>,
+    body: Arc<Body<Vec<Step>>>,
+}
+
+/// What both have.
+#[derive(Debug)]
+struct Body<Code> {
+    source: Box<str>,
+    code: Code,
+    frame: Frame,
+    roots: Vec<Root>,
     references: Vec<Reference>,
 }
 
-/// A value whose strings may be templates. Literals are kept as they are; nothing is parsed twice.
-#[derive(Debug, Clone)]
-pub enum ValueTemplate {
-    /// No template in it.
-    Literal(Arc<Value>),
-    /// A string that is exactly one `{{ … }}`: the expression's own value.
-    Expression(Expression),
-    /// Any other string with a template: a string.
-    Text(Template),
-    /// A list.
-    List(Vec<ValueTemplate>),
-    /// An object, in the order of the file.
-    Object(Vec<(String, ValueTemplate)>),
+impl<Code> Body<Code> {
+    fn new(lowering: Lowering<'_>, code: Code) -> Arc<Self> {
+        let mut references = lowering.references;
+        references.sort_by_key(|reference| (reference.span.start, reference.span.end));
+        Arc::new(Self {
+            source: lowering.text.as_str().into(),
+            code,
+            frame: lowering.frame,
+            roots: lowering.roots,
+            references,
+        })
+    }
+
+    /// What the caller has for each root, asked once.
+    fn slots(&self, values: &mut Values<'_>) -> Vec<Option<Arc<Value>>> {
+        self.roots.iter().map(values).collect()
+    }
+
+    fn error(&self, stop: &Stop) -> EvalError {
+        EvalError { message: stop.message(&self.source) }
+    }
 }
 
 impl Expression {
+    /// Parses a bare expression, as `when` has it.
+    pub fn parse(text: &Text, diagnostics: &mut Diagnostics) -> Option<Self> {
+        let faults = match parse::expression(text.as_str()) {
+            Ok(tree) => {
+                let mut lowering = Lowering::new(text, Names::Graph);
+                let node = lowering.expression(&tree);
+                if lowering.faults.is_empty() {
+                    return Some(Self { body: Body::new(lowering, node) });
+                }
+                lowering.faults
+            }
+            Err(faults) => faults,
+        };
+        fault::report(faults, text, diagnostics);
+        None
+    }
+
+    /// Parses a bare expression that stands in no file.
+    pub fn from_source(source: &str) -> Result<Self, Diagnostics> {
+        let mut diagnostics = Diagnostics::default();
+        Self::parse(&text_of(source), &mut diagnostics).ok_or(diagnostics)
+    }
+
+    pub(super) fn from_parts(lowering: Lowering<'_>, node: Node) -> Self {
+        Self { body: Body::new(lowering, node) }
+    }
+
     /// As written.
     pub fn source(&self) -> &str {
-        &self.source
+        &self.body.source
     }
 
     /// Every reference, in the order of the text.
     pub fn references(&self) -> &[Reference] {
-        &self.references
+        &self.body.references
+    }
+
+    /// What has to be known to evaluate it, each root once.
+    pub fn roots(&self) -> &[Root] {
+        &self.body.roots
+    }
+
+    /// Its value. Each root is asked for once; nothing else is.
+    pub fn evaluate(&self, values: &mut Values<'_>) -> Result<Value, EvalError> {
+        let slots = self.body.slots(values);
+        let mut evaluation = Evaluation::new(&slots, self.body.frame);
+        let value = evaluation.value(&self.body.code);
+        let json = value.and_then(|value| value.to_json(&mut evaluation.budget));
+        json.map_err(|stop| self.body.error(&stop))
+    }
+
+    /// Its value as a condition: true or false, and nothing else counts as one of them.
+    pub fn evaluate_bool(&self, values: &mut Values<'_>) -> Result<bool, EvalError> {
+        let slots = self.body.slots(values);
+        let mut evaluation = Evaluation::new(&slots, self.body.frame);
+        evaluation.truth(&self.body.code).map_err(|stop| self.body.error(&stop))
     }
 }
 
 impl Template {
+    /// Parses a text in a graph, which may use the graph's names.
+    pub fn parse(text: &Text, diagnostics: &mut Diagnostics) -> Option<Self> {
+        Self::parse_with(text, Names::Graph, diagnostics)
+    }
+
+    /// Parses a prompt: every name in it is one of its variables ([`Root::Local`]).
+    pub fn parse_prompt(text: &Text, diagnostics: &mut Diagnostics) -> Option<Self> {
+        Self::parse_with(text, Names::Prompt, diagnostics)
+    }
+
+    fn parse_with(text: &Text, names: Names, diagnostics: &mut Diagnostics) -> Option<Self> {
+        let faults = match parse::template(text.as_str()) {
+            Ok(tree) => {
+                let mut lowering = Lowering::new(text, names);
+                let steps = lowering.template(&tree);
+                if lowering.faults.is_empty() {
+                    return Some(Self::from_parts(lowering, steps));
+                }
+                lowering.faults
+            }
+            Err(faults) => faults,
+        };
+        fault::report(faults, text, diagnostics);
+        None
+    }
+
+    /// Parses a text that stands in no file.
+    pub fn from_source(source: &str) -> Result<Self, Diagnostics> {
+        let mut diagnostics = Diagnostics::default();
+        Self::parse(&text_of(source), &mut diagnostics).ok_or(diagnostics)
+    }
+
+    pub(super) fn from_parts(lowering: Lowering<'_>, steps: Vec<Step>) -> Self {
+        Self { body: Body::new(lowering, steps) }
+    }
+
     /// As written.
     pub fn source(&self) -> &str {
-        &self.source
+        &self.body.source
     }
 
     /// Every reference, in the order of the text.
     pub fn references(&self) -> &[Reference] {
-        &self.references
+        &self.body.references
     }
+
+    /// What has to be known to render it, each root once.
+    pub fn roots(&self) -> &[Root] {
+        &self.body.roots
+    }
+
+    /// Its text.
+    pub fn render(&self, values: &mut Values<'_>) -> Result<String, EvalError> {
+        let slots = self.body.slots(values);
+        let mut evaluation = Evaluation::new(&slots, self.body.frame);
+        let mut text = String::new();
+        let result = evaluation.render(&self.body.code, &mut text);
+        result.map(|()| text).map_err(|stop| self.body.error(&stop))
+    }
+}
+
+/// A text of its own, each byte where it is.
+fn text_of(source: &str) -> Text {
+    let file = Sources::default().add("expression", source);
+    Text::new(source, crate::source::Span::new(file, 0, source.len()), vec![(0, 0)])
 }

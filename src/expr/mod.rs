@@ -2,7 +2,26 @@
 //! an expression may use are given by the caller, and so are their values.
 
 mod compiled;
+mod evaluate;
+mod fault;
+mod filters;
+mod ir;
+mod limits;
+mod lower;
+mod number;
+mod operate;
+mod parse;
 mod reference;
+mod render;
+mod scan;
+mod stop;
+mod value;
+mod value_template;
 
-pub use compiled::{EvalError, Expression, Template, ValueTemplate, Values};
+pub use compiled::{EvalError, Expression, Template, Values};
+pub use limits::{EXPRESSION_BYTES, OUTPUT_BYTES, TEMPLATE_BYTES};
 pub use reference::{Reference, Root, Segment};
+pub use value_template::{SECRET_KEY, ValueTemplate};
+
+#[cfg(test)]
+mod tests;

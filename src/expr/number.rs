@@ -1,0 +1,170 @@
+//! Numbers of the expression language: whole numbers as far as JSON carries them exactly, and finite others.
+//! Nothing wraps, nothing becomes infinite.
+
+use std::cmp::Ordering;
+use std::fmt;
+
+use serde_json::{Number, Value};
+
+use super::ir::Arithmetic;
+use super::stop::Stop;
+
+/// A number. A whole one lies between `i64::MIN` and `u64::MAX`.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Num {
+    Int(i128),
+    Float(f64),
+}
+
+impl Num {
+    pub(super) fn from_json(number: &Number) -> Self {
+        let whole = number.as_i64().map(i128::from).or_else(|| number.as_u64().map(i128::from));
+        whole.map_or_else(|| Num::Float(number.as_f64().unwrap_or_default()), Num::Int)
+    }
+
+    pub(super) fn to_json(self) -> Result<Value, Stop> {
+        let number = match self {
+            Num::Int(whole) => i64::try_from(whole)
+                .map(Number::from)
+                .or_else(|_| u64::try_from(whole).map(Number::from))
+                .ok(),
+            Num::Float(float) => Number::from_f64(float),
+        };
+        number.map(Value::Number).ok_or_else(too_large)
+    }
+
+    /// As a whole number, where it is one.
+    pub(super) fn whole(self) -> Option<i64> {
+        if let Num::Int(whole) = self { i64::try_from(whole).ok() } else { None }
+    }
+
+    pub(super) fn as_f64(self) -> f64 {
+        match self {
+            #[expect(clippy::cast_precision_loss, reason = "what a float is for")]
+            Num::Int(whole) => whole as f64,
+            Num::Float(float) => float,
+        }
+    }
+
+    /// The order of the numbers themselves: `1 == 1.0`, and no precision is lost between the two kinds.
+    pub(super) fn compare(self, other: Num) -> Ordering {
+        match (self, other) {
+            (Num::Int(a), Num::Int(b)) => a.cmp(&b),
+            (Num::Float(a), Num::Float(b)) => a.partial_cmp(&b).unwrap_or(Ordering::Equal),
+            (Num::Int(a), Num::Float(b)) => whole_to_float(a, b),
+            (Num::Float(a), Num::Int(b)) => whole_to_float(b, a).reverse(),
+        }
+    }
+
+    pub(super) fn negate(self) -> Result<Num, Stop> {
+        match self {
+            Num::Int(whole) => within(-whole),
+            Num::Float(float) => Ok(Num::Float(-float)),
+        }
+    }
+
+    /// `a OP b`; `/` gives a fraction, `//` and `%` round so that the remainder is never negative.
+    pub(super) fn arithmetic(self, operation: Arithmetic, other: Num) -> Result<Num, Stop> {
+        let by_zero = other.as_f64() == 0.0;
+        let divides =
+            matches!(operation, Arithmetic::Divide | Arithmetic::FloorDivide | Arithmetic::Remainder);
+        if divides && by_zero {
+            return Err(Stop::failed("it divides by zero"));
+        }
+        match (self, other, operation) {
+            (Num::Int(a), Num::Int(b), Arithmetic::Add) => within(a + b),
+            (Num::Int(a), Num::Int(b), Arithmetic::Subtract) => within(a - b),
+            (Num::Int(a), Num::Int(b), Arithmetic::Multiply) => {
+                a.checked_mul(b).map_or_else(|| Err(too_large()), within)
+            }
+            (Num::Int(a), Num::Int(b), Arithmetic::FloorDivide) => within(a.div_euclid(b)),
+            (Num::Int(a), Num::Int(b), Arithmetic::Remainder) => within(a.rem_euclid(b)),
+            (a, b, operation) => float_arithmetic(a.as_f64(), operation, b.as_f64()),
+        }
+    }
+}
+
+impl fmt::Display for Num {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Num::Int(whole) => write!(f, "{whole}"),
+            // As JSON writes it, so that text and value agree: `2.0`, `1e300`.
+            Num::Float(float) => match Number::from_f64(*float) {
+                Some(number) => write!(f, "{number}"),
+                None => write!(f, "{float}"),
+            },
+        }
+    }
+}
+
+fn float_arithmetic(a: f64, operation: Arithmetic, b: f64) -> Result<Num, Stop> {
+    finite(match operation {
+        Arithmetic::Add => a + b,
+        Arithmetic::Subtract => a - b,
+        Arithmetic::Multiply => a * b,
+        Arithmetic::Divide => a / b,
+        Arithmetic::FloorDivide => a.div_euclid(b),
+        Arithmetic::Remainder => a.rem_euclid(b),
+    })
+}
+
+/// A float that is a number.
+pub(super) fn finite(float: f64) -> Result<Num, Stop> {
+    if float.is_finite() { Ok(Num::Float(float)) } else { Err(too_large()) }
+}
+
+/// A whole number that JSON carries exactly.
+pub(super) fn within(whole: i128) -> Result<Num, Stop> {
+    if (i128::from(i64::MIN)..=i128::from(u64::MAX)).contains(&whole) {
+        Ok(Num::Int(whole))
+    } else {
+        Err(too_large())
+    }
+}
+
+fn too_large() -> Stop {
+    Stop::failed("the number is too large")
+}
+
+fn whole_to_float(a: i128, b: f64) -> Ordering {
+    /// Every whole number of ours is smaller.
+    const BEYOND: f64 = 1e30;
+    if b >= BEYOND {
+        return Ordering::Less;
+    }
+    if b <= -BEYOND {
+        return Ordering::Greater;
+    }
+    let floor = b.floor();
+    a.cmp(&(floor as i128)).then(if b > floor { Ordering::Less } else { Ordering::Equal })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_numbers_and_floats_compare_exactly() {
+        let big = Num::Int((1 << 53) + 1);
+        assert_eq!(big.compare(Num::Float((1_i64 << 53) as f64)), Ordering::Greater);
+        assert_eq!(Num::Int(1).compare(Num::Float(1.0)), Ordering::Equal);
+        assert_eq!(Num::Int(-2).compare(Num::Float(-1.5)), Ordering::Less);
+        assert_eq!(Num::Float(1e40).compare(Num::Int(7)), Ordering::Greater);
+    }
+
+    #[test]
+    fn nothing_wraps() {
+        let most = Num::Int(i128::from(u64::MAX));
+        assert!(most.arithmetic(Arithmetic::Add, Num::Int(1)).is_err());
+        assert!(most.arithmetic(Arithmetic::Multiply, most).is_err());
+        assert!(Num::Float(f64::MAX).arithmetic(Arithmetic::Multiply, Num::Int(10)).is_err());
+        assert!(most.negate().is_err());
+    }
+
+    #[test]
+    fn remainders_are_never_negative() {
+        let rem = |a, b| Num::Int(a).arithmetic(Arithmetic::Remainder, Num::Int(b)).unwrap().whole();
+        assert_eq!((rem(7, 3), rem(-7, 3), rem(7, -3)), (Some(1), Some(2), Some(1)));
+        assert!(Num::Int(1).arithmetic(Arithmetic::Remainder, Num::Float(0.0)).is_err());
+    }
+}

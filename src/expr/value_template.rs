@@ -1,0 +1,192 @@
+//! Values whose strings may be templates: what stands under `with`, `vars`, `update` and `outputs`.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use crate::diag::Diagnostics;
+use crate::document::{Entry, Text, Tree, Value as TreeValue};
+
+use super::fault;
+use super::ir::{Node, Step};
+use super::lower::{Lowering, Names};
+use super::parse;
+use super::{EvalError, Expression, Reference, Root, Template, Values};
+
+/// The key that makes an object a reference to a secret, which only the runner resolves.
+pub const SECRET_KEY: &str = "$secret";
+
+/// A value whose strings may be templates. Literals are kept as they are; nothing is parsed twice.
+#[derive(Debug, Clone)]
+pub enum ValueTemplate {
+    /// No template in it.
+    Literal(Arc<Value>),
+    /// A string that is exactly one `{{ … }}`: the expression's own value.
+    Expression(Expression),
+    /// Any other string with a template: a string.
+    Text(Template),
+    /// A list.
+    List(Vec<ValueTemplate>),
+    /// An object, in the order of the file.
+    Object(Vec<(String, ValueTemplate)>),
+}
+
+impl ValueTemplate {
+    /// Parses every string of `tree` that holds a template; reports what is wrong in any of them. An object
+    /// with the key `$secret` is kept as it is written.
+    pub fn parse(tree: &Tree, diagnostics: &mut Diagnostics) -> Option<Self> {
+        match &tree.value {
+            TreeValue::String(text) if has_template(text.as_str()) => Self::parse_text(text, diagnostics),
+            TreeValue::List(items) => Self::parse_list(items, diagnostics),
+            TreeValue::Map(entries) if tree.get(SECRET_KEY).is_none() => Self::parse_fields(
+                entries.iter().map(|Entry { key, value }| (key.value.as_str(), value)),
+                diagnostics,
+            ),
+            _ => Some(Self::Literal(Arc::new(tree.to_json()))),
+        }
+    }
+
+    fn parse_list(items: &[Tree], diagnostics: &mut Diagnostics) -> Option<Self> {
+        let parsed: Vec<_> = items.iter().map(|item| Self::parse(item, diagnostics)).collect();
+        let parsed: Vec<Self> = parsed.into_iter().collect::<Option<_>>()?;
+        if parsed.iter().any(|item| !matches!(item, Self::Literal(_))) {
+            return Some(Self::List(parsed));
+        }
+        let literal = parsed.into_iter().filter_map(|item| match item {
+            Self::Literal(value) => Some(Arc::unwrap_or_clone(value)),
+            _ => None,
+        });
+        Some(Self::Literal(Arc::new(literal.collect())))
+    }
+
+    /// An object out of named values, as `with` and `vars` are.
+    pub fn parse_fields<'t>(
+        fields: impl IntoIterator<Item = (&'t str, &'t Tree)>,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Self> {
+        let parsed: Vec<_> = fields
+            .into_iter()
+            .map(|(name, tree)| (name.to_owned(), Self::parse(tree, diagnostics)))
+            .collect();
+        let entries: Vec<(String, Self)> =
+            parsed.into_iter().map(|(name, value)| Some((name, value?))).collect::<Option<_>>()?;
+        if entries.iter().any(|(_, value)| !matches!(value, Self::Literal(_))) {
+            return Some(Self::Object(entries));
+        }
+        let literal = entries.into_iter().filter_map(|(name, value)| match value {
+            Self::Literal(value) => Some((name, Arc::unwrap_or_clone(value))),
+            _ => None,
+        });
+        Some(Self::Literal(Arc::new(Value::Object(literal.collect()))))
+    }
+
+    /// Parses one string.
+    pub fn parse_text(text: &Text, diagnostics: &mut Diagnostics) -> Option<Self> {
+        if !has_template(text.as_str()) {
+            return Some(Self::Literal(Arc::new(Value::from(text.as_str()))));
+        }
+        let faults = match parse::template(text.as_str()) {
+            Ok(tree) => {
+                let mut lowering = Lowering::new(text, Names::Graph);
+                let value = match parse::only_expression(&tree) {
+                    Some(expr) => Lowered::Expression(lowering.expression(expr)),
+                    None => Lowered::Text(lowering.template(&tree)),
+                };
+                if lowering.faults.is_empty() {
+                    return Some(match value {
+                        Lowered::Expression(node) => Self::Expression(Expression::from_parts(lowering, node)),
+                        Lowered::Text(steps) => Self::Text(Template::from_parts(lowering, steps)),
+                    });
+                }
+                lowering.faults
+            }
+            Err(faults) => faults,
+        };
+        fault::report(faults, text, diagnostics);
+        None
+    }
+
+    /// A value without templates.
+    pub fn literal(value: Value) -> Self {
+        Self::Literal(Arc::new(value))
+    }
+
+    /// Its value. Literals are copied, and nothing that an expression gives is looked at for templates again;
+    /// an object that an expression gives is no reference to a secret, and an error where it looks like one.
+    pub fn evaluate(&self, values: &mut Values<'_>) -> Result<Value, EvalError> {
+        match self {
+            Self::Literal(value) => Ok(Value::clone(value)),
+            Self::Text(template) => template.render(values).map(Value::String),
+            Self::Expression(expression) => {
+                let value = expression.evaluate(values)?;
+                if refers_to_secret(&value) {
+                    let source = expression.source().trim();
+                    let message = format!(
+                        "`{source}` gives an object with the key `{SECRET_KEY}`, which only a graph may write"
+                    );
+                    return Err(EvalError { message });
+                }
+                Ok(value)
+            }
+            Self::List(items) => {
+                items.iter().map(|item| item.evaluate(values)).collect::<Result<_, _>>().map(Value::Array)
+            }
+            Self::Object(entries) => {
+                let mut object = Map::new();
+                for (name, value) in entries {
+                    object.insert(name.clone(), value.evaluate(values)?);
+                }
+                Ok(Value::Object(object))
+            }
+        }
+    }
+
+    /// Every reference, in the order of the file.
+    pub fn references(&self) -> Vec<&Reference> {
+        let mut found = Vec::new();
+        self.visit(&mut |part| match part {
+            Self::Expression(expression) => found.extend(expression.references()),
+            Self::Text(template) => found.extend(template.references()),
+            Self::Literal(_) | Self::List(_) | Self::Object(_) => {}
+        });
+        found
+    }
+
+    /// What has to be known to evaluate it; a root that several parts need comes several times.
+    pub fn roots(&self) -> Vec<&Root> {
+        let mut found = Vec::new();
+        self.visit(&mut |part| match part {
+            Self::Expression(expression) => found.extend(expression.roots()),
+            Self::Text(template) => found.extend(template.roots()),
+            Self::Literal(_) | Self::List(_) | Self::Object(_) => {}
+        });
+        found
+    }
+
+    fn visit<'v>(&'v self, see: &mut impl FnMut(&'v Self)) {
+        see(self);
+        match self {
+            Self::List(items) => items.iter().for_each(|item| item.visit(see)),
+            Self::Object(entries) => entries.iter().for_each(|(_, value)| value.visit(see)),
+            Self::Literal(_) | Self::Expression(_) | Self::Text(_) => {}
+        }
+    }
+}
+
+/// One string, lowered.
+enum Lowered {
+    Expression(Node),
+    Text(Vec<Step>),
+}
+
+fn has_template(text: &str) -> bool {
+    ["{{", "{%", "{#"].iter().any(|opening| text.contains(opening))
+}
+
+fn refers_to_secret(value: &Value) -> bool {
+    match value {
+        Value::Array(items) => items.iter().any(refers_to_secret),
+        Value::Object(fields) => fields.contains_key(SECRET_KEY) || fields.values().any(refers_to_secret),
+        _ => false,
+    }
+}
