@@ -11,6 +11,7 @@ mod own;
 mod rel_path;
 mod resolve;
 mod root;
+mod swap;
 mod system;
 mod walk;
 mod write;

@@ -19,6 +19,8 @@ pub fn execute(call: &Granted<ToolCall>, world: &ToolWorld, cancel: &Cancel) -> 
         Some(Uses::ReadFile) => tools::read_file(call, world),
         Some(Uses::ListFiles) => tools::list_files(call, world),
         Some(Uses::SearchFiles) => tools::search_files(call, world, cancel),
+        Some(Uses::ApplyPatch) => tools::apply_patch(call, world),
+        Some(Uses::Rollback) => tools::rollback(call, world),
         _ => Err(ToolError::new(ErrorKind::NotFound, format!("there is no tool `{tool}` in this runner"))),
     };
     let mut result = done.unwrap_or_else(|error| ToolResult::failure(tool, error));

@@ -1,8 +1,12 @@
 //! The only effects of a workflow: `tools/`, one file a tool, and the serving side of the protocol. Takes `Granted` only.
 
 mod execute;
+mod patch;
+mod recover;
 mod tools;
 mod world;
 
 pub use execute::execute;
+pub use patch::{Recovered, Recovery};
+pub use recover::recover_workspace;
 pub use world::{Cancel, ToolWorld};

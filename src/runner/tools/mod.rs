@@ -2,13 +2,19 @@
 //! and prints nothing.
 
 mod access;
+mod apply_patch;
 mod base64;
 mod globs;
 mod input;
 mod list_files;
 mod read_file;
+mod rollback;
 mod search_files;
+mod writing;
 
+pub(super) use apply_patch::apply_patch;
 pub(super) use list_files::list_files;
 pub(super) use read_file::read_file;
+pub(super) use rollback::rollback;
 pub(super) use search_files::search_files;
+pub(super) use writing::patch_error;

@@ -1,0 +1,39 @@
+//! Steps of a change of files that systems differ in: exchanging two names, and setting times.
+
+use rustix::fs::{OFlags, RenameFlags, Timespec, Timestamps, UTIME_OMIT, futimens, renameat_with};
+
+use super::{FileError, Links, RelPath, Root};
+
+impl Root {
+    /// Exchanges two files in one step: each has the other's name afterwards.
+    pub fn exchange(&self, one: &RelPath, other: &RelPath) -> Result<(), FileError> {
+        let wrong = |errno| FileError::of(one.as_str(), errno);
+        let ((one_folder, one_name), (other_folder, other_name)) = (self.parent(one)?, self.parent(other)?);
+        renameat_with(&one_folder, one_name, &other_folder, other_name, RenameFlags::EXCHANGE).map_err(wrong)
+    }
+
+    /// Sets the time of the last change of a regular file: seconds and nanoseconds since 1970.
+    pub fn set_modified(&self, path: &RelPath, (seconds, nanoseconds): (i64, i64)) -> Result<(), FileError> {
+        let file = self.file(path, Links::Refuse)?.into_file();
+        let times = Timestamps {
+            last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
+            last_modification: Timespec { tv_sec: seconds, tv_nsec: nanoseconds },
+        };
+        futimens(&file, &times).map_err(|errno| FileError::of(path.as_str(), errno))
+    }
+
+    /// Opens a file for locking, and makes it if it is not there.
+    pub fn lock_file(&self, path: &RelPath) -> Result<std::fs::File, FileError> {
+        let (folder, name) = self.parent(path)?;
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mode = rustix::fs::Mode::from_raw_mode(0o600);
+        rustix::fs::openat(&folder, name, flags, mode)
+            .map(std::fs::File::from)
+            .map_err(|errno| FileError::of(path.as_str(), errno))
+    }
+
+    fn parent<'a>(&self, path: &'a RelPath) -> Result<(std::os::fd::OwnedFd, &'a str), FileError> {
+        let (folder, name) = path.split().ok_or_else(|| FileError::Exists { path: path.to_string() })?;
+        Ok((self.hold(&folder)?, name))
+    }
+}

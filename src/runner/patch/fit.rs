@@ -1,0 +1,111 @@
+//! Hunks onto the bytes of a file: exactly, or at an offset if there is but one place. No fuzz. Knows no disk.
+
+use super::model::{Hunk, split_lines};
+
+/// The file after its hunks, and the hunks as they really lay.
+#[derive(Debug)]
+pub(crate) struct Fitted {
+    /// The new bytes.
+    pub bytes: Vec<u8>,
+    /// With true line numbers on both sides.
+    pub hunks: Vec<Hunk>,
+}
+
+/// Applies `hunks` to `old`; the error says which hunk did not fit, and why.
+pub(crate) fn fit(old: &[u8], hunks: &[Hunk]) -> Result<Fitted, String> {
+    let old = split_lines(old);
+    let mut bytes = Vec::new();
+    let mut placed: Vec<Hunk> = Vec::new();
+    let mut taken: Vec<(usize, usize)> = Vec::new();
+    let (mut done, mut new_lines, mut written_delta) = (0, 0, 0_isize);
+    for (number, hunk) in hunks.iter().enumerate() {
+        let wanted: Vec<&[u8]> = hunk.old_lines().collect();
+        let honest =
+            hunk.new_start.cast_signed() - hunk.old_start.cast_signed() == expected(hunk, written_delta);
+        let at = place(&old, hunk, &wanted, &taken, honest)
+            .and_then(|at| if at < done { Err("it only fits before the hunk above it") } else { Ok(at) })
+            .map_err(|why| describe(number, hunk, why))?;
+        old[done..at].iter().for_each(|line| bytes.extend_from_slice(line));
+        new_lines += at - done;
+        placed.push(at_true_place(hunk, at, new_lines, wanted.len()));
+        for line in hunk.new_lines() {
+            bytes.extend_from_slice(line);
+            new_lines += 1;
+        }
+        done = at + wanted.len();
+        taken.push((at, done));
+        written_delta += hunk.new_lines().count().cast_signed() - wanted.len().cast_signed();
+    }
+    if done < old.len() && bytes.last().is_some_and(|&b| b != b'\n') {
+        return Err("a line without a newline would stand in the middle of the file".to_owned());
+    }
+    old[done..].iter().for_each(|line| bytes.extend_from_slice(line));
+    Ok(Fitted { bytes, hunks: placed })
+}
+
+/// How far the new start should lie from the old one: a side without lines is numbered by the line before it.
+fn expected(hunk: &Hunk, delta: isize) -> isize {
+    let empty_old = isize::from(hunk.old_lines().next().is_none());
+    let empty_new = isize::from(hunk.new_lines().next().is_none());
+    delta + empty_old - empty_new
+}
+
+fn at_true_place(hunk: &Hunk, old_at: usize, new_at: usize, old_count: usize) -> Hunk {
+    let new_count = hunk.new_lines().count();
+    Hunk {
+        old_start: old_at + usize::from(old_count > 0),
+        new_start: new_at + usize::from(new_count > 0),
+        lines: hunk.lines.clone(),
+        written_at: hunk.written_at,
+    }
+}
+
+/// Where the hunk lies, as an index into the old lines. As in git, a hunk that begins at line 1 fits only at the
+/// beginning, and one without context behind it only at the end.
+fn place(
+    old: &[&[u8]],
+    hunk: &Hunk,
+    wanted: &[&[u8]],
+    taken: &[(usize, usize)],
+    honest: bool,
+) -> Result<usize, &'static str> {
+    let last = old.len().checked_sub(wanted.len()).ok_or("the file has fewer lines than the hunk")?;
+    let exact = if wanted.is_empty() { hunk.old_start } else { hunk.old_start.saturating_sub(1) };
+    let (only_start, only_end) =
+        (hunk.old_start <= 1 && !wanted.is_empty() || hunk.old_start == 0, hunk.lacks_trailing_context());
+    if wanted.is_empty() {
+        return if exact == old.len() {
+            Ok(exact)
+        } else {
+            Err("it has no context, so it only fits at the end of the file")
+        };
+    }
+    let free = |at: usize| taken.iter().all(|&(from, to)| at >= to || at + wanted.len() <= from);
+    let fits = |at: usize| {
+        at <= last
+            && (!only_start || at == 0)
+            && (!only_end || at == last)
+            && old[at..at + wanted.len()] == *wanted
+            && free(at)
+    };
+    if honest && fits(exact) {
+        return Ok(exact);
+    }
+    let mut places = (0..=last).filter(|&at| fits(at));
+    match (places.next(), places.next()) {
+        (Some(only), None) => Ok(only),
+        (Some(_), Some(_)) => {
+            Err("it fits in more than one place, and none is the one that its header names")
+        }
+        (None, _) => Err("its lines are not in the file"),
+    }
+}
+
+fn describe(number: usize, hunk: &Hunk, why: &str) -> String {
+    let place = if hunk.written_at == 0 {
+        String::new()
+    } else {
+        format!(" (line {} of the patch)", hunk.written_at)
+    };
+    format!("hunk {}{place} does not fit: {why}", number + 1)
+}

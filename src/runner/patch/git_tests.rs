@@ -1,0 +1,172 @@
+//! Against the real git: what it writes we read as it does, and what we accept it accepts with the same result.
+
+#![expect(clippy::disallowed_methods, reason = "the tests run git on folders of their own")]
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use proptest::prelude::{Strategy, any, proptest};
+use proptest::test_runner::Config;
+use proptest::{collection, option, prop_assert, prop_assert_eq, sample};
+
+use super::scratch::{Scratch, Tree, read_tree, write_tree};
+
+fn git(folder: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new("git");
+    command
+        .current_dir(folder)
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .envs([("HOME", "/nonexistent"), ("GIT_CONFIG_NOSYSTEM", "1"), ("LC_ALL", "C")])
+        .args(["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "core.autocrlf=false"])
+        .args(["-c", "core.safecrlf=false"])
+        .args(args);
+    command
+}
+
+fn run(folder: &Path, args: &[&str]) -> Vec<u8> {
+    let output = git(folder, args).output().unwrap();
+    assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
+
+/// The diff that git makes of two trees, with renames and copies.
+fn git_diff(before: &Tree, after: &Tree) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    run(at, &["init", "-q"]);
+    let mut trees = Vec::new();
+    for tree in [before, after] {
+        run(at, &["rm", "-rq", "--ignore-unmatch", "--force", "."]);
+        write_tree(at, tree);
+        run(at, &["add", "-A", "-f"]);
+        trees.push(String::from_utf8(run(at, &["write-tree"])).unwrap().trim().to_owned());
+    }
+    let args = ["diff", "--no-ext-diff", "-M30%", "-C30%", "--find-copies-harder", &trees[0], &trees[1]];
+    String::from_utf8(run(at, &args)).unwrap()
+}
+
+/// The tree that `git apply` makes; `None` if it refuses.
+fn git_apply(before: &Tree, patch: &str) -> Option<Tree> {
+    use std::io::Write as _;
+    let folder = tempfile::tempdir().unwrap();
+    write_tree(folder.path(), before);
+    let mut child = git(folder.path(), &["apply", "--whitespace=nowarn", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(patch.as_bytes()).unwrap();
+    child.wait().unwrap().success().then(|| read_tree(folder.path()))
+}
+
+fn lines() -> impl Strategy<Value = Vec<u8>> {
+    let line = sample::select(vec![
+        "one\n",
+        "two\n",
+        "three\n",
+        "\n",
+        "crlf\r\n",
+        " x\n",
+        "-y\n",
+        "+z\n",
+        "\u{feff}é\n",
+        "--- a/x\n",
+    ]);
+    (collection::vec(line, 0..14), any::<bool>()).prop_map(|(lines, newline)| {
+        let mut text = lines.concat().into_bytes();
+        if !newline {
+            text.extend_from_slice(b"end");
+        }
+        text
+    })
+}
+
+const NAMES: [&str; 8] =
+    ["a", "b.txt", "dir/c", "dir/d e", "dir/sub/ü\"q", "x\\y", "dir/sub/z", "long name/é"];
+
+fn trees() -> impl Strategy<Value = (Tree, Tree)> {
+    let side = || option::weighted(0.7, (lines(), any::<bool>()));
+    let file = (side(), side(), 0..5_u8);
+    collection::vec(file, NAMES.len()).prop_map(|files| {
+        let (mut before, mut after) = (Tree::new(), Tree::new());
+        for (index, (old, new, how)) in files.iter().enumerate() {
+            before.extend(old.clone().map(|old| (NAMES[index].to_owned(), old)));
+            // half of the files stay nearly as they were, or move
+            let kept = match how {
+                0 | 1 => old.clone(),
+                2 => files[(index + 3) % NAMES.len()].0.clone(),
+                3 => old.clone().map(|(mut bytes, mode)| {
+                    bytes.splice(0..0, *b"more\n");
+                    (bytes, !mode)
+                }),
+                _ => new.clone(),
+            };
+            after.extend(kept.map(|kept| (NAMES[index].to_owned(), kept)));
+        }
+        (before, after)
+    })
+}
+
+proptest! {
+    #![proptest_config(Config { cases: 40, ..Config::default() })]
+
+    #[test]
+    fn a_diff_of_git_applies_as_in_git_and_is_taken_back((before, after) in trees()) {
+        let patch = git_diff(&before, &after);
+        let scratch = Scratch::new(&before);
+        if patch.is_empty() {
+            prop_assert!(scratch.apply(&patch).is_err());
+            return Ok(());
+        }
+        let inverse = scratch.apply(&patch).map_err(|error| {
+            proptest::test_runner::TestCaseError::fail(format!("{}\n{patch}", error.in_full()))
+        })?;
+        prop_assert_eq!(scratch.tree(), after.clone());
+        prop_assert_eq!(git_apply(&after, &inverse), Some(before.clone()), "{}", inverse);
+        let again = scratch.apply(&inverse).unwrap();
+        prop_assert_eq!(scratch.tree(), before.clone());
+        scratch.apply(&again).unwrap();
+        prop_assert_eq!(scratch.tree(), after);
+    }
+
+    #[test]
+    fn what_we_accept_of_a_damaged_patch_git_accepts_with_the_same_result(
+        (before, after) in trees(),
+        damage in collection::vec((any::<sample::Index>(), 0..6_u8), 1..3),
+    ) {
+        let mut patch = git_diff(&before, &after);
+        for (place, kind) in damage {
+            patch = damaged(&patch, place, kind);
+        }
+        let scratch = Scratch::new(&before);
+        match scratch.apply(&patch) {
+            Ok(inverse) => {
+                prop_assert_eq!(git_apply(&before, &patch), Some(scratch.tree()), "{}", patch);
+                if !inverse.is_empty() {
+                    scratch.apply(&inverse).unwrap();
+                    prop_assert_eq!(scratch.tree(), before);
+                }
+            }
+            Err(_) => prop_assert_eq!(scratch.tree(), before),
+        }
+    }
+}
+
+fn damaged(patch: &str, place: sample::Index, kind: u8) -> String {
+    let mut lines: Vec<String> = patch.split_inclusive('\n').map(str::to_owned).collect();
+    if lines.is_empty() {
+        return patch.to_owned();
+    }
+    let at = place.index(lines.len());
+    match kind {
+        0 => drop(lines.remove(at)),
+        1 => lines.insert(at, lines[at].clone()),
+        2 => lines[at] = lines[at].replacen(['1', '2', '3'], "4", 1),
+        3 => lines[at] = lines[at].replacen('t', "T", 1),
+        4 => lines.insert(at, "\n".to_owned()),
+        _ => drop(lines[at].pop()),
+    }
+    lines.concat()
+}

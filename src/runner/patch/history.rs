@@ -1,0 +1,176 @@
+//! What this runner changed, run by run: who, which files, what they were. Kept outside the workspace; taking back
+//! and showing the changes of a run read nothing else.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::files::{FileError, Links, RelPath, Root};
+
+use super::journal::{in_folder, journal_error};
+use super::version::MAX_FILE;
+use super::{Content, PatchError};
+
+/// The most bytes of an entry that is read.
+const MAX_ENTRY: u64 = 256 << 20;
+
+/// One change of the workspace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Past {
+    /// The run.
+    pub run: String,
+    /// The node.
+    pub node: String,
+    /// The idempotency key of the call.
+    pub key: String,
+    /// From 1, within the run.
+    pub number: u64,
+    /// The changes that this one took back.
+    pub undoes: Vec<u64>,
+    /// The patch that takes this change back.
+    pub inverse: String,
+    /// The files.
+    pub files: Vec<PastFile>,
+}
+
+/// One file of a change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PastFile {
+    /// Relative to the root.
+    pub path: String,
+    /// What was there.
+    pub before: Option<PastContent>,
+    /// What was put there.
+    pub after: Option<PastContent>,
+}
+
+/// What stood in a file: a digest, whose bytes lie beside the history, and permission bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PastContent {
+    /// Of the bytes.
+    pub digest: Digest,
+    /// Permission bits.
+    pub bits: u32,
+}
+
+impl PastContent {
+    /// What `content` is recorded as.
+    pub(crate) fn of(content: &Content) -> Self {
+        Self { digest: content.digest(), bits: content.bits }
+    }
+}
+
+/// The history of one run.
+#[derive(Debug)]
+pub(crate) struct History<'a> {
+    state: &'a Root,
+    folder: RelPath,
+}
+
+impl<'a> History<'a> {
+    /// The history of `run` in the runner's state folder.
+    pub(crate) fn of(state: &'a Root, run: &str) -> Result<Self, PatchError> {
+        // a run's name becomes the name of a folder only through its digest: no name can lead elsewhere
+        let name = format!("run-{}", &Digest::of(run).hex()[..32]);
+        let folder = in_folder(&name).map_err(|error| journal_error("opening the history", error))?;
+        Ok(Self { state, folder })
+    }
+
+    /// Every change, oldest first.
+    pub(crate) fn all(&self) -> Result<Vec<Past>, PatchError> {
+        let failed = |error: FileError| journal_error("reading the history", error);
+        let entries = match self.state.entries(&self.folder) {
+            Ok((entries, _)) => entries,
+            Err(FileError::NotFound { .. } | FileError::Kind { .. }) => return Ok(Vec::new()),
+            Err(error) => return Err(failed(error)),
+        };
+        let mut found: Vec<Past> = Vec::new();
+        for entry in entries.iter().filter(|entry| entry.path.extension() == Some("json")) {
+            let mut file = self.state.file(&entry.path, Links::Refuse).map_err(failed)?;
+            let bytes = file.read(MAX_ENTRY).map_err(failed)?;
+            let past = serde_json::from_slice(&bytes)
+                .map_err(|error| PatchError::io("reading the history", entry.path.as_str(), error))?;
+            found.push(past);
+        }
+        found.sort_by_key(|past| past.number);
+        Ok(found)
+    }
+
+    /// The changes that still hold: neither taken back nor taking back, oldest first.
+    pub(crate) fn standing(&self) -> Result<Vec<Past>, PatchError> {
+        let all = self.all()?;
+        let undone: BTreeSet<u64> = all.iter().flat_map(|past| past.undoes.iter().copied()).collect();
+        Ok(all.into_iter().filter(|past| past.undoes.is_empty() && !undone.contains(&past.number)).collect())
+    }
+
+    /// For each file that `changes` touched: what it was before the first, and what the last left.
+    pub(crate) fn net(changes: &[Past]) -> BTreeMap<String, (Option<PastContent>, Option<PastContent>)> {
+        let mut net: BTreeMap<String, (Option<PastContent>, Option<PastContent>)> = BTreeMap::new();
+        for file in changes.iter().flat_map(|past| &past.files) {
+            net.entry(file.path.clone())
+                .and_modify(|(_, last)| *last = file.after)
+                .or_insert((file.before, file.after));
+        }
+        net
+    }
+
+    /// The number of the next change.
+    pub(super) fn next_number(&self) -> Result<u64, PatchError> {
+        Ok(self.all()?.last().map_or(0, |past| past.number) + 1)
+    }
+
+    /// Adds an entry; one that is there already stays.
+    pub(super) fn add(&self, past: &Past) -> Result<(), PatchError> {
+        let failed = |error: FileError| journal_error("writing the history", error);
+        let text = serde_json::to_vec(past)
+            .map_err(|error| PatchError::io("writing the history", &past.run, error))?;
+        self.state.make_folders(&self.folder).map_err(failed)?;
+        let name =
+            |end: &str| self.folder.join(&format!("{:08}.{end}", past.number)).map_err(|e| failed(e.into()));
+        let new = name("new")?;
+        match self.state.remove_file(&new) {
+            Ok(()) | Err(FileError::NotFound { .. }) => {}
+            Err(error) => return Err(failed(error)),
+        }
+        self.state.write_new(&new, &text, 0o600).map_err(failed)?;
+        self.state.rename(&new, &name("json")?).map_err(failed)?;
+        self.state.sync_folder(&self.folder).map_err(failed)
+    }
+
+    /// Keeps the bytes of a file as it was.
+    pub(super) fn keep(&self, content: &Content) -> Result<(), PatchError> {
+        let failed = |error: FileError| journal_error("keeping what was there", error);
+        let blobs = self.folder.join("blobs").map_err(|error| failed(error.into()))?;
+        self.state.make_folders(&blobs).map_err(failed)?;
+        let hex = content.digest().hex();
+        let name = |name: &str| blobs.join(name).map_err(|error| failed(error.into()));
+        let (blob, new) = (name(&hex)?, name(&format!("{hex}.new"))?);
+        if self.state.facts(&blob).is_ok() {
+            return Ok(());
+        }
+        match self.state.remove_file(&new) {
+            Ok(()) | Err(FileError::NotFound { .. }) => {}
+            Err(error) => return Err(failed(error)),
+        }
+        self.state.write_new(&new, &content.bytes, 0o600).map_err(failed)?;
+        self.state.rename(&new, &blob).map_err(failed)
+    }
+
+    /// The bytes that were kept, checked against their digest.
+    pub(crate) fn content(&self, past: PastContent) -> Result<Content, PatchError> {
+        let failed = |error: FileError| journal_error("reading what was there", error);
+        let blob = self
+            .folder
+            .join("blobs")
+            .and_then(|blobs| blobs.join(&past.digest.hex()))
+            .map_err(|error| failed(error.into()))?;
+        let bytes =
+            self.state.file(&blob, Links::Refuse).and_then(|mut file| file.read(MAX_FILE)).map_err(failed)?;
+        if Digest::of(&bytes) != past.digest {
+            let error = std::io::Error::other("the bytes are not those of their digest");
+            return Err(PatchError::io("reading what was there", blob.as_str(), error));
+        }
+        Ok(Content { bytes, bits: past.bits })
+    }
+}

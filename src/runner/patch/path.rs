@@ -1,0 +1,119 @@
+//! Which paths a patch may name at all, before any policy is asked. Knows no disk.
+
+use crate::files::RelPath;
+
+use super::PatchError;
+
+/// A path relative to the root, or why no patch may name it. It must be written as it is: nothing is normalised.
+pub(crate) fn checked(name: &str) -> Result<RelPath, PatchError> {
+    let refused = |message: &str| PatchError::forbidden(&shown(name), message);
+    let path = RelPath::parse(name).map_err(|error| refused(&error.to_string()))?;
+    if path.as_str() != name || path.is_root() {
+        return Err(refused("the path must be written without `.`, empty parts and a `/` at its end"));
+    }
+    if has_drive(name) {
+        return Err(refused("the path is absolute; write it relative to the root"));
+    }
+    if path.parts().any(is_protected) {
+        return Err(refused("git folders and `.lg` are never written by a workflow"));
+    }
+    Ok(path)
+}
+
+fn has_drive(name: &str) -> bool {
+    let bytes = name.as_bytes();
+    name.starts_with('\\') || (bytes.len() > 1 && bytes[0].is_ascii_alphabetic() && bytes[1] == b':')
+}
+
+/// Is this a name that some file system takes for `.git` or `.lg`? Case, trailing dots and spaces, alternate
+/// streams, the short names of Windows and characters that are ignored by HFS+ make no difference.
+pub(crate) fn is_protected(part: &str) -> bool {
+    part.split('\\').any(|piece| {
+        let folded: String =
+            piece.chars().filter(|c| !is_ignorable(*c)).flat_map(char::to_lowercase).collect();
+        let stem = folded.split(':').next().unwrap_or_default().trim_end_matches(['.', ' ']);
+        let short = |base: &str| {
+            stem.strip_prefix(base)
+                .and_then(|rest| rest.strip_prefix('~'))
+                .is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
+        };
+        stem == ".git" || stem == ".lg" || short("git") || short("lg")
+    })
+}
+
+/// The code points that HFS+ ignores in names (as in git's `utf8.c`), and the other invisible ones.
+fn is_ignorable(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{ad}')
+}
+
+/// The name with its control characters visible and its length bounded.
+pub(crate) fn shown(name: &str) -> String {
+    let mut out: String = name.chars().take(200).flat_map(char::escape_debug).collect();
+    if name.chars().nth(200).is_some() {
+        out.push('…');
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refuses_ways_out_and_protected_names() {
+        for name in [
+            "",
+            "/etc/passwd",
+            "../x",
+            "a/../../x",
+            "a/./b",
+            "a//b",
+            "a/",
+            "~/x",
+            "file:///etc/passwd",
+            "C:/x",
+            "c:x",
+            "\\\\host\\x",
+            "a\0b",
+            "tab\tin it",
+            "~x/y",
+            ".git/config",
+            "sub/.git/hooks/pre-commit",
+            ".GIT/config",
+            ".git./config",
+            ".git /config",
+            ".git::$INDEX_ALLOCATION/config",
+            "git~1/config",
+            "GIT~2/config",
+            ".g\u{200c}it/config",
+            "\u{feff}.git",
+            ".git",
+            "a\\.git\\config",
+            ".lg/policy.yaml",
+            ".LG/policy.yaml",
+            "x/.lg",
+        ] {
+            assert!(checked(name).is_err(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn takes_the_harmless_twins() {
+        for name in [
+            "x",
+            "a/b",
+            ".github/workflows/ci.yml",
+            ".gitignore",
+            ".gitattributes",
+            "git/x",
+            ".lgx",
+            "a b/ü",
+            "..x",
+            "x..",
+            "git~x",
+            ".gi",
+        ] {
+            assert_eq!(checked(name).unwrap().as_str(), name);
+        }
+    }
+}

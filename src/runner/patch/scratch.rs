@@ -1,0 +1,107 @@
+//! For the tests of this folder: a workspace and a state folder of their own, and trees of files as values.
+
+#![expect(clippy::disallowed_methods, reason = "tests build the files that they need")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use crate::files::Root;
+
+use super::commit::{Author, Point, Workshop, commit};
+use super::resolve::{Planned, resolve_patch};
+use super::{PatchError, parse};
+
+/// Path → bytes, and whether it is executable.
+pub(super) type Tree = BTreeMap<String, (Vec<u8>, bool)>;
+
+pub(super) struct Scratch {
+    pub(super) folder: tempfile::TempDir,
+    pub(super) root: Root,
+    pub(super) state: Root,
+}
+
+impl Scratch {
+    pub(super) fn new(tree: &Tree) -> Self {
+        // these tests sync a lot; in memory that is free
+        let memory = Path::new("/dev/shm");
+        let folder =
+            if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
+        for name in ["work", "state"] {
+            fs::create_dir(folder.path().join(name)).unwrap();
+        }
+        write_tree(&folder.path().join("work"), tree);
+        let open = |name: &str| Root::open(&folder.path().join(name)).unwrap();
+        Self { root: open("work"), state: open("state"), folder }
+    }
+
+    pub(super) fn shop(&self) -> Workshop<'_> {
+        Workshop { root: &self.root, state: &self.state }
+    }
+
+    pub(super) fn work(&self) -> std::path::PathBuf {
+        self.folder.path().join("work")
+    }
+
+    pub(super) fn tree(&self) -> Tree {
+        read_tree(&self.work())
+    }
+
+    /// Applies the text of a patch; gives its inverse.
+    pub(super) fn apply(&self, patch: &str) -> Result<String, PatchError> {
+        let planned = self.plan(patch)?;
+        self.commit(&planned, &mut |_| Ok(()))?;
+        Ok(planned.inverse)
+    }
+
+    pub(super) fn plan(&self, patch: &str) -> Result<Planned, PatchError> {
+        resolve_patch(&self.root, &parse(patch)?)
+    }
+
+    pub(super) fn commit(
+        &self,
+        planned: &Planned,
+        at: &mut dyn FnMut(Point) -> Result<(), PatchError>,
+    ) -> Result<(), PatchError> {
+        let author = Author { run: "r".to_owned(), inverse: planned.inverse.clone(), ..Author::default() };
+        commit(self.shop(), &planned.wanted, author, at)
+    }
+}
+
+pub(super) fn tree(files: &[(&str, &str)]) -> Tree {
+    files.iter().map(|(path, text)| ((*path).to_owned(), (text.as_bytes().to_vec(), false))).collect()
+}
+
+pub(super) fn write_tree(folder: &Path, tree: &Tree) {
+    for (path, (bytes, executable)) in tree {
+        let path = folder.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, bytes).unwrap();
+        let bits = if *executable { 0o755 } else { 0o644 };
+        fs::set_permissions(&path, fs::Permissions::from_mode(bits)).unwrap();
+    }
+}
+
+/// Everything beneath `folder` but `.git`; anything that is no file or folder fails the test.
+pub(super) fn read_tree(folder: &Path) -> Tree {
+    fn below(folder: &Path, prefix: &str, found: &mut Tree) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let entry = entry.unwrap();
+            let name = format!("{prefix}{}", entry.file_name().to_str().unwrap());
+            let kind = entry.file_type().unwrap();
+            if kind.is_dir() {
+                if name != ".git" {
+                    below(&entry.path(), &format!("{name}/"), found);
+                }
+            } else {
+                assert!(kind.is_file(), "{name} is no regular file");
+                let executable = entry.metadata().unwrap().permissions().mode() & 0o100 != 0;
+                found.insert(name, (fs::read(entry.path()).unwrap(), executable));
+            }
+        }
+    }
+    let mut found = Tree::new();
+    below(folder, "", &mut found);
+    found
+}

@@ -1,0 +1,204 @@
+//! `apply_patch`: changes the workspace by a git-style diff or a list of changes, all or nothing.
+
+use serde_json::{Map, Value, json};
+
+use crate::digest::Digest;
+use crate::effect::{Artifact, ErrorKind, ToolCall, ToolError, ToolResult};
+use crate::files::RelPath;
+use crate::policy::{Granted, Obligations};
+use crate::runner::ToolWorld;
+use crate::runner::patch::{
+    Action, Author, Change, Changed, FilePatch, Planned, Workshop, commit, parse, read_changes,
+    resolve_changes, resolve_patch,
+};
+
+use super::input::{Input, invalid};
+use super::writing::{Touch, Writing, patch_error};
+
+/// The most bytes of a patch where no policy says less.
+const PATCH_BYTES: u64 = 16 << 20;
+/// The most files of a patch where no policy says less.
+const PATCH_FILES: u64 = 10_000;
+
+/// `{patch | changes, dry_run?, expect?}` → `{files: [{path, from, op, before, after, mode}], inverse}`. `expect` maps
+/// paths to the digest that their content must have now, or null if nothing may be there.
+pub(in crate::runner) fn apply_patch(
+    call: &Granted<ToolCall>,
+    world: &ToolWorld,
+) -> Result<ToolResult, ToolError> {
+    let request = call.request();
+    let input = Input::new("apply_patch", &request.input, &["patch", "changes", "dry_run", "expect"])?;
+    let planned = plan(&input, call.obligations(), world)?;
+    if !input.flag("dry_run", false)? {
+        let author = Author {
+            run: request.run.clone(),
+            node: request.node.clone(),
+            key: request.idempotency_key.clone(),
+            undoes: Vec::new(),
+            inverse: planned.inverse.clone(),
+        };
+        carry_out(world, &planned, author)?;
+    }
+    Ok(result_of("apply_patch", &planned))
+}
+
+/// Writes what was planned; a plan without changes writes nothing.
+pub(super) fn carry_out(world: &ToolWorld, planned: &Planned, author: Author) -> Result<(), ToolError> {
+    if planned.wanted.is_empty() {
+        return Ok(());
+    }
+    let shop = Workshop { root: &world.root, state: &world.state };
+    commit(shop, &planned.wanted, author, &mut |_| Ok(())).map_err(|error| patch_error(&error))
+}
+
+/// The result of a change that was carried out, or would be.
+pub(super) fn result_of(tool: &str, planned: &Planned) -> ToolResult {
+    let files: Vec<Value> = planned.changed.iter().map(file).collect();
+    let lines: Vec<String> = planned.changed.iter().map(line).collect();
+    let mut result = ToolResult::success(tool, json!({ "files": files, "inverse": planned.inverse }));
+    result.stdout = lines.concat();
+    result.artifacts = planned.changed.iter().filter_map(artifact).collect();
+    result
+}
+
+enum Asked {
+    Patch(Vec<FilePatch>),
+    Changes(Vec<Change>),
+}
+
+fn plan(input: &Input<'_>, obligations: &Obligations, world: &ToolWorld) -> Result<Planned, ToolError> {
+    let asked = read(input, obligations)?;
+    let writing = Writing::of(obligations, world);
+    let planned = match &asked {
+        Asked::Patch(files) => {
+            check_count(files.len(), obligations)?;
+            writing.demand(files.iter().flat_map(|file| touched(&file.action)))?;
+            resolve_patch(&world.root, files)
+        }
+        Asked::Changes(changes) => {
+            check_count(changes.len(), obligations)?;
+            writing.demand(changes.iter().flat_map(touched_by_change))?;
+            resolve_changes(&world.root, changes)
+        }
+    };
+    let planned = planned.map_err(|error| patch_error(&error))?;
+    check_expected(input, &planned)?;
+    Ok(planned)
+}
+
+fn read(input: &Input<'_>, obligations: &Obligations) -> Result<Asked, ToolError> {
+    let most = obligations.limits.patch_bytes.unwrap_or(PATCH_BYTES);
+    let check = |bytes: usize| {
+        if bytes as u64 <= most {
+            return Ok(());
+        }
+        let message = format!("the patch has {bytes} bytes; the limit is {most}");
+        Err(ToolError { limit: Some("patch_bytes".to_owned()), ..ToolError::new(ErrorKind::Limit, message) })
+    };
+    match (input.text("patch")?, input.value("changes")) {
+        (Some(text), None) => {
+            check(text.len())?;
+            parse(text).map(Asked::Patch).map_err(|error| patch_error(&error))
+        }
+        (None, Some(list)) => {
+            check(content_bytes(list))?;
+            read_changes(list).map(Asked::Changes).map_err(|error| patch_error(&error))
+        }
+        _ => Err(invalid("`apply_patch` needs either `patch` or `changes`")),
+    }
+}
+
+fn content_bytes(list: &Value) -> usize {
+    let of = |entry: &Value| entry.get("content").and_then(Value::as_str).map_or(0, str::len);
+    list.as_array().map_or(0, |list| list.iter().map(of).sum())
+}
+
+fn check_count(files: usize, obligations: &Obligations) -> Result<(), ToolError> {
+    let most = obligations.limits.patch_files.unwrap_or(PATCH_FILES);
+    if files as u64 <= most {
+        return Ok(());
+    }
+    let message = format!("the patch has {files} files; the limit is {most}");
+    Err(ToolError { limit: Some("patch_files".to_owned()), ..ToolError::new(ErrorKind::Limit, message) })
+}
+
+fn touched(action: &Action) -> Vec<(&RelPath, Touch)> {
+    match action {
+        Action::Add { path } => vec![(path, Touch::Write)],
+        Action::Delete { path } | Action::Modify { path } => vec![(path, Touch::ReadAndWrite)],
+        Action::Rename { from, to } => vec![(from, Touch::ReadAndWrite), (to, Touch::Write)],
+        Action::Copy { from, to } => vec![(from, Touch::Read), (to, Touch::Write)],
+    }
+}
+
+fn touched_by_change(change: &Change) -> Vec<(&RelPath, Touch)> {
+    match change {
+        Change::Add { path, .. } => vec![(path, Touch::Write)],
+        Change::Update { path, .. } | Change::Put { path, .. } | Change::Delete { path } => {
+            vec![(path, Touch::ReadAndWrite)]
+        }
+        Change::Rename { path, to, .. } => vec![(path, Touch::ReadAndWrite), (to, Touch::Write)],
+    }
+}
+
+/// Each file that `expect` names must be what it says.
+fn check_expected(input: &Input<'_>, planned: &Planned) -> Result<(), ToolError> {
+    let Some(expected) = input.value("expect") else { return Ok(()) };
+    let map: &Map<String, Value> =
+        expected.as_object().ok_or_else(|| invalid("`expect` of `apply_patch` is not an object"))?;
+    for (path, wanted) in map {
+        let wanted: Option<Digest> = match wanted {
+            Value::Null => None,
+            Value::String(text) => {
+                Some(text.parse().map_err(|error| invalid(format!("`expect` of `{path}`: {error}")))?)
+            }
+            _ => return Err(invalid(format!("`expect` of `{path}` is not a digest and not null"))),
+        };
+        let found = preimage(planned, path)
+            .ok_or_else(|| invalid(format!("`expect` names `{path}`, which the patch does not touch")))?;
+        if found != wanted {
+            let now = found.map_or_else(|| "nothing".to_owned(), |digest| digest.to_string());
+            let wanted = wanted.map_or_else(|| "nothing".to_owned(), |digest| digest.to_string());
+            let message = format!("`{path}` has changed: expected {wanted}, found {now}");
+            return Err(ToolError::new(ErrorKind::Conflict, message));
+        }
+    }
+    Ok(())
+}
+
+/// What was at `path`, if the patch touches it.
+fn preimage(planned: &Planned, path: &str) -> Option<Option<Digest>> {
+    let source = |changed: &&Changed| changed.action.source().is_some_and(|source| source.as_str() == path);
+    let target = |changed: &&Changed| changed.action.target().is_some_and(|target| target.as_str() == path);
+    match planned.changed.iter().find(source) {
+        Some(changed) => Some(changed.before),
+        // what a file that is added or moved comes to was checked to be free
+        None => planned.changed.iter().find(target).map(|_| None),
+    }
+}
+
+fn file(changed: &Changed) -> Value {
+    let path = changed.action.target().or(changed.action.source());
+    let from = changed.action.target().and(changed.action.source()).filter(|from| Some(*from) != path);
+    json!({
+        "path": path.map(RelPath::as_str),
+        "from": from.map(RelPath::as_str),
+        "op": changed.action.word(),
+        "before": changed.before,
+        "after": changed.after,
+        "mode": changed.mode.map(crate::runner::patch::Mode::as_str),
+    })
+}
+
+fn line(changed: &Changed) -> String {
+    let (source, target) = (changed.action.source(), changed.action.target());
+    match (source, target) {
+        (Some(from), Some(to)) if from != to => format!("{} {from} -> {to}\n", changed.action.word()),
+        _ => format!("{} {}\n", changed.action.word(), target.or(source).map_or("", RelPath::as_str)),
+    }
+}
+
+fn artifact(changed: &Changed) -> Option<Artifact> {
+    let path = changed.action.target()?.to_string();
+    Some(Artifact { path, digest: changed.after?.to_string() })
+}

@@ -1,0 +1,126 @@
+//! `rollback`: takes back what this run changed, to its start or to how a node left it. Refused where the workspace
+//! has moved on since, with the files named; nothing that somebody else wrote is ever thrown away.
+
+use std::collections::BTreeMap;
+
+use crate::effect::{ErrorKind, ToolCall, ToolError, ToolResult};
+use crate::files::RelPath;
+use crate::policy::Granted;
+use crate::runner::ToolWorld;
+use crate::runner::patch::{
+    Author, Changed, Content, FilePatch, History, Past, PastContent, PatchError, Planned, Side, Version,
+    Wanted, compose, render,
+};
+
+use super::apply_patch::{carry_out, result_of};
+use super::input::{Input, invalid};
+use super::writing::{Touch, Writing, patch_error};
+
+/// `{to: start | NODE}` → what `apply_patch` gives: the files, and the patch that would bring the changes again. `to`
+/// a node takes back what came after that node's last change, and keeps what the node itself did.
+pub(in crate::runner) fn rollback(
+    call: &Granted<ToolCall>,
+    world: &ToolWorld,
+) -> Result<ToolResult, ToolError> {
+    let request = call.request();
+    let input = Input::new("rollback", &request.input, &["to"])?;
+    let to = input.required_text("to")?;
+    let failed = |error: PatchError| patch_error(&error);
+    let history = History::of(&world.state, &request.run).map_err(failed)?;
+    let undone = since(to, history.standing().map_err(failed)?)?;
+    let paths = touched(&undone)?;
+    let writing = Writing::of(call.obligations(), world);
+    writing.demand(paths.keys().map(|path| (path, Touch::ReadAndWrite)))?;
+    let planned = plan(world, &history, &paths)?;
+    let author = Author {
+        run: request.run.clone(),
+        node: request.node.clone(),
+        key: request.idempotency_key.clone(),
+        undoes: undone.iter().map(|past| past.number).collect(),
+        inverse: planned.inverse.clone(),
+    };
+    carry_out(world, &planned, author)?;
+    Ok(result_of("rollback", &planned))
+}
+
+/// The changes that are to be taken back, oldest first.
+fn since(to: &str, standing: Vec<Past>) -> Result<Vec<Past>, ToolError> {
+    if to == "start" {
+        return Ok(standing);
+    }
+    let Some(last) = standing.iter().rposition(|past| past.node == to) else {
+        let mut nodes: Vec<&str> = standing.iter().map(|past| past.node.as_str()).collect();
+        nodes.dedup();
+        let known = if nodes.is_empty() {
+            "no node has".to_owned()
+        } else {
+            format!("these have: {}", nodes.join(", "))
+        };
+        return Err(invalid(format!("`{to}` has changed nothing in this run that still stands; {known}")));
+    };
+    Ok(standing.into_iter().skip(last + 1).collect())
+}
+
+/// For each path: what it was, and what the run left.
+type Net = BTreeMap<RelPath, (Option<PastContent>, Option<PastContent>)>;
+
+fn touched(undone: &[Past]) -> Result<Net, ToolError> {
+    History::net(undone)
+        .into_iter()
+        .map(|(path, sides)| {
+            let path = RelPath::parse(&path).map_err(|error| invalid(error.to_string()))?;
+            Ok((path, sides))
+        })
+        .collect()
+}
+
+fn plan(world: &ToolWorld, history: &History<'_>, paths: &Net) -> Result<Planned, ToolError> {
+    let failed = |error: PatchError| patch_error(&error);
+    let (mut moved_on, mut wanted, mut back) = (Vec::new(), Vec::new(), BTreeMap::new());
+    for (path, (first, last)) in paths {
+        let Ok(now) = Version::read(&world.root, path) else {
+            moved_on.push(format!("`{path}`"));
+            continue;
+        };
+        if now.as_ref().map(|version| PastContent::of(&version.content)) != *last {
+            moved_on.push(format!("`{path}`"));
+            continue;
+        }
+        let after = first.map(|first| history.content(first)).transpose().map_err(failed)?;
+        let before = now.as_ref().map(|version| version.content.clone());
+        back.insert(path.clone(), Side { before: before.clone(), after: after.clone() });
+        if before != after {
+            wanted.push(Wanted { path: path.clone(), before: now, after });
+        }
+    }
+    if !moved_on.is_empty() {
+        let message = format!(
+            "the workspace has moved on: {} changed since this run wrote it; nothing was taken back",
+            moved_on.join(", ")
+        );
+        return Err(ToolError::new(ErrorKind::Conflict, message));
+    }
+    let patch = compose(&back);
+    let changed = patch.iter().map(|file| changed(file, &back)).collect();
+    Ok(Planned { wanted, changed, inverse: inverse(&back) })
+}
+
+fn changed(file: &FilePatch, sides: &BTreeMap<RelPath, Side>) -> Changed {
+    let side = |path: Option<&RelPath>| path.and_then(|path| sides.get(path));
+    let before = side(file.action.source()).and_then(|side| side.before.as_ref());
+    let after = side(file.action.target()).and_then(|side| side.after.as_ref());
+    Changed {
+        action: file.action.clone(),
+        before: before.map(Content::digest),
+        after: after.map(Content::digest),
+        mode: after.map(Content::mode),
+    }
+}
+
+/// The patch that would bring it all again; empty where bytes that are not UTF-8 stand in the way of one.
+fn inverse(back: &BTreeMap<RelPath, Side>) -> String {
+    let forth = back
+        .iter()
+        .map(|(path, side)| (path.clone(), Side { before: side.after.clone(), after: side.before.clone() }));
+    render(&compose(&forth.collect())).unwrap_or_default()
+}

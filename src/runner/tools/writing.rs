@@ -1,0 +1,111 @@
+//! Changing the workspace under a call's obligations: every path of a change is asked about before anything is read,
+//! denials before questions, and what would be taken away must be readable as well.
+
+use crate::effect::{ErrorKind, RuleRef, ToolError};
+use crate::files::RelPath;
+use crate::policy::{Decision, Obligations, PathRules, Verdict};
+use crate::runner::ToolWorld;
+use crate::runner::patch::{PatchError, is_protected};
+
+/// What a call may change.
+pub(super) struct Writing<'a> {
+    obligations: &'a Obligations,
+    protected: &'a [RelPath],
+}
+
+/// What a change does to a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Touch {
+    /// Its content is taken over elsewhere.
+    Read,
+    /// It is made where nothing was.
+    Write,
+    /// What is there is changed or taken away, and the inverse tells what it was.
+    ReadAndWrite,
+}
+
+impl<'a> Writing<'a> {
+    /// The writing side of a granted call.
+    pub(super) fn of(obligations: &'a Obligations, world: &'a ToolWorld) -> Self {
+        Self { obligations, protected: &world.protected }
+    }
+
+    /// May all of it happen? A denial is told before a question.
+    pub(super) fn demand<'p>(
+        &self,
+        touched: impl Iterator<Item = (&'p RelPath, Touch)>,
+    ) -> Result<(), ToolError> {
+        let mut question = None;
+        for (path, touch) in touched {
+            match self.objection(path, touch) {
+                Some(error) if error.kind == ErrorKind::ApprovalRequired => {
+                    question.get_or_insert(error);
+                }
+                Some(error) => return Err(error),
+                None => {}
+            }
+        }
+        question.map_or(Ok(()), Err)
+    }
+
+    /// May a command's change of this path be carried over at all?
+    pub(super) fn denies_write(&self, path: &RelPath) -> bool {
+        self.invariant(path).is_some()
+            || self.obligations.write.check(path.as_str()).decision == Decision::Deny
+    }
+
+    /// May it be read?
+    pub(super) fn allows_read(&self, path: &RelPath) -> bool {
+        self.invariant(path).is_none()
+            && self.obligations.read.check(path.as_str()).decision == Decision::Allow
+    }
+
+    fn objection(&self, path: &RelPath, touch: Touch) -> Option<ToolError> {
+        let ask = |rules: &PathRules, what: &str| refusal(&rules.check(path.as_str()), path, what);
+        self.invariant(path).or_else(|| match touch {
+            Touch::Read => ask(&self.obligations.read, "read"),
+            Touch::Write => ask(&self.obligations.write, "written"),
+            Touch::ReadAndWrite => {
+                ask(&self.obligations.write, "written").or_else(|| ask(&self.obligations.read, "read"))
+            }
+        })
+    }
+
+    fn invariant(&self, path: &RelPath) -> Option<ToolError> {
+        let ours = self.protected.iter().any(|folder| path.is_within(folder));
+        if !ours && !path.parts().any(is_protected) {
+            return None;
+        }
+        let rule = RuleRef {
+            layer: "builtin:invariants".to_owned(),
+            rule: "protected".to_owned(),
+            file: "builtin:invariants".to_owned(),
+            line: 0,
+        };
+        let message =
+            format!("`{path}` is never written: git folders, `.lg` and lgflow's own state are out of reach");
+        Some(ToolError { rule: Some(rule), ..ToolError::new(ErrorKind::Denied, message) })
+    }
+}
+
+/// The error that a verdict means, unless it allows.
+fn refusal(verdict: &Verdict, path: &RelPath, what: &str) -> Option<ToolError> {
+    let (kind, verb) = match verdict.decision {
+        Decision::Allow => return None,
+        Decision::Ask => (ErrorKind::ApprovalRequired, format!("needs an approval to be {what}")),
+        Decision::Deny => (ErrorKind::Denied, format!("may not be {what}")),
+    };
+    let Some(reason) = verdict.deciding() else {
+        let message = format!("`{path}` {verb}: no layer of the policy has rules about it");
+        return Some(ToolError::new(kind, message));
+    };
+    let rule = &reason.rule;
+    let place = if rule.line == 0 { rule.file.clone() } else { format!("{}:{}", rule.file, rule.line) };
+    let message = format!("`{path}` {verb}: {} ({}, {place})", reason.message, rule.rule);
+    Some(ToolError { rule: Some(rule.clone()), ..ToolError::new(kind, message) })
+}
+
+/// A patch's error as a tool's.
+pub(in crate::runner) fn patch_error(error: &PatchError) -> ToolError {
+    ToolError { limit: error.limit().map(str::to_owned), ..ToolError::new(error.kind(), error.in_full()) }
+}
