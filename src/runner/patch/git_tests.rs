@@ -5,9 +5,10 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use proptest::prelude::{Strategy, any, proptest};
+use proptest::arbitrary::any;
+use proptest::strategy::Strategy;
 use proptest::test_runner::Config;
-use proptest::{collection, option, prop_assert, prop_assert_eq, sample};
+use proptest::{collection, option, prop_assert, prop_assert_eq, proptest, sample};
 
 use super::scratch::{Scratch, Tree, read_tree, write_tree};
 
@@ -110,7 +111,7 @@ fn trees() -> impl Strategy<Value = (Tree, Tree)> {
 }
 
 proptest! {
-    #![proptest_config(Config { cases: 40, ..Config::default() })]
+    #![proptest_config(Config { cases: 24, ..Config::default() })]
 
     #[test]
     fn a_diff_of_git_applies_as_in_git_and_is_taken_back((before, after) in trees()) {
