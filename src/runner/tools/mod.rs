@@ -8,13 +8,16 @@ mod globs;
 mod input;
 mod list_files;
 mod read_file;
+mod repo_context;
 mod rollback;
 mod search_files;
+mod words;
 mod writing;
 
 pub(super) use apply_patch::apply_patch;
 pub(super) use list_files::list_files;
 pub(super) use read_file::read_file;
+pub(super) use repo_context::repo_context;
 pub(super) use rollback::rollback;
 pub(super) use search_files::search_files;
 pub(super) use writing::patch_error;
