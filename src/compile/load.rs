@@ -146,7 +146,11 @@ mod tests {
             ("graph.yaml", ".", Err(PathProblem::Empty)),
         ];
         for (naming, written, wanted) in cases {
-            assert_eq!(resolve(naming, written).as_deref(), wanted.as_ref().copied(), "{written} in {naming}");
+            assert_eq!(
+                resolve(naming, written).as_deref(),
+                wanted.as_ref().copied(),
+                "{written} in {naming}"
+            );
         }
     }
 }

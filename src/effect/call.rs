@@ -90,6 +90,9 @@ pub struct ToolResult {
     /// Was anything cut to a limit?
     #[serde(default)]
     pub truncated: bool,
+    /// Of `llm`: the tokens that it used up, counted by the model's side.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub llm_tokens: Option<u64>,
     /// The layers of the sandbox, in force or not.
     #[serde(default)]
     pub sandbox: Vec<SandboxLayer>,
@@ -113,6 +116,7 @@ impl ToolResult {
             output,
             error: None,
             truncated: false,
+            llm_tokens: None,
             sandbox: Vec::new(),
             rules: Vec::new(),
         }

@@ -1,5 +1,8 @@
 //! Starts the runner as a process of its own and hands it the workspace, over sockets that nobody else can reach.
-#![expect(clippy::disallowed_methods, reason = "the front starts the runner: the one process that a run needs")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the front starts the runner: the one process that a run needs"
+)]
 
 use std::io::{self, IoSlice, IoSliceMut, Read as _, Write as _};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -42,7 +45,11 @@ pub struct RunnerProcess {
 
 impl RunnerProcess {
     /// Starts `program` as a runner beneath `root` and waits until it is ready. Gives back the socket for calls.
-    pub fn start(program: &Path, start: RunnerStart, root: BorrowedFd<'_>) -> Result<(Self, UnixStream), StartError> {
+    pub fn start(
+        program: &Path,
+        start: RunnerStart,
+        root: BorrowedFd<'_>,
+    ) -> Result<(Self, UnixStream), StartError> {
         let (control, theirs) = UnixStream::pair()?;
         let (calls, their_calls) = UnixStream::pair()?;
         let mut child = spawn(program, theirs.into())?;
@@ -98,7 +105,11 @@ fn spawn(program: &Path, control: OwnedFd) -> io::Result<Child> {
 }
 
 /// The first frame, with descriptors beside its first byte.
-fn hand_over(control: &UnixStream, frame: &ControlFrame, descriptors: &[BorrowedFd<'_>]) -> Result<(), StartError> {
+fn hand_over(
+    control: &UnixStream,
+    frame: &ControlFrame,
+    descriptors: &[BorrowedFd<'_>],
+) -> Result<(), StartError> {
     let bytes = encode_frame(frame)?;
     let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);

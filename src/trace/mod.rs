@@ -1,1 +1,35 @@
 //! Event vocabulary, hash chain, `RunState`, `apply(state, event)`. Pure: no clock, no disk.
+
+mod apply;
+mod chain;
+mod channel;
+mod cost;
+mod ending;
+mod event;
+mod flow;
+mod ids;
+mod index;
+mod redact;
+mod result;
+mod state;
+mod summary;
+mod units;
+mod wire;
+
+pub use apply::{IllegalEvent, apply};
+pub use chain::{Appended, Chain, Fault, Tampering, Verified, verify};
+pub use channel::WriteError;
+pub use event::{
+    Answer, Budget, CallOrder, CallOutcome, Cancel, Cost, DeadReason, EventBody, NodeDecided, NodeFinished,
+    Question, RunStarted, RunStatus, WaitFor,
+};
+pub use ids::{At, CallId, FrameId, QuestionId, Unit, WaitId};
+pub use index::Index;
+pub use redact::Redaction;
+pub use result::{GraphError, GraphOutcome, NodeError, NodeResult, Status};
+pub use state::{Phase, RunState, Totals};
+pub use summary::{NodeSummary, Summary, Waiting};
+pub use wire::{Blob, Envelope, ReadError, read_event};
+
+pub(crate) use channel::writable;
+pub(crate) use state::{Frame, Returned, Stage, Step, Task, Work};

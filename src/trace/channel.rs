@@ -1,0 +1,167 @@
+//! Channels: who wrote what, and what a reader sees of it, folded in canonical order. Knows no expression.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::{Map, Number, Value};
+
+use crate::model::Reduce;
+use crate::plan::{ChannelIx, LoopIx, NodeIx, PlanChannel};
+
+use super::state::Frame;
+
+type Log = BTreeMap<Vec<u32>, (NodeIx, Arc<Value>)>;
+
+/// The writes of one channel in one execution.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Writes {
+    /// By place in canonical order, index of the item, and place in the node's `update`.
+    log: Log,
+    /// By loop: the value at the begin of the present iteration. All nodes of a body see the same one, for all ways
+    /// into a body pass the loop's target, and earlier iterations are visible to each.
+    begin: BTreeMap<LoopIx, Arc<Value>>,
+}
+
+/// Why a value cannot be written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the channel `{channel}` {wants}, and this is {got}")]
+pub struct WriteError {
+    channel: String,
+    wants: &'static str,
+    got: &'static str,
+}
+
+/// Can `value` be written to `channel`?
+pub(crate) fn writable(channel: &PlanChannel, value: &Value) -> Result<(), WriteError> {
+    let wants = match (channel.reduce, value) {
+        (Reduce::Extend, value) if !value.is_array() => "takes lists (`extend`)",
+        (Reduce::Merge, value) if !value.is_object() => "takes objects (`merge`)",
+        (Reduce::Sum, value) if !value.is_number() => "takes numbers (`sum`)",
+        _ => return Ok(()),
+    };
+    let got = match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    };
+    Err(WriteError { channel: channel.name.as_str().to_owned(), wants, got })
+}
+
+/// Folds one more write into a value.
+pub(crate) fn fold(reduce: Reduce, into: &mut Value, write: &Value) {
+    match (reduce, into, write) {
+        (Reduce::Append, Value::Array(list), write) => list.push(write.clone()),
+        (Reduce::Extend, Value::Array(list), Value::Array(more)) => list.extend(more.iter().cloned()),
+        (Reduce::Merge, Value::Object(object), Value::Object(more)) => merge(object, more),
+        (Reduce::Sum, into @ Value::Number(_), Value::Number(more)) => add(into, more),
+        (_, into, write) => *into = write.clone(),
+    }
+}
+
+fn merge(into: &mut Map<String, Value>, more: &Map<String, Value>) {
+    into.extend(more.iter().map(|(key, value)| (key.clone(), value.clone())));
+}
+
+/// Whole numbers stay whole as long as they fit 64 bits.
+fn add(into: &mut Value, more: &Number) {
+    let whole = into.as_i64().zip(more.as_i64()).and_then(|(a, b)| a.checked_add(b));
+    let sum = whole.map(Number::from).or_else(|| {
+        let (a, b) = (into.as_f64()?, more.as_f64()?);
+        Number::from_f64(a + b)
+    });
+    if let Some(sum) = sum {
+        *into = Value::Number(sum);
+    }
+}
+
+impl Frame {
+    /// Keeps the writes of a node that has succeeded.
+    pub(crate) fn commit(&mut self, at: NodeIx, writes: Vec<(Option<u32>, ChannelIx, Arc<Value>)>) {
+        if writes.is_empty() {
+            return;
+        }
+        let place = self.position(at);
+        for (count, (item, channel, value)) in writes.into_iter().enumerate() {
+            let mut key = place.clone();
+            key.extend([item.unwrap_or_default(), count as u32]);
+            self.channels[channel.0 as usize].log.insert(key, (at, value));
+        }
+    }
+
+    /// What `reader` sees of a channel. `own` adds what it wrote itself, as its own edges see it.
+    pub(crate) fn channel_for(&self, reader: NodeIx, channel: ChannelIx, own: &[Arc<Value>]) -> Arc<Value> {
+        let (start, prefix) = self.region(reader, channel);
+        let seen = within(&self.channels[channel.0 as usize].log, &prefix)
+            .filter(|(writer, _)| self.plan.index.sees_writes(reader, *writer))
+            .map(|(_, value)| value);
+        self.folded(channel, start, seen.chain(own))
+    }
+
+    /// What an output sees of a channel: every write.
+    pub(crate) fn channel_at_end(&self, channel: ChannelIx) -> Arc<Value> {
+        let start = Arc::new(self.plan().channels[channel.0 as usize].start.clone());
+        self.folded(channel, start, self.channels[channel.0 as usize].log.values().map(|(_, value)| value))
+    }
+
+    /// An iteration is over: keeps the value that the next begins with. Call it before the iteration is counted.
+    pub(crate) fn turn_channels(&mut self, l: LoopIx) {
+        let (plan, index) = (Arc::clone(&self.plan.plan), Arc::clone(&self.plan.index));
+        let turned = &plan.loops[l.0 as usize];
+        let prefix = self.prefix(turned.target, turned.outer.len() + 1);
+        for &channel in &index.loops[l.0 as usize].written {
+            let kept = self.channels[channel.0 as usize].begin.remove(&l);
+            let mut value = kept.unwrap_or_else(|| self.channel_for(turned.target, channel, &[]));
+            let writes = &mut self.channels[channel.0 as usize];
+            let reduce = plan.channels[channel.0 as usize].reduce;
+            for (_, write) in within(&writes.log, &prefix) {
+                fold(reduce, Arc::make_mut(&mut value), write);
+            }
+            writes.begin.insert(l, value);
+        }
+        for inner in &index.loops[l.0 as usize].inner_loops {
+            self.channels.iter_mut().for_each(|writes| drop(writes.begin.remove(inner)));
+        }
+    }
+
+    /// Where a reader's view begins: the innermost loop around it that has a value for its present iteration, else
+    /// the whole execution.
+    fn region(&self, reader: NodeIx, channel: ChannelIx) -> (Arc<Value>, Vec<u32>) {
+        let around = &self.plan().node(reader).loops;
+        let begin = &self.channels[channel.0 as usize].begin;
+        let inner = (0..around.len()).rev().find_map(|at| Some((at, begin.get(&around[at])?)));
+        match inner {
+            Some((at, value)) => (Arc::clone(value), self.prefix(reader, at + 1)),
+            None => (Arc::new(self.plan().channels[channel.0 as usize].start.clone()), Vec::new()),
+        }
+    }
+
+    /// The place in canonical order that everything in the present iteration of the first `depth` loops around a
+    /// node begins with.
+    fn prefix(&self, node: NodeIx, depth: usize) -> Vec<u32> {
+        let mut place = self.position(node);
+        place.truncate(2 * depth);
+        place
+    }
+
+    fn folded<'a>(
+        &self,
+        channel: ChannelIx,
+        mut value: Arc<Value>,
+        writes: impl Iterator<Item = &'a Arc<Value>>,
+    ) -> Arc<Value> {
+        let reduce = self.plan().channels[channel.0 as usize].reduce;
+        for write in writes {
+            fold(reduce, Arc::make_mut(&mut value), write);
+        }
+        value
+    }
+}
+
+fn within<'a>(log: &'a Log, prefix: &'a [u32]) -> impl Iterator<Item = (NodeIx, &'a Arc<Value>)> {
+    log.range(prefix.to_vec()..)
+        .take_while(move |(place, _)| place.starts_with(prefix))
+        .map(|(_, (writer, value))| (*writer, value))
+}

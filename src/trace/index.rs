@@ -1,0 +1,254 @@
+//! What follows from a plan alone and is asked again and again in a run: which results a reader sees, which writes,
+//! what a turn of a loop takes back. Made once for each plan. Knows no run.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::expr::{Expression, Reference, Root, Template, ValueTemplate};
+use crate::plan::{Action, ChannelIx, EdgeIx, LoopIx, NodeIx, Plan, PlanNode};
+
+/// The derived facts of one plan.
+#[derive(Debug)]
+pub struct Index {
+    /// By node: how many forward edges come in.
+    pub(crate) incoming: Vec<u32>,
+    /// Nodes outside of loops, and outermost loops.
+    pub(crate) outermost: u32,
+    /// By loop.
+    pub(crate) loops: Vec<LoopIndex>,
+    /// By channel name.
+    channels: BTreeMap<String, ChannelIx>,
+    /// By node name.
+    nodes: BTreeMap<String, NodeIx>,
+    /// By node: the nodes that it and its edges name, if they are its ancestors, and itself. Sorted by name.
+    visible: Vec<Box<[(String, NodeIx)]>>,
+    /// Nodes that write channels, by node: a number into `ancestors`.
+    writers: BTreeMap<NodeIx, usize>,
+    /// By node: which writers are its ancestors, a bit for each; empty where nothing is written.
+    ancestors: Vec<Vec<u64>>,
+}
+
+/// The derived facts of one loop.
+#[derive(Debug, Default)]
+pub(crate) struct LoopIndex {
+    /// Nodes of the body in no inner loop, and the loops directly inside.
+    pub(crate) parts: u32,
+    /// Forward edges within the body: a turn takes them back.
+    pub(crate) inner_edges: Vec<EdgeIx>,
+    /// The loops inside, at any depth.
+    pub(crate) inner_loops: Vec<LoopIx>,
+    /// Edges that are decided when this loop is over, by the place of their source in the file.
+    pub(crate) held: Vec<EdgeIx>,
+    /// Channels that its body writes.
+    pub(crate) written: BTreeSet<ChannelIx>,
+}
+
+impl Index {
+    /// The facts of `plan`. Takes time in proportion to its size, and to how far back its references reach.
+    pub fn of(plan: &Plan) -> Self {
+        let writers = writers(plan);
+        Self {
+            incoming: plan.nodes.iter().map(|node| node.incoming.len() as u32).collect(),
+            outermost: plan.nodes.iter().filter(|node| node.loops.is_empty()).count() as u32
+                + plan.loops.iter().filter(|l| l.outer.is_empty()).count() as u32,
+            loops: loops(plan),
+            channels: plan
+                .channels
+                .iter()
+                .enumerate()
+                .map(|(at, channel)| (channel.name.as_str().to_owned(), ChannelIx(at as u32)))
+                .collect(),
+            nodes: plan
+                .nodes
+                .iter()
+                .enumerate()
+                .map(|(at, node)| (node.id.as_str().to_owned(), NodeIx(at as u32)))
+                .collect(),
+            visible: visible(plan),
+            ancestors: ancestors(plan, &writers),
+            writers,
+        }
+    }
+
+    /// The channel with this name.
+    pub fn channel(&self, name: &str) -> Option<ChannelIx> {
+        self.channels.get(name).copied()
+    }
+
+    /// The node with this id.
+    pub fn node(&self, name: &str) -> Option<NodeIx> {
+        self.nodes.get(name).copied()
+    }
+
+    /// The node called `name`, if `reader` may see it: as an ancestor, or as itself.
+    pub fn sees(&self, reader: NodeIx, name: &str) -> Option<NodeIx> {
+        let seen = &self.visible[reader.0 as usize];
+        let at = seen.binary_search_by(|(known, _)| known.as_str().cmp(name)).ok()?;
+        Some(seen[at].1)
+    }
+
+    /// Is `writer` an ancestor of `reader`?
+    pub(crate) fn sees_writes(&self, reader: NodeIx, writer: NodeIx) -> bool {
+        let Some(&bit) = self.writers.get(&writer) else { return false };
+        self.ancestors[reader.0 as usize].get(bit / 64).is_some_and(|word| word >> (bit % 64) & 1 == 1)
+    }
+}
+
+fn loops(plan: &Plan) -> Vec<LoopIndex> {
+    let mut loops: Vec<LoopIndex> = plan.loops.iter().map(|_| LoopIndex::default()).collect();
+    for (at, inner) in plan.loops.iter().enumerate() {
+        if let Some(around) = inner.outer.last() {
+            loops[around.0 as usize].parts += 1;
+        }
+        for around in &inner.outer {
+            loops[around.0 as usize].inner_loops.push(LoopIx(at as u32));
+        }
+    }
+    for node in &plan.nodes {
+        if let Some(around) = node.loops.last() {
+            loops[around.0 as usize].parts += 1;
+        }
+        for around in &node.loops {
+            loops[around.0 as usize].written.extend(node.update.iter().map(|(channel, _)| *channel));
+        }
+    }
+    for (at, edge) in plan.edges.iter().enumerate() {
+        let at = EdgeIx(at as u32);
+        if let Some(outermost) = edge.leaves.last() {
+            loops[outermost.0 as usize].held.push(at);
+        }
+        if edge.turns.is_none() {
+            for around in common(&plan.node(edge.from).loops, &plan.node(edge.to).loops) {
+                loops[around.0 as usize].inner_edges.push(at);
+            }
+        }
+    }
+    for l in &mut loops {
+        l.held.sort_by_key(|edge| (plan.edge(*edge).from, *edge));
+    }
+    loops
+}
+
+/// The loops that two nodes share, given the loops around each, outermost first.
+pub(crate) fn common<'a>(a: &'a [LoopIx], b: &[LoopIx]) -> &'a [LoopIx] {
+    let shared = a.iter().zip(b).take_while(|(a, b)| a == b).count();
+    &a[..shared]
+}
+
+fn writers(plan: &Plan) -> BTreeMap<NodeIx, usize> {
+    let nodes = plan.order.iter().copied().filter(|at| !plan.node(*at).update.is_empty());
+    nodes.enumerate().map(|(bit, at)| (at, bit)).collect()
+}
+
+/// In canonical order, which is topological: each node has the writers of its sources, and the sources themselves.
+fn ancestors(plan: &Plan, writers: &BTreeMap<NodeIx, usize>) -> Vec<Vec<u64>> {
+    let words = writers.len().div_ceil(64);
+    let mut sets: Vec<Vec<u64>> = vec![vec![0; words]; plan.nodes.len()];
+    if words == 0 {
+        return sets;
+    }
+    for &at in &plan.order {
+        let mut set = vec![0; words];
+        for &edge in &plan.node(at).incoming {
+            let from = plan.edge(edge).from;
+            set.iter_mut().zip(&sets[from.0 as usize]).for_each(|(word, more)| *word |= more);
+            if let Some(bit) = writers.get(&from) {
+                set[bit / 64] |= 1 << (bit % 64);
+            }
+        }
+        sets[at.0 as usize] = set;
+    }
+    sets
+}
+
+fn visible(plan: &Plan) -> Vec<Box<[(String, NodeIx)]>> {
+    let by_name: BTreeMap<&str, NodeIx> =
+        plan.nodes.iter().enumerate().map(|(at, node)| (node.id.as_str(), NodeIx(at as u32))).collect();
+    let mut seen: Vec<BTreeMap<String, NodeIx>> = vec![BTreeMap::new(); plan.nodes.len()];
+    let mut far: BTreeMap<NodeIx, Vec<NodeIx>> = BTreeMap::new();
+    for (at, node) in plan.nodes.iter().enumerate() {
+        let reader = NodeIx(at as u32);
+        for name in named_nodes(plan, node) {
+            let Some(&source) = by_name.get(name.as_str()) else { continue };
+            let near = source == reader || node.incoming.iter().any(|edge| plan.edge(*edge).from == source);
+            if near {
+                seen[at].insert(name, source);
+            } else {
+                far.entry(source).or_default().push(reader);
+            }
+        }
+    }
+    let mut reach = Reach { plan, mark: vec![0; plan.nodes.len()], turn: 0 };
+    for (source, readers) in far {
+        for reader in reach.from(source, &readers) {
+            seen[reader.0 as usize].insert(plan.node(source).id.as_str().to_owned(), source);
+        }
+    }
+    seen.into_iter().map(|names| names.into_iter().collect()).collect()
+}
+
+/// Forward reachability, one source at a time, no further than the last reader that asks.
+struct Reach<'a> {
+    plan: &'a Plan,
+    mark: Vec<u32>,
+    turn: u32,
+}
+
+impl Reach<'_> {
+    fn from(&mut self, source: NodeIx, readers: &[NodeIx]) -> Vec<NodeIx> {
+        self.turn += 1;
+        let rank = |node: NodeIx| self.plan.rank[node.0 as usize];
+        let last = readers.iter().map(|reader| rank(*reader)).max().unwrap_or_default();
+        let mut open = vec![source];
+        while let Some(at) = open.pop() {
+            for edge in self.plan.node(at).outgoing.iter().map(|edge| self.plan.edge(*edge)) {
+                let mark = &mut self.mark[edge.to.0 as usize];
+                if edge.turns.is_none() && *mark != self.turn && rank(edge.to) <= last {
+                    *mark = self.turn;
+                    open.push(edge.to);
+                }
+            }
+        }
+        readers.iter().copied().filter(|reader| self.mark[reader.0 as usize] == self.turn).collect()
+    }
+}
+
+/// The nodes that a node and its edges refer to.
+fn named_nodes(plan: &Plan, node: &PlanNode) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    let mut note = |references: &[Reference]| {
+        names.extend(references.iter().filter_map(|reference| match &reference.root {
+            Root::Node(name) => Some(name.clone()),
+            _ => None,
+        }));
+    };
+    let conditions = node.outgoing.iter().filter_map(|edge| plan.edge(*edge).when.as_ref());
+    let own = node.skip_when.iter().chain(node.for_each.iter().map(|rule| &rule.items));
+    own.chain(conditions).map(Expression::references).for_each(&mut note);
+    let mut open: Vec<&ValueTemplate> = node.update.iter().map(|(_, value)| value).collect();
+    open.extend(templates(&node.action));
+    while let Some(template) = open.pop() {
+        match template {
+            ValueTemplate::Literal(_) => {}
+            ValueTemplate::Expression(expression) => note(expression.references()),
+            ValueTemplate::Text(text) => note(Template::references(text)),
+            ValueTemplate::List(items) => open.extend(items),
+            ValueTemplate::Object(entries) => open.extend(entries.iter().map(|(_, value)| value)),
+        }
+    }
+    names
+}
+
+/// The templates of an action that see the run; a prompt sees its variables alone.
+fn templates(action: &Action) -> Option<&ValueTemplate> {
+    match action {
+        Action::Call { with } => Some(with),
+        Action::Llm(conversation) => Some(&conversation.vars),
+        Action::Batch { calls, .. } => Some(calls),
+        Action::Graph { inputs, .. } => Some(inputs),
+        Action::Approval { show, .. } => Some(show),
+        Action::Render(rendered) => Some(&rendered.vars),
+        Action::Values(values) => Some(values),
+        Action::ParseReport(report) => Some(report),
+        Action::Fail { message, .. } => Some(message),
+    }
+}

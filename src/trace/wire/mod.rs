@@ -1,0 +1,12 @@
+//! The stored form of events, `lgflow.event/v1`: one line of canonical JSON each. Knows no chain and changes no state.
+
+mod decode;
+mod encode;
+mod envelope;
+mod fields;
+
+pub use decode::{ReadError, read_event};
+pub use envelope::{Blob, Envelope};
+
+pub(crate) use encode::{Wire, encode};
+pub(crate) use envelope::EVENT_SCHEMA;
