@@ -145,4 +145,8 @@ codes! {
     CHANNEL_TYPE = "channel-type", Error, "a channel whose type and `reduce` do not fit";
     ILLEGAL_MODIFIER = "illegal-modifier", Error, "a modifier that this kind of node cannot have";
     MISPLACED_SECRET = "misplaced-secret", Error, "a secret where it could be read";
+    // policy and config: what a policy must hold beyond its types, what may stand in which config file
+    BAD_PATTERN = "bad-pattern", Error, "a glob or a regular expression that cannot be used";
+    EXAMPLE = "example", Error, "a rule and an example that it carries disagree";
+    NOT_HERE = "not-here", Error, "a setting that may not stand in this file";
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::effect::RuleRef;
 
-use super::{Decision, Reason, Verdict};
+use super::PathRules;
 
 /// A request that the policy allows. Only the gate of this room makes one, and the runner takes nothing else.
 #[derive(Debug, Clone)]
@@ -16,7 +16,6 @@ pub struct Granted<T> {
 
 impl<T> Granted<T> {
     /// For the gate alone.
-    #[expect(dead_code, reason = "the gate of this room calls it")]
     pub(super) fn new(request: T, obligations: Obligations) -> Self {
         Self { request, obligations }
     }
@@ -59,7 +58,7 @@ pub struct GrantLimits {
 }
 
 /// How the allowed command is run.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExecGrant {
     /// The rule.
     pub rule: RuleRef,
@@ -81,8 +80,14 @@ pub struct ExecGrant {
     pub network: NetworkAccess,
     /// Folders of the workspace that it really writes.
     pub unsafe_write: Vec<String>,
+    /// Sight of the git directory.
+    pub git: GitSight,
     /// Literal folders that are build caches.
     pub cache_folders: Vec<String>,
+    /// How changes to them are kept; `None` keeps nothing and shows nothing.
+    pub cache: Option<CacheKeeping>,
+    /// Does it run code of the workspace?
+    pub runs_workspace_code: bool,
     /// Bounds.
     pub limits: ExecLimits,
 }
@@ -105,6 +110,26 @@ pub enum WorkspaceMode {
     Copy,
     /// An overlay; what changed comes back as a patch.
     Overlay,
+}
+
+/// Sight of the git directory, the strictest the greatest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum GitSight {
+    /// Its objects can be read.
+    Read,
+    /// It is empty.
+    Hidden,
+}
+
+/// How changes to a build cache are kept, the strictest the greatest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum CacheKeeping {
+    /// In a folder of lgflow's own, across runs.
+    Shared,
+    /// Within a run.
+    Run,
+    /// Thrown away; the folder is a read-only lower layer.
+    Seed,
 }
 
 /// Network access of a command.
@@ -131,65 +156,4 @@ pub struct ExecLimits {
     pub output: u64,
     /// Bytes that it may add to its workspace.
     pub workspace_bytes: Option<u64>,
-}
-
-/// The path rules of all layers for one kind of access.
-#[derive(Debug, Clone, Default)]
-pub struct PathRules {
-    layers: Vec<PathRule>,
-}
-
-/// One layer's rules for one kind of access: deny beats ask beats allow; what no list names is denied.
-#[derive(Debug, Clone)]
-pub struct PathRule {
-    /// Matchers with the rule that each came from.
-    pub deny: Vec<(globset::GlobMatcher, RuleRef)>,
-    /// Likewise.
-    pub ask: Vec<(globset::GlobMatcher, RuleRef)>,
-    /// Likewise.
-    pub allow: Vec<(globset::GlobMatcher, RuleRef)>,
-    /// Named where no list matches.
-    pub silence: RuleRef,
-}
-
-impl PathRules {
-    /// The rules of some layers; without any, everything is denied.
-    pub fn new(layers: Vec<PathRule>) -> Self {
-        Self { layers }
-    }
-
-    /// The verdict on a path relative to the root, `/`-separated, without `.` and `..`; the root itself is `.`.
-    pub fn check(&self, path: &str) -> Verdict {
-        Verdict::of(self.layers.iter().map(|layer| layer.check(path)).collect())
-    }
-}
-
-impl PathRule {
-    fn check(&self, path: &str) -> Reason {
-        let lists =
-            [(Decision::Deny, &self.deny), (Decision::Ask, &self.ask), (Decision::Allow, &self.allow)];
-        let found = lists.into_iter().find_map(|(decision, list)| {
-            let rule = list.iter().find(|(glob, _)| glob.is_match(path))?;
-            Some((decision, rule))
-        });
-        match found {
-            Some((decision, (glob, rule))) => {
-                let verb = match decision {
-                    Decision::Allow => "allows",
-                    Decision::Ask => "asks about",
-                    Decision::Deny => "denies",
-                };
-                let message = format!("`{}` {verb} `{path}`", glob.glob());
-                Reason { decision, rule: rule.clone(), message }
-            }
-            None => Reason {
-                decision: Decision::Deny,
-                rule: self.silence.clone(),
-                message: format!(
-                    "no pattern of `{}` matches `{path}`; what is not listed is denied",
-                    self.silence.rule
-                ),
-            },
-        }
-    }
 }

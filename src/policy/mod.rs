@@ -1,10 +1,36 @@
 //! Grant and ceilings → a verdict with its reasons; the gate that alone makes a [`Granted`]. Pure: no disk, no clock.
 
+mod builtin;
+mod call;
+mod case;
+mod check;
+mod exec;
+mod gate;
+mod grammar;
 mod granted;
+mod layer;
+mod load;
+mod machine;
+mod mismatch;
+mod outside;
+mod paths;
+mod protected;
+mod secret_names;
+mod set;
+mod terms;
 mod verdict;
 
+pub use builtin::{BUILTINS, CONTAINED, builtin};
+pub use case::{CaseFailure, try_case};
+pub use check::check_policy;
+pub use gate::{Gate, GateDecision};
 pub use granted::{
-    ExecGrant, ExecLimits, GrantLimits, Granted, NetworkAccess, Obligations, PathRule, PathRules,
+    CacheKeeping, ExecGrant, ExecLimits, GitSight, GrantLimits, Granted, NetworkAccess, Obligations,
     SandboxMode, WorkspaceMode,
 };
+pub use machine::{Machine, STRICT_WALLS, SYSTEM_FOLDERS, rustup_default};
+pub use paths::{PathRule, PathRules};
+pub use protected::{Guard, Protected, protected_name};
+pub use secret_names::{SECRET_NAMES, is_secret_name};
+pub use set::PolicySet;
 pub use verdict::{Decision, Reason, Verdict};

@@ -1,6 +1,6 @@
 //! A decision with all of its reasons.
 
-use crate::effect::RuleRef;
+use crate::effect::{ErrorKind, RuleRef, ToolError};
 
 /// Ordered: the strictest is the greatest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -13,6 +13,17 @@ pub enum Decision {
     Deny,
 }
 
+impl Decision {
+    /// The word of the policy language.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Decision::Allow => "allow",
+            Decision::Ask => "ask",
+            Decision::Deny => "deny",
+        }
+    }
+}
+
 /// One rule's opinion.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reason {
@@ -22,6 +33,19 @@ pub struct Reason {
     pub rule: RuleRef,
     /// Why, and what change would alter it.
     pub message: String,
+}
+
+impl Reason {
+    /// An opinion of `rule`.
+    pub fn new(decision: Decision, rule: RuleRef, message: impl Into<String>) -> Self {
+        Self { decision, rule, message: message.into() }
+    }
+
+    /// Where the rule stands: `FILE:LINE (RULE)`.
+    pub fn place(&self) -> String {
+        let RuleRef { rule, file, line, .. } = &self.rule;
+        if *line == 0 { format!("{file} ({rule})") } else { format!("{file}:{line} ({rule})") }
+    }
 }
 
 /// What all layers say together: the strictest decision, and every reason, strictest first.
@@ -44,5 +68,25 @@ impl Verdict {
     /// The reason that decides.
     pub fn deciding(&self) -> Option<&Reason> {
         self.reasons.first()
+    }
+
+    /// The rules that spoke, strictest first.
+    pub fn rules(&self) -> Vec<RuleRef> {
+        self.reasons.iter().map(|reason| reason.rule.clone()).collect()
+    }
+
+    /// The error of a call that may not go ahead: `denied` or `approval_required`, with rule, file, line and the
+    /// change that would alter it. `None` where the verdict is to allow.
+    pub fn refusal(&self) -> Option<ToolError> {
+        let kind = match self.decision {
+            Decision::Allow => return None,
+            Decision::Ask => ErrorKind::ApprovalRequired,
+            Decision::Deny => ErrorKind::Denied,
+        };
+        let Some(reason) = self.deciding() else {
+            return Some(ToolError::new(kind, "no layer of the policy allows it"));
+        };
+        let message = format!("{}: {}", reason.place(), reason.message);
+        Some(ToolError { rule: Some(reason.rule.clone()), ..ToolError::new(kind, message) })
     }
 }

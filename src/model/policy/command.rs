@@ -141,8 +141,8 @@ pub enum GitAccess {
 pub struct CacheRule {
     /// All of it.
     pub span: Span,
-    /// Literal folders of the workspace.
-    pub folders: Vec<Located<String>>,
+    /// Literal folders of the workspace; none named opens none in a grant, and narrows none in a bound.
+    pub folders: Option<Vec<Located<String>>>,
     /// How changes to them are kept (`seed` unless said).
     pub mode: Option<Located<CacheMode>>,
 }

@@ -1,0 +1,140 @@
+//! What the gate reads of a call's input. Whatever it cannot read is a denial.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+/// What the gate reads of an `exec`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ExecCall {
+    pub(super) argv: Vec<String>,
+    pub(super) cwd: Option<String>,
+    pub(super) env: BTreeMap<String, String>,
+}
+
+impl ExecCall {
+    /// # Errors
+    /// What of the input cannot be read.
+    pub(super) fn read(input: &Value) -> Result<Self, String> {
+        let argv = match input.get("argv") {
+            Some(Value::Array(items)) if !items.is_empty() => {
+                let words: Option<Vec<String>> =
+                    items.iter().map(|item| item.as_str().map(str::to_owned)).collect();
+                words.ok_or("`argv` holds something that is no string")?
+            }
+            _ => return Err("`argv` is not a list with at least one element".to_owned()),
+        };
+        let cwd = match input.get("cwd") {
+            None | Some(Value::Null) => None,
+            Some(Value::String(cwd)) => Some(cwd.clone()),
+            Some(_) => return Err("`cwd` is no string".to_owned()),
+        };
+        Ok(Self { argv, cwd, env: variables(input.get("env"))? })
+    }
+
+    /// The command line, for messages.
+    pub(super) fn line(&self) -> String {
+        self.argv.join(" ")
+    }
+}
+
+fn variables(env: Option<&Value>) -> Result<BTreeMap<String, String>, String> {
+    match env {
+        None | Some(Value::Null) => Ok(BTreeMap::new()),
+        Some(Value::Object(entries)) => {
+            let read = |(name, value): (&String, &Value)| Some((name.clone(), value.as_str()?.to_owned()));
+            let variables: Option<_> = entries.iter().map(read).collect();
+            variables.ok_or_else(|| "`env` holds something that is no string".to_owned())
+        }
+        Some(_) => Err("`env` is no mapping".to_owned()),
+    }
+}
+
+/// The names of the secrets that a value refers to, `{$secret: NAME}`, at any depth.
+pub(super) fn secrets_of(value: &Value) -> Vec<String> {
+    match value {
+        Value::Object(entries) => {
+            let own = entries.get("$secret").map(|name| name.as_str().unwrap_or_default().to_owned());
+            own.into_iter().chain(entries.values().flat_map(secrets_of)).collect()
+        }
+        Value::Array(items) => items.iter().flat_map(secrets_of).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The paths that a call names literally to be read or written, before anything is resolved.
+pub(super) fn literal_paths(tool: &str, input: &Value) -> (Vec<String>, Vec<String>) {
+    let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
+    match tool {
+        "read_file" => (text(input.get("path")).into_iter().collect(), Vec::new()),
+        "apply_patch" => {
+            let changes = input.get("changes").and_then(Value::as_array).into_iter().flatten();
+            let paths = changes.flat_map(|change| {
+                ["path", "from", "to", "content_path"].map(|key| text(change.get(key))).into_iter().flatten()
+            });
+            (Vec::new(), paths.collect())
+        }
+        _ => (Vec::new(), Vec::new()),
+    }
+}
+
+/// Scheme, host and port; and the path without query: of a plain absolute URL. Nothing that needs decoding to be
+/// understood is taken.
+pub(super) fn origin_and_path(url: &str) -> Option<(String, String)> {
+    let (scheme, rest) = url.split_once("://")?;
+    let default = match scheme {
+        "https" => "443",
+        "http" => "80",
+        _ => return None,
+    };
+    let cut = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, tail) = rest.split_at(cut);
+    let plain = |c: char| c.is_ascii_graphic() && !"@\\%\"<>^`{|}".contains(c);
+    if authority.is_empty() || !authority.chars().all(plain) || !url.is_ascii() || url.contains(['\\', '\0'])
+    {
+        return None;
+    }
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, port),
+        _ => (authority, default),
+    };
+    let path = tail.split(['?', '#']).next().unwrap_or_default();
+    let path = if path.is_empty() { "/" } else { path };
+    if path.split('/').any(|part| part == "..") || path.to_ascii_lowercase().contains("%2") {
+        return None;
+    }
+    Some((format!("{scheme}://{}:{port}", host.to_ascii_lowercase()), path.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_plain_or_nothing() {
+        let read = |url| origin_and_path(url).map(|(origin, path)| format!("{origin} {path}"));
+        assert_eq!(
+            read("https://API.example.com/v1/x?q").as_deref(),
+            Some("https://api.example.com:443 /v1/x")
+        );
+        assert_eq!(read("http://h:8080").as_deref(), Some("http://h:8080 /"));
+        for url in [
+            "ftp://h/",
+            "https://u@h/",
+            "https://h\\@x/",
+            "https://h/a/../b",
+            "https://h/%2e%2e/",
+            "h",
+            "https:///",
+        ] {
+            assert_eq!(read(url), None, "{url}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_found_at_any_depth() {
+        let value =
+            serde_json::json!({"headers": [{"Authorization": {"$secret": "KEY", "prefix": "Bearer "}}]});
+        assert_eq!(secrets_of(&value), ["KEY"]);
+    }
+}

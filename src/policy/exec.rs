@@ -1,0 +1,280 @@
+//! The gate's decision about a command: every layer that speaks of commands must know it, and what they demand meets.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use crate::effect::{RuleRef, ToolCall};
+use crate::model::policy::is_reserved_variable;
+
+use super::call::ExecCall;
+use super::grammar::Matched;
+use super::layer::{Command, Layer};
+use super::machine::{Manifest, SYSTEM_FOLDERS};
+use super::mismatch::Mismatch;
+use super::outside::plain_path;
+use super::terms::Terms;
+use super::{
+    CacheKeeping, Decision, ExecGrant, Gate, GitSight, Guard, NetworkAccess, Protected, Reason, SandboxMode,
+    WorkspaceMode,
+};
+
+/// A command that every layer knows.
+struct Known {
+    rule: RuleRef,
+    runs_workspace_code: bool,
+    terms: Terms,
+    paths: Vec<String>,
+    allowed: Vec<Reason>,
+}
+
+impl Gate {
+    /// The grant for an `exec`, with what allows it; or every denial.
+    pub(super) fn exec(&self, call: &ToolCall) -> Result<(ExecGrant, Vec<Reason>), Vec<Reason>> {
+        let deny = |message: String| vec![Reason::new(Decision::Deny, self.grant_rule("commands"), message)];
+        let exec = ExecCall::read(&call.input).map_err(deny)?;
+        check_program(&exec.argv[0]).map_err(deny)?;
+        let known = self.known(&exec)?;
+        self.check_folder(&exec)?;
+        let mut denied = self.check_paths(&known);
+        denied.extend(self.check_terms(&exec, &known));
+        if denied.is_empty() {
+            let allowed = known.allowed.clone();
+            return Ok((self.exec_grant(exec, known), allowed));
+        }
+        Err(denied)
+    }
+
+    /// Asks every layer for the rules that match, and lets their demands meet.
+    fn known(&self, exec: &ExecCall) -> Result<Known, Vec<Reason>> {
+        let mut denied = Vec::new();
+        let mut found: Option<Known> = None;
+        for layer in &self.set.layers {
+            let Some(commands) = &layer.commands else {
+                denied.extend(layer.absence("commands", &format!("`{}`", exec.line())));
+                continue;
+            };
+            match matching(layer, commands, exec) {
+                Ok(known) => {
+                    found = Some(found.map_or_else(|| known_again(&known), |so_far| so_far.meet(&known)))
+                }
+                Err(reason) => denied.push(reason),
+            }
+        }
+        let known = found.filter(|_| denied.is_empty()).ok_or(denied)?;
+        let bounds = self.set.layers.iter().map(bounds_of_all);
+        Ok(Known { terms: bounds.fold(known.terms, Terms::meet), ..known })
+    }
+
+    fn check_folder(&self, exec: &ExecCall) -> Result<(), Vec<Reason>> {
+        let Some(cwd) = &exec.cwd else { return Ok(()) };
+        let deny = |message: String| vec![Reason::new(Decision::Deny, self.grant_rule("commands"), message)];
+        let Some(folder) = plain_path(cwd) else {
+            return Err(deny(format!("the folder `{cwd}` leads out of the workspace; name one beneath it")));
+        };
+        match Protected::new(Guard::Names, &self.machine.protected).check(&folder) {
+            Some(reason) => Err(vec![reason]),
+            None => Ok(()),
+        }
+    }
+
+    /// Paths that flags name must be readable.
+    fn check_paths(&self, known: &Known) -> Vec<Reason> {
+        let reasons = known.paths.iter().flat_map(|path| self.path_verdict(self.read(), path, "paths.read"));
+        reasons.filter(|reason| reason.decision != Decision::Allow).collect()
+    }
+
+    fn check_terms(&self, exec: &ExecCall, known: &Known) -> Vec<Reason> {
+        let mut denied = Vec::new();
+        let mut deny =
+            |message: String| denied.push(Reason::new(Decision::Deny, known.rule.clone(), message));
+        for name in &known.terms.conflicts {
+            deny(format!("two rules set `{name}` to different values; make them agree"));
+        }
+        for (name, value) in &exec.env {
+            let fixed = known.terms.env_set.get(name).is_some_and(|set| set == value);
+            let listed = known.terms.env_pass.as_ref().is_some_and(|pass| pass.contains(name));
+            if is_reserved_variable(name) || value.contains('\0') {
+                deny(format!("the variable `{name}` can run other code; no call sets it"));
+            } else if !fixed && !listed {
+                deny(format!(
+                    "the call sets `{name}`, which the rule does not list; to allow it, add it to `env.pass`"
+                ));
+            }
+        }
+        denied.extend(self.check_walls(exec, known));
+        denied
+    }
+
+    /// What strict requires must stand, and so must what a layer requires by name.
+    fn check_walls(&self, exec: &ExecCall, known: &Known) -> Option<Reason> {
+        let (mode, rule) = known.terms.mode.clone().unwrap_or((SandboxMode::Strict, known.rule.clone()));
+        let missing: Vec<String> = match mode {
+            SandboxMode::Strict => self.machine.missing_walls(&known.terms.require),
+            SandboxMode::BestEffort => {
+                let stands = |wall: &&String| {
+                    !self.machine.walls.iter().any(|layer| layer.in_force && layer.name == **wall)
+                };
+                known.terms.require.iter().filter(stands).cloned().collect()
+            }
+        };
+        if missing.is_empty() {
+            return None;
+        }
+        let change = match mode {
+            SandboxMode::BestEffort => "remove them from `sandbox.require`".to_owned(),
+            SandboxMode::Strict if rule.layer == super::builtin::CONTAINED => {
+                "write `sandbox: {mode: best_effort}` in the policy, read it, and run `lgflow trust`"
+                    .to_owned()
+            }
+            SandboxMode::Strict => format!("write `sandbox: {{mode: best_effort}}` in `{}`", rule.file),
+        };
+        let message = format!(
+            "`{}` needs walls of the sandbox that do not stand here: {}; to run it with what there is, {change}",
+            exec.line(),
+            missing.join(", ")
+        );
+        Some(Reason::new(Decision::Deny, rule, message))
+    }
+
+    fn exec_grant(&self, exec: ExecCall, known: Known) -> ExecGrant {
+        let (search, mut env_set) = self.toolchains();
+        let terms = known.terms;
+        env_set.extend(terms.env_set);
+        env_set.extend(exec.env);
+        let env_pass = terms.env_pass.unwrap_or_default();
+        let folders: Vec<String> = terms.cache_folders.unwrap_or_default().into_iter().collect();
+        ExecGrant {
+            rule: known.rule,
+            program: exec.argv[0].clone(),
+            search,
+            env_pass: env_pass.into_iter().filter(|name| !env_set.contains_key(name)).collect(),
+            env_set,
+            mode: terms.mode.map_or(SandboxMode::Strict, |(mode, _)| mode),
+            require: terms.require.into_iter().collect(),
+            workspace: terms.workspace.unwrap_or(WorkspaceMode::Overlay),
+            network: terms.network.unwrap_or(NetworkAccess::Deny),
+            git: terms.git.unwrap_or(GitSight::Hidden),
+            unsafe_write: terms.unsafe_write.unwrap_or_default().into_iter().collect(),
+            cache: (!folders.is_empty()).then(|| terms.cache.unwrap_or(CacheKeeping::Seed)),
+            cache_folders: folders,
+            runs_workspace_code: known.runs_workspace_code,
+            limits: terms.bounds.limits(),
+        }
+    }
+
+    /// Search folders and variables of the toolchains that every layer which names some names, then the system's.
+    fn toolchains(&self) -> (Vec<PathBuf>, BTreeMap<String, String>) {
+        let mut names: Option<BTreeSet<&str>> = None;
+        for layer in &self.set.layers {
+            let listed = match &layer.toolchains {
+                Some(listed) => listed.iter().map(String::as_str).collect(),
+                None if layer.complete => BTreeSet::new(),
+                None => continue,
+            };
+            names =
+                Some(names.map_or(listed.clone(), |so_far| so_far.intersection(&listed).copied().collect()));
+        }
+        let mut search = Vec::new();
+        let mut env = BTreeMap::new();
+        for name in names.unwrap_or_default() {
+            let manifest = Manifest::of(name, &self.machine);
+            search.extend(manifest.search);
+            env.extend(manifest.env);
+        }
+        search.extend(SYSTEM_FOLDERS.iter().map(PathBuf::from));
+        (search, env)
+    }
+}
+
+impl Known {
+    fn meet(self, other: &Known) -> Self {
+        Self {
+            rule: self.rule,
+            runs_workspace_code: self.runs_workspace_code || other.runs_workspace_code,
+            terms: self.terms.meet(other.terms.clone()),
+            paths: self.paths.into_iter().chain(other.paths.iter().cloned()).collect(),
+            allowed: self.allowed.into_iter().chain(other.allowed.iter().cloned()).collect(),
+        }
+    }
+}
+
+fn known_again(known: &Known) -> Known {
+    Known {
+        rule: known.rule.clone(),
+        runs_workspace_code: known.runs_workspace_code,
+        terms: known.terms.clone(),
+        paths: known.paths.clone(),
+        allowed: known.allowed.clone(),
+    }
+}
+
+/// All rules of a layer that match, met; or why none does.
+fn matching(layer: &Layer, commands: &[Command], exec: &ExecCall) -> Result<Known, Reason> {
+    let mut found: Option<Known> = None;
+    let mut nearest: Option<(&Command, Mismatch)> = None;
+    for command in commands.iter().filter(|command| command.program == exec.argv[0]) {
+        match command.grammar.matches(&exec.argv[1..]) {
+            Ok(matched) => {
+                let known = known_by(layer, command, matched, exec);
+                found = Some(match found {
+                    Some(so_far) => so_far.meet(&known),
+                    None => known,
+                });
+            }
+            Err(mismatch) if nearest.as_ref().is_none_or(|(_, best)| mismatch.reached > best.reached) => {
+                nearest = Some((command, mismatch));
+            }
+            Err(_) => {}
+        }
+    }
+    found.ok_or_else(|| unknown(layer, exec, nearest))
+}
+
+fn known_by(layer: &Layer, command: &Command, matched: Matched, exec: &ExecCall) -> Known {
+    let terms = Terms::stated(&command.sandbox, &command.rule);
+    let message = format!("`{}` is a command of `{}`", exec.line(), command.rule.rule);
+    Known {
+        rule: command.rule.clone(),
+        runs_workspace_code: command.runs_workspace_code,
+        terms: if layer.complete { terms.or_strictest() } else { terms },
+        paths: matched.paths,
+        allowed: vec![Reason::new(Decision::Allow, command.rule.clone(), message)],
+    }
+}
+
+fn unknown(layer: &Layer, exec: &ExecCall, nearest: Option<(&Command, Mismatch)>) -> Reason {
+    let line = exec.line();
+    let Some((command, mismatch)) = nearest else {
+        let program = &exec.argv[0];
+        let message = format!(
+            "no command of `{}` runs `{program}`; to allow `{line}`, add a rule for `{program}` to `commands`",
+            layer.name
+        );
+        return Reason::new(Decision::Deny, layer.silence("commands"), message);
+    };
+    let change = mismatch.flaw.change(&format!("`{}`", command.rule.rule));
+    let message = format!("`{line}` does not match `{}`: {}; {change}", command.rule.rule, mismatch.flaw);
+    Reason::new(Decision::Deny, command.rule.clone(), message)
+}
+
+/// What a layer demands of all commands.
+fn bounds_of_all(layer: &Layer) -> Terms {
+    let stated = layer.sandbox.iter().map(|(rule, place)| Terms::stated(rule, place));
+    let mut terms = stated.fold(Terms::default(), Terms::meet);
+    if terms.mode.is_none() && layer.complete {
+        terms.mode = Some((SandboxMode::Strict, layer.silence("sandbox")));
+    }
+    terms
+}
+
+/// A program is a bare name.
+fn check_program(program: &str) -> Result<(), String> {
+    if program.contains(['/', '\\', '\0']) || program.is_empty() || program.starts_with(['.', '-', '~']) {
+        let name = program.rsplit(['/', '\\']).next().unwrap_or_default();
+        return Err(format!(
+            "`{program}` is not a bare name; a program is looked up in toolchains and system folders, never in the \
+             workspace: write `{name}`"
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,243 @@
+//! The gate: a call becomes a [`Granted`], a question or a denial. The only place that makes a [`Granted`].
+
+use serde_json::Value;
+
+use crate::effect::{RuleRef, ToolCall};
+use crate::model::Uses;
+
+use super::call::{literal_paths, origin_and_path, secrets_of};
+use super::layer::Layer;
+use super::outside::plain_path;
+use super::{
+    Decision, ExecGrant, Granted, Guard, Machine, Obligations, PathRules, PolicySet, Protected, Reason,
+    Verdict,
+};
+
+/// The model that is built in and needs no network.
+const DETERMINISTIC: &str = "deterministic";
+
+/// Decides about calls, under layers that were frozen before the first of them.
+#[derive(Debug, Clone)]
+pub struct Gate {
+    pub(super) set: PolicySet,
+    pub(super) machine: Machine,
+    read: PathRules,
+    write: PathRules,
+}
+
+/// What becomes of a call.
+#[derive(Debug, Clone)]
+pub enum GateDecision {
+    /// It goes ahead, bound by its obligations.
+    Granted(Box<Granted<ToolCall>>),
+    /// It wants an approval.
+    Ask(Verdict),
+    /// It is refused.
+    Denied(Verdict),
+}
+
+impl Gate {
+    /// A gate for `set` on a machine.
+    pub fn new(set: PolicySet, machine: Machine) -> Self {
+        let read = set.read().protecting(Protected::new(Guard::Folders, &machine.protected));
+        let write = set.write().protecting(Protected::new(Guard::Names, &machine.protected));
+        Self { set, machine, read, write }
+    }
+
+    /// The layers in force.
+    pub fn policy(&self) -> &PolicySet {
+        &self.set
+    }
+
+    /// What may be read.
+    pub fn read(&self) -> &PathRules {
+        &self.read
+    }
+
+    /// What may be written.
+    pub fn write(&self) -> &PathRules {
+        &self.write
+    }
+
+    /// Decides about a call.
+    pub fn decide(&self, call: &ToolCall) -> GateDecision {
+        let (verdict, exec) = self.judge(call);
+        match verdict.decision {
+            Decision::Deny => GateDecision::Denied(verdict),
+            Decision::Ask => GateDecision::Ask(verdict),
+            Decision::Allow => {
+                let obligations = Obligations {
+                    read: self.read.clone(),
+                    write: self.write.clone(),
+                    limits: self.set.limits(),
+                    exec,
+                    rules: verdict.rules(),
+                };
+                GateDecision::Granted(Box::new(Granted::new(call.clone(), obligations)))
+            }
+        }
+    }
+
+    /// What every layer says of a call, without granting it.
+    pub fn explain(&self, call: &ToolCall) -> Verdict {
+        self.judge(call).0
+    }
+
+    fn judge(&self, call: &ToolCall) -> (Verdict, Option<ExecGrant>) {
+        let mut reasons: Vec<Reason> =
+            self.set.layers.iter().filter_map(|layer| tool_reason(layer, &call.tool)).collect();
+        reasons.extend(self.path_reasons(call));
+        reasons.extend(self.secret_reasons(call));
+        let mut exec = None;
+        match Uses::parse(&call.tool) {
+            Some(Uses::Exec) => match self.exec(call) {
+                Ok((grant, allowed)) => {
+                    exec = Some(grant);
+                    reasons.extend(allowed);
+                }
+                Err(denied) => reasons.extend(denied),
+            },
+            Some(Uses::Llm) => reasons.extend(self.model_reason(&call.input)),
+            Some(Uses::Http) => reasons.extend(self.origin_reasons(&call.input)),
+            Some(Uses::Mcp) => reasons.extend(self.server_reasons(&call.input)),
+            Some(uses) if uses.is_tool() => {}
+            _ => reasons.push(Reason::new(
+                Decision::Deny,
+                self.grant_rule("tools"),
+                format!("there is no tool `{}`; no policy can allow it", call.tool),
+            )),
+        }
+        (Verdict::of(reasons), exec)
+    }
+
+    /// The rule to name for what only the grant could open.
+    pub(super) fn grant_rule(&self, section: &str) -> RuleRef {
+        self.set.layers.first().map_or_else(
+            || RuleRef { layer: String::new(), rule: section.to_owned(), file: String::new(), line: 0 },
+            |layer| layer.silence(section),
+        )
+    }
+
+    /// The early word about paths that stand in the call; the last word is had when the file is opened.
+    fn path_reasons(&self, call: &ToolCall) -> Vec<Reason> {
+        let (reads, writes) = literal_paths(&call.tool, &call.input);
+        let read = reads.iter().flat_map(|path| self.path_verdict(&self.read, path, "paths.read"));
+        let write = writes.iter().flat_map(|path| self.path_verdict(&self.write, path, "paths.write"));
+        read.chain(write).collect()
+    }
+
+    pub(super) fn path_verdict(&self, rules: &PathRules, path: &str, section: &str) -> Vec<Reason> {
+        match plain_path(path) {
+            Some(path) => rules.check(&path).reasons,
+            None => vec![Reason::new(
+                Decision::Deny,
+                self.grant_rule(section),
+                format!(
+                    "`{path}` leads out of the workspace; no policy can allow it, name a path beneath it"
+                ),
+            )],
+        }
+    }
+
+    /// A layer may refuse the use of a secret; none can declare one, and this version reads no declaration.
+    fn secret_reasons(&self, call: &ToolCall) -> Vec<Reason> {
+        let mut reasons = Vec::new();
+        for name in secrets_of(&call.input) {
+            reasons.extend(self.set.layers.iter().filter_map(|layer| secret_reason(layer, &name)));
+            let message = format!(
+                "the secret `{name}` is not declared in the configuration of the user or the machine; a workspace may \
+                 only refer to one that is"
+            );
+            reasons.push(Reason::new(Decision::Deny, self.grant_rule("secrets"), message));
+        }
+        reasons
+    }
+
+    fn model_reason(&self, input: &Value) -> Option<Reason> {
+        let model = input.get("model").and_then(Value::as_str).unwrap_or_default();
+        (model != DETERMINISTIC).then(|| {
+            let message = format!(
+                "the model `{model}` is not declared in the user's configuration; `{DETERMINISTIC}` is built in and \
+                 needs no network"
+            );
+            Reason::new(Decision::Deny, self.grant_rule("network"), message)
+        })
+    }
+
+    fn origin_reasons(&self, input: &Value) -> Vec<Reason> {
+        let url = input.get("url").and_then(Value::as_str).unwrap_or_default();
+        let method = input.get("method").and_then(Value::as_str).unwrap_or("GET");
+        let Some((origin, path)) = origin_and_path(url) else {
+            let message = format!("`{url}` is no plain URL with an origin that a rule could name");
+            return vec![Reason::new(Decision::Deny, self.grant_rule("network"), message)];
+        };
+        let layer_reason = |layer: &Layer| {
+            let Some(rules) = &layer.network else { return layer.absence("network", &format!("`{origin}`")) };
+            let found = rules.iter().find(|rule| {
+                rule.origin == origin
+                    && (rule.methods.is_empty() || rule.methods.iter().any(|listed| listed == method))
+                    && rule.paths.as_ref().is_none_or(|paths| paths.is_match(&path))
+            });
+            Some(match found {
+                Some(rule) => {
+                    Reason::new(Decision::Allow, rule.rule.clone(), format!("`{method} {url}` is listed"))
+                }
+                None => Reason::new(
+                    Decision::Deny,
+                    layer.silence("network"),
+                    format!(
+                        "no rule of `network` in `{}` lists `{method} {origin}{path}`; to allow it, add one",
+                        layer.name
+                    ),
+                ),
+            })
+        };
+        self.set.layers.iter().filter_map(layer_reason).collect()
+    }
+
+    fn server_reasons(&self, input: &Value) -> Vec<Reason> {
+        let text = |key| input.get(key).and_then(Value::as_str).unwrap_or_default();
+        let (server, tool) = (text("server"), text("tool"));
+        let layer_reason = |layer: &Layer| {
+            let what = format!("`{tool}` of `{server}`");
+            let Some(servers) = &layer.mcp else { return layer.absence("mcp", &what) };
+            if servers.get(server).is_some_and(|tools| tools.iter().any(|listed| listed == tool)) {
+                return Some(Reason::new(Decision::Allow, layer.silence("mcp"), format!("{what} is listed")));
+            }
+            let message =
+                format!("`mcp` of `{}` does not list {what}; to allow it, add it to `mcp.tools`", layer.name);
+            Some(Reason::new(Decision::Deny, layer.silence("mcp"), message))
+        };
+        self.set.layers.iter().filter_map(layer_reason).collect()
+    }
+}
+
+/// What a layer says of the use of a secret.
+fn secret_reason(layer: &Layer, name: &str) -> Option<Reason> {
+    let Some(secrets) = &layer.secrets else { return layer.absence("secrets", &format!("`{name}`")) };
+    let decision = secrets.get(name).copied().unwrap_or(Decision::Deny);
+    let message = format!("`secrets` of `{}`: {} `{name}`", layer.name, decision.as_str());
+    Some(Reason::new(decision, layer.silence("secrets"), message))
+}
+
+/// What a layer's `tools` say.
+fn tool_reason(layer: &Layer, tool: &str) -> Option<Reason> {
+    let Some(tools) = &layer.tools else { return layer.absence("tools", &format!("`{tool}`")) };
+    let Some((decision, rule)) =
+        tools.get(tool).and_then(|rules| rules.iter().max_by_key(|(decision, _)| *decision))
+    else {
+        let message = format!(
+            "`tools` of `{}` does not list `{tool}`, and what is not listed is denied; to allow it, add `{tool}: allow`",
+            layer.name
+        );
+        return Some(Reason::new(Decision::Deny, layer.silence("tools"), message));
+    };
+    let message = match decision {
+        Decision::Allow => format!("`{tool}` is allowed"),
+        Decision::Ask => format!("`{tool}` asks first; to alter that, write `{tool}: allow`"),
+        Decision::Deny => {
+            format!("`{tool}` is denied; to alter that, write `{tool}: ask` or `{tool}: allow`")
+        }
+    };
+    Some(Reason::new(*decision, rule.clone(), message))
+}

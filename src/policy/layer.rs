@@ -1,0 +1,329 @@
+//! One layer, compiled: a policy with what it includes, each rule with its place. Knows no other layer.
+
+use std::collections::BTreeMap;
+
+use crate::effect::{LayerRole, RuleRef};
+use crate::model::Policy;
+use crate::model::policy::{CommandRule, PathLists, PathRuleSet, RuleVerdict, SandboxRule};
+use crate::source::{Sources, Span};
+
+use super::grammar::Grammar;
+use super::{Decision, PathRule, Reason};
+
+/// A policy file of a layer: the layer's own, or one that it includes.
+#[derive(Debug, Clone)]
+pub(super) struct Part {
+    /// As named: what `RuleRef::file` says.
+    pub(super) file: String,
+    pub(super) policy: Policy,
+}
+
+/// A layer. Sections are merged over its parts: lists are joined, and what two parts say of one thing meets.
+#[derive(Debug, Clone)]
+pub(super) struct Layer {
+    pub(super) name: String,
+    pub(super) role: LayerRole,
+    /// Does what is not written deny? Of the grant always.
+    pub(super) complete: bool,
+    pub(super) tools: Option<BTreeMap<String, Vec<(Decision, RuleRef)>>>,
+    pub(super) read: Option<PathRule>,
+    pub(super) write: Option<PathRule>,
+    pub(super) toolchains: Option<Vec<String>>,
+    pub(super) commands: Option<Vec<Command>>,
+    pub(super) network: Option<Vec<Origin>>,
+    pub(super) mcp: Option<BTreeMap<String, Vec<String>>>,
+    pub(super) secrets: Option<BTreeMap<String, Decision>>,
+    pub(super) sandbox: Vec<(SandboxRule, RuleRef)>,
+    pub(super) limits: Limits,
+}
+
+/// A command rule, compiled.
+#[derive(Debug, Clone)]
+pub(super) struct Command {
+    pub(super) rule: RuleRef,
+    pub(super) program: String,
+    pub(super) grammar: Grammar,
+    pub(super) runs_workspace_code: bool,
+    pub(super) sandbox: SandboxRule,
+}
+
+/// A network rule, compiled.
+#[derive(Debug, Clone)]
+pub(super) struct Origin {
+    pub(super) rule: RuleRef,
+    pub(super) origin: String,
+    pub(super) methods: Vec<String>,
+    pub(super) paths: Option<globset::GlobSet>,
+}
+
+/// Bounds that a layer states.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Limits {
+    pub(super) tool_calls: Option<u64>,
+    pub(super) patch_bytes: Option<u64>,
+    pub(super) patch_files: Option<u64>,
+    pub(super) read_bytes: Option<u64>,
+}
+
+impl Layer {
+    /// Compiles the parts of a layer, the layer's own policy first. The parts have been checked: a pattern that is
+    /// none here is left out of what allows, and turns what denies into a denial of everything.
+    pub(super) fn new(name: &str, role: LayerRole, parts: &[Part], sources: &Sources) -> Self {
+        let build = Builder { layer: name, parts, sources };
+        let own = parts.first();
+        let complete = role == LayerRole::Grant
+            || own.is_some_and(|part| part.policy.complete.as_ref().is_some_and(|c| c.value));
+        Self {
+            name: name.to_owned(),
+            role,
+            complete,
+            tools: build.tools(),
+            read: build.paths(Access::Read, complete),
+            write: build.paths(Access::Write, complete),
+            toolchains: build.toolchains(),
+            commands: build.commands(),
+            network: build.network(),
+            mcp: build.mcp(),
+            secrets: build.secrets(),
+            sandbox: build.sandbox(),
+            limits: build.limits(),
+        }
+    }
+
+    /// The rule that is the absence of one.
+    pub(super) fn silence(&self, section: &str) -> RuleRef {
+        RuleRef { layer: self.name.clone(), rule: section.to_owned(), file: self.name.clone(), line: 0 }
+    }
+
+    /// What the layer says where it has no such section: a denial if it is complete, else nothing.
+    pub(super) fn absence(&self, section: &str, what: &str) -> Option<Reason> {
+        self.complete.then(|| {
+            let message = format!(
+                "`{}` has no `{section}`, and what is not listed is denied; to allow {what}, add it to `{section}`",
+                self.name
+            );
+            Reason::new(Decision::Deny, self.silence(section), message)
+        })
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Access {
+    Read,
+    Write,
+}
+
+struct Builder<'a> {
+    layer: &'a str,
+    parts: &'a [Part],
+    sources: &'a Sources,
+}
+
+impl Builder<'_> {
+    fn rule(&self, part: &Part, rule: String, span: Span) -> RuleRef {
+        let line = self.sources.get(span.file).position(span.start).line;
+        RuleRef { layer: self.layer.to_owned(), rule, file: part.file.clone(), line }
+    }
+
+    /// What the parts that have a section make of it, joined; `None` where no part has it.
+    fn join<T, S>(
+        &self,
+        section: impl Fn(&Policy) -> Option<&S>,
+        make: impl Fn(&Part, &S) -> Vec<T>,
+    ) -> Option<Vec<T>> {
+        let found: Vec<Vec<T>> = self
+            .parts
+            .iter()
+            .filter_map(|part| section(&part.policy).map(|rules| make(part, rules)))
+            .collect();
+        (!found.is_empty()).then(|| found.into_iter().flatten().collect())
+    }
+
+    fn tools(&self) -> Option<BTreeMap<String, Vec<(Decision, RuleRef)>>> {
+        let rules = self.join(
+            |policy| policy.tools.as_ref(),
+            |part, section| {
+                let rules = section.rules.iter().map(|rule| {
+                    let place = self.rule(part, format!("tools.{}", rule.tool.value), rule.tool.span);
+                    (rule.tool.value.clone(), (decision(rule.verdict.value), place))
+                });
+                rules.collect()
+            },
+        )?;
+        let mut tools: BTreeMap<String, Vec<_>> = BTreeMap::new();
+        for (tool, rule) in rules {
+            tools.entry(tool).or_default().push(rule);
+        }
+        Some(tools)
+    }
+
+    fn paths(&self, access: Access, complete: bool) -> Option<PathRule> {
+        let key = if access == Access::Read { "paths.read" } else { "paths.write" };
+        let lists: Vec<(&Part, &PathLists)> =
+            self.parts.iter().filter_map(|part| Some((part, lists_of(part, access)?))).collect();
+        if lists.is_empty() {
+            return None;
+        }
+        let (first, own) = lists[0];
+        let silence = self.rule(first, key.to_owned(), own.span);
+        let mut allow = Vec::new();
+        let mut ask = Vec::new();
+        let mut deny = Vec::new();
+        for (part, lists) in &lists {
+            let place = |list: &str, glob: &crate::source::Located<String>| {
+                (glob.value.clone(), self.rule(part, format!("{key}.{list}"), glob.span))
+            };
+            allow.extend(lists.allow.iter().flatten().map(|glob| place("allow", glob)));
+            ask.extend(lists.ask.iter().map(|glob| place("ask", glob)));
+            deny.extend(lists.deny.iter().map(|glob| place("deny", glob)));
+        }
+        if !complete && lists.iter().all(|(_, lists)| lists.allow.is_none()) {
+            allow.push(("**".to_owned(), silence.clone()));
+        }
+        let everything = [("**".to_owned(), silence.clone())];
+        let rule = PathRule::new([&allow, &ask, &deny], silence.clone());
+        rule.or_else(|_| PathRule::new([&[], &[], &everything], silence)).ok()
+    }
+
+    fn toolchains(&self) -> Option<Vec<String>> {
+        self.join(
+            |policy| policy.toolchains.as_ref(),
+            |_, section| section.rules.iter().map(|name| name.value.clone()).collect(),
+        )
+    }
+
+    fn commands(&self) -> Option<Vec<Command>> {
+        self.join(
+            |policy| policy.commands.as_ref(),
+            |part, section| section.rules.iter().filter_map(|rule| self.command(part, rule)).collect(),
+        )
+    }
+
+    fn command(&self, part: &Part, rule: &CommandRule) -> Option<Command> {
+        Some(Command {
+            rule: self.rule(part, format!("commands[{}]", rule.name.value), rule.name.span),
+            program: rule.program.value.clone(),
+            grammar: Grammar::new(rule).ok()?,
+            runs_workspace_code: rule.runs_workspace_code.as_ref().is_none_or(|runs| runs.value),
+            sandbox: rule.sandbox.clone(),
+        })
+    }
+
+    fn network(&self) -> Option<Vec<Origin>> {
+        self.join(
+            |policy| policy.network.as_ref(),
+            |part, section| {
+                let rules = section.rules.iter().filter_map(|rule| {
+                    let texts: Vec<&str> = rule.paths.iter().map(|glob| glob.value.as_str()).collect();
+                    Some(Origin {
+                        rule: self.rule(part, format!("network[{}]", rule.origin.value), rule.span),
+                        origin: rule.origin.value.clone(),
+                        methods: rule.methods.iter().map(|method| method.value.clone()).collect(),
+                        paths: if texts.is_empty() { None } else { Some(glob_set(&texts)?) },
+                    })
+                });
+                rules.collect()
+            },
+        )
+    }
+
+    fn mcp(&self) -> Option<BTreeMap<String, Vec<String>>> {
+        let servers = self.join(
+            |policy| policy.mcp.as_ref(),
+            |_, mcp| {
+                let tools = mcp.tools.iter().map(|listed| {
+                    let tools = listed.tools.iter().map(|tool| tool.value.clone()).collect();
+                    (listed.server.value.clone(), tools)
+                });
+                tools.collect::<Vec<(String, Vec<String>)>>()
+            },
+        )?;
+        Some(servers.into_iter().collect())
+    }
+
+    fn secrets(&self) -> Option<BTreeMap<String, Decision>> {
+        let rules = self.join(
+            |policy| policy.secrets.as_ref(),
+            |_, section| {
+                section
+                    .rules
+                    .iter()
+                    .map(|rule| (rule.name.value.clone(), decision(rule.verdict.value)))
+                    .collect()
+            },
+        )?;
+        let mut secrets: BTreeMap<String, Decision> = BTreeMap::new();
+        for (name, decision) in rules {
+            let entry = secrets.entry(name).or_insert(decision);
+            *entry = decision.max(*entry);
+        }
+        Some(secrets)
+    }
+
+    fn sandbox(&self) -> Vec<(SandboxRule, RuleRef)> {
+        let rules = self.parts.iter().filter_map(|part| {
+            let rule = part.policy.sandbox.clone()?;
+            let place = self.rule(part, "sandbox".to_owned(), rule.span.unwrap_or(part.policy.span));
+            Some((rule, place))
+        });
+        rules.collect()
+    }
+
+    fn limits(&self) -> Limits {
+        let mut limits = Limits::default();
+        for rules in self.parts.iter().filter_map(|part| part.policy.limits.as_ref()) {
+            let value = |limit: &Option<crate::source::Located<u64>>| limit.as_ref().map(|limit| limit.value);
+            limits = limits.meet(Limits {
+                tool_calls: value(&rules.tool_calls),
+                patch_bytes: value(&rules.patch_bytes),
+                patch_files: value(&rules.patch_files),
+                read_bytes: value(&rules.read_bytes),
+            });
+        }
+        limits
+    }
+}
+
+impl Limits {
+    /// The smaller of each.
+    pub(super) fn meet(self, other: Self) -> Self {
+        Self {
+            tool_calls: least(self.tool_calls, other.tool_calls),
+            patch_bytes: least(self.patch_bytes, other.patch_bytes),
+            patch_files: least(self.patch_files, other.patch_files),
+            read_bytes: least(self.read_bytes, other.read_bytes),
+        }
+    }
+}
+
+/// The smaller of two bounds; what is not stated does not bound.
+pub(super) fn least<T: Ord>(a: Option<T>, b: Option<T>) -> Option<T> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}
+
+pub(super) fn decision(verdict: RuleVerdict) -> Decision {
+    match verdict {
+        RuleVerdict::Allow => Decision::Allow,
+        RuleVerdict::Ask => Decision::Ask,
+        RuleVerdict::Deny => Decision::Deny,
+    }
+}
+
+fn lists_of(part: &Part, access: Access) -> Option<&PathLists> {
+    let PathRuleSet { read, write, .. } = part.policy.paths.as_ref()?;
+    match access {
+        Access::Read => read.as_ref(),
+        Access::Write => write.as_ref(),
+    }
+}
+
+fn glob_set(globs: &[&str]) -> Option<globset::GlobSet> {
+    let mut set = globset::GlobSetBuilder::new();
+    for glob in globs {
+        set.add(super::paths::path_glob(glob).ok()?);
+    }
+    set.build().ok()
+}

@@ -1,0 +1,245 @@
+//! Path rules: asked of the resolved path of each file, at the moment when it is opened. Knows no disk.
+
+use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
+
+use crate::effect::RuleRef;
+
+use super::{Decision, Protected, Reason, Verdict};
+
+/// The path rules of all layers for one kind of access.
+#[derive(Debug, Clone, Default)]
+pub struct PathRules {
+    layers: Vec<PathRule>,
+    protected: Option<Protected>,
+}
+
+impl PathRules {
+    /// The rules of some layers; without any, everything is denied.
+    pub fn new(layers: Vec<PathRule>) -> Self {
+        Self { layers, protected: None }
+    }
+
+    /// The same rules below what no layer can lift.
+    #[must_use]
+    pub fn protecting(self, protected: Protected) -> Self {
+        Self { protected: Some(protected), ..self }
+    }
+
+    /// The verdict on a path relative to the root, `/`-separated, without `.` and `..`; the root itself is `.`.
+    pub fn check(&self, path: &str) -> Verdict {
+        let protected = self.protected.as_ref().and_then(|protected| protected.check(path));
+        Verdict::of(protected.into_iter().chain(self.layers.iter().map(|layer| layer.check(path))).collect())
+    }
+
+    /// The decision alone, for long lists of paths: no text is made.
+    pub fn decision(&self, path: &str) -> Decision {
+        if self.protected.as_ref().is_some_and(|protected| protected.holds(path)) {
+            return Decision::Deny;
+        }
+        self.layers.iter().map(|layer| layer.decision(path)).max().unwrap_or(Decision::Deny)
+    }
+
+    /// Goes the access to this path ahead without a question?
+    pub fn allows(&self, path: &str) -> bool {
+        self.decision(path) == Decision::Allow
+    }
+
+    /// Every pattern that denies, of all layers, as written: what a command may not see.
+    pub fn denied_globs(&self) -> impl Iterator<Item = &str> {
+        self.layers.iter().flat_map(|layer| layer.deny.globs())
+    }
+}
+
+/// One layer's rules for one kind of access: deny beats ask beats allow; what no list names is denied.
+#[derive(Debug, Clone)]
+pub struct PathRule {
+    deny: Patterns,
+    ask: Patterns,
+    allow: Patterns,
+    silence: RuleRef,
+}
+
+impl PathRule {
+    /// A layer's lists; `silence` is named where no pattern matches. A pattern that denies or asks holds for all
+    /// that lies beneath what it matches, and without regard to ASCII case; one that allows is exact.
+    ///
+    /// # Errors
+    /// A pattern that is no glob.
+    pub fn new(lists: [&[(String, RuleRef)]; 3], silence: RuleRef) -> Result<Self, globset::Error> {
+        let [allow, ask, deny] = lists;
+        Ok(Self {
+            deny: Patterns::new(deny, Reach::Beneath)?,
+            ask: Patterns::new(ask, Reach::Beneath)?,
+            allow: Patterns::new(allow, Reach::Exact)?,
+            silence,
+        })
+    }
+
+    /// A layer that lists nothing, and so denies everything.
+    pub fn nothing(silence: RuleRef) -> Self {
+        Self { deny: Patterns::nothing(), ask: Patterns::nothing(), allow: Patterns::nothing(), silence }
+    }
+
+    fn lists(&self) -> [(Decision, &Patterns); 3] {
+        [(Decision::Deny, &self.deny), (Decision::Ask, &self.ask), (Decision::Allow, &self.allow)]
+    }
+
+    fn decision(&self, path: &str) -> Decision {
+        let found = self.lists().into_iter().find(|(_, patterns)| patterns.holds(path));
+        found.map_or(Decision::Deny, |(decision, _)| decision)
+    }
+
+    fn check(&self, path: &str) -> Reason {
+        let found =
+            self.lists().into_iter().find_map(|(decision, patterns)| Some((decision, patterns.first(path)?)));
+        match found {
+            Some((decision, (glob, rule))) => {
+                Reason::new(decision, rule.clone(), path_message(decision, glob, path, rule))
+            }
+            None => Reason::new(
+                Decision::Deny,
+                self.silence.clone(),
+                format!(
+                    "no pattern of `{0}` matches `{path}`, and what is not listed is denied; to allow it, add it to \
+                     `{0}.allow`",
+                    self.silence.rule
+                ),
+            ),
+        }
+    }
+}
+
+fn path_message(decision: Decision, glob: &str, path: &str, rule: &RuleRef) -> String {
+    match decision {
+        Decision::Allow => format!("`{glob}` allows `{path}`"),
+        Decision::Ask => format!("`{glob}` asks before `{path}`; to alter that, change `{}`", rule.rule),
+        Decision::Deny => format!("`{glob}` denies `{path}`; to alter that, narrow it in `{}`", rule.rule),
+    }
+}
+
+/// How far a pattern reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    Exact,
+    Beneath,
+}
+
+/// Globs with the rule that each came from.
+#[derive(Debug, Clone)]
+struct Patterns {
+    set: GlobSet,
+    /// By index in `set`.
+    rules: Vec<(String, RuleRef)>,
+    reach: Reach,
+}
+
+impl Patterns {
+    fn new(globs: &[(String, RuleRef)], reach: Reach) -> Result<Self, globset::Error> {
+        let mut set = GlobSetBuilder::new();
+        for (glob, _) in globs {
+            match reach {
+                Reach::Exact => set.add(path_glob(glob)?),
+                Reach::Beneath => set.add(path_glob(&glob.trim_end_matches('/').to_ascii_lowercase())?),
+            };
+        }
+        Ok(Self { set: set.build()?, rules: globs.to_vec(), reach })
+    }
+
+    fn nothing() -> Self {
+        Self { set: GlobSet::empty(), rules: Vec::new(), reach: Reach::Exact }
+    }
+
+    fn holds(&self, path: &str) -> bool {
+        match self.reach {
+            Reach::Exact => self.set.is_match(path),
+            Reach::Beneath if self.rules.is_empty() => false,
+            Reach::Beneath => with_folders(&path.to_ascii_lowercase()).any(|path| self.set.is_match(path)),
+        }
+    }
+
+    fn first(&self, path: &str) -> Option<(&str, &RuleRef)> {
+        let at = match self.reach {
+            Reach::Exact => self.set.matches(path).into_iter().min(),
+            Reach::Beneath => {
+                with_folders(&path.to_ascii_lowercase()).flat_map(|path| self.set.matches(path)).min()
+            }
+        };
+        self.rules.get(at?).map(|(glob, rule)| (glob.as_str(), rule))
+    }
+
+    fn globs(&self) -> impl Iterator<Item = &str> {
+        self.rules.iter().map(|(glob, _)| glob.as_str())
+    }
+}
+
+/// A path and the folders above it, the outermost first.
+pub(super) fn with_folders(path: &str) -> impl Iterator<Item = &str> {
+    let folders = path.match_indices('/').map(|(at, _)| &path[..at]);
+    folders.chain(std::iter::once(path))
+}
+
+/// A glob over paths: `*` and `?` stay within a folder, `**` crosses.
+///
+/// # Errors
+/// The text is no glob.
+pub(super) fn path_glob(text: &str) -> Result<Glob, globset::Error> {
+    GlobBuilder::new(text).literal_separator(true).backslash_escape(true).build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(name: &str) -> RuleRef {
+        RuleRef { layer: "l".into(), rule: name.into(), file: "f".into(), line: 1 }
+    }
+
+    fn globs(list: &[&str], name: &str) -> Vec<(String, RuleRef)> {
+        list.iter().map(|glob| ((*glob).to_owned(), rule(name))).collect()
+    }
+
+    fn rules(allow: &[&str], ask: &[&str], deny: &[&str]) -> PathRules {
+        let lists = [&globs(allow, "r.allow")[..], &globs(ask, "r.ask")[..], &globs(deny, "r.deny")[..]];
+        PathRules::new(vec![PathRule::new(lists, rule("r")).unwrap()])
+    }
+
+    #[test]
+    fn deny_beats_ask_beats_allow_and_silence_denies() {
+        let rules = rules(&["src/**", "*.toml"], &["Cargo.toml"], &["**/.env*", "src/secret"]);
+        for (path, expected) in [
+            ("src/a.rs", Decision::Allow),
+            ("other.toml", Decision::Allow),
+            ("sub/other.toml", Decision::Deny),
+            ("Cargo.toml", Decision::Ask),
+            ("CARGO.TOML", Decision::Ask),
+            ("src/.env", Decision::Deny),
+            ("src/.ENV.local", Decision::Deny),
+            ("src/.env.d/inner", Decision::Deny),
+            ("src/secret/deep/file", Decision::Deny),
+            ("SRC/a.rs", Decision::Deny),
+            ("README.md", Decision::Deny),
+        ] {
+            assert_eq!(rules.check(path).decision, expected, "{path}");
+            assert_eq!(rules.decision(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_reason_names_the_pattern_and_its_rule() {
+        let verdict = rules(&["**"], &[], &["**/*.pem"]).check("a/b.PEM");
+        let reason = verdict.deciding().unwrap();
+        assert_eq!(reason.rule.rule, "r.deny");
+        assert!(reason.message.contains("`**/*.pem` denies `a/b.PEM`"), "{}", reason.message);
+    }
+
+    #[test]
+    fn without_a_layer_everything_is_denied() {
+        assert_eq!(PathRules::default().check("a").decision, Decision::Deny);
+        assert_eq!(PathRules::default().decision("."), Decision::Deny);
+    }
+
+    #[test]
+    fn the_root_itself_is_matched_by_two_stars() {
+        assert!(rules(&["**"], &[], &["**/.env*"]).allows("."));
+    }
+}

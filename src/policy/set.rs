@@ -1,0 +1,127 @@
+//! All layers of a run: one grant and any number of ceilings. What they say together of limits and paths.
+
+use serde_json::{Value, json};
+
+use crate::diag::{Diagnostic, Diagnostics, codes};
+use crate::digest::Digest;
+use crate::effect::{FrozenLayer, LayerRole};
+use crate::source::{Sources, Span};
+
+use super::layer::{Layer, Limits};
+use super::load::{Loaded, load};
+use super::{GrantLimits, PathRule, PathRules};
+
+/// Bytes of a patch, where the grant names no limit.
+const DEFAULT_PATCH_BYTES: u64 = 10 << 20;
+/// Files of a patch, where the grant names no limit.
+const DEFAULT_PATCH_FILES: u64 = 1000;
+/// Bytes that a call may read, where the grant names no limit.
+const DEFAULT_READ_BYTES: u64 = 64 << 20;
+
+/// The layers in force, the grant first. Nothing in it can be changed.
+#[derive(Debug, Clone)]
+pub struct PolicySet {
+    pub(super) layers: Vec<Layer>,
+    limits: Limits,
+    digest: Digest,
+}
+
+impl PolicySet {
+    /// Parses, checks and compiles frozen layers; their texts are added to `sources`.
+    ///
+    /// # Errors
+    /// Every finding of every layer. Nothing is in force then.
+    pub fn compile(frozen: &[FrozenLayer], sources: &mut Sources) -> Result<Self, Diagnostics> {
+        let mut diagnostics = Diagnostics::default();
+        let loaded: Vec<Option<Loaded>> =
+            frozen.iter().map(|layer| load(layer, sources, &mut diagnostics)).collect();
+        check_roles(frozen, sources, &mut diagnostics);
+        let loaded: Option<Vec<Loaded>> = loaded.into_iter().collect();
+        match loaded {
+            Some(loaded) if !diagnostics.has_errors() => Ok(Self::of(frozen, &loaded, sources)),
+            _ => Err(diagnostics),
+        }
+    }
+
+    fn of(frozen: &[FrozenLayer], loaded: &[Loaded], sources: &Sources) -> Self {
+        let layers: Vec<Layer> = frozen
+            .iter()
+            .zip(loaded)
+            .map(|(layer, loaded)| Layer::new(&layer.name, layer.role, &loaded.parts, sources))
+            .collect();
+        let stated = layers.iter().fold(Limits::default(), |limits, layer| limits.meet(layer.limits));
+        let limits = default_limits(layers.iter().find(|layer| layer.role == LayerRole::Grant)).meet(stated);
+        let content: Vec<Value> = frozen
+            .iter()
+            .zip(loaded)
+            .map(|(layer, loaded)| json!({"role": layer.role, "parts": loaded.contents}))
+            .collect();
+        Self { layers, limits, digest: Digest::of_json(&Value::Array(content)) }
+    }
+
+    /// The digest of what the layers say and of their roles: neither formatting nor names change it.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// The names of the layers, the grant first.
+    pub fn layer_names(&self) -> impl Iterator<Item = &str> {
+        self.layers.iter().map(|layer| layer.name.as_str())
+    }
+
+    /// The most calls of a session; `None` is unlimited.
+    pub fn tool_calls(&self) -> Option<u64> {
+        self.limits.tool_calls
+    }
+
+    /// Bounds on a call.
+    pub fn limits(&self) -> GrantLimits {
+        GrantLimits {
+            patch_bytes: self.limits.patch_bytes,
+            patch_files: self.limits.patch_files,
+            read_bytes: self.limits.read_bytes,
+        }
+    }
+
+    /// What may be read, before the invariants.
+    pub fn read(&self) -> PathRules {
+        self.paths("paths.read", |layer| layer.read.as_ref())
+    }
+
+    /// What may be written, before the invariants.
+    pub fn write(&self) -> PathRules {
+        self.paths("paths.write", |layer| layer.write.as_ref())
+    }
+
+    fn paths(&self, section: &str, rule: impl Fn(&Layer) -> Option<&PathRule>) -> PathRules {
+        let layers = self.layers.iter().filter_map(|layer| match rule(layer) {
+            Some(rule) => Some(rule.clone()),
+            None if layer.complete => Some(PathRule::nothing(layer.silence(section))),
+            None => None,
+        });
+        PathRules::new(layers.collect())
+    }
+}
+
+/// What the grant leaves open is bounded all the same, so that a ceiling's bound never widens it.
+fn default_limits(grant: Option<&Layer>) -> Limits {
+    let stated = grant.map(|layer| layer.limits).unwrap_or_default();
+    Limits {
+        tool_calls: None,
+        patch_bytes: stated.patch_bytes.or(Some(DEFAULT_PATCH_BYTES)),
+        patch_files: stated.patch_files.or(Some(DEFAULT_PATCH_FILES)),
+        read_bytes: stated.read_bytes.or(Some(DEFAULT_READ_BYTES)),
+    }
+}
+
+/// Exactly one grant, and it is the first.
+fn check_roles(frozen: &[FrozenLayer], sources: &mut Sources, diagnostics: &mut Diagnostics) {
+    let first = frozen.first().map(|layer| layer.role);
+    let grants = frozen.iter().filter(|layer| layer.role == LayerRole::Grant).count();
+    let includes = frozen.iter().any(|layer| layer.role == LayerRole::Include);
+    if first != Some(LayerRole::Grant) || grants != 1 || includes {
+        let file = sources.add("layers", "");
+        let message = format!("a run has one grant, which is the first layer, and {grants} were given");
+        diagnostics.push(Diagnostic::new(codes::BAD_VALUE, Span::whole(file), message));
+    }
+}

@@ -1,0 +1,108 @@
+//! The shipped policies: each compiles, and each says of the calls in `policies/tests/` what is expected there.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use lgflow::diag::Diagnostics;
+use lgflow::document::{Limits, Syntax, parse};
+use lgflow::effect::{FrozenLayer, LayerRole};
+use lgflow::model::policy::{PolicyTests, decode_policy_tests};
+use lgflow::policy::{BUILTINS, CONTAINED, Gate, Machine, PolicySet, SECRET_NAMES, builtin, try_case};
+use lgflow::source::Sources;
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("policies/tests")
+}
+
+fn shown(sources: &Sources, diagnostics: &Diagnostics) -> String {
+    let line = |found: &lgflow::diag::Diagnostic| {
+        let file = sources.get(found.span().file);
+        let at = file.position(found.span().start);
+        format!("{}:{}:{}: {}", file.name(), at.line, at.column, found.message)
+    };
+    diagnostics.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn compile(layers: &[FrozenLayer]) -> PolicySet {
+    let mut sources = Sources::default();
+    PolicySet::compile(layers, &mut sources)
+        .unwrap_or_else(|diagnostics| panic!("{}", shown(&sources, &diagnostics)))
+}
+
+fn tests_in(path: &Path) -> (PolicyTests, Sources) {
+    let mut sources = Sources::default();
+    let file = sources.add(path.display().to_string(), fs::read_to_string(path).unwrap());
+    let mut diagnostics = Diagnostics::default();
+    let parsed = parse(&sources, file, Syntax::Yaml, &Limits::default(), &mut diagnostics).unwrap();
+    let tests = decode_policy_tests(&parsed.tree, parsed.damage.spans(), &mut diagnostics).unwrap();
+    assert!(diagnostics.is_empty(), "{}", shown(&sources, &diagnostics));
+    (tests, sources)
+}
+
+fn layer(name: &str, role: LayerRole) -> FrozenLayer {
+    if let Some(layer) = builtin(name, role) {
+        return layer;
+    }
+    let text = fs::read_to_string(folder().join(name)).unwrap();
+    let includes = text.lines().find_map(|line| line.strip_prefix("include: [")).map(|rest| {
+        rest.trim_end_matches(']').split(", ").map(|name| layer(name, LayerRole::Include)).collect()
+    });
+    FrozenLayer {
+        name: name.to_owned(),
+        role,
+        text,
+        syntax: "yaml".to_owned(),
+        includes: includes.unwrap_or_default(),
+    }
+}
+
+#[test]
+fn every_builtin_compiles_in_every_role_and_its_examples_hold() {
+    for name in BUILTINS {
+        let role = |role| builtin(name, role).unwrap();
+        compile(&[role(LayerRole::Grant)]);
+        compile(&[role(LayerRole::Grant), role(LayerRole::Ceiling)]);
+    }
+}
+
+#[test]
+fn shipped_policies_say_what_their_tests_expect() {
+    let mut files: Vec<PathBuf> =
+        fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|ext| ext == "yaml"));
+    files.sort();
+    let names: Vec<String> =
+        files.iter().map(|path| path.file_stem().unwrap().to_string_lossy().into_owned()).collect();
+    assert_eq!(names, ["contained", "contained_ceiling", "go", "node", "python", "rust"]);
+    let mut failures = Vec::new();
+    for path in files {
+        let (tests, sources) = tests_in(&path);
+        assert!(tests.cases.len() >= 20, "{} has {} cases", path.display(), tests.cases.len());
+        let role = |at| if at == 0 { LayerRole::Grant } else { LayerRole::Ceiling };
+        let layers: Vec<FrozenLayer> =
+            tests.policy.iter().enumerate().map(|(at, name)| layer(&name.value, role(at))).collect();
+        let gate = Gate::new(compile(&layers), Machine::default());
+        for case in &tests.cases {
+            if let Err(failure) = try_case(&gate, case) {
+                let line = sources.get(case.span.file).position(case.span.start).line;
+                failures.push(format!("{}:{line}: {failure:#?}", path.display()));
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn contained_denies_to_read_exactly_the_secret_names_in_both_roles() {
+    for role in [LayerRole::Grant, LayerRole::Ceiling] {
+        let text = builtin(CONTAINED, role).unwrap().text;
+        let listed: Vec<&str> = text
+            .split("write:")
+            .next()
+            .unwrap()
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("- \"")?.strip_suffix('"'))
+            .collect();
+        assert_eq!(listed, SECRET_NAMES);
+    }
+}
