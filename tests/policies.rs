@@ -34,7 +34,7 @@ fn tests_in(path: &Path) -> (PolicyTests, Sources) {
     let file = sources.add(path.display().to_string(), fs::read_to_string(path).unwrap());
     let mut diagnostics = Diagnostics::default();
     let parsed = parse(&sources, file, Syntax::Yaml, &Limits::default(), &mut diagnostics).unwrap();
-    let tests = decode_policy_tests(&parsed.tree, parsed.damage.spans(), &mut diagnostics).unwrap();
+    let tests = decode_policy_tests(&parsed.tree, &parsed.damage, &mut diagnostics).unwrap();
     assert!(diagnostics.is_empty(), "{}", shown(&sources, &diagnostics));
     (tests, sources)
 }

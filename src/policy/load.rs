@@ -39,7 +39,7 @@ fn load_at(
 ) -> Option<Loaded> {
     let file = sources.add(layer.name.as_str(), layer.text.as_str());
     let parsed = parse(sources, file, syntax_of(&layer.syntax), &Limits::default(), diagnostics)?;
-    let policy = decode_policy(&parsed.tree, parsed.damage.spans(), diagnostics)?;
+    let policy = decode_policy(&parsed.tree, &parsed.damage, diagnostics)?;
     check_policy(&policy, diagnostics);
     let names: Vec<&str> = policy.include.iter().map(|name| name.value.as_str()).collect();
     if names.len() != layer.includes.len() || depth >= MAX_DEPTH {

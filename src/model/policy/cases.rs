@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::diag::{Diagnostic, Diagnostics, codes};
-use crate::document::Tree;
+use crate::document::{Damage, Tree};
 use crate::model::decode::{Decoder, OwnKeys, Shape, Slot};
 use crate::source::{Located, Span};
 
@@ -53,10 +53,10 @@ const CASE: Shape = Shape {
 /// Reads a file of policy tests; `None` where it is no mapping.
 pub fn decode_policy_tests(
     tree: &Tree,
-    damaged: &[Span],
+    damage: &Damage,
     diagnostics: &mut Diagnostics,
 ) -> Option<PolicyTests> {
-    let mut decoder = Decoder::new(diagnostics, damaged);
+    let mut decoder = Decoder::new(diagnostics, damage);
     let d = &mut decoder;
     let start = Span { end: tree.span.start, ..tree.span };
     let fields = d.fields(Slot { key: "tests", key_span: start, value: tree }, &TESTS)?;

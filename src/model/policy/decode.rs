@@ -1,7 +1,7 @@
 //! A policy's tree → [`Policy`]: keys, types and words. Patterns and examples are compiled by the room of policies.
 
 use crate::diag::{Diagnostic, Diagnostics, codes, suggestion};
-use crate::document::Tree;
+use crate::document::{Damage, Tree};
 use crate::model::Uses;
 use crate::model::decode::{Decoder, Fields, OwnKeys, Shape, Slot};
 use crate::source::{Located, Span};
@@ -45,10 +45,10 @@ const POLICY: Shape = Shape {
     own: OwnKeys::Refused,
 };
 
-/// Reads a policy. `damaged` are the places that the parser had to skip. `None` where the tree is no mapping; a
+/// Reads a policy. `damage` is what the parser had to skip. `None` where the tree is no mapping; a
 /// policy that was read with errors must not be used, and the errors are in `diagnostics`.
-pub fn decode_policy(tree: &Tree, damaged: &[Span], diagnostics: &mut Diagnostics) -> Option<Policy> {
-    let mut decoder = Decoder::new(diagnostics, damaged);
+pub fn decode_policy(tree: &Tree, damage: &Damage, diagnostics: &mut Diagnostics) -> Option<Policy> {
+    let mut decoder = Decoder::new(diagnostics, damage);
     let d = &mut decoder;
     let start = Span { end: tree.span.start, ..tree.span };
     let fields = d.fields(Slot { key: "policy", key_span: start, value: tree }, &POLICY)?;
