@@ -1,8 +1,10 @@
 //! The schemas of `schemas/`, as they are published. Knows no meaning of any of them.
 
 /// The documents, by the name that `lgflow schema NAME` takes.
-const DOCUMENTS: &[(&str, &str)] =
-    &[("verifier-report", include_str!("../../schemas/verifier-report.schema.json"))];
+const DOCUMENTS: &[(&str, &str)] = &[
+    ("graph", include_str!("../../schemas/graph.schema.json")),
+    ("verifier-report", include_str!("../../schemas/verifier-report.schema.json")),
+];
 
 macro_rules! tools {
     ($($name:literal),* $(,)?) => {
