@@ -21,7 +21,7 @@ pub(super) const MADE_DEPTH: u32 = 32;
 pub const OUTPUT_BYTES: usize = 8 << 20;
 
 /// Steps of one evaluation.
-const FUEL: u64 = 4_000_000;
+const FUEL: u64 = 2_000_000;
 /// Bytes that one evaluation may make in all, intermediate values included.
 const MADE_BYTES: usize = 64 << 20;
 

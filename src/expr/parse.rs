@@ -102,7 +102,7 @@ pub(super) fn syntax_fault(source: &str, error: &minijinja::Error, bare: bool) -
     let what = if bare { "the expression" } else { "the template" };
     for (sign, word) in [("&&", "and"), ("||", "or"), ("!", "not"), ("=", "==")] {
         let here =
-            rest.starts_with(sign) || (sign == "||" && start > 0 && source[start - 1..].starts_with(sign));
+            rest.starts_with(sign) || (sign == "||" && rest.starts_with('|') && source[..start].ends_with('|'));
         if here && !rest.starts_with("!=") && !rest.starts_with("==") {
             return fault(format!("{what} has no `{sign}`")).help(format!("write `{word}`"));
         }

@@ -129,8 +129,8 @@ impl Part {
                 }
             }
             Token::Comma => level.comma(),
-            Token::Dot | Token::Pipe => level.steps += 1,
-            Token::Ident(word) if matches!(*word, "and" | "or" | "not" | "in" | "is" | "if") => {
+            Token::Dot | Token::Pipe | Token::Ident("is") => level.steps += 1,
+            Token::Ident(word) if matches!(*word, "and" | "or" | "not" | "in" | "if") => {
                 level.operator()
             }
             Token::Plus

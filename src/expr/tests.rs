@@ -171,3 +171,140 @@ fn templates_give_text() {
         assert!(text(source).is_err(), "{source}");
     }
 }
+
+/// Where the faults of a text lie, as the parts of the text.
+fn faults(source: &str, bare: bool) -> Vec<(String, String, Option<String>)> {
+    let mut diagnostics = crate::diag::Diagnostics::default();
+    let file = crate::source::Sources::default().add("test", source);
+    let span = crate::source::Span::new(file, 0, source.len());
+    let written = crate::document::Text::new(source, span, vec![(0, 0)]);
+    if bare {
+        Expression::parse(&written, &mut diagnostics);
+    } else {
+        Template::parse(&written, &mut diagnostics);
+    }
+    diagnostics
+        .iter()
+        .map(|found| {
+            let span = found.span();
+            let part = source[span.start as usize..span.end as usize].to_owned();
+            (found.code.to_string(), part, found.help.clone())
+        })
+        .collect()
+}
+
+#[test]
+fn what_the_language_does_not_have_is_refused_at_its_place() {
+    let cases: &[(&str, &str, &str, &str)] = &[
+        ("nodes.a.output | lengt > 1", "unknown-filter", "lengt", "write `length`"),
+        ("nodes.a.output | count", "unknown-filter", "count", "write `length`"),
+        ("inputs.n is strin", "unknown-test", "strin", "write `string`"),
+        ("inputs.n is mapping", "unknown-test", "mapping", "write `object`"),
+        ("frist_of(inputs.n)", "unknown-function", "frist_of", "write `first_of`"),
+        ("length(inputs.n)", "unknown-function", "length", "write it as a filter: `… | length`"),
+        ("2 ** 70", "power-operator", "**", "multiply: `x * x`"),
+        ("range(*inputs.n)", "splat-argument", "inputs.n", "write each argument"),
+        ("range(**inputs.n)", "splat-argument", "**", "write each argument"),
+        ("inputs.text.upper()", "method-call", "upper", "write `… | upper`"),
+        ("nodes[inputs.n].output", "dynamic-key", "inputs.n", "write `nodes.NAME`"),
+        ("nodes == 1", "bare-root", "nodes", "write `nodes.NAME`"),
+        ("inputs | length", "bare-root", "inputs", "write `inputs.NAME`"),
+        (
+            "'a' if inputs.n",
+            "if-without-else",
+            "'a' if inputs.n",
+            "write what it is otherwise: `… if … else …`",
+        ),
+        ("{{ inputs.n }}", "braces-in-expression", "{{ inputs.n }}", "write `inputs.n`"),
+        ("inputs.n && true", "expression-syntax", "&", "write `and`"),
+        ("inputs.n || true", "expression-syntax", "|", "write `or`"),
+        ("inputs.n = 3", "expression-syntax", "=", "write `==`"),
+        ("!inputs.n", "expression-syntax", "!", "write `not`"),
+        ("inputs.n | default", "filter-argument", "default", "write `default(value)`"),
+        ("inputs.n | default(1, true)", "filter-argument", "true", "remove this one"),
+        ("inputs.n | join(seperator=',')", "filter-argument", "seperator", "write `separator`"),
+        (
+            "inputs.n | map(inputs.text)",
+            "filter-argument",
+            "inputs.text",
+            "write the name of a filter in quotes",
+        ),
+        ("inputs.n | map('uper')", "unknown-filter", "uper", "write `upper`"),
+        ("inputs.n | selectattr('a', 'eqq', 1)", "unknown-test", "eqq", "write `eq`"),
+        ("loop.index", "unknown-variable", "loop", "write `loops.TARGET.iteration` for a loop of the graph"),
+        ("inputs.n[::2]", "expression-syntax", "2", "use `reverse`, or remove the step"),
+    ];
+    for (source, code, part, help) in cases {
+        let expected = vec![((*code).to_owned(), (*part).to_owned(), Some((*help).to_owned()))];
+        assert_eq!(faults(source, true), expected, "{source}");
+    }
+    let cases: &[(&str, &str, &str, &str)] = &[
+        ("a {% include 'x' %}", "template-statement", "include", "give the text as a variable"),
+        (
+            "{% macro x() %}{% endmacro %}",
+            "template-statement",
+            "macro",
+            "write the text where it is needed, or give it a prompt of its own",
+        ),
+        ("{% esle %}", "template-statement", "esle", "write `else`"),
+        ("{% if inputs.n %}a", "expression-syntax", "if", "write `{% endif %}` where it ends"),
+        ("{% for x in inputs.n %}{% endif %}{% endfor %}", "expression-syntax", "endif", "write `endfor`"),
+        ("{% endif %}", "expression-syntax", "endif", "remove it"),
+        ("{% set nodes = 1 %}", "reserved-name", "nodes", "choose another name"),
+        (
+            "{% if inputs.n == 1 %}{% set x = 1 %}{% endif %}",
+            "set-scope",
+            "x",
+            "write `{% set x = … %}` before the statement around",
+        ),
+        (
+            "{% set x = 1 %}{% for y in inputs.n %}{% set x = y %}{% endfor %}",
+            "set-scope",
+            "x",
+            "give it another name, or compute it with filters",
+        ),
+        ("a {{ [1] }}", "not-text", "[1]", "write `… | join(', ')` or `… | tojson`"),
+        ("a {{ 'x' | split }}", "not-text", "'x' | split", "write `… | join(', ')` or `… | tojson`"),
+        ("a {{ inputs.n", "expression-syntax", "n", "write the rest of it"),
+        ("{% for x in inputs.n %}{{ loop.indx }}{% endfor %}", "unknown-field", "indx", "write `index`"),
+    ];
+    for (source, code, part, help) in cases {
+        let found = faults(source, false);
+        let expected = ((*code).to_owned(), (*part).to_owned(), Some((*help).to_owned()));
+        assert_eq!(found.first(), Some(&expected), "{source}: {found:?}");
+    }
+    assert_eq!(faults("inputs.n | upr + (inputs.n | lowr)", true).len(), 2, "all faults of one text");
+}
+
+#[test]
+fn references_have_exact_spans() {
+    let source = "first_of(nodes.a.output.list[0], nodes['b'].output) == item.k and (state.tries > loops.plan.iteration)";
+    let expression = Expression::from_source(source).unwrap();
+    let part = |span: crate::source::Span| &source[span.start as usize..span.end as usize];
+    let found: Vec<_> = expression
+        .references()
+        .iter()
+        .map(|r| (part(r.root_span), part(r.name_span), part(r.span), r.guarded))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("nodes", "a", "nodes.a.output.list[0]", true),
+            ("nodes", "b", "nodes['b'].output", true),
+            ("item", "item", "item.k", false),
+            ("state", "tries", "state.tries", false),
+            ("loops", "plan", "loops.plan.iteration", false),
+        ]
+    );
+    let path: Vec<_> = expression.references()[0]
+        .path
+        .iter()
+        .map(|segment| match segment {
+            super::Segment::Field(name, span) => (name.clone(), part(*span)),
+            super::Segment::Index(index, span) => (index.to_string(), part(*span)),
+            super::Segment::Computed(span) => ("?".to_owned(), part(*span)),
+        })
+        .collect();
+    assert_eq!(path, [("output".into(), "output"), ("list".into(), "list"), ("0".into(), "0")]);
+    assert_eq!(expression.roots().len(), 5);
+}
