@@ -40,30 +40,19 @@ impl Budget {
 
     /// Pays for `steps` of work.
     pub(super) fn spend(&mut self, steps: usize) -> Result<(), Stop> {
-        match self.fuel.checked_sub(steps as u64) {
-            Some(left) => {
-                self.fuel = left;
-                Ok(())
-            }
-            None => {
-                self.fuel = 0;
-                Err(Stop::failed(format!("it takes more than {FUEL} steps")))
-            }
-        }
+        let left = self.fuel.checked_sub(steps as u64);
+        self.fuel = left.unwrap_or_default();
+        left.map(|_| ()).ok_or_else(|| Stop::failed(format!("it takes more than {FUEL} steps")))
     }
 
     /// Pays for `bytes` of memory, before they are taken.
     pub(super) fn make(&mut self, bytes: usize) -> Result<(), Stop> {
-        match self.bytes.checked_sub(bytes) {
-            Some(left) => {
-                self.bytes = left;
-                // Writing memory is work: a step for each 64 bytes.
-                self.spend(bytes >> 6)
-            }
-            None => {
-                self.bytes = 0;
-                Err(Stop::failed(format!("its values take more than {} MiB", MADE_BYTES >> 20)))
-            }
+        let left = self.bytes.checked_sub(bytes);
+        self.bytes = left.unwrap_or_default();
+        if left.is_none() {
+            return Err(Stop::failed(format!("its values take more than {} MiB", MADE_BYTES >> 20)));
         }
+        // Writing memory is work: a step for each 64 bytes.
+        self.spend(bytes >> 6)
     }
 }

@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn whole_numbers_and_floats_compare_exactly() {
         let big = Num::Int((1 << 53) + 1);
-        assert_eq!(big.compare(Num::Float((1_i64 << 53) as f64)), Ordering::Greater);
+        assert_eq!(big.compare(Num::Float(9_007_199_254_740_992.0)), Ordering::Greater);
         assert_eq!(Num::Int(1).compare(Num::Float(1.0)), Ordering::Equal);
         assert_eq!(Num::Int(-2).compare(Num::Float(-1.5)), Ordering::Less);
         assert_eq!(Num::Float(1e40).compare(Num::Int(7)), Ordering::Greater);

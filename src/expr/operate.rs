@@ -242,7 +242,7 @@ pub(super) fn slice<'a>(
 
 fn bounds(from: Option<i64>, to: Option<i64>, length: usize) -> (usize, usize) {
     let place = |at: i64| {
-        let at = if at < 0 { at.saturating_add(length as i64).max(0) } else { at };
+        let at = if at < 0 { at.saturating_add_unsigned(length as u64).max(0) } else { at };
         usize::try_from(at).unwrap_or(0).min(length)
     };
     let from = from.map_or(0, place);

@@ -1,4 +1,4 @@
-//! Calls MiniJinja's parser, and says what it found wrong in our words and at the exact place.
+//! Calls `MiniJinja`'s parser, and says what it found wrong in our words and at the exact place.
 
 use minijinja::machinery::{ast, parse, parse_expr};
 use minijinja::syntax::SyntaxConfig;
@@ -9,7 +9,7 @@ use super::fault::Fault;
 use super::ir::At;
 use super::scan::scan;
 
-/// The syntax of templates: MiniJinja's own, and a text's last line break stays.
+/// The syntax of templates: `MiniJinja`'s own, and a text's last line break stays.
 pub(super) fn syntax() -> SyntaxConfig {
     let mut builder = SyntaxConfig::builder();
     builder.keep_trailing_newline(true);
@@ -63,12 +63,11 @@ fn braces(source: &str) -> Option<Fault> {
     let mut before = '\0';
     for (at, c) in source.char_indices() {
         match quote {
-            Some(_) if before == '\\' => {}
-            Some(open) if c == open => quote = None,
+            Some(open) if c == open && before != '\\' => quote = None,
             Some(_) => {}
             None if c == '\'' || c == '"' => quote = Some(c),
             None if before == '{' && (c == '{' || c == '%') => return Some(braces_fault(source, at - 1)),
-            None => {}
+            None => (),
         }
         before = if before == '\\' { '\0' } else { c };
     }
@@ -101,8 +100,8 @@ pub(super) fn syntax_fault(source: &str, error: &minijinja::Error, bare: bool) -
     let fault = |message: String| Fault::new(codes::EXPRESSION_SYNTAX, At::new(start, end), message);
     let what = if bare { "the expression" } else { "the template" };
     for (sign, word) in [("&&", "and"), ("||", "or"), ("!", "not"), ("=", "==")] {
-        let here =
-            rest.starts_with(sign) || (sign == "||" && rest.starts_with('|') && source[..start].ends_with('|'));
+        let here = rest.starts_with(sign)
+            || (sign == "||" && rest.starts_with('|') && source[..start].ends_with('|'));
         if here && !rest.starts_with("!=") && !rest.starts_with("==") {
             return fault(format!("{what} has no `{sign}`")).help(format!("write `{word}`"));
         }

@@ -14,7 +14,7 @@ use super::parse::syntax_fault;
 /// The statements of a template, with what ends each.
 const STATEMENTS: &[&str] = &["for", "if", "set", "elif", "else", "endfor", "endif"];
 
-/// Statements of MiniJinja and its relatives that templates here do not have.
+/// Statements of `MiniJinja` and its relatives that templates here do not have.
 const REFUSED: &[(&str, &str)] = &[
     ("macro", "write the text where it is needed, or give it a prompt of its own"),
     ("endmacro", "remove it"),
@@ -53,7 +53,7 @@ pub(super) fn scan(source: &str, bare: bool, syntax: &SyntaxConfig) -> Vec<Fault
     }
     for token in tokenize(source, bare, syntax.clone()) {
         match token {
-            Ok((token, span)) => scan.token(&token, at(span)),
+            Ok((token, place)) => scan.token(&token, at(place)),
             Err(error) => {
                 scan.faults.push(syntax_fault(source, &error, bare));
                 return scan.faults;
@@ -130,9 +130,7 @@ impl Part {
             }
             Token::Comma => level.comma(),
             Token::Dot | Token::Pipe | Token::Ident("is") => level.steps += 1,
-            Token::Ident(word) if matches!(*word, "and" | "or" | "not" | "in" | "if") => {
-                level.operator()
-            }
+            Token::Ident(word) if matches!(*word, "and" | "or" | "not" | "in" | "if") => level.operator(),
             Token::Plus
             | Token::Minus
             | Token::Mul
@@ -279,16 +277,13 @@ impl Scan<'_> {
 
     fn unknown_statement(&mut self, word: &str, at: At) {
         let refused = REFUSED.iter().find(|(name, _)| *name == word);
-        let fault = match refused {
-            Some((_, help)) => {
-                let message = format!("templates have no `{word}`");
-                Fault::new(codes::TEMPLATE_STATEMENT, at, message).help(*help)
-            }
-            None => {
-                let message = format!("`{word}` is no statement of templates");
-                let help = suggestion(word, STATEMENTS.iter().copied());
-                Fault::new(codes::TEMPLATE_STATEMENT, at, message).maybe_help(help)
-            }
+        let fault = if let Some((_, help)) = refused {
+            let message = format!("templates have no `{word}`");
+            Fault::new(codes::TEMPLATE_STATEMENT, at, message).help(*help)
+        } else {
+            let message = format!("`{word}` is no statement of templates");
+            let help = suggestion(word, STATEMENTS.iter().copied());
+            Fault::new(codes::TEMPLATE_STATEMENT, at, message).maybe_help(help)
         };
         self.faults.push(fault);
     }

@@ -218,7 +218,7 @@ impl<'v, 'a> Items<'v, 'a> {
     }
 }
 
-impl<'v, 'a> Fields<'v, 'a> {
+impl<'a> Fields<'_, 'a> {
     pub(super) fn len(self) -> usize {
         match self {
             Fields::Given(fields) => fields.len(),

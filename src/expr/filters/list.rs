@@ -70,7 +70,7 @@ pub(super) fn tail<'a>(budget: &mut Budget, value: &Val<'a>, args: &Args<'a>) ->
     }
     let items = items_of(value)?;
     let from = items.len().saturating_sub(count);
-    operate::slice(budget, value, Some(from as i64), None)
+    operate::slice(budget, value, Some(i64::try_from(from).unwrap_or(i64::MAX)), None)
 }
 
 /// In the opposite order.

@@ -58,7 +58,7 @@ pub(super) fn round<'a>(_: &mut Budget, value: &Val<'a>, args: &Args<'a>) -> Res
     if decimals == 0 {
         return within(float.round() as i128).map(Val::Number);
     }
-    let scale = 10_f64.powi(decimals as i32);
+    let scale = 10_f64.powi(i32::try_from(decimals).unwrap_or_default());
     let scaled = float * scale;
     // Beyond 2^53 a float has no decimals to round.
     let rounded = if scaled.is_finite() { scaled.round() / scale } else { float };

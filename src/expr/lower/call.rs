@@ -7,6 +7,7 @@ use crate::expr::fault::Fault;
 use crate::expr::filters::{
     FILTERS, MAP_ATTRIBUTE, Param, SPECIAL_FILTERS, SPECIAL_TESTS, TESTS, find_filter, find_test, other_name,
 };
+use crate::expr::filters::{Filter as FilterRow, Test as TestRow};
 use crate::expr::ir::{At, Condition, Keep, Kind, Node};
 use crate::expr::scan::{at, splat_fault};
 
@@ -28,16 +29,10 @@ impl<'s> Lowering<'s> {
             "default" => self.default(of, &filter.args, name_at),
             "map" => self.map(of, &filter.args, name_at),
             "select" | "reject" | "selectattr" | "rejectattr" => self.keep(of, filter, name_at),
-            name => match find_filter(name) {
-                Some(found) => self
-                    .bind(name, found.params, &filter.args, name_at)
-                    .map(|args| Kind::Filter(found, Box::new(of), args)),
-                None => {
-                    self.unknown_filter(name, name_at);
-                    self.arguments_alone(&filter.args);
-                    None
-                }
-            },
+            name => self.known_filter(name, name_at, &filter.args).and_then(|found| {
+                let args = self.bind(name, found.params, &filter.args, name_at)?;
+                Some(Kind::Filter(found, Box::new(of), args))
+            }),
         };
         let end = self.end_of_call(name_at);
         let node_at = At { start, end };
@@ -57,16 +52,10 @@ impl<'s> Lowering<'s> {
             "undefined" => self
                 .bind("undefined", &[], &test.args, name_at)
                 .map(|_| Kind::Not(Box::new(Node { at: node_at, kind: Kind::Defined(of) }))),
-            name => match find_test(name) {
-                Some(found) => {
-                    self.bind(name, found.params, &test.args, name_at).map(|args| Kind::Test(found, of, args))
-                }
-                None => {
-                    self.unknown_test(name, name_at);
-                    self.arguments_alone(&test.args);
-                    None
-                }
-            },
+            name => self.known_test(name, name_at, &test.args).and_then(|found| {
+                let args = self.bind(name, found.params, &test.args, name_at)?;
+                Some(Kind::Test(found, of, args))
+            }),
         };
         kind.map_or_else(|| Self::nothing(node_at), |kind| Node { at: node_at, kind })
     }
@@ -151,7 +140,6 @@ impl<'s> Lowering<'s> {
                 _ if escaped => escaped = false,
                 (Some(_), '\\') => escaped = true,
                 (Some(open), c) if c == open => quote = None,
-                (Some(_), _) => {}
                 (None, '\'' | '"') => quote = Some(c),
                 (None, '(' | '[' | '{') => depth += 1,
                 (None, ')' | ']' | '}') => {
@@ -180,17 +168,9 @@ impl<'s> Lowering<'s> {
             return Some(Kind::Filter(&MAP_ATTRIBUTE, Box::new(of), args));
         };
         let (name, name_at) = self.literal_name(first, "filter")?;
-        match find_filter(&name) {
-            Some(filter) => {
-                let args = self.bind(&name, filter.params, rest, name_at)?;
-                Some(Kind::Each(filter, Box::new(of), args))
-            }
-            None => {
-                self.unknown_filter(&name, name_at);
-                self.arguments_alone(rest);
-                None
-            }
-        }
+        let filter = self.known_filter(&name, name_at, rest)?;
+        let args = self.bind(&name, filter.params, rest, name_at)?;
+        Some(Kind::Each(filter, Box::new(of), args))
     }
 
     fn keep(&mut self, list: Node, filter: &Filter<'s>, name_at: At) -> Option<Kind> {
@@ -231,14 +211,28 @@ impl<'s> Lowering<'s> {
         if SPECIAL_TESTS.contains(&name) {
             return self.bind(name, &[], args, name_at).map(|_| Condition::Defined);
         }
-        match find_test(name) {
-            Some(test) => self.bind(name, test.params, args, name_at).map(|args| Condition::Test(test, args)),
-            None => {
-                self.unknown_test(name, name_at);
-                self.arguments_alone(args);
-                None
-            }
+        let test = self.known_test(name, name_at, args)?;
+        self.bind(name, test.params, args, name_at).map(|args| Condition::Test(test, args))
+    }
+
+    /// The filter of that name, or a finding.
+    fn known_filter(&mut self, name: &str, at: At, args: &[CallArg<'s>]) -> Option<&'static FilterRow> {
+        let found = find_filter(name);
+        if found.is_none() {
+            self.unknown_filter(name, at);
+            self.arguments_alone(args);
         }
+        found
+    }
+
+    /// The test of that name, or a finding.
+    fn known_test(&mut self, name: &str, at: At, args: &[CallArg<'s>]) -> Option<&'static TestRow> {
+        let found = find_test(name);
+        if found.is_none() {
+            self.unknown_test(name, at);
+            self.arguments_alone(args);
+        }
+        found
     }
 
     /// The name of a filter or a test, given as a string: a literal, so that it can be checked.

@@ -103,12 +103,9 @@ impl<'s> Lowering<'s> {
     }
 
     pub(super) fn slot(&mut self, root: &Root) -> usize {
-        match self.roots.iter().position(|known| known == root) {
-            Some(at) => at,
-            None => {
-                self.roots.push(root.clone());
-                self.roots.len() - 1
-            }
-        }
+        self.roots.iter().position(|known| known == root).unwrap_or_else(|| {
+            self.roots.push(root.clone());
+            self.roots.len() - 1
+        })
     }
 }
