@@ -1,1 +1,8 @@
 //! Plans, diagnostics and traces as text, JSON, SARIF, Mermaid, DOT. Returns strings; prints nothing.
+
+pub mod diagnostics;
+mod escape;
+mod json_text;
+
+pub use escape::{escaped, is_unsafe_to_show};
+pub use json_text::json_text;

@@ -1,0 +1,37 @@
+//! A JSON document as text for people and programs. Knows no document's shape.
+
+use std::fmt::Write as _;
+
+use super::is_unsafe_to_show;
+
+/// `value`, indented, with a line break at its end. Characters that could deceive a reader are written as `\u`
+/// escapes: the same document, safe on a terminal.
+pub fn json_text(value: &serde_json::Value) -> String {
+    let plain = format!("{value:#}\n");
+    let mut shown = String::with_capacity(plain.len());
+    for c in plain.chars() {
+        if c != '\n' && is_unsafe_to_show(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                // writing to a string can't fail
+                let _ = write!(shown, "\\u{unit:04x}");
+            }
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_stays_the_same() {
+        let value = serde_json::json!({"a\u{202e}": ["\u{7f}\u{e0001}\n", "ü"]});
+        let text = json_text(&value);
+        assert!(text.is_ascii() || text.contains('ü'));
+        assert!(!text.contains('\u{202e}') && !text.contains('\u{e0001}'));
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
+    }
+}
