@@ -1,3 +1,7 @@
 //! The `lgflow` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    lgflow::cli::main()
+}

@@ -1,1 +1,18 @@
 //! Arguments, a file a subcommand, printing, exit codes.
+
+mod args;
+mod completions;
+mod dispatch;
+mod exit;
+mod explain;
+mod man;
+mod output;
+mod pages;
+mod problem;
+mod schema;
+mod terminal;
+
+pub use args::{Cli, Command, Format};
+pub use dispatch::main;
+pub use exit::Exit;
+pub use pages::page;

@@ -1,0 +1,60 @@
+//! What can be typed. Knows what arguments are, not what is done with them; each subcommand's own arguments stand in
+//! its file.
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use super::completions::CompletionsArgs;
+use super::explain::ExplainArgs;
+use super::man::ManArgs;
+use super::schema::SchemaArgs;
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "lgflow",
+    version,
+    about = "Declarative coding workflows for a repository: validated, run under a policy, traced",
+    after_help = "Start here:\n  lgflow init       write .lg/ with a graph and a policy that fit this repository\n  lgflow validate   check them, all errors at once\n  lgflow run        run the graph; `lgflow run \"summarize repo\"` needs no setup at all",
+    disable_help_subcommand = true
+)]
+pub struct Cli {
+    /// The form of what is printed on standard output.
+    #[arg(long, global = true, value_enum, default_value_t = Format::Human, value_name = "FORM")]
+    pub format: Format,
+    /// The command.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// The form of what is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Text for a person.
+    Human,
+    /// One JSON document with a schema id.
+    Json,
+    /// SARIF 2.1.0 (findings only).
+    Sarif,
+    /// Workflow commands of GitHub Actions (findings only).
+    Github,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Print a JSON Schema of lgflow's files and documents
+    Schema(SchemaArgs),
+    /// Explain a diagnostic code
+    Explain(ExplainArgs),
+    /// Print a completion script for a shell
+    Completions(CompletionsArgs),
+    /// Print or write the manual pages
+    Man(ManArgs),
+}
+
+impl Command {
+    /// Does it print findings, so that every format means something?
+    pub(super) fn prints_findings(&self) -> bool {
+        false
+    }
+}

@@ -1,0 +1,84 @@
+//! From the command line to a subcommand and to the exit code. Does no work of its own.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser as _};
+
+use super::output::Output;
+use super::problem::Problem;
+use super::{Cli, Command, Exit, Format, completions, explain, man, schema};
+
+/// The program.
+pub fn main() -> ExitCode {
+    // the panic's own message is on standard error by then
+    let exit = catch_unwind(AssertUnwindSafe(start)).unwrap_or_else(|_| {
+        let output = Output { format: asked_format() };
+        report(&Problem::bug("lgflow has met a case that it does not know; please report it"), output)
+    });
+    exit.into()
+}
+
+fn start() -> Exit {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return wrong_usage(&error),
+    };
+    let output = Output { format: cli.format };
+    let Some(command) = cli.command else {
+        output.data(&Cli::command().render_help().to_string());
+        return Exit::Done;
+    };
+    let findings_only = matches!(cli.format, Format::Sarif | Format::Github);
+    if findings_only && !command.prints_findings() {
+        let problem =
+            Problem::usage("this command prints no findings; use `--format human` or `--format json`");
+        return report(&problem, output);
+    }
+    run(command, output).unwrap_or_else(|problem| report(&problem, output))
+}
+
+fn run(command: Command, output: Output) -> Result<Exit, Problem> {
+    match command {
+        Command::Schema(args) => schema::run(&args, output),
+        Command::Explain(args) => explain::run(&args, output),
+        Command::Completions(args) => Ok(completions::run(&args, output)),
+        Command::Man(args) => man::run(&args, output),
+    }
+}
+
+fn report(problem: &Problem, output: Output) -> Exit {
+    if output.format == Format::Json {
+        output.document(&problem.json());
+    } else {
+        output.note(&problem.human());
+    }
+    problem.exit
+}
+
+fn wrong_usage(error: &clap::Error) -> Exit {
+    let output = Output { format: asked_format() };
+    let text = error.render().to_string();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            output.data(&text);
+            Exit::Done
+        }
+        _ if output.format == Format::Json => {
+            let detail = text.trim().strip_prefix("error: ").unwrap_or(text.trim()).to_owned();
+            report(&Problem::usage(detail), output)
+        }
+        _ => {
+            output.note(&text);
+            Exit::Usage
+        }
+    }
+}
+
+/// The format that was asked for, where the rest of the command line can't be read.
+fn asked_format() -> Format {
+    let args: Vec<String> = std::env::args().collect();
+    let split = args.windows(2).any(|pair| pair[0] == "--format" && pair[1] == "json");
+    if split || args.iter().any(|arg| arg == "--format=json") { Format::Json } else { Format::Human }
+}

@@ -1,0 +1,62 @@
+//! A command that could not do what it was asked, for a person and as `lgflow.problem/v1` (RFC 9457). Findings in
+//! files are diagnostics and go another way.
+
+use std::error::Error;
+use std::fmt::Display;
+
+use serde_json::{Value, json};
+
+use super::Exit;
+
+/// Why a command ended before its work was done.
+#[derive(Debug)]
+pub(super) struct Problem {
+    pub(super) exit: Exit,
+    title: &'static str,
+    detail: String,
+}
+
+impl Problem {
+    /// The command was not called as it must be.
+    pub(super) fn usage(detail: impl Into<String>) -> Self {
+        Self { exit: Exit::Usage, title: "wrong usage", detail: detail.into() }
+    }
+
+    /// The machine refused; `what` was being done.
+    pub(super) fn failed(what: impl Display, error: &dyn Error) -> Self {
+        let mut detail = format!("{what}: {error}");
+        let mut source = error.source();
+        while let Some(cause) = source {
+            detail.push_str(": ");
+            detail.push_str(&cause.to_string());
+            source = cause.source();
+        }
+        Self { exit: Exit::Failed, title: "failed", detail }
+    }
+
+    /// A bug of ours.
+    pub(super) fn bug(detail: impl Into<String>) -> Self {
+        Self { exit: Exit::Bug, title: "a bug in lgflow", detail: detail.into() }
+    }
+
+    /// Another way to end, with its own exit code.
+    pub(super) fn with(exit: Exit, title: &'static str, detail: impl Into<String>) -> Self {
+        Self { exit, title, detail: detail.into() }
+    }
+
+    /// One paragraph for a person.
+    pub(super) fn human(&self) -> String {
+        format!("error: {}\n", self.detail)
+    }
+
+    /// The document.
+    pub(super) fn json(&self) -> Value {
+        json!({
+            "schema": "lgflow.problem/v1",
+            "type": "about:blank",
+            "title": self.title,
+            "detail": self.detail,
+            "exit_code": self.exit.code(),
+        })
+    }
+}
