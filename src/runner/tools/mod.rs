@@ -7,6 +7,7 @@ mod base64;
 mod globs;
 mod input;
 mod list_files;
+mod llm;
 mod read_file;
 mod repo_context;
 mod rollback;
@@ -16,6 +17,7 @@ mod writing;
 
 pub(super) use apply_patch::apply_patch;
 pub(super) use list_files::list_files;
+pub(super) use llm::llm;
 pub(super) use read_file::read_file;
 pub(super) use repo_context::repo_context;
 pub(super) use rollback::rollback;
