@@ -100,6 +100,20 @@ impl Frame {
         self.folded(channel, start, seen.chain(own))
     }
 
+    /// What a node that is done wrote in its present iteration, as its edges see it.
+    pub(crate) fn own_writes(&self, at: NodeIx) -> Vec<(ChannelIx, Arc<Value>)> {
+        let place = self.position(at);
+        let channels: std::collections::BTreeSet<ChannelIx> =
+            self.plan().node(at).update.iter().map(|(channel, _)| *channel).collect();
+        let of = |channel: ChannelIx| {
+            let log = within(&self.channels[channel.0 as usize].log, &place);
+            log.filter(|(writer, _)| *writer == at)
+                .map(move |(_, value)| (channel, Arc::clone(value)))
+                .collect::<Vec<_>>()
+        };
+        channels.into_iter().flat_map(of).collect()
+    }
+
     /// What an output sees of a channel: every write.
     pub(crate) fn channel_at_end(&self, channel: ChannelIx) -> Arc<Value> {
         let start = Arc::new(self.plan().channels[channel.0 as usize].start.clone());

@@ -229,4 +229,15 @@ impl Frame {
         place.truncate(2 * turned.outer.len() + 2);
         ending.bound.starts_with(&place)
     }
+
+    /// The place in canonical order at which the next iteration of a loop begins.
+    pub(crate) fn next_turn(&self, l: LoopIx) -> Vec<u32> {
+        let turned = &self.plan().loops[l.0 as usize];
+        let mut iterations = self.iterations(turned.target).into_vec();
+        let depth = turned.outer.len();
+        iterations.truncate(depth + 1);
+        iterations[depth] += 1;
+        iterations.resize(self.plan().node(turned.target).loops.len(), 1);
+        super::state::position(self.plan(), turned.target, &iterations)
+    }
 }

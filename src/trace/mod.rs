@@ -32,4 +32,4 @@ pub use summary::{NodeSummary, Summary, Waiting};
 pub use wire::{Blob, Envelope, ReadError, read_event};
 
 pub(crate) use channel::writable;
-pub(crate) use state::{Frame, Returned, Stage, Step, Task, Work};
+pub(crate) use state::{Frame, Returned, Step, Task, Work};

@@ -8,5 +8,4 @@ mod fields;
 pub use decode::{ReadError, read_event};
 pub use envelope::{Blob, Envelope};
 
-pub(crate) use encode::{Wire, encode};
-pub(crate) use envelope::EVENT_SCHEMA;
+pub(crate) use encode::encode;

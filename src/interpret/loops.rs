@@ -1,0 +1,56 @@
+//! The end of an iteration: the loop turns, or is over.
+
+use crate::plan::{EdgeIx, LoopIx, NodeIx};
+use crate::trace::{At, EventBody, Frame, FrameId, NodeFinished, NodeResult, RunState};
+
+use super::edges::{Decided, Source};
+
+/// Every node of the body is decided and finished.
+pub(super) fn end(state: &RunState, id: FrameId, l: LoopIx) -> Vec<EventBody> {
+    let Some(frame) = state.frame(id) else { return Vec::new() };
+    let iteration = frame.loops[l.0 as usize].iteration;
+    if may_turn(frame, l) {
+        return vec![EventBody::LoopTurned { frame: id, at: l, iteration: iteration + 1 }];
+    }
+    let mut taken = Vec::new();
+    for (node, held) in held(frame, l) {
+        let Some(result) = &frame.node(node).result else { continue };
+        let writes = frame.own_writes(node);
+        let source = Source { state, frame, node, writes: &writes, over: Some(l) };
+        let decided = source.decide(result.clone());
+        if ran_out(&decided, result) {
+            let Decided { result, taken } = decided;
+            let at = At { frame: id, node };
+            return vec![EventBody::NodeExhausted(Box::new(NodeFinished { at, result, taken }))];
+        }
+        taken.extend(decided.taken.into_iter().filter(|edge| held.contains(edge)));
+    }
+    vec![EventBody::LoopFinished { frame: id, at: l, iterations: iteration, taken }]
+}
+
+/// The decision has turned a node that was done into one that failed.
+fn ran_out(decided: &Decided, before: &NodeResult) -> bool {
+    let kind = |result: &NodeResult| result.error().map(|error| error.kind.clone());
+    kind(&decided.result) != kind(before)
+}
+
+/// The edges that wait for the end of a loop, by source.
+fn held(frame: &Frame, l: LoopIx) -> Vec<(NodeIx, Vec<EdgeIx>)> {
+    let mut by_source: Vec<(NodeIx, Vec<EdgeIx>)> = Vec::new();
+    for &edge in &frame.plan.index.loops[l.0 as usize].held {
+        let from = frame.plan().edge(edge).from;
+        match by_source.last_mut() {
+            Some((source, edges)) if *source == from => edges.push(edge),
+            _ => by_source.push((from, vec![edge])),
+        }
+    }
+    by_source
+}
+
+/// Was a loop edge taken, and may another iteration begin? In an execution that ends, only before the failure, or on
+/// an `always` path.
+fn may_turn(frame: &Frame, l: LoopIx) -> bool {
+    let Some(via_always) = frame.loops[l.0 as usize].turning else { return false };
+    let Some(ending) = &frame.ending else { return true };
+    !frame.ends_inside(l) && (frame.next_turn(l) < ending.bound || (via_always && ending.always))
+}
