@@ -8,6 +8,7 @@ mod filters;
 mod ir;
 mod limits;
 mod lower;
+pub mod names;
 mod number;
 mod operate;
 mod parse;

@@ -14,7 +14,7 @@ use crate::expr::scan::{at, splat_fault};
 use super::Lowering;
 
 /// The functions.
-const FUNCTIONS: &[&str] = &["first_of", "range"];
+pub(in crate::expr) const FUNCTIONS: &[&str] = &["first_of", "range"];
 
 impl<'s> Lowering<'s> {
     pub(super) fn filter(&mut self, filter: &Filter<'s>) -> Node {

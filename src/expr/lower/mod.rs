@@ -7,4 +7,5 @@ mod expression;
 mod path;
 mod statement;
 
+pub(in crate::expr) use call::FUNCTIONS;
 pub(in crate::expr) use context::{Lowering, Names};
