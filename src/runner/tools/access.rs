@@ -36,9 +36,9 @@ impl<'a> Reading<'a> {
         Ok(file)
     }
 
-    /// Opens a file that a walk found; one that has become a link since is refused.
+    /// Opens a file that a walk of this reading found: the rules have allowed its path, and no link is followed to
+    /// another. One that has become a link since is refused.
     pub(super) fn open_found(&self, path: &RelPath) -> Result<OpenFile, ToolError> {
-        self.demand(path)?;
         self.root.file(path, Links::Refuse).map_err(|error| tool_error(&error))
     }
 
