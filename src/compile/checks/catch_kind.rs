@@ -1,0 +1,51 @@
+//! `unknown-error-kind`, `uncatchable-kind`: an edge catches kinds that its source can fail with.
+
+use std::collections::BTreeSet;
+
+use crate::compile::draft::{Draft, DraftNode};
+use crate::compile::kinds;
+use crate::diag::{Diagnostic, Diagnostics, codes, suggestion};
+use crate::effect::ErrorKind;
+use crate::source::Located;
+
+pub(super) fn check(draft: &Draft<'_>, diagnostics: &mut Diagnostics) {
+    // the kinds of an edge with a list of nodes stand there once, and are checked for each source
+    let mut reported = BTreeSet::new();
+    for link in &draft.links {
+        let source = &draft.nodes[link.from as usize];
+        for kind in &link.edge.catch {
+            if let Some(found) = check_kind(draft, source, kind) {
+                if reported.insert(kind.span) {
+                    diagnostics.push(found);
+                }
+            }
+        }
+    }
+}
+
+fn check_kind(draft: &Draft<'_>, source: &DraftNode<'_>, kind: &Located<String>) -> Option<Diagnostic> {
+    let word = kind.value.as_str();
+    let parsed = ErrorKind::parse(word);
+    if ErrorKind::NEVER.contains(&parsed) || parsed == ErrorKind::ApprovalRequired {
+        let message = format!("`{word}` can never be caught");
+        let help = "remove it; an `always` edge is taken after it as well";
+        return Some(Diagnostic::new(codes::UNCATCHABLE_KIND, kind.span, message).help(help));
+    }
+    let own = kinds::own(draft, source);
+    let known = word == "any" || !matches!(parsed, ErrorKind::Custom(_));
+    if known || own.is_none_or(|own| own.contains(word)) {
+        return None;
+    }
+    let own = kinds::own(draft, source).unwrap_or_default();
+    let engine = ErrorKind::ANY.into_iter().chain(ErrorKind::BY_NAME);
+    let mut words: Vec<String> = vec!["any".to_owned()];
+    words.extend(own);
+    words.extend(engine.map(|kind| kind.as_str().to_owned()));
+    let message = format!("`{}` never fails with the kind `{word}`", source.id());
+    let help = suggestion(word, words.iter().map(String::as_str));
+    Some(
+        Diagnostic::new(codes::UNKNOWN_ERROR_KIND, kind.span, message)
+            .label(source.node.id.span, "the node")
+            .maybe_help(help),
+    )
+}

@@ -1,0 +1,23 @@
+//! The checks of a graph: one file each, and one table of them.
+
+mod table;
+
+mod catch_kind;
+mod cycle;
+mod duplicate_edge;
+mod edge_combination;
+mod edge_ends;
+mod fail_kind;
+mod loop_agreement;
+mod loop_leave;
+mod loop_list;
+mod loop_target;
+mod modifier;
+mod no_nodes;
+mod reachable;
+mod retry_kind;
+mod secret;
+mod shadowed;
+mod unconnected;
+
+pub(super) use table::{CHECKS, Check};

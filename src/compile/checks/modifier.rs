@@ -1,0 +1,70 @@
+//! `illegal-modifier`: modifiers that mean nothing, or something wrong, for a kind of node.
+
+use crate::compile::draft::{Draft, DraftNode};
+use crate::diag::{Diagnostic, Diagnostics, codes};
+use crate::model::Uses;
+use crate::source::Span;
+
+pub(super) fn check(draft: &Draft<'_>, diagnostics: &mut Diagnostics) {
+    for node in &draft.nodes {
+        let Some(uses) = node.uses() else { continue };
+        for (word, span, why) in illegal(node, uses) {
+            let message = format!("`{word}` may not stand on `{}`: {why}", uses.as_str());
+            let mut found = Diagnostic::new(codes::ILLEGAL_MODIFIER, span, message);
+            if let Some(uses) = &node.node.uses {
+                found = found.label(uses.span, "the kind of node");
+            }
+            diagnostics.push(found.help(format!("remove `{word}`")));
+        }
+    }
+}
+
+fn illegal(node: &DraftNode<'_>, uses: Uses) -> Vec<(&'static str, Span, &'static str)> {
+    let modifiers = &node.modifiers;
+    let mut found = Vec::new();
+    if let Some(cache) = modifiers.cache.as_ref().filter(|flag| flag.value) {
+        found.extend(cache_refusal(node, uses).map(|why| ("cache", cache.span, why)));
+    }
+    if let Some(verify) = modifiers.verify.as_ref().filter(|flag| flag.value) {
+        let why = "only a program's result can decide success";
+        found.extend((uses != Uses::Exec).then_some(("verify", verify.span, why)));
+    }
+    if uses == Uses::Fail {
+        let why = "it always fails, at once";
+        found.extend(modifiers.retry.as_ref().map(|retry| ("retry", retry.attempts.span, why)));
+        found.extend(modifiers.update.first().map(|field| ("update", field.name.span, why)));
+        found.extend(modifiers.timeout.as_ref().map(|timeout| ("timeout", timeout.span, why)));
+    }
+    if uses == Uses::Approval {
+        let why = "a person is asked once";
+        found.extend(modifiers.retry.as_ref().map(|retry| ("retry", retry.attempts.span, why)));
+    }
+    if matches!(uses, Uses::Graph | Uses::Approval)
+        && let Some(group) = &modifiers.group
+    {
+        found.push(("group", group.span, "only calls take a slot, so that nesting cannot block itself"));
+    }
+    found
+}
+
+/// Why a result may not be taken from an earlier call.
+fn cache_refusal(node: &DraftNode<'_>, uses: Uses) -> Option<&'static str> {
+    match uses {
+        Uses::Llm
+        | Uses::ReadFile
+        | Uses::ListFiles
+        | Uses::SearchFiles
+        | Uses::RepoContext
+        | Uses::WorkspaceDiff => None,
+        Uses::Http => {
+            let method = node.parameter("method").and_then(|field| field.value.as_str());
+            method.is_some_and(|method| method != "GET").then_some("only a `GET` may be answered from the cache")
+        }
+        Uses::ApplyPatch | Uses::Rollback | Uses::Exec | Uses::Mcp | Uses::Batch => {
+            Some("an effect that is taken from the cache would silently not happen")
+        }
+        Uses::Graph => Some("its nodes have caches of their own"),
+        Uses::Approval => Some("an answer counts once"),
+        Uses::Render | Uses::Values | Uses::ParseReport | Uses::Fail => Some("it makes no call"),
+    }
+}

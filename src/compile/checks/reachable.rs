@@ -1,0 +1,91 @@
+//! `unreachable-node`, `dead-edge`: edges that can never be taken, whatever the run's values are, and nodes that
+//! wait for such edges alone.
+
+use crate::compile::draft::{Class, Draft, Link};
+use crate::compile::kinds;
+use crate::diag::{Diagnostic, Diagnostics, codes};
+use crate::effect::ErrorKind;
+use crate::model::{ExhaustedRule, Uses};
+use crate::plan::cycles;
+
+pub(super) fn check(draft: &Draft<'_>, diagnostics: &mut Diagnostics) {
+    if !draft.is_whole() || !cycles(draft.nodes.len(), &draft.arrows()).is_empty() {
+        return;
+    }
+    let reasons: Vec<Option<&'static str>> = draft.links.iter().map(|link| never_taken(draft, link)).collect();
+    let mut incoming: Vec<Vec<usize>> = vec![Vec::new(); draft.nodes.len()];
+    for (at, link) in draft.links.iter().enumerate().filter(|(_, link)| !link.turns()) {
+        incoming[link.to as usize].push(at);
+    }
+    for (at, by) in incoming.iter().enumerate() {
+        let dead: Vec<usize> = by.iter().copied().filter(|&link| reasons[link].is_some()).collect();
+        if !dead.is_empty() && dead.len() == by.len() {
+            diagnostics.push(unreachable(draft, at, &dead, &reasons));
+        } else {
+            for link in dead {
+                diagnostics.extend_from(reasons[link].map(|why| dead_edge(draft, &draft.links[link], why)));
+            }
+        }
+    }
+    for (link, why) in draft.links.iter().zip(&reasons).filter(|(link, _)| link.turns()) {
+        diagnostics.extend_from(why.map(|why| dead_edge(draft, link, why)));
+    }
+}
+
+fn unreachable(draft: &Draft<'_>, at: usize, dead: &[usize], reasons: &[Option<&'static str>]) -> Diagnostic {
+    let node = &draft.nodes[at];
+    let message = format!("`{}` can never start: no edge to it can be taken", node.id());
+    let mut found = Diagnostic::new(codes::UNREACHABLE_NODE, node.node.id.span, message);
+    for &link in dead {
+        found = found.label(draft.span_of(draft.links[link].edge), reasons[link].unwrap_or_default());
+    }
+    found.help(format!("add an edge to `{}` that can be taken, or remove the node", node.id()))
+}
+
+fn dead_edge(draft: &Draft<'_>, link: &Link<'_>, why: &str) -> Diagnostic {
+    let message = format!("`{}` can never be taken: {why}", draft.name_of(link));
+    Diagnostic::new(codes::DEAD_EDGE, draft.span_of(link.edge), message).help("remove the edge")
+}
+
+fn never_taken(draft: &Draft<'_>, link: &Link<'_>) -> Option<&'static str> {
+    let uses = draft.nodes[link.from as usize].uses()?;
+    match link.class {
+        Class::Success if uses == Uses::Fail => Some("a `fail` node never succeeds; use `catch` or `always`"),
+        Class::Otherwise if uses == Uses::Fail => Some("a `fail` node never succeeds; use `catch` or `always`"),
+        Class::Otherwise if has_plain_sibling(draft, link) => {
+            Some("another edge of the same node has no condition, so it is always taken instead")
+        }
+        Class::Catch if catches_nothing(draft, link) => {
+            Some("no loop edge of its source can run out with kind `exhausted`")
+        }
+        Class::Catch if uses == Uses::Fail && fails_otherwise(draft, link) => {
+            Some("its source fails with another kind")
+        }
+        _ => None,
+    }
+}
+
+/// A loop edge without a condition counts as not taken once it has run out, so it leaves room for an `otherwise`.
+fn has_plain_sibling(draft: &Draft<'_>, link: &Link<'_>) -> bool {
+    draft.links.iter().any(|other| {
+        other.from == link.from && other.class == Class::Success && other.edge.when.is_none() && !other.turns()
+    })
+}
+
+fn catches_nothing(draft: &Draft<'_>, link: &Link<'_>) -> bool {
+    let only_exhausted = link.edge.catch.iter().all(|kind| kind.value == ErrorKind::Exhausted.as_str());
+    // a subgraph's own loop can run out as well
+    let graph = draft.nodes[link.from as usize].uses() == Some(Uses::Graph);
+    let runs_out = |other: &Link<'_>| {
+        let fails = |rule: &ExhaustedRule| *rule == ExhaustedRule::Fail;
+        let clause = other.edge.repeat.as_ref();
+        other.from == link.from
+            && clause.is_some_and(|clause| clause.exhausted.as_ref().is_none_or(|rule| fails(&rule.value)))
+    };
+    only_exhausted && !graph && !draft.links.iter().any(runs_out)
+}
+
+fn fails_otherwise(draft: &Draft<'_>, link: &Link<'_>) -> bool {
+    let Some(own) = kinds::own(draft, &draft.nodes[link.from as usize]) else { return false };
+    link.edge.catch.iter().all(|kind| !own.contains(&kind.value) && kind.value != ErrorKind::Expression.as_str())
+}

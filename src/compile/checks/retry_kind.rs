@@ -1,0 +1,41 @@
+//! `unrepeatable-kind`, `unknown-error-kind`: what a retry may repeat. A refusal stays a refusal, and an expression
+//! that failed fails again.
+
+use crate::compile::draft::{Draft, DraftNode};
+use crate::compile::kinds;
+use crate::diag::{Diagnostic, Diagnostics, codes, suggestion};
+use crate::effect::ErrorKind;
+use crate::source::Located;
+
+pub(super) fn check(draft: &Draft<'_>, diagnostics: &mut Diagnostics) {
+    for node in &draft.nodes {
+        let kinds = node.modifiers.retry.iter().filter_map(|retry| retry.kinds.as_ref()).flatten();
+        for kind in kinds {
+            if let Some(found) = check_kind(draft, node, kind) {
+                diagnostics.push(found);
+            }
+        }
+    }
+}
+
+fn check_kind(draft: &Draft<'_>, node: &DraftNode<'_>, kind: &Located<String>) -> Option<Diagnostic> {
+    let word = kind.value.as_str();
+    let parsed = ErrorKind::parse(word);
+    if word == "any" || ErrorKind::ANY.contains(&parsed) {
+        return None;
+    }
+    if !matches!(parsed, ErrorKind::Custom(_)) {
+        let message = format!("`{word}` is never repeated");
+        let found = Diagnostic::new(codes::UNREPEATABLE_KIND, kind.span, message);
+        return Some(found.help(format!("remove `{word}`; a `catch` edge can handle it")));
+    }
+    let own = kinds::own(draft, node);
+    if own.as_ref().is_none_or(|own| own.contains(word)) {
+        return None;
+    }
+    let engine = ErrorKind::ANY.iter().map(ErrorKind::as_str);
+    let own = own.unwrap_or_default();
+    let help = suggestion(word, engine.chain(own.iter().map(String::as_str)));
+    let message = format!("`{}` never fails with the kind `{word}`", node.id());
+    Some(Diagnostic::new(codes::UNKNOWN_ERROR_KIND, kind.span, message).maybe_help(help))
+}

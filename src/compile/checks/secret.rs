@@ -1,0 +1,54 @@
+//! `misplaced-secret`: `{$secret: NAME}` is a reference that only the runner resolves, for the tools that take one.
+//! Anywhere else it would end in a prompt, a message, a channel or an output.
+
+use crate::compile::draft::{Draft, DraftNode};
+use crate::diag::{Diagnostic, Diagnostics, codes};
+use crate::document::{Tree, Value};
+use crate::model::{Field, Uses};
+use crate::source::Span;
+
+const KEY: &str = "$secret";
+
+pub(super) fn check(draft: &Draft<'_>, diagnostics: &mut Diagnostics) {
+    for node in &draft.nodes {
+        if !takes_secrets(node) {
+            report(&node.with, "a parameter of this node", diagnostics);
+        }
+        let update: Vec<&Field> = node.modifiers.update.iter().collect();
+        report(&update, "a channel", diagnostics);
+    }
+    let outputs: Vec<&Field> = draft.graph.outputs.iter().collect();
+    report(&outputs, "an output", diagnostics);
+    for channel in &draft.graph.state {
+        if let Some(span) = channel.default.as_ref().and_then(find) {
+            diagnostics.push(finding(span, "a channel"));
+        }
+    }
+}
+
+fn takes_secrets(node: &DraftNode<'_>) -> bool {
+    matches!(node.uses(), None | Some(Uses::Http | Uses::Mcp))
+}
+
+fn report(fields: &[&Field], place: &str, diagnostics: &mut Diagnostics) {
+    for span in fields.iter().filter_map(|field| find(&field.value)) {
+        diagnostics.push(finding(span, place));
+    }
+}
+
+fn finding(span: Span, place: &str) -> Diagnostic {
+    let message = format!("a secret in {place} could be read by whoever sees it");
+    Diagnostic::new(codes::MISPLACED_SECRET, span, message)
+        .help("remove it; secrets go to the parameters of `http` and `mcp` alone")
+}
+
+/// The depth of a document is limited, and so is the recursion.
+fn find(tree: &Tree) -> Option<Span> {
+    match &tree.value {
+        Value::Map(entries) => entries.iter().find_map(|entry| {
+            if entry.key.value == KEY { Some(entry.key.span) } else { find(&entry.value) }
+        }),
+        Value::List(items) => items.iter().find_map(find),
+        _ => None,
+    }
+}
