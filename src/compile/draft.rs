@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::diag::nearest;
+use crate::document::{Damage, Tree};
 use crate::model::{Defaults, Edge, Field, Graph, Modifiers, Node, Section, Uses};
 use crate::plan::{Arrow, Plan};
 use crate::source::{Located, Sources, Span};
@@ -25,7 +26,16 @@ pub(super) struct Draft<'a> {
     /// The plans of the graphs that it declares; `None` where one has errors of its own.
     pub(super) subgraphs: BTreeMap<&'a str, Option<Arc<Plan>>>,
     index: BTreeMap<&'a str, u32>,
-    lost_text: String,
+    origin: Origin<'a>,
+}
+
+/// What a graph was decoded from.
+#[derive(Clone, Copy)]
+pub(super) struct Origin<'a> {
+    /// The graph's own tree.
+    pub(super) tree: &'a Tree,
+    /// What of its file could not be read.
+    pub(super) damage: &'a Damage,
 }
 
 /// A node with the defaults of its kind.
@@ -66,13 +76,13 @@ impl<'a> Draft<'a> {
     /// Looks everything up.
     pub(super) fn new(
         graph: &'a Graph,
+        origin: Origin<'a>,
         sources: &'a Sources,
         subgraphs: BTreeMap<&'a str, Option<Arc<Plan>>>,
     ) -> Self {
         let nodes: Vec<_> = graph.nodes.iter().map(|node| DraftNode::new(node, &graph.defaults)).collect();
         let index =
             graph.nodes.iter().enumerate().map(|(at, node)| (node.id.value.as_str(), at as u32)).collect();
-        let lost_text = graph.damaged.iter().map(|&span| sources.text(span)).collect::<Vec<_>>().join("\n");
         let mut draft = Self {
             graph,
             sources,
@@ -81,7 +91,7 @@ impl<'a> Draft<'a> {
             strangers: Vec::new(),
             subgraphs,
             index,
-            lost_text,
+            origin,
         };
         for edge in &graph.edges {
             draft.link(edge);
@@ -129,9 +139,10 @@ impl<'a> Draft<'a> {
         guessed && self.graph.is_whole(Section::Nodes) && self.graph.is_whole(Section::Edges)
     }
 
-    /// Could `name` have been declared in a part of a section that could not be read?
-    pub(super) fn may_be_lost(&self, section: Section, name: &str) -> bool {
-        !self.graph.is_whole(section) && holds_word(&self.lost_text, name)
+    /// Is `name` declared in a part of the section that could not be read, or by an entry that could not?
+    pub(super) fn may_be_lost(&self, section: &str, name: &str) -> bool {
+        let declared = self.origin.tree.get(section).and_then(|section| section.get(name)).is_some();
+        declared || self.origin.damage.lost(name)
     }
 
     /// The links as arrows between numbers.
@@ -227,24 +238,5 @@ impl Link<'_> {
     /// Does it turn a loop?
     pub(super) fn turns(&self) -> bool {
         self.edge.repeat.is_some()
-    }
-}
-
-fn holds_word(text: &str, word: &str) -> bool {
-    let part_of_word = |c: char| c.is_alphanumeric() || c == '_';
-    text.match_indices(word).any(|(at, _)| {
-        !text[..at].ends_with(part_of_word) && !text[at + word.len()..].starts_with(part_of_word)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_word_is_not_a_part_of_one() {
-        assert!(holds_word("a: 1\nplan: [", "plan"));
-        assert!(!holds_word("planner: [", "plan"));
-        assert!(!holds_word("my_plan", "plan"));
     }
 }

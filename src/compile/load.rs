@@ -2,7 +2,6 @@
 //! nothing itself.
 
 use std::fmt;
-use std::sync::Arc;
 
 /// What a file is named as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -38,13 +37,13 @@ pub struct FileRef {
     pub kind: FileKind,
 }
 
-/// A file's text.
+/// A file's content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Loaded {
     /// The name to show it by.
     pub name: String,
     /// The whole of it.
-    pub text: Arc<str>,
+    pub bytes: Vec<u8>,
 }
 
 /// Why a named file has no text. Its author can mend each, so it becomes a diagnostic.
@@ -65,9 +64,6 @@ pub enum LoadProblem {
         /// Bytes.
         limit: u64,
     },
-    /// Not UTF-8.
-    #[error("it is not UTF-8 text")]
-    NotText,
     /// Its name is one that holds secrets, or a policy denies reading it.
     #[error("reading it is denied by {by}")]
     Denied {

@@ -115,34 +115,24 @@ codes! {
     UNKNOWN_TOOL = "unknown-tool", Error, "a tool that does not exist";
     UNKNOWN_INPUT = "unknown-input", Error, "an input that is not declared";
     MISSING_INPUT = "missing-input", Error, "a required input of a subgraph has no value";
-    UNKNOWN_PARAMETER = "unknown-parameter", Error, "a parameter that the tool does not have";
-    MISSING_PARAMETER = "missing-parameter", Error, "a parameter that the tool needs has no value";
     WRONG_PARAMETER = "wrong-parameter", Error, "a parameter that the tool does not accept";
     UNKNOWN_VARIABLE = "unknown-variable", Error, "a variable that is not in scope";
     UNUSED_VARIABLE = "unused-variable", Error, "a prompt is given a variable that it does not use";
     SHADOWED_NAME = "shadowed-name", Error, "a name of a `for_each` hides another";
     // compile: edges
     DUPLICATE_EDGE = "duplicate-edge", Error, "two edges say the same";
-    EDGE_COMBINATION = "edge-combination", Error, "keys of an edge that may not stand together";
     UNKNOWN_ERROR_KIND = "unknown-error-kind", Error, "an error kind that nothing can fail with";
-    UNCATCHABLE_KIND = "uncatchable-kind", Error, "an error kind that no edge can catch";
-    UNREPEATABLE_KIND = "unrepeatable-kind", Error, "an error kind that a retry never repeats";
     RESERVED_KIND = "reserved-kind", Error, "a `fail` node with an error kind of the engine";
     DEAD_EDGE = "dead-edge", Error, "an edge that can never be taken";
     // compile: the shape
-    NO_NODES = "no-nodes", Error, "a graph without nodes";
     CYCLE = "cycle", Error, "a cycle without a loop edge";
     LOOP_TARGET = "loop-target", Error, "the target of a loop edge is not on every way to its source";
     LOOP_DISAGREES = "loop-disagrees", Error, "the edges of one loop give it different bounds";
-    LOOP_NEEDS_LEAVE = "loop-needs-leave", Error, "a loop edge without a condition does not say what running out means";
-    LOOP_LIST = "loop-list", Error, "a loop edge with a list of nodes";
     UNCONNECTED_NODE = "unconnected-node", Error, "a node without any edge, in a graph that has some";
     UNREACHABLE_NODE = "unreachable-node", Error, "a node that can never start";
     FORGOTTEN_EDGE = "forgotten-edge", Warning, "an entry that looks as if an edge to it was forgotten";
     // compile: values and modifiers
     BAD_DEFAULT = "bad-default", Error, "a default that its own schema refuses";
-    CHANNEL_NEEDS_DEFAULT = "channel-needs-default", Error, "a `replace` channel without a start value";
-    CHANNEL_TYPE = "channel-type", Error, "a channel whose type and `reduce` do not fit";
     ILLEGAL_MODIFIER = "illegal-modifier", Error, "a modifier that this kind of node cannot have";
     MISPLACED_SECRET = "misplaced-secret", Error, "a secret where it could be read";
     // policy and config: what a policy must hold beyond its types, what may stand in which config file

@@ -55,3 +55,9 @@ impl Diagnostics {
         self.found.dedup();
     }
 }
+
+impl Extend<Diagnostic> for Diagnostics {
+    fn extend<T: IntoIterator<Item = Diagnostic>>(&mut self, more: T) {
+        self.found.extend(more);
+    }
+}

@@ -1,4 +1,4 @@
-//! `unknown-error-kind`, `uncatchable-kind`: an edge catches kinds that its source can fail with.
+//! `unknown-error-kind`: an edge catches kinds that its source can fail with.
 
 use std::collections::BTreeSet;
 
@@ -26,11 +26,6 @@ pub(super) fn check(draft: &Draft<'_>, diagnostics: &mut Diagnostics) {
 fn check_kind(draft: &Draft<'_>, source: &DraftNode<'_>, kind: &Located<String>) -> Option<Diagnostic> {
     let word = kind.value.as_str();
     let parsed = ErrorKind::parse(word);
-    if ErrorKind::NEVER.contains(&parsed) || parsed == ErrorKind::ApprovalRequired {
-        let message = format!("`{word}` can never be caught");
-        let help = "remove it; an `always` edge is taken after it as well";
-        return Some(Diagnostic::new(codes::UNCATCHABLE_KIND, kind.span, message).help(help));
-    }
     let own = kinds::own(draft, source);
     let known = word == "any" || !matches!(parsed, ErrorKind::Custom(_));
     if known || own.is_none_or(|own| own.contains(word)) {

@@ -11,7 +11,7 @@ pub(super) fn check(draft: &Draft<'_>, diagnostics: &mut Diagnostics) {
     let arrows: Vec<_> = arrows.into_iter().map(|(arrow, _)| arrow).collect();
     for cycle in cycles(draft.nodes.len(), &arrows) {
         let links: Vec<&Link<'_>> = cycle.iter().map(|&at| sure[at]).collect();
-        diagnostics.extend_from(finding(draft, &links));
+        diagnostics.extend(finding(draft, &links));
     }
 }
 

@@ -4,13 +4,12 @@ use std::collections::BTreeSet;
 
 use crate::compile::draft::Draft;
 use crate::diag::{Diagnostic, Diagnostics, codes, suggestion};
-use crate::model::Section;
 
 pub(super) fn check(draft: &Draft<'_>, diagnostics: &mut Diagnostics) {
     // an edge with a list of nodes names its other end once for each of them
     let mut seen = BTreeSet::new();
     for name in &draft.strangers {
-        if !seen.insert(name.span) || draft.may_be_lost(Section::Nodes, &name.value) {
+        if !seen.insert(name.span) || draft.may_be_lost("nodes", &name.value) {
             continue;
         }
         let message = format!("unknown node `{}`", name.value);

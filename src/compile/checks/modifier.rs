@@ -22,12 +22,8 @@ pub(super) fn check(draft: &Draft<'_>, diagnostics: &mut Diagnostics) {
 fn illegal(node: &DraftNode<'_>, uses: Uses) -> Vec<(&'static str, Span, &'static str)> {
     let modifiers = &node.modifiers;
     let mut found = Vec::new();
-    if let Some(cache) = modifiers.cache.as_ref().filter(|flag| flag.value) {
-        found.extend(cache_refusal(node, uses).map(|why| ("cache", cache.span, why)));
-    }
-    if let Some(verify) = modifiers.verify.as_ref().filter(|flag| flag.value) {
-        let why = "only a program's result can decide success";
-        found.extend((uses != Uses::Exec).then_some(("verify", verify.span, why)));
+    if let Some(cache) = modifiers.cache.as_ref().filter(|flag| flag.value && writes(node)) {
+        found.push(("cache", cache.span, "only a `GET` may be answered from an earlier call"));
     }
     if uses == Uses::Fail {
         let why = "it always fails, at once";
@@ -47,24 +43,7 @@ fn illegal(node: &DraftNode<'_>, uses: Uses) -> Vec<(&'static str, Span, &'stati
     found
 }
 
-/// Why a result may not be taken from an earlier call.
-fn cache_refusal(node: &DraftNode<'_>, uses: Uses) -> Option<&'static str> {
-    match uses {
-        Uses::Llm
-        | Uses::ReadFile
-        | Uses::ListFiles
-        | Uses::SearchFiles
-        | Uses::RepoContext
-        | Uses::WorkspaceDiff => None,
-        Uses::Http => {
-            let method = node.parameter("method").and_then(|field| field.value.as_str());
-            method.is_some_and(|method| method != "GET").then_some("only a `GET` may be answered from the cache")
-        }
-        Uses::ApplyPatch | Uses::Rollback | Uses::Exec | Uses::Mcp | Uses::Batch => {
-            Some("an effect that is taken from the cache would silently not happen")
-        }
-        Uses::Graph => Some("its nodes have caches of their own"),
-        Uses::Approval => Some("an answer counts once"),
-        Uses::Render | Uses::Values | Uses::ParseReport | Uses::Fail => Some("it makes no call"),
-    }
+fn writes(node: &DraftNode<'_>) -> bool {
+    let method = node.parameter("method").and_then(|field| field.value.as_str());
+    node.uses() == Some(Uses::Http) && method.is_some_and(|method| method != "GET")
 }

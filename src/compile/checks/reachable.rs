@@ -23,12 +23,12 @@ pub(super) fn check(draft: &Draft<'_>, diagnostics: &mut Diagnostics) {
             diagnostics.push(unreachable(draft, at, &dead, &reasons));
         } else {
             for link in dead {
-                diagnostics.extend_from(reasons[link].map(|why| dead_edge(draft, &draft.links[link], why)));
+                diagnostics.extend(reasons[link].map(|why| dead_edge(draft, &draft.links[link], why)));
             }
         }
     }
     for (link, why) in draft.links.iter().zip(&reasons).filter(|(link, _)| link.turns()) {
-        diagnostics.extend_from(why.map(|why| dead_edge(draft, link, why)));
+        diagnostics.extend(why.map(|why| dead_edge(draft, link, why)));
     }
 }
 
@@ -50,8 +50,9 @@ fn dead_edge(draft: &Draft<'_>, link: &Link<'_>, why: &str) -> Diagnostic {
 fn never_taken(draft: &Draft<'_>, link: &Link<'_>) -> Option<&'static str> {
     let uses = draft.nodes[link.from as usize].uses()?;
     match link.class {
-        Class::Success if uses == Uses::Fail => Some("a `fail` node never succeeds; use `catch` or `always`"),
-        Class::Otherwise if uses == Uses::Fail => Some("a `fail` node never succeeds; use `catch` or `always`"),
+        Class::Success | Class::Otherwise if uses == Uses::Fail => {
+            Some("a `fail` node never succeeds; use `catch` or `always`")
+        }
         Class::Otherwise if has_plain_sibling(draft, link) => {
             Some("another edge of the same node has no condition, so it is always taken instead")
         }

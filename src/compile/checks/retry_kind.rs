@@ -1,5 +1,4 @@
-//! `unrepeatable-kind`, `unknown-error-kind`: what a retry may repeat. A refusal stays a refusal, and an expression
-//! that failed fails again.
+//! `unknown-error-kind`: a retry repeats kinds that its node can fail with.
 
 use crate::compile::draft::{Draft, DraftNode};
 use crate::compile::kinds;
@@ -20,14 +19,8 @@ pub(super) fn check(draft: &Draft<'_>, diagnostics: &mut Diagnostics) {
 
 fn check_kind(draft: &Draft<'_>, node: &DraftNode<'_>, kind: &Located<String>) -> Option<Diagnostic> {
     let word = kind.value.as_str();
-    let parsed = ErrorKind::parse(word);
-    if word == "any" || ErrorKind::ANY.contains(&parsed) {
+    if word == "any" || !matches!(ErrorKind::parse(word), ErrorKind::Custom(_)) {
         return None;
-    }
-    if !matches!(parsed, ErrorKind::Custom(_)) {
-        let message = format!("`{word}` is never repeated");
-        let found = Diagnostic::new(codes::UNREPEATABLE_KIND, kind.span, message);
-        return Some(found.help(format!("remove `{word}`; a `catch` edge can handle it")));
     }
     let own = kinds::own(draft, node);
     if own.as_ref().is_none_or(|own| own.contains(word)) {

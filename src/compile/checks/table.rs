@@ -5,8 +5,8 @@ use crate::compile::draft::Draft;
 use crate::diag::{Code, Diagnostics, codes};
 
 use super::{
-    catch_kind, cycle, duplicate_edge, edge_combination, edge_ends, fail_kind, loop_agreement, loop_leave, loop_list,
-    loop_target, modifier, no_nodes, reachable, retry_kind, secret, shadowed, unconnected,
+    catch_kind, cycle, duplicate_edge, edge_ends, fail_kind, loop_agreement, loop_target, modifier, reachable,
+    retry_kind, secret, shadowed, unconnected,
 };
 
 /// One check.
@@ -23,27 +23,15 @@ pub(in crate::compile) struct Check {
 
 /// Every check, in the order of running.
 pub(in crate::compile) const CHECKS: &[Check] = &[
-    Check { file: "no_nodes", codes: &[codes::NO_NODES], run: no_nodes::check },
     Check { file: "edge_ends", codes: &[codes::UNKNOWN_NODE], run: edge_ends::check },
-    Check { file: "edge_combination", codes: &[codes::EDGE_COMBINATION], run: edge_combination::check },
     Check { file: "duplicate_edge", codes: &[codes::DUPLICATE_EDGE], run: duplicate_edge::check },
     Check { file: "cycle", codes: &[codes::CYCLE], run: cycle::check },
-    Check { file: "loop_list", codes: &[codes::LOOP_LIST], run: loop_list::check },
     Check { file: "loop_target", codes: &[codes::LOOP_TARGET], run: loop_target::check },
     Check { file: "loop_agreement", codes: &[codes::LOOP_DISAGREES], run: loop_agreement::check },
-    Check { file: "loop_leave", codes: &[codes::LOOP_NEEDS_LEAVE], run: loop_leave::check },
     Check { file: "unconnected", codes: &[codes::UNCONNECTED_NODE], run: unconnected::check },
     Check { file: "reachable", codes: &[codes::UNREACHABLE_NODE, codes::DEAD_EDGE], run: reachable::check },
-    Check {
-        file: "catch_kind",
-        codes: &[codes::UNKNOWN_ERROR_KIND, codes::UNCATCHABLE_KIND],
-        run: catch_kind::check,
-    },
-    Check {
-        file: "retry_kind",
-        codes: &[codes::UNREPEATABLE_KIND, codes::UNKNOWN_ERROR_KIND],
-        run: retry_kind::check,
-    },
+    Check { file: "catch_kind", codes: &[codes::UNKNOWN_ERROR_KIND], run: catch_kind::check },
+    Check { file: "retry_kind", codes: &[codes::UNKNOWN_ERROR_KIND], run: retry_kind::check },
     Check { file: "fail_kind", codes: &[codes::RESERVED_KIND], run: fail_kind::check },
     Check { file: "modifier", codes: &[codes::ILLEGAL_MODIFIER], run: modifier::check },
     Check { file: "shadowed", codes: &[codes::SHADOWED_NAME], run: shadowed::check },

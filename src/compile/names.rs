@@ -1,0 +1,105 @@
+//! Collects what the expressions of a graph may name.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::document::Tree;
+use crate::model::{OnItemError, Uses};
+use super::tools;
+
+use super::draft::{Draft, DraftNode};
+use super::literal;
+use super::parts::Parts;
+use super::scope::{Known, Local, Names, NodeFacts};
+
+/// Every name of the graph, with the schema of its value where one is known.
+pub(super) fn names(draft: &Draft<'_>, parts: &Parts) -> Names {
+    let mut names = Names::default();
+    for input in &draft.graph.inputs {
+        names.inputs.insert(input.name.value.to_string(), known(&input.schema.tree, input.name.span));
+    }
+    for channel in &draft.graph.state {
+        names.channels.insert(channel.name.value.to_string(), known(&channel.schema.tree, channel.name.span));
+    }
+    for node in &draft.nodes {
+        let facts = NodeFacts { span: node.node.id.span, output: whole_output(node, parts) };
+        names.nodes.insert(node.id().to_owned(), facts);
+    }
+    for link in draft.links.iter().filter(|link| link.turns()) {
+        names.loops.entry(draft.id(link.to).to_owned()).or_insert(link.edge.to.span);
+    }
+    names
+}
+
+/// What `output` is in a node's own `update`: of one item, where the node runs once for each.
+pub(super) fn item_output(node: &DraftNode<'_>, parts: &Parts) -> NodeFacts {
+    NodeFacts { span: node.node.id.span, output: one_output(node, parts) }
+}
+
+/// The names that a node's `for_each` adds.
+pub(super) fn locals(node: &DraftNode<'_>) -> Vec<Local> {
+    let Some(for_each) = &node.modifiers.for_each else { return Vec::new() };
+    let name = for_each.binding.value.as_str();
+    let index = Arc::new(json!({ "type": "integer" }));
+    vec![
+        Local { name: name.to_owned(), schema: None },
+        Local { name: format!("{name}_index"), schema: Some(index) },
+    ]
+}
+
+fn known(tree: &Tree, span: crate::source::Span) -> Known {
+    Known { span, schema: Some(Arc::new(tree.to_json())) }
+}
+
+fn whole_output(node: &DraftNode<'_>, parts: &Parts) -> Option<Arc<Value>> {
+    let item = one_output(node, parts);
+    let Some(for_each) = &node.modifiers.for_each else { return item };
+    let item = item.map_or_else(|| json!({}), |schema| (*schema).clone());
+    let collects = for_each.on_error.as_ref().is_some_and(|rule| rule.value == OnItemError::Collect);
+    let item = if collects { collected(item) } else { item };
+    Some(Arc::new(json!({ "type": "array", "items": item })))
+}
+
+/// An element of what `on_error: collect` gives.
+fn collected(item: Value) -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "status": { "enum": ["succeeded", "failed", "skipped", "cancelled"] },
+            "output": item,
+            "error": {
+                "type": "object",
+                "properties": { "kind": { "type": "string" }, "message": { "type": "string" }, "output": {} },
+                "required": ["kind", "message"],
+            },
+        },
+        "required": ["status"],
+    })
+}
+
+fn one_output(node: &DraftNode<'_>, parts: &Parts) -> Option<Arc<Value>> {
+    match node.uses()? {
+        Uses::Values => None,
+        Uses::Graph => graph_output(node, parts),
+        Uses::Llm => match node.parameter("output_schema") {
+            Some(field) => literal::schema_source(&field.value).and_then(|source| parts.schema(&source)),
+            None => tools::output(Uses::Llm),
+        },
+        Uses::Approval => tools::output(Uses::Approval),
+        uses => tools::output(uses),
+    }
+}
+
+/// An object with exactly the child's outputs.
+fn graph_output(node: &DraftNode<'_>, parts: &Parts) -> Option<Arc<Value>> {
+    let name = node.parameter("graph")?.value.as_str()?;
+    let plan = parts.subgraphs.get(name)?.as_ref()?;
+    let outputs: BTreeMap<&str, Value> = plan.outputs.iter().map(|o| (o.name.as_str(), json!({}))).collect();
+    let required: Vec<&str> = outputs.keys().copied().collect();
+    Some(Arc::new(json!({
+        "type": "object", "properties": outputs, "required": required, "additionalProperties": false,
+    })))
+}
+
