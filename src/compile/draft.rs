@@ -3,13 +3,14 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use crate::diag::nearest;
 use crate::document::{Damage, Tree};
 use crate::model::{Defaults, Edge, Field, Graph, Modifiers, Node, Section, Uses};
-use crate::plan::{Arrow, Plan};
+use crate::plan::Arrow;
 use crate::source::{Located, Sources, Span};
+
+use super::parts::Parts;
 
 /// A graph with its names looked up.
 pub(super) struct Draft<'a> {
@@ -23,8 +24,8 @@ pub(super) struct Draft<'a> {
     pub(super) links: Vec<Link<'a>>,
     /// The ends of edges that name no node.
     pub(super) strangers: Vec<&'a Located<String>>,
-    /// The plans of the graphs that it declares; `None` where one has errors of its own.
-    pub(super) subgraphs: BTreeMap<&'a str, Option<Arc<Plan>>>,
+    /// What it names and does not hold itself.
+    pub(super) parts: &'a Parts,
     index: BTreeMap<&'a str, u32>,
     origin: Origin<'a>,
 }
@@ -78,7 +79,7 @@ impl<'a> Draft<'a> {
         graph: &'a Graph,
         origin: Origin<'a>,
         sources: &'a Sources,
-        subgraphs: BTreeMap<&'a str, Option<Arc<Plan>>>,
+        parts: &'a Parts,
     ) -> Self {
         let nodes: Vec<_> = graph.nodes.iter().map(|node| DraftNode::new(node, &graph.defaults)).collect();
         let index =
@@ -89,7 +90,7 @@ impl<'a> Draft<'a> {
             nodes,
             links: Vec::with_capacity(graph.edges.len()),
             strangers: Vec::new(),
-            subgraphs,
+            parts,
             index,
             origin,
         };

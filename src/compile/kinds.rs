@@ -21,7 +21,7 @@ pub(super) fn own(draft: &Draft<'_>, node: &DraftNode<'_>) -> Option<BTreeSet<St
         },
         Uses::Graph => {
             let name = node.parameter("graph")?.value.as_str()?;
-            let plan = draft.subgraphs.get(name)?.as_ref()?;
+            let plan = draft.parts.subgraphs.get(name)?.as_ref()?;
             Some(of_plan(plan))
         }
         _ => Some(BTreeSet::new()),

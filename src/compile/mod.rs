@@ -1,8 +1,20 @@
 //! Model → plan; `checks/`, one file a check. Collects every finding. Opens no file: the texts that a file names
 //! are asked of the caller.
 
+mod build;
+mod checks;
+mod draft;
+mod expressions;
+mod graph;
+mod kinds;
+mod literal;
 mod load;
+mod names;
+mod parts;
+mod project;
 mod scope;
+mod tools;
 
 pub use load::{FileKind, FileRef, Load, LoadProblem, Loaded};
+pub use project::{Checked, CheckedRoot, ReadFile, Root, check_files};
 pub use scope::{Known, Local, Names, NodeFacts, Place};

@@ -15,7 +15,7 @@ use super::parts::Parts;
 use super::scope::{Known, Local, Names, NodeFacts};
 
 /// Every name of the graph, with the schema of its value where one is known.
-pub(super) fn names(draft: &Draft<'_>, parts: &Parts) -> Names {
+pub(super) fn names(draft: &Draft<'_>) -> Names {
     let mut names = Names::default();
     for input in &draft.graph.inputs {
         names.inputs.insert(input.name.value.to_string(), known(&input.schema.tree, input.name.span));
@@ -24,7 +24,7 @@ pub(super) fn names(draft: &Draft<'_>, parts: &Parts) -> Names {
         names.channels.insert(channel.name.value.to_string(), known(&channel.schema.tree, channel.name.span));
     }
     for node in &draft.nodes {
-        let facts = NodeFacts { span: node.node.id.span, output: whole_output(node, parts) };
+        let facts = NodeFacts { span: node.node.id.span, output: whole_output(node, draft.parts) };
         names.nodes.insert(node.id().to_owned(), facts);
     }
     for link in draft.links.iter().filter(|link| link.turns()) {

@@ -1,6 +1,7 @@
 //! The frozen graph: nodes, canonical order, loops, digest. Knows no syntax and no span; nothing in it names a
 //! foreign graph type.
 
+mod document;
 mod flow;
 mod types;
 

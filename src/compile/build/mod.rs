@@ -4,35 +4,39 @@ mod action;
 mod node;
 mod sections;
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use crate::diag::Diagnostics;
 use crate::digest::Digest;
 use crate::effect::ErrorKind;
+use crate::expr::Template;
 use crate::model::{ExhaustedRule, LoopClause};
 use crate::plan::{EdgeIx, EdgeOutcome, Flow, LoopIx, NodeIx, Plan, PlanEdge, PlanLoop, PlanNode, cycles, sidesteps};
 
 use super::draft::{Class, Draft, Link};
 use super::expressions;
-use super::parts::Parts;
 use super::scope::{Names, Place};
+
+/// The compiled prompts, by name; `None` where one has errors of its own.
+pub(super) type Prompts = BTreeMap<String, Option<Arc<Template>>>;
 
 /// What building needs at every step.
 struct Builder<'b, 'a> {
     draft: &'b Draft<'a>,
-    parts: &'b Parts,
     names: &'b Names,
-    prompts: action::Prompts,
+    prompts: &'b Prompts,
     diagnostics: &'b mut Diagnostics,
 }
 
 /// The plan of a graph, or `None` where any part of it could not be compiled; all of it is tried in any case.
 pub(super) fn build(
     draft: &Draft<'_>,
-    parts: &Parts,
     names: &Names,
+    prompts: &Prompts,
     diagnostics: &mut Diagnostics,
 ) -> Option<Plan> {
-    let prompts = action::prompts(parts, diagnostics);
-    let mut builder = Builder { draft, parts, names, prompts, diagnostics };
+    let mut builder = Builder { draft, names, prompts, diagnostics };
     let nodes: Vec<Option<PlanNode>> = (0..draft.nodes.len()).map(|at| builder.node(at)).collect();
     let edges: Vec<Option<PlanEdge>> = draft.links.iter().map(|link| builder.edge(link)).collect();
     let outputs = builder.outputs();

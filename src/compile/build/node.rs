@@ -78,7 +78,7 @@ impl Builder<'_, '_> {
     }
 
     fn update(&mut self, node: &DraftNode<'_>, locals: &[Local]) -> Option<Update> {
-        let output = names::item_output(node, self.parts);
+        let output = names::item_output(node, self.draft.parts);
         let place = Place { locals, output: Some(&output), ..Place::new(self.names) };
         let mut writes = Vec::new();
         let mut sound = true;

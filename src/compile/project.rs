@@ -1,0 +1,403 @@
+//! From the texts of some files to their plans: parse, decode, read what they name, check, build. Every finding of
+//! every file is collected in one run.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::diag::{Diagnostic, Diagnostics, Severity, codes};
+use crate::document::{self, Limits, Parsed, Syntax, Text};
+use crate::model::{self, Field, Graph, PromptSource, SubgraphSource, Uses};
+use crate::plan::Plan;
+use crate::source::{FileId, Located, Sources, Span};
+
+use super::draft::Origin;
+use super::graph;
+use super::load::{self, FileKind, FileRef, Load, LoadProblem, Loaded, PathProblem};
+use super::literal;
+use super::parts::Parts;
+
+/// How the `schema` line of a graph file begins, up to the version.
+const GRAPH_ID: &str = "lgflow.graph/v";
+/// Likewise of a policy file.
+const POLICY_ID: &str = "lgflow.policy/v";
+/// How the name of a policy begins that is no file.
+const BUILTIN: &str = "builtin:";
+/// Graphs within graphs within graphs, at most.
+const NESTING: usize = 16;
+
+/// A file that the user named.
+#[derive(Debug, Clone)]
+pub struct Root {
+    /// `/`-separated, relative to the folder that all roots of one call share and beneath which everything that they
+    /// name is opened: usually the file's name alone.
+    pub path: String,
+    /// The name to show it by.
+    pub name: String,
+    /// The whole of it.
+    pub bytes: Vec<u8>,
+}
+
+/// What became of some files. Nothing of a graph with errors is here.
+#[derive(Debug, Default)]
+pub struct Checked {
+    /// By root, in the order that they were given in.
+    pub roots: Vec<CheckedRoot>,
+    /// Every file that was read, roots included, by path.
+    pub files: BTreeMap<String, ReadFile>,
+}
+
+/// What became of one root.
+#[derive(Debug, Clone)]
+pub enum CheckedRoot {
+    /// A graph.
+    Graph(Arc<Plan>),
+    /// A policy.
+    Policy(FileId),
+    /// A file with errors.
+    Broken,
+}
+
+/// A file that was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadFile {
+    /// Its text.
+    pub file: FileId,
+    /// What it was named as; a root's kind is that of its `schema` line.
+    pub kind: FileKind,
+}
+
+/// Parses, decodes, checks and compiles some files and all that they name. All findings go into `diagnostics`,
+/// sorted by file and place.
+pub fn check_files(
+    roots: Vec<Root>,
+    load: &mut Load<'_>,
+    sources: &mut Sources,
+    diagnostics: &mut Diagnostics,
+) -> Checked {
+    let mut project = Project {
+        sources,
+        load,
+        diagnostics,
+        read: BTreeMap::new(),
+        graphs: BTreeMap::new(),
+        open: Vec::new(),
+        policies: BTreeSet::new(),
+    };
+    let paths: Vec<String> = roots.iter().map(|root| root.path.clone()).collect();
+    for root in roots {
+        project.take_root(root);
+    }
+    let roots = paths.iter().map(|path| project.root(path)).collect();
+    project.diagnostics.sort();
+    let files = project.read.iter().filter_map(|(path, read)| Some((path.clone(), (*read)?))).collect();
+    Checked { roots, files }
+}
+
+/// One run over some files.
+struct Project<'p, 'l> {
+    sources: &'p mut Sources,
+    load: &'p mut Load<'l>,
+    diagnostics: &'p mut Diagnostics,
+    /// By path; `None` where the file could not be read.
+    read: BTreeMap<String, Option<ReadFile>>,
+    /// By path.
+    graphs: BTreeMap<String, Progress>,
+    /// Paths of the graphs that are being compiled, outermost first.
+    open: Vec<String>,
+    /// Paths of the policies that were checked.
+    policies: BTreeSet<String>,
+}
+
+/// How far a graph file is.
+enum Progress {
+    Open,
+    Done(Option<Arc<Plan>>),
+}
+
+/// Where a file is named: the place to report at.
+#[derive(Clone, Copy)]
+struct Named<'n> {
+    path: &'n Located<String>,
+    kind: FileKind,
+}
+
+/// A decoded graph with what it was decoded from.
+struct Source<'s> {
+    graph: &'s Graph,
+    origin: Origin<'s>,
+    /// The path of its file.
+    path: &'s str,
+    /// Places where everything that could be said was said while decoding.
+    damaged: &'s [Span],
+    depth: usize,
+}
+
+impl Project<'_, '_> {
+    fn take_root(&mut self, root: Root) {
+        let file = document::decode(self.sources, &root.name, root.bytes, &Limits::default(), self.diagnostics);
+        // the kind is corrected when its `schema` line is read
+        let read = file.map(|file| ReadFile { file, kind: FileKind::Graph });
+        self.read.insert(root.path, read);
+    }
+
+    fn root(&mut self, path: &str) -> CheckedRoot {
+        let Some(Some(read)) = self.read.get(path).copied() else { return CheckedRoot::Broken };
+        if let Some(Progress::Done(plan)) = self.graphs.get(path) {
+            return plan.clone().map_or(CheckedRoot::Broken, CheckedRoot::Graph);
+        }
+        let before = self.diagnostics.count(Severity::Error);
+        let mut found = Diagnostics::default();
+        let parsed = self.parse(path, read.file, &mut found);
+        self.diagnostics.append(found);
+        let Some(parsed) = parsed else {
+            self.graphs.insert(path.to_owned(), Progress::Done(None));
+            return CheckedRoot::Broken;
+        };
+        if schema_line(&parsed).is_some_and(|id| id.starts_with(POLICY_ID)) {
+            self.read.insert(path.to_owned(), Some(ReadFile { kind: FileKind::Policy, ..read }));
+            self.policy(path, &parsed);
+            let sound = self.diagnostics.count(Severity::Error) == before;
+            return if sound { CheckedRoot::Policy(read.file) } else { CheckedRoot::Broken };
+        }
+        self.graph(path, &parsed, before).map_or(CheckedRoot::Broken, CheckedRoot::Graph)
+    }
+
+    fn parse(&self, path: &str, file: FileId, found: &mut Diagnostics) -> Option<Parsed> {
+        let syntax = Syntax::of_path(path).unwrap_or(Syntax::Yaml);
+        document::parse(self.sources, file, syntax, &Limits::default(), found)
+    }
+
+    /// Compiles a parsed graph file; `before` is the number of errors before its text was looked at.
+    fn graph(&mut self, path: &str, parsed: &Parsed, before: usize) -> Option<Arc<Plan>> {
+        self.graphs.insert(path.to_owned(), Progress::Open);
+        self.open.push(path.to_owned());
+        let decoded = model::decode_graph(&parsed.tree, parsed.damage.spans(), self.diagnostics);
+        let plan = decoded.and_then(|graph| {
+            let origin = Origin { tree: &parsed.tree, damage: &parsed.damage };
+            let source = Source { graph: &graph, origin, path, damaged: &graph.damaged, depth: self.open.len() };
+            self.compile(&source)
+        });
+        self.open.pop();
+        let sound = self.diagnostics.count(Severity::Error) == before;
+        let plan = plan.filter(|_| sound).map(Arc::new);
+        self.graphs.insert(path.to_owned(), Progress::Done(plan.clone()));
+        plan
+    }
+
+    fn compile(&mut self, source: &Source<'_>) -> Option<Plan> {
+        let parts = self.parts(source);
+        let mut found = Diagnostics::default();
+        let plan = graph::compile(source.graph, source.origin, &parts, self.sources, &mut found);
+        let damaged = |span: Span| {
+            source.damaged.iter().any(|bad| bad.file == span.file && bad.start <= span.end && span.start <= bad.end)
+        };
+        self.diagnostics.extend(found.iter().filter(|finding| !damaged(finding.span())).cloned());
+        plan.filter(|_| !found.has_errors())
+    }
+
+    fn parts(&mut self, source: &Source<'_>) -> Parts {
+        let mut parts = Parts::default();
+        for prompt in &source.graph.prompts {
+            let text = match &prompt.source {
+                PromptSource::Text(text) => Some(text.clone()),
+                PromptSource::File(path) => self.prompt_file(source.path, path),
+            };
+            parts.prompts.insert(prompt.name.value.to_string(), text);
+        }
+        for path in schema_files(source.graph) {
+            let schema = self.schema_file(source.path, &path);
+            parts.schemas.insert(path.span, schema);
+        }
+        for subgraph in &source.graph.graphs {
+            let name = subgraph.name.value.as_str();
+            let plan = match &subgraph.source {
+                SubgraphSource::Inline(graph) => self.inline(source, name, graph),
+                SubgraphSource::File(path) => self.graph_file(source.path, path),
+            };
+            parts.subgraphs.insert(name.to_owned(), plan);
+        }
+        for layer in source.graph.policy.iter().filter(|layer| !layer.value.starts_with(BUILTIN)) {
+            self.policy_file(source.path, layer);
+        }
+        parts
+    }
+
+    fn inline(&mut self, outer: &Source<'_>, name: &str, graph: &Graph) -> Option<Arc<Plan>> {
+        let tree = outer.origin.tree.get("graphs").and_then(|graphs| graphs.get(name));
+        let origin = Origin { tree: tree.unwrap_or(outer.origin.tree), damage: outer.origin.damage };
+        let source = Source { graph, origin, depth: outer.depth + 1, ..*outer };
+        self.compile(&source).map(Arc::new)
+    }
+
+    fn graph_file(&mut self, naming: &str, path: &Located<String>) -> Option<Arc<Plan>> {
+        let named = Named { path, kind: FileKind::Graph };
+        let (path, read) = self.open(naming, named)?;
+        match self.graphs.get(&path) {
+            Some(Progress::Done(plan)) => return plan.clone(),
+            Some(Progress::Open) => {
+                self.recursion(&path, named);
+                return None;
+            }
+            None if self.open.len() >= NESTING => {
+                let message = format!("graphs are nested more than {NESTING} deep");
+                self.diagnostics.push(Diagnostic::new(codes::LIMIT, named.path.span, message));
+                return None;
+            }
+            None => {}
+        }
+        let before = self.diagnostics.count(Severity::Error);
+        let parsed = self.parse_ours(&path, read.file, named, GRAPH_ID)?;
+        self.graph(&path, &parsed, before)
+    }
+
+    fn recursion(&mut self, path: &str, named: Named<'_>) {
+        let from = self.open.iter().position(|open| open == path).unwrap_or_default();
+        let mut way: Vec<&str> = self.open[from..].iter().map(String::as_str).collect();
+        way.push(path);
+        let message = format!("the graph leads to itself: `{}`", way.join("` -> `"));
+        let finding = Diagnostic::new(codes::RECURSIVE_GRAPH, named.path.span, message);
+        self.diagnostics.push(finding.help("repeat with a loop edge, or with `for_each`"));
+    }
+
+    /// Parses a file that another one names. What does not say that it is ours is not shown: a file that was named
+    /// by mistake, or to be read out, has no business in a report.
+    fn parse_ours(&mut self, path: &str, file: FileId, named: Named<'_>, id: &str) -> Option<Parsed> {
+        let mut found = Diagnostics::default();
+        let parsed = self.parse(path, file, &mut found);
+        if let Some(parsed) = parsed.filter(|parsed| schema_line(parsed).is_some_and(|line| line.starts_with(id))) {
+            self.diagnostics.append(found);
+            return Some(parsed);
+        }
+        let message = format!("`{}` is no {} file: it has no line `schema: {id}1`", named.path.value, named.kind);
+        let finding = Diagnostic::new(codes::NOT_OURS, named.path.span, message);
+        self.diagnostics.push(finding.help(format!("name a {} file", named.kind)));
+        None
+    }
+
+    fn policy_file(&mut self, naming: &str, path: &Located<String>) {
+        let named = Named { path, kind: FileKind::Policy };
+        let Some((path, read)) = self.open(naming, named) else { return };
+        if self.policies.contains(&path) {
+            return;
+        }
+        if let Some(parsed) = self.parse_ours(&path, read.file, named, POLICY_ID) {
+            self.policy(&path, &parsed);
+        }
+    }
+
+    fn policy(&mut self, path: &str, parsed: &Parsed) {
+        if self.policies.insert(path.to_owned()) {
+            let policy = model::decode_policy(&parsed.tree, parsed.damage.spans(), self.diagnostics);
+            for include in policy.iter().flat_map(|policy| &policy.include) {
+                if !include.value.starts_with(BUILTIN) {
+                    self.policy_file(path, include);
+                }
+            }
+        }
+    }
+
+    fn prompt_file(&mut self, naming: &str, path: &Located<String>) -> Option<Text> {
+        let (_, read) = self.open(naming, Named { path, kind: FileKind::Prompt })?;
+        let text = self.sources.get(read.file).text();
+        Some(Text::new(&**text, Span::new(read.file, 0, text.len()), vec![(0, 0)]))
+    }
+
+    fn schema_file(&mut self, naming: &str, path: &Located<String>) -> Option<Arc<serde_json::Value>> {
+        let named = Named { path, kind: FileKind::Schema };
+        let (place, read) = self.open(naming, named)?;
+        let mut found = Diagnostics::default();
+        let parsed = self.parse(&place, read.file, &mut found);
+        let shown = parsed.as_ref().is_some_and(|parsed| parsed.tree.get("$schema").is_some());
+        let schema = parsed
+            .and_then(|parsed| model::decode_schema(&parsed.tree, parsed.damage.spans(), &mut found));
+        if shown {
+            self.diagnostics.append(found.clone());
+        } else if let Some(first) = found.iter().next() {
+            let at = self.sources.get(read.file).position(first.span().start);
+            let message =
+                format!("`{}` is no JSON Schema: line {}, column {}", path.value, at.line, at.column);
+            let help = "mend the file; with a `$schema` line in it, the finding itself is shown";
+            self.diagnostics.push(Diagnostic::new(codes::NOT_OURS, path.span, message).help(help));
+        }
+        schema.filter(|_| !found.has_errors()).map(|schema| Arc::new(schema.tree.to_json()))
+    }
+
+    /// Reads a named file once; that it can't be read is reported at each place that names it.
+    fn open(&mut self, naming: &str, named: Named<'_>) -> Option<(String, ReadFile)> {
+        let path = match load::resolve(naming, &named.path.value) {
+            Ok(path) => path,
+            Err(problem) => {
+                self.diagnostics.push(outside(named, problem));
+                return None;
+            }
+        };
+        if let Some(Some(read)) = self.read.get(&path) {
+            return Some((path, *read));
+        }
+        match (self.load)(&FileRef { path: path.clone(), kind: named.kind }) {
+            Ok(Loaded { name, bytes }) => {
+                let mut found = Diagnostics::default();
+                let file = document::decode(self.sources, &name, bytes, &Limits::default(), &mut found);
+                let Some(file) = file else {
+                    self.unreadable(named, &found);
+                    return None;
+                };
+                let read = ReadFile { file, kind: named.kind };
+                self.read.insert(path.clone(), Some(read));
+                Some((path, read))
+            }
+            Err(problem) => {
+                let message = format!("cannot read the {} `{}`: {problem}", named.kind, named.path.value);
+                let finding = Diagnostic::new(codes::UNREADABLE_FILE, named.path.span, message);
+                self.diagnostics.push(finding.maybe_help(mend(&problem)));
+                None
+            }
+        }
+    }
+
+    fn unreadable(&mut self, named: Named<'_>, found: &Diagnostics) {
+        let why = found.iter().next().map_or("it is no text", |finding| finding.message.as_str());
+        let message = format!("cannot read the {} `{}`: {why}", named.kind, named.path.value);
+        let help = found.iter().next().and_then(|finding| finding.help.clone());
+        let finding = Diagnostic::new(codes::UNREADABLE_FILE, named.path.span, message);
+        self.diagnostics.push(finding.maybe_help(help));
+    }
+}
+
+/// The value of the `schema` line.
+fn schema_line(parsed: &Parsed) -> Option<&str> {
+    parsed.tree.get("schema")?.as_str()
+}
+
+fn outside(named: Named<'_>, problem: PathProblem) -> Diagnostic {
+    let message = format!("the path `{}` {problem}", named.path.value);
+    Diagnostic::new(codes::FILE_OUTSIDE, named.path.span, message)
+        .help("name a file beneath the folder of the graph, relative to this file")
+}
+
+fn mend(problem: &LoadProblem) -> Option<String> {
+    match problem {
+        LoadProblem::NotFound => Some("create the file, or correct the path".to_owned()),
+        LoadProblem::Link => Some("put the file itself there".to_owned()),
+        LoadProblem::NotRegular => Some("name a file".to_owned()),
+        LoadProblem::TooLarge { .. } => Some("name a smaller file".to_owned()),
+        LoadProblem::Denied { .. } => Some("name another file".to_owned()),
+        LoadProblem::Other { .. } => None,
+    }
+}
+
+/// Schemas that stand in files of their own.
+fn schema_files(graph: &Graph) -> Vec<Located<String>> {
+    let of = |uses: Option<Uses>, with: &[Field]| -> Vec<Located<String>> {
+        let name = match uses {
+            Some(Uses::Llm) => "output_schema",
+            Some(Uses::Approval) => "response",
+            _ => return Vec::new(),
+        };
+        let fields = with.iter().filter(|field| field.name.value == name);
+        fields.filter_map(|field| literal::word(field.value.get("file")?)).collect()
+    };
+    let nodes = graph.nodes.iter().flat_map(|node| of(node.uses.as_ref().map(|uses| uses.value), &node.with));
+    let defaults = graph.defaults.iter().flat_map(|default| of(Some(default.uses.value), &default.with));
+    nodes.chain(defaults).collect()
+}

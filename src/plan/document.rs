@@ -1,0 +1,275 @@
+//! A plan as a JSON document, `lgflow.plan/v1`, and the digest of its meaning. A document is for people and other
+//! programs; nothing reads a plan back from one.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use crate::digest::Digest;
+use crate::effect::ErrorKind;
+use crate::expr::ValueTemplate;
+use crate::model::{Join, OnCrash, OnItemError, Reduce, Uses};
+
+use super::{Action, Conversation, EdgeOutcome, LoopIx, NodeIx, Plan, PlanEdge, PlanLoop, PlanNode, Rendered};
+
+/// The schema id.
+const SCHEMA: &str = "lgflow.plan/v1";
+
+/// How a subgraph is told: in full, or by its digest.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Children {
+    InFull,
+    ByDigest,
+}
+
+impl Plan {
+    /// The whole plan as JSON.
+    pub fn document(&self) -> Value {
+        let mut document = self.body(Children::InFull);
+        if let Some(document) = document.as_object_mut() {
+            document.insert("digest".to_owned(), json!(self.digest));
+            document.insert("order".to_owned(), self.ids(&self.order));
+        }
+        document
+    }
+
+    /// The digest of the plan's meaning: of its canonical JSON without what depends on the order of the file, which
+    /// is the canonical order where two nodes are tied, and the order of edges.
+    pub fn compute_digest(&self) -> Digest {
+        let mut meaning = self.body(Children::ByDigest);
+        if let Some(Value::Array(edges)) = meaning.get_mut("edges") {
+            edges.sort_by_cached_key(Value::to_string);
+        }
+        if let Some(Value::Object(loops)) = meaning.get_mut("loops") {
+            for one in loops.values_mut() {
+                if let Some(Value::Array(body)) = one.get_mut("body") {
+                    body.sort_by_cached_key(Value::to_string);
+                }
+            }
+        }
+        Digest::of_json(&meaning)
+    }
+
+    fn body(&self, children: Children) -> Value {
+        let inputs = self.inputs.iter().map(|input| {
+            let mut value = json!({ "schema": input.schema });
+            put(&mut value, "default", input.default.clone());
+            (input.name.to_string(), value)
+        });
+        let channels = self.channels.iter().map(|channel| {
+            let value = json!({
+                "schema": channel.schema, "start": channel.start, "reduce": reduce(channel.reduce),
+            });
+            (channel.name.to_string(), value)
+        });
+        let nodes = self.nodes.iter().map(|node| (node.id.to_string(), self.node_document(node, children)));
+        let loops = self.loops.iter().map(|one| (self.id(one.target), self.loop_document(one)));
+        let outputs = self.outputs.iter().map(|output| (output.name.to_string(), template(&output.value)));
+        let groups = self.groups.iter().map(|(name, max)| (name.to_string(), json!(max)));
+        let mut concurrency = json!({ "groups": groups.collect::<Map<_, _>>() });
+        put(&mut concurrency, "max", self.concurrency.map(Value::from));
+        json!({
+            "schema": SCHEMA,
+            "graph": self.name,
+            "inputs": inputs.collect::<Map<_, _>>(),
+            "channels": channels.collect::<Map<_, _>>(),
+            "nodes": nodes.collect::<Map<_, _>>(),
+            "edges": self.edges.iter().map(|edge| self.edge_document(edge)).collect::<Vec<_>>(),
+            "loops": loops.collect::<Map<_, _>>(),
+            "outputs": outputs.collect::<Map<_, _>>(),
+            "budgets": self.budgets_document(),
+            "concurrency": concurrency,
+            "policy": self.policy,
+        })
+    }
+
+    fn budgets_document(&self) -> Value {
+        let mut budgets = json!({ "grace_ms": millis(self.budgets.grace) });
+        put(&mut budgets, "wall_ms", self.budgets.wall.map(|wall| millis(wall).into()));
+        put(&mut budgets, "tool_calls", self.budgets.tool_calls.map(Value::from));
+        put(&mut budgets, "llm_tokens", self.budgets.llm_tokens.map(Value::from));
+        put(&mut budgets, "patch_bytes", self.budgets.patch_bytes.map(Value::from));
+        budgets
+    }
+
+    fn node_document(&self, node: &PlanNode, children: Children) -> Value {
+        let mut value = json!({
+            "uses": node.uses.as_str(),
+            "with": self.action_document(&node.action, children),
+            "retry": {
+                "attempts": node.retry.attempts,
+                "backoff_ms": millis(node.retry.backoff),
+                "kinds": kinds(&node.retry.kinds),
+            },
+            "join": match node.join { Join::Some => "some", Join::All => "all" },
+            "cache": node.cache,
+            "verify": node.verify,
+            "on_crash": match node.on_crash {
+                OnCrash::Retry => "retry",
+                OnCrash::Fail => "fail",
+                OnCrash::Ask => "ask",
+            },
+            "loops": self.targets(&node.loops),
+        });
+        put(&mut value, "skip_when", node.skip_when.as_ref().map(|when| when.source().into()));
+        put(&mut value, "timeout_ms", node.timeout.map(|timeout| millis(timeout).into()));
+        put(&mut value, "group", node.group.as_ref().map(|group| group.as_str().into()));
+        let for_each = node.for_each.as_ref().map(|rule| {
+            json!({
+                "in": rule.items.source(),
+                "as": rule.binding.as_str(),
+                "max": rule.max,
+                "parallel": rule.parallel,
+                "on_error": match rule.on_error {
+                    OnItemError::Stop => "stop",
+                    OnItemError::Collect => "collect",
+                },
+            })
+        });
+        put(&mut value, "for_each", for_each);
+        let update = node.update.iter().map(|(channel, value)| {
+            (self.channels[channel.0 as usize].name.to_string(), template(value))
+        });
+        let update: Map<_, _> = update.collect();
+        put(&mut value, "update", (!update.is_empty()).then_some(Value::Object(update)));
+        value
+    }
+
+    fn action_document(&self, action: &Action, children: Children) -> Value {
+        match action {
+            Action::Call { with } | Action::Values(with) | Action::ParseReport(with) => template(with),
+            Action::Llm(conversation) => conversation_document(conversation),
+            Action::Batch { calls, tools, max_calls } => {
+                json!({ "calls": template(calls), "tools": words(tools), "max_calls": max_calls })
+            }
+            Action::Graph { plan, inputs } => {
+                let graph = match children {
+                    Children::InFull => plan.document(),
+                    Children::ByDigest => json!(plan.digest),
+                };
+                json!({ "graph": graph, "inputs": template(inputs) })
+            }
+            Action::Approval { show, options, response } => {
+                let mut value = json!({ "show": template(show), "options": options });
+                put(&mut value, "response", response.clone());
+                value
+            }
+            Action::Render(Rendered { name, prompt, vars }) => {
+                json!({ "prompt": name.as_str(), "text": prompt.source(), "vars": template(vars) })
+            }
+            Action::Fail { kind, message } => json!({ "kind": kind.as_str(), "message": template(message) }),
+        }
+    }
+
+    fn edge_document(&self, edge: &PlanEdge) -> Value {
+        let mut value = json!({
+            "from": self.id(edge.from),
+            "to": self.id(edge.to),
+            "on": match &edge.outcome {
+                EdgeOutcome::Success => "success",
+                EdgeOutcome::Otherwise => "otherwise",
+                EdgeOutcome::Catch(_) => "catch",
+                EdgeOutcome::Always => "always",
+            },
+            "leaves": self.targets(&edge.leaves),
+        });
+        if let EdgeOutcome::Catch(caught) = &edge.outcome {
+            put(&mut value, "catch", Some(kinds(caught)));
+        }
+        put(&mut value, "when", edge.when.as_ref().map(|when| when.source().into()));
+        let turned = edge.turns.map(|at| &self.loops[at.0 as usize]);
+        put(&mut value, "loop", turned.map(|turned| self.id(turned.target).into()));
+        value
+    }
+
+    fn loop_document(&self, one: &PlanLoop) -> Value {
+        let left: Vec<Value> = one
+            .edges
+            .iter()
+            .zip(&one.leave)
+            .filter(|(_, leave)| **leave)
+            .map(|(&edge, _)| self.id(self.edge(edge).from).into())
+            .collect();
+        json!({
+            "body": self.ids(&one.body),
+            "max": one.max,
+            "delay_ms": millis(one.delay),
+            "outer": self.targets(&one.outer),
+            "leave": left,
+        })
+    }
+
+    fn id(&self, at: NodeIx) -> String {
+        self.node(at).id.to_string()
+    }
+
+    fn ids(&self, nodes: &[NodeIx]) -> Value {
+        nodes.iter().map(|&at| Value::from(self.id(at))).collect()
+    }
+
+    fn targets(&self, loops: &[LoopIx]) -> Value {
+        loops.iter().map(|at| Value::from(self.id(self.loops[at.0 as usize].target))).collect()
+    }
+}
+
+fn conversation_document(conversation: &Conversation) -> Value {
+    let messages: Vec<Value> = conversation
+        .messages
+        .iter()
+        .map(|(role, prompt)| json!({ "role": role, "text": prompt.source() }))
+        .collect();
+    let mut value = json!({
+        "model": conversation.model,
+        "params": conversation.params,
+        "messages": messages,
+        "vars": template(&conversation.vars),
+        "repairs": conversation.repairs,
+        "tools": words(&conversation.tools),
+        "max_rounds": conversation.max_rounds,
+        "max_calls": conversation.max_calls,
+    });
+    put(&mut value, "output_schema", conversation.output_schema.clone());
+    value
+}
+
+/// A value as its author wrote it: an expression within its braces, so that it cannot be taken for a literal, in
+/// which there are none.
+fn template(value: &ValueTemplate) -> Value {
+    match value {
+        ValueTemplate::Literal(value) => (**value).clone(),
+        ValueTemplate::Expression(expression) => format!("{{{{ {} }}}}", expression.source().trim()).into(),
+        ValueTemplate::Text(text) => text.source().into(),
+        ValueTemplate::List(items) => items.iter().map(template).collect(),
+        ValueTemplate::Object(fields) => {
+            Value::Object(fields.iter().map(|(name, value)| (name.clone(), template(value))).collect())
+        }
+    }
+}
+
+fn put(object: &mut Value, key: &str, value: Option<Value>) {
+    if let (Some(object), Some(value)) = (object.as_object_mut(), value) {
+        object.insert(key.to_owned(), value);
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    duration.as_millis() as u64
+}
+
+fn kinds(kinds: &[ErrorKind]) -> Value {
+    kinds.iter().map(|kind| Value::from(kind.as_str())).collect()
+}
+
+fn words(tools: &[Uses]) -> Value {
+    tools.iter().map(|tool| Value::from(tool.as_str())).collect()
+}
+
+fn reduce(reduce: Reduce) -> &'static str {
+    match reduce {
+        Reduce::Replace => "replace",
+        Reduce::Append => "append",
+        Reduce::Extend => "extend",
+        Reduce::Merge => "merge",
+        Reduce::Sum => "sum",
+    }
+}
