@@ -41,5 +41,5 @@ pub(super) fn object<'f>(
 
 /// A prompt: it sees its variables alone, which are checked where it is used.
 pub(super) fn prompt(text: &Text, diagnostics: &mut Diagnostics) -> Option<Arc<Template>> {
-    Template::parse(text, diagnostics).map(Arc::new)
+    Template::parse_prompt(text, diagnostics).map(Arc::new)
 }

@@ -6,9 +6,8 @@ use crate::plan::Plan;
 use crate::source::Sources;
 
 use super::build;
-use super::checks::CHECKS;
+use super::checks::{CHECKS, Run};
 use super::draft::{Draft, Origin};
-use super::expressions;
 use super::names;
 use super::parts::Parts;
 
@@ -23,16 +22,16 @@ pub(super) fn compile(
 ) -> Option<Plan> {
     let draft = Draft::new(graph, origin, sources, parts);
     for check in CHECKS {
-        (check.run)(&draft, diagnostics);
+        if let Run::Draft(run) = check.run {
+            run(&draft, diagnostics);
+        }
     }
     let names = names::names(&draft);
-    let prompts = parts
-        .prompts
-        .iter()
-        .map(|(name, text)| {
-            let template = text.as_ref().and_then(|text| expressions::prompt(text, diagnostics));
-            (name.clone(), template)
-        })
-        .collect();
-    build::build(&draft, &names, &prompts, diagnostics)
+    let nodes = build::nodes(&draft, &names, diagnostics);
+    for check in CHECKS {
+        if let Run::Nodes(run) = check.run {
+            run(&draft, &nodes, diagnostics);
+        }
+    }
+    build::plan(&draft, &names, nodes, diagnostics)
 }

@@ -11,7 +11,9 @@ mod literal;
 mod load;
 mod names;
 mod parts;
+mod pointer;
 mod project;
+mod references;
 mod scope;
 mod tools;
 

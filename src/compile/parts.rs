@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::document::Text;
+use crate::expr::Template;
 use crate::model::SchemaSource;
 use crate::plan::Plan;
 use crate::source::Span;
@@ -13,8 +13,8 @@ use crate::source::Span;
 /// The parts of one graph. `None` where a part could not be read, which is reported.
 #[derive(Debug, Default)]
 pub(super) struct Parts {
-    /// The texts of prompts, by name.
-    pub(super) prompts: BTreeMap<String, Option<Text>>,
+    /// Prompts, by name.
+    pub(super) prompts: BTreeMap<String, Option<Arc<Template>>>,
     /// Schemas that stand in files, by where they are named.
     pub(super) schemas: BTreeMap<Span, Option<Arc<Value>>>,
     /// Plans of subgraphs, by name.

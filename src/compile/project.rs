@@ -11,6 +11,7 @@ use crate::plan::Plan;
 use crate::source::{FileId, Located, Sources, Span};
 
 use super::draft::Origin;
+use super::expressions;
 use super::graph;
 use super::load::{self, FileKind, FileRef, Load, LoadProblem, Loaded, PathProblem};
 use super::literal;
@@ -202,7 +203,8 @@ impl Project<'_, '_> {
                 PromptSource::Text(text) => Some(text.clone()),
                 PromptSource::File(path) => self.prompt_file(source.path, path),
             };
-            parts.prompts.insert(prompt.name.value.to_string(), text);
+            let template = text.and_then(|text| expressions::prompt(&text, self.diagnostics));
+            parts.prompts.insert(prompt.name.value.to_string(), template);
         }
         for path in schema_files(source.graph) {
             let schema = self.schema_file(source.path, &path);

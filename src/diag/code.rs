@@ -112,10 +112,9 @@ codes! {
     UNKNOWN_CHANNEL = "unknown-channel", Error, "a channel that is not declared";
     UNKNOWN_GRAPH = "unknown-graph", Error, "a graph that is not declared";
     UNKNOWN_GROUP = "unknown-group", Error, "a concurrency group that is not declared";
-    UNKNOWN_TOOL = "unknown-tool", Error, "a tool that does not exist";
     UNKNOWN_INPUT = "unknown-input", Error, "an input that is not declared";
     MISSING_INPUT = "missing-input", Error, "a required input of a subgraph has no value";
-    WRONG_PARAMETER = "wrong-parameter", Error, "a parameter that the tool does not accept";
+    WRONG_INPUT = "wrong-input", Error, "a subgraph is given a value that its input does not accept";
     UNKNOWN_VARIABLE = "unknown-variable", Error, "a variable that is not in scope";
     UNUSED_VARIABLE = "unused-variable", Error, "a prompt is given a variable that it does not use";
     SHADOWED_NAME = "shadowed-name", Error, "a name of a `for_each` hides another";

@@ -8,13 +8,12 @@ use serde_json::{Value, json};
 use crate::compile::draft::DraftNode;
 use crate::compile::scope::{Local, Place};
 use crate::compile::{expressions, kinds, literal};
-use crate::diag::{Diagnostic, codes, suggestion};
+use crate::diag::{codes, suggestion};
 use crate::document::Tree;
 use crate::effect::ErrorKind;
 use crate::expr::ValueTemplate;
 use crate::model::{Field, Uses};
 use crate::plan::{Action, Conversation, Rendered};
-use crate::source::Located;
 
 use super::Builder;
 
@@ -137,10 +136,10 @@ impl Builder<'_, '_> {
     /// The name and the text of a prompt.
     fn prompt(&mut self, tree: &Tree) -> Option<(crate::model::Name, Arc<crate::expr::Template>)> {
         let written = literal::word(tree)?;
-        if let Some(text) = self.prompts.get(&written.value) {
+        if let Some(text) = self.draft.parts.prompts.get(&written.value) {
             return Some((crate::model::Name::parse(&written.value)?, text.clone()?));
         }
-        let known: Vec<String> = self.prompts.keys().cloned().collect();
+        let known: Vec<String> = self.draft.parts.prompts.keys().cloned().collect();
         let help = suggestion(&written.value, known.iter().map(String::as_str));
         self.unknown(codes::UNKNOWN_PROMPT, "prompts", "prompt", &written, help);
         None
@@ -152,26 +151,10 @@ impl Builder<'_, '_> {
         Some(Some((*schema).clone()))
     }
 
-    fn tools(&mut self, node: &DraftNode<'_>) -> Option<Vec<Uses>> {
+    /// A literal list; what is no tool in it was reported against the schema.
+    fn tools(&self, node: &DraftNode<'_>) -> Option<Vec<Uses>> {
         let Some(field) = node.parameter("tools") else { return Some(Vec::new()) };
-        let written = literal::words(&field.value);
-        let found: Vec<Option<Uses>> = written.iter().map(|word| self.tool(word)).collect();
-        found.into_iter().collect()
-    }
-
-    fn tool(&mut self, word: &Located<String>) -> Option<Uses> {
-        let callable = |uses: &Uses| uses.is_tool() && *uses != Uses::Llm;
-        if let Some(uses) = Uses::parse(&word.value).filter(callable) {
-            return Some(uses);
-        }
-        let known = Uses::ALL.into_iter().filter(callable).map(Uses::as_str);
-        let message = match Uses::parse(&word.value) {
-            Some(_) => format!("`{}` is no tool that can be called here", word.value),
-            None => format!("unknown tool `{}`", word.value),
-        };
-        let help = suggestion(&word.value, known);
-        self.diagnostics.push(Diagnostic::new(codes::UNKNOWN_TOOL, word.span, message).maybe_help(help));
-        None
+        literal::words(&field.value).iter().map(|word| Uses::parse(&word.value)).collect()
     }
 
     fn batch(&mut self, node: &DraftNode<'_>, locals: &[Local]) -> Option<Action> {

@@ -4,13 +4,9 @@ mod action;
 mod node;
 mod sections;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use crate::diag::Diagnostics;
 use crate::digest::Digest;
 use crate::effect::ErrorKind;
-use crate::expr::Template;
 use crate::model::{ExhaustedRule, LoopClause};
 use crate::plan::{EdgeIx, EdgeOutcome, Flow, LoopIx, NodeIx, Plan, PlanEdge, PlanLoop, PlanNode, cycles, sidesteps};
 
@@ -18,26 +14,31 @@ use super::draft::{Class, Draft, Link};
 use super::expressions;
 use super::scope::{Names, Place};
 
-/// The compiled prompts, by name; `None` where one has errors of its own.
-pub(super) type Prompts = BTreeMap<String, Option<Arc<Template>>>;
-
 /// What building needs at every step.
 struct Builder<'b, 'a> {
     draft: &'b Draft<'a>,
     names: &'b Names,
-    prompts: &'b Prompts,
     diagnostics: &'b mut Diagnostics,
 }
 
-/// The plan of a graph, or `None` where any part of it could not be compiled; all of it is tried in any case.
-pub(super) fn build(
+/// The nodes; `None` for one of which a part could not be compiled. All of it is tried in any case.
+pub(super) fn nodes(
     draft: &Draft<'_>,
     names: &Names,
-    prompts: &Prompts,
+    diagnostics: &mut Diagnostics,
+) -> Vec<Option<PlanNode>> {
+    let mut builder = Builder { draft, names, diagnostics };
+    (0..draft.nodes.len()).map(|at| builder.node(at)).collect()
+}
+
+/// The plan, or `None` where any part of it could not be compiled; all of it is tried in any case.
+pub(super) fn plan(
+    draft: &Draft<'_>,
+    names: &Names,
+    nodes: Vec<Option<PlanNode>>,
     diagnostics: &mut Diagnostics,
 ) -> Option<Plan> {
-    let mut builder = Builder { draft, names, prompts, diagnostics };
-    let nodes: Vec<Option<PlanNode>> = (0..draft.nodes.len()).map(|at| builder.node(at)).collect();
+    let mut builder = Builder { draft, names, diagnostics };
     let edges: Vec<Option<PlanEdge>> = draft.links.iter().map(|link| builder.edge(link)).collect();
     let outputs = builder.outputs();
     let channels = builder.channels();

@@ -4,16 +4,21 @@ mod table;
 
 mod catch_kind;
 mod cycle;
+mod defaults;
 mod duplicate_edge;
 mod edge_ends;
 mod fail_kind;
+mod forgotten_edge;
 mod loop_agreement;
 mod loop_target;
 mod modifier;
+mod parameters;
+mod prompt_variables;
 mod reachable;
 mod retry_kind;
 mod secret;
 mod shadowed;
+mod subgraph_inputs;
 mod unconnected;
 
-pub(super) use table::{CHECKS, Check};
+pub(super) use table::{CHECKS, Run};
