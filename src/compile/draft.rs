@@ -75,12 +75,7 @@ pub(super) enum Class {
 
 impl<'a> Draft<'a> {
     /// Looks everything up.
-    pub(super) fn new(
-        graph: &'a Graph,
-        origin: Origin<'a>,
-        sources: &'a Sources,
-        parts: &'a Parts,
-    ) -> Self {
+    pub(super) fn new(graph: &'a Graph, origin: Origin<'a>, sources: &'a Sources, parts: &'a Parts) -> Self {
         let nodes: Vec<_> = graph.nodes.iter().map(|node| DraftNode::new(node, &graph.defaults)).collect();
         let index =
             graph.nodes.iter().enumerate().map(|(at, node)| (node.id.value.as_str(), at as u32)).collect();

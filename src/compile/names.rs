@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::tools;
 use crate::document::Tree;
 use crate::model::{OnItemError, Uses};
-use super::tools;
 
 use super::draft::{Draft, DraftNode};
 use super::literal;
@@ -102,4 +102,3 @@ fn graph_output(node: &DraftNode<'_>, parts: &Parts) -> Option<Arc<Value>> {
         "type": "object", "properties": outputs, "required": required, "additionalProperties": false,
     })))
 }
-

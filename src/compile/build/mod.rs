@@ -8,7 +8,9 @@ use crate::diag::Diagnostics;
 use crate::digest::Digest;
 use crate::effect::ErrorKind;
 use crate::model::{ExhaustedRule, LoopClause};
-use crate::plan::{EdgeIx, EdgeOutcome, Flow, LoopIx, NodeIx, Plan, PlanEdge, PlanLoop, PlanNode, cycles, sidesteps};
+use crate::plan::{
+    EdgeIx, EdgeOutcome, Flow, LoopIx, NodeIx, Plan, PlanEdge, PlanLoop, PlanNode, cycles, sidesteps,
+};
 
 use super::draft::{Class, Draft, Link};
 use super::expressions;

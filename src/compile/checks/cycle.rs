@@ -21,8 +21,8 @@ fn finding(draft: &Draft<'_>, links: &[&Link<'_>]) -> Option<Diagnostic> {
     path.push(draft.id(closing.to));
     let message = format!("a cycle without a loop edge: `{}`", path.join(" -> "));
     let name = draft.name_of(closing);
-    let mut diagnostic =
-        Diagnostic::new(codes::CYCLE, draft.span_of(closing.edge), message).here(format!("`{name}` closes it"));
+    let mut diagnostic = Diagnostic::new(codes::CYCLE, draft.span_of(closing.edge), message)
+        .here(format!("`{name}` closes it"));
     for link in others {
         diagnostic = diagnostic.label(draft.span_of(link.edge), format!("`{}`", draft.name_of(link)));
     }

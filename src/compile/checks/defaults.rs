@@ -30,7 +30,10 @@ fn judge(what: &str, name: &str, schema: &Tree, default: &Tree, diagnostics: &mu
     let Ok(validator) = Validator::new(&json) else { return };
     for error in validator.errors(&default.to_json()) {
         let place = if error.pointer.is_empty() { "it" } else { &error.pointer };
-        let message = format!("the default of the {what} `{name}` does not satisfy its schema: {place} {}", error.message);
+        let message = format!(
+            "the default of the {what} `{name}` does not satisfy its schema: {place} {}",
+            error.message
+        );
         let span = pointer::find(default, &error.pointer).map_or(default.span, |tree| tree.span);
         let mut found = Diagnostic::new(codes::BAD_DEFAULT, span, message).maybe_help(error.help.clone());
         if let Some(keyword) = pointer::find(schema, &error.keyword) {

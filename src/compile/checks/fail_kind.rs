@@ -10,11 +10,10 @@ pub(super) fn check(draft: &Draft<'_>, diagnostics: &mut Diagnostics) {
     for node in draft.nodes.iter().filter(|node| node.uses() == Some(Uses::Fail)) {
         let Some(kind) = node.parameter("kind") else { continue };
         let Some(word) = kind.value.as_str() else { continue };
-        // those that nothing may ever be called are refused by the schema of the parameters
-        let engine = ErrorKind::ANY.into_iter().chain(ErrorKind::BY_NAME);
-        if engine.into_iter().any(|kind| kind.as_str() == word) {
+        if word == "any" || !matches!(ErrorKind::parse(word), ErrorKind::Custom(_)) {
             let message = format!("`{word}` is an error kind of the engine, and a `fail` node has its own");
-            let help = format!("write a kind of your own, like `{word}_here`, or leave `kind` out for `failed`");
+            let help =
+                format!("write a kind of your own, like `{word}_here`, or leave `kind` out for `failed`");
             diagnostics.push(Diagnostic::new(codes::RESERVED_KIND, kind.value.span, message).help(help));
         }
     }

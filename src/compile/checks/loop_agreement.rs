@@ -20,10 +20,14 @@ pub(super) fn check(draft: &Draft<'_>, diagnostics: &mut Diagnostics) {
 fn disagreement(target: &str, first: &LoopClause, second: &LoopClause) -> Option<Diagnostic> {
     if first.max.value != second.max.value {
         let max = first.max.value;
-        let message =
-            format!("the loop `{target}` has `max: {max}` in another edge and `max: {}` here", second.max.value);
+        let message = format!(
+            "the loop `{target}` has `max: {max}` in another edge and `max: {}` here",
+            second.max.value
+        );
         let found = Diagnostic::new(codes::LOOP_DISAGREES, second.max.span, message);
-        return Some(found.label(first.max.span, "the other edge").help(format!("write `max: {max}` in both")));
+        return Some(
+            found.label(first.max.span, "the other edge").help(format!("write `max: {max}` in both")),
+        );
     }
     let (one, other) = (first.delay.as_ref()?, second.delay.as_ref()?);
     (one.value != other.value).then(|| {

@@ -18,7 +18,9 @@ pub(super) fn check(draft: &Draft<'_>, diagnostics: &mut Diagnostics) {
 fn finding(draft: &Draft<'_>, found: &Sidestep) -> Diagnostic {
     let link = &draft.links[found.arrow];
     let (source, target, entry) = (draft.id(link.from), draft.id(link.to), draft.id(found.entry));
-    let message = format!("`{source}` can be reached from `{entry}` without passing `{target}`, so it cannot loop back to it");
+    let message = format!(
+        "`{source}` can be reached from `{entry}` without passing `{target}`, so it cannot loop back to it"
+    );
     let diagnostic = Diagnostic::new(codes::LOOP_TARGET, draft.span_of(link.edge), message);
     match (found.beside, found.dominator) {
         (Some(beside), _) => {
@@ -28,10 +30,8 @@ fn finding(draft: &Draft<'_>, found: &Sidestep) -> Diagnostic {
                 .label(draft.span_of(beside.edge), format!("goes past `{target}`"))
                 .help(format!("add `{instead}` in place of `{}`", draft.name_of(beside)))
         }
-        (None, Some(dominator)) => diagnostic.help(format!(
-            "loop back to `{}`, which is on every way to `{source}`",
-            draft.id(dominator)
-        )),
+        (None, Some(dominator)) => diagnostic
+            .help(format!("loop back to `{}`, which is on every way to `{source}`", draft.id(dominator))),
         (None, None) => diagnostic.help(format!("add an edge from `{target}` that leads to `{source}`")),
     }
 }

@@ -47,8 +47,11 @@ fn agree(prompts: &[Arc<Template>], given: &[Entry], place: Span, diagnostics: &
         }
     }
     let names: BTreeSet<&str> = given.iter().map(|entry| entry.key.value.as_str()).collect();
-    let mut missing: BTreeMap<&str, Vec<&Reference>> =
-        used.iter().filter(|(name, _)| !names.contains(*name)).map(|(name, at)| (*name, at.clone())).collect();
+    let mut missing: BTreeMap<&str, Vec<&Reference>> = used
+        .iter()
+        .filter(|(name, _)| !names.contains(*name))
+        .map(|(name, at)| (*name, at.clone()))
+        .collect();
     for entry in given.iter().filter(|entry| !used.contains_key(entry.key.value.as_str())) {
         let written = entry.key.value.as_str();
         // one misspelling is one finding: at the variable, or in the prompt

@@ -12,7 +12,8 @@ pub(super) fn check(draft: &Draft<'_>, diagnostics: &mut Diagnostics) {
     if !draft.is_whole() || !cycles(draft.nodes.len(), &draft.arrows()).is_empty() {
         return;
     }
-    let reasons: Vec<Option<&'static str>> = draft.links.iter().map(|link| never_taken(draft, link)).collect();
+    let reasons: Vec<Option<&'static str>> =
+        draft.links.iter().map(|link| never_taken(draft, link)).collect();
     let mut incoming: Vec<Vec<usize>> = vec![Vec::new(); draft.nodes.len()];
     for (at, link) in draft.links.iter().enumerate().filter(|(_, link)| !link.turns()) {
         incoming[link.to as usize].push(at);
@@ -69,7 +70,10 @@ fn never_taken(draft: &Draft<'_>, link: &Link<'_>) -> Option<&'static str> {
 /// A loop edge without a condition counts as not taken once it has run out, so it leaves room for an `otherwise`.
 fn has_plain_sibling(draft: &Draft<'_>, link: &Link<'_>) -> bool {
     draft.links.iter().any(|other| {
-        other.from == link.from && other.class == Class::Success && other.edge.when.is_none() && !other.turns()
+        other.from == link.from
+            && other.class == Class::Success
+            && other.edge.when.is_none()
+            && !other.turns()
     })
 }
 
@@ -88,5 +92,8 @@ fn catches_nothing(draft: &Draft<'_>, link: &Link<'_>) -> bool {
 
 fn fails_otherwise(draft: &Draft<'_>, link: &Link<'_>) -> bool {
     let Some(own) = kinds::own(draft, &draft.nodes[link.from as usize]) else { return false };
-    link.edge.catch.iter().all(|kind| !own.contains(&kind.value) && kind.value != ErrorKind::Expression.as_str())
+    link.edge
+        .catch
+        .iter()
+        .all(|kind| !own.contains(&kind.value) && kind.value != ErrorKind::Expression.as_str())
 }

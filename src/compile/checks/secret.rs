@@ -45,9 +45,9 @@ fn finding(span: Span, place: &str) -> Diagnostic {
 /// The depth of a document is limited, and so is the recursion.
 fn find(tree: &Tree) -> Option<Span> {
     match &tree.value {
-        Value::Map(entries) => entries.iter().find_map(|entry| {
-            if entry.key.value == KEY { Some(entry.key.span) } else { find(&entry.value) }
-        }),
+        Value::Map(entries) => entries
+            .iter()
+            .find_map(|entry| if entry.key.value == KEY { Some(entry.key.span) } else { find(&entry.value) }),
         Value::List(items) => items.iter().find_map(find),
         _ => None,
     }

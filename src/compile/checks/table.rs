@@ -6,8 +6,9 @@ use crate::diag::{Code, Diagnostics, codes};
 use crate::plan::PlanNode;
 
 use super::{
-    catch_kind, cycle, defaults, duplicate_edge, edge_ends, fail_kind, forgotten_edge, loop_agreement, loop_target,
-    modifier, parameters, prompt_variables, reachable, retry_kind, secret, shadowed, subgraph_inputs, unconnected,
+    catch_kind, cycle, defaults, duplicate_edge, edge_ends, fail_kind, forgotten_edge, loop_agreement,
+    loop_target, modifier, parameters, prompt_variables, reachable, retry_kind, secret, shadowed,
+    subgraph_inputs, unconnected,
 };
 
 /// One check.
@@ -38,7 +39,11 @@ pub(in crate::compile) const CHECKS: &[Check] = &[
     Check { file: "loop_target", codes: &[codes::LOOP_TARGET], run: Run::Draft(loop_target::check) },
     Check { file: "loop_agreement", codes: &[codes::LOOP_DISAGREES], run: Run::Draft(loop_agreement::check) },
     Check { file: "unconnected", codes: &[codes::UNCONNECTED_NODE], run: Run::Draft(unconnected::check) },
-    Check { file: "reachable", codes: &[codes::UNREACHABLE_NODE, codes::DEAD_EDGE], run: Run::Draft(reachable::check) },
+    Check {
+        file: "reachable",
+        codes: &[codes::UNREACHABLE_NODE, codes::DEAD_EDGE],
+        run: Run::Draft(reachable::check),
+    },
     Check { file: "catch_kind", codes: &[codes::UNKNOWN_ERROR_KIND], run: Run::Draft(catch_kind::check) },
     Check { file: "retry_kind", codes: &[codes::UNKNOWN_ERROR_KIND], run: Run::Draft(retry_kind::check) },
     Check { file: "fail_kind", codes: &[codes::RESERVED_KIND], run: Run::Draft(fail_kind::check) },

@@ -16,7 +16,8 @@ pub(super) fn check(draft: &Draft<'_>, diagnostics: &mut Diagnostics) {
     for (at, node) in draft.nodes.iter().enumerate().filter(|&(at, _)| !connected[at]) {
         let message = format!("the node `{}` has no edge, in a graph that has some", node.id());
         let neighbour = if at == 0 { draft.nodes.get(1) } else { draft.nodes.get(at - 1) };
-        let help = neighbour.map(|other| format!("add `{} -> {}`, or remove the node", other.id(), node.id()));
+        let help =
+            neighbour.map(|other| format!("add `{} -> {}`, or remove the node", other.id(), node.id()));
         let span = node.node.id.span;
         diagnostics.push(Diagnostic::new(codes::UNCONNECTED_NODE, span, message).maybe_help(help));
     }
