@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use lgflow::compile::{Checked, CheckedRoot, FileRef, LoadProblem, Loaded, Root, check_files};
 use lgflow::diag::Diagnostics;
+use lgflow::files::RelPath;
 use lgflow::plan::Plan;
 use lgflow::source::Sources;
 
@@ -29,14 +30,14 @@ impl Project {
         let roots = roots
             .iter()
             .map(|path| Root {
-                path: (*path).to_owned(),
+                path: RelPath::parse(path).unwrap(),
                 name: (*path).to_owned(),
                 bytes: self.files[*path].clone().into_bytes(),
             })
             .collect();
         let mut load = |file: &FileRef| {
-            let text = self.files.get(&file.path).ok_or(LoadProblem::NotFound)?;
-            Ok(Loaded { name: file.path.clone(), bytes: text.clone().into_bytes() })
+            let text = self.files.get(file.path.as_str()).ok_or(LoadProblem::NotFound)?;
+            Ok(Loaded { name: file.path.to_string(), bytes: text.clone().into_bytes() })
         };
         let checked = check_files(roots, &mut load, &mut sources, &mut diagnostics);
         Outcome { checked, sources, diagnostics }

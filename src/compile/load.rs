@@ -1,7 +1,8 @@
-//! The files that a file of ours names: what is asked for, and what came of it. Decides where a path leads; opens
-//! nothing itself.
+//! The files that a file of ours names: what is asked for, and what came of it. Opens nothing itself.
 
 use std::fmt;
+
+use crate::files::RelPath;
 
 /// What a file is named as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -31,8 +32,8 @@ impl fmt::Display for FileKind {
 /// only, and within a size limit.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FileRef {
-    /// `/`-separated, relative to that folder, without `.` and `..`.
-    pub path: String,
+    /// Relative to that folder.
+    pub path: RelPath,
     /// What it is named as.
     pub kind: FileKind,
 }
@@ -80,73 +81,3 @@ pub enum LoadProblem {
 
 /// Opens files for a compilation.
 pub type Load<'a> = dyn FnMut(&FileRef) -> Result<Loaded, LoadProblem> + 'a;
-
-/// Why a written path can lead nowhere.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-
-pub(super) enum PathProblem {
-    #[error("is absolute")]
-    Absolute,
-    #[error("leads out of the folder of the file that the run was started with")]
-    Outside,
-    #[error("holds a character that no path of ours has")]
-    Character,
-    #[error("names no file")]
-    Empty,
-}
-
-/// Where `written` leads, as it stands in the file at `naming`; both relative to the folder of the file that the
-/// user named.
-pub(super) fn resolve(naming: &str, written: &str) -> Result<String, PathProblem> {
-    if written.starts_with('/') || written.starts_with('~') {
-        return Err(PathProblem::Absolute);
-    }
-    if written.contains(|c: char| c.is_control() || c == '\\' || c == ':') {
-        return Err(PathProblem::Character);
-    }
-    let folder = naming.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
-    for part in written.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => {
-                parts.pop().ok_or(PathProblem::Outside)?;
-            }
-            part => parts.push(part),
-        }
-    }
-    if parts.is_empty() || written.ends_with('/') {
-        return Err(PathProblem::Empty);
-    }
-    Ok(parts.join("/"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_stay_beneath_the_folder() {
-        let cases = [
-            ("graph.yaml", "prompts/plan.md", Ok("prompts/plan.md")),
-            ("sub/graph.yaml", "./a.md", Ok("sub/a.md")),
-            ("sub/graph.yaml", "../a.md", Ok("a.md")),
-            ("graph.yaml", "a/../b.md", Ok("b.md")),
-            ("graph.yaml", "../a.md", Err(PathProblem::Outside)),
-            ("sub/graph.yaml", "../../.ssh/id_rsa", Err(PathProblem::Outside)),
-            ("graph.yaml", "/etc/passwd", Err(PathProblem::Absolute)),
-            ("graph.yaml", "~/.netrc", Err(PathProblem::Absolute)),
-            ("graph.yaml", "file:///etc/passwd", Err(PathProblem::Character)),
-            ("graph.yaml", "a\0b", Err(PathProblem::Character)),
-            ("graph.yaml", "prompts/", Err(PathProblem::Empty)),
-            ("graph.yaml", ".", Err(PathProblem::Empty)),
-        ];
-        for (naming, written, wanted) in cases {
-            assert_eq!(
-                resolve(naming, written).as_deref(),
-                wanted.as_ref().copied(),
-                "{written} in {naming}"
-            );
-        }
-    }
-}

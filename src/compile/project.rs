@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::diag::{Diagnostic, Diagnostics, Severity, codes};
 use crate::document::{self, Limits, Parsed, Syntax, Text};
+use crate::files::{PathError, RelPath};
 use crate::model::{self, Field, Graph, PromptSource, SubgraphSource, Uses};
 use crate::plan::Plan;
 use crate::source::{FileId, Located, Sources, Span};
@@ -14,7 +15,7 @@ use super::draft::Origin;
 use super::expressions;
 use super::graph;
 use super::literal;
-use super::load::{self, FileKind, FileRef, Load, LoadProblem, Loaded, PathProblem};
+use super::load::{FileKind, FileRef, Load, LoadProblem, Loaded};
 use super::parts::Parts;
 
 /// How the `schema` line of a graph file begins, up to the version.
@@ -29,9 +30,9 @@ const NESTING: usize = 16;
 /// A file that the user named.
 #[derive(Debug, Clone)]
 pub struct Root {
-    /// `/`-separated, relative to the folder that all roots of one call share and beneath which everything that they
-    /// name is opened: usually the file's name alone.
-    pub path: String,
+    /// Relative to the folder that all roots of one call share, and beneath which everything that they name is
+    /// opened: usually the file's name alone.
+    pub path: RelPath,
     /// The name to show it by.
     pub name: String,
     /// The whole of it.
@@ -44,7 +45,7 @@ pub struct Checked {
     /// By root, in the order that they were given in.
     pub roots: Vec<CheckedRoot>,
     /// Every file that was read, roots included, by path.
-    pub files: BTreeMap<String, ReadFile>,
+    pub files: BTreeMap<RelPath, ReadFile>,
 }
 
 /// What became of one root.
@@ -84,7 +85,7 @@ pub fn check_files(
         open: Vec::new(),
         policies: BTreeSet::new(),
     };
-    let paths: Vec<String> = roots.iter().map(|root| root.path.clone()).collect();
+    let paths: Vec<RelPath> = roots.iter().map(|root| root.path.clone()).collect();
     for root in roots {
         project.take_root(root);
     }
@@ -100,13 +101,13 @@ struct Project<'p, 'l> {
     load: &'p mut Load<'l>,
     diagnostics: &'p mut Diagnostics,
     /// By path; `None` where the file could not be read.
-    read: BTreeMap<String, Option<ReadFile>>,
+    read: BTreeMap<RelPath, Option<ReadFile>>,
     /// By path.
-    graphs: BTreeMap<String, Progress>,
+    graphs: BTreeMap<RelPath, Progress>,
     /// Paths of the graphs that are being compiled, outermost first.
-    open: Vec<String>,
+    open: Vec<RelPath>,
     /// Paths of the policies that were checked.
-    policies: BTreeSet<String>,
+    policies: BTreeSet<RelPath>,
 }
 
 /// How far a graph file is.
@@ -127,7 +128,7 @@ struct Source<'s> {
     graph: &'s Graph,
     origin: Origin<'s>,
     /// The path of its file.
-    path: &'s str,
+    path: &'s RelPath,
     /// Places where everything that could be said was said while decoding.
     damaged: &'s [Span],
     depth: usize,
@@ -142,7 +143,7 @@ impl Project<'_, '_> {
         self.read.insert(root.path, read);
     }
 
-    fn root(&mut self, path: &str) -> CheckedRoot {
+    fn root(&mut self, path: &RelPath) -> CheckedRoot {
         let Some(Some(read)) = self.read.get(path).copied() else { return CheckedRoot::Broken };
         if let Some(Progress::Done(plan)) = self.graphs.get(path) {
             return plan.clone().map_or(CheckedRoot::Broken, CheckedRoot::Graph);
@@ -152,11 +153,11 @@ impl Project<'_, '_> {
         let parsed = self.parse(path, read.file, &mut found);
         self.diagnostics.append(found);
         let Some(parsed) = parsed else {
-            self.graphs.insert(path.to_owned(), Progress::Done(None));
+            self.graphs.insert(path.clone(), Progress::Done(None));
             return CheckedRoot::Broken;
         };
         if schema_line(&parsed).is_some_and(|id| id.starts_with(POLICY_ID)) {
-            self.read.insert(path.to_owned(), Some(ReadFile { kind: FileKind::Policy, ..read }));
+            self.read.insert(path.clone(), Some(ReadFile { kind: FileKind::Policy, ..read }));
             self.policy(path, &parsed);
             let sound = self.diagnostics.count(Severity::Error) == before;
             return if sound { CheckedRoot::Policy(read.file) } else { CheckedRoot::Broken };
@@ -164,15 +165,15 @@ impl Project<'_, '_> {
         self.graph(path, &parsed, before).map_or(CheckedRoot::Broken, CheckedRoot::Graph)
     }
 
-    fn parse(&self, path: &str, file: FileId, found: &mut Diagnostics) -> Option<Parsed> {
-        let syntax = Syntax::of_path(path).unwrap_or(Syntax::Yaml);
+    fn parse(&self, path: &RelPath, file: FileId, found: &mut Diagnostics) -> Option<Parsed> {
+        let syntax = Syntax::of_path(path.as_str()).unwrap_or(Syntax::Yaml);
         document::parse(self.sources, file, syntax, &Limits::default(), found)
     }
 
     /// Compiles a parsed graph file; `before` is the number of errors before its text was looked at.
-    fn graph(&mut self, path: &str, parsed: &Parsed, before: usize) -> Option<Arc<Plan>> {
-        self.graphs.insert(path.to_owned(), Progress::Open);
-        self.open.push(path.to_owned());
+    fn graph(&mut self, path: &RelPath, parsed: &Parsed, before: usize) -> Option<Arc<Plan>> {
+        self.graphs.insert(path.clone(), Progress::Open);
+        self.open.push(path.clone());
         let decoded = model::decode_graph(&parsed.tree, &parsed.damage, self.diagnostics);
         let plan = decoded.and_then(|graph| {
             let origin = Origin { tree: &parsed.tree, damage: &parsed.damage };
@@ -183,7 +184,7 @@ impl Project<'_, '_> {
         self.open.pop();
         let sound = self.diagnostics.count(Severity::Error) == before;
         let plan = plan.filter(|_| sound).map(Arc::new);
-        self.graphs.insert(path.to_owned(), Progress::Done(plan.clone()));
+        self.graphs.insert(path.clone(), Progress::Done(plan.clone()));
         plan
     }
 
@@ -236,7 +237,7 @@ impl Project<'_, '_> {
         self.compile(&source).map(Arc::new)
     }
 
-    fn graph_file(&mut self, naming: &str, path: &Located<String>) -> Option<Arc<Plan>> {
+    fn graph_file(&mut self, naming: &RelPath, path: &Located<String>) -> Option<Arc<Plan>> {
         let named = Named { path, kind: FileKind::Graph };
         let (path, read) = self.open(naming, named)?;
         match self.graphs.get(&path) {
@@ -257,10 +258,10 @@ impl Project<'_, '_> {
         self.graph(&path, &parsed, before)
     }
 
-    fn recursion(&mut self, path: &str, named: Named<'_>) {
+    fn recursion(&mut self, path: &RelPath, named: Named<'_>) {
         let from = self.open.iter().position(|open| open == path).unwrap_or_default();
-        let mut way: Vec<&str> = self.open[from..].iter().map(String::as_str).collect();
-        way.push(path);
+        let mut way: Vec<&str> = self.open[from..].iter().map(RelPath::as_str).collect();
+        way.push(path.as_str());
         let message = format!("the graph leads to itself: `{}`", way.join("` -> `"));
         let finding = Diagnostic::new(codes::RECURSIVE_GRAPH, named.path.span, message);
         self.diagnostics.push(finding.help("repeat with a loop edge, or with `for_each`"));
@@ -268,7 +269,7 @@ impl Project<'_, '_> {
 
     /// Parses a file that another one names. What does not say that it is ours is not shown: a file that was named
     /// by mistake, or to be read out, has no business in a report.
-    fn parse_ours(&mut self, path: &str, file: FileId, named: Named<'_>, id: &str) -> Option<Parsed> {
+    fn parse_ours(&mut self, path: &RelPath, file: FileId, named: Named<'_>, id: &str) -> Option<Parsed> {
         let mut found = Diagnostics::default();
         let parsed = self.parse(path, file, &mut found);
         if let Some(parsed) =
@@ -284,7 +285,7 @@ impl Project<'_, '_> {
         None
     }
 
-    fn policy_file(&mut self, naming: &str, path: &Located<String>) {
+    fn policy_file(&mut self, naming: &RelPath, path: &Located<String>) {
         let named = Named { path, kind: FileKind::Policy };
         let Some((path, read)) = self.open(naming, named) else { return };
         if self.policies.contains(&path) {
@@ -295,18 +296,18 @@ impl Project<'_, '_> {
         }
     }
 
-    fn policy(&mut self, path: &str, parsed: &Parsed) {
+    fn policy(&mut self, path: &RelPath, parsed: &Parsed) {
         let _ = parsed;
-        self.policies.insert(path.to_owned());
+        self.policies.insert(path.clone());
     }
 
-    fn prompt_file(&mut self, naming: &str, path: &Located<String>) -> Option<Text> {
+    fn prompt_file(&mut self, naming: &RelPath, path: &Located<String>) -> Option<Text> {
         let (_, read) = self.open(naming, Named { path, kind: FileKind::Prompt })?;
         let text = self.sources.get(read.file).text();
         Some(Text::new(&**text, Span::new(read.file, 0, text.len()), vec![(0, 0)]))
     }
 
-    fn schema_file(&mut self, naming: &str, path: &Located<String>) -> Option<Arc<serde_json::Value>> {
+    fn schema_file(&mut self, naming: &RelPath, path: &Located<String>) -> Option<Arc<serde_json::Value>> {
         let named = Named { path, kind: FileKind::Schema };
         let (place, read) = self.open(naming, named)?;
         let mut found = Diagnostics::default();
@@ -326,11 +327,11 @@ impl Project<'_, '_> {
     }
 
     /// Reads a named file once; that it can't be read is reported at each place that names it.
-    fn open(&mut self, naming: &str, named: Named<'_>) -> Option<(String, ReadFile)> {
-        let path = match load::resolve(naming, &named.path.value) {
+    fn open(&mut self, naming: &RelPath, named: Named<'_>) -> Option<(RelPath, ReadFile)> {
+        let path = match naming.reference(&named.path.value) {
             Ok(path) => path,
             Err(problem) => {
-                self.diagnostics.push(outside(named, problem));
+                self.diagnostics.push(outside(named, &problem));
                 return None;
             }
         };
@@ -372,8 +373,8 @@ fn schema_line(parsed: &Parsed) -> Option<&str> {
     parsed.tree.get("schema")?.as_str()
 }
 
-fn outside(named: Named<'_>, problem: PathProblem) -> Diagnostic {
-    let message = format!("the path `{}` {problem}", named.path.value);
+fn outside(named: Named<'_>, problem: &PathError) -> Diagnostic {
+    let message = format!("no {} is named by this path: {problem}", named.kind);
     Diagnostic::new(codes::FILE_OUTSIDE, named.path.span, message)
         .help("name a file beneath the folder of the graph, relative to this file")
 }
