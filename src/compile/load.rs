@@ -47,36 +47,19 @@ pub struct Loaded {
     pub bytes: Vec<u8>,
 }
 
-/// Why a named file has no text. Its author can mend each, so it becomes a diagnostic.
+/// Why a named file has no text, as a whole sentence. Its author can mend it, so it becomes a diagnostic.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum LoadProblem {
-    /// There is none.
-    #[error("there is no such file")]
-    NotFound,
-    /// It is reached through a symbolic link, or leads out of the folder.
-    #[error("a symbolic link is never followed to a file of a graph")]
-    Link,
-    /// A folder, a device, a pipe.
-    #[error("it is not a regular file")]
-    NotRegular,
-    /// Longer than a file of ours may be.
-    #[error("it is larger than {limit} bytes")]
-    TooLarge {
-        /// Bytes.
-        limit: u64,
-    },
-    /// Its name is one that holds secrets, or a policy denies reading it.
-    #[error("reading it is denied by {by}")]
-    Denied {
-        /// The rule.
-        by: String,
-    },
-    /// Anything else that the system said.
-    #[error("{message}")]
-    Other {
-        /// What it said.
-        message: String,
-    },
+#[error("{message}")]
+pub struct LoadProblem {
+    /// What is wrong, and what to do.
+    pub message: String,
+}
+
+impl LoadProblem {
+    /// A problem in its own words.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into() }
+    }
 }
 
 /// Opens files for a compilation.

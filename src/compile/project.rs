@@ -4,24 +4,28 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::diag::{Diagnostic, Diagnostics, Severity, codes};
+use crate::diag::{Diagnostic, Diagnostics, Severity, codes, suggestion};
 use crate::document::{self, Limits, Parsed, Syntax, Text};
 use crate::files::{PathError, RelPath};
+use crate::model::policy::{decode_policy, decode_policy_tests};
 use crate::model::{self, Field, Graph, PromptSource, SubgraphSource, Uses};
 use crate::plan::Plan;
+use crate::policy::{BUILTINS, check_policy};
 use crate::source::{FileId, Located, Sources, Span};
 
 use super::draft::Origin;
 use super::expressions;
 use super::graph;
 use super::literal;
-use super::load::{FileKind, FileRef, Load, LoadProblem, Loaded};
+use super::load::{FileKind, FileRef, Load, Loaded};
 use super::parts::Parts;
 
 /// How the `schema` line of a graph file begins, up to the version.
 const GRAPH_ID: &str = "lgflow.graph/v";
 /// Likewise of a policy file.
 const POLICY_ID: &str = "lgflow.policy/v";
+/// Likewise of a file of policy tests.
+const POLICY_TESTS_ID: &str = "lgflow.policy_test/v";
 /// How the name of a policy begins that is no file.
 const BUILTIN: &str = "builtin:";
 /// Graphs within graphs within graphs, at most.
@@ -55,6 +59,8 @@ pub enum CheckedRoot {
     Graph(Arc<Plan>),
     /// A policy.
     Policy(FileId),
+    /// Tests of a policy.
+    PolicyTests(FileId),
     /// A file with errors.
     Broken,
 }
@@ -156,13 +162,19 @@ impl Project<'_, '_> {
             self.graphs.insert(path.clone(), Progress::Done(None));
             return CheckedRoot::Broken;
         };
-        if schema_line(&parsed).is_some_and(|id| id.starts_with(POLICY_ID)) {
-            self.read.insert(path.clone(), Some(ReadFile { kind: FileKind::Policy, ..read }));
-            self.policy(path, &parsed);
-            let sound = self.diagnostics.count(Severity::Error) == before;
-            return if sound { CheckedRoot::Policy(read.file) } else { CheckedRoot::Broken };
+        let id = schema_line(&parsed).unwrap_or_default();
+        let is_policy = id.starts_with(POLICY_ID);
+        if !is_policy && !id.starts_with(POLICY_TESTS_ID) {
+            return self.graph(path, &parsed, before).map_or(CheckedRoot::Broken, CheckedRoot::Graph);
         }
-        self.graph(path, &parsed, before).map_or(CheckedRoot::Broken, CheckedRoot::Graph)
+        self.read.insert(path.clone(), Some(ReadFile { kind: FileKind::Policy, ..read }));
+        if is_policy { self.policy(path, &parsed) } else { self.policy_tests(path, &parsed) }
+        let sound = self.diagnostics.count(Severity::Error) == before;
+        match (sound, is_policy) {
+            (false, _) => CheckedRoot::Broken,
+            (true, true) => CheckedRoot::Policy(read.file),
+            (true, false) => CheckedRoot::PolicyTests(read.file),
+        }
     }
 
     fn parse(&self, path: &RelPath, file: FileId, found: &mut Diagnostics) -> Option<Parsed> {
@@ -224,8 +236,8 @@ impl Project<'_, '_> {
             };
             parts.subgraphs.insert(name.to_owned(), plan);
         }
-        for layer in source.graph.policy.iter().filter(|layer| !layer.value.starts_with(BUILTIN)) {
-            self.policy_file(source.path, layer);
+        for layer in &source.graph.policy {
+            self.layer(source.path, layer);
         }
         parts
     }
@@ -285,6 +297,18 @@ impl Project<'_, '_> {
         None
     }
 
+    /// A layer: one of the program's own, or a file.
+    fn layer(&mut self, naming: &RelPath, layer: &Located<String>) {
+        if !layer.value.starts_with(BUILTIN) {
+            self.policy_file(naming, layer);
+        } else if !BUILTINS.contains(&layer.value.as_str()) {
+            let message = format!("unknown policy `{}`", layer.value);
+            let help = suggestion(&layer.value, BUILTINS);
+            let finding = Diagnostic::new(codes::UNKNOWN_POLICY, layer.span, message);
+            self.diagnostics.push(finding.maybe_help(help));
+        }
+    }
+
     fn policy_file(&mut self, naming: &RelPath, path: &Located<String>) {
         let named = Named { path, kind: FileKind::Policy };
         let Some((path, read)) = self.open(naming, named) else { return };
@@ -297,8 +321,21 @@ impl Project<'_, '_> {
     }
 
     fn policy(&mut self, path: &RelPath, parsed: &Parsed) {
-        let _ = parsed;
-        self.policies.insert(path.clone());
+        if !self.policies.insert(path.clone()) {
+            return;
+        }
+        let Some(policy) = decode_policy(&parsed.tree, &parsed.damage, self.diagnostics) else { return };
+        check_policy(&policy, self.diagnostics);
+        for include in &policy.include {
+            self.layer(path, include);
+        }
+    }
+
+    fn policy_tests(&mut self, path: &RelPath, parsed: &Parsed) {
+        let tests = decode_policy_tests(&parsed.tree, &parsed.damage, self.diagnostics);
+        for layer in tests.iter().flat_map(|tests| &tests.policy) {
+            self.layer(path, layer);
+        }
     }
 
     fn prompt_file(&mut self, naming: &RelPath, path: &Located<String>) -> Option<Text> {
@@ -351,9 +388,8 @@ impl Project<'_, '_> {
                 Some((path, read))
             }
             Err(problem) => {
-                let message = format!("cannot read the {} `{}`: {problem}", named.kind, named.path.value);
-                let finding = Diagnostic::new(codes::UNREADABLE_FILE, named.path.span, message);
-                self.diagnostics.push(finding.maybe_help(mend(&problem)));
+                let message = format!("cannot read the {}: {problem}", named.kind);
+                self.diagnostics.push(Diagnostic::new(codes::UNREADABLE_FILE, named.path.span, message));
                 None
             }
         }
@@ -377,17 +413,6 @@ fn outside(named: Named<'_>, problem: &PathError) -> Diagnostic {
     let message = format!("no {} is named by this path: {problem}", named.kind);
     Diagnostic::new(codes::FILE_OUTSIDE, named.path.span, message)
         .help("name a file beneath the folder of the graph, relative to this file")
-}
-
-fn mend(problem: &LoadProblem) -> Option<String> {
-    match problem {
-        LoadProblem::NotFound => Some("create the file, or correct the path".to_owned()),
-        LoadProblem::Link => Some("put the file itself there".to_owned()),
-        LoadProblem::NotRegular => Some("name a file".to_owned()),
-        LoadProblem::TooLarge { .. } => Some("name a smaller file".to_owned()),
-        LoadProblem::Denied { .. } => Some("name another file".to_owned()),
-        LoadProblem::Other { .. } => None,
-    }
 }
 
 /// Schemas that stand in files of their own.

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::root::folder_of;
-use super::{FileError, Links, RelPath, Root};
+use super::{FileError, Links, OpenFile, RelPath, Root};
 
 /// The folder that files of ours may be named in: the workspace's `.lg`, or the folder of a file that the user named.
 #[derive(Debug)]
@@ -42,11 +42,23 @@ impl OwnFolder {
     /// # Errors
     /// A link, a hard link twin, anything but a regular file, more than `limit` bytes, text that is not UTF-8.
     pub fn read(&self, path: &RelPath, limit: u64) -> Result<String, FileError> {
-        let mut file = self.root.file(path, Links::Refuse)?;
+        self.open(path)?.read_text(limit)
+    }
+
+    /// The bytes of a file in this folder, for who says itself what is wrong with a text.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read), but for the encoding.
+    pub fn read_bytes(&self, path: &RelPath, limit: u64) -> Result<Vec<u8>, FileError> {
+        self.open(path)?.read(limit)
+    }
+
+    fn open(&self, path: &RelPath) -> Result<OpenFile, FileError> {
+        let file = self.root.file(path, Links::Refuse)?;
         let links = file.facts().links;
         if links > 1 {
             return Err(FileError::HardLinks { path: path.to_string(), links });
         }
-        file.read_text(limit)
+        Ok(file)
     }
 }

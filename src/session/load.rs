@@ -1,0 +1,141 @@
+//! Reads graphs and policies from the disk for `compile`: which files there are, and what they name. Every file is
+//! opened beneath the folder of the file that the user named, or of the workspace's `.lg`, and never through a link.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::compile::{Checked, CheckedRoot, FileRef, LoadProblem, Loaded, ReadFile, Root, check_files};
+use crate::diag::Diagnostics;
+use crate::document::Limits;
+use crate::files::{EntryKind, FileError, IgnoreFiles, OwnFolder, RelPath, Walk, walk};
+use crate::policy::is_secret_name;
+use crate::source::Sources;
+
+/// The most files that are looked at in a `.lg` folder.
+const MOST_FILES: usize = 10_000;
+/// What a file of ours says somewhere: in its `schema` line.
+const OURS: [&[u8]; 3] = [b"lgflow.graph/", b"lgflow.policy/", b"lgflow.policy_test/"];
+
+/// What became of the files of one folder.
+#[derive(Debug)]
+pub struct CheckedFolder {
+    /// The folder, held: what is named in it was opened beneath it.
+    pub folder: OwnFolder,
+    /// The files that were asked for, by the name to show them by.
+    pub roots: Vec<(PathBuf, CheckedRoot)>,
+    /// Every file that was read.
+    pub files: BTreeMap<RelPath, ReadFile>,
+}
+
+/// Parses, checks and compiles files that the user named, and all that they name. The result has one entry for each
+/// folder, in the order of naming; findings go into `diagnostics`.
+///
+/// # Errors
+/// A named file that cannot be opened or read. What a file names and cannot be read is a finding.
+pub fn check_paths(
+    paths: &[PathBuf],
+    sources: &mut Sources,
+    diagnostics: &mut Diagnostics,
+) -> Result<Vec<CheckedFolder>, FileError> {
+    let mut folders: Vec<(PathBuf, OwnFolder, Vec<Root>)> = Vec::new();
+    for path in paths {
+        let (folder, name) = OwnFolder::of_file(path)?;
+        let parent = path.parent().unwrap_or(Path::new("")).to_path_buf();
+        let bytes = named_file(&folder, &name, path)?;
+        let root = Root { path: name, name: path.display().to_string(), bytes };
+        match folders.iter_mut().find(|(known, ..)| *known == parent) {
+            Some((.., roots)) if roots.iter().any(|known| known.path == root.path) => {}
+            Some((.., roots)) => roots.push(root),
+            None => folders.push((parent, folder, vec![root])),
+        }
+    }
+    let mut checked = Vec::new();
+    for (parent, folder, roots) in folders {
+        checked.push(check_folder(&parent, folder, roots, sources, diagnostics));
+    }
+    Ok(checked)
+}
+
+/// Parses, checks and compiles every graph and policy of a workspace's `.lg` folder. `shown` is the folder's path as
+/// it is to be shown.
+///
+/// # Errors
+/// The folder cannot be opened or read.
+pub fn check_own_folder(
+    folder: OwnFolder,
+    shown: &Path,
+    sources: &mut Sources,
+    diagnostics: &mut Diagnostics,
+) -> Result<CheckedFolder, FileError> {
+    let all = Walk {
+        start: RelPath::root(),
+        recursive: true,
+        ignore_files: IgnoreFiles::Disregard,
+        max_entries: MOST_FILES,
+    };
+    let found = walk(folder.root(), &all, &mut |_, kind| matches!(kind, EntryKind::File | EntryKind::Folder))?;
+    let mut roots = Vec::new();
+    for path in found.files.into_iter().filter(may_be_ours) {
+        let bytes = read(&folder, &path)?;
+        if is_main(&path) || says_ours(&bytes) {
+            let name = shown.join(path.as_str()).display().to_string();
+            roots.push(Root { path, name, bytes });
+        }
+    }
+    Ok(check_folder(shown, folder, roots, sources, diagnostics))
+}
+
+/// Links to a file that the user named are the user's own word; a second link is not asked about either.
+fn named_file(folder: &OwnFolder, name: &RelPath, path: &Path) -> Result<Vec<u8>, FileError> {
+    match read(folder, name) {
+        Err(FileError::Link { .. } | FileError::HardLinks { .. } | FileError::Escapes { .. }) => {
+            crate::files::read_given(path, limit()).map(String::into_bytes)
+        }
+        read => read,
+    }
+}
+
+fn check_folder(
+    shown: &Path,
+    folder: OwnFolder,
+    roots: Vec<Root>,
+    sources: &mut Sources,
+    diagnostics: &mut Diagnostics,
+) -> CheckedFolder {
+    let names: Vec<PathBuf> = roots.iter().map(|root| PathBuf::from(&root.name)).collect();
+    let mut load = |file: &FileRef| load(&folder, shown, file);
+    let Checked { roots, files } = check_files(roots, &mut load, sources, diagnostics);
+    CheckedFolder { folder, roots: names.into_iter().zip(roots).collect(), files }
+}
+
+/// What a graph names may end in a prompt, so a name that holds secrets is refused before it is opened.
+fn load(folder: &OwnFolder, shown: &Path, file: &FileRef) -> Result<Loaded, LoadProblem> {
+    if is_secret_name(file.path.as_str()) {
+        let message = format!("`{}` has the name of a file that holds secrets; name another file", file.path);
+        return Err(LoadProblem::new(message));
+    }
+    let bytes = read(folder, &file.path).map_err(|error| LoadProblem::new(error.to_string()))?;
+    Ok(Loaded { name: shown.join(file.path.as_str()).display().to_string(), bytes })
+}
+
+fn read(folder: &OwnFolder, path: &RelPath) -> Result<Vec<u8>, FileError> {
+    folder.read_bytes(path, limit())
+}
+
+fn limit() -> u64 {
+    Limits::default().bytes as u64
+}
+
+fn may_be_ours(path: &RelPath) -> bool {
+    crate::document::Syntax::of_path(path.as_str()).is_some() && path.as_str() != "config.toml"
+}
+
+/// The files that are ours whatever they say.
+fn is_main(path: &RelPath) -> bool {
+    let stem = path.as_str().rsplit_once('.').map_or("", |(stem, _)| stem);
+    matches!(stem, "graph" | "policy")
+}
+
+fn says_ours(bytes: &[u8]) -> bool {
+    OURS.iter().any(|mark| bytes.windows(mark.len()).any(|window| window == *mark))
+}
