@@ -3,6 +3,7 @@
 /// The documents, by the name that `lgflow schema NAME` takes.
 const DOCUMENTS: &[(&str, &str)] = &[
     ("graph", include_str!("../../schemas/graph.schema.json")),
+    ("policy", include_str!("../../schemas/policy.schema.json")),
     ("verifier-report", include_str!("../../schemas/verifier-report.schema.json")),
 ];
 

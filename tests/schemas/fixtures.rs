@@ -1,25 +1,25 @@
-//! Every valid graph of `tests/ok/` decodes without a word.
+//! Every valid graph of `tests/ok/` is one to the schema and to the decoder.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use lgflow::diag::Diagnostics;
 use lgflow::document::{Limits, Syntax, parse};
-use lgflow::model::decode_graph;
 use lgflow::source::Sources;
+use serde_json::Value;
 
-fn fixtures() -> Vec<PathBuf> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/ok");
-    let mut paths: Vec<PathBuf> = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.is_file())
-        .collect();
+use crate::verdict::{GRAPH, decode};
+
+pub fn fixtures() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/ok");
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut paths: Vec<PathBuf> = entries.filter(|path| path.is_file()).collect();
     paths.sort();
+    assert!(paths.len() >= 15, "only {} fixtures", paths.len());
     paths
 }
 
-fn syntax(path: &std::path::Path) -> Syntax {
+pub fn syntax(path: &Path) -> Syntax {
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("toml") => Syntax::Toml,
         Some("json") => Syntax::Json,
@@ -27,22 +27,22 @@ fn syntax(path: &std::path::Path) -> Syntax {
     }
 }
 
+/// A fixture as JSON.
+pub fn value(path: &Path) -> Value {
+    let mut sources = Sources::default();
+    let mut found = Diagnostics::default();
+    let file = sources.add("graph", fs::read_to_string(path).unwrap());
+    parse(&sources, file, syntax(path), &Limits::default(), &mut found).unwrap().tree.to_json()
+}
+
 #[test]
-fn valid_graphs_decode_in_silence() {
+fn valid_graphs_satisfy_schema_and_decoder() {
     for path in fixtures() {
-        let mut sources = Sources::default();
-        let mut found = Diagnostics::default();
-        let file = sources.add(path.display().to_string(), fs::read_to_string(&path).unwrap());
-        let parsed = parse(&sources, file, syntax(&path), &Limits::default(), &mut found);
-        let parsed = parsed.unwrap_or_else(|| panic!("{}: {found:?}", path.display()));
-        let graph = decode_graph(&parsed.tree, &parsed.damage, &mut found);
-        assert!(found.is_empty(), "{}: {:#?}", path.display(), found);
-        let graph = graph.unwrap();
-        for node in &graph.nodes {
-            let uses = node.uses.as_ref().unwrap().value.as_str();
-            let parameters = node.with.iter().map(|field| (&field.name, &field.value));
-            lgflow::schema::check_parameters(uses, parameters, &mut found);
-        }
-        assert!(found.is_empty(), "{}: {:#?}", path.display(), found);
+        let text = fs::read_to_string(&path).unwrap();
+        let (graph, found) = decode(&text, syntax(&path));
+        assert!(found.is_empty(), "{}: {found:#?}", path.display());
+        assert!(graph.is_some());
+        let errors = GRAPH.errors(&value(&path));
+        assert!(errors.is_empty(), "{}: {errors:#?}", path.display());
     }
 }

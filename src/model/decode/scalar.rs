@@ -51,7 +51,7 @@ impl Decoder<'_> {
 
     /// A whole number within `range`.
     pub(crate) fn integer(&mut self, slot: Slot<'_>, range: RangeInclusive<u64>) -> Option<Located<u64>> {
-        let Value::Int(value) = slot.value.value else {
+        let Some(value) = whole(&slot.value.value) else {
             self.wrong_type(slot.key, "an integer", slot.value);
             return None;
         };
@@ -136,7 +136,7 @@ impl Decoder<'_> {
 
     /// A size in bytes: a whole number, or `10MiB`.
     pub(crate) fn size(&mut self, slot: Slot<'_>) -> Option<Located<u64>> {
-        if let Value::Int(_) = slot.value.value {
+        if whole(&slot.value.value).is_some() {
             return self.integer(slot, 0..=i64::MAX as u64);
         }
         let Value::String(written) = &slot.value.value else {
@@ -149,6 +149,16 @@ impl Decoder<'_> {
             return None;
         };
         Some(Located::new(size, written.span()))
+    }
+}
+
+/// A whole number; `2.0` is one, as in JSON Schema.
+fn whole(value: &Value) -> Option<i64> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    match *value {
+        Value::Int(value) => Some(value),
+        Value::Float(value) if value.fract() == 0.0 && value.abs() <= EXACT => Some(value as i64),
+        _ => None,
     }
 }
 
