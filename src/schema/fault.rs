@@ -77,7 +77,11 @@ pub(super) fn faults(error: &ValidationError<'_>, schema: &Value, found: &mut Ve
         }
         ValidationErrorKind::PropertyNames { error: inner } => {
             let key = shown(inner.instance());
-            found.push(at(Fault::BadValue, format!("has the key {key}, which {}", sentence(inner)), None));
+            found.push(at(
+                Fault::BadValue,
+                format!("cannot have the key {key}: it {}", sentence(inner)),
+                None,
+            ));
         }
         ValidationErrorKind::Type { .. } => {
             found.push(at(Fault::WrongType, sentence(error), None));
@@ -173,7 +177,7 @@ fn sentence(error: &ValidationError<'_>) -> String {
         Kind::Contains => "has no item of the kind that it needs".to_owned(),
         Kind::OneOfMultipleValid { .. } => "fits more than one of the alternatives".to_owned(),
         Kind::FalseSchema => "cannot stand here".to_owned(),
-        Kind::Not { .. } => format!("is {value}, which is excluded"),
+        Kind::Not { .. } => format!("is {value}, which is not allowed here"),
         _ => "does not satisfy the schema".to_owned(),
     }
 }

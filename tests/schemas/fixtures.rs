@@ -37,12 +37,13 @@ pub fn value(path: &Path) -> Value {
 
 #[test]
 fn valid_graphs_satisfy_schema_and_decoder() {
+    let mut wrong = Vec::new();
     for path in fixtures() {
-        let text = fs::read_to_string(&path).unwrap();
-        let (graph, found) = decode(&text, syntax(&path));
-        assert!(found.is_empty(), "{}: {found:#?}", path.display());
-        assert!(graph.is_some());
-        let errors = GRAPH.errors(&value(&path));
-        assert!(errors.is_empty(), "{}: {errors:#?}", path.display());
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let (graph, found) = decode(&fs::read_to_string(&path).unwrap(), syntax(&path));
+        assert!(graph.is_some(), "{name}: {found:#?}");
+        wrong.extend(found.iter().map(|found| format!("{name}: {} ({:?})", found.message, found.help)));
+        wrong.extend(GRAPH.errors(&value(&path)).iter().map(|error| format!("{name}: {error}")));
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
