@@ -110,7 +110,7 @@ pub(super) fn include_missing(policy: &Policy, layer: &str, diagnostics: &mut Di
     let span = policy.include.first().map_or(policy.span, |name| name.span);
     let message = format!("not every layer that `{layer}` includes could be read");
     diagnostics.push(
-        Diagnostic::new(codes::BAD_VALUE, span, message)
+        Diagnostic::new(codes::UNKNOWN_LAYER, span, message)
             .help("name builtins and files that exist, at most 8 deep"),
     );
 }

@@ -9,10 +9,8 @@ use crate::model::policy::decode_policy;
 use crate::source::Sources;
 
 use super::check::check_policy;
+use super::freeze::MAX_DEPTH;
 use super::layer::Part;
-
-/// Layers inside of layers, at most.
-const MAX_DEPTH: usize = 8;
 
 /// A layer's own policy and those it includes, the layer's own first.
 #[derive(Debug, Clone)]
@@ -42,7 +40,7 @@ fn load_at(
     let policy = decode_policy(&parsed.tree, &parsed.damage, diagnostics)?;
     check_policy(&policy, diagnostics);
     let names: Vec<&str> = policy.include.iter().map(|name| name.value.as_str()).collect();
-    if names.len() != layer.includes.len() || depth >= MAX_DEPTH {
+    if names.len() != layer.includes.len() || depth > MAX_DEPTH {
         super::check::include_missing(&policy, &layer.name, diagnostics);
         return None;
     }

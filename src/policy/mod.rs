@@ -5,6 +5,7 @@ mod call;
 mod case;
 mod check;
 mod exec;
+mod freeze;
 mod gate;
 mod grammar;
 mod granted;
@@ -12,9 +13,11 @@ mod layer;
 mod load;
 mod machine;
 mod mismatch;
+mod openings;
 mod outside;
 mod paths;
 mod protected;
+mod requests;
 mod secret_names;
 mod set;
 mod terms;
@@ -23,14 +26,17 @@ mod verdict;
 pub use builtin::{BUILTINS, CONTAINED, builtin};
 pub use case::{CaseFailure, try_case};
 pub use check::check_policy;
+pub use freeze::{PolicyText, ReadPolicy, freeze};
 pub use gate::{Gate, GateDecision};
 pub use granted::{
     CacheKeeping, ExecGrant, ExecLimits, GitSight, GrantLimits, Granted, NetworkAccess, Obligations,
     SandboxMode, WorkspaceMode,
 };
 pub use machine::{Machine, STRICT_WALLS, SYSTEM_FOLDERS, rustup_default};
+pub use openings::widenings;
 pub use paths::{PathRule, PathRules};
 pub use protected::{Guard, Protected, protected_name};
+pub use requests::{Request, requests_beyond_contained};
 pub use secret_names::{SECRET_NAMES, is_secret_name};
 pub use set::PolicySet;
 pub use verdict::{Decision, Reason, Verdict};

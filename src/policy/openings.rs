@@ -1,0 +1,300 @@
+//! What layers open and what they close, field by field, so that two policies can be compared: does the second widen
+//! the first? Where it cannot tell, it says that it does.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use crate::diag::Diagnostics;
+use crate::effect::{FrozenLayer, LayerRole};
+use crate::source::Sources;
+
+use super::load::load;
+
+/// The sections that a ceiling may lack, and then leaves open.
+const SECTIONS: [&str; 9] =
+    ["tools", "paths", "toolchains", "commands", "network", "secrets", "mcp", "approvals", "sandbox"];
+
+/// What the second layers allow that the first did not, each in words; empty where they widen nothing. Comments,
+/// names, descriptions, examples and the order of lines are no difference.
+///
+/// # Errors
+/// The findings of layers that are not valid.
+pub fn widenings(old: &[FrozenLayer], new: &[FrozenLayer]) -> Result<Vec<String>, Diagnostics> {
+    let (old, new) = (sides(old)?, sides(new)?);
+    let mut found = BTreeSet::new();
+    if let Some((_, new_grant)) = &new.grant {
+        let nothing = Openings::default();
+        new_grant.beyond(old.grant.as_ref().map_or(&nothing, |(_, grant)| grant), &mut found);
+    }
+    for (name, ceiling) in &old.ceilings {
+        match new.ceilings.iter().find(|(other, _)| other == name) {
+            Some((_, other)) => other.beyond(ceiling, &mut found),
+            None => {
+                found.insert(format!("without the ceiling `{name}`"));
+            }
+        }
+    }
+    Ok(found.into_iter().collect())
+}
+
+struct Sides {
+    grant: Option<(String, Openings)>,
+    ceilings: Vec<(String, Openings)>,
+}
+
+fn sides(layers: &[FrozenLayer]) -> Result<Sides, Diagnostics> {
+    let mut sources = Sources::default();
+    let mut diagnostics = Diagnostics::default();
+    let mut sides = Sides { grant: None, ceilings: Vec::new() };
+    for layer in layers {
+        let Some(loaded) = load(layer, &mut sources, &mut diagnostics) else { continue };
+        let mut openings = Openings::default();
+        for content in &loaded.contents {
+            openings.read(content);
+        }
+        if layer.role == LayerRole::Grant {
+            sides.grant = Some((layer.name.clone(), openings));
+        } else {
+            openings.leave_open(&loaded.contents);
+            sides.ceilings.push((layer.name.clone(), openings));
+        }
+    }
+    if diagnostics.has_errors() { Err(diagnostics) } else { Ok(sides) }
+}
+
+/// Facts about a layer, as text. More of `opens` and less of `closes` is wider, and so is a higher bound.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Openings {
+    opens: BTreeSet<String>,
+    closes: BTreeSet<String>,
+    bounds: BTreeMap<String, u64>,
+    /// Sections of a ceiling that are not written, and so leave everything open.
+    unwritten: BTreeSet<String>,
+}
+
+impl Openings {
+    /// What this opens beyond `old`.
+    fn beyond(&self, old: &Openings, found: &mut BTreeSet<String>) {
+        let section = |fact: &str| fact.split(['.', '[']).next().unwrap_or_default().to_owned();
+        let new = self.opens.difference(&old.opens);
+        found.extend(new.filter(|fact| !old.unwritten.contains(&section(fact))).cloned());
+        found.extend(old.closes.difference(&self.closes).map(|fact| format!("without {fact}")));
+        for (name, old_bound) in &old.bounds {
+            match self.bounds.get(name) {
+                Some(bound) if bound <= old_bound => {}
+                Some(bound) => {
+                    found.insert(format!("{name}: {bound} instead of {old_bound}"));
+                }
+                None => {
+                    found.insert(format!("{name} without a bound"));
+                }
+            }
+        }
+        found.extend(self.unwritten.difference(&old.unwritten).map(|section| format!("without `{section}`")));
+    }
+
+    fn leave_open(&mut self, contents: &[Value]) {
+        let complete = contents.first().and_then(|own| own.get("complete")) == Some(&Value::Bool(true));
+        let written = |section: &str| contents.iter().any(|content| content.get(section).is_some());
+        let unwritten = SECTIONS.into_iter().filter(|section| !complete && !written(section));
+        self.unwritten = unwritten.map(str::to_owned).collect();
+    }
+
+    fn open(&mut self, fact: impl Into<String>) {
+        self.opens.insert(fact.into());
+    }
+
+    fn close(&mut self, fact: impl Into<String>) {
+        self.closes.insert(fact.into());
+    }
+
+    /// A bound that is the stricter the lower.
+    fn bound(&mut self, name: &str, value: Option<&Value>) {
+        let Some(value) = value.and_then(amount) else { return };
+        let bound = self.bounds.entry(name.to_owned()).or_insert(value);
+        *bound = value.min(*bound);
+    }
+
+    /// `allow` opens more than `ask`, and `deny` closes more.
+    fn verdict(&mut self, fact: &str, verdict: &str) {
+        match verdict {
+            "allow" => self.opens.extend([format!("{fact}: ask"), format!("{fact}: allow")]),
+            "ask" => {
+                self.open(format!("{fact}: ask"));
+                self.close(format!("{fact}: ask"));
+            }
+            _ => self.closes.extend([format!("{fact}: ask"), format!("{fact}: deny")]),
+        }
+    }
+
+    fn read(&mut self, policy: &Value) {
+        for (tool, verdict) in entries(policy.get("tools")) {
+            self.verdict(&format!("tools.{tool}"), text(verdict));
+        }
+        for (name, verdict) in entries(policy.get("secrets")) {
+            self.verdict(&format!("secrets.{name}"), text(verdict));
+        }
+        for (access, lists) in entries(policy.get("paths")) {
+            for (verdict, globs) in entries(Some(lists)) {
+                for glob in items(Some(globs)) {
+                    self.verdict(&format!("paths.{access}[{}]", text(glob)), verdict);
+                }
+            }
+        }
+        for flow in items(policy.get("flows")) {
+            let fact = format!("flows[{} -> {}]", word(flow, "from"), word(flow, "to"));
+            self.verdict(&fact, word(flow, "verdict"));
+        }
+        self.lists(policy);
+        for rule in items(policy.get("network")) {
+            self.network(rule);
+        }
+        for command in items(policy.get("commands")) {
+            self.command(command);
+        }
+        if let Some(sandbox) = policy.get("sandbox") {
+            self.sandbox("sandbox", sandbox);
+            for (key, _) in entries(Some(sandbox)).filter(|(key, _)| *key != "mode") {
+                self.close(format!("sandbox.{key} for all commands"));
+            }
+        }
+        for (name, value) in entries(policy.get("limits")) {
+            self.bound(&format!("limits.{name}"), Some(value));
+        }
+        self.approvals(policy.get("approvals"));
+    }
+
+    fn lists(&mut self, policy: &Value) {
+        for name in items(policy.get("toolchains")) {
+            self.open(format!("toolchains.{}", text(name)));
+        }
+        for (server, tools) in entries(policy.get("mcp").and_then(|mcp| mcp.get("tools"))) {
+            for tool in items(Some(tools)) {
+                self.open(format!("mcp.{server}.{}", text(tool)));
+            }
+        }
+        for rule in items(policy.get("redact")) {
+            self.close(format!("redact[{}]", word(rule, "pattern")));
+        }
+    }
+
+    fn network(&mut self, rule: &Value) {
+        let origin = format!("network[{}]", word(rule, "origin"));
+        let or_all = |key: &str| {
+            let listed: Vec<&str> = items(rule.get(key)).iter().map(text).collect();
+            if listed.is_empty() { vec!["*"] } else { listed }
+        };
+        for method in or_all("methods") {
+            for path in or_all("paths") {
+                self.open(format!("{origin} {method} {path}"));
+            }
+        }
+        for header in items(rule.get("headers")) {
+            self.open(format!("{origin} header {}", text(header)));
+        }
+        self.bound(&format!("{origin}.max_out"), rule.get("max_out"));
+        self.bound(&format!("{origin}.max_requests"), rule.get("max_requests"));
+    }
+
+    /// A command is as wide as the product of its patterns and its flags.
+    fn command(&mut self, command: &Value) {
+        let program = word(command, "program");
+        for pattern in items(command.get("args")) {
+            let words: Vec<&str> = items(Some(pattern)).iter().map(text).collect();
+            let line = format!("commands[{program} {}]", words.join(" "));
+            self.open(line.clone());
+            for key in ["flags", "passthrough"] {
+                for (flag, kind) in entries(command.get(key)) {
+                    self.open(format!("{line}.{key} {flag} {kind}"));
+                }
+            }
+            if command.get("runs_workspace_code") != Some(&Value::Bool(false)) {
+                self.open(format!("{line} runs code of the workspace"));
+            }
+            if let Some(sandbox) = command.get("sandbox") {
+                self.sandbox(&line, sandbox);
+            }
+        }
+    }
+
+    fn sandbox(&mut self, whose: &str, sandbox: &Value) {
+        self.steps(whose, &["strict", "best_effort"], word(sandbox, "mode"));
+        self.steps(whose, &["overlay", "copy", "direct"], word(sandbox, "workspace"));
+        self.steps(
+            whose,
+            &["network: deny", "network: allow"],
+            &format!("network: {}", word(sandbox, "network")),
+        );
+        self.steps(whose, &["git: hidden", "git: read"], &format!("git: {}", word(sandbox, "git")));
+        for wall in items(sandbox.get("require")) {
+            self.close(format!("{whose} require {}", text(wall)));
+        }
+        if let Some(cache) = sandbox.get("cache") {
+            let mode = cache.get("mode").map_or("seed", text);
+            self.steps(whose, &["none", "seed", "run", "shared"], mode);
+            for folder in items(cache.get("folders")) {
+                self.open(format!("{whose} cache {}", text(folder)));
+            }
+        }
+        for folder in items(sandbox.get("unsafe_write")) {
+            self.open(format!("{whose} unsafe_write {}", text(folder)));
+        }
+        let env = sandbox.get("env");
+        for name in items(env.and_then(|env| env.get("pass"))) {
+            self.open(format!("{whose} env.pass {}", text(name)));
+        }
+        for (name, value) in entries(env.and_then(|env| env.get("set"))) {
+            self.open(format!("{whose} env.set {name}={}", text(value)));
+        }
+        for (name, value) in entries(sandbox.get("limits")) {
+            self.bound(&format!("{whose} limits.{name}"), Some(value));
+        }
+    }
+
+    /// A word of an ordered list opens itself and all stricter ones before it, the strictest excepted.
+    fn steps(&mut self, whose: &str, order: &[&str], word: &str) {
+        let reached = order.iter().position(|step| *step == word).unwrap_or(0);
+        self.opens.extend(order.iter().skip(1).take(reached).map(|step| format!("{whose} {step}")));
+    }
+
+    fn approvals(&mut self, approvals: Option<&Value>) {
+        let Some(approvals) = approvals else { return };
+        for key in items(approvals.get("approvers")) {
+            self.open(format!("approvals.approvers {}", text(key)));
+        }
+        self.bound("approvals.ttl", approvals.get("ttl"));
+        for count in 2..=approvals.get("quorum").and_then(Value::as_u64).unwrap_or(1).min(64) {
+            self.close(format!("approvals.quorum {count}"));
+        }
+        if approvals.get("separate") == Some(&Value::Bool(true)) {
+            self.close("approvals.separate");
+        }
+    }
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+fn word<'a>(value: &'a Value, key: &str) -> &'a str {
+    value.get(key).map(text).unwrap_or_default()
+}
+
+fn items(value: Option<&Value>) -> &[Value] {
+    value.and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+fn entries(value: Option<&Value>) -> impl Iterator<Item = (&str, &Value)> {
+    value.and_then(Value::as_object).into_iter().flatten().map(|(key, value)| (key.as_str(), value))
+}
+
+/// A number, a size or a duration, in its smallest unit.
+fn amount(value: &Value) -> Option<u64> {
+    let text = match value {
+        Value::String(text) => text,
+        other => return other.as_u64(),
+    };
+    let size = crate::model::policy::parse_size(text);
+    size.or_else(|| crate::model::policy::parse_duration(text).map(|time| time.as_millis() as u64))
+}
