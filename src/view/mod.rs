@@ -2,6 +2,7 @@
 
 pub mod diagnostics;
 mod escape;
+pub mod graph;
 mod json_text;
 
 pub use escape::{escaped, is_unsafe_to_show};

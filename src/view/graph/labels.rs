@@ -1,0 +1,73 @@
+//! What is written on nodes, edges and loops, and which loop stands in which. Knows no drawing language.
+
+use crate::model::Join;
+use crate::plan::{EdgeOutcome, LoopIx, NodeIx, Plan, PlanEdge, PlanLoop, PlanNode};
+use crate::view::escaped;
+
+/// Longer conditions are cut.
+const LONGEST: usize = 60;
+
+/// The lines of a node: its id, what it does, and what decides how often.
+pub(super) fn node(node: &PlanNode) -> Vec<String> {
+    let mut lines = vec![node.id.to_string(), node.uses.as_str().to_owned()];
+    if let Some(rule) = &node.for_each {
+        lines.push(format!("for each {} in {}", rule.binding, short(rule.items.source())));
+    }
+    if let Some(condition) = &node.skip_when {
+        lines.push(format!("skip when {}", short(condition.source())));
+    }
+    if node.join == Join::All && node.incoming.len() > 1 {
+        lines.push("waits for all".to_owned());
+    }
+    if node.retry.attempts > 1 {
+        lines.push(format!("up to {} attempts", node.retry.attempts));
+    }
+    lines
+}
+
+/// What decides an edge; empty where nothing does.
+pub(super) fn edge(plan: &Plan, edge: &PlanEdge) -> String {
+    let mut parts = Vec::new();
+    match &edge.outcome {
+        EdgeOutcome::Success => {}
+        EdgeOutcome::Otherwise => parts.push("otherwise".to_owned()),
+        EdgeOutcome::Catch(kinds) => {
+            let kinds: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
+            parts.push(format!("catch {}", kinds.join(", ")));
+        }
+        EdgeOutcome::Always => parts.push("always".to_owned()),
+    }
+    if let Some(condition) = &edge.when {
+        parts.push(format!("when {}", short(condition.source())));
+    }
+    if let Some(turned) = edge.turns {
+        parts.push(format!("again, {} times at most", plan.loops[turned.0 as usize].max));
+    }
+    parts.join("; ")
+}
+
+/// The title of a loop.
+pub(super) fn title(plan: &Plan, turned: &PlanLoop) -> String {
+    format!("loop {}: at most {} iterations", plan.node(turned.target).id, turned.max)
+}
+
+/// A text of the author's on one line, cut where it is long.
+fn short(text: &str) -> String {
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if words.chars().count() <= LONGEST {
+        return escaped(&words);
+    }
+    let cut: String = words.chars().take(LONGEST - 1).collect();
+    escaped(&cut) + "…"
+}
+
+/// The loops that stand directly in `outer`, or in no other.
+pub(super) fn loops_in(plan: &Plan, outer: Option<LoopIx>) -> Vec<LoopIx> {
+    let all = (0..plan.loops.len()).map(|at| LoopIx(at as u32));
+    all.filter(|at| plan.loops[at.0 as usize].outer.last().copied() == outer).collect()
+}
+
+/// The nodes that stand directly in `inside`, or in no loop, in canonical order.
+pub(super) fn nodes_in(plan: &Plan, inside: Option<LoopIx>) -> Vec<NodeIx> {
+    plan.order.iter().copied().filter(|&at| plan.node(at).loops.last().copied() == inside).collect()
+}
