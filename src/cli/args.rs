@@ -5,8 +5,10 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use super::completions::CompletionsArgs;
 use super::explain::ExplainArgs;
+use super::export::ExportArgs;
 use super::man::ManArgs;
 use super::schema::SchemaArgs;
+use super::validate::ValidateArgs;
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -42,6 +44,11 @@ pub enum Format {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Check graphs and policies: every finding, with its place and the edit that mends it
+    Validate(ValidateArgs),
+    /// Draw a graph, or print its compiled plan
+    #[command(alias = "export-graph")]
+    Export(ExportArgs),
     /// Print a JSON Schema of lgflow's files and documents
     Schema(SchemaArgs),
     /// Explain a diagnostic code
@@ -55,6 +62,6 @@ pub enum Command {
 impl Command {
     /// Does it print findings, so that every format means something?
     pub(super) fn prints_findings(&self) -> bool {
-        false
+        matches!(self, Self::Validate(_))
     }
 }

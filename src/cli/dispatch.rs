@@ -8,7 +8,7 @@ use clap::{CommandFactory as _, Parser as _};
 
 use super::output::Output;
 use super::problem::Problem;
-use super::{Cli, Command, Exit, Format, completions, explain, man, schema};
+use super::{Cli, Command, Exit, Format, completions, explain, export, man, schema, validate};
 
 /// The program.
 pub fn main() -> ExitCode {
@@ -41,6 +41,8 @@ fn start() -> Exit {
 
 fn run(command: Command, output: Output) -> Result<Exit, Problem> {
     match command {
+        Command::Validate(args) => validate::run(&args, output),
+        Command::Export(args) => export::run(&args, output),
         Command::Schema(args) => schema::run(&args, output),
         Command::Explain(args) => explain::run(&args, output),
         Command::Completions(args) => Ok(completions::run(&args, output)),

@@ -5,12 +5,15 @@ mod completions;
 mod dispatch;
 mod exit;
 mod explain;
+mod export;
+mod graph_file;
 mod man;
 mod output;
 mod pages;
 mod problem;
 mod schema;
 mod terminal;
+mod validate;
 
 pub use args::{Cli, Command, Format};
 pub use dispatch::main;

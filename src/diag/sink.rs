@@ -49,6 +49,11 @@ impl Diagnostics {
         self.found.iter().map(|found| found.code).collect()
     }
 
+    /// Makes each warning an error.
+    pub fn deny_warnings(&mut self) {
+        self.found.iter_mut().for_each(|found| found.severity = Severity::Error);
+    }
+
     /// By file and place, each finding once.
     pub fn sort(&mut self) {
         self.found.sort_by(|a, b| a.span().cmp(&b.span()).then_with(|| a.code.cmp(&b.code)));

@@ -1,0 +1,45 @@
+//! The graph that a command is about: the file that the user named, or the workspace's own.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::compile::CheckedRoot;
+use crate::diag::Diagnostics;
+use crate::plan::Plan;
+use crate::session::check_paths;
+use crate::source::Sources;
+
+use super::output::Output;
+use super::problem::Problem;
+use super::validate::{print, unreadable};
+
+/// Where a workspace has its graph, the first that exists.
+const USUAL: [&str; 4] = [".lg/graph.yaml", ".lg/graph.yml", ".lg/graph.toml", ".lg/graph.json"];
+
+/// The graph of this workspace, if it has one.
+pub(super) fn usual() -> Option<PathBuf> {
+    USUAL.iter().map(PathBuf::from).find(|path| path.symlink_metadata().is_ok())
+}
+
+/// The plan of a graph file, the workspace's own where none is named. Findings are printed; with errors there is no
+/// plan, and `None`.
+pub(super) fn plan(named: Option<&Path>, output: Output) -> Result<Option<Arc<Plan>>, Problem> {
+    let path = match named {
+        Some(path) => path.to_path_buf(),
+        None => usual().ok_or_else(|| {
+            Problem::usage("there is no `.lg/graph.yaml` here; run `lgflow init`, or name a graph file")
+        })?,
+    };
+    let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
+    let shown = std::slice::from_ref(&path);
+    let checked = check_paths(shown, &mut sources, &mut found).map_err(|error| unreadable(&error))?;
+    if found.has_errors() {
+        print(&sources, &found, output);
+        return Ok(None);
+    }
+    let root = checked.into_iter().flat_map(|folder| folder.roots).next();
+    match root {
+        Some((_, CheckedRoot::Graph(plan))) => Ok(Some(plan)),
+        _ => Err(Problem::usage(format!("`{}` is no graph", path.display()))),
+    }
+}

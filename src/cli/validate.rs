@@ -1,0 +1,93 @@
+//! `lgflow validate`: every check on every file, all findings at once.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::compile::CheckedRoot;
+use crate::diag::Diagnostics;
+use crate::files::{FileError, OwnFolder, RelPath, Root};
+use crate::session::{CheckedFolder, check_own_folder, check_paths};
+use crate::source::Sources;
+use crate::view::diagnostics;
+
+use super::output::Output;
+use super::problem::Problem;
+use super::{Exit, Format, terminal};
+
+/// The folder of a workspace's own files.
+const OWN: &str = ".lg";
+
+/// Arguments of `lgflow validate`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  lgflow validate                          all of .lg/\n  lgflow validate flows/fix.yaml           one graph and all that it names\n  lgflow validate --format sarif > out.sarif\n\nExit code 3 if and only if there is an error."
+)]
+pub struct ValidateArgs {
+    /// Graphs and policies; without one, all of `.lg/`
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Count each warning as an error
+    #[arg(long)]
+    deny_warnings: bool,
+}
+
+pub(super) fn run(args: &ValidateArgs, output: Output) -> Result<Exit, Problem> {
+    let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
+    let checked = if args.files.is_empty() {
+        vec![own(&mut sources, &mut found)?]
+    } else {
+        check_paths(&args.files, &mut sources, &mut found).map_err(|error| unreadable(&error))?
+    };
+    if args.deny_warnings {
+        found.deny_warnings();
+    }
+    found.sort();
+    if output.format == Format::Human && found.is_empty() {
+        output.note(&sound(&checked));
+    }
+    print(&sources, &found, output);
+    Ok(if found.has_errors() { Exit::Invalid } else { Exit::Done })
+}
+
+/// Prints findings in the form that was asked for.
+pub(super) fn print(sources: &Sources, found: &Diagnostics, output: Output) {
+    match output.format {
+        Format::Human => output.data(&diagnostics::human(sources, found, terminal::style())),
+        Format::Json => output.document(&diagnostics::json(sources, found)),
+        Format::Sarif => output.document(&diagnostics::sarif(sources, found)),
+        Format::Github => output.data(&diagnostics::github(sources, found)),
+    }
+}
+
+fn own(sources: &mut Sources, found: &mut Diagnostics) -> Result<CheckedFolder, Problem> {
+    let folder = open_own().map_err(|error| match error {
+        FileError::NotFound { .. } => {
+            Problem::usage("there is no folder `.lg` here; run `lgflow init`, or name a file")
+        }
+        error => unreadable(&error),
+    })?;
+    check_own_folder(folder, OWN.as_ref(), sources, found).map_err(|error| unreadable(&error))
+}
+
+fn open_own() -> Result<OwnFolder, FileError> {
+    OwnFolder::beneath(&Root::open(".".as_ref())?, &RelPath::parse(OWN)?)
+}
+
+/// A file that the user named and that can't be read.
+pub(super) fn unreadable(error: &FileError) -> Problem {
+    match error {
+        FileError::TooLarge { .. } | FileError::NotText { .. } => {
+            Problem::with(Exit::Invalid, "invalid file", error.to_string())
+        }
+        _ => Problem::usage(error.to_string()),
+    }
+}
+
+fn sound(checked: &[CheckedFolder]) -> String {
+    let roots: Vec<&CheckedRoot> = checked.iter().flat_map(|folder| &folder.roots).map(|(_, root)| root).collect();
+    let graphs = roots.iter().filter(|root| matches!(root, CheckedRoot::Graph(_))).count();
+    let number = |count: usize, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
+    let others = roots.len() - graphs;
+    format!("no findings in {} and {} of policy\n", number(graphs, "graph"), number(others, "file"))
+}

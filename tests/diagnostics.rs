@@ -1,0 +1,124 @@
+//! The fixtures of the diagnostics: `tests/diagnostics/<code>/<case>` yields that code and no other, exactly as the
+//! `.out` beside it says; `tests/ok` stays silent; each code has a page and a fixture, and nothing is left over.
+//!
+//! A case is a file, or a folder whose `graph.*` or `policy.*` is checked. `LGFLOW_BLESS=1` writes the `.out` files.
+
+#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "a test reads and blesses its own fixtures")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use lgflow::cli::page;
+use lgflow::diag::{ALL_CODES, Diagnostics};
+use lgflow::files::OwnFolder;
+use lgflow::session::{check_own_folder, check_paths};
+use lgflow::source::Sources;
+use lgflow::view::diagnostics::compact;
+
+fn below(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    let read = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let mut entries: Vec<PathBuf> = read.map(|entry| entry.unwrap().path()).collect();
+    entries.sort();
+    entries
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().unwrap().to_str().unwrap().to_owned()
+}
+
+/// The file of a case that is checked.
+fn root(case: &Path) -> PathBuf {
+    if !case.is_dir() {
+        return case.to_path_buf();
+    }
+    let is_root = |stem: &str, path: &PathBuf| path.file_stem().is_some_and(|found| found == stem);
+    let entries = entries(case);
+    let graph = entries.iter().find(|path| is_root("graph", path));
+    graph.or_else(|| entries.iter().find(|path| is_root("policy", path))).cloned().unwrap_or_else(|| {
+        panic!("{} has neither a graph nor a policy", case.display());
+    })
+}
+
+/// What a case yields, with names relative to the folder of its code, and the codes.
+fn check(case: &Path) -> (String, BTreeSet<String>) {
+    let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
+    check_paths(&[root(case)], &mut sources, &mut found)
+        .unwrap_or_else(|error| panic!("{}: {error}", case.display()));
+    let codes = found.codes().iter().map(ToString::to_string).collect();
+    let folder = format!("{}/", case.parent().unwrap().display());
+    (compact(&sources, &found).replace(&folder, ""), codes)
+}
+
+#[test]
+fn every_fixture_yields_what_its_out_file_says() {
+    let bless = std::env::var_os("LGFLOW_BLESS").is_some();
+    let mut wrong = Vec::new();
+    for folder in entries(&below("tests/diagnostics")) {
+        let code = name(&folder);
+        let (outs, cases): (Vec<_>, Vec<_>) =
+            entries(&folder).into_iter().partition(|path| path.extension().is_some_and(|ext| ext == "out"));
+        let mut unused: BTreeSet<PathBuf> = outs.into_iter().collect();
+        for case in cases {
+            let out = PathBuf::from(format!("{}.out", case.display()));
+            let (text, codes) = check(&case);
+            if codes.iter().ne([&code]) {
+                wrong.push(format!("{}: yields {codes:?}\n{text}", case.display()));
+            }
+            unused.remove(&out);
+            let expected = fs::read_to_string(&out).unwrap_or_default();
+            if expected != text && bless {
+                fs::write(&out, &text).unwrap();
+            } else if expected != text {
+                wrong.push(format!("{}:\n--- expected\n{expected}--- found\n{text}", out.display()));
+            }
+        }
+        for out in unused {
+            wrong.push(format!("{} belongs to no case", out.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{} wrong (LGFLOW_BLESS=1 rewrites):\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn table_pages_and_fixtures_name_the_same_codes() {
+    let titles: BTreeMap<&str, &str> = ALL_CODES.iter().map(|info| (info.code.as_str(), info.title)).collect();
+    assert_eq!(titles.len(), ALL_CODES.len(), "a code stands in the table twice");
+    let mut wrong = Vec::new();
+    let fixtures: BTreeSet<String> = entries(&below("tests/diagnostics")).iter().map(|path| name(path)).collect();
+    let pages: BTreeSet<String> =
+        entries(&below("docs/codes")).iter().map(|path| name(path).trim_end_matches(".md").to_owned()).collect();
+    for (code, title) in &titles {
+        if !fixtures.contains(*code) {
+            wrong.push(format!("`{code}` has no folder tests/diagnostics/{code}"));
+        }
+        match page(code) {
+            None if pages.contains(*code) => wrong.push(format!("docs/codes/{code}.md is missing in src/cli/pages.rs")),
+            None => wrong.push(format!("`{code}` has no page docs/codes/{code}.md")),
+            Some(text) if !text.starts_with(&format!("# {code}: {title}\n")) => {
+                wrong.push(format!("docs/codes/{code}.md does not open with `# {code}: {title}`"));
+            }
+            Some(text) if text.matches("```").count() < 4 => {
+                wrong.push(format!("docs/codes/{code}.md lacks a wrong and a right example"));
+            }
+            Some(_) => {}
+        }
+    }
+    for extra in fixtures.union(&pages).filter(|code| !titles.contains_key(code.as_str())) {
+        wrong.push(format!("`{extra}` has a page or a fixture, and is no code"));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn sound_files_stay_silent() {
+    let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
+    let (folder, _) = OwnFolder::of_file(&below("tests/ok/any")).unwrap();
+    let checked = check_own_folder(folder, Path::new("tests/ok"), &mut sources, &mut found).unwrap();
+    assert!(!checked.roots.is_empty());
+    assert!(found.is_empty(), "{}", compact(&sources, &found));
+}
