@@ -3,7 +3,11 @@
 //!
 //! A case is a file, or a folder whose `graph.*` or `policy.*` is checked. `LGFLOW_BLESS=1` writes the `.out` files.
 
-#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "a test reads and blesses its own fixtures")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "a test reads and blesses its own fixtures"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -64,7 +68,7 @@ fn every_fixture_yields_what_its_out_file_says() {
             entries(&folder).into_iter().partition(|path| path.extension().is_some_and(|ext| ext == "out"));
         let mut unused: BTreeSet<PathBuf> = outs.into_iter().collect();
         for case in cases {
-            let out = PathBuf::from(format!("{}.out", case.display()));
+            let out = case.with_extension("out");
             let (text, codes) = check(&case);
             if codes.iter().ne([&code]) {
                 wrong.push(format!("{}: yields {codes:?}\n{text}", case.display()));
@@ -86,18 +90,24 @@ fn every_fixture_yields_what_its_out_file_says() {
 
 #[test]
 fn table_pages_and_fixtures_name_the_same_codes() {
-    let titles: BTreeMap<&str, &str> = ALL_CODES.iter().map(|info| (info.code.as_str(), info.title)).collect();
+    let titles: BTreeMap<&str, &str> =
+        ALL_CODES.iter().map(|info| (info.code.as_str(), info.title)).collect();
     assert_eq!(titles.len(), ALL_CODES.len(), "a code stands in the table twice");
     let mut wrong = Vec::new();
-    let fixtures: BTreeSet<String> = entries(&below("tests/diagnostics")).iter().map(|path| name(path)).collect();
-    let pages: BTreeSet<String> =
-        entries(&below("docs/codes")).iter().map(|path| name(path).trim_end_matches(".md").to_owned()).collect();
+    let fixtures: BTreeSet<String> =
+        entries(&below("tests/diagnostics")).iter().map(|path| name(path)).collect();
+    let pages: BTreeSet<String> = entries(&below("docs/codes"))
+        .iter()
+        .map(|path| name(path).trim_end_matches(".md").to_owned())
+        .collect();
     for (code, title) in &titles {
         if !fixtures.contains(*code) {
             wrong.push(format!("`{code}` has no folder tests/diagnostics/{code}"));
         }
         match page(code) {
-            None if pages.contains(*code) => wrong.push(format!("docs/codes/{code}.md is missing in src/cli/pages.rs")),
+            None if pages.contains(*code) => {
+                wrong.push(format!("docs/codes/{code}.md is missing in src/cli/pages.rs"))
+            }
             None => wrong.push(format!("`{code}` has no page docs/codes/{code}.md")),
             Some(text) if !text.starts_with(&format!("# {code}: {title}\n")) => {
                 wrong.push(format!("docs/codes/{code}.md does not open with `# {code}: {title}`"));

@@ -85,7 +85,8 @@ pub(super) fn unreadable(error: &FileError) -> Problem {
 }
 
 fn sound(checked: &[CheckedFolder]) -> String {
-    let roots: Vec<&CheckedRoot> = checked.iter().flat_map(|folder| &folder.roots).map(|(_, root)| root).collect();
+    let roots: Vec<&CheckedRoot> =
+        checked.iter().flat_map(|folder| &folder.roots).map(|(_, root)| root).collect();
     let graphs = roots.iter().filter(|root| matches!(root, CheckedRoot::Graph(_))).count();
     let number = |count: usize, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
     let others = roots.len() - graphs;

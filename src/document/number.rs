@@ -34,7 +34,8 @@ pub(super) fn integer(digits: &str, radix: u32) -> Result<Value, BadNumber> {
 pub(super) fn float(written: &str) -> Result<Value, BadNumber> {
     match written.parse::<f64>() {
         Ok(value) if value.is_finite() => Ok(Value::Float(value)),
-        Ok(_) => Err(BadNumber::TooLarge),
-        Err(_) => Err(BadNumber::NotFinite),
+        // digits that overflow; `inf` and `nan` have none
+        Ok(_) if written.contains(|c: char| c.is_ascii_digit()) => Err(BadNumber::TooLarge),
+        _ => Err(BadNumber::NotFinite),
     }
 }

@@ -1,6 +1,8 @@
 //! Reads a TOML text in passes: the statement of the first syntax error is blanked and the rest read again, so that
 //! each error is named once and without the noise that it makes further down.
 
+use std::collections::BTreeSet;
+
 use toml::de::{DeTable, Error};
 
 use crate::diag::Diagnostics;
@@ -35,7 +37,7 @@ pub(in crate::document) fn read(
         let text = draft.text().to_owned();
         let (table, errors) = DeTable::parse_recoverable(&text);
         let Some(error) = first_syntax_error(&errors) else {
-            for error in &errors {
+            for error in without_echo(&errors, &lines) {
                 diagnostics.push(structural(error, &table, file, &text));
             }
             return convert(&table, file, &text, draft.blanked(), limits, diagnostics);
@@ -58,6 +60,17 @@ fn within(lines: &Lines, limits: &Limits) -> Result<(), (Limit, usize)> {
         return Err((Limit::Nodes, 0));
     }
     Ok(())
+}
+
+/// The errors but those that repeat another: where a whole table stands twice, so does each of its keys.
+fn without_echo<'e>(errors: &'e [Error], lines: &Lines) -> Vec<&'e Error> {
+    let headers: Vec<_> = lines.statements.iter().filter(|statement| statement.is_header).collect();
+    let at = |error: &Error| error.span().map_or(0, |span| span.start);
+    let header = |at: usize| headers.partition_point(|header| header.start <= at).checked_sub(1);
+    let in_header = |error: &Error| header(at(error)).filter(|&header| at(error) < headers[header].end);
+    let doubled: BTreeSet<usize> = errors.iter().filter_map(in_header).collect();
+    let is_echo = |error: &Error| header(at(error)).is_some_and(|header| doubled.contains(&header));
+    errors.iter().filter(|error| in_header(error).is_some() || !is_echo(error)).collect()
 }
 
 fn first_syntax_error(errors: &[Error]) -> Option<&Error> {

@@ -8,7 +8,8 @@ use super::labels;
 
 /// The plan as a digraph.
 pub fn dot(plan: &Plan) -> String {
-    let mut text = format!("digraph {} {{\n  rankdir=TB;\n  node [shape=box, style=rounded];\n", quoted(&plan.name));
+    let mut text =
+        format!("digraph {} {{\n  rankdir=TB;\n  node [shape=box, style=rounded];\n", quoted(&plan.name));
     level(plan, None, 1, &mut text);
     for edge in &plan.edges {
         line(plan, edge, &mut text);
