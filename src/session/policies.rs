@@ -1,0 +1,133 @@
+//! Policies from the disk, frozen: those that a graph names, and those that the user names. What they include is
+//! opened beneath the same folder, and never through a link. Decides nothing about trust.
+
+use std::path::{Path, PathBuf};
+
+use crate::diag::Diagnostics;
+use crate::document::{Limits, Syntax};
+use crate::effect::{FrozenLayer, LayerRole};
+use crate::files::{FileError, OwnFolder, RelPath};
+use crate::policy::{PolicyText, builtin, freeze};
+use crate::source::Sources;
+
+/// A held folder with policies, and the path to show it by.
+#[derive(Debug)]
+struct Shelf<'f> {
+    folder: &'f OwnFolder,
+    shown: &'f Path,
+}
+
+/// The layers that a graph names, in its order: the first is the grant, the rest are ceilings. `graph` is its path
+/// beneath `folder`, and `shown` the folder's path as it is to be shown. Findings go into `diagnostics`.
+///
+/// # Errors
+/// A policy file that cannot be opened or read.
+pub fn graph_layers(
+    (folder, shown): (&OwnFolder, &Path),
+    graph: &RelPath,
+    names: &[String],
+    sources: &mut Sources,
+    diagnostics: &mut Diagnostics,
+) -> Result<Vec<FrozenLayer>, FileError> {
+    let shelf = Shelf { folder, shown };
+    let mut layers = Vec::new();
+    for (at, name) in names.iter().enumerate() {
+        let role = if at == 0 { LayerRole::Grant } else { LayerRole::Ceiling };
+        if let Some(layer) = builtin(name, role) {
+            layers.push(layer);
+        } else {
+            let path = graph.reference(name)?;
+            layers.extend(shelf.layer(&path, role, sources, diagnostics)?);
+        }
+    }
+    Ok(layers)
+}
+
+/// The layers of a policy file that the user named.
+///
+/// # Errors
+/// The file cannot be opened or read.
+pub fn given_layers(
+    path: &Path,
+    role: LayerRole,
+    sources: &mut Sources,
+    diagnostics: &mut Diagnostics,
+) -> Result<Vec<FrozenLayer>, FileError> {
+    if let Some(layer) = path.to_str().and_then(|name| builtin(name, role)) {
+        return Ok(vec![layer]);
+    }
+    let (folder, name) = OwnFolder::of_file(path)?;
+    let shown = path.parent().unwrap_or(Path::new("")).to_path_buf();
+    Shelf { folder: &folder, shown: &shown }.layer(&name, role, sources, diagnostics)
+}
+
+impl Shelf<'_> {
+    fn layer(
+        &self,
+        path: &RelPath,
+        role: LayerRole,
+        sources: &mut Sources,
+        diagnostics: &mut Diagnostics,
+    ) -> Result<Vec<FrozenLayer>, FileError> {
+        let text = self.text(path)?;
+        let mut read = |naming: &str, name: &str| {
+            let path = self.beneath(naming).reference(name).map_err(|error| error.to_string())?;
+            self.text(&path).map_err(|error| format!("cannot be read: {error}"))
+        };
+        Ok(freeze(text, role, sources, &mut read, diagnostics))
+    }
+
+    fn text(&self, path: &RelPath) -> Result<PolicyText, FileError> {
+        let text = self.folder.read(path, Limits::default().bytes as u64)?;
+        let name = self.shown.join(path.as_str()).display().to_string();
+        Ok(PolicyText { name, text, syntax: Syntax::of_path(path.as_str()).unwrap_or(Syntax::Yaml) })
+    }
+
+    /// The path beneath the folder of a file that [`text`](Self::text) gave its name to.
+    fn beneath(&self, name: &str) -> RelPath {
+        let path = PathBuf::from(name);
+        let below = path.strip_prefix(self.shown).ok().and_then(Path::to_str);
+        below.and_then(|below| RelPath::parse(below).ok()).unwrap_or_else(RelPath::root)
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "the test makes the files that are read")]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_graphs_policies_are_frozen_with_what_they_include() {
+        let home = tempfile::tempdir().unwrap();
+        let policy = |more: &str| format!("schema: lgflow.policy/v1\nname: x\n{more}");
+        fs::create_dir(home.path().join("policies")).unwrap();
+        fs::write(home.path().join("policies/grant.yaml"), policy("include: [more.yaml, 'builtin:rust']\n"))
+            .unwrap();
+        fs::write(home.path().join("policies/more.yaml"), policy("tools: { read_file: allow }\n")).unwrap();
+        let (folder, graph) = OwnFolder::of_file(&home.path().join("graph.yaml")).unwrap();
+        let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
+        let names = ["policies/grant.yaml".to_owned(), "builtin:contained".to_owned()];
+        let layers =
+            graph_layers((&folder, Path::new(".lg")), &graph, &names, &mut sources, &mut found).unwrap();
+        assert!(found.is_empty(), "{found:?}");
+        let seen: Vec<_> = layers.iter().map(|layer| (layer.name.as_str(), layer.role)).collect();
+        assert_eq!(
+            seen,
+            [(".lg/policies/grant.yaml", LayerRole::Grant), ("builtin:contained", LayerRole::Ceiling)]
+        );
+        let inner: Vec<_> = layers[0].includes.iter().map(|layer| layer.name.as_str()).collect();
+        assert_eq!(inner, [".lg/policies/more.yaml", "builtin:rust"]);
+    }
+
+    #[test]
+    fn a_policy_outside_of_the_folder_is_not_read() {
+        let home = tempfile::tempdir().unwrap();
+        let (folder, graph) = OwnFolder::of_file(&home.path().join("graph.yaml")).unwrap();
+        let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
+        let names = ["../policy.yaml".to_owned()];
+        let shown = Path::new("");
+        assert!(graph_layers((&folder, shown), &graph, &names, &mut sources, &mut found).is_err());
+    }
+}
