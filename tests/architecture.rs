@@ -15,7 +15,7 @@ const ROOMS: &[(&str, u32)] = &[
     ("schema", 3),
     ("model", 3),
     ("expr", 3),
-    ("config", 3),
+    ("config", 4),
     ("effect", 3),
     ("plan", 4),
     ("policy", 5),

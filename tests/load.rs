@@ -86,7 +86,10 @@ fn what_is_not_ours_is_not_shown() {
         let report: Vec<&lgflow::diag::Diagnostic> = diagnostics.iter().collect();
         assert_eq!(report.len(), 1, "{report:#?}");
         assert_eq!(report[0].code.as_str(), "not-ours");
-        assert_eq!(sources.get(report[0].span().file).name(), folder.path().join("graph.yaml").to_str().unwrap());
+        assert_eq!(
+            sources.get(report[0].span().file).name(),
+            folder.path().join("graph.yaml").to_str().unwrap()
+        );
         assert!(!format!("{report:?}").contains(CANARY));
     }
 }
@@ -101,7 +104,10 @@ fn all_files_of_a_folder_are_checked_in_one_run() {
     };
     write("graph.yaml", "schema: lgflow.graph/v1\nname: g\nnodes:\n  a: { uses: valuse }\n");
     write("policy.yaml", "schema: lgflow.policy/v1\nname: p\ntoolz: {}\n");
-    write("more/other.toml", "schema = \"lgflow.graph/v1\"\nname = \"o\"\nedges = [\"a -> b\"]\n[nodes.a]\nuses = \"values\"\n");
+    write(
+        "more/other.toml",
+        "schema = \"lgflow.graph/v1\"\nname = \"o\"\nedges = [\"a -> b\"]\n[nodes.a]\nuses = \"values\"\n",
+    );
     write("notes.yaml", "a: [broken\n");
     write("config.toml", "broken = [\n");
     write("prompts/p.md", "{{ broken");
@@ -111,8 +117,10 @@ fn all_files_of_a_folder_are_checked_in_one_run() {
     let checked = check_own_folder(held, Path::new(".lg"), &mut sources, &mut diagnostics).unwrap();
     let names: Vec<String> = checked.roots.iter().map(|(name, _)| name.display().to_string()).collect();
     assert_eq!(names, [".lg/graph.yaml", ".lg/more/other.toml", ".lg/policy.yaml"]);
-    let codes: Vec<(&str, String)> =
-        diagnostics.iter().map(|found| (sources.get(found.span().file).name(), found.code.to_string())).collect();
+    let codes: Vec<(&str, String)> = diagnostics
+        .iter()
+        .map(|found| (sources.get(found.span().file).name(), found.code.to_string()))
+        .collect();
     let wanted = [
         (".lg/graph.yaml", "unknown-uses"),
         (".lg/more/other.toml", "unknown-node"),

@@ -1,1 +1,14 @@
-//! Settings by layer, each with its origin and its class. Reads no file itself.
+//! Settings by layer, each with its origin and its class. Pure: texts, variables and flags in, settings out.
+
+mod file;
+mod key;
+mod origin;
+mod paths;
+mod resolve;
+mod settings;
+
+pub use key::{Class, KEYS, KeyInfo, Kind};
+pub use origin::{Origin, Setting, SettingValue};
+pub use paths::{config_folder, state_folder};
+pub use resolve::{ConfigInput, resolve};
+pub use settings::Settings;

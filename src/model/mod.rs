@@ -7,6 +7,7 @@ mod name;
 mod parameters;
 pub mod policy;
 
+pub(crate) use decode::{parse_duration, parse_size};
 pub use graph::{
     Backoff, Budgets, Channel, Concurrency, Defaults, Edge, ExhaustedRule, Field, ForEach, Graph, Group,
     Input, Join, JsonSchema, LoopClause, Model, Modifiers, Node, OnCrash, OnItemError, Prompt, PromptSource,

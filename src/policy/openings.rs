@@ -295,6 +295,6 @@ fn amount(value: &Value) -> Option<u64> {
         Value::String(text) => text,
         other => return other.as_u64(),
     };
-    let size = crate::model::policy::parse_size(text);
-    size.or_else(|| crate::model::policy::parse_duration(text).map(|time| time.as_millis() as u64))
+    let size = crate::model::parse_size(text);
+    size.or_else(|| crate::model::parse_duration(text).map(|time| time.as_millis() as u64))
 }

@@ -85,7 +85,11 @@ fn policies() {
     agree("policy", POLICY_SAMPLES, decode);
 }
 
-fn agree(name: &str, samples: &[(&'static str, &'static [&'static str])], decode: impl Fn(&Value) -> Vec<String>) {
+fn agree(
+    name: &str,
+    samples: &[(&'static str, &'static [&'static str])],
+    decode: impl Fn(&Value) -> Vec<String>,
+) {
     let schema: Value = serde_json::from_str(document(name).unwrap()).unwrap();
     let validator = validator(name);
     let mut generator = Generator::new(&schema, samples);

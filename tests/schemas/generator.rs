@@ -127,7 +127,12 @@ impl<'s> Generator<'s> {
         let mut list: Vec<Value> = (0..least + more).map(|_| self.value(items, random, depth + 1)).collect();
         if first(facets, "uniqueItems").is_some() {
             let mut seen = Vec::new();
-            list.retain(|item| !seen.contains(item) && { seen.push(item.clone()); true });
+            list.retain(|item| {
+                !seen.contains(item) && {
+                    seen.push(item.clone());
+                    true
+                }
+            });
         }
         Value::Array(list)
     }
@@ -140,7 +145,8 @@ impl<'s> Generator<'s> {
             for (name, schema) in facet.get("properties").and_then(Value::as_object).into_iter().flatten() {
                 let wanted = required.contains(&name.as_str()) || chosen.contains(&name.as_str());
                 // the keywords of JSON Schema are many, and nest
-                let many = facet.get("properties").and_then(Value::as_object).is_some_and(|all| all.len() > 20);
+                let many =
+                    facet.get("properties").and_then(Value::as_object).is_some_and(|all| all.len() > 20);
                 let rare = if many { 24 } else { 4 };
                 if wanted || (depth <= DEEP && schema != &json!(false) && random.one_in(rare)) {
                     object.insert(name.clone(), self.value(schema, random, depth + 1));

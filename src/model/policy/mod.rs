@@ -8,7 +8,6 @@ mod decode_sections;
 mod file;
 mod sections;
 
-pub(crate) use crate::model::decode::{parse_duration, parse_size};
 pub use cases::{POLICY_TEST_SCHEMA, PolicyCase, PolicyTests, decode_policy_tests};
 pub use command::{
     ArgPattern, CacheMode, CacheRule, CommandRule, EnvRule, Examples, ExecLimitRules, FlagRule, FlagValue,

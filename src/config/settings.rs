@@ -1,0 +1,86 @@
+//! The settings in force, by key, and typed.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::{KEYS, Setting, SettingValue};
+
+/// The settings in force.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settings {
+    pub(super) values: BTreeMap<&'static str, Setting>,
+}
+
+impl Settings {
+    /// The setting of a key, if it has a value.
+    pub fn get(&self, key: &str) -> Option<&Setting> {
+        self.values.get(key)
+    }
+
+    /// Every setting that has a value, in the order of the table of keys.
+    pub fn iter(&self) -> impl Iterator<Item = &Setting> {
+        KEYS.iter().filter_map(|info| self.values.get(info.key))
+    }
+
+    /// The graph that `run` executes, where one is set.
+    pub fn graph(&self) -> Option<&str> {
+        self.text("graph")
+    }
+
+    /// `human` or `json`.
+    pub fn format(&self) -> &str {
+        self.text("format").unwrap_or("human")
+    }
+
+    /// `sync`, `batch` or `none`.
+    pub fn durability(&self) -> &str {
+        self.text("durability").unwrap_or("batch")
+    }
+
+    /// Leaf calls at once.
+    pub fn concurrency(&self) -> Option<u32> {
+        self.number("concurrency.max").map(|max| u32::try_from(max).unwrap_or(u32::MAX))
+    }
+
+    /// Time on the clock that a run may take.
+    pub fn wall(&self) -> Option<Duration> {
+        match self.get("limits.wall")?.value {
+            SettingValue::Time(time) => Some(time),
+            _ => None,
+        }
+    }
+
+    /// Calls of tools that a run may make.
+    pub fn tool_calls(&self) -> Option<u64> {
+        self.number("limits.tool_calls")
+    }
+
+    /// Bytes of patches that a run may apply.
+    pub fn patch_bytes(&self) -> Option<u64> {
+        self.number("limits.patch_bytes")
+    }
+
+    /// The profile in force.
+    pub fn profile(&self) -> Option<&str> {
+        self.text("profile")
+    }
+
+    /// The digest that `LGFLOW_TRUST` names.
+    pub fn trust(&self) -> Option<&str> {
+        self.text("trust")
+    }
+
+    fn text(&self, key: &str) -> Option<&str> {
+        match &self.get(key)?.value {
+            SettingValue::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    fn number(&self, key: &str) -> Option<u64> {
+        match self.get(key)?.value {
+            SettingValue::Number(number) => Some(number),
+            _ => None,
+        }
+    }
+}
