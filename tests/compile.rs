@@ -36,7 +36,10 @@ impl Project {
             })
             .collect();
         let mut load = |file: &FileRef| {
-            let text = self.files.get(file.path.as_str()).ok_or_else(|| LoadProblem::new(format!("`{}` does not exist", file.path)))?;
+            let text = self
+                .files
+                .get(file.path.as_str())
+                .ok_or_else(|| LoadProblem::new(format!("`{}` does not exist", file.path)))?;
             Ok(Loaded { name: file.path.to_string(), bytes: text.clone().into_bytes() })
         };
         let checked = check_files(roots, &mut load, &mut sources, &mut diagnostics);

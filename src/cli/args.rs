@@ -8,6 +8,7 @@ use super::explain::ExplainArgs;
 use super::export::ExportArgs;
 use super::man::ManArgs;
 use super::schema::SchemaArgs;
+use super::trace::TraceArgs;
 use super::validate::ValidateArgs;
 
 /// The whole command line.
@@ -49,6 +50,8 @@ pub enum Command {
     /// Draw a graph, or print its compiled plan
     #[command(alias = "export-graph")]
     Export(ExportArgs),
+    /// Show and check the trace of a run
+    Trace(TraceArgs),
     /// Print a JSON Schema of lgflow's files and documents
     Schema(SchemaArgs),
     /// Explain a diagnostic code

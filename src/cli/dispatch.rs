@@ -6,12 +6,16 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser as _};
 
+use super::hidden;
 use super::output::Output;
 use super::problem::Problem;
-use super::{Cli, Command, Exit, Format, completions, explain, export, man, schema, validate};
+use super::{Cli, Command, Exit, Format, completions, explain, export, man, schema, trace, validate};
 
 /// The program.
 pub fn main() -> ExitCode {
+    if let Some(exit) = hidden::process() {
+        return exit;
+    }
     // the panic's own message is on standard error by then
     let exit = catch_unwind(AssertUnwindSafe(start)).unwrap_or_else(|_| {
         let output = Output { format: asked_format() };
@@ -43,6 +47,7 @@ fn run(command: Command, output: Output) -> Result<Exit, Problem> {
     match command {
         Command::Validate(args) => validate::run(&args, output),
         Command::Export(args) => export::run(&args, output),
+        Command::Trace(args) => trace::run(&args, output),
         Command::Schema(args) => schema::run(&args, output),
         Command::Explain(args) => explain::run(&args, output),
         Command::Completions(args) => Ok(completions::run(&args, output)),

@@ -7,12 +7,14 @@ mod exit;
 mod explain;
 mod export;
 mod graph_file;
+mod hidden;
 mod man;
 mod output;
 mod pages;
 mod problem;
 mod schema;
 mod terminal;
+mod trace;
 mod validate;
 
 pub use args::{Cli, Command, Format};

@@ -168,7 +168,11 @@ impl Project<'_, '_> {
             return self.graph(path, &parsed, before).map_or(CheckedRoot::Broken, CheckedRoot::Graph);
         }
         self.read.insert(path.clone(), Some(ReadFile { kind: FileKind::Policy, ..read }));
-        if is_policy { self.policy(path, &parsed) } else { self.policy_tests(path, &parsed) }
+        if is_policy {
+            self.policy(path, &parsed)
+        } else {
+            self.policy_tests(path, &parsed)
+        }
         let sound = self.diagnostics.count(Severity::Error) == before;
         match (sound, is_policy) {
             (false, _) => CheckedRoot::Broken,

@@ -427,8 +427,8 @@ fn in_canonical_order(mut loops: Vec<Body>, order: Vec<u32>, nodes: usize) -> Fl
 
 #[cfg(test)]
 mod tests {
-    use proptest::collection::vec;
     use proptest::arbitrary::any;
+    use proptest::collection::vec;
     use proptest::strategy::Strategy;
     use proptest::{prop_assert, prop_assert_eq, proptest};
 

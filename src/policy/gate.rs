@@ -49,6 +49,11 @@ impl Gate {
         &self.set
     }
 
+    /// What it was told about the machine.
+    pub fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
     /// What may be read.
     pub fn read(&self) -> &PathRules {
         &self.read

@@ -3,10 +3,12 @@
 mod execute;
 mod patch;
 mod recover;
+mod serve;
 mod tools;
 mod world;
 
 pub use execute::execute;
 pub use patch::{Recovered, Recovery};
 pub use recover::recover_workspace;
+pub use serve::{ServeError, serve};
 pub use world::{Cancel, ToolWorld};

@@ -73,7 +73,8 @@ pub fn check_own_folder(
         ignore_files: IgnoreFiles::Disregard,
         max_entries: MOST_FILES,
     };
-    let found = walk(folder.root(), &all, &mut |_, kind| matches!(kind, EntryKind::File | EntryKind::Folder))?;
+    let found =
+        walk(folder.root(), &all, &mut |_, kind| matches!(kind, EntryKind::File | EntryKind::Folder))?;
     let mut roots = Vec::new();
     for path in found.files.into_iter().filter(may_be_ours) {
         let bytes = read(&folder, &path)?;

@@ -1,7 +1,16 @@
-//! Ask `interpret`, record, ask the runner through `client`, record, apply; cancel, limits.
+//! The loop of a run: ask `interpret`, record, ask the runner through `client`, record, apply; interrupts and timers;
+//! and the loading of the files that a run begins with. Holds no rule of the graph language and no rule of the policy,
+//! and speaks to no terminal.
 
+mod drive;
+mod interrupts;
 mod load;
 mod policies;
+mod recorder;
+mod timers;
 
+pub use drive::{Ended, Interrupted, Observer, Session};
+pub use interrupts::{Interrupter, Interrupts};
 pub use load::{CheckedFolder, check_own_folder, check_paths};
 pub use policies::{given_layers, graph_layers};
+pub use recorder::{Clock, Recorder, system_clock};

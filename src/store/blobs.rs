@@ -16,7 +16,8 @@ pub struct Blobs {
 }
 
 impl Blobs {
-    pub(super) fn new(folder: PathBuf) -> Self {
+    /// The blobs in `folder`, which need not be there yet.
+    pub fn new(folder: PathBuf) -> Self {
         Self { folder }
     }
 

@@ -398,6 +398,12 @@ impl RunState {
             .map_or_else(String::new, |frame| format!("{}{}", frame.path, frame.plan.plan.node(at.node).id))
     }
 
+    /// `outer/target`: a loop, named by its target.
+    pub fn loop_path(&self, frame: FrameId, at: LoopIx) -> String {
+        let target = self.frame(frame).map(|known| known.plan.plan.loops[at.0 as usize].target);
+        target.map_or_else(String::new, |node| self.node_path(At { frame, node }))
+    }
+
     pub(crate) fn frame(&self, id: FrameId) -> Option<&Frame> {
         self.frames.get(id.0 as usize)?.as_deref()
     }

@@ -3,8 +3,8 @@
 /// Words that say nothing about what a text is about.
 const EMPTY: &[&str] = &[
     "a", "an", "and", "are", "as", "at", "be", "by", "for", "from", "has", "have", "i", "in", "into", "is",
-    "it", "its", "me", "my", "of", "on", "or", "our", "please", "so", "that", "the", "their", "them",
-    "then", "there", "these", "this", "to", "us", "was", "we", "were", "will", "with", "you", "your",
+    "it", "its", "me", "my", "of", "on", "or", "our", "please", "so", "that", "the", "their", "them", "then",
+    "there", "these", "this", "to", "us", "was", "we", "were", "will", "with", "you", "your",
 ];
 
 /// Words share a meaning from this many letters on.

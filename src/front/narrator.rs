@@ -1,0 +1,99 @@
+//! From events to the lines and spinners that a person sees. Changes nothing and decides nothing.
+#![expect(clippy::disallowed_methods, reason = "a person is told how long a node took")]
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use crate::trace::{Cancel, EventBody, NodeFinished, RunState, Status};
+use crate::view::escaped;
+
+use super::{Display, Mark};
+
+/// Tells a run's story while it goes on.
+#[derive(Debug)]
+pub struct Narrator {
+    display: Display,
+    since: BTreeMap<String, Instant>,
+}
+
+impl Narrator {
+    /// Tells it on `display`.
+    pub fn new(display: Display) -> Self {
+        Self { display, since: BTreeMap::new() }
+    }
+
+    /// One more event, with the state before it.
+    pub fn tell(&mut self, state: &RunState, event: &EventBody) {
+        match event {
+            EventBody::NodeStarted { at, .. } => self.start(state.node_path(*at)),
+            EventBody::NodeFinished(done) | EventBody::NodeExhausted(done) => self.finish(state, done),
+            EventBody::NodeDecided(decided) => {
+                let name = escaped(&state.node_path(decided.at));
+                let status = decided.status.as_str().replace('_', " ");
+                self.display.line(Mark::Skipped, &format!("{name}: {status}: {}", escaped(&decided.reason)));
+            }
+            EventBody::NodeRetried { unit, attempt, error, backoff } => {
+                let name = escaped(&state.node_path(unit.at));
+                let why = escaped(&error.message);
+                self.note(&format!("{name}: attempt {attempt} in {}, after: {why}", seconds(*backoff)));
+            }
+            EventBody::LoopTurned { frame, at, iteration } => {
+                self.note(&format!("{}: iteration {iteration}", escaped(&state.loop_path(*frame, *at))));
+            }
+            EventBody::ApprovalRequested(question) => {
+                let name = escaped(&state.node_path(question.unit.at));
+                self.note(&format!("{name}: wants an approval"));
+            }
+            EventBody::BudgetExceeded { budget, .. } => {
+                self.display.line(Mark::Failed, &format!("the budget `{}` is used up", budget.as_str()));
+            }
+            EventBody::RunCancelled { how: Cancel::InOrder } => {
+                self.note("interrupted: ending in order; interrupt again to end at once");
+            }
+            EventBody::RunCancelled { how: Cancel::AtOnce } => self.note("interrupted again: ending at once"),
+            _ => {}
+        }
+    }
+
+    /// One line of the front's own.
+    pub fn line(&mut self, mark: Mark, text: &str) {
+        self.display.line(mark, text);
+    }
+
+    /// Takes away what is drawn beneath the lines.
+    pub fn close(&mut self) {
+        self.display.close();
+    }
+
+    fn start(&mut self, path: String) {
+        self.display.start(&escaped(&path));
+        self.since.insert(path, Instant::now());
+    }
+
+    fn finish(&mut self, state: &RunState, done: &NodeFinished) {
+        let path = state.node_path(done.at);
+        let name = escaped(&path);
+        self.display.end(&name);
+        let took = self
+            .since
+            .remove(&path)
+            .map(|since| format!(" ({})", seconds(since.elapsed())))
+            .unwrap_or_default();
+        match (done.result.status(), done.result.error()) {
+            (_, Some(error)) => {
+                let text = format!("{name}: {}: {}{took}", error.kind, escaped(&error.message));
+                self.display.line(Mark::Failed, &text);
+            }
+            (Status::Succeeded, None) => self.display.line(Mark::Done, &format!("{name}{took}")),
+            (status, None) => self.display.line(Mark::Skipped, &format!("{name}: {status}{took}")),
+        }
+    }
+
+    fn note(&mut self, text: &str) {
+        self.display.line(Mark::Note, text);
+    }
+}
+
+fn seconds(duration: Duration) -> String {
+    format!("{:.1} s", duration.as_secs_f64())
+}

@@ -1,0 +1,75 @@
+//! Where a command works: the workspace, and the folders of the user that belong to it. Knows nothing of what is done
+//! there.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the current folder and the user's folders come from the environment"
+)]
+
+use std::env;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The workspace and the user's folders.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The workspace: the nearest folder from the current one upwards that has `.lg` or `.git`, else the current one.
+    /// A real path.
+    pub root: PathBuf,
+    /// `LGFLOW_STATE_DIR`, else `$XDG_STATE_HOME/lgflow`, else `~/.local/state/lgflow`.
+    pub state: PathBuf,
+    /// `$XDG_CONFIG_HOME/lgflow`, else `~/.config/lgflow`.
+    pub config: PathBuf,
+}
+
+/// Where a command works could not be found out.
+#[derive(Debug, thiserror::Error)]
+pub enum PlaceError {
+    /// The current folder is not there any more, or must not be looked at.
+    #[error("cannot find the current folder: {0}")]
+    Here(#[source] io::Error),
+    /// Neither a variable nor a home.
+    #[error("there is no home folder to keep state in; set LGFLOW_STATE_DIR to an absolute path")]
+    NoHome,
+    /// A relative path means another folder for each current folder.
+    #[error("LGFLOW_STATE_DIR is `{}`; it must be an absolute path", .0.display())]
+    Relative(PathBuf),
+}
+
+impl Place {
+    /// Looks from the current folder.
+    pub fn here() -> Result<Self, PlaceError> {
+        let here = env::current_dir().and_then(|folder| folder.canonicalize()).map_err(PlaceError::Here)?;
+        Ok(Self { root: root_of(&here).to_owned(), state: state()?, config: config()? })
+    }
+
+    /// The state folder relative to the root, where it lies beneath it: masked and unwritable there.
+    pub fn protected(&self) -> Vec<String> {
+        let state = self.state.canonicalize().unwrap_or_else(|_| self.state.clone());
+        let below = state.strip_prefix(&self.root).ok().and_then(Path::to_str).map(str::to_owned);
+        below.into_iter().collect()
+    }
+}
+
+fn root_of(here: &Path) -> &Path {
+    let is_root = |folder: &&Path| folder.join(".lg").exists() || folder.join(".git").exists();
+    here.ancestors().find(is_root).unwrap_or(here)
+}
+
+fn state() -> Result<PathBuf, PlaceError> {
+    match env::var_os("LGFLOW_STATE_DIR").filter(|folder| !folder.is_empty()).map(PathBuf::from) {
+        Some(folder) if folder.is_absolute() => Ok(folder),
+        Some(folder) => Err(PlaceError::Relative(folder)),
+        None => beneath("XDG_STATE_HOME", ".local/state"),
+    }
+}
+
+fn config() -> Result<PathBuf, PlaceError> {
+    beneath("XDG_CONFIG_HOME", ".config")
+}
+
+/// The XDG base directory specification: a relative path in such a variable is disregarded.
+fn beneath(variable: &str, usual: &str) -> Result<PathBuf, PlaceError> {
+    let absolute = |name: &str| env::var_os(name).map(PathBuf::from).filter(|folder| folder.is_absolute());
+    let base = absolute(variable).or_else(|| Some(absolute("HOME")?.join(usual)));
+    Ok(base.ok_or(PlaceError::NoHome)?.join("lgflow"))
+}

@@ -1,0 +1,257 @@
+//! Where a call is decided, counted, done and remembered. The policy, the counters and the answers are the runner's
+//! own: a call carries none of them.
+#![expect(clippy::disallowed_methods, reason = "a deadline is a time on the clock")]
+
+use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::diag::Diagnostics;
+use crate::digest::Digest;
+use crate::effect::{
+    Capabilities, ErrorKind, ReplyBody, RequestBody, RunnerStart, ToolCall, ToolError, ToolInfo, ToolResult,
+};
+use crate::files::{RelPath, Root};
+use crate::policy::{Gate, GateDecision, Granted, PolicySet, Verdict};
+use crate::runner::{Cancel, ToolWorld, execute, recover_workspace};
+use crate::schema;
+use crate::source::Sources;
+
+use super::machine::machine;
+
+/// Results that are kept for repeated keys, in bytes of their JSON.
+const REMEMBERED_BYTES: usize = 32 << 20;
+
+/// One session's desk.
+#[derive(Debug)]
+pub(super) struct Desk {
+    gate: Gate,
+    world: ToolWorld,
+    running: Mutex<BTreeMap<String, Cancel>>,
+    answered: Mutex<Answers>,
+    calls: Mutex<u64>,
+}
+
+/// What was answered, by idempotency key.
+#[derive(Debug, Default)]
+struct Answers {
+    by_key: BTreeMap<String, (Digest, Option<ToolResult>)>,
+    bytes: usize,
+}
+
+impl Desk {
+    /// Opens the workspace and freezes the policy; the message says why it can't.
+    pub(super) fn open(start: &RunnerStart, root: OwnedFd) -> Result<Self, String> {
+        let mut sources = Sources::default();
+        let policy = PolicySet::compile(&start.layers, &mut sources)
+            .map_err(|findings| first_finding(&findings, &sources))?;
+        let protected = start.protected.iter().map(|path| RelPath::parse(path)).collect::<Result<_, _>>();
+        let world = ToolWorld {
+            root: Root::from_fd(root).map_err(|error| error.to_string())?,
+            root_path: PathBuf::from(&start.root),
+            state: Root::open(Path::new(&start.state)).map_err(|error| error.to_string())?,
+            protected: protected.map_err(|error| error.to_string())?,
+        };
+        recover_workspace(&world).map_err(|error| error.message)?;
+        let gate = Gate::new(policy, machine(start.protected.clone()));
+        Ok(Self { gate, world, running: Mutex::default(), answered: Mutex::default(), calls: Mutex::new(0) })
+    }
+
+    /// The digest of the layers in force.
+    pub(super) fn policy_digest(&self) -> Digest {
+        self.gate.policy().digest()
+    }
+
+    /// Answers one request. Cancellation is answered elsewhere.
+    pub(super) fn answer(&self, request: RequestBody) -> ReplyBody {
+        match request {
+            RequestBody::Capabilities => ReplyBody::Capabilities { capabilities: self.capabilities() },
+            RequestBody::Execute { call } => ReplyBody::Result { result: Box::new(self.once(&call)) },
+            RequestBody::Batch { calls } => ReplyBody::Results { results: self.batch(&calls) },
+            RequestBody::Explain { call } => ReplyBody::Result { result: Box::new(self.explain(&call)) },
+            RequestBody::Cancel { key } => ReplyBody::Cancelled { found: self.cancel(&key) },
+        }
+    }
+
+    /// Asks the call with this key to end.
+    pub(super) fn cancel(&self, key: &str) -> bool {
+        locked(&self.running).get(key).is_some_and(|cancel| {
+            cancel.cancel();
+            true
+        })
+    }
+
+    /// Asks every call to end.
+    pub(super) fn cancel_all(&self) {
+        locked(&self.running).values().for_each(Cancel::cancel);
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            schema: "lgflow.capabilities/v1".into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            protocols: vec!["lgflow.tool_call/v1".into()],
+            tools: schema::tool_names().filter_map(tool_info).collect(),
+            sandbox: self.gate.machine().walls.clone(),
+            policy_digest: self.policy_digest(),
+        }
+    }
+
+    /// A repeated key gets the first result; the same key with another body is a conflict.
+    fn once(&self, call: &ToolCall) -> ToolResult {
+        let key = &call.idempotency_key;
+        if key.is_empty() {
+            return self.decide_and_do(call);
+        }
+        let body = serde_json::json!([call.tool, call.input, call.run, call.node]);
+        let digest = Digest::of_json(&body);
+        if let Some((first, result)) = locked(&self.answered).by_key.get(key) {
+            return repeated(call, *first == digest, result.as_ref());
+        }
+        locked(&self.answered).by_key.insert(key.clone(), (digest, None));
+        let result = self.decide_and_do(call);
+        locked(&self.answered).keep(key, &result);
+        result
+    }
+
+    fn decide_and_do(&self, call: &ToolCall) -> ToolResult {
+        match self.gate.decide(call) {
+            GateDecision::Granted(granted) => self
+                .count()
+                .map_or_else(|error| ToolResult::failure(&call.tool, error), |()| self.execute(&granted)),
+            GateDecision::Ask(verdict) => refusal(call, ErrorKind::ApprovalRequired, &verdict),
+            GateDecision::Denied(verdict) => refusal(call, ErrorKind::Denied, &verdict),
+        }
+    }
+
+    fn execute(&self, granted: &Granted<ToolCall>) -> ToolResult {
+        let call = granted.request();
+        let deadline = call.deadline_ms.map(|millis| Instant::now() + Duration::from_millis(millis));
+        let cancel = Cancel::at(deadline);
+        let key = call.idempotency_key.clone();
+        locked(&self.running).insert(key.clone(), cancel.clone());
+        let result = execute(granted, &self.world, &cancel);
+        locked(&self.running).remove(&key);
+        result
+    }
+
+    /// All are decided before the first is done; then in order, up to the first failure.
+    fn batch(&self, calls: &[ToolCall]) -> Vec<ToolResult> {
+        let refusals: Vec<Option<ToolResult>> = calls.iter().map(|call| self.refusal_of(call)).collect();
+        if refusals.iter().any(Option::is_some) {
+            return refusals
+                .into_iter()
+                .zip(calls)
+                .map(|(refusal, call)| refusal.unwrap_or_else(|| not_run(call)))
+                .collect();
+        }
+        let mut results = Vec::new();
+        for call in calls {
+            let result = self.once(call);
+            let failed = !result.ok;
+            results.push(result);
+            if failed {
+                break;
+            }
+        }
+        results
+    }
+
+    fn refusal_of(&self, call: &ToolCall) -> Option<ToolResult> {
+        match self.gate.decide(call) {
+            GateDecision::Granted(_) => None,
+            GateDecision::Ask(verdict) => Some(refusal(call, ErrorKind::ApprovalRequired, &verdict)),
+            GateDecision::Denied(verdict) => Some(refusal(call, ErrorKind::Denied, &verdict)),
+        }
+    }
+
+    fn explain(&self, call: &ToolCall) -> ToolResult {
+        self.refusal_of(call).unwrap_or_else(|| ToolResult::success(&call.tool, Value::Null))
+    }
+
+    /// One more call of this session, where the policy still allows one.
+    fn count(&self) -> Result<(), ToolError> {
+        let mut calls = locked(&self.calls);
+        if let Some(most) = self.gate.policy().tool_calls()
+            && *calls >= most
+        {
+            let message = format!(
+                "the policy allows {most} calls in a run (`limits.tool_calls`), and they are used up"
+            );
+            return Err(ToolError::new(ErrorKind::Budget, message));
+        }
+        *calls += 1;
+        Ok(())
+    }
+}
+
+impl Answers {
+    fn keep(&mut self, key: &str, result: &ToolResult) {
+        let bytes = serde_json::to_string(result).map_or(0, |text| text.len());
+        if self.bytes + bytes > REMEMBERED_BYTES {
+            self.by_key.values_mut().for_each(|(_, result)| *result = None);
+            self.bytes = 0;
+        }
+        if let Some(entry) = self.by_key.get_mut(key) {
+            entry.1 = Some(result.clone());
+            self.bytes += bytes;
+        }
+    }
+}
+
+/// A tool with its schemas.
+fn tool_info(name: &str) -> Option<ToolInfo> {
+    let read = |text: Option<&str>| serde_json::from_str::<Value>(text?).ok();
+    let input_schema = read(schema::tool_input(name))?;
+    let description = input_schema["description"].as_str().unwrap_or_default().to_owned();
+    Some(ToolInfo {
+        name: name.to_owned(),
+        description,
+        output_schema: read(schema::tool_output(name))?,
+        input_schema,
+    })
+}
+
+/// The front has validated the layers before, so one sentence is enough.
+fn first_finding(findings: &Diagnostics, sources: &Sources) -> String {
+    findings.iter().next().map_or_else(String::new, |finding| {
+        let file = sources.get(finding.span().file);
+        let place = file.position(finding.span().start);
+        format!("{}:{}:{}: {}", file.name(), place.line, place.column, finding.message)
+    })
+}
+
+fn repeated(call: &ToolCall, same: bool, result: Option<&ToolResult>) -> ToolResult {
+    match result {
+        Some(result) if same => result.clone(),
+        _ => {
+            let why = if same { "its result is not there (any more)" } else { "it named another call" };
+            let message =
+                format!("the idempotency key `{}` was used before, and {why}", call.idempotency_key);
+            ToolResult::failure(&call.tool, ToolError::new(ErrorKind::Conflict, message))
+        }
+    }
+}
+
+fn refusal(call: &ToolCall, kind: ErrorKind, verdict: &Verdict) -> ToolResult {
+    let deciding = verdict.deciding();
+    let message = deciding.map_or_else(|| "no rule allows it".to_owned(), |reason| reason.message.clone());
+    let rule = deciding.map(|reason| reason.rule.clone());
+    let rules = verdict.reasons.iter().map(|reason| reason.rule.clone()).collect();
+    let error = ToolError { rule, ..ToolError::new(kind, message) };
+    ToolResult { rules, ..ToolResult::failure(&call.tool, error) }
+}
+
+fn not_run(call: &ToolCall) -> ToolResult {
+    let message = "not run: another call of the batch was refused";
+    ToolResult::failure(&call.tool, ToolError::new(ErrorKind::Cancelled, message))
+}
+
+/// A thread that panicked while it held a lock leaves counters that are still sound.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,161 @@
+//! The runner's life: take the task, answer calls, end with everything it started when the front lets go.
+
+use std::io::{self, Read as _, Write as _};
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use crate::effect::{
+    CallFrame, ControlFrame, FrameBuffer, FrameError, ReplyBody, ReplyFrame, RequestBody, Started,
+    encode_frame,
+};
+
+use super::desk::Desk;
+use super::handshake::{self, HandshakeError, Task};
+
+/// More calls than this at once are refused: the interpreter's own limits are far below.
+const CALLS_AT_ONCE: usize = 256;
+
+/// The runner could not do its work.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct ServeError(String);
+
+/// Serves one front over `control` until it lets go. Returns when every process that a call started is gone.
+pub fn serve(control: UnixStream) -> Result<(), ServeError> {
+    let task = handshake::receive(&control).map_err(refused)?;
+    let mut answers = control.try_clone().map_err(failed)?;
+    let (desk, calls, arrived) = match open_desk(task) {
+        Ok(opened) => opened,
+        Err(message) => {
+            send(&mut answers, &ControlFrame::Refused { message: message.clone() })?;
+            return Err(ServeError(message));
+        }
+    };
+    let started = Started {
+        schema: "lgflow.started/v1".into(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        policy_digest: desk.policy_digest(),
+    };
+    send(&mut answers, &ControlFrame::Started(started))?;
+    let desk = Arc::new(desk);
+    let listening = calls.try_clone().map_err(failed)?;
+    let answering = thread::spawn({
+        let desk = Arc::clone(&desk);
+        move || answer_calls(&desk, calls)
+    });
+    await_end(&control, arrived);
+    desk.cancel_all();
+    // the interpreter may be gone already, and a thread that panicked has nobody left to tell
+    let _ = listening.shutdown(Shutdown::Read);
+    let _ = answering.join();
+    Ok(())
+}
+
+fn open_desk(task: Task) -> Result<(Desk, UnixStream, FrameBuffer), String> {
+    let Task { start, root, calls, arrived } = task;
+    Ok((Desk::open(&start, root)?, calls, arrived))
+}
+
+/// Waits until the front says stop, or is gone.
+fn await_end(control: &UnixStream, mut arrived: FrameBuffer) {
+    let mut control = control;
+    let mut part = [0; 1024];
+    loop {
+        match arrived.take::<ControlFrame>() {
+            Ok(None) => {}
+            Ok(Some(ControlFrame::Stop)) | Err(_) => return,
+            Ok(Some(_)) => continue,
+        }
+        match control.read(&mut part) {
+            Ok(0) | Err(_) => return,
+            Ok(count) => arrived.push(&part[..count]),
+        }
+    }
+}
+
+/// Reads requests and answers each on a thread of its own; ends when the interpreter's side is closed and every
+/// call has ended.
+fn answer_calls(desk: &Arc<Desk>, calls: UnixStream) {
+    let Ok(writer) = calls.try_clone() else { return };
+    let writer = Arc::new(Mutex::new(writer));
+    let mut reader = calls;
+    let mut arrived = FrameBuffer::default();
+    let mut running: Vec<thread::JoinHandle<()>> = Vec::new();
+    let mut part = vec![0; 64 << 10];
+    loop {
+        match arrived.take::<CallFrame>() {
+            Ok(Some(frame)) => {
+                running.retain(|call| !call.is_finished());
+                if running.len() >= CALLS_AT_ONCE {
+                    let message = format!("more than {CALLS_AT_ONCE} calls at once");
+                    reply(&writer, frame.id, ReplyBody::Problem { message });
+                } else if let Some(call) = answer(desk, &writer, frame) {
+                    running.push(call);
+                }
+                continue;
+            }
+            Ok(None) => {}
+            Err(_) => break,
+        }
+        match reader.read(&mut part) {
+            Ok(0) | Err(_) => break,
+            Ok(count) => arrived.push(&part[..count]),
+        }
+    }
+    desk.cancel_all();
+    for call in running {
+        // as above: a panicked call has been answered by `answer`
+        let _ = call.join();
+    }
+}
+
+/// Answers a cancellation at once, everything else on a thread.
+fn answer(
+    desk: &Arc<Desk>,
+    writer: &Arc<Mutex<UnixStream>>,
+    frame: CallFrame,
+) -> Option<thread::JoinHandle<()>> {
+    let CallFrame { id, body } = frame;
+    if let RequestBody::Cancel { key } = body {
+        let found = desk.cancel(&key);
+        reply(writer, id, ReplyBody::Cancelled { found });
+        return None;
+    }
+    let task = {
+        let (desk, writer) = (Arc::clone(desk), Arc::clone(writer));
+        move || {
+            let answered = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| desk.answer(body)));
+            let body = answered.unwrap_or_else(|_| ReplyBody::Problem {
+                message: "the tool failed in a way that is a bug of lgflow; its effects are unknown".into(),
+            });
+            reply(&writer, id, body);
+        }
+    };
+    Some(thread::spawn(task))
+}
+
+fn reply(writer: &Mutex<UnixStream>, id: u64, body: ReplyBody) {
+    let frame = encode_frame(&ReplyFrame { id, body }).or_else(|error| {
+        encode_frame(&ReplyFrame { id, body: ReplyBody::Problem { message: error.to_string() } })
+    });
+    if let Ok(bytes) = frame {
+        let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
+        // an interpreter that is gone reads nothing: the control channel ends us
+        let _ = writer.write_all(&bytes);
+    }
+}
+
+fn send(control: &mut UnixStream, frame: &ControlFrame) -> Result<(), ServeError> {
+    let bytes = encode_frame(frame).map_err(|error: FrameError| ServeError(error.to_string()))?;
+    control.write_all(&bytes).map_err(failed)
+}
+
+fn refused(error: HandshakeError) -> ServeError {
+    ServeError(error.to_string())
+}
+
+fn failed(error: io::Error) -> ServeError {
+    ServeError(format!("the front's socket failed: {error}"))
+}

@@ -1,0 +1,186 @@
+//! One run from its first event to its last: what is decided is recorded, then done; what comes back is recorded,
+//! then applied.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::client::{Connection, Lost};
+use crate::digest::Digest;
+use crate::effect::{ErrorKind, ReplyBody, ReplyFrame, RequestBody, ToolError, ToolResult};
+use crate::interpret::{self, Effect, Request};
+use crate::store::StoreError;
+use crate::trace::{self, CallId, CallOrder, CallOutcome, Cancel, EventBody, IllegalEvent, Phase, RunState};
+
+use super::interrupts::Interrupts;
+use super::recorder::Recorder;
+use super::timers::Timers;
+
+/// Why a run stopped before its end. What was recorded up to there stands.
+#[derive(Debug, thiserror::Error)]
+pub enum Interrupted {
+    /// The runner's process is gone.
+    #[error(transparent)]
+    Runner(#[from] Lost),
+    /// Nothing more could be recorded, so nothing more was done.
+    #[error("the run could not be recorded, so it stopped: {0}")]
+    Store(#[from] StoreError),
+    /// An event did not fit the state: a bug of ours.
+    #[error("a bug of lgflow, please report it: {0}")]
+    Illegal(#[from] IllegalEvent),
+}
+
+/// Told of each event, with the state before it.
+pub type Observer<'a> = dyn FnMut(&RunState, &EventBody) + 'a;
+
+/// Where a run was left.
+#[derive(Debug)]
+pub struct Ended {
+    /// Where it stands.
+    pub state: RunState,
+    /// The digest of its trace, where all of it was written.
+    pub digest: Option<Digest>,
+    /// Why it stopped early, if it did.
+    pub interrupted: Option<Interrupted>,
+}
+
+/// A run with everything that it needs.
+pub struct Session<'a> {
+    state: RunState,
+    recorder: Recorder,
+    connection: Connection,
+    interrupts: Interrupts,
+    observer: &'a mut Observer<'a>,
+    asked: BTreeMap<u64, CallId>,
+    timers: Timers,
+    cancelled: bool,
+}
+
+impl<'a> Session<'a> {
+    /// A run that stands at `state`.
+    pub fn new(
+        state: RunState,
+        recorder: Recorder,
+        connection: Connection,
+        interrupts: Interrupts,
+        observer: &'a mut Observer<'a>,
+    ) -> Self {
+        let (asked, timers) = (BTreeMap::new(), Timers::default());
+        Self { state, recorder, connection, interrupts, observer, asked, timers, cancelled: false }
+    }
+
+    /// Lets `first` happen and goes on to the end, or to where only a person can go on.
+    pub async fn run(mut self, first: EventBody) -> Ended {
+        let interrupted = self.drive(first).await.err();
+        let written = self.recorder.finish();
+        let (digest, unwritten) = match written {
+            Ok(digest) => (digest, None),
+            Err(error) => (None, Some(error.into())),
+        };
+        Ended { state: self.state, digest, interrupted: interrupted.or(unwritten) }
+    }
+
+    async fn drive(&mut self, first: EventBody) -> Result<(), Interrupted> {
+        self.happen(&first)?;
+        loop {
+            self.decide().await?;
+            if matches!(self.state.phase(), Phase::Finished { .. } | Phase::Suspended) {
+                return Ok(());
+            }
+            let heard = self.listen().await?;
+            if let Some(event) = heard {
+                self.happen(&event)?;
+            }
+        }
+    }
+
+    /// Everything that follows from where the run stands: recorded and made safe, then done.
+    async fn decide(&mut self) -> Result<(), Interrupted> {
+        loop {
+            let requests = interpret::next(&self.state);
+            if requests.is_empty() {
+                return Ok(self.recorder.commit()?);
+            }
+            let mut effects = Vec::new();
+            for Request { record, effect } in requests {
+                self.happen(&record)?;
+                effects.extend(effect);
+            }
+            if !effects.is_empty() {
+                self.recorder.commit()?;
+            }
+            for effect in effects {
+                self.act(effect).await?;
+            }
+        }
+    }
+
+    fn happen(&mut self, event: &EventBody) -> Result<(), Interrupted> {
+        self.recorder.record(&self.state, event)?;
+        (self.observer)(&self.state, event);
+        Ok(trace::apply(&mut self.state, event)?)
+    }
+
+    async fn act(&mut self, effect: Effect) -> Result<(), Interrupted> {
+        match effect {
+            Effect::Call(call, order) => {
+                let request = match &*order {
+                    CallOrder::Single(single) => RequestBody::Execute { call: single.clone() },
+                    CallOrder::Batch(calls) => RequestBody::Batch { calls: calls.clone() },
+                };
+                let id = self.connection.send(request).await?;
+                self.asked.insert(id, call);
+            }
+            Effect::Cancel(call) => self.cancel(call).await?,
+            Effect::Wait(wait, duration) => self.timers.start(wait, duration),
+        }
+        Ok(())
+    }
+
+    async fn cancel(&mut self, call: CallId) -> Result<(), Interrupted> {
+        let order = self.state.open_calls().find(|(id, _)| *id == call).map(|(_, order)| Arc::clone(order));
+        for single in order.iter().flat_map(|order| order.calls()) {
+            let key = single.idempotency_key.clone();
+            self.connection.send(RequestBody::Cancel { key }).await?;
+        }
+        Ok(())
+    }
+
+    /// The next thing that happens outside; nothing, where it concerns nobody any more.
+    async fn listen(&mut self) -> Result<Option<EventBody>, Interrupted> {
+        tokio::select! {
+            reply = self.connection.next() => Ok(self.heard(reply?)),
+            wait = self.timers.next() => {
+                Ok(self.state.awaits(wait).then_some(EventBody::WaitFinished { wait }))
+            }
+            () = self.interrupts.next() => {
+                let how = if self.cancelled { Cancel::AtOnce } else { Cancel::InOrder };
+                self.cancelled = true;
+                Ok(Some(EventBody::RunCancelled { how }))
+            }
+        }
+    }
+
+    fn heard(&mut self, reply: ReplyFrame) -> Option<EventBody> {
+        let call = self.asked.remove(&reply.id)?;
+        let order =
+            self.state.open_calls().find(|(id, _)| *id == call).map(|(_, order)| Arc::clone(order))?;
+        let outcome = match (reply.body, &*order) {
+            (ReplyBody::Result { result }, CallOrder::Single(_)) => CallOutcome::Single(*result),
+            (ReplyBody::Results { results }, CallOrder::Batch(_)) => CallOutcome::Batch(results),
+            (ReplyBody::Problem { message }, order) => failed(order, &message),
+            (_, order) => failed(order, "the runner answered something else than it was asked"),
+        };
+        Some(EventBody::CallFinished { call, outcome: Arc::new(outcome) })
+    }
+}
+
+/// What a call came to that the runner could not answer.
+fn failed(order: &CallOrder, message: &str) -> CallOutcome {
+    let result = |tool: &str| ToolResult::failure(tool, ToolError::new(ErrorKind::Internal, message));
+    match order {
+        CallOrder::Single(call) => CallOutcome::Single(result(&call.tool)),
+        CallOrder::Batch(calls) => {
+            CallOutcome::Batch(calls.iter().take(1).map(|call| result(&call.tool)).collect())
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! Waits that have begun, by the time at which they end. Real time stays in this room.
+#![expect(clippy::disallowed_methods, reason = "waits end by the clock, and the session is who has one")]
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use crate::trace::WaitId;
+
+/// The waits of one session.
+#[derive(Debug, Default)]
+pub(super) struct Timers {
+    waiting: BTreeSet<(Instant, WaitId)>,
+}
+
+impl Timers {
+    /// `wait` ends after `duration` from now.
+    pub(super) fn start(&mut self, wait: WaitId, duration: Duration) {
+        // a wait longer than the clock reaches never ends
+        if let Some(end) = Instant::now().checked_add(duration) {
+            self.waiting.insert((end, wait));
+        }
+    }
+
+    /// Waits for the first to end; for ever, if there is none. May be dropped while it waits.
+    pub(super) async fn next(&mut self) -> WaitId {
+        let Some(&(end, wait)) = self.waiting.first() else {
+            return std::future::pending().await;
+        };
+        tokio::time::sleep_until(end.into()).await;
+        self.waiting.remove(&(end, wait));
+        wait
+    }
+}

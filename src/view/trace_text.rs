@@ -1,0 +1,45 @@
+//! A trace as lines that a person reads. Payloads are shortened; what is not ours is escaped.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use crate::trace::Envelope;
+
+use super::escaped;
+
+/// The longest value that is shown whole, in characters.
+const SHOWN: usize = 160;
+
+/// One event, a line: number, time, kind, node, data.
+pub fn event_text(event: &Envelope) -> String {
+    let mut text = format!("{:>5}  {}  {:<18}", event.seq, event.ts, event.kind);
+    if let Some(node) = &event.node {
+        let around = event.path.as_deref().map(|path| format!("{path}/")).unwrap_or_default();
+        // writing to a string can't fail
+        let _ = write!(text, "  {}", escaped(&format!("{around}{node}")));
+    }
+    if !event.iteration.is_empty() {
+        let iterations: Vec<String> = event.iteration.iter().map(u32::to_string).collect();
+        let _ = write!(text, " #{}", iterations.join("."));
+    }
+    if let Some(attempt) = event.attempt {
+        let _ = write!(text, " attempt {attempt}");
+    }
+    for (name, value) in &event.data {
+        let _ = write!(text, "  {name}={}", short(value));
+    }
+    text
+}
+
+fn short(value: &Value) -> String {
+    let whole = match value {
+        Value::String(text) => escaped(text),
+        other => escaped(&other.to_string()),
+    };
+    if whole.chars().count() <= SHOWN {
+        return whole;
+    }
+    let kept: String = whole.chars().take(SHOWN).collect();
+    format!("{kept}… ({} characters)", whole.chars().count())
+}

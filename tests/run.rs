@@ -1,0 +1,269 @@
+//! `lgflow run` as a user meets it: the built program, a real workspace, a real runner process.
+
+mod program;
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use program::{Ran, Workspace};
+use serde_json::{Value, json};
+
+const HELLO: &str = "\
+schema: lgflow.graph/v1
+name: hello
+inputs:
+  who: { type: string, default: world }
+prompts:
+  hello: { text: \"Hello, {{ who }}.\" }
+nodes:
+  hello: { uses: render, with: { prompt: hello, vars: { who: \"{{ inputs.who }}\" } } }
+outputs:
+  text: \"{{ nodes.hello.output.text }}\"
+";
+
+/// A policy of the user's that lets one program run without walls.
+const SLEEPY_POLICY: &str = "\
+schema: lgflow.policy/v1
+name: sleepy
+tools: { exec: allow, read_file: allow }
+paths:
+  read: { allow: [\"**\"] }
+commands:
+  - name: sleep
+    program: sleep
+    args: [[\"*\"]]
+    sandbox: { mode: best_effort, workspace: direct }
+sandbox: { mode: best_effort }
+";
+
+const SLEEPY: &str = "\
+schema: lgflow.graph/v1
+name: sleepy
+nodes:
+  nap: { uses: exec, with: { argv: [sleep, \"600\"] } }
+  tidy: { uses: values, with: { done: true } }
+edges:
+  - { from: nap, to: tidy, always: true }
+";
+
+#[test]
+fn one_text_output_is_printed_verbatim_and_everything_else_goes_to_stderr() {
+    let workspace = Workspace::git();
+    workspace.write("graph.yaml", HELLO);
+    let ran = workspace.lgflow(&["run", "-g", "graph.yaml", "-i", "who=you"]).ended(0);
+    assert_eq!(ran.stdout.trim_end_matches('\n'), "Hello, you.");
+    assert!(ran.stderr.contains("succeeded"), "{}", ran.stderr);
+}
+
+#[test]
+fn the_json_form_is_one_document_with_every_promised_key() {
+    let workspace = Workspace::git();
+    workspace.write("graph.yaml", HELLO);
+    let run = workspace.lgflow(&["run", "-g", "graph.yaml", "--format", "json"]).ended(0).json();
+    assert_eq!(run["schema"], "lgflow.run/v1");
+    assert_eq!(run["status"], "succeeded");
+    assert_eq!(run["exit_code"], 0);
+    assert_eq!(run["outputs"], json!({"text": "Hello, world."}));
+    assert_eq!(run["inputs"], json!({"who": "world"}));
+    assert_eq!(run["path"], json!(["hello"]));
+    assert_eq!(run["nodes"]["hello"]["status"], "succeeded");
+    assert_eq!(run["error"], Value::Null);
+    assert_eq!(run["waiting"], json!([]));
+    for key in ["run", "graph", "calls", "denied", "trace"] {
+        assert!(run.get(key).is_some(), "`{key}` is missing in {run}");
+    }
+}
+
+#[test]
+fn a_wrong_input_is_wrong_usage_and_nothing_runs() {
+    let workspace = Workspace::git();
+    workspace.write("graph.yaml", HELLO);
+    let ran = workspace.lgflow(&["run", "-g", "graph.yaml", "-i", "whom=you"]);
+    assert!(matches!(ran.code, Some(2 | 3)), "{:?} {}", ran.code, ran.stderr);
+    assert!(ran.stderr.contains("`who`"), "the nearest input is not suggested: {}", ran.stderr);
+    assert_eq!(ran.stdout, "");
+}
+
+#[test]
+fn the_trace_verifies_and_every_kind_of_tampering_is_named() {
+    let workspace = Workspace::git();
+    workspace.write("graph.yaml", HELLO);
+    workspace.lgflow(&["run", "-g", "graph.yaml", "--trace"]).ended(0);
+    let runs = workspace.path().join("artifacts/runs");
+    let trace = fs::read_dir(&runs).unwrap().next().unwrap().unwrap().path();
+    assert_eq!(workspace.read("artifacts/.gitignore"), "*\n");
+    let file = trace.to_str().unwrap();
+    workspace.lgflow(&["trace", "verify", file]).ended(0);
+
+    let text = fs::read_to_string(&trace).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines.len() >= 4, "{text}");
+    let verify = |lines: Vec<String>| {
+        fs::write(&trace, lines.join("\n") + "\n").unwrap();
+        workspace.lgflow(&["trace", "verify", file])
+    };
+    let own = |lines: &[&str]| lines.iter().map(|&line| line.to_owned()).collect::<Vec<_>>();
+    for at in 0..lines.len() {
+        let mut edited = own(&lines);
+        edited[at] = edited[at].replacen("\"run\":\"", "\"run\":\"0", 1);
+        let ran = verify(edited).ended(7);
+        assert!(
+            format!("{}{}", ran.stdout, ran.stderr).contains(&format!("{}", seq(lines[at]))),
+            "edited {at}: {}",
+            ran.stderr
+        );
+    }
+    for at in 0..lines.len() - 1 {
+        let mut cut = own(&lines);
+        cut.remove(at);
+        verify(cut).ended(7);
+        let mut moved = own(&lines);
+        moved.swap(at, at + 1);
+        verify(moved).ended(7);
+    }
+    let tail = verify(own(&lines[..lines.len() - 1])).ended(7);
+    assert!(format!("{}{}", tail.stdout, tail.stderr).contains("incomplete"), "{}", tail.stderr);
+    verify(own(&lines)).ended(0);
+}
+
+fn seq(line: &str) -> u64 {
+    serde_json::from_str::<Value>(line).unwrap()["seq"].as_u64().unwrap()
+}
+
+#[test]
+fn an_interrupt_ends_the_command_and_still_runs_what_must_always_run() {
+    let workspace = Workspace::git();
+    workspace.write("graph.yaml", SLEEPY).write("policy.yaml", SLEEPY_POLICY);
+    let arguments = ["run", "-g", "graph.yaml", "--policy", "policy.yaml", "--format", "json"];
+    let child = workspace.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let sleeper = wait_for_descendant(child.id(), "sleep");
+    signal(child.id(), "INT");
+    let ran = Ran::from(child.wait_with_output().unwrap()).ended(130);
+    let run = ran.json();
+    assert_eq!(run["status"], "cancelled");
+    assert_eq!(run["nodes"]["nap"]["status"], "cancelled");
+    assert_eq!(run["nodes"]["tidy"]["status"], "succeeded");
+    assert!(!alive(sleeper), "the command outlived its run");
+}
+
+#[test]
+fn killing_the_runner_interrupts_the_run_and_says_how_to_go_on() {
+    let workspace = Workspace::git();
+    workspace.write("graph.yaml", SLEEPY).write("policy.yaml", SLEEPY_POLICY);
+    let arguments = ["run", "-g", "graph.yaml", "--policy", "policy.yaml", "--format", "json"];
+    let child = workspace.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let sleeper = wait_for_descendant(child.id(), "sleep");
+    let runner = children(child.id())
+        .into_iter()
+        .find(|&id| command_line(id).contains("__runner"))
+        .expect("no runner");
+    signal(runner, "KILL");
+    let ran = Ran::from(child.wait_with_output().unwrap()).ended(1);
+    assert_eq!(ran.json()["status"], "interrupted");
+    assert!(ran.stderr.contains("lgflow trace show"), "{}", ran.stderr);
+    let gone = Instant::now() + Duration::from_secs(20);
+    while alive(sleeper) {
+        assert!(Instant::now() < gone, "the command outlived the runner");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_run_without_terminal_prints_plain_lines() {
+    let workspace = Workspace::git();
+    workspace.write("graph.yaml", HELLO);
+    let ran = workspace.lgflow(&["run", "-g", "graph.yaml"]).ended(0);
+    assert!(!ran.stderr.contains('\u{1b}'), "escape sequences in a pipe: {:?}", ran.stderr);
+    assert!(ran.stderr.contains("hello"), "{}", ran.stderr);
+}
+
+#[test]
+fn the_runner_is_reached_by_no_other_way() {
+    let workspace = Workspace::new();
+    let ran = workspace.lgflow(&["__runner"]);
+    assert_ne!(ran.code, Some(0));
+    assert!(ran.stderr.contains("lgflow run"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_state_folder_that_cannot_be_written_is_an_error_before_anything_runs() {
+    let workspace = Workspace::git();
+    workspace.write("graph.yaml", HELLO);
+    fs::write(workspace.state(), "a file where the folder should be").unwrap();
+    let ran = workspace.lgflow(&["run", "-g", "graph.yaml"]);
+    assert_ne!(ran.code, Some(0));
+    assert_eq!(ran.stdout, "");
+    assert!(ran.stderr.contains(workspace.state().to_str().unwrap()), "{}", ran.stderr);
+}
+
+#[test]
+fn every_node_that_did_not_run_says_why() {
+    let workspace = Workspace::git();
+    workspace.write(
+        "graph.yaml",
+        "\
+schema: lgflow.graph/v1
+name: branches
+inputs: { deep: { type: boolean, default: false } }
+nodes:
+  start: { uses: values, with: { a: 1 } }
+  deep: { uses: values, with: { a: 2 } }
+  shallow: { uses: values, with: { a: 3 } }
+  never: { uses: values, skip_when: \"true\", with: { a: 4 } }
+edges:
+  - { from: start, to: deep, when: \"inputs.deep\" }
+  - { from: start, to: shallow, otherwise: true }
+  - shallow -> never
+outputs:
+  a: \"{{ nodes.shallow.output.a }}\"
+",
+    );
+    let ran = workspace.lgflow(&["run", "-g", "graph.yaml"]).ended(0);
+    assert!(ran.stderr.contains("deep") && ran.stderr.contains("inputs.deep"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("never") && ran.stderr.contains("skip_when"), "{}", ran.stderr);
+}
+
+fn signal(id: u32, name: &str) {
+    let status = std::process::Command::new("kill").args(["-s", name, &id.to_string()]).status().unwrap();
+    assert!(status.success());
+}
+
+fn children(id: u32) -> Vec<u32> {
+    let Ok(tasks) = fs::read_dir(format!("/proc/{id}/task")) else { return Vec::new() };
+    let lists = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("children")).ok());
+    lists
+        .flat_map(|list| list.split_whitespace().map(|id| id.parse().unwrap()).collect::<Vec<u32>>())
+        .collect()
+}
+
+fn command_line(id: u32) -> String {
+    fs::read(format!("/proc/{id}/cmdline"))
+        .map(|bytes| String::from_utf8_lossy(&bytes).replace('\0', " "))
+        .unwrap_or_default()
+}
+
+/// Running, not a zombie that nobody has waited for yet.
+fn alive(id: u32) -> bool {
+    let Ok(file) = fs::File::open(format!("/proc/{id}/status")) else { return false };
+    let state = BufReader::new(file).lines().map_while(Result::ok).find(|line| line.starts_with("State:"));
+    state.is_some_and(|state| !state.contains('Z'))
+}
+
+/// The process whose program is `name` somewhere beneath `id`; the bound is generous and only ends a broken test.
+fn wait_for_descendant(id: u32, name: &str) -> u32 {
+    let end = Instant::now() + Duration::from_secs(60);
+    loop {
+        let mut waiting = vec![id];
+        while let Some(next) = waiting.pop() {
+            let program = fs::read_to_string(format!("/proc/{next}/comm")).unwrap_or_default();
+            if program.trim() == name && command_line(next).contains("600") {
+                return next;
+            }
+            waiting.extend(children(next));
+        }
+        assert!(Instant::now() < end, "no `{name}` appeared beneath {id}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
