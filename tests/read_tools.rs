@@ -149,7 +149,7 @@ fn the_deterministic_model_answers_from_its_messages_and_no_other_is_there() {
     let schema = json!({ "enum": ["stone", "wood"] });
     let chosen = call("deterministic", Some(schema));
     assert_eq!(chosen.output, json!("stone"), "`wooden` and `wood` share fewer than five letters");
-    assert_eq!(chosen.usage.unwrap().input_tokens, 5);
+    assert_eq!(chosen.llm_tokens, Some(6));
     let schema = json!({ "enum": ["stone", "wooden"] });
     assert_eq!(call("deterministic", Some(schema)).output, "wooden");
     assert_eq!(call("deterministic", None).output, json!({ "text": "a wooden house" }));

@@ -15,8 +15,10 @@ mod pointer;
 mod project;
 mod references;
 mod scope;
+mod shipped;
 mod tools;
 
 pub use load::{FileKind, FileRef, Load, LoadProblem, Loaded};
 pub use project::{Checked, CheckedRoot, ReadFile, Root, check_files};
 pub use scope::{Known, Local, Names, NodeFacts, Place};
+pub use shipped::{check_shipped, shipped_file, shipped_files, shipped_graphs};

@@ -99,18 +99,6 @@ pub struct ToolResult {
     /// The rules that allowed or refused it, strictest first.
     #[serde(default)]
     pub rules: Vec<RuleRef>,
-    /// Of `llm`: what the model used up.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub usage: Option<Usage>,
-}
-
-/// What a model call used up; the built-in model counts words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Usage {
-    /// Of the messages.
-    pub input_tokens: u64,
-    /// Of the answer.
-    pub output_tokens: u64,
 }
 
 impl ToolResult {
@@ -131,7 +119,6 @@ impl ToolResult {
             llm_tokens: None,
             sandbox: Vec::new(),
             rules: Vec::new(),
-            usage: None,
         }
     }
 

@@ -7,7 +7,7 @@ mod control;
 mod error_kind;
 mod frame;
 
-pub use call::{Artifact, RuleRef, SandboxLayer, ToolCall, ToolError, ToolResult, Usage};
+pub use call::{Artifact, RuleRef, SandboxLayer, ToolCall, ToolError, ToolResult};
 pub use codec::{FrameBuffer, FrameError, MAX_FRAME, encode_frame};
 pub use control::{FrozenLayer, LayerRole, RunnerStart, Started};
 pub use error_kind::ErrorKind;

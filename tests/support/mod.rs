@@ -1,6 +1,8 @@
 //! A workspace with a gate before it: calls as the runner makes them, without its process.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+pub mod drive;
+
 use std::fs;
 use std::path::Path;
 

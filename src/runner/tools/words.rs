@@ -7,6 +7,12 @@ const EMPTY: &[&str] = &[
     "there", "these", "this", "to", "us", "was", "we", "were", "will", "with", "you", "your",
 ];
 
+/// Words that ask: they tell what sort of a request it is, and not what it is about.
+const ASKING: &[&str] = &[
+    "?", "can", "could", "did", "do", "does", "how", "should", "what", "when", "where", "which", "who",
+    "whom", "whose", "why", "would",
+];
+
 /// Words share a meaning from this many letters on.
 const STEM: usize = 5;
 
@@ -29,6 +35,13 @@ pub(super) fn words(text: &str) -> Vec<String> {
         after_lower = c.is_lowercase() || c.is_numeric();
     }
     finish(&mut word, &mut found);
+    found
+}
+
+/// The words that tell what a text is about: those of [`words`] that do not ask.
+pub(super) fn telling_words(text: &str) -> Vec<String> {
+    let mut found = words(text);
+    found.retain(|word| !ASKING.contains(&word.as_str()));
     found
 }
 

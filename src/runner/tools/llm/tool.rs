@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::effect::{ErrorKind, ToolCall, ToolError, ToolResult, Usage};
+use crate::effect::{ErrorKind, ToolCall, ToolError, ToolResult};
 use crate::policy::Granted;
 use crate::runner::tools::input::{Input, invalid};
 use crate::schema::validate_value;
@@ -30,11 +30,9 @@ pub(in crate::runner) fn llm(call: &Granted<ToolCall>) -> Result<ToolResult, Too
     };
     let words = |text: &str| text.split_whitespace().count() as u64;
     let answer = output["text"].as_str().map_or_else(|| output.to_string(), str::to_owned);
-    let usage = Usage {
-        input_tokens: messages.iter().map(|(_, content)| words(content)).sum(),
-        output_tokens: words(&answer),
-    };
-    Ok(ToolResult { stdout: answer, usage: Some(usage), ..ToolResult::success("llm", output) })
+    // it has no tokens: words are what it reads and writes
+    let tokens = messages.iter().map(|(_, content)| words(content)).sum::<u64>() + words(&answer);
+    Ok(ToolResult { stdout: answer, llm_tokens: Some(tokens), ..ToolResult::success("llm", output) })
 }
 
 /// `default` is what a user's configuration would replace; it has no models yet.

@@ -4,7 +4,7 @@ use regex::{Regex, RegexBuilder};
 use serde_json::{Map, Number, Value};
 
 use crate::effect::{ErrorKind, ToolError};
-use crate::runner::tools::words::{matches, words};
+use crate::runner::tools::words::{matches, telling_words, words};
 
 use super::choice::{best, candidates, score};
 use super::material::Material;
@@ -133,7 +133,7 @@ fn terms(material: &Material, pattern: &Regex) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     for word in material.text.split_whitespace() {
         let word = word.trim_matches(|c: char| c.is_ascii_punctuation() && c != '_');
-        let says_something = !words(word).is_empty();
+        let says_something = !telling_words(word).is_empty();
         if says_something && pattern.is_match(word) && !found.iter().any(|other| other == word) {
             found.push(word.to_owned());
         }

@@ -5,7 +5,6 @@ use crate::runner::tools::input::invalid;
 
 /// A part of the facts. `totals` are always there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "each is the word of the parameter, spelled the Rust way")]
 pub(super) enum Section {
     Languages,
     Layout,

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde_json::{Value, json};
 
-use crate::runner::tools::words::{matches, words};
+use crate::runner::tools::words::{matches, telling_words, words};
 
 use super::scan::Scan;
 
@@ -81,7 +81,7 @@ pub(super) fn definitions(language: &str, text: &str) -> Vec<Definition> {
 /// The definitions that a request is about: a word of the request in the name counts 3, in the path 1; what counts
 /// nothing in its name is left out. Best first, then by path and line.
 pub(super) fn ranked(scan: &Scan, request: &str) -> Vec<Value> {
-    let wanted: BTreeSet<String> = words(request).into_iter().collect();
+    let wanted: BTreeSet<String> = telling_words(request).into_iter().collect();
     let mut found = Vec::new();
     for file in &scan.files {
         let in_path = count(&wanted, file.path.as_str());

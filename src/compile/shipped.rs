@@ -1,0 +1,99 @@
+//! The graphs that come with the program, embedded with all that they name. To everything else they are files like
+//! others: nothing knows what is in them.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
+
+use crate::diag::Diagnostics;
+use crate::files::RelPath;
+use crate::plan::Plan;
+use crate::source::Sources;
+
+use super::{CheckedRoot, FileRef, LoadProblem, Loaded, Root, check_files};
+
+/// How the files are shown: no folder has this name.
+const SHOWN: &str = "builtin:graphs/";
+
+/// Path beneath `graphs/`, and text.
+static FILES: LazyLock<BTreeMap<&str, &str>> = LazyLock::new(|| {
+    BTreeMap::from([
+        ("coding.yaml", include_str!("../../graphs/coding.yaml")),
+        ("prompts/analysis.md", include_str!("../../graphs/prompts/analysis.md")),
+        ("prompts/code_change.md", include_str!("../../graphs/prompts/code_change.md")),
+        ("prompts/debug.md", include_str!("../../graphs/prompts/debug.md")),
+        ("prompts/planner.md", include_str!("../../graphs/prompts/planner.md")),
+        ("prompts/question.md", include_str!("../../graphs/prompts/question.md")),
+        ("prompts/refactor.md", include_str!("../../graphs/prompts/refactor.md")),
+        ("prompts/report.md", include_str!("../../graphs/prompts/report.md")),
+        ("prompts/research.md", include_str!("../../graphs/prompts/research.md")),
+        ("prompts/router.md", include_str!("../../graphs/prompts/router.md")),
+    ])
+});
+
+/// The text of a shipped file, by its path beneath `graphs/`: `coding.yaml`, `prompts/report.md`.
+pub fn shipped_file(path: &str) -> Option<&'static str> {
+    FILES.get(path).copied()
+}
+
+/// The paths of all shipped files.
+pub fn shipped_files() -> impl Iterator<Item = &'static str> {
+    FILES.keys().copied()
+}
+
+/// The graphs among them, by name: `coding`.
+pub fn shipped_graphs() -> impl Iterator<Item = &'static str> {
+    FILES.keys().filter_map(|path| path.strip_suffix(".yaml"))
+}
+
+/// Compiles a shipped graph by its name. `None` where there is none, or where it has findings: a test holds that no
+/// shipped graph has any.
+pub fn check_shipped(name: &str, sources: &mut Sources, diagnostics: &mut Diagnostics) -> Option<Arc<Plan>> {
+    let path = format!("{name}.yaml");
+    let bytes = shipped_file(&path)?.into();
+    let root = Root { path: RelPath::parse(&path).ok()?, name: format!("{SHOWN}{path}"), bytes };
+    let mut load = |asked: &FileRef| {
+        let text = shipped_file(asked.path.as_str());
+        let text =
+            text.ok_or_else(|| LoadProblem::new(format!("`{}` is no file of the program", asked.path)))?;
+        Ok(Loaded { name: format!("{SHOWN}{}", asked.path), bytes: text.into() })
+    };
+    match check_files(vec![root], &mut load, sources, diagnostics).roots.pop()? {
+        CheckedRoot::Graph(plan) => Some(plan),
+        CheckedRoot::Policy(_) | CheckedRoot::PolicyTests(_) | CheckedRoot::Broken => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn every_file_of_the_folder_is_embedded() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("graphs");
+        let mut found = Vec::new();
+        for sub in ["", "prompts"] {
+            for entry in std::fs::read_dir(folder.join(sub)).unwrap() {
+                let entry = entry.unwrap();
+                if entry.file_type().unwrap().is_file() {
+                    let name = entry.file_name().into_string().unwrap();
+                    found.push(if sub.is_empty() { name } else { format!("{sub}/{name}") });
+                }
+            }
+        }
+        found.sort();
+        assert_eq!(found, shipped_files().collect::<Vec<_>>());
+        assert_eq!(shipped_graphs().collect::<Vec<_>>(), ["coding"]);
+    }
+
+    #[test]
+    fn every_shipped_graph_compiles_without_a_finding() {
+        for name in shipped_graphs() {
+            let (mut sources, mut diagnostics) = (Sources::default(), Diagnostics::default());
+            let plan = check_shipped(name, &mut sources, &mut diagnostics);
+            assert!(plan.is_some() && diagnostics.iter().count() == 0, "{name}: {diagnostics:?}");
+        }
+        assert!(check_shipped("none", &mut Sources::default(), &mut Diagnostics::default()).is_none());
+    }
+}
