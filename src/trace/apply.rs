@@ -187,7 +187,7 @@ impl RunState {
                 self.interrupt(Unit { item: Some(item), ..unit }, &Returned::Cancelled);
             }
         }
-        self.look_at_items(unit.at);
+        self.look_at_items_anew(unit.at);
         Ok(())
     }
 

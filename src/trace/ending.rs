@@ -71,7 +71,7 @@ impl RunState {
                 self.interrupt(unit, &Returned::Cancelled)
             })
             .collect();
-        self.look_at_items(at);
+        self.look_at_items_anew(at);
         inside
     }
 

@@ -352,6 +352,15 @@ impl RunState {
         }
     }
 
+    /// No more items start: a task that said so is of no more use.
+    pub(crate) fn look_at_items_anew(&mut self, at: At) {
+        let looked_at = self.work_mut(at).is_some_and(|work| std::mem::take(&mut work.looked_at));
+        if looked_at {
+            self.agenda.retain(|task| *task != Task::Items(at));
+        }
+        self.look_at_items(at);
+    }
+
     /// A unit is to end early. What it does ends first; what it waits for is withdrawn.
     pub(crate) fn interrupt(&mut self, unit: Unit, because: &Returned) -> Option<FrameId> {
         let state = self.unit_mut(unit)?;
