@@ -35,7 +35,7 @@ fn name(path: &Path) -> String {
     path.file_name().unwrap().to_str().unwrap().to_owned()
 }
 
-/// The file of a case that is checked.
+/// The file of a case that is checked: its graph, else its policy, else its settings.
 fn root(case: &Path) -> PathBuf {
     if !case.is_dir() {
         return case.to_path_buf();
@@ -43,8 +43,10 @@ fn root(case: &Path) -> PathBuf {
     let is_root = |stem: &str, path: &PathBuf| path.file_stem().is_some_and(|found| found == stem);
     let entries = entries(case);
     let graph = entries.iter().find(|path| is_root("graph", path));
-    graph.or_else(|| entries.iter().find(|path| is_root("policy", path))).cloned().unwrap_or_else(|| {
-        panic!("{} has neither a graph nor a policy", case.display());
+    let policy = || entries.iter().find(|path| is_root("policy", path));
+    let config = || entries.iter().find(|path| is_root("config", path));
+    graph.or_else(policy).or_else(config).cloned().unwrap_or_else(|| {
+        panic!("{} has neither a graph nor a policy nor settings", case.display());
     })
 }
 

@@ -10,12 +10,14 @@ macro_rules! pages {
 
 pages!(
     "alias",
+    "bad-pattern",
     "bare-root",
     "braces-in-expression",
     "date",
     "duplicate-key",
     "dynamic-key",
     "encoding",
+    "example",
     "expression-limit",
     "expression-syntax",
     "filter-argument",
@@ -24,6 +26,7 @@ pages!(
     "limit",
     "merge-key",
     "method-call",
+    "not-here",
     "not-text",
     "number",
     "power-operator",

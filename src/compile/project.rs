@@ -28,6 +28,8 @@ const POLICY_ID: &str = "lgflow.policy/v";
 const POLICY_TESTS_ID: &str = "lgflow.policy_test/v";
 /// How the name of a policy begins that is no file.
 const BUILTIN: &str = "builtin:";
+/// How the name of a policy begins that comes from elsewhere.
+const PACK: &str = "pack:";
 /// Graphs within graphs within graphs, at most.
 const NESTING: usize = 16;
 
@@ -303,7 +305,11 @@ impl Project<'_, '_> {
 
     /// A layer: one of the program's own, or a file.
     fn layer(&mut self, naming: &RelPath, layer: &Located<String>) {
-        if !layer.value.starts_with(BUILTIN) {
+        if layer.value.starts_with(PACK) {
+            let message = format!("the pack `{}` is not installed", layer.value);
+            let finding = Diagnostic::new(codes::UNKNOWN_POLICY, layer.span, message);
+            self.diagnostics.push(finding.help("name a built-in policy or a file"));
+        } else if !layer.value.starts_with(BUILTIN) {
             self.policy_file(naming, layer);
         } else if !BUILTINS.contains(&layer.value.as_str()) {
             let message = format!("unknown policy `{}`", layer.value);
@@ -330,8 +336,8 @@ impl Project<'_, '_> {
         }
         let Some(policy) = decode_policy(&parsed.tree, &parsed.damage, self.diagnostics) else { return };
         check_policy(&policy, self.diagnostics);
-        for include in &policy.include {
-            self.layer(path, include);
+        for layer in policy.include.iter().chain(&policy.ceilings) {
+            self.layer(path, layer);
         }
     }
 

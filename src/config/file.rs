@@ -59,8 +59,12 @@ fn profiles(entry: &Entry, found: &mut Diagnostics) -> Vec<(String, Vec<Written>
 fn section(prefix: &str, entry: &Entry, owner: Owner, values: &mut Vec<Written>, found: &mut Diagnostics) {
     let key = format!("{prefix}{}", entry.key.value);
     let top = key.split('.').next().unwrap_or_default();
+    if let Some(info) = KeyInfo::find(&key).filter(|info| info.class == Class::OneRun) {
+        found.push(for_one_run(info, entry.key.span));
+        return;
+    }
     if owner == Owner::Workspace && NEVER_IN_A_WORKSPACE.contains(&top) {
-        found.push(not_here(&key, entry.key.span, "no repository may choose it"));
+        found.push(not_here(&key, entry.key.span));
         return;
     }
     let Some(info) = KeyInfo::find(&key) else {
@@ -73,17 +77,16 @@ fn section(prefix: &str, entry: &Entry, owner: Owner, values: &mut Vec<Written>,
         }
         return;
     };
-    match (info.class, owner) {
-        (Class::User, Owner::Workspace) => {
-            found.push(not_here(&key, entry.key.span, "no repository may choose it"));
-        }
-        (Class::OneRun, _) => found.push(for_one_run(info, entry.key.span)),
-        _ => values.push(Written { info, value: entry.value.clone() }),
+    if info.class == Class::User && owner == Owner::Workspace {
+        found.push(not_here(&key, entry.key.span));
+    } else {
+        values.push(Written { info, value: entry.value.clone() });
     }
 }
 
-fn not_here(key: &str, span: Span, why: &str) -> Diagnostic {
-    let message = format!("`{key}` may not stand in a workspace's configuration: {why}");
+fn not_here(key: &str, span: Span) -> Diagnostic {
+    let message =
+        format!("`{key}` may not stand in a workspace's configuration: no repository may choose it");
     let help = format!("move it to `~/.config/lgflow/config.toml`, or remove `{key}`");
     Diagnostic::new(codes::NOT_HERE, span, message).help(help)
 }

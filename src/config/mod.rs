@@ -10,5 +10,5 @@ mod settings;
 pub use key::{Class, KEYS, KeyInfo, Kind};
 pub use origin::{Origin, Setting, SettingValue};
 pub use paths::{config_folder, state_folder};
-pub use resolve::{ConfigInput, resolve};
+pub use resolve::{ConfigInput, check_workspace, resolve};
 pub use settings::Settings;

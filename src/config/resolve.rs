@@ -47,6 +47,12 @@ pub fn resolve(input: &ConfigInput, sources: &mut Sources, found: &mut Diagnosti
     layers.settings
 }
 
+/// Checks the settings of a workspace alone.
+pub fn check_workspace(sources: &mut Sources, file: FileId, found: &mut Diagnostics) {
+    let input = ConfigInput { workspace: Some(file), ..ConfigInput::default() };
+    resolve(&input, sources, found);
+}
+
 struct Layers<'a> {
     sources: &'a mut Sources,
     found: &'a mut Diagnostics,

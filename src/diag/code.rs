@@ -138,6 +138,5 @@ codes! {
     // policy and config: what a policy must hold beyond its types, what may stand in which config file
     BAD_PATTERN = "bad-pattern", Error, "a glob or a regular expression that cannot be used";
     EXAMPLE = "example", Error, "a rule and an example that it carries disagree";
-    UNKNOWN_LAYER = "unknown-layer", Error, "a policy names a layer that cannot be had";
     NOT_HERE = "not-here", Error, "a setting that may not stand in this file";
 }

@@ -8,6 +8,10 @@ use crate::source::Located;
 use super::grammar::Grammar;
 use super::paths::path_glob;
 
+/// How a glob is written.
+const GLOB_HELP: &str =
+    "write `*` for a part of a name, `**` for any folders, and a `\\` before a literal bracket";
+
 /// Checks a policy whose types are right. Each finding points at the rule.
 pub fn check_policy(policy: &Policy, diagnostics: &mut Diagnostics) {
     let lists = policy.paths.iter().flat_map(|paths| paths.read.iter().chain(&paths.write));
@@ -31,9 +35,7 @@ fn check_glob(glob: &Located<String>, diagnostics: &mut Diagnostics) {
     if let Err(error) = path_glob(&glob.value) {
         let message = format!("`{}` is no glob: {}", glob.value, error.kind());
         let found = Diagnostic::new(codes::BAD_PATTERN, glob.span, message);
-        diagnostics.push(found.help(
-            "write `*` for a part of a name, `**` for any folders, and a `\\` before a literal bracket",
-        ));
+        diagnostics.push(found.help(GLOB_HELP));
     }
 }
 
@@ -58,7 +60,7 @@ fn check_command(rule: &CommandRule, diagnostics: &mut Diagnostics) {
     for element in rule.args.iter().flat_map(|pattern| &pattern.elements) {
         if let Err(error) = path_glob(&element.value).map(|_| ()) {
             let message = format!("`{}` is no glob: {}", element.value, error.kind());
-            diagnostics.push(Diagnostic::new(codes::BAD_PATTERN, element.span, message));
+            diagnostics.push(Diagnostic::new(codes::BAD_PATTERN, element.span, message).help(GLOB_HELP));
             sound = false;
         }
     }
@@ -110,7 +112,7 @@ pub(super) fn include_missing(policy: &Policy, layer: &str, diagnostics: &mut Di
     let span = policy.include.first().map_or(policy.span, |name| name.span);
     let message = format!("not every layer that `{layer}` includes could be read");
     diagnostics.push(
-        Diagnostic::new(codes::UNKNOWN_LAYER, span, message)
+        Diagnostic::new(codes::UNKNOWN_POLICY, span, message)
             .help("name builtins and files that exist, at most 8 deep"),
     );
 }

@@ -108,7 +108,7 @@ impl Freezer<'_, '_> {
             Err(problem) => problem,
         };
         let help = name.value.starts_with("builtin:").then(|| suggestion(&name.value, BUILTINS)).flatten();
-        self.diagnostics.push(Diagnostic::new(codes::UNKNOWN_LAYER, name.span, problem).maybe_help(help));
+        self.diagnostics.push(Diagnostic::new(codes::UNKNOWN_POLICY, name.span, problem).maybe_help(help));
         None
     }
 }

@@ -13,6 +13,8 @@ use crate::source::Sources;
 
 /// The most files that are looked at in a `.lg` folder.
 const MOST_FILES: usize = 10_000;
+/// The settings of a workspace, in its `.lg` folder.
+const CONFIG: &str = "config.toml";
 /// What a file of ours says somewhere: in its `schema` line.
 const OURS: [&[u8]; 3] = [b"lgflow.graph/", b"lgflow.policy/", b"lgflow.policy_test/"];
 
@@ -103,6 +105,12 @@ fn check_folder(
     sources: &mut Sources,
     diagnostics: &mut Diagnostics,
 ) -> CheckedFolder {
+    let (settings, roots): (Vec<Root>, Vec<Root>) =
+        roots.into_iter().partition(|root| root.path.as_str() == CONFIG);
+    for file in settings {
+        let file = sources.add(file.name, String::from_utf8_lossy(&file.bytes));
+        crate::config::check_workspace(sources, file, diagnostics);
+    }
     let names: Vec<PathBuf> = roots.iter().map(|root| PathBuf::from(&root.name)).collect();
     let mut load = |file: &FileRef| load(&folder, shown, file);
     let Checked { roots, files } = check_files(roots, &mut load, sources, diagnostics);
@@ -128,13 +136,13 @@ fn limit() -> u64 {
 }
 
 fn may_be_ours(path: &RelPath) -> bool {
-    crate::document::Syntax::of_path(path.as_str()).is_some() && path.as_str() != "config.toml"
+    crate::document::Syntax::of_path(path.as_str()).is_some()
 }
 
 /// The files that are ours whatever they say.
 fn is_main(path: &RelPath) -> bool {
     let stem = path.as_str().rsplit_once('.').map_or("", |(stem, _)| stem);
-    matches!(stem, "graph" | "policy")
+    matches!(stem, "graph" | "policy") || path.as_str() == CONFIG
 }
 
 fn says_ours(bytes: &[u8]) -> bool {
