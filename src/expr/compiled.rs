@@ -20,6 +20,9 @@ use super::{Reference, Root};
 /// Shared, so that a large output is not copied for each expression that looks at a part of it.
 pub type Values<'a> = dyn FnMut(&Root) -> Option<Arc<Value>> + 'a;
 
+/// Is shown a reference.
+pub type See<'a> = dyn FnMut(&Reference) + 'a;
+
 /// Why an expression or a template has no value. A node that meets it fails with kind `expression`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -76,10 +79,17 @@ impl<Code> Body<Code> {
 impl Expression {
     /// Parses a bare expression, as `when` has it.
     pub fn parse(text: &Text, diagnostics: &mut Diagnostics) -> Option<Self> {
+        Self::parse_seeing(text, diagnostics, &mut |_| {})
+    }
+
+    /// The same, and `see` is shown every reference, also of an expression with faults: so that all that is
+    /// wrong with it is found at once.
+    pub fn parse_seeing(text: &Text, diagnostics: &mut Diagnostics, see: &mut See<'_>) -> Option<Self> {
         let faults = match parse::expression(text.as_str()) {
             Ok(tree) => {
                 let mut lowering = Lowering::new(text, Names::Graph);
                 let node = lowering.expression(&tree);
+                lowering.references.iter().for_each(see);
                 if lowering.faults.is_empty() {
                     return Some(Self { body: Body::new(lowering, node) });
                 }

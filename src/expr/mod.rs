@@ -19,7 +19,7 @@ mod stop;
 mod value;
 mod value_template;
 
-pub use compiled::{EvalError, Expression, Template, Values};
+pub use compiled::{EvalError, Expression, See, Template, Values};
 pub use limits::{EXPRESSION_BYTES, OUTPUT_BYTES, TEMPLATE_BYTES};
 pub use reference::{Reference, Root, Segment};
 pub use value_template::{SECRET_KEY, ValueTemplate};

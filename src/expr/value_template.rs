@@ -11,7 +11,7 @@ use super::fault;
 use super::ir::{Node, Step};
 use super::lower::{Lowering, Names};
 use super::parse;
-use super::{EvalError, Expression, Reference, Root, Template, Values};
+use super::{EvalError, Expression, Reference, Root, See, Template, Values};
 
 /// The key that makes an object a reference to a secret, which only the runner resolves.
 pub const SECRET_KEY: &str = "$secret";
@@ -35,55 +35,34 @@ impl ValueTemplate {
     /// Parses every string of `tree` that holds a template; reports what is wrong in any of them. An object
     /// with the key `$secret` is kept as it is written.
     pub fn parse(tree: &Tree, diagnostics: &mut Diagnostics) -> Option<Self> {
+        Self::parse_seeing(tree, diagnostics, &mut |_| {})
+    }
+
+    /// The same, and `see` is shown every reference, also of strings with faults.
+    pub fn parse_seeing(tree: &Tree, diagnostics: &mut Diagnostics, see: &mut See<'_>) -> Option<Self> {
         match &tree.value {
-            TreeValue::String(text) if has_template(text.as_str()) => Self::parse_text(text, diagnostics),
-            TreeValue::List(items) => Self::parse_list(items, diagnostics),
-            TreeValue::Map(entries) if tree.get(SECRET_KEY).is_none() => Self::parse_fields(
-                entries.iter().map(|Entry { key, value }| (key.value.as_str(), value)),
-                diagnostics,
-            ),
-            _ => Some(Self::Literal(Arc::new(tree.to_json()))),
+            TreeValue::String(text) => Self::parse_text(text, diagnostics, see),
+            TreeValue::List(items) => {
+                let parsed: Vec<_> =
+                    items.iter().map(|item| Self::parse_seeing(item, diagnostics, see)).collect();
+                parsed.into_iter().collect::<Option<_>>().map(Self::list)
+            }
+            TreeValue::Map(entries) if tree.get(SECRET_KEY).is_none() => {
+                let parsed: Vec<_> = entries
+                    .iter()
+                    .map(|Entry { key, value }| {
+                        Some((key.value.clone(), Self::parse_seeing(value, diagnostics, see)?))
+                    })
+                    .collect();
+                parsed.into_iter().collect::<Option<_>>().map(Self::object)
+            }
+            _ => Some(Self::literal(tree.to_json())),
         }
     }
 
-    fn parse_list(items: &[Tree], diagnostics: &mut Diagnostics) -> Option<Self> {
-        let parsed: Vec<_> = items.iter().map(|item| Self::parse(item, diagnostics)).collect();
-        let parsed: Vec<Self> = parsed.into_iter().collect::<Option<_>>()?;
-        if parsed.iter().any(|item| !matches!(item, Self::Literal(_))) {
-            return Some(Self::List(parsed));
-        }
-        let literal = parsed.into_iter().filter_map(|item| match item {
-            Self::Literal(value) => Some(Arc::unwrap_or_clone(value)),
-            _ => None,
-        });
-        Some(Self::Literal(Arc::new(literal.collect())))
-    }
-
-    /// An object out of named values, as `with` and `vars` are.
-    pub fn parse_fields<'t>(
-        fields: impl IntoIterator<Item = (&'t str, &'t Tree)>,
-        diagnostics: &mut Diagnostics,
-    ) -> Option<Self> {
-        let parsed: Vec<_> = fields
-            .into_iter()
-            .map(|(name, tree)| (name.to_owned(), Self::parse(tree, diagnostics)))
-            .collect();
-        let entries: Vec<(String, Self)> =
-            parsed.into_iter().map(|(name, value)| Some((name, value?))).collect::<Option<_>>()?;
-        if entries.iter().any(|(_, value)| !matches!(value, Self::Literal(_))) {
-            return Some(Self::Object(entries));
-        }
-        let literal = entries.into_iter().filter_map(|(name, value)| match value {
-            Self::Literal(value) => Some((name, Arc::unwrap_or_clone(value))),
-            _ => None,
-        });
-        Some(Self::Literal(Arc::new(Value::Object(literal.collect()))))
-    }
-
-    /// Parses one string.
-    pub fn parse_text(text: &Text, diagnostics: &mut Diagnostics) -> Option<Self> {
+    fn parse_text(text: &Text, diagnostics: &mut Diagnostics, see: &mut See<'_>) -> Option<Self> {
         if !has_template(text.as_str()) {
-            return Some(Self::Literal(Arc::new(Value::from(text.as_str()))));
+            return Some(Self::literal(Value::from(text.as_str())));
         }
         let faults = match parse::template(text.as_str()) {
             Ok(tree) => {
@@ -92,6 +71,7 @@ impl ValueTemplate {
                     Some(expr) => Lowered::Expression(lowering.expression(expr)),
                     None => Lowered::Text(lowering.template(&tree)),
                 };
+                lowering.references.iter().for_each(see);
                 if lowering.faults.is_empty() {
                     return Some(match value {
                         Lowered::Expression(node) => Self::Expression(Expression::from_parts(lowering, node)),
@@ -104,6 +84,30 @@ impl ValueTemplate {
         };
         fault::report(faults, text, diagnostics);
         None
+    }
+
+    /// A list; one without templates is a literal.
+    pub fn list(items: Vec<Self>) -> Self {
+        if items.iter().any(|item| !matches!(item, Self::Literal(_))) {
+            return Self::List(items);
+        }
+        Self::literal(items.into_iter().filter_map(Self::into_literal).collect())
+    }
+
+    /// An object out of named values, as `with` and `vars` are; one without templates is a literal.
+    pub fn object(entries: Vec<(String, Self)>) -> Self {
+        if entries.iter().any(|(_, value)| !matches!(value, Self::Literal(_))) {
+            return Self::Object(entries);
+        }
+        let fields = entries.into_iter().filter_map(|(name, value)| Some((name, value.into_literal()?)));
+        Self::literal(Value::Object(fields.collect()))
+    }
+
+    fn into_literal(self) -> Option<Value> {
+        match self {
+            Self::Literal(value) => Some(Arc::unwrap_or_clone(value)),
+            Self::Expression(_) | Self::Text(_) | Self::List(_) | Self::Object(_) => None,
+        }
     }
 
     /// A value without templates.
