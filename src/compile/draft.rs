@@ -141,6 +141,17 @@ impl<'a> Draft<'a> {
         declared || self.origin.damage.lost(name)
     }
 
+    /// The keys of a section, those whose entries have faults included.
+    pub(super) fn declared(&self, section: &str) -> impl Iterator<Item = (&'a str, Span)> + '_ {
+        let entries = self.origin.tree.get(section).map(Tree::entries).unwrap_or_default();
+        entries.iter().map(|entry| (entry.key.value.as_str(), entry.key.span))
+    }
+
+    /// What of the graph's file could not be read.
+    pub(super) fn damage(&self) -> &'a Damage {
+        self.origin.damage
+    }
+
     /// The links as arrows between numbers.
     pub(super) fn arrows(&self) -> Vec<Arrow> {
         let arrow = |link: &Link<'_>| Arrow { from: link.from, to: link.to, turns: link.turns() };

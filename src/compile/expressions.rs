@@ -8,6 +8,7 @@ use crate::document::{Text, Tree};
 use crate::expr::{Expression, Template, ValueTemplate};
 use crate::model::Field;
 
+use super::reading;
 use super::scope::Place;
 
 /// A bare expression: `when`, `skip_when`, `for_each.in`.
@@ -16,14 +17,25 @@ pub(super) fn expression(
     place: &Place<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Option<Expression> {
-    let _ = place;
-    Expression::parse(text, diagnostics)
+    let mut found = Diagnostics::default();
+    let parsed =
+        Expression::parse_seeing(text, diagnostics, &mut |read| reading::check(read, place, &mut found));
+    settled(parsed, found, diagnostics)
 }
 
 /// A value whose strings may be templates.
 pub(super) fn value(tree: &Tree, place: &Place<'_>, diagnostics: &mut Diagnostics) -> Option<ValueTemplate> {
-    let _ = place;
-    ValueTemplate::parse(tree, diagnostics)
+    let mut found = Diagnostics::default();
+    let parsed =
+        ValueTemplate::parse_seeing(tree, diagnostics, &mut |read| reading::check(read, place, &mut found));
+    settled(parsed, found, diagnostics)
+}
+
+/// What was parsed, unless it reads what is not there.
+fn settled<T>(parsed: Option<T>, found: Diagnostics, diagnostics: &mut Diagnostics) -> Option<T> {
+    let sound = !found.has_errors();
+    diagnostics.append(found);
+    parsed.filter(|_| sound)
 }
 
 /// An object whose values may be templates; every field is compiled, also after one with an error.

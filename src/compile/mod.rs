@@ -13,6 +13,7 @@ mod names;
 mod parts;
 mod pointer;
 mod project;
+mod reading;
 mod references;
 mod scope;
 mod shipped;
@@ -20,5 +21,5 @@ mod tools;
 
 pub use load::{FileKind, FileRef, Load, LoadProblem, Loaded};
 pub use project::{Checked, CheckedRoot, ReadFile, Root, check_files};
-pub use scope::{Known, Local, Names, NodeFacts, Place};
+pub use scope::{Known, Local, LoopFacts, Names, NodeFacts, Place};
 pub use shipped::{check_shipped, shipped_file, shipped_files, shipped_graphs};

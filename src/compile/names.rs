@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::tools;
 use crate::document::Tree;
 use crate::model::{OnItemError, Uses};
 
+use super::build;
 use super::draft::{Draft, DraftNode};
 use super::literal;
 use super::parts::Parts;
-use super::scope::{Known, Local, Names, NodeFacts};
+use super::scope::{Known, Local, LoopFacts, Names, NodeFacts};
+use super::tools;
 
 /// Every name of the graph, with the schema of its value where one is known.
 pub(super) fn names(draft: &Draft<'_>) -> Names {
@@ -28,9 +29,36 @@ pub(super) fn names(draft: &Draft<'_>) -> Names {
         names.nodes.insert(node.id().to_owned(), facts);
     }
     for link in draft.links.iter().filter(|link| link.turns()) {
-        names.loops.entry(draft.id(link.to).to_owned()).or_insert(link.edge.to.span);
+        let facts = LoopFacts { span: link.edge.to.span, body: None };
+        names.loops.entry(draft.id(link.to).to_owned()).or_insert(facts);
     }
+    bodies(draft, &mut names);
+    undecoded(draft, &mut names);
     names
+}
+
+/// Which nodes each loop runs again, where the shape of the graph is sound.
+fn bodies(draft: &Draft<'_>, names: &mut Names) {
+    let Some(flow) = build::flow(draft) else { return };
+    for body in &flow.loops {
+        if let Some(facts) = names.loops.get_mut(draft.id(body.target)) {
+            facts.body = Some(body.nodes.iter().map(|&node| draft.id(node).to_owned()).collect());
+        }
+    }
+}
+
+/// What is declared, but with a fault: it has a name, and nothing is known of its value.
+fn undecoded(draft: &Draft<'_>, names: &mut Names) {
+    for (key, span) in draft.declared("inputs") {
+        names.inputs.entry(key.to_owned()).or_insert(Known { span, schema: None });
+    }
+    for (key, span) in draft.declared("state") {
+        names.channels.entry(key.to_owned()).or_insert(Known { span, schema: None });
+    }
+    for (key, span) in draft.declared("nodes") {
+        names.nodes.entry(key.to_owned()).or_insert(NodeFacts { span, output: None });
+    }
+    names.damage = draft.damage().clone();
 }
 
 /// What `output` is in a node's own `update`: of one item, where the node runs once for each.

@@ -1,10 +1,11 @@
 //! What the expressions of one graph may name, and what is known of each name before the run. Knows no expression.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::document::Damage;
 use crate::source::Span;
 
 /// Every name of one graph.
@@ -17,7 +18,18 @@ pub struct Names {
     /// Behind `state`: the JSON Schema of the folded value.
     pub channels: BTreeMap<String, Known>,
     /// Behind `loops`: the targets of loop edges.
-    pub loops: BTreeMap<String, Span>,
+    pub loops: BTreeMap<String, LoopFacts>,
+    /// What of the file could not be read: a name in there may be declared.
+    pub damage: Damage,
+}
+
+/// A loop, as expressions see it.
+#[derive(Debug, Clone)]
+pub struct LoopFacts {
+    /// Where a loop edge names its target.
+    pub span: Span,
+    /// The ids of the nodes of its body; `None` where the shape of the graph is not sound.
+    pub body: Option<BTreeSet<String>>,
 }
 
 /// A declared name.
@@ -43,6 +55,8 @@ pub struct NodeFacts {
 pub struct Place<'a> {
     /// The names of its graph.
     pub names: &'a Names,
+    /// The node that reads: in whose body it stands decides which loops count for it.
+    pub reader: Option<&'a str>,
     /// Names from around: the `as` name of a `for_each` and its index.
     pub locals: &'a [Local],
     /// Is `output` in scope: in a node's `update` and in its edges? Then with the schema of its value.
@@ -63,6 +77,6 @@ pub struct Local {
 impl<'a> Place<'a> {
     /// A place that sees the graph's names alone.
     pub fn new(names: &'a Names) -> Self {
-        Self { names, locals: &[], output: None, error: false }
+        Self { names, reader: None, locals: &[], output: None, error: false }
     }
 }

@@ -99,6 +99,8 @@ codes! {
     RESERVED_NAME = "reserved-name", Error, "a template's variable with a name of the language";
     SET_SCOPE = "set-scope", Error, "a `set` that would be forgotten or may not happen";
     NOT_TEXT = "not-text", Error, "a list, an object or null in a text";
+    UNKNOWN_LOOP = "unknown-loop", Error, "a loop that does not exist";
+    OUT_OF_SCOPE = "out-of-scope", Error, "a name that is known elsewhere, and not here";
     UNKNOWN_FIELD = "unknown-field", Error, "a field that does not exist";
     // compile: what one file names in another
     UNREADABLE_FILE = "unreadable-file", Error, "a named file cannot be read";

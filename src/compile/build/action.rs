@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::compile::draft::DraftNode;
-use crate::compile::scope::{Local, Place};
+use crate::compile::scope::Local;
 use crate::compile::{expressions, kinds, literal};
 use crate::diag::{codes, suggestion};
 use crate::document::Tree;
@@ -67,13 +67,13 @@ impl Builder<'_, '_> {
         fields: impl IntoIterator<Item = &'f Field>,
         locals: &[Local],
     ) -> Option<ValueTemplate> {
-        let place = Place { locals, ..Place::new(self.names) };
+        let place = self.place(locals);
         expressions::object(fields, &place, self.diagnostics)
     }
 
     /// A parameter that may hold templates; an absent one is an empty object.
     fn value(&mut self, node: &DraftNode<'_>, name: &str, locals: &[Local]) -> Option<ValueTemplate> {
-        let place = Place { locals, ..Place::new(self.names) };
+        let place = self.place(locals);
         match node.parameter(name) {
             Some(field) => expressions::value(&field.value, &place, self.diagnostics),
             None => Some(ValueTemplate::Literal(Arc::new(json!({})))),

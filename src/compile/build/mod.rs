@@ -14,12 +14,14 @@ use crate::plan::{
 
 use super::draft::{Class, Draft, Link};
 use super::expressions;
-use super::scope::{Names, Place};
+use super::scope::{Local, Names, Place};
 
 /// What building needs at every step.
 struct Builder<'b, 'a> {
     draft: &'b Draft<'a>,
     names: &'b Names,
+    /// The node whose expressions are compiled.
+    reader: Option<&'a str>,
     diagnostics: &'b mut Diagnostics,
 }
 
@@ -29,7 +31,7 @@ pub(super) fn nodes(
     names: &Names,
     diagnostics: &mut Diagnostics,
 ) -> Vec<Option<PlanNode>> {
-    let mut builder = Builder { draft, names, diagnostics };
+    let mut builder = Builder { draft, names, reader: None, diagnostics };
     (0..draft.nodes.len()).map(|at| builder.node(at)).collect()
 }
 
@@ -40,8 +42,9 @@ pub(super) fn plan(
     nodes: Vec<Option<PlanNode>>,
     diagnostics: &mut Diagnostics,
 ) -> Option<Plan> {
-    let mut builder = Builder { draft, names, diagnostics };
+    let mut builder = Builder { draft, names, reader: None, diagnostics };
     let edges: Vec<Option<PlanEdge>> = draft.links.iter().map(|link| builder.edge(link)).collect();
+    builder.reader = None;
     let outputs = builder.outputs();
     let channels = builder.channels();
     let nodes = nodes.into_iter().collect::<Option<Vec<_>>>()?;
@@ -69,7 +72,7 @@ pub(super) fn plan(
 }
 
 /// The loops and the order, if the shape is sound; what is not has been reported.
-fn flow(draft: &Draft<'_>) -> Option<Flow> {
+pub(super) fn flow(draft: &Draft<'_>) -> Option<Flow> {
     let (count, arrows) = (draft.nodes.len(), draft.arrows());
     let sound = draft.is_whole() && cycles(count, &arrows).is_empty() && sidesteps(count, &arrows).is_empty();
     sound.then(|| Flow::of(count, &arrows))
@@ -120,10 +123,19 @@ fn loops(draft: &Draft<'_>, flow: &Flow) -> Vec<PlanLoop> {
     flow.loops.iter().enumerate().map(built).collect()
 }
 
-impl Builder<'_, '_> {
+impl<'b> Builder<'b, '_> {
+    /// Where the expressions of the present node stand.
+    fn place<'p>(&self, locals: &'p [Local]) -> Place<'p>
+    where
+        'b: 'p,
+    {
+        Place { reader: self.reader, locals, ..Place::new(self.names) }
+    }
+
     fn edge(&mut self, link: &Link<'_>) -> Option<PlanEdge> {
         let output = self.names.nodes.get(self.draft.id(link.from));
-        let place = Place { output, error: true, ..Place::new(self.names) };
+        self.reader = Some(self.draft.id(link.from));
+        let place = Place { output, error: true, ..self.place(&[]) };
         let when = match &link.edge.when {
             Some(text) => Some(expressions::expression(text, &place, self.diagnostics)?),
             None => None,

@@ -27,6 +27,7 @@ impl Builder<'_, '_> {
         let node = &draft.nodes[at];
         let modifiers = &*node.modifiers;
         let locals = names::locals(node);
+        self.reader = Some(node.id());
         let action = self.action(node, &locals);
         let skip_when = self.skip_when(modifiers, &locals);
         let for_each = self.for_each(modifiers);
@@ -59,7 +60,7 @@ impl Builder<'_, '_> {
         locals: &[Local],
     ) -> Option<Option<crate::expr::Expression>> {
         let Some(text) = &modifiers.skip_when else { return Some(None) };
-        let place = Place { locals, ..Place::new(self.names) };
+        let place = self.place(locals);
         expressions::expression(text, &place, self.diagnostics).map(Some)
     }
 
@@ -67,7 +68,7 @@ impl Builder<'_, '_> {
         let Some(ForEach { items, binding, max, parallel, on_error }) = &modifiers.for_each else {
             return Some(None);
         };
-        let items = expressions::expression(items, &Place::new(self.names), self.diagnostics)?;
+        let items = expressions::expression(items, &self.place(&[]), self.diagnostics)?;
         Some(Some(ForEachRule {
             items,
             binding: binding.value.clone(),
@@ -79,7 +80,7 @@ impl Builder<'_, '_> {
 
     fn update(&mut self, node: &DraftNode<'_>, locals: &[Local]) -> Option<Update> {
         let output = names::item_output(node, self.draft.parts);
-        let place = Place { locals, output: Some(&output), ..Place::new(self.names) };
+        let place = Place { output: Some(&output), ..self.place(locals) };
         let mut writes = Vec::new();
         let mut sound = true;
         for field in &node.modifiers.update {
