@@ -1,8 +1,66 @@
 //! Reports of verifiers to one form, `lgflow.verifier_report/v1`: one file a format. Knows no node and no run.
 
+mod cargo;
+mod go;
+mod jest;
+mod junit;
+mod pytest;
+mod report;
+mod sarif;
+mod xml;
+
+#[cfg(test)]
+mod tests;
+
 use serde_json::Value;
 
+use report::Report;
+
 /// Reads the report `text` of the given format (`auto` tells by the text), or says why it cannot.
-pub(super) fn parse(_format: &str, _text: &str) -> Result<Value, String> {
-    Err("not yet".to_owned())
+pub(super) fn parse(format: &str, text: &str) -> Result<Value, String> {
+    let format = if format == "auto" { detect(text).ok_or(UNKNOWN)? } else { format };
+    let report = match format {
+        "cargo" => cargo::parse(text),
+        "pytest" => pytest::parse(text),
+        "jest" => jest::parse(text),
+        "go" => go::parse(text),
+        "junit" => junit::parse(text),
+        "sarif" => sarif::parse(text),
+        other => return Err(format!("`{other}` is no format of a report")),
+    };
+    report
+        .map(|report| Report::into_value(report, format))
+        .map_err(|why| format!("the {format} report {why}"))
+}
+
+const UNKNOWN: &str = "the report is of none of the formats that are known: name its format";
+
+/// The format that a text looks like.
+fn detect(text: &str) -> Option<&'static str> {
+    let start = text.trim_start();
+    if start.starts_with('<') {
+        return Some("junit");
+    }
+    if start.starts_with('{') {
+        let first: Option<Value> = start.lines().next().and_then(|line| serde_json::from_str(line).ok());
+        if first.is_some_and(|event| event.get("Action").is_some()) {
+            return Some("go");
+        }
+        let whole: Value = serde_json::from_str(start).ok()?;
+        return [("runs", "sarif"), ("testResults", "jest")]
+            .into_iter()
+            .find_map(|(key, format)| whole.get(key).map(|_| format));
+    }
+    let line = |test: fn(&str) -> bool| text.lines().any(test);
+    if line(|line| line.starts_with("test result: ") || line.starts_with("error: could not compile")) {
+        return Some("cargo");
+    }
+    if line(|line| line.contains(" in ") && line.starts_with('=') && line.ends_with('='))
+        || line(|line| line.contains(" test session starts "))
+    {
+        return Some("pytest");
+    }
+    let go =
+        |line: &str| line.starts_with("--- ") || line.starts_with("ok  \t") || line.starts_with("FAIL\t");
+    line(go).then_some("go")
 }
