@@ -10,9 +10,12 @@ macro_rules! pages {
 
 pages!(
     "alias",
+    "bad-name",
     "bad-pattern",
+    "bad-value",
     "bare-root",
     "braces-in-expression",
+    "conflicting-keys",
     "date",
     "duplicate-key",
     "dynamic-key",
@@ -26,6 +29,8 @@ pages!(
     "limit",
     "merge-key",
     "method-call",
+    "misplaced-key",
+    "missing-key",
     "not-here",
     "not-text",
     "number",
@@ -39,7 +44,11 @@ pages!(
     "template-statement",
     "unknown-filter",
     "unknown-function",
+    "unknown-key",
+    "unknown-schema",
     "unknown-test",
+    "unknown-uses",
+    "wrong-type",
 );
 
 /// The page of a code, in Markdown.

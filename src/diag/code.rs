@@ -79,7 +79,7 @@ codes! {
     BAD_NAME = "bad-name", Error, "a name that things cannot have";
     UNKNOWN_USES = "unknown-uses", Error, "a node kind that does not exist";
     CONFLICTING_KEYS = "conflicting-keys", Error, "two keys that exclude each other";
-    MISPLACED_KEY = "misplaced-key", Error, "a top-level key that fell into a TOML table";
+    MISPLACED_KEY = "misplaced-key", Error, "a key that stands too deep, in TOML behind a table's header";
     UNKNOWN_SCHEMA = "unknown-schema", Error, "the file's `schema` id is not one that lgflow knows";
     // expr: expressions and templates
     EXPRESSION_SYNTAX = "expression-syntax", Error, "an expression or a template that can't be read";

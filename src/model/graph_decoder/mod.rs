@@ -2,6 +2,7 @@
 
 mod edge;
 mod json_schema;
+mod misplaced;
 mod modifiers;
 mod node;
 mod root;

@@ -8,26 +8,24 @@ use crate::source::Located;
 
 use super::Reader;
 
-const NODE: Shape = Shape {
-    what: "a node",
-    keys: &[
-        "uses",
-        "with",
-        "description",
-        "skip_when",
-        "for_each",
-        "retry",
-        "timeout",
-        "join",
-        "group",
-        "cache",
-        "verify",
-        "update",
-        "on_crash",
-    ],
-    required: &["uses"],
-    own: OwnKeys::Extensions,
-};
+/// The keys of a node.
+pub(super) const NODE_KEYS: &[&str] = &[
+    "uses",
+    "with",
+    "description",
+    "skip_when",
+    "for_each",
+    "retry",
+    "timeout",
+    "join",
+    "group",
+    "cache",
+    "verify",
+    "update",
+    "on_crash",
+];
+
+const NODE: Shape = Shape { what: "a node", keys: NODE_KEYS, required: &["uses"], own: OwnKeys::Extensions };
 
 impl Reader<'_, '_> {
     pub(super) fn nodes(&mut self, slot: Slot<'_>, defaults: &[Defaults]) -> Option<Vec<Node>> {
@@ -102,6 +100,12 @@ impl Reader<'_, '_> {
         let help = meant
             .map(|name| format!("write `{name}`"))
             .or_else(|| suggestion(written, names.iter().copied()));
+        if NODE_KEYS.contains(&written) {
+            let message = format!("`{written}` is a key of the node, and stands among its parameters");
+            let help = format!("move `{written}` out of `with`; in TOML, above the node's `with` table");
+            self.decoder.report(Diagnostic::new(codes::MISPLACED_KEY, entry.key.span, message).help(help));
+            return entry.key.clone();
+        }
         let message = format!("unknown parameter `{written}` of `{}`", uses.as_str());
         self.decoder.report(Diagnostic::new(codes::UNKNOWN_KEY, entry.key.span, message).maybe_help(help));
         Located::new(meant.unwrap_or(written).to_owned(), entry.key.span)

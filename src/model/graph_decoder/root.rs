@@ -9,31 +9,35 @@ use crate::model::{Graph, Section};
 use crate::source::{Located, Span};
 
 use super::Reader;
+use super::misplaced::put_right;
 
 /// The id of this version of the language.
 const SCHEMA: &str = "lgflow.graph/v1";
 /// All ids that a graph file may have.
 const SCHEMAS: [&str; 1] = [SCHEMA];
 
+/// The keys of a graph file.
+pub(super) const ROOT_KEYS: &[&str] = &[
+    "schema",
+    "name",
+    "description",
+    "inputs",
+    "policy",
+    "models",
+    "prompts",
+    "graphs",
+    "state",
+    "budgets",
+    "concurrency",
+    "defaults",
+    "nodes",
+    "edges",
+    "outputs",
+];
+
 const FILE: Shape = Shape {
     what: "a graph",
-    keys: &[
-        "schema",
-        "name",
-        "description",
-        "inputs",
-        "policy",
-        "models",
-        "prompts",
-        "graphs",
-        "state",
-        "budgets",
-        "concurrency",
-        "defaults",
-        "nodes",
-        "edges",
-        "outputs",
-    ],
+    keys: ROOT_KEYS,
     required: &["schema", "name", "nodes"],
     own: OwnKeys::Extensions,
 };
@@ -68,7 +72,9 @@ pub fn decode_graph(tree: &Tree, damage: &Damage, diagnostics: &mut Diagnostics)
         decoder.wrong_type("a graph file", "a mapping", tree);
         return None;
     }
-    if !known_schema(&mut decoder, tree, place) {
+    let put_right = put_right(&mut decoder, tree);
+    let tree = put_right.as_ref().unwrap_or(tree);
+    if !known_schema(&mut decoder, tree) {
         return None;
     }
     let slot = Slot { key: "graph", key_span: place, value: tree };
@@ -86,7 +92,7 @@ fn first_line(tree: &Tree) -> Span {
 }
 
 /// An id that is not ours is the one finding: this may be another kind of file altogether.
-fn known_schema(decoder: &mut Decoder<'_>, tree: &Tree, place: Span) -> bool {
+fn known_schema(decoder: &mut Decoder<'_>, tree: &Tree) -> bool {
     let Some(written) = tree.get("schema") else { return true };
     let Some(id) = written.as_str() else {
         decoder.wrong_type("schema", "a string", written);
@@ -98,7 +104,6 @@ fn known_schema(decoder: &mut Decoder<'_>, tree: &Tree, place: Span) -> bool {
     let help = suggestion(id, SCHEMAS);
     let known = SCHEMAS.map(|id| format!("`{id}`")).join(", ");
     let message = format!("unknown schema `{id}`; a graph has one of {known}");
-    let _ = place;
     decoder.report(Diagnostic::new(codes::UNKNOWN_SCHEMA, written.span, message).maybe_help(help));
     false
 }
