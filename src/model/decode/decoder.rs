@@ -10,12 +10,13 @@ pub(crate) struct Decoder<'d> {
     diagnostics: &'d mut Diagnostics,
     damage: &'d Damage,
     damaged: Vec<Span>,
+    misspelt: Vec<Span>,
 }
 
 impl<'d> Decoder<'d> {
     /// A decoder that reports into `diagnostics`; `damage` is what the parser had to skip.
     pub(crate) fn new(diagnostics: &'d mut Diagnostics, damage: &'d Damage) -> Self {
-        Self { diagnostics, damage, damaged: damage.spans().to_vec() }
+        Self { diagnostics, damage, damaged: damage.spans().to_vec(), misspelt: Vec::new() }
     }
 
     /// Reports, unless the place is damaged.
@@ -67,8 +68,16 @@ impl<'d> Decoder<'d> {
         self.report(Diagnostic::new(codes::BAD_VALUE, span, message).maybe_help(help));
     }
 
-    /// Two keys that exclude each other; `at` is the second.
+    /// Remembers that the key here was reported, and is taken for another one.
+    pub(crate) fn misspelt(&mut self, key: Span) {
+        self.misspelt.push(key);
+    }
+
+    /// Two keys that exclude each other; `at` is the second. What a misspelt key would exclude is no news.
     pub(crate) fn conflict(&mut self, at: Span, key: &str, other: Span, other_key: &str, what: &str) {
+        if self.misspelt.contains(&at) || self.misspelt.contains(&other) {
+            return;
+        }
         let message = format!("`{key}` cannot stand beside `{other_key}` in {what}");
         let diagnostic = Diagnostic::new(codes::CONFLICTING_KEYS, at, message);
         self.report(
@@ -106,7 +115,7 @@ fn type_help(wanted: &str, tree: &Tree) -> Option<String> {
             Some(format!("write `{}` without quotes", text.as_str()))
         }
         (Value::String(text), "a list" | "a list of strings") if text.as_str().len() <= 60 => {
-            Some(format!("write `[{}]`", text.as_str()))
+            Some(format!("write `[\"{}\"]`", text.as_str()))
         }
         _ => None,
     }

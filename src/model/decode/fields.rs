@@ -95,6 +95,7 @@ impl Decoder<'_> {
         let message = format!("unknown key `{written}` in {}", shape.what);
         self.report(Diagnostic::new(codes::UNKNOWN_KEY, entry.key.span, message).maybe_help(help));
         let key = absent().find(|key| Some(*key) == meant)?;
+        self.misspelt(entry.key.span);
         Some(Slot { key, key_span: entry.key.span, value: &entry.value })
     }
 

@@ -145,9 +145,9 @@ impl Reader<'_, '_> {
         if !flag.value {
             let message = format!("`{}` can only be `true`", slot.key);
             self.decoder.bad_value(flag.span, message, Some(format!("remove `{}`", slot.key)));
-            return None;
         }
-        Some(flag)
+        // also where it is not: the edge is then not taken for a plain one
+        Some(flag.map(|_| true))
     }
 
     fn catch(&mut self, slot: Slot<'_>) -> Vec<Located<String>> {

@@ -48,7 +48,7 @@ impl Reader<'_, '_> {
         };
         let uses = fields.get("uses").and_then(|slot| {
             let written = self.decoder.string(slot)?;
-            let uses = self.uses(&written, codes::UNKNOWN_USES)?;
+            let uses = self.uses(&written)?;
             Some(Located::new(uses, written.span))
         });
         let kind = uses.as_ref().map(|uses| uses.value);
@@ -108,6 +108,7 @@ impl Reader<'_, '_> {
         }
         let message = format!("unknown parameter `{written}` of `{}`", uses.as_str());
         self.decoder.report(Diagnostic::new(codes::UNKNOWN_KEY, entry.key.span, message).maybe_help(help));
+        self.decoder.misspelt(entry.key.span);
         Located::new(meant.unwrap_or(written).to_owned(), entry.key.span)
     }
 

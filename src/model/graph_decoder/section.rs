@@ -198,7 +198,10 @@ impl Reader<'_, '_> {
             }
         };
         let default = find("default").map(|(_, value)| value);
-        if let Some(reduce) = &reduce {
+        let is_sure = |word: &&str| find("reduce").is_some_and(|(_, value)| value.as_str() == Some(*word));
+        if let Some(reduce) = &reduce
+            && REDUCERS.iter().any(|(word, _)| is_sure(&word))
+        {
             self.reducer_fits(slot, reduce, &schema.tree, default.is_some());
         }
         let mut tree = schema.tree;
@@ -278,7 +281,7 @@ impl Reader<'_, '_> {
 
     fn default_of(&mut self, slot: Slot<'_>) -> Option<Defaults> {
         let written = Located::new(slot.key.to_owned(), slot.key_span);
-        let uses = self.uses(&written, codes::UNKNOWN_KEY)?;
+        let uses = self.uses(&written)?;
         let shape =
             Shape { what: "a node's defaults", keys: DEFAULT_KEYS, required: &[], own: OwnKeys::Refused };
         let fields = self.decoder.fields(slot, &shape)?;
@@ -298,13 +301,13 @@ impl Reader<'_, '_> {
     }
 
     /// The kind of node that a word names, or is a misspelling of.
-    pub(super) fn uses(&mut self, written: &Located<String>, code: crate::diag::Code) -> Option<Uses> {
+    pub(super) fn uses(&mut self, written: &Located<String>) -> Option<Uses> {
         if let Some(uses) = Uses::parse(&written.value) {
             return Some(uses);
         }
         let known = Uses::ALL.map(Uses::as_str);
         let message = format!("unknown node kind `{}`", written.value);
-        self.decoder.unknown_word(code, written.span, &written.value, message, &known);
+        self.decoder.unknown_word(codes::UNKNOWN_USES, written.span, &written.value, message, &known);
         crate::diag::nearest(&written.value, known).and_then(Uses::parse)
     }
 }
