@@ -22,6 +22,19 @@ impl Root {
         futimens(&file, &times).map_err(|errno| FileError::of(path.as_str(), errno))
     }
 
+    /// Writes a file that does not exist yet and need not survive a crash.
+    pub fn write_unsynced(&self, path: &RelPath, content: &[u8], mode: u32) -> Result<(), FileError> {
+        use std::io::Write as _;
+        let wrong = |errno| FileError::of(path.as_str(), errno);
+        let (folder, name) = self.parent(path)?;
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let opened = rustix::fs::openat(&folder, name, flags, rustix::fs::Mode::RWXU).map_err(wrong)?;
+        let mut file = std::fs::File::from(opened);
+        file.write_all(content).map_err(|error| FileError::Io { path: path.to_string(), error })?;
+        let mode = rustix::fs::Mode::from_raw_mode(mode as rustix::fs::RawMode);
+        rustix::fs::fchmod(&file, mode).map_err(wrong)
+    }
+
     /// Opens a file for locking, and makes it if it is not there.
     pub fn lock_file(&self, path: &RelPath) -> Result<std::fs::File, FileError> {
         let (folder, name) = self.parent(path)?;

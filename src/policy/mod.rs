@@ -8,6 +8,8 @@ mod exec;
 mod freeze;
 mod gate;
 mod grammar;
+#[cfg(test)]
+mod for_tests;
 mod granted;
 mod layer;
 mod load;

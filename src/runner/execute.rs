@@ -20,6 +20,7 @@ pub fn execute(call: &Granted<ToolCall>, world: &ToolWorld, cancel: &Cancel) -> 
         Some(Uses::ListFiles) => tools::list_files(call, world),
         Some(Uses::SearchFiles) => tools::search_files(call, world, cancel),
         Some(Uses::ApplyPatch) => tools::apply_patch(call, world),
+        Some(Uses::Exec) => tools::exec(call, world, cancel),
         Some(Uses::Rollback) => tools::rollback(call, world),
         Some(Uses::Llm) => tools::llm(call),
         Some(Uses::RepoContext) => tools::repo_context(call, world, cancel),

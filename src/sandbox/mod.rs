@@ -1,1 +1,28 @@
 //! Confining as a pure transform of a command, and the helper that carries it out.
+//!
+//! `confine` turns a command and its grant into a [`Confined`], `run` hands that to a fresh, single-threaded execution
+//! of our own program (`lgflow __sandbox`), which is where the walls stand. In this release the helper cleans the
+//! environment, the descriptors and the process tree; namespaces, Landlock and seccomp are not in force, and every
+//! result says so.
+
+mod confine;
+mod helper;
+mod inherited;
+mod layer;
+mod output;
+mod probe;
+mod program;
+mod run;
+mod tree;
+mod wire;
+mod workspace;
+
+pub use confine::{CommandSpec, Confined, Refused, confine};
+pub use helper::helper_main;
+pub use layer::{Layer, layers_in_force, missing_layers};
+pub use output::Kept;
+pub use probe::{Offered, Probed, probe};
+pub use program::{Program, ProgramError, find_program};
+pub use run::{End, Helper, Ran, RunError, run};
+pub use wire::HELPER_ARGUMENT;
+pub use workspace::{CopyError, Difference, NotCarried, WorkspaceCopy};

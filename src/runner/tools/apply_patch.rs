@@ -53,7 +53,8 @@ pub(super) fn carry_out(world: &ToolWorld, planned: &Planned, author: Author) ->
 
 /// The result of a change that was carried out, or would be.
 pub(super) fn result_of(tool: &str, planned: &Planned) -> ToolResult {
-    let files: Vec<Value> = planned.changed.iter().map(file).collect();
+    let mut files: Vec<Value> = planned.changed.iter().map(file).collect();
+    files.sort_by(|a, b| a["path"].as_str().cmp(&b["path"].as_str()));
     let lines: Vec<String> = planned.changed.iter().map(line).collect();
     let mut result = ToolResult::success(tool, json!({ "files": files, "inverse": planned.inverse }));
     result.stdout = lines.concat();

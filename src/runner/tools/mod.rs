@@ -4,6 +4,10 @@
 mod access;
 mod apply_patch;
 mod base64;
+mod carried;
+mod exec;
+#[cfg(test)]
+mod exec_tests;
 mod globs;
 mod input;
 mod list_files;
@@ -12,10 +16,12 @@ mod read_file;
 mod repo_context;
 mod rollback;
 mod search_files;
+mod signal;
 mod words;
 mod writing;
 
 pub(super) use apply_patch::apply_patch;
+pub(super) use exec::exec;
 pub(super) use list_files::list_files;
 pub(super) use llm::llm;
 pub(super) use read_file::read_file;

@@ -1,4 +1,4 @@
-//! `rollback`: takes back what this run changed, to its start or to how a node left it. Refused where the workspace
+//! `rollback`: takes back what this run changed, to its start or to how it was when a node began. Refused where the workspace
 //! has moved on since, with the files named; nothing that somebody else wrote is ever thrown away.
 
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ use super::input::{Input, invalid};
 use super::writing::{Touch, Writing, patch_error};
 
 /// `{to: start | NODE}` → what `apply_patch` gives: the files, and the patch that would bring the changes again. `to`
-/// a node takes back what came after that node's last change, and keeps what the node itself did.
+/// a node takes back that node's first change that still stands, and all that came after it.
 pub(in crate::runner) fn rollback(
     call: &Granted<ToolCall>,
     world: &ToolWorld,
@@ -48,7 +48,7 @@ fn since(to: &str, standing: Vec<Past>) -> Result<Vec<Past>, ToolError> {
     if to == "start" {
         return Ok(standing);
     }
-    let Some(last) = standing.iter().rposition(|past| past.node == to) else {
+    let Some(first) = standing.iter().position(|past| past.node == to) else {
         let mut nodes: Vec<&str> = standing.iter().map(|past| past.node.as_str()).collect();
         nodes.dedup();
         let known = if nodes.is_empty() {
@@ -58,7 +58,7 @@ fn since(to: &str, standing: Vec<Past>) -> Result<Vec<Past>, ToolError> {
         };
         return Err(invalid(format!("`{to}` has changed nothing in this run that still stands; {known}")));
     };
-    Ok(standing.into_iter().skip(last + 1).collect())
+    Ok(standing.into_iter().skip(first).collect())
 }
 
 /// For each path: what it was, and what the run left.

@@ -1,0 +1,104 @@
+//! What a command changed in its copy of the workspace → a patch that `apply_patch` takes, and a list of what no patch
+//! can hold. The copy is hostile input.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::digest::Digest;
+use crate::effect::ToolError;
+use crate::files::{Links, RelPath};
+use crate::policy::{ExecGrant, Obligations};
+use crate::runner::ToolWorld;
+use crate::runner::patch::{Content, FilePatch, Side, compose, render};
+use crate::sandbox::{Difference, NotCarried, WorkspaceCopy};
+
+use super::exec::copy_error;
+use super::writing::Writing;
+
+/// The most bytes of a patch where no policy says less.
+const PATCH_BYTES: u64 = 16 << 20;
+/// The most files of a patch where no policy says less.
+const PATCH_FILES: u64 = 10_000;
+/// The most bytes of a file of the workspace that is compared.
+const MAX_FILE: u64 = 64 << 20;
+
+/// What comes back.
+#[derive(Debug, Default)]
+pub(super) struct Carried {
+    pub(super) patch: String,
+    pub(super) not_carried: Vec<Value>,
+    pub(super) truncated: bool,
+}
+
+/// Takes back what may be carried.
+pub(super) fn carry(
+    copy: &WorkspaceCopy,
+    grant: &ExecGrant,
+    obligations: &Obligations,
+    world: &ToolWorld,
+) -> Result<Carried, ToolError> {
+    let writing = Writing::of(obligations, world);
+    let caches: Vec<RelPath> = grant.cache_folders.iter().filter_map(|path| RelPath::parse(path).ok()).collect();
+    let hidden = |path: &RelPath| !writing.allows_read(path);
+    let (differences, mut not_carried) = copy.differences(&caches, &hidden).map_err(|error| copy_error(&error))?;
+    let mut sides = BTreeMap::new();
+    for difference in differences {
+        let path = difference.path.clone();
+        let side = if writing.denies_write(&path) { Err("denied") } else { side(difference, world) };
+        match side {
+            Ok(side) => drop(sides.insert(path, side)),
+            Err(kind) => not_carried.push(NotCarried { path: path.to_string(), kind }),
+        }
+    }
+    let (patch, truncated) = bounded(&compose(&sides), obligations, &mut not_carried);
+    not_carried.sort();
+    let not_carried = not_carried.iter().map(|one| json!({ "path": one.path, "kind": one.kind })).collect();
+    Ok(Carried { patch, not_carried, truncated })
+}
+
+/// Both sides of a difference; the error is why it can't be carried.
+fn side(difference: Difference, world: &ToolWorld) -> Result<Side, &'static str> {
+    let before = match difference.before {
+        None if world.root.facts(&difference.path).is_ok() => return Err("exists"),
+        None => None,
+        Some((digest, bits)) => {
+            let file = world.root.file(&difference.path, Links::Refuse);
+            let bytes = file.and_then(|mut file| file.read(MAX_FILE)).map_err(|_| "conflict")?;
+            // somebody else changed it while the command ran
+            if Digest::of(&bytes) != digest {
+                return Err("conflict");
+            }
+            if bytes.contains(&0) || std::str::from_utf8(&bytes).is_err() {
+                return Err("binary");
+            }
+            Some(Content { bytes, bits })
+        }
+    };
+    let after = difference.after.map(|(bytes, bits)| Content { bytes, bits });
+    Ok(Side { before, after })
+}
+
+/// As much of the patch as may be; never half a file.
+fn bounded(files: &[FilePatch], obligations: &Obligations, not_carried: &mut Vec<NotCarried>) -> (String, bool) {
+    let most_bytes = obligations.limits.patch_bytes.unwrap_or(PATCH_BYTES);
+    let most_files = obligations.limits.patch_files.unwrap_or(PATCH_FILES);
+    let (mut text, mut count, mut truncated) = (String::new(), 0, false);
+    for file in files {
+        let path = file.action.target().or(file.action.source()).map_or(String::new(), RelPath::to_string);
+        let kind = match render(std::slice::from_ref(file)) {
+            None => "binary",
+            Some(one) if count < most_files && (text.len() + one.len()) as u64 <= most_bytes => {
+                text.push_str(&one);
+                count += 1;
+                continue;
+            }
+            Some(_) => {
+                truncated = true;
+                "limit"
+            }
+        };
+        not_carried.push(NotCarried { path, kind });
+    }
+    (text, truncated)
+}

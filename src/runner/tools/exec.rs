@@ -1,0 +1,317 @@
+//! `exec`: runs one granted program, confined as far as this release can, over a copy of the workspace or, where a
+//! policy says so, over the workspace itself. Decides nothing: the grant came with the call.
+
+#![expect(clippy::disallowed_methods, reason = "a command gets folders of its own in the state folder, and a deadline")]
+
+use std::collections::BTreeMap;
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use serde_json::{Value, json};
+
+use crate::effect::{ErrorKind, SandboxLayer, ToolCall, ToolError, ToolResult};
+use crate::files::{FileError, Links, RelPath, Root};
+use crate::policy::{ExecGrant, Granted, Obligations, WorkspaceMode};
+use crate::runner::{Cancel, ToolWorld};
+use crate::sandbox::{
+    CommandSpec, CopyError, End, Helper, ProgramError, Ran, Refused, RunError, WorkspaceCopy, confine, find_program,
+    layers_in_force, missing_layers, run,
+};
+
+use super::access::tool_error;
+use super::carried::{Carried, carry};
+use super::input::{Input, invalid};
+use super::signal::signal_name;
+use super::writing::Writing;
+
+/// `{argv, cwd?, stdin?, env?, ok_exit?}` → `{exit_code, signal, stdout, stderr, patch, not_carried}`.
+pub(in crate::runner) fn exec(
+    call: &Granted<ToolCall>,
+    world: &ToolWorld,
+    cancel: &Cancel,
+) -> Result<ToolResult, ToolError> {
+    exec_with(&Helper::this_program(), &call.request().input, call.obligations(), world, cancel)
+}
+
+/// The same, with another program as the helper.
+pub(super) fn exec_with(
+    helper: &Helper,
+    input: &Value,
+    obligations: &Obligations,
+    world: &ToolWorld,
+    cancel: &Cancel,
+) -> Result<ToolResult, ToolError> {
+    let input = Input::new("exec", input, &["argv", "cwd", "stdin", "env", "ok_exit"])?;
+    let grant = obligations.exec.as_ref().ok_or_else(|| {
+        ToolError::new(ErrorKind::Denied, "the call was granted without a rule for its command")
+    })?;
+    let wanted = OkExit::read(&input)?;
+    let mut spec = CommandSpec { argv: argv(&input)?, env: variables(&input)?, deadline: None };
+    spec.deadline = cancel.deadline().map(|end| end.saturating_duration_since(Instant::now()));
+    let (cwd, stdin) = (input.path("cwd")?, input.text("stdin")?);
+    if let Some(result) = refuse_missing(grant) {
+        return Ok(result);
+    }
+    let folders = CallFolders::make(world)?;
+    let passed = passed(grant);
+    let confined = confine(&spec, grant, &passed, &folders.shown("home"), &folders.shown("tmp"))
+        .map_err(|error| refused(&error, grant))?;
+    let program = find_program(&grant.program, &grant.search, &world.root_path)
+        .map_err(|error| program_error(&error, grant))?;
+    let place = Place::of(grant, world, obligations, &folders)?;
+    let folder = place.folder(world, &cwd)?;
+    let cancelled = || cancel.is_cancelled();
+    let ran = run(helper, &program, &confined, folder.as_fd(), stdin, &cancelled).map_err(|error| run_error(&error))?;
+    let carried = match &place {
+        Place::Direct => Carried::default(),
+        Place::Copy(copy) => carry(copy, grant, obligations, world)?,
+    };
+    Ok(result_of(&ran, carried, &wanted, layers_in_force(grant.workspace, !program.is_script)))
+}
+
+fn argv(input: &Input<'_>) -> Result<Vec<String>, ToolError> {
+    match input.value("argv") {
+        Some(Value::Array(_)) => Ok(input.texts("argv")?.into_iter().map(str::to_owned).collect()),
+        _ => Err(invalid("`argv` of `exec` is not a list of strings; nothing goes through a shell")),
+    }
+}
+
+fn variables(input: &Input<'_>) -> Result<BTreeMap<String, String>, ToolError> {
+    let Some(value) = input.value("env") else { return Ok(BTreeMap::new()) };
+    let map = value.as_object().ok_or_else(|| invalid("`env` of `exec` is not an object"))?;
+    map.iter()
+        .map(|(name, value)| match value {
+            Value::String(value) => Ok((name.clone(), value.clone())),
+            Value::Object(_) => Err(ToolError::new(ErrorKind::Denied, format!("`env.{name}`: no secret is given to a command"))),
+            _ => Err(invalid(format!("`env.{name}` of `exec` is not a string"))),
+        })
+        .collect()
+}
+
+fn passed(grant: &ExecGrant) -> BTreeMap<String, String> {
+    grant.env_pass.iter().filter_map(|name| Some((name.clone(), std::env::var(name).ok()?))).collect()
+}
+
+/// Which exit codes are a success.
+enum OkExit {
+    Zero,
+    Any,
+    These(Vec<i64>),
+}
+
+impl OkExit {
+    fn read(input: &Input<'_>) -> Result<Self, ToolError> {
+        let wrong = || invalid("`ok_exit` of `exec` is neither `any` nor a list of exit codes");
+        match input.value("ok_exit") {
+            None => Ok(OkExit::Zero),
+            Some(Value::String(word)) if word == "any" => Ok(OkExit::Any),
+            Some(Value::Array(codes)) => {
+                codes.iter().map(Value::as_i64).collect::<Option<_>>().map(OkExit::These).ok_or_else(wrong)
+            }
+            Some(_) => Err(wrong()),
+        }
+    }
+
+    fn takes(&self, code: i32) -> bool {
+        match self {
+            OkExit::Zero => code == 0,
+            OkExit::Any => true,
+            OkExit::These(codes) => codes.contains(&i64::from(code)),
+        }
+    }
+}
+
+/// The refusal of a command whose grant demands layers that are not in force.
+fn refuse_missing(grant: &ExecGrant) -> Option<ToolResult> {
+    let strict = grant.mode == crate::policy::SandboxMode::Strict;
+    let missing = missing_layers(strict, &grant.require);
+    if missing.is_empty() {
+        return None;
+    }
+    let rule = &grant.rule;
+    let message = format!(
+        "`{}` is not run: the policy demands layers of the sandbox that this release does not put up: {}; a policy that \
+         is trusted may say `sandbox: {{mode: best_effort}}` (see `{}` in {}:{})",
+        grant.program,
+        missing.join(", "),
+        rule.rule,
+        rule.file,
+        rule.line
+    );
+    let error = ToolError { rule: Some(rule.clone()), ..ToolError::new(ErrorKind::Denied, message) };
+    let mut result = ToolResult::failure("exec", error);
+    result.sandbox = layers_in_force(grant.workspace, true);
+    result.sandbox.iter_mut().for_each(|layer| layer.in_force = false);
+    Some(result)
+}
+
+fn refused(error: &Refused, grant: &ExecGrant) -> ToolError {
+    let kind = match error {
+        Refused::NoProgram | Refused::Nul(_) => ErrorKind::InvalidInput,
+        Refused::OtherProgram { .. } | Refused::Reserved(_) | Refused::NotListed { .. } | Refused::Missing(_) => {
+            ErrorKind::Denied
+        }
+    };
+    ToolError { rule: Some(grant.rule.clone()), ..ToolError::new(kind, error.to_string()) }
+}
+
+fn program_error(error: &ProgramError, grant: &ExecGrant) -> ToolError {
+    let kind = match error {
+        ProgramError::NotAName(_) | ProgramError::Folder { .. } | ProgramError::Unsafe { .. } => ErrorKind::Denied,
+        ProgramError::NotFound { .. } => ErrorKind::NotFound,
+        ProgramError::Io { .. } => ErrorKind::Internal,
+    };
+    ToolError { rule: Some(grant.rule.clone()), ..ToolError::new(kind, error.to_string()) }
+}
+
+fn run_error(error: &RunError) -> ToolError {
+    ToolError::new(ErrorKind::Internal, error.to_string())
+}
+
+pub(super) fn copy_error(error: &CopyError) -> ToolError {
+    match error {
+        CopyError::TooLarge { .. } => {
+            let limit = Some("workspace_bytes".to_owned());
+            ToolError { limit, ..ToolError::new(ErrorKind::Limit, error.to_string()) }
+        }
+        CopyError::File(error) => tool_error(error),
+    }
+}
+
+/// What the command sees as its workspace.
+enum Place {
+    Direct,
+    Copy(WorkspaceCopy),
+}
+
+impl Place {
+    fn of(
+        grant: &ExecGrant,
+        world: &ToolWorld,
+        obligations: &Obligations,
+        folders: &CallFolders,
+    ) -> Result<Self, ToolError> {
+        match grant.workspace {
+            WorkspaceMode::Direct => Ok(Place::Direct),
+            WorkspaceMode::Copy | WorkspaceMode::Overlay => {
+                let writing = Writing::of(obligations, world);
+                let target = Root::open(&folders.path.join("work")).map_err(|error| tool_error(&error))?;
+                WorkspaceCopy::make(&world.root, target, &|path| writing.allows_read(path))
+                    .map(Place::Copy)
+                    .map_err(|error| copy_error(&error))
+            }
+        }
+    }
+
+    fn folder(&self, world: &ToolWorld, cwd: &RelPath) -> Result<Root, ToolError> {
+        let root = match self {
+            Place::Direct => &world.root,
+            Place::Copy(copy) => copy.root(),
+        };
+        match root.folder(cwd, Links::Refuse) {
+            Ok((folder, _)) => Ok(folder),
+            Err(error @ FileError::NotFound { .. }) => {
+                Err(invalid(format!("`cwd`: {error}, or has no file that the command may see")))
+            }
+            Err(error) => Err(tool_error(&error)),
+        }
+    }
+}
+
+/// The folders of one call in the state folder: gone when it ends.
+struct CallFolders {
+    path: PathBuf,
+}
+
+impl CallFolders {
+    fn make(world: &ToolWorld) -> Result<Self, ToolError> {
+        let failed = |error: &dyn std::fmt::Display| {
+            ToolError::new(ErrorKind::Internal, format!("the folders of a command can't be made: {error}"))
+        };
+        let mut random = [0; 8];
+        getrandom::fill(&mut random).map_err(|error| failed(&error))?;
+        let name = format!("{:016x}", u64::from_be_bytes(random));
+        let below = RelPath::parse(&format!("exec/{name}")).map_err(|error| failed(&error))?;
+        // whatever happens from here on, the folder goes with this value
+        let folders = Self { path: path_of(world.state.as_fd()).map_err(|error| failed(&error))?.join(below.as_str()) };
+        for inner in ["home", "tmp", "work"] {
+            let inner = below.join(inner).map_err(|error| failed(&error))?;
+            world.state.make_folders(&inner).map_err(|error| failed(&error))?;
+        }
+        Ok(folders)
+    }
+
+    fn shown(&self, name: &str) -> String {
+        self.path.join(name).display().to_string()
+    }
+}
+
+impl Drop for CallFolders {
+    fn drop(&mut self) {
+        // every process that could write there is gone; what a command made unreadable is made readable first
+        if std::fs::remove_dir_all(&self.path).is_err() {
+            open_up(&self.path);
+            let _ = std::fs::remove_dir_all(&self.path);
+        }
+    }
+}
+
+/// Gives the owner every right on the folders below `path`, so that they can be removed. No link is followed.
+fn open_up(path: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let _ = std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700));
+    let Ok(entries) = std::fs::read_dir(path) else { return };
+    for entry in entries.flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            open_up(&entry.path());
+        }
+    }
+}
+
+/// Where a held folder lies now.
+fn path_of(folder: std::os::fd::BorrowedFd<'_>) -> std::io::Result<PathBuf> {
+    let held: OwnedFd = folder.try_clone_to_owned()?;
+    std::fs::read_link(format!("/proc/self/fd/{}", held.as_raw_fd()))
+}
+
+fn result_of(ran: &Ran, carried: Carried, wanted: &OkExit, sandbox: Vec<SandboxLayer>) -> ToolResult {
+    let (stdout, stderr) = (ran.stdout.text(), ran.stderr.text());
+    let dropped = ran.stdout.dropped() + ran.stderr.dropped();
+    let output = json!({
+        "exit_code": ran.exit_code,
+        "signal": ran.signal.map(signal_name),
+        "stdout": stdout,
+        "stderr": stderr,
+        "patch": carried.patch,
+        "not_carried": carried.not_carried,
+    });
+    let mut result = match failure(ran, wanted) {
+        None => ToolResult::success("exec", output),
+        Some(error) => ToolResult::failure("exec", ToolError { output: Some(output), ..error }),
+    };
+    result.exit_code = Some(ran.exit_code);
+    result.stdout = stdout;
+    result.stderr = stderr;
+    result.truncated = dropped > 0 || carried.truncated;
+    result.sandbox = sandbox;
+    result
+}
+
+fn failure(ran: &Ran, wanted: &OkExit) -> Option<ToolError> {
+    let limit = |limit: &str, message: &str| {
+        Some(ToolError { limit: Some(limit.to_owned()), ..ToolError::new(ErrorKind::Limit, message) })
+    };
+    match ran.end {
+        End::Timeout => Some(ToolError::new(ErrorKind::Timeout, "its time was over; it was ended with all that it started")),
+        End::Cancelled => Some(ToolError::new(ErrorKind::Cancelled, "the call was cancelled; the command was ended with all that it started")),
+        End::Processes => limit("processes", "it had more processes than it may; it was ended with all that it started"),
+        End::Itself => match ran.signal.map(signal_name).as_deref() {
+            Some("SIGXCPU") => limit("cpu", "it used more processor time than it may"),
+            Some("SIGXFSZ") => limit("workspace_bytes", "it wrote a file that is larger than it may"),
+            _ if wanted.takes(ran.exit_code) => None,
+            Some(signal) => Some(ToolError::new(ErrorKind::Exit, format!("it was ended by {signal}"))),
+            None => Some(ToolError::new(ErrorKind::Exit, format!("it ended with exit code {}", ran.exit_code))),
+        },
+    }
+}

@@ -1,0 +1,504 @@
+//! Commands that behave, and commands that don't.
+
+#![expect(clippy::disallowed_methods, reason = "tests build files, and look whether processes are gone")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::effect::{ErrorKind, RuleRef, ToolResult};
+use crate::files::Root;
+use crate::policy::{
+    ExecGrant, ExecLimits, GrantLimits, NetworkAccess, Obligations, PathRules, SandboxMode, WorkspaceMode,
+};
+use crate::runner::patch::parse;
+use crate::runner::{Cancel, ToolWorld};
+use crate::sandbox::{Helper, helper_main};
+
+use super::exec::exec_with;
+
+/// This test program as a helper: the harness runs the one test below.
+fn helper() -> Helper {
+    let arguments = ["--exact", "runner::tools::exec_tests::lives_as_a_helper", "--ignored", "--nocapture"];
+    Helper::other(std::env::current_exe().unwrap(), arguments.map(str::to_owned).to_vec())
+}
+
+#[test]
+#[ignore = "the helper of the tests here, which start it"]
+fn lives_as_a_helper() {
+    helper_main();
+}
+
+struct Bench {
+    folder: tempfile::TempDir,
+    world: ToolWorld,
+    obligations: Obligations,
+}
+
+impl Bench {
+    fn new(program: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().to_owned();
+        Self::at(&path, program, folder)
+    }
+
+    fn at(path: &Path, program: &str, folder: tempfile::TempDir) -> Self {
+        for name in ["work", "state"] {
+            fs::create_dir_all(path.join(name)).unwrap();
+        }
+        let world = ToolWorld {
+            root: Root::open(&path.join("work")).unwrap(),
+            root_path: path.join("work"),
+            state: Root::open(&path.join("state")).unwrap(),
+            protected: Vec::new(),
+        };
+        Self { folder, world, obligations: obligations(program) }
+    }
+
+    fn grant(&mut self) -> &mut ExecGrant {
+        self.obligations.exec.as_mut().unwrap()
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        let path = self.work(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn work(&self, path: &str) -> PathBuf {
+        self.folder.path().join("work").join(path)
+    }
+
+    fn call(&self, input: &Value) -> ToolResult {
+        self.call_with(input, &Cancel::default())
+    }
+
+    fn call_with(&self, input: &Value, cancel: &Cancel) -> ToolResult {
+        let result = exec_with(&helper(), input, &self.obligations, &self.world, cancel)
+            .unwrap_or_else(|error| ToolResult::failure("exec", error));
+        let left: Vec<_> = match fs::read_dir(self.folder.path().join("state/exec")) {
+            Ok(entries) => entries.map(|entry| entry.unwrap().path()).collect(),
+            Err(_) => Vec::new(),
+        };
+        assert_eq!(left, Vec::<PathBuf>::new(), "the folders of a call go with it");
+        result
+    }
+
+    fn sh(&self, script: &str) -> ToolResult {
+        self.call(&json!({ "argv": ["sh", "-c", script] }))
+    }
+}
+
+fn obligations(program: &str) -> Obligations {
+    Obligations {
+        read: PathRules::of_globs(&["**"], &[], &["**/.env*", ".env*"]),
+        write: PathRules::of_globs(&["src/**", "*.txt"], &["Cargo.toml"], &["src/locked"]),
+        limits: GrantLimits::default(),
+        exec: Some(ExecGrant {
+            rule: RuleRef { layer: "test".into(), rule: "commands[sh]".into(), file: "test.yaml".into(), line: 7 },
+            program: program.into(),
+            search: vec!["/usr/bin".into(), "/bin".into()],
+            env_set: BTreeMap::from([("SET".into(), "by policy".into())]),
+            env_pass: vec!["LISTED".into()],
+            mode: SandboxMode::BestEffort,
+            require: Vec::new(),
+            workspace: WorkspaceMode::Copy,
+            network: NetworkAccess::Deny,
+            unsafe_write: Vec::new(),
+            cache_folders: vec!["target".into()],
+            limits: ExecLimits {
+                wall: Duration::from_secs(60),
+                cpu: None,
+                memory: None,
+                processes: None,
+                output: 10_000,
+                workspace_bytes: None,
+            },
+        }),
+        rules: Vec::new(),
+    }
+}
+
+fn kind(result: &ToolResult) -> &ErrorKind {
+    &result.error.as_ref().unwrap_or_else(|| panic!("it succeeded: {result:?}")).kind
+}
+
+/// Waits until nothing stands at /proc/PID any more, or only what waits to be reaped by somebody else.
+fn gone(pid: &str) -> bool {
+    let end = Instant::now() + Duration::from_secs(20);
+    while Instant::now() < end {
+        match fs::read_to_string(format!("/proc/{}/stat", pid.trim())) {
+            Err(_) => return true,
+            Ok(stat) if stat.rsplit(')').next().unwrap().trim().starts_with('Z') => return true,
+            Ok(_) => std::thread::sleep(Duration::from_millis(10)),
+        }
+    }
+    false
+}
+
+/// Waits for a file with something in it.
+fn content(path: &Path) -> String {
+    let end = Instant::now() + Duration::from_secs(30);
+    while Instant::now() < end {
+        match fs::read_to_string(path) {
+            Ok(text) if text.ends_with('\n') => return text,
+            _ => std::thread::sleep(Duration::from_millis(10)),
+        }
+    }
+    panic!("{} did not come", path.display());
+}
+
+#[test]
+fn exit_codes_signals_and_output_are_exact() {
+    let bench = Bench::new("sh");
+    let result = bench.sh("echo out; echo err >&2");
+    assert!(result.ok, "{result:?}");
+    assert_eq!(
+        result.output,
+        json!({ "exit_code": 0, "signal": null, "stdout": "out\n", "stderr": "err\n", "patch": "", "not_carried": [] })
+    );
+    let result = bench.sh("echo out; exit 3");
+    assert_eq!(*kind(&result), ErrorKind::Exit);
+    assert_eq!(result.exit_code, Some(3));
+    assert_eq!(result.error.unwrap().output.unwrap()["stdout"], "out\n");
+    let result = bench.sh("kill -TERM $$");
+    assert_eq!((result.exit_code, kind(&result)), (Some(143), &ErrorKind::Exit));
+    assert_eq!(result.error.unwrap().output.unwrap()["signal"], "SIGTERM");
+    for (ok_exit, ok) in [(json!("any"), true), (json!([1, 3]), true), (json!([1]), false)] {
+        let result = bench.call(&json!({ "argv": ["sh", "-c", "exit 3"], "ok_exit": ok_exit }));
+        assert_eq!(result.ok, ok, "{ok_exit}");
+    }
+}
+
+#[test]
+fn an_argument_stays_one_argument_and_input_is_what_was_given() {
+    let bench = Bench::new("printf");
+    let odd = "a b;$(touch /tmp/x)\n`id` *";
+    let result = bench.call(&json!({ "argv": ["printf", "%s|", odd, "", "-n"] }));
+    assert_eq!(result.stdout, format!("{odd}||-n|"));
+    let bench = Bench::new("cat");
+    assert_eq!(bench.call(&json!({ "argv": ["cat"], "stdin": "hello" })).stdout, "hello");
+    assert_eq!(bench.call(&json!({ "argv": ["cat"] })).stdout, "");
+    let long = "x".repeat(5000);
+    assert_eq!(bench.call(&json!({ "argv": ["cat"], "stdin": long })).stdout, long);
+}
+
+#[test]
+fn the_environment_holds_what_was_granted_and_no_more() {
+    let bench = Bench::new("env");
+    let result = bench.call(&json!({ "argv": ["env"], "env": { "LISTED": "yes" } }));
+    let mut names: Vec<&str> = result.stdout.lines().map(|line| line.split('=').next().unwrap()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["HOME", "LC_ALL", "LGFLOW_CALL", "LISTED", "PATH", "SET", "TEMP", "TMP", "TMPDIR"]);
+    assert!(result.stdout.contains("PATH=/usr/bin:/bin\n"));
+    let home = result.stdout.lines().find_map(|line| line.strip_prefix("HOME=")).unwrap();
+    assert!(home.starts_with(bench.folder.path().join("state/exec").to_str().unwrap()), "{home}");
+    for name in ["LD_PRELOAD", "GIT_DIR", "PATH", "HOME", "OTHER", "RIPGREP_CONFIG_PATH"] {
+        let result = bench.call(&json!({ "argv": ["env"], "env": { name: "x" } }));
+        assert_eq!(*kind(&result), ErrorKind::Denied, "{name}");
+    }
+}
+
+#[test]
+fn no_descriptor_is_inherited_and_the_session_is_its_own() {
+    let bench = Bench::new("sh");
+    // one that is not marked to be closed, as a careless parent would leave it
+    let secret = fs::File::open("/etc/hostname").unwrap();
+    rustix::io::fcntl_setfd(&secret, rustix::io::FdFlags::empty()).unwrap();
+    let result = bench.sh("ls /proc/self/fd; ls -l /proc/$$/fd | grep -c hostname");
+    drop(secret);
+    // 3 is the folder that `ls` itself reads
+    assert_eq!(result.stdout, "0\n1\n2\n3\n0\n", "{result:?}");
+    let result = bench.sh("cut -d' ' -f1,5,6,7 /proc/$$/stat; exec 3</dev/tty");
+    let fields: Vec<&str> = result.stdout.split_ascii_whitespace().collect();
+    assert_eq!((fields[0], fields[0], "0"), (fields[1], fields[2], fields[3]), "leader of a session without terminal");
+    assert!(!result.ok, "there is no terminal to open");
+    let result = bench.sh("grep NoNewPrivs /proc/self/status; ulimit -c; cat /proc/$PPID/environ");
+    assert!(result.stdout.starts_with("NoNewPrivs:\t1\n0\n"), "{result:?}");
+}
+
+#[test]
+fn output_without_end_keeps_head_and_tail() {
+    let bench = Bench::new("sh");
+    for script in [
+        // one endless line, and very many lines
+        "printf HEAD; head -c 3000000 /dev/zero | tr '\\0' x; printf TAIL",
+        "printf HEAD; yes | head -n 500000; printf TAIL",
+        "(printf HEAD; yes | head -n 500000; printf TAIL) >&2",
+    ] {
+        let result = bench.sh(script);
+        assert!(result.ok && result.truncated, "{result:?}");
+        let text = format!("{}{}", result.stdout, result.stderr);
+        assert!(text.starts_with("HEAD") && text.ends_with("TAIL"));
+        assert!(text.contains(" bytes left out …]"), "{text}");
+        assert!(text.len() < 11_000);
+    }
+}
+
+#[test]
+fn endless_output_ends_with_the_time() {
+    let mut bench = Bench::new("yes");
+    bench.grant().limits.wall = Duration::from_millis(500);
+    let result = bench.call(&json!({ "argv": ["yes"] }));
+    assert_eq!(*kind(&result), ErrorKind::Timeout);
+    assert!(result.stdout.starts_with("y\ny\n"));
+    assert!(result.error.unwrap().output.unwrap()["stdout"].as_str().unwrap().contains("bytes left out"));
+}
+
+/// Leaves its session twice, holds the outputs, writes its pid to PIDS and stays.
+fn escape(pids: &Path, then: &str) -> String {
+    format!("setsid sh -c 'setsid sh -c \"echo \\$\\$ > {}; exec sleep 1000\" &' & {then}", pids.display())
+}
+
+#[test]
+fn a_tree_that_escapes_its_session_and_holds_the_pipe_is_gone_at_the_end() {
+    let bench = Bench::new("sh");
+    let pids = bench.folder.path().join("pids");
+    let then = format!("while [ ! -s {} ]; do sleep 0.01; done; echo done", pids.display());
+    let start = Instant::now();
+    let result = bench.sh(&escape(&pids, &then));
+    assert!(result.ok, "{result:?}");
+    assert_eq!(result.stdout, "done\n");
+    assert!(gone(&content(&pids)), "it outlived its call");
+    assert!(start.elapsed() < Duration::from_secs(30));
+}
+
+#[test]
+fn a_tree_that_escapes_its_session_is_gone_at_the_timeout() {
+    let mut bench = Bench::new("sh");
+    bench.grant().limits.wall = Duration::from_secs(3);
+    let pids = bench.folder.path().join("pids");
+    let result = bench.sh(&escape(&pids, "echo before; sleep 1000"));
+    assert_eq!(*kind(&result), ErrorKind::Timeout);
+    assert_eq!((result.stdout.as_str(), result.exit_code), ("before\n", Some(137)));
+    assert!(gone(&content(&pids)));
+}
+
+#[test]
+fn a_cancelled_call_is_over_with_its_whole_tree() {
+    let bench = Bench::new("sh");
+    let pids = bench.folder.path().join("pids");
+    let cancel = Cancel::default();
+    let result = std::thread::scope(|scope| {
+        let call = scope.spawn(|| {
+            let script = escape(&pids, "trap '' TERM INT; sleep 1000");
+            bench.call_with(&json!({ "argv": ["sh", "-c", script] }), &cancel)
+        });
+        content(&pids);
+        cancel.cancel();
+        call.join().unwrap()
+    });
+    assert_eq!(*kind(&result), ErrorKind::Cancelled);
+    assert!(gone(&content(&pids)));
+}
+
+#[test]
+fn a_runner_that_is_killed_takes_the_tree_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let pids = folder.path().join("pids");
+    let mut runner = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "runner::tools::exec_tests::lives_as_a_runner", "--ignored", "--nocapture"])
+        .env("LGFLOW_TEST_FOLDER", folder.path())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let pid = content(&pids);
+    assert!(Path::new(&format!("/proc/{}", pid.trim())).exists());
+    runner.kill().unwrap();
+    runner.wait().unwrap();
+    assert!(gone(&pid), "the tree outlived its runner");
+}
+
+#[test]
+#[ignore = "the victim of the test above, which starts it"]
+fn lives_as_a_runner() {
+    let folder = PathBuf::from(std::env::var_os("LGFLOW_TEST_FOLDER").unwrap());
+    let bench = Bench::at(&folder, "sh", tempfile::tempdir().unwrap());
+    bench.sh(&escape(&folder.join("pids"), "sleep 1000"));
+}
+
+#[test]
+fn a_command_that_kills_its_helper_does_not_outlive_the_call() {
+    let bench = Bench::new("sh");
+    let pids = bench.folder.path().join("pids");
+    let then = format!("while [ ! -s {} ]; do sleep 0.01; done; kill -9 $PPID; sleep 1000", pids.display());
+    let result = bench.sh(&escape(&pids, &then));
+    assert_eq!(*kind(&result), ErrorKind::Internal, "{result:?}");
+    assert!(gone(&content(&pids)));
+}
+
+#[test]
+fn too_many_processes_and_too_much_processor_time_are_limits() {
+    let mut bench = Bench::new("sh");
+    bench.grant().limits.processes = Some(5);
+    let result = bench.sh("for i in 1 2 3 4 5 6 7 8 9; do sleep 1000 & done; wait");
+    assert_eq!((kind(&result), result.error.as_ref().unwrap().limit.as_deref()), (&ErrorKind::Limit, Some("processes")));
+    bench.grant().limits.processes = None;
+    bench.grant().limits.cpu = Some(Duration::from_secs(1));
+    let result = bench.sh("while :; do :; done");
+    assert!(!result.ok, "{result:?}");
+    bench.grant().limits.cpu = None;
+    bench.grant().limits.workspace_bytes = Some(1000);
+    let result = bench.sh("exec head -c 100000 /dev/zero > big");
+    assert_eq!(result.error.as_ref().unwrap().limit.as_deref(), Some("workspace_bytes"), "{result:?}");
+}
+
+#[test]
+fn programs_are_names_from_the_folders_of_the_policy() {
+    let bench = Bench::new("sh");
+    bench.write("sh", "#!/bin/sh\necho from the workspace\n");
+    for argv in [json!(["./sh"]), json!(["/bin/sh"]), json!(["bash"]), json!(["git"])] {
+        let result = bench.call(&json!({ "argv": argv }));
+        assert_eq!(*kind(&result), ErrorKind::Denied, "{argv}");
+    }
+    assert_eq!(*kind(&bench.call(&json!({ "argv": [] }))), ErrorKind::InvalidInput);
+    assert_eq!(*kind(&bench.call(&json!({ "argv": "sh -c id" }))), ErrorKind::InvalidInput);
+    let bench = Bench::new("no-such-program");
+    assert_eq!(*kind(&bench.call(&json!({ "argv": ["no-such-program"] }))), ErrorKind::NotFound);
+}
+
+#[test]
+fn strict_is_refused_with_what_is_missing() {
+    let mut bench = Bench::new("sh");
+    bench.grant().mode = SandboxMode::Strict;
+    let result = bench.sh("echo x > /dev/null");
+    let error = result.error.as_ref().unwrap();
+    assert_eq!(error.kind, ErrorKind::Denied);
+    for layer in ["user_namespace", "network_namespace", "private_root", "landlock", "seccomp"] {
+        assert!(error.message.contains(layer), "{}", error.message);
+    }
+    assert_eq!(error.rule.as_ref().unwrap().line, 7);
+    assert!(!result.sandbox.is_empty() && result.sandbox.iter().all(|layer| !layer.in_force));
+    bench.grant().mode = SandboxMode::BestEffort;
+    let result = bench.sh("true");
+    let in_force = |name: &str| result.sandbox.iter().find(|layer| layer.name == name).unwrap().in_force;
+    assert!(in_force("process_tree_killed") && in_force("clean_environment") && in_force("workspace:copy"));
+    assert!(!in_force("network_namespace") && !in_force("landlock") && !in_force("workspace:overlay"));
+    bench.grant().require = vec!["memory_cgroup".to_owned()];
+    assert_eq!(*kind(&bench.sh("true")), ErrorKind::Denied);
+}
+
+#[test]
+fn changes_come_back_as_a_patch_and_the_workspace_stays() {
+    let bench = Bench::new("sh");
+    bench.write("src/a", "one\ntwo\n");
+    bench.write("src/gone", "x\n");
+    bench.write("src/moved", "content\n");
+    bench.write("src/locked", "l\n");
+    bench.write(".gitignore", "ignored\n");
+    bench.write("ignored", "not copied\n");
+    bench.write(".env", "SECRET\n");
+    let result = bench.sh(
+        "cat .env ignored src/a 2>/dev/null; echo three >> src/a; rm src/gone; mv src/moved 'src/new name'; \
+         echo sub > src/sub; chmod +x src/sub; echo changed > src/locked; echo mine > .env; echo no > outside; \
+         ln -s /etc/passwd src/link; mkfifo src/fifo; printf 'a\\0b' > src/binary; touch src/setuid; chmod u+s src/setuid; \
+         mkdir -p target .lg; echo x > target/built; echo x > ignored; echo evil > .lg/policy.yaml; ln src/a src/twin",
+    );
+    assert_eq!(result.stdout, "one\ntwo\n", "denied and ignored files are not there: {result:?}");
+    let patch = result.output["patch"].as_str().unwrap();
+    assert_eq!(
+        patch,
+        "diff --git a/src/gone b/src/gone\ndeleted file mode 100644\n--- a/src/gone\n+++ /dev/null\n@@ -1 +0,0 @@\n-x\n\
+         diff --git a/src/moved b/src/new name\nrename from src/moved\nrename to src/new name\n\
+         diff --git a/src/sub b/src/sub\nnew file mode 100755\n--- /dev/null\n+++ b/src/sub\n@@ -0,0 +1 @@\n+sub\n"
+    );
+    parse(patch).unwrap();
+    let not_carried: Vec<(&str, &str)> = result.output["not_carried"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (one["path"].as_str().unwrap(), one["kind"].as_str().unwrap()))
+        .collect();
+    assert_eq!(
+        not_carried,
+        [
+            (".env", "denied"), (".lg/policy.yaml", "denied"), ("outside", "denied"), ("src/a", "hard_link"),
+            ("src/binary", "binary"), ("src/fifo", "fifo"), ("src/link", "symlink"), ("src/locked", "denied"),
+            ("src/setuid", "setuid"), ("src/twin", "hard_link"),
+        ]
+    );
+    assert_eq!(fs::read_to_string(bench.work("src/a")).unwrap(), "one\ntwo\n");
+    assert_eq!(fs::read_to_string(bench.work(".env")).unwrap(), "SECRET\n");
+    assert!(bench.work("src/gone").exists() && !bench.work("src/sub").exists() && !bench.work(".lg").exists());
+}
+
+#[test]
+fn a_formatter_works_and_its_patch_applies() {
+    let bench = Bench::new("sed");
+    bench.write("src/a.txt", "a \nb\t\n");
+    let result = bench.call(&json!({ "argv": ["sed", "-i", "s/[ \\t]*$//", "a.txt"], "cwd": "src" }));
+    assert!(result.ok, "{result:?}");
+    let patch = parse(result.output["patch"].as_str().unwrap()).unwrap();
+    let planned = crate::runner::patch::resolve_patch(&bench.world.root, &patch).unwrap();
+    assert_eq!(planned.wanted[0].after.as_ref().unwrap().bytes, b"a\nb\n");
+}
+
+#[test]
+fn a_file_that_somebody_else_changes_meanwhile_is_a_conflict() {
+    let bench = Bench::new("sh");
+    bench.write("src/a", "one\n");
+    let real = bench.work("src/a");
+    let result = bench.sh(&format!("echo two > src/a; echo theirs > {}", real.display()));
+    assert_eq!(result.output["not_carried"], json!([{ "path": "src/a", "kind": "conflict" }]));
+    assert_eq!(result.output["patch"], "");
+}
+
+#[test]
+fn a_large_patch_is_cut_between_files() {
+    let mut bench = Bench::new("sh");
+    bench.obligations.limits.patch_files = Some(2);
+    let result = bench.sh("mkdir src; for i in 1 2 3 4; do echo $i > src/$i; done");
+    assert!(result.truncated);
+    assert_eq!(parse(result.output["patch"].as_str().unwrap()).unwrap().len(), 2);
+    assert_eq!(result.output["not_carried"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn direct_works_on_the_workspace_itself() {
+    let mut bench = Bench::new("sh");
+    bench.grant().workspace = WorkspaceMode::Direct;
+    let result = bench.sh("echo x > made; pwd");
+    assert_eq!(fs::read_to_string(bench.work("made")).unwrap(), "x\n");
+    assert_eq!(result.output["patch"], "");
+    assert!(result.sandbox.iter().any(|layer| layer.name == "workspace:direct" && layer.in_force));
+    for cwd in ["..", "/tmp", "none"] {
+        assert!(!bench.call(&json!({ "argv": ["sh"], "cwd": cwd })).ok, "{cwd}");
+    }
+    std::os::unix::fs::symlink("/tmp", bench.work("out")).unwrap();
+    assert_eq!(*kind(&bench.call(&json!({ "argv": ["sh"], "cwd": "out" }))), ErrorKind::Denied);
+}
+
+#[test]
+fn calls_at_the_same_time_do_not_disturb_each_other() {
+    let bench = Bench::new("sh");
+    bench.write("src/a", "0\n");
+    let scripts: Vec<String> =
+        (1..6).map(|i| format!("echo {i} > src/a; sleep 0.2; cat src/a; echo $HOME")).collect();
+    let results: Vec<ToolResult> = std::thread::scope(|scope| {
+        let calls: Vec<_> = scripts
+            .iter()
+            .map(|script| {
+                let bench = &bench;
+                scope.spawn(move || {
+                    let input = json!({ "argv": ["sh", "-c", script] });
+                    exec_with(&helper(), &input, &bench.obligations, &bench.world, &Cancel::default()).unwrap()
+                })
+            })
+            .collect();
+        calls.into_iter().map(|call| call.join().unwrap()).collect()
+    });
+    let mut homes: Vec<&str> = Vec::new();
+    for (index, result) in results.iter().enumerate() {
+        let mut lines = result.stdout.lines();
+        assert_eq!(lines.next(), Some((index + 1).to_string().as_str()));
+        homes.extend(lines.next());
+        assert!(result.output["patch"].as_str().unwrap().ends_with(&format!("-0\n+{}\n", index + 1)));
+    }
+    homes.sort_unstable();
+    homes.dedup();
+    assert_eq!(homes.len(), 5);
+}

@@ -1,0 +1,243 @@
+//! A command and its grant → exactly what will be executed. Pure: it opens nothing and starts nothing.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::policy::{ExecGrant, SandboxMode};
+
+use super::layer::missing_layers;
+
+/// A command as it was asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CommandSpec {
+    /// Program and arguments; each element stays one.
+    pub argv: Vec<String>,
+    /// Variables that the call sets.
+    pub env: BTreeMap<String, String>,
+    /// What remains of the call's own deadline.
+    pub deadline: Option<Duration>,
+}
+
+/// What the helper is told: a command from which everything that is not granted is taken out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Confined {
+    /// Program and arguments. The program itself is opened by the runner and passed as a descriptor.
+    pub argv: Vec<String>,
+    /// The whole environment.
+    pub env: BTreeMap<String, String>,
+    /// Time on the clock.
+    pub wall: Duration,
+    /// Processor time of a process.
+    pub cpu: Option<Duration>,
+    /// Address space of a process, in bytes.
+    pub memory: Option<u64>,
+    /// Processes at once, counted by looking.
+    pub processes: Option<u64>,
+    /// Bytes of one file.
+    pub file_bytes: Option<u64>,
+    /// Bytes of each output stream that are kept.
+    pub output: u64,
+}
+
+/// Why a command is not run.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// Nothing to run.
+    #[error("`argv` is empty")]
+    NoProgram,
+    /// The call names another program than the rule.
+    #[error("the program must be the name `{granted}`, as the rule has it, and is `{asked}`")]
+    OtherProgram {
+        /// As asked.
+        asked: String,
+        /// By the rule.
+        granted: String,
+    },
+    /// A NUL can't be passed on.
+    #[error("{0} holds a NUL, which no program can be given")]
+    Nul(&'static str),
+    /// A variable that no call may set.
+    #[error("the variable `{0}` is set by lgflow and can't be set by a call")]
+    Reserved(String),
+    /// A variable that the rule does not list.
+    #[error("the variable `{name}` is not listed by the rule; add it to `env.pass` there")]
+    NotListed {
+        /// Its name.
+        name: String,
+    },
+    /// Walls that do not stand.
+    #[error("these layers of the sandbox are demanded and not in force: {}", .0.join(", "))]
+    Missing(Vec<String>),
+}
+
+/// The folders of one call, as text for the environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CallFolders {
+    /// The private home.
+    pub(crate) home: String,
+    /// The private folder for temporary files.
+    pub(crate) tmp: String,
+}
+
+/// Confines `spec` under `grant`. `passed` are the variables of the runner's own environment that `env_pass` names.
+pub fn confine(
+    spec: &CommandSpec,
+    grant: &ExecGrant,
+    passed: &BTreeMap<String, String>,
+    home: &str,
+    tmp: &str,
+) -> Result<Confined, Refused> {
+    let missing = missing_layers(grant.mode == SandboxMode::Strict, &grant.require);
+    if !missing.is_empty() {
+        return Err(Refused::Missing(missing.into_iter().map(str::to_owned).collect()));
+    }
+    let program = spec.argv.first().ok_or(Refused::NoProgram)?;
+    if *program != grant.program {
+        return Err(Refused::OtherProgram { asked: program.clone(), granted: grant.program.clone() });
+    }
+    if spec.argv.iter().any(|argument| argument.contains('\0')) {
+        return Err(Refused::Nul("an argument"));
+    }
+    let folders = CallFolders { home: home.to_owned(), tmp: tmp.to_owned() };
+    let env = environment(spec, grant, passed, &folders)?;
+    let limits = &grant.limits;
+    let wall = spec.deadline.map_or(limits.wall, |deadline| limits.wall.min(deadline));
+    Ok(Confined {
+        argv: spec.argv.clone(),
+        env,
+        wall,
+        cpu: limits.cpu,
+        memory: limits.memory,
+        processes: limits.processes,
+        file_bytes: limits.workspace_bytes,
+        output: limits.output,
+    })
+}
+
+/// Nothing of the runner's own environment but what is named; what we set ourselves comes last and wins.
+fn environment(
+    spec: &CommandSpec,
+    grant: &ExecGrant,
+    passed: &BTreeMap<String, String>,
+    folders: &CallFolders,
+) -> Result<BTreeMap<String, String>, Refused> {
+    let mut env: BTreeMap<String, String> =
+        passed.iter().filter(|(name, _)| grant.env_pass.contains(name)).map(|(k, v)| (k.clone(), v.clone())).collect();
+    env.extend(grant.env_set.clone());
+    for (name, value) in &spec.env {
+        if is_reserved(name) {
+            return Err(Refused::Reserved(name.clone()));
+        }
+        if !grant.env_pass.contains(name) {
+            return Err(Refused::NotListed { name: name.clone() });
+        }
+        if value.contains('\0') {
+            return Err(Refused::Nul("a variable"));
+        }
+        env.insert(name.clone(), value.clone());
+    }
+    let path: Vec<String> = grant.search.iter().map(|folder| folder.display().to_string()).collect();
+    env.insert("PATH".to_owned(), path.join(":"));
+    env.insert("HOME".to_owned(), folders.home.clone());
+    for name in ["TMPDIR", "TMP", "TEMP"] {
+        env.insert(name.to_owned(), folders.tmp.clone());
+    }
+    env.entry("LC_ALL".to_owned()).or_insert_with(|| "C.UTF-8".to_owned());
+    Ok(env)
+}
+
+/// Names that decide what is executed, or that we set: never from a call, whatever a rule lists.
+fn is_reserved(name: &str) -> bool {
+    let fixed = [
+        "PATH", "HOME", "TMPDIR", "TMP", "TEMP", "IFS", "ENV", "BASH_ENV", "SHELLOPTS", "PS4", "CDPATH", "NODE_OPTIONS",
+        "PYTHONSTARTUP", "PYTHONPATH", "PYTHONHOME", "PERL5OPT", "PERL5LIB", "RUBYOPT", "RUBYLIB", "JAVA_TOOL_OPTIONS",
+        "RIPGREP_CONFIG_PATH", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "RUSTC", "RUSTDOC", "GCONV_PATH", "EDITOR",
+        "VISUAL", "PAGER", "BROWSER",
+    ];
+    let families = ["LD_", "DYLD_", "GIT_", "LGFLOW_", "BASH_FUNC_", "SSH_"];
+    name.is_empty()
+        || name.contains(['=', '\0'])
+        || fixed.contains(&name)
+        || families.iter().any(|family| name.starts_with(family))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::effect::RuleRef;
+    use crate::policy::{ExecLimits, NetworkAccess, WorkspaceMode};
+
+    fn grant(mode: SandboxMode) -> ExecGrant {
+        ExecGrant {
+            rule: RuleRef { layer: "p".into(), rule: "commands[x]".into(), file: "p".into(), line: 1 },
+            program: "cargo".into(),
+            search: vec!["/usr/bin".into(), "/bin".into()],
+            env_set: BTreeMap::from([("SET".into(), "by policy".into()), ("PATH".into(), "/evil".into())]),
+            env_pass: vec!["RUST_LOG".into(), "LD_PRELOAD".into()],
+            mode,
+            require: Vec::new(),
+            workspace: WorkspaceMode::Copy,
+            network: NetworkAccess::Deny,
+            unsafe_write: Vec::new(),
+            cache_folders: Vec::new(),
+            limits: ExecLimits {
+                wall: Duration::from_secs(10),
+                cpu: None,
+                memory: None,
+                processes: None,
+                output: 1000,
+                workspace_bytes: None,
+            },
+        }
+    }
+
+    fn spec(argv: &[&str], env: &[(&str, &str)]) -> CommandSpec {
+        CommandSpec {
+            argv: argv.iter().map(|&s| s.to_owned()).collect(),
+            env: env.iter().map(|&(k, v)| (k.to_owned(), v.to_owned())).collect(),
+            deadline: Some(Duration::from_secs(3)),
+        }
+    }
+
+    #[test]
+    fn the_environment_is_what_policy_and_we_say_and_nothing_else() {
+        let passed = BTreeMap::from([("RUST_LOG".into(), "info".into()), ("TOKEN".into(), "secret".into())]);
+        let confined = confine(
+            &spec(&["cargo", "a b", "$(x)"], &[("RUST_LOG", "debug")]),
+            &grant(SandboxMode::BestEffort),
+            &passed,
+            "/h",
+            "/t",
+        )
+        .unwrap();
+        let env: Vec<(&str, &str)> = confined.env.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+        assert_eq!(
+            env,
+            [
+                ("HOME", "/h"), ("LC_ALL", "C.UTF-8"), ("PATH", "/usr/bin:/bin"), ("RUST_LOG", "debug"),
+                ("SET", "by policy"), ("TEMP", "/t"), ("TMP", "/t"), ("TMPDIR", "/t"),
+            ]
+        );
+        assert_eq!(confined.argv, ["cargo", "a b", "$(x)"]);
+        assert_eq!(confined.wall, Duration::from_secs(3));
+    }
+
+    #[test]
+    fn refusals() {
+        let best = grant(SandboxMode::BestEffort);
+        let none = BTreeMap::new();
+        for (spec, wanted) in [
+            (spec(&[], &[]), "`argv` is empty"),
+            (spec(&["./cargo"], &[]), "the program must be the name `cargo`, as the rule has it, and is `./cargo`"),
+            (spec(&["/tmp/cargo"], &[]), "the program must be the name `cargo`, as the rule has it, and is `/tmp/cargo`"),
+            (spec(&["cargo", "a\0b"], &[]), "an argument holds a NUL, which no program can be given"),
+            (spec(&["cargo"], &[("LD_PRELOAD", "x")]), "the variable `LD_PRELOAD` is set by lgflow and can't be set by a call"),
+            (spec(&["cargo"], &[("GIT_DIR", "x")]), "the variable `GIT_DIR` is set by lgflow and can't be set by a call"),
+            (spec(&["cargo"], &[("OTHER", "x")]), "the variable `OTHER` is not listed by the rule; add it to `env.pass` there"),
+        ] {
+            assert_eq!(confine(&spec, &best, &none, "/h", "/t").unwrap_err().to_string(), wanted);
+        }
+        let strict = confine(&spec(&["cargo"], &[]), &grant(SandboxMode::Strict), &none, "/h", "/t").unwrap_err();
+        assert!(strict.to_string().contains("pid_namespace, network_namespace"), "{strict}");
+    }
+}

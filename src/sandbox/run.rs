@@ -1,0 +1,314 @@
+//! Handing a confined command to a helper, and taking its output until everything that it started is gone.
+
+#![expect(clippy::disallowed_methods, reason = "the one place that starts the helper, and that gives up waiting for it")]
+
+use std::io::{self, IoSlice, Read as _, Write as _};
+use std::mem::MaybeUninit;
+use std::net::Shutdown;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{MemfdFlags, SeekFrom, memfd_create, seek};
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+use rustix::pipe::{PipeFlags, pipe_with};
+
+use super::output::Kept;
+use super::tree::end_marked;
+use super::wire::{Cause, DESCRIPTORS, HELPER_ARGUMENT, Order, Report};
+use super::{Confined, Program};
+
+/// How long after the command's own limit the helper may still be busy ending its tree.
+const GRACE: Duration = Duration::from_secs(15);
+/// How often it is looked whether the call was cancelled.
+const LOOK: Duration = Duration::from_millis(20);
+/// The variable that marks the processes of a call.
+const MARKER: &str = "LGFLOW_CALL";
+
+/// How our own program is started as a helper.
+#[derive(Debug, Clone)]
+pub struct Helper {
+    program: PathBuf,
+    arguments: Vec<String>,
+}
+
+impl Helper {
+    /// This very program, by what the system holds open as its executable: replacing the file changes nothing. Its
+    /// `main` must call [`super::helper_main`] when its first argument is [`HELPER_ARGUMENT`].
+    pub fn this_program() -> Self {
+        Self { program: PathBuf::from("/proc/self/exe"), arguments: vec![HELPER_ARGUMENT.to_owned()] }
+    }
+
+    /// Another program that calls [`super::helper_main`] when it is given `arguments`.
+    pub fn other(program: PathBuf, arguments: Vec<String>) -> Self {
+        Self { program, arguments }
+    }
+}
+
+/// What came of a command.
+#[derive(Debug)]
+pub struct Ran {
+    /// How it ended.
+    pub end: End,
+    /// Its exit code; 128 + signal where a signal ended it.
+    pub exit_code: i32,
+    /// The signal that ended it.
+    pub signal: Option<i32>,
+    /// Its standard output.
+    pub stdout: Kept,
+    /// Its standard error.
+    pub stderr: Kept,
+}
+
+/// Why a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// By itself, or by a signal that was not ours.
+    Itself,
+    /// Its time was over.
+    Timeout,
+    /// The call was cancelled.
+    Cancelled,
+    /// It had more processes than it may.
+    Processes,
+}
+
+/// Why a command could not be run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The machine failed.
+    #[error("the command could not be started: {0}")]
+    Io(#[from] io::Error),
+    /// The helper could not start the program.
+    #[error("the program could not be started: {0}")]
+    NotStarted(String),
+    /// The helper ended without a report.
+    #[error("the helper that ran the command was ended from outside; its processes were ended as well")]
+    HelperLost,
+    /// Processes that the system does not let end.
+    #[error("{0} processes of the command could not be ended")]
+    NotEnded(usize),
+}
+
+/// Runs `confined` in `folder` with `stdin`, until it and everything that it started is gone.
+pub fn run(
+    helper: &Helper,
+    program: &Program,
+    confined: &Confined,
+    folder: BorrowedFd<'_>,
+    stdin: Option<&str>,
+    cancelled: &dyn Fn() -> bool,
+) -> Result<Ran, RunError> {
+    let marker = marker()?;
+    let (socket, theirs) = UnixStream::pair()?;
+    let mut child = spawn(helper, theirs)?;
+    let give_up = Instant::now() + confined.wall + GRACE;
+    let done = order(&socket, program, confined, folder, stdin, &marker)
+        .map_err(RunError::Io)
+        .and_then(|(stdout, stderr)| {
+            let mut streams = Streams::new(stdout, stderr, confined.output)?;
+            let report = follow(&socket, &mut streams, give_up, cancelled)?;
+            Ok((report, streams))
+        });
+    drop(socket);
+    let lost = matches!(&done, Ok((None, _)) | Err(_));
+    if lost {
+        // it may have ended already
+        let _ = child.kill();
+        end_marked(&marker);
+    }
+    child.wait()?;
+    match done? {
+        (Some(report), streams) => ran(report, streams),
+        (None, _) => Err(RunError::HelperLost),
+    }
+}
+
+fn marker() -> io::Result<String> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).map_err(|error| io::Error::other(error.to_string()))?;
+    Ok(format!("{MARKER}={:032x}", u128::from_be_bytes(random)))
+}
+
+fn spawn(helper: &Helper, socket: UnixStream) -> io::Result<Child> {
+    Command::new(&helper.program)
+        .args(&helper.arguments)
+        .env_clear()
+        .current_dir("/")
+        .stdin(Stdio::from(OwnedFd::from(socket)))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()
+}
+
+/// Tells the helper what to run; gives the ends of its output that are ours.
+fn order(
+    socket: &UnixStream,
+    program: &Program,
+    confined: &Confined,
+    folder: BorrowedFd<'_>,
+    stdin: Option<&str>,
+    marker: &str,
+) -> io::Result<(OwnedFd, OwnedFd)> {
+    let (stdout, their_stdout) = pipe_with(PipeFlags::CLOEXEC)?;
+    let (stderr, their_stderr) = pipe_with(PipeFlags::CLOEXEC)?;
+    let stdin = input(stdin)?;
+    let mut env = confined.env.clone();
+    env.extend(marker.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned())));
+    let order = Order {
+        argv: confined.argv.clone(),
+        env,
+        wall_ms: confined.wall.as_millis() as u64,
+        cpu_seconds: confined.cpu.map(|cpu| cpu.as_secs().max(1)),
+        memory: confined.memory,
+        processes: confined.processes,
+        file_bytes: confined.file_bytes,
+        script: program.is_script.then(|| program.path.to_string_lossy().into_owned()),
+    };
+    let text = serde_json::to_vec(&order)?;
+    let descriptors =
+        [program.file.as_fd(), folder, stdin.as_fd(), their_stdout.as_fd(), their_stderr.as_fd()];
+    send(socket, &text, &descriptors)?;
+    Ok((stdout, stderr))
+}
+
+fn send(socket: &UnixStream, text: &[u8], descriptors: &[BorrowedFd<'_>; DESCRIPTORS]) -> io::Result<()> {
+    let length = u32::try_from(text.len()).map_err(|_| io::Error::other("the arguments are too long"))?;
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
+    let mut ancillary = SendAncillaryBuffer::new(&mut space);
+    if !ancillary.push(SendAncillaryMessage::ScmRights(descriptors)) {
+        return Err(io::Error::other("no room for the descriptors"));
+    }
+    sendmsg(socket, &[IoSlice::new(&length.to_be_bytes())], &mut ancillary, SendFlags::NOSIGNAL)?;
+    let mut writer = socket;
+    writer.write_all(text)
+}
+
+/// The text as a file in memory, or nothing at all.
+fn input(stdin: Option<&str>) -> io::Result<OwnedFd> {
+    let Some(text) = stdin else { return Ok(std::fs::File::open("/dev/null")?.into()) };
+    let mut file = std::fs::File::from(memfd_create("stdin", MemfdFlags::CLOEXEC)?);
+    file.write_all(text.as_bytes())?;
+    seek(&file, SeekFrom::Start(0))?;
+    Ok(file.into())
+}
+
+/// The two outputs while they come in.
+struct Streams {
+    open: [Option<OwnedFd>; 2],
+    kept: [Kept; 2],
+}
+
+impl Streams {
+    fn new(stdout: OwnedFd, stderr: OwnedFd, limit: u64) -> io::Result<Self> {
+        for stream in [&stdout, &stderr] {
+            rustix::io::ioctl_fionbio(stream, true)?;
+        }
+        Ok(Self { open: [Some(stdout), Some(stderr)], kept: [Kept::new(limit), Kept::new(limit)] })
+    }
+
+    fn are_closed(&self) -> bool {
+        self.open.iter().all(Option::is_none)
+    }
+
+    /// Takes what is there, at most some, so that an endless stream does not keep us from the rest.
+    fn take(&mut self) -> io::Result<()> {
+        let mut part = [0; 65536];
+        for (open, kept) in self.open.iter_mut().zip(&mut self.kept) {
+            for _ in 0..16 {
+                let Some(stream) = open.as_ref() else { break };
+                match rustix::io::read(stream, &mut part) {
+                    Ok(0) => *open = None,
+                    Ok(count) => kept.push(&part[..count]),
+                    Err(rustix::io::Errno::AGAIN) => break,
+                    Err(rustix::io::Errno::INTR) => {}
+                    Err(errno) => return Err(errno.into()),
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Takes output until the helper has reported and every end of the output is closed; `None` if it will not report.
+fn follow(
+    socket: &UnixStream,
+    streams: &mut Streams,
+    give_up: Instant,
+    cancelled: &dyn Fn() -> bool,
+) -> Result<Option<Report>, RunError> {
+    let mut told = false;
+    let mut text = Vec::new();
+    let mut over = None;
+    socket.set_nonblocking(true)?;
+    loop {
+        wait(socket, streams, over.is_none())?;
+        streams.take()?;
+        if over.is_none() && read_report(socket, &mut text)? {
+            over = Some(Instant::now());
+        }
+        // everything that could hold the output is gone when the helper reports; one second is for what it held
+        if over.is_some_and(|over| streams.are_closed() || over.elapsed() > Duration::from_secs(1)) {
+            return Ok(serde_json::from_slice(&text).ok());
+        }
+        if !told && cancelled() {
+            told = true;
+            // a helper that is gone already needs no word
+            let _ = socket.shutdown(Shutdown::Write);
+        }
+        if over.is_none() && Instant::now() > give_up {
+            return Ok(None);
+        }
+    }
+}
+
+fn wait(socket: &UnixStream, streams: &Streams, for_report: bool) -> io::Result<()> {
+    let mut ready: Vec<PollFd<'_>> =
+        streams.open.iter().flatten().map(|stream| PollFd::new(stream, PollFlags::IN)).collect();
+    if for_report {
+        ready.push(PollFd::new(socket, PollFlags::IN));
+    }
+    let pause = Timespec { tv_sec: 0, tv_nsec: i64::from(LOOK.subsec_nanos()) };
+    match poll(&mut ready, Some(&pause)) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+/// Reads what has come of the report; true when the helper has closed its side.
+fn read_report(socket: &UnixStream, text: &mut Vec<u8>) -> io::Result<bool> {
+    let mut reader = socket;
+    let mut part = [0; 4096];
+    loop {
+        match reader.read(&mut part) {
+            Ok(0) => return Ok(true),
+            Ok(count) => text.extend_from_slice(&part[..count]),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(true),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn ran(report: Report, streams: Streams) -> Result<Ran, RunError> {
+    let (code, signal, cause) = match report {
+        Report::Failed { message } => return Err(RunError::NotStarted(message)),
+        Report::Ended { left, .. } if left > 0 => return Err(RunError::NotEnded(left)),
+        Report::Ended { code, signal, cause, .. } => (code, signal, cause),
+    };
+    let end = match cause {
+        Cause::Itself => End::Itself,
+        Cause::Timeout => End::Timeout,
+        Cause::Cancelled => End::Cancelled,
+        Cause::Processes => End::Processes,
+    };
+    let exit_code = code.or(signal.map(|signal| 128 + signal)).unwrap_or(255);
+    let [stdout, stderr] = streams.kept;
+    Ok(Ran { end, exit_code, signal, stdout, stderr })
+}
