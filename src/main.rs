@@ -3,5 +3,9 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    // a helper is told by its socket what to do, and must have started nothing before
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == lgflow::sandbox::HELPER_ARGUMENT) {
+        return lgflow::sandbox::helper_main();
+    }
     lgflow::cli::main()
 }

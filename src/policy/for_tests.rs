@@ -7,19 +7,12 @@ use super::{PathRule, PathRules};
 impl PathRules {
     /// One layer, `test`, whose lists are at lines 1 (deny), 2 (ask) and 3 (allow) of `test.yaml`.
     pub(crate) fn of_globs(allow: &[&str], ask: &[&str], deny: &[&str]) -> Self {
-        let list = |globs: &[&str], rule: &str, line| {
-            let one = |glob: &&str| {
-                let glob = globset::GlobBuilder::new(glob).literal_separator(true).build().unwrap();
-                (glob.compile_matcher(), reference(rule, line))
-            };
-            globs.iter().map(one).collect()
+        let list = |globs: &[&str], rule: &str, line| -> Vec<(String, RuleRef)> {
+            globs.iter().map(|glob| ((*glob).to_owned(), reference(rule, line))).collect()
         };
-        Self::new(vec![PathRule {
-            deny: list(deny, "paths.deny", 1),
-            ask: list(ask, "paths.ask", 2),
-            allow: list(allow, "paths.allow", 3),
-            silence: reference("paths", 0),
-        }])
+        let (allow, ask) = (list(allow, "paths.allow", 3), list(ask, "paths.ask", 2));
+        let deny = list(deny, "paths.deny", 1);
+        Self::new(vec![PathRule::new([&allow, &ask, &deny], reference("paths", 0)).unwrap()])
     }
 }
 

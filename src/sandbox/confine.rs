@@ -70,16 +70,8 @@ pub enum Refused {
     Missing(Vec<String>),
 }
 
-/// The folders of one call, as text for the environment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct CallFolders {
-    /// The private home.
-    pub(crate) home: String,
-    /// The private folder for temporary files.
-    pub(crate) tmp: String,
-}
-
-/// Confines `spec` under `grant`. `passed` are the variables of the runner's own environment that `env_pass` names.
+/// Confines `spec` under `grant`. `passed` are the variables of the runner's own environment that `env_pass` names;
+/// `home` and `tmp` the private folders of the call.
 pub fn confine(
     spec: &CommandSpec,
     grant: &ExecGrant,
@@ -98,8 +90,11 @@ pub fn confine(
     if spec.argv.iter().any(|argument| argument.contains('\0')) {
         return Err(Refused::Nul("an argument"));
     }
-    let folders = CallFolders { home: home.to_owned(), tmp: tmp.to_owned() };
-    let env = environment(spec, grant, passed, &folders)?;
+    let mut env = environment(spec, grant, passed)?;
+    env.insert("HOME".to_owned(), home.to_owned());
+    for name in ["TMPDIR", "TMP", "TEMP"] {
+        env.insert(name.to_owned(), tmp.to_owned());
+    }
     let limits = &grant.limits;
     let wall = spec.deadline.map_or(limits.wall, |deadline| limits.wall.min(deadline));
     Ok(Confined {
@@ -119,7 +114,6 @@ fn environment(
     spec: &CommandSpec,
     grant: &ExecGrant,
     passed: &BTreeMap<String, String>,
-    folders: &CallFolders,
 ) -> Result<BTreeMap<String, String>, Refused> {
     let mut env: BTreeMap<String, String> =
         passed.iter().filter(|(name, _)| grant.env_pass.contains(name)).map(|(k, v)| (k.clone(), v.clone())).collect();
@@ -138,10 +132,6 @@ fn environment(
     }
     let path: Vec<String> = grant.search.iter().map(|folder| folder.display().to_string()).collect();
     env.insert("PATH".to_owned(), path.join(":"));
-    env.insert("HOME".to_owned(), folders.home.clone());
-    for name in ["TMPDIR", "TMP", "TEMP"] {
-        env.insert(name.to_owned(), folders.tmp.clone());
-    }
     env.entry("LC_ALL".to_owned()).or_insert_with(|| "C.UTF-8".to_owned());
     Ok(env)
 }
@@ -179,6 +169,9 @@ mod tests {
             workspace: WorkspaceMode::Copy,
             network: NetworkAccess::Deny,
             unsafe_write: Vec::new(),
+            git: crate::policy::GitSight::Hidden,
+            cache: None,
+            runs_workspace_code: true,
             cache_folders: Vec::new(),
             limits: ExecLimits {
                 wall: Duration::from_secs(10),

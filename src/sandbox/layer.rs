@@ -81,10 +81,10 @@ impl Layer {
             Layer::IpcNamespace => "ipc_namespace",
             Layer::UtsNamespace => "uts_namespace",
             Layer::PrivateRoot => "private_root",
-            Layer::Masks => "masks",
-            Layer::OverlayWorkspace => "workspace:overlay",
+            Layer::Masks => "read_masks",
+            Layer::OverlayWorkspace => "workspace_overlay",
             Layer::NoCapabilities => "no_capabilities",
-            Layer::Landlock => "landlock",
+            Layer::Landlock => "landlock_fs",
             Layer::Seccomp => "seccomp",
             Layer::MemoryCgroup => "memory_cgroup",
             Layer::PidsCgroup => "pids_cgroup",
@@ -118,6 +118,12 @@ pub fn missing_layers(strict: bool, require: &[String]) -> Vec<&str> {
     missing
 }
 
+/// Each layer, and whether this release puts it up: what a policy's demands are held against.
+pub fn walls() -> Vec<SandboxLayer> {
+    let wall = |layer: &Layer| SandboxLayer { name: layer.name().to_owned(), in_force: layer.is_built() };
+    Layer::ALL.iter().map(wall).collect()
+}
+
 /// Each layer, in force or not, for a command that really ran; and what it saw as its workspace.
 pub fn layers_in_force(workspace: WorkspaceMode, by_descriptor: bool) -> Vec<SandboxLayer> {
     let mut layers: Vec<SandboxLayer> = Layer::ALL
@@ -144,7 +150,7 @@ mod tests {
         let missing = missing_layers(true, &[]);
         for name in [
             "user_namespace", "mount_namespace", "pid_namespace", "network_namespace", "ipc_namespace",
-            "private_root", "masks", "landlock", "seccomp",
+            "private_root", "read_masks", "landlock_fs", "seccomp", "workspace_overlay",
         ] {
             assert!(missing.contains(&name), "{name}");
         }
@@ -152,6 +158,13 @@ mod tests {
         assert_eq!(missing_layers(false, &[]), Vec::<&str>::new());
         assert_eq!(missing_layers(false, &["pids_cgroup".to_owned(), "wall_limit".to_owned()]), ["pids_cgroup"]);
         assert_eq!(missing_layers(false, &["no_such".to_owned()]), ["no_such"]);
+    }
+
+    #[test]
+    fn every_wall_that_a_strict_policy_names_is_known_here() {
+        for wall in crate::policy::STRICT_WALLS {
+            assert!(Layer::ALL.iter().any(|layer| layer.name() == wall && layer.is_strict()), "{wall}");
+        }
     }
 
     #[test]

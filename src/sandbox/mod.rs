@@ -19,7 +19,7 @@ mod workspace;
 
 pub use confine::{CommandSpec, Confined, Refused, confine};
 pub use helper::helper_main;
-pub use layer::{Layer, layers_in_force, missing_layers};
+pub use layer::{Layer, layers_in_force, missing_layers, walls};
 pub use output::Kept;
 pub use probe::{Offered, Probed, probe};
 pub use program::{Program, ProgramError, find_program};

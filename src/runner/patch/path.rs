@@ -1,6 +1,7 @@
 //! Which paths a patch may name at all, before any policy is asked. Knows no disk.
 
 use crate::files::RelPath;
+use crate::policy::protected_name;
 
 use super::PatchError;
 
@@ -25,25 +26,9 @@ fn has_drive(name: &str) -> bool {
     name.starts_with('\\') || (bytes.len() > 1 && bytes[0].is_ascii_alphabetic() && bytes[1] == b':')
 }
 
-/// Is this a name that some file system takes for `.git` or `.lg`? Case, trailing dots and spaces, alternate
-/// streams, the short names of Windows and characters that are ignored by HFS+ make no difference.
+/// Is this a name that some file system takes for `.git` or `.lg`? A backslash parts names as well: elsewhere it does.
 pub(crate) fn is_protected(part: &str) -> bool {
-    part.split('\\').any(|piece| {
-        let folded: String =
-            piece.chars().filter(|c| !is_ignorable(*c)).flat_map(char::to_lowercase).collect();
-        let stem = folded.split(':').next().unwrap_or_default().trim_end_matches(['.', ' ']);
-        let short = |base: &str| {
-            stem.strip_prefix(base)
-                .and_then(|rest| rest.strip_prefix('~'))
-                .is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
-        };
-        stem == ".git" || stem == ".lg" || short("git") || short("lg")
-    })
-}
-
-/// The code points that HFS+ ignores in names (as in git's `utf8.c`), and the other invisible ones.
-fn is_ignorable(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{ad}')
+    part.split('\\').any(|piece| protected_name(piece).is_some())
 }
 
 /// The name with its control characters visible and its length bounded.

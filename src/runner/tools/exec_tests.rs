@@ -109,6 +109,9 @@ fn obligations(program: &str) -> Obligations {
             workspace: WorkspaceMode::Copy,
             network: NetworkAccess::Deny,
             unsafe_write: Vec::new(),
+            git: crate::policy::GitSight::Hidden,
+            cache: None,
+            runs_workspace_code: true,
             cache_folders: vec!["target".into()],
             limits: ExecLimits {
                 wall: Duration::from_secs(60),
@@ -368,7 +371,7 @@ fn strict_is_refused_with_what_is_missing() {
     let result = bench.sh("echo x > /dev/null");
     let error = result.error.as_ref().unwrap();
     assert_eq!(error.kind, ErrorKind::Denied);
-    for layer in ["user_namespace", "network_namespace", "private_root", "landlock", "seccomp"] {
+    for layer in ["user_namespace", "network_namespace", "private_root", "landlock_fs", "seccomp"] {
         assert!(error.message.contains(layer), "{}", error.message);
     }
     assert_eq!(error.rule.as_ref().unwrap().line, 7);
@@ -377,7 +380,7 @@ fn strict_is_refused_with_what_is_missing() {
     let result = bench.sh("true");
     let in_force = |name: &str| result.sandbox.iter().find(|layer| layer.name == name).unwrap().in_force;
     assert!(in_force("process_tree_killed") && in_force("clean_environment") && in_force("workspace:copy"));
-    assert!(!in_force("network_namespace") && !in_force("landlock") && !in_force("workspace:overlay"));
+    assert!(!in_force("network_namespace") && !in_force("landlock_fs") && !in_force("workspace_overlay"));
     bench.grant().require = vec!["memory_cgroup".to_owned()];
     assert_eq!(*kind(&bench.sh("true")), ErrorKind::Denied);
 }
