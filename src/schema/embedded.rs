@@ -4,7 +4,15 @@
 const DOCUMENTS: &[(&str, &str)] = &[
     ("graph", include_str!("../../schemas/graph.schema.json")),
     ("policy", include_str!("../../schemas/policy.schema.json")),
+    ("plan", include_str!("../../schemas/plan.schema.json")),
+    ("run", include_str!("../../schemas/run.schema.json")),
+    ("runs", include_str!("../../schemas/runs.schema.json")),
+    ("event", include_str!("../../schemas/event.schema.json")),
+    ("tool-call", include_str!("../../schemas/tool-call.schema.json")),
+    ("tool-result", include_str!("../../schemas/tool-result.schema.json")),
     ("verifier-report", include_str!("../../schemas/verifier-report.schema.json")),
+    ("diagnostics", include_str!("../../schemas/diagnostics.schema.json")),
+    ("problem", include_str!("../../schemas/problem.schema.json")),
 ];
 
 macro_rules! tools {
