@@ -2,6 +2,7 @@
 
 mod agreement;
 mod derived;
+mod documents;
 mod fixtures;
 mod generator;
 mod keywords;

@@ -1,0 +1,63 @@
+//! Documents that the program really makes satisfy their published schemas.
+
+use lgflow::compile::CheckedRoot;
+use lgflow::diag::Diagnostics;
+use lgflow::effect::{ErrorKind, RuleRef, ToolCall, ToolError, ToolResult};
+use lgflow::schema::Validator;
+use lgflow::session::check_paths;
+use lgflow::source::Sources;
+use lgflow::view::diagnostics::json;
+use serde_json::{Value, json};
+
+use crate::fixtures::fixtures;
+use crate::verdict::validator;
+
+fn assert_valid(validator: &Validator, name: &str, document: &Value) {
+    let errors: Vec<String> = validator.errors(document).iter().map(ToString::to_string).collect();
+    assert!(errors.is_empty(), "{name}: {errors:#?}\n{document:#}");
+}
+
+#[test]
+fn plans() {
+    let schema = validator("plan");
+    for path in fixtures() {
+        let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
+        let checked = check_paths(&[path.clone()], &mut sources, &mut found).unwrap();
+        let CheckedRoot::Graph(plan) = &checked[0].checked.roots[0] else { panic!("{}: {found:#?}", path.display()) };
+        assert_valid(&schema, &path.display().to_string(), &plan.document());
+    }
+}
+
+#[test]
+fn diagnostics() {
+    let schema = validator("diagnostics");
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/diagnostics");
+    for case in ["bad-value/everywhere.yaml", "unknown-key/everywhere.yaml", "conflicting-keys/everywhere.yaml"] {
+        let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
+        check_paths(&[folder.join(case)], &mut sources, &mut found).unwrap();
+        assert!(found.has_errors());
+        assert_valid(&schema, case, &json(&sources, &found));
+    }
+}
+
+#[test]
+fn calls_and_results() {
+    let call = ToolCall::new("read_file", json!({ "path": "README.md" }));
+    assert_valid(&validator("tool-call"), "call", &serde_json::to_value(&call).unwrap());
+    assert_valid(&validator("tool-call"), "bare call", &json!({ "tool": "read_file", "input": { "path": "a" } }));
+    let schema = validator("tool-result");
+    let success = ToolResult::success("list_files", json!({ "files": [] }));
+    assert_valid(&schema, "success", &serde_json::to_value(&success).unwrap());
+    let rule = RuleRef {
+        layer: "builtin:contained".to_owned(),
+        rule: "tools".to_owned(),
+        file: "contained.yaml".to_owned(),
+        line: 0,
+    };
+    let error = ToolError { rule: Some(rule), ..ToolError::new(ErrorKind::Denied, "`exec` is not listed") };
+    let failure = serde_json::to_value(ToolResult::failure("exec", error)).unwrap();
+    assert_valid(&schema, "failure", &failure);
+    let mut silent = failure;
+    silent["error"] = Value::Null;
+    assert!(!schema.accepts(&silent), "a failure without an error");
+}
