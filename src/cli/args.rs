@@ -4,11 +4,14 @@
 use clap::{Parser, Subcommand, ValueEnum};
 
 use super::completions::CompletionsArgs;
+use super::config::ConfigArgs;
 use super::explain::ExplainArgs;
 use super::export::ExportArgs;
+use super::init::InitArgs;
 use super::man::ManArgs;
 use super::schema::SchemaArgs;
 use super::trace::TraceArgs;
+use super::trust::TrustArgs;
 use super::validate::ValidateArgs;
 
 /// The whole command line.
@@ -45,6 +48,10 @@ pub enum Format {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Write `.lg/`: a graph, a policy and a prompt that fit this repository
+    Init(InitArgs),
+    /// Trust what this workspace's `.lg/` decides
+    Trust(TrustArgs),
     /// Check graphs and policies: every finding, with its place and the edit that mends it
     Validate(ValidateArgs),
     /// Draw a graph, or print its compiled plan
@@ -52,6 +59,8 @@ pub enum Command {
     Export(ExportArgs),
     /// Show and check the trace of a run
     Trace(TraceArgs),
+    /// Show every setting and where it comes from
+    Config(ConfigArgs),
     /// Print a JSON Schema of lgflow's files and documents
     Schema(SchemaArgs),
     /// Explain a diagnostic code

@@ -9,7 +9,10 @@ use clap::{CommandFactory as _, Parser as _};
 use super::hidden;
 use super::output::Output;
 use super::problem::Problem;
-use super::{Cli, Command, Exit, Format, completions, explain, export, man, schema, trace, validate};
+use super::{
+    Cli, Command, Exit, Format, completions, config, explain, export, init, man, schema, trace, trust,
+    validate,
+};
 
 /// The program.
 pub fn main() -> ExitCode {
@@ -45,6 +48,9 @@ fn start() -> Exit {
 
 fn run(command: Command, output: Output) -> Result<Exit, Problem> {
     match command {
+        Command::Init(args) => init::run(&args, output),
+        Command::Trust(args) => trust::run(&args, output),
+        Command::Config(args) => config::run(&args, output),
         Command::Validate(args) => validate::run(&args, output),
         Command::Export(args) => export::run(&args, output),
         Command::Trace(args) => trace::run(&args, output),

@@ -2,19 +2,23 @@
 
 mod args;
 mod completions;
+mod config;
 mod dispatch;
 mod exit;
 mod explain;
 mod export;
 mod graph_file;
 mod hidden;
+mod init;
 mod man;
 mod output;
 mod pages;
 mod problem;
 mod schema;
+mod template;
 mod terminal;
 mod trace;
+mod trust;
 mod validate;
 
 pub use args::{Cli, Command, Format};

@@ -14,6 +14,7 @@ pub(super) struct Output {
     pub(super) format: Format,
 }
 
+#[expect(clippy::unused_self, reason = "whoever prints says through what")]
 impl Output {
     /// Text that a person or a program asked for.
     pub(super) fn data(self, text: &str) {

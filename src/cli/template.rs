@@ -67,8 +67,12 @@ impl Template {
     pub(super) fn files(self, name: &str, languages: &[Language]) -> Vec<NewFile> {
         let name = slug(name);
         let (graph, prompt) = match self {
-            Self::Report => (include_str!("templates/report.graph.yaml"), include_str!("templates/report.prompt.md")),
-            Self::Verify => (include_str!("templates/verify.graph.yaml"), include_str!("templates/verify.prompt.md")),
+            Self::Report => {
+                (include_str!("templates/report.graph.yaml"), include_str!("templates/report.prompt.md"))
+            }
+            Self::Verify => {
+                (include_str!("templates/verify.graph.yaml"), include_str!("templates/verify.prompt.md"))
+            }
         };
         let test = languages.first().map_or("[make, test]", |language| language.test());
         let graph = graph.replace("@NAME@", &name).replace("@TEST@", test);
@@ -77,7 +81,9 @@ impl Template {
             NewFile { path: "policy.yaml", text: self.policy(&name, languages) },
             NewFile { path: "prompts/report.md", text: prompt.to_owned() },
         ];
-        for (path, document) in [("schemas/graph.schema.json", "graph"), ("schemas/policy.schema.json", "policy")] {
+        for (path, document) in
+            [("schemas/graph.schema.json", "graph"), ("schemas/policy.schema.json", "policy")]
+        {
             files.extend(schema::document(document).map(|text| NewFile { path, text: text.to_owned() }));
         }
         files
@@ -89,7 +95,11 @@ impl Template {
         let mut include = String::new();
         if runs && !layers.is_empty() {
             // writing to a string can't fail
-            let _ = writeln!(include, "\ninclude: [{}] # the commands of the languages found here", layers.join(", "));
+            let _ = writeln!(
+                include,
+                "\ninclude: [{}] # the commands of the languages found here",
+                layers.join(", ")
+            );
         }
         let sandbox = "\n# The walls that need namespaces, seccomp and Landlock are not in force in this release (`lgflow doctor`).\n\
                        # With `strict` no command runs until they are.\nsandbox: { mode: best_effort }\n";
@@ -97,7 +107,14 @@ impl Template {
             .replace("@NAME@", name)
             .replace("@DOES@", if runs { ", run its tests, and change it when a person agrees" } else { "" })
             .replace("@INCLUDE@\n", &include)
-            .replace("@EXEC@\n", if runs { "  exec: allow # only commands that a rule below, or of an included layer, matches\n" } else { "" })
+            .replace(
+                "@EXEC@\n",
+                if runs {
+                    "  exec: allow # only commands that a rule below, or of an included layer, matches\n"
+                } else {
+                    ""
+                },
+            )
             .replace("@SANDBOX@\n", if runs { sandbox } else { "" });
         text.trim_end().to_owned() + "\n"
     }
@@ -107,7 +124,8 @@ impl Template {
 fn slug(name: &str) -> String {
     const LONGEST: usize = 64;
     let lower = name.to_ascii_lowercase();
-    let words: Vec<&str> = lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    let words: Vec<&str> =
+        lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
     let slug: String = words.join("-").chars().take(LONGEST).collect();
     let slug = slug.trim_start_matches(|c: char| !c.is_ascii_lowercase()).trim_end_matches('-');
     if slug.is_empty() { "repository".to_owned() } else { slug.to_owned() }

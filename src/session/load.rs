@@ -145,6 +145,13 @@ fn is_main(path: &RelPath) -> bool {
     matches!(stem, "graph" | "policy") || path.as_str() == CONFIG
 }
 
+/// A schema of ours, put there for editors, names our ids as well.
 fn says_ours(bytes: &[u8]) -> bool {
+    const HEAD: usize = 300;
+    let holds = |bytes: &[u8], word: &[u8]| bytes.windows(word.len()).any(|window| window == word);
+    let head = &bytes[..bytes.len().min(HEAD)];
+    if holds(head, b"\"$schema\"") && holds(head, b"json-schema.org") {
+        return false;
+    }
     OURS.iter().any(|mark| bytes.windows(mark.len()).any(|window| window == *mark))
 }

@@ -12,5 +12,5 @@ mod timers;
 pub use drive::{Ended, Interrupted, Observer, Session};
 pub use interrupts::{Interrupter, Interrupts};
 pub use load::{CheckedFolder, check_own_folder, check_paths};
-pub use policies::{given_layers, graph_layers};
+pub use policies::{given_layers, graph_layers, workspace_layers};
 pub use recorder::{Clock, Recorder, system_clock};

@@ -4,11 +4,16 @@
 use std::path::{Path, PathBuf};
 
 use crate::diag::Diagnostics;
-use crate::document::{Limits, Syntax};
+use crate::document::{Limits, Syntax, Tree, parse};
 use crate::effect::{FrozenLayer, LayerRole};
-use crate::files::{FileError, OwnFolder, RelPath};
+use crate::files::{FileError, OwnFolder, RelPath, Root};
 use crate::policy::{PolicyText, builtin, freeze};
 use crate::source::Sources;
+
+/// The folder of a workspace's own files.
+const OWN: &str = ".lg";
+/// A workspace's own graph, the first that exists.
+const GRAPHS: [&str; 4] = ["graph.yaml", "graph.yml", "graph.toml", "graph.json"];
 
 /// A held folder with policies, and the path to show it by.
 #[derive(Debug)]
@@ -59,6 +64,44 @@ pub fn given_layers(
     let (folder, name) = OwnFolder::of_file(path)?;
     let shown = path.parent().unwrap_or(Path::new("")).to_path_buf();
     Shelf { folder: &folder, shown: &shown }.layer(&name, role, sources, diagnostics)
+}
+
+/// The layers that a workspace's own graph names (`.lg/graph.yaml` and its like); none where there is no such graph.
+/// They are named from the workspace's root, wherever the command was started, so that they can be compared with
+/// what was trusted.
+///
+/// # Errors
+/// A file in `.lg` that cannot be opened or read.
+pub fn workspace_layers(
+    root: &Path,
+    sources: &mut Sources,
+    diagnostics: &mut Diagnostics,
+) -> Result<Vec<FrozenLayer>, FileError> {
+    let own = RelPath::parse(OWN)?;
+    let folder = match OwnFolder::beneath(&Root::open(root)?, &own) {
+        Ok(folder) => folder,
+        Err(FileError::NotFound { .. }) => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    for name in GRAPHS {
+        let graph = RelPath::parse(name)?;
+        let text = match folder.read(&graph, Limits::default().bytes as u64) {
+            Err(FileError::NotFound { .. }) => continue,
+            text => text?,
+        };
+        let names = policies_of(&graph, text, sources);
+        return graph_layers((&folder, Path::new(OWN)), &graph, &names, sources, diagnostics);
+    }
+    Ok(Vec::new())
+}
+
+/// What stands under `policy`, as far as it can be read; `validate` says what is wrong with the rest.
+fn policies_of(graph: &RelPath, text: String, sources: &mut Sources) -> Vec<String> {
+    let file = sources.add(format!("{OWN}/{graph}"), text);
+    let syntax = Syntax::of_path(graph.as_str()).unwrap_or(Syntax::Yaml);
+    let parsed = parse(sources, file, syntax, &Limits::default(), &mut Diagnostics::default());
+    let policy = parsed.as_ref().and_then(|parsed| parsed.tree.get("policy"));
+    policy.map(Tree::items).unwrap_or_default().iter().filter_map(Tree::as_str).map(str::to_owned).collect()
 }
 
 impl Shelf<'_> {

@@ -1,5 +1,7 @@
 //! SARIF 2.1.0, for code scanning services and editors.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 
 use crate::diag::{Code, Diagnostic, Diagnostics, Label};
@@ -87,9 +89,12 @@ fn uri(path: &str) -> String {
     for byte in path.strip_prefix("./").unwrap_or(path).bytes() {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
-                uri.push(byte.into())
+                uri.push(byte.into());
             }
-            byte => uri.push_str(&format!("%{byte:02X}")),
+            byte => {
+                // writing to a string can't fail
+                let _ = write!(uri, "%{byte:02X}");
+            }
         }
     }
     uri

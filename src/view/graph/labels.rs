@@ -1,5 +1,6 @@
 //! What is written on nodes, edges and loops, and which loop stands in which. Knows no drawing language.
 
+use crate::effect::ErrorKind;
 use crate::model::Join;
 use crate::plan::{EdgeOutcome, LoopIx, NodeIx, Plan, PlanEdge, PlanLoop, PlanNode};
 use crate::view::escaped;
@@ -32,7 +33,7 @@ pub(super) fn edge(plan: &Plan, edge: &PlanEdge) -> String {
         EdgeOutcome::Success => {}
         EdgeOutcome::Otherwise => parts.push("otherwise".to_owned()),
         EdgeOutcome::Catch(kinds) => {
-            let kinds: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
+            let kinds: Vec<&str> = kinds.iter().map(ErrorKind::as_str).collect();
             parts.push(format!("catch {}", kinds.join(", ")));
         }
         EdgeOutcome::Always => parts.push("always".to_owned()),

@@ -1,0 +1,150 @@
+//! `lgflow config`: every setting in force, with the place that it came from.
+#![expect(clippy::disallowed_methods, reason = "the variables that are settings come from the environment")]
+
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::path::Path;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::config::{ConfigInput, KeyInfo, Origin, Setting, SettingValue, Settings, resolve};
+use crate::diag::{Diagnostics, suggestion};
+use crate::document::{Limits, decode};
+use crate::files::{FileError, OwnFolder, RelPath, Root, read_given};
+use crate::front::Place;
+use crate::source::{FileId, Sources};
+use crate::view::escaped;
+
+use super::Exit;
+use super::output::Output;
+use super::problem::Problem;
+use super::trust::here;
+use super::validate::{print, unreadable};
+
+/// Arguments of `lgflow config`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  lgflow config                 every setting and where it comes from\n  lgflow config limits.wall     one of them\n\nWeakest first: built-in, .lg/config.toml (workspace-safe keys only), /etc/lgflow/config.toml,\n~/.config/lgflow/config.toml, its [profile.NAME], LGFLOW_* variables, flags."
+)]
+pub struct ConfigArgs {
+    /// One key; without it, all
+    #[arg(value_name = "KEY")]
+    key: Option<String>,
+}
+
+pub(super) fn run(args: &ConfigArgs, output: Output) -> Result<Exit, Problem> {
+    let place = here()?;
+    let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
+    let settings = settings(&place, &mut sources, &mut found)?;
+    if found.has_errors() {
+        print(&sources, &found, output);
+        return Ok(Exit::Invalid);
+    }
+    let shown: Vec<&Setting> = match &args.key {
+        None => settings.iter().collect(),
+        Some(key) => {
+            known(key)?;
+            settings.get(key).into_iter().collect()
+        }
+    };
+    Ok(output.either(|| human(&shown), || document(&shown)))
+}
+
+/// The settings in force here; findings about their files go into `found`.
+pub(super) fn settings(
+    place: &Place,
+    sources: &mut Sources,
+    found: &mut Diagnostics,
+) -> Result<Settings, Problem> {
+    let machine = given(Path::new("/etc/lgflow/config.toml"), sources)?;
+    let user = given(&place.config.join("config.toml"), sources)?;
+    let workspace = of_workspace(&place.root, sources, found)?;
+    let input = ConfigInput { machine, user, workspace, variables: variables(), flags: Vec::new() };
+    Ok(resolve(&input, sources, found))
+}
+
+fn variables() -> Vec<(String, String)> {
+    let text = |text: OsString| text.into_string().ok();
+    let ours = std::env::vars_os().filter_map(|(name, value)| Some((text(name)?, text(value)?)));
+    ours.filter(|(name, _)| name.starts_with("LGFLOW_")).collect()
+}
+
+fn given(path: &Path, sources: &mut Sources) -> Result<Option<FileId>, Problem> {
+    match read_given(path, Limits::default().bytes as u64) {
+        Ok(text) => Ok(Some(sources.add(path.display().to_string(), text))),
+        Err(FileError::NotFound { .. }) => Ok(None),
+        Err(error) => Err(unreadable(&error)),
+    }
+}
+
+fn of_workspace(
+    root: &Path,
+    sources: &mut Sources,
+    found: &mut Diagnostics,
+) -> Result<Option<FileId>, Problem> {
+    let limits = Limits::default();
+    let bytes = Root::open(root)
+        .and_then(|root| OwnFolder::beneath(&root, &RelPath::parse(".lg")?))
+        .and_then(|folder| folder.read_bytes(&RelPath::parse("config.toml")?, limits.bytes as u64));
+    match bytes {
+        Ok(bytes) => Ok(decode(sources, ".lg/config.toml", bytes, &limits, found)),
+        Err(FileError::NotFound { .. }) => Ok(None),
+        Err(error) => Err(unreadable(&error)),
+    }
+}
+
+fn known(key: &str) -> Result<(), Problem> {
+    if KeyInfo::find(key).is_some() {
+        return Ok(());
+    }
+    let help = suggestion(key, crate::config::KEYS.iter().map(|info| info.key));
+    let help = help.map_or(String::new(), |help| format!("; {help}"));
+    Err(Problem::usage(format!("there is no setting `{}`{help}", escaped(key))))
+}
+
+fn human(settings: &[&Setting]) -> String {
+    let rows: Vec<[String; 3]> = settings
+        .iter()
+        .map(|setting| {
+            [
+                setting.key.to_owned(),
+                escaped(&setting.value.to_string()),
+                escaped(&setting.origin.to_string()),
+            ]
+        })
+        .collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let (keys, values) = (width(0), width(1));
+    let mut text = String::new();
+    for [key, value, origin] in &rows {
+        // writing to a string can't fail
+        let _ = writeln!(text, "{key:keys$}  {value:values$}  {origin}");
+    }
+    text
+}
+
+fn document(settings: &[&Setting]) -> Value {
+    let rows: Vec<Value> = settings
+        .iter()
+        .map(|setting| {
+            let value = match &setting.value {
+                SettingValue::Number(number) => json!(number),
+                other => json!(other.to_string()),
+            };
+            json!({ "key": setting.key, "value": value, "origin": setting.origin.to_string(), "layer": layer(&setting.origin) })
+        })
+        .collect();
+    json!({ "schema": "lgflow.config/v1", "settings": rows })
+}
+
+fn layer(origin: &Origin) -> &'static str {
+    match origin {
+        Origin::BuiltIn => "built-in",
+        Origin::Workspace { .. } => "workspace",
+        Origin::File { .. } => "file",
+        Origin::Profile { .. } => "profile",
+        Origin::Variable(_) => "variable",
+        Origin::Flag(_) => "flag",
+    }
+}
