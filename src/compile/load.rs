@@ -51,14 +51,22 @@ pub struct Loaded {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct LoadProblem {
-    /// What is wrong, and what to do.
+    /// What is wrong.
     pub message: String,
+    /// The edit that mends it.
+    pub help: Option<String>,
 }
 
 impl LoadProblem {
     /// A problem in its own words.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into() }
+        Self { message: message.into(), help: None }
+    }
+
+    /// The edit that mends it.
+    #[must_use]
+    pub fn help(self, help: impl Into<String>) -> Self {
+        Self { help: Some(help.into()), ..self }
     }
 }
 

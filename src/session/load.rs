@@ -120,11 +120,19 @@ fn check_folder(
 /// What a graph names may end in a prompt, so a name that holds secrets is refused before it is opened.
 fn load(folder: &OwnFolder, shown: &Path, file: &FileRef) -> Result<Loaded, LoadProblem> {
     if is_secret_name(file.path.as_str()) {
-        let message = format!("`{}` has the name of a file that holds secrets; name another file", file.path);
-        return Err(LoadProblem::new(message));
+        let message = format!("`{}` has the name of a file that holds secrets", file.path);
+        return Err(LoadProblem::new(message).help("name another file"));
     }
-    let bytes = read(folder, &file.path).map_err(|error| LoadProblem::new(error.to_string()))?;
+    let bytes = read(folder, &file.path).map_err(|error| problem(&error))?;
     Ok(Loaded { name: shown.join(file.path.as_str()).display().to_string(), bytes })
+}
+
+fn problem(error: &FileError) -> LoadProblem {
+    let problem = LoadProblem::new(error.to_string());
+    match error {
+        FileError::NotFound { .. } => problem.help("correct the path, or create the file"),
+        _ => problem,
+    }
 }
 
 fn read(folder: &OwnFolder, path: &RelPath) -> Result<Vec<u8>, FileError> {

@@ -33,7 +33,9 @@ fn say_the_same(one: &Link<'_>, other: &Link<'_>) -> bool {
 
 fn duplicate(draft: &Draft<'_>, first: &Link<'_>, second: &Link<'_>) -> Diagnostic {
     let plain = |link: &Link<'_>| link.class == Class::Success && link.edge.when.is_none();
-    let help = if plain(first) && !plain(second) {
+    let help = if second.class == Class::Catch {
+        "write one edge that catches the kinds of both"
+    } else if plain(first) && !plain(second) {
         "remove the edge without a condition: it is always taken"
     } else if plain(second) || second.class == Class::Otherwise {
         "remove this edge"

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::compile::draft::{Draft, DraftNode};
 use crate::compile::literal;
-use crate::diag::{Diagnostic, Diagnostics, codes, nearest, suggestion};
+use crate::diag::{Diagnostic, Diagnostics, codes, nearest};
 use crate::document::{Entry, Tree, Value};
 use crate::expr::{Reference, Root, Template};
 use crate::model::Uses;
@@ -101,7 +101,8 @@ fn unknown<'n>(
     place: Span,
 ) -> Diagnostic {
     let message = format!("the prompt uses `{name}`, which the node's `vars` do not have");
-    let help = suggestion(name, given).unwrap_or_else(|| format!("add `{name}` to `vars`"));
+    let help = nearest(name, given)
+        .map_or_else(|| format!("add `{name}` to `vars`"), |meant| format!("write `{meant}`"));
     Diagnostic::new(codes::UNKNOWN_VARIABLE, reference.root_span, message)
         .label(place, "the variables that it sees")
         .help(help)

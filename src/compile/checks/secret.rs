@@ -11,9 +11,8 @@ const KEY: &str = "$secret";
 
 pub(super) fn check(draft: &Draft<'_>, diagnostics: &mut Diagnostics) {
     for node in &draft.nodes {
-        if !takes_secrets(node) {
-            report(&node.with, "a parameter of this node", diagnostics);
-        }
+        let open: Vec<&Field> = node.with.iter().copied().filter(|field| !takes_secrets(node, field)).collect();
+        report(&open, "a parameter that is no place for one", diagnostics);
         let update: Vec<&Field> = node.modifiers.update.iter().collect();
         report(&update, "a channel", diagnostics);
     }
@@ -26,8 +25,12 @@ pub(super) fn check(draft: &Draft<'_>, diagnostics: &mut Diagnostics) {
     }
 }
 
-fn takes_secrets(node: &DraftNode<'_>) -> bool {
-    matches!(node.uses(), None | Some(Uses::Http | Uses::Mcp))
+fn takes_secrets(node: &DraftNode<'_>, field: &Field) -> bool {
+    match node.uses() {
+        None | Some(Uses::Http | Uses::Mcp) => true,
+        Some(Uses::Exec) => field.name.value == "env",
+        Some(_) => false,
+    }
 }
 
 fn report(fields: &[&Field], place: &str, diagnostics: &mut Diagnostics) {
@@ -39,11 +42,11 @@ fn report(fields: &[&Field], place: &str, diagnostics: &mut Diagnostics) {
 fn finding(span: Span, place: &str) -> Diagnostic {
     let message = format!("a secret in {place} could be read by whoever sees it");
     Diagnostic::new(codes::MISPLACED_SECRET, span, message)
-        .help("remove it; secrets go to the parameters of `http` and `mcp` alone")
+        .help("remove it; secrets go to `http`, to `mcp` and to the `env` of `exec` alone")
 }
 
-/// The depth of a document is limited, and so is the recursion.
-fn find(tree: &Tree) -> Option<Span> {
+/// Where the first secret in a value stands. The depth of a document is limited, and so is the recursion.
+pub(super) fn find(tree: &Tree) -> Option<Span> {
     match &tree.value {
         Value::Map(entries) => entries
             .iter()
