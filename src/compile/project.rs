@@ -314,7 +314,7 @@ impl Project<'_, '_> {
         } else if !BUILTINS.contains(&layer.value.as_str()) {
             let message = format!("unknown policy `{}`", layer.value);
             let help = suggestion(&layer.value, BUILTINS);
-            let finding = Diagnostic::new(codes::UNKNOWN_LAYER, layer.span, message);
+            let finding = Diagnostic::new(codes::UNKNOWN_POLICY, layer.span, message);
             self.diagnostics.push(finding.maybe_help(help));
         }
     }
