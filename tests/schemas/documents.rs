@@ -23,7 +23,7 @@ fn plans() {
     for path in fixtures() {
         let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
         let checked = check_paths(&[path.clone()], &mut sources, &mut found).unwrap();
-        let CheckedRoot::Graph(plan) = &checked[0].checked.roots[0] else { panic!("{}: {found:#?}", path.display()) };
+        let CheckedRoot::Graph(plan) = &checked[0].roots[0].1 else { panic!("{}: {found:#?}", path.display()) };
         assert_valid(&schema, &path.display().to_string(), &plan.document());
     }
 }
