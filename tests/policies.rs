@@ -106,3 +106,32 @@ fn contained_denies_to_read_exactly_the_secret_names_in_both_roles() {
         assert_eq!(listed, SECRET_NAMES);
     }
 }
+
+#[test]
+fn every_example_of_the_reference_is_sound() {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/policy.md")).unwrap();
+    let examples: Vec<&str> =
+        text.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    let mut policies = 0;
+    for example in &examples {
+        if example.contains("lgflow.policy_test/v1") {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            fs::write(file.path(), example).unwrap();
+            let (tests, _) = tests_in(file.path());
+            let gate =
+                Gate::new(compile(&[layer(&tests.policy[0].value, LayerRole::Grant)]), Machine::default());
+            let failed: Vec<_> = tests.cases.iter().filter_map(|case| try_case(&gate, case).err()).collect();
+            assert!(failed.is_empty() && tests.cases.len() == 3, "{failed:#?}");
+            continue;
+        }
+        policies += 1;
+        let includes = if example.contains("include: [builtin:rust]") {
+            vec![builtin("builtin:rust", LayerRole::Include).unwrap()]
+        } else {
+            Vec::new()
+        };
+        let (name, text, syntax) = ("docs/policy.md".to_owned(), (*example).to_owned(), "yaml".to_owned());
+        compile(&[FrozenLayer { name, role: LayerRole::Grant, text, syntax, includes }]);
+    }
+    assert_eq!((policies, examples.len()), (5, 6));
+}
