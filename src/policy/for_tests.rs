@@ -2,7 +2,7 @@
 
 use crate::effect::RuleRef;
 
-use super::{PathRule, PathRules};
+use super::{Granted, Obligations, PathRule, PathRules};
 
 impl PathRules {
     /// One layer, `test`, whose lists are at lines 1 (deny), 2 (ask) and 3 (allow) of `test.yaml`.
@@ -13,6 +13,13 @@ impl PathRules {
         let (allow, ask) = (list(allow, "paths.allow", 3), list(ask, "paths.ask", 2));
         let deny = list(deny, "paths.deny", 1);
         Self::new(vec![PathRule::new([&allow, &ask, &deny], reference("paths", 0)).unwrap()])
+    }
+}
+
+impl<T> Granted<T> {
+    /// A grant without a gate.
+    pub(crate) fn by_hand(request: T, obligations: Obligations) -> Self {
+        Self::new(request, obligations)
     }
 }
 

@@ -21,6 +21,7 @@ pub fn execute(call: &Granted<ToolCall>, world: &ToolWorld, cancel: &Cancel) -> 
         Some(Uses::SearchFiles) => tools::search_files(call, world, cancel),
         Some(Uses::ApplyPatch) => tools::apply_patch(call, world),
         Some(Uses::Exec) => tools::exec(call, world, cancel),
+        Some(Uses::WorkspaceDiff) => tools::workspace_diff(call, world),
         Some(Uses::Rollback) => tools::rollback(call, world),
         Some(Uses::Llm) => tools::llm(call),
         Some(Uses::RepoContext) => tools::repo_context(call, world, cancel),

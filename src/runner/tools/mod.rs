@@ -4,10 +4,13 @@
 mod access;
 mod apply_patch;
 mod base64;
+#[cfg(test)]
+mod change_tests;
 mod carried;
 mod exec;
 #[cfg(test)]
 mod exec_tests;
+mod git_tree;
 mod globs;
 mod input;
 mod list_files;
@@ -18,6 +21,7 @@ mod rollback;
 mod search_files;
 mod signal;
 mod words;
+mod workspace_diff;
 mod writing;
 
 pub(super) use apply_patch::apply_patch;
@@ -28,4 +32,5 @@ pub(super) use read_file::read_file;
 pub(super) use repo_context::repo_context;
 pub(super) use rollback::rollback;
 pub(super) use search_files::search_files;
+pub(super) use workspace_diff::workspace_diff;
 pub(super) use writing::patch_error;

@@ -1,0 +1,190 @@
+//! Changing, comparing and taking back through the tools, under rules.
+
+#![expect(clippy::disallowed_methods, reason = "tests build the files and the repository that they need")]
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::digest::Digest;
+use crate::effect::{ErrorKind, ToolCall, ToolResult};
+use crate::files::Root;
+use crate::policy::{GrantLimits, Granted, Obligations, PathRules};
+use crate::runner::{Cancel, ToolWorld, execute};
+
+struct Bench {
+    folder: tempfile::TempDir,
+    world: ToolWorld,
+    obligations: Obligations,
+}
+
+impl Bench {
+    fn new(files: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().to_owned();
+        for name in ["work", "state"] {
+            fs::create_dir(path.join(name)).unwrap();
+        }
+        for (name, text) in files {
+            fs::create_dir_all(path.join("work").join(name).parent().unwrap()).unwrap();
+            fs::write(path.join("work").join(name), text).unwrap();
+        }
+        let world = ToolWorld {
+            root: Root::open(&path.join("work")).unwrap(),
+            root_path: path.join("work"),
+            state: Root::open(&path.join("state")).unwrap(),
+            protected: Vec::new(),
+        };
+        let obligations = Obligations {
+            read: PathRules::of_globs(&["**"], &[], &[".env"]),
+            write: PathRules::of_globs(&["**"], &["Cargo.toml"], &["locked/**"]),
+            limits: GrantLimits { patch_bytes: Some(2000), patch_files: Some(3), read_bytes: None },
+            exec: None,
+            rules: Vec::new(),
+        };
+        Self { folder, world, obligations }
+    }
+
+    fn work(&self, path: &str) -> PathBuf {
+        self.folder.path().join("work").join(path)
+    }
+
+    fn text(&self, path: &str) -> String {
+        fs::read_to_string(self.work(path)).unwrap()
+    }
+
+    fn call(&self, node: &str, tool: &str, input: Value) -> ToolResult {
+        let call = ToolCall { run: "r".into(), node: node.into(), ..ToolCall::new(tool, input) };
+        execute(&Granted::by_hand(call, self.obligations.clone()), &self.world, &Cancel::default())
+    }
+
+    fn put(&self, node: &str, path: &str, content: &str) -> ToolResult {
+        self.call(node, "apply_patch", json!({ "changes": [{ "op": "put", "path": path, "content": content }] }))
+    }
+}
+
+fn kind(result: &ToolResult) -> ErrorKind {
+    result.error.as_ref().unwrap_or_else(|| panic!("{result:?}")).kind.clone()
+}
+
+#[test]
+fn rules_are_asked_about_every_path_and_denials_name_their_line() {
+    let bench = Bench::new(&[("a", "1\n"), (".env", "SECRET=1\n"), ("Cargo.toml", "x\n"), ("locked/x", "x\n")]);
+    assert!(bench.put("n", "a", "2\n").ok);
+    let denied = bench.put("n", "locked/x", "y\n");
+    assert_eq!(kind(&denied), ErrorKind::Denied);
+    let rule = denied.error.unwrap().rule.unwrap();
+    assert_eq!((rule.rule.as_str(), rule.file.as_str(), rule.line), ("paths.deny", "test.yaml", 1));
+    assert_eq!(kind(&bench.put("n", "Cargo.toml", "y\n")), ErrorKind::ApprovalRequired);
+    for changes in [
+        json!([{ "op": "rename", "path": "a", "to": "locked/a" }]),
+        json!([{ "op": "rename", "path": "locked/x", "to": "b" }]),
+        json!([{ "op": "put", "path": "Cargo.toml", "content": "" }, { "op": "delete", "path": "locked/x" }]),
+        // the inverse would tell what a file holds that may not be read
+        json!([{ "op": "delete", "path": ".env" }]),
+    ] {
+        assert_eq!(kind(&bench.call("n", "apply_patch", json!({ "changes": changes }))), ErrorKind::Denied, "{changes}");
+    }
+    let copy = "diff --git a/.env b/copy\ncopy from .env\ncopy to copy\n";
+    assert_eq!(kind(&bench.call("n", "apply_patch", json!({ "patch": copy }))), ErrorKind::Denied);
+    assert!(!bench.work("copy").exists());
+    assert_eq!(bench.text(".env"), "SECRET=1\n");
+}
+
+#[test]
+fn limits_preimages_and_dry_runs_hold() {
+    let bench = Bench::new(&[("a", "1\n")]);
+    let large = bench.put("n", "a", &"x".repeat(2001));
+    assert_eq!((kind(&large), large.error.unwrap().limit.as_deref()), (ErrorKind::Limit, Some("patch_bytes")));
+    let many: Vec<Value> = (0..4).map(|i| json!({ "op": "add", "path": format!("f{i}"), "content": "" })).collect();
+    let many = bench.call("n", "apply_patch", json!({ "changes": many }));
+    assert_eq!((kind(&many), many.error.unwrap().limit.as_deref()), (ErrorKind::Limit, Some("patch_files")));
+    let with = |expect: Value, dry_run: bool| {
+        let changes = json!([{ "op": "put", "path": "a", "content": "2\n" }]);
+        bench.call("n", "apply_patch", json!({ "changes": changes, "expect": expect, "dry_run": dry_run }))
+    };
+    assert_eq!(kind(&with(json!({ "a": Digest::of("other") }), false)), ErrorKind::Conflict);
+    assert_eq!(kind(&with(json!({ "a": null }), false)), ErrorKind::Conflict);
+    let dry = with(json!({ "a": Digest::of("1\n") }), true);
+    assert!(dry.ok && bench.text("a") == "1\n");
+    let real = with(json!({ "a": Digest::of("1\n") }), false);
+    assert_eq!((real.output, bench.text("a").as_str()), (dry.output, "2\n"));
+}
+
+#[test]
+fn a_run_is_compared_and_taken_back_to_a_node_and_to_its_start() {
+    let bench = Bench::new(&[("a", "1\n"), ("b", "1\n")]);
+    bench.put("first", "a", "2\n");
+    bench.put("second", "new/c", "c\n");
+    bench.put("second", "a", "3\n");
+    let diff = bench.call("n", "workspace_diff", json!({}));
+    assert_eq!(
+        diff.output["patch"],
+        "diff --git a/a b/a\n--- a/a\n+++ b/a\n@@ -1 +1 @@\n-1\n+3\n\
+         diff --git a/new/c b/new/c\nnew file mode 100644\n--- /dev/null\n+++ b/new/c\n@@ -0,0 +1 @@\n+c\n"
+    );
+    assert_eq!(kind(&bench.call("n", "rollback", json!({ "to": "unknown" }))), ErrorKind::InvalidInput);
+    let back = bench.call("n", "rollback", json!({ "to": "second" }));
+    assert!(back.ok, "{back:?}");
+    assert_eq!((bench.text("a").as_str(), bench.work("new").exists()), ("2\n", false));
+    assert!(bench.call("n", "rollback", json!({ "to": "start" })).ok);
+    assert_eq!(bench.text("a"), "1\n");
+    assert_eq!(bench.call("n", "workspace_diff", json!({})).output, json!({ "patch": "", "files": [] }));
+    assert!(bench.call("n", "rollback", json!({ "to": "start" })).ok, "nothing is left to take back");
+}
+
+#[test]
+fn a_workspace_that_has_moved_on_is_not_taken_back() {
+    let bench = Bench::new(&[("a", "1\n"), ("b", "1\n")]);
+    bench.put("n", "a", "2\n");
+    bench.put("n", "b", "2\n");
+    fs::write(bench.work("b"), "mine\n").unwrap();
+    let result = bench.call("n", "rollback", json!({ "to": "start" }));
+    assert_eq!(kind(&result), ErrorKind::Conflict);
+    assert!(result.error.unwrap().message.contains("`b`"));
+    assert_eq!((bench.text("a").as_str(), bench.text("b").as_str()), ("2\n", "mine\n"));
+}
+
+#[test]
+fn a_revision_is_read_from_objects_without_running_git() {
+    let bench = Bench::new(&[("a", "1\n"), ("gone", "x\n"), (".env", "SECRET\n"), ("bin", "a\0b")]);
+    let git = |args: &[&str]| {
+        let done = Command::new("git")
+            .current_dir(bench.work(""))
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .env("HOME", "/nonexistent")
+            .args(["-c", "user.name=t", "-c", "user.email=t@example.com"])
+            .args(args)
+            .output()
+            .unwrap();
+        assert!(done.status.success(), "{done:?}");
+    };
+    git(&["init", "-q"]);
+    git(&["add", "-A", "-f"]);
+    git(&["commit", "-qm", "one"]);
+    // what would run code, if git ran
+    git(&["config", "core.fsmonitor", "touch ../ran; false"]);
+    git(&["config", "diff.external", "touch ../ran; false"]);
+    fs::write(bench.work("a"), "2\n").unwrap();
+    fs::write(bench.work(".env"), "OTHER\n").unwrap();
+    fs::write(bench.work("bin"), "a\0c").unwrap();
+    fs::remove_file(bench.work("gone")).unwrap();
+    let result = bench.call("n", "workspace_diff", json!({ "since": "HEAD" }));
+    assert!(result.ok, "{result:?}");
+    assert_eq!(
+        result.output["patch"],
+        "diff --git a/a b/a\n--- a/a\n+++ b/a\n@@ -1 +1 @@\n-1\n+2\n\
+         diff --git a/gone b/gone\ndeleted file mode 100644\n--- a/gone\n+++ /dev/null\n@@ -1 +0,0 @@\n-x\n"
+    );
+    let files = result.output["files"].as_array().unwrap();
+    assert_eq!(files.iter().map(|file| file["path"].as_str().unwrap()).collect::<Vec<_>>(), ["a", "bin", "gone"]);
+    assert!(!bench.folder.path().join("ran").exists());
+    for revision in ["no-such", "-x", "HEAD:a"] {
+        let result = bench.call("n", "workspace_diff", json!({ "since": revision }));
+        assert_eq!(kind(&result), ErrorKind::InvalidInput, "{revision}");
+    }
+    fs::write(bench.work(".git/objects/info/alternates"), "/elsewhere\n").unwrap();
+    assert_eq!(kind(&bench.call("n", "workspace_diff", json!({ "since": "HEAD" }))), ErrorKind::Denied);
+}

@@ -1,0 +1,111 @@
+//! `workspace_diff`: what this run changed, or what differs from a revision. Reads only; what may not be read is not
+//! in it, on either side.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::effect::{ToolCall, ToolError, ToolResult};
+use crate::files::{EntryKind, IgnoreFiles, RelPath, Walk, walk};
+use crate::policy::{Granted, Obligations};
+use crate::runner::ToolWorld;
+use crate::runner::patch::{Content, FilePatch, History, PatchError, Side, Version, compose, render};
+
+use super::access::tool_error;
+use super::git_tree::GitTree;
+use super::input::Input;
+use super::list_files::MAX_ENTRIES;
+use super::writing::{Writing, patch_error};
+
+/// The most bytes of a patch where no policy says less.
+const PATCH_BYTES: u64 = 16 << 20;
+
+/// `{since?: start | REVISION}` → `{patch, files: [{path, from, op, binary}]}`.
+pub(in crate::runner) fn workspace_diff(
+    call: &Granted<ToolCall>,
+    world: &ToolWorld,
+) -> Result<ToolResult, ToolError> {
+    let request = call.request();
+    let input = Input::new("workspace_diff", &request.input, &["since"])?;
+    let sides = match input.text("since")?.unwrap_or("start") {
+        "start" => since_start(world, &request.run, call.obligations())?,
+        revision => since_revision(world, revision, call.obligations())?,
+    };
+    Ok(result_of(&compose(&sides), call.obligations()))
+}
+
+type Sides = BTreeMap<RelPath, Side>;
+
+fn since_start(world: &ToolWorld, run: &str, obligations: &Obligations) -> Result<Sides, ToolError> {
+    let failed = |error: PatchError| patch_error(&error);
+    let writing = Writing::of(obligations, world);
+    let history = History::of(&world.state, run).map_err(failed)?;
+    let mut sides = Sides::new();
+    for (path, (first, _)) in History::net(&history.standing().map_err(failed)?) {
+        let Ok(path) = RelPath::parse(&path) else { continue };
+        if writing.allows_read(&path) {
+            let before = first.map(|first| history.content(first)).transpose().map_err(failed)?;
+            let after = present(world, &path);
+            sides.insert(path, Side { before, after });
+        }
+    }
+    Ok(sides)
+}
+
+fn since_revision(world: &ToolWorld, revision: &str, obligations: &Obligations) -> Result<Sides, ToolError> {
+    let writing = Writing::of(obligations, world);
+    let tree = GitTree::of(world, revision)?;
+    let options = Walk {
+        start: RelPath::root(),
+        recursive: true,
+        ignore_files: IgnoreFiles::Honour,
+        max_entries: MAX_ENTRIES,
+    };
+    let walked = walk(&world.root, &options, &mut |path, kind| {
+        kind == EntryKind::Folder || writing.allows_read(path)
+    })
+    .map_err(|error| tool_error(&error))?;
+    let mut sides = Sides::new();
+    for path in tree.paths().filter(|path| writing.allows_read(path)).chain(&walked.files) {
+        if !sides.contains_key(path) {
+            let side = Side { before: tree.content(path)?, after: present(world, path) };
+            // what is equal needs no room
+            if side.before != side.after {
+                sides.insert(path.clone(), side);
+            }
+        }
+    }
+    Ok(sides)
+}
+
+/// The file as it is; a link or a special file that stands in its place is none.
+fn present(world: &ToolWorld, path: &RelPath) -> Option<Content> {
+    Version::read(&world.root, path).ok().flatten().map(|version| version.content)
+}
+
+fn result_of(files: &[FilePatch], obligations: &Obligations) -> ToolResult {
+    let most = obligations.limits.patch_bytes.unwrap_or(PATCH_BYTES);
+    let (mut patch, mut listed, mut truncated): (String, Vec<Value>, bool) = (String::new(), Vec::new(), false);
+    for file in files {
+        let text = render(std::slice::from_ref(file)).filter(|text| !text.contains('\0'));
+        let binary = text.is_none();
+        match text {
+            Some(text) if (patch.len() + text.len()) as u64 <= most => patch.push_str(&text),
+            Some(_) => truncated = true,
+            None => {}
+        }
+        let (source, target) = (file.action.source(), file.action.target());
+        let path = target.or(source);
+        listed.push(json!({
+            "path": path.map(RelPath::as_str),
+            "from": target.and(source).filter(|from| Some(*from) != path).map(RelPath::as_str),
+            "op": file.action.word(),
+            "binary": binary,
+        }));
+    }
+    listed.sort_by(|a, b| a["path"].as_str().cmp(&b["path"].as_str()));
+    let mut result = ToolResult::success("workspace_diff", json!({ "patch": patch, "files": listed }));
+    result.stdout.clone_from(&patch);
+    result.truncated = truncated;
+    result
+}
