@@ -58,7 +58,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
     ("clap_mangen", &["cli"]),
-    ("rustix", &["files", "trust", "sandbox", "runner", "client", "store", "front", "session"]),
+    ("rustix", &["files", "trust", "sandbox", "runner", "client", "store", "front", "session", "cli"]),
     // vocabulary that every room may speak
     ("serde", &["*"]),
     ("serde_json", &["*"]),

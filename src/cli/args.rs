@@ -5,6 +5,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use super::completions::CompletionsArgs;
 use super::config::ConfigArgs;
+use super::doctor::DoctorArgs;
 use super::explain::ExplainArgs;
 use super::export::ExportArgs;
 use super::init::InitArgs;
@@ -61,6 +62,8 @@ pub enum Command {
     Trace(TraceArgs),
     /// Show every setting and where it comes from
     Config(ConfigArgs),
+    /// Say what this machine offers and which layers of the sandbox are in force
+    Doctor(DoctorArgs),
     /// Print a JSON Schema of lgflow's files and documents
     Schema(SchemaArgs),
     /// Explain a diagnostic code

@@ -4,6 +4,7 @@ mod args;
 mod completions;
 mod config;
 mod dispatch;
+mod doctor;
 mod exit;
 mod explain;
 mod export;

@@ -1,0 +1,83 @@
+//! `lgflow doctor`: what this machine offers and what of it is in force, each with how that was found.
+
+use std::fmt::Write as _;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::front::Place;
+use crate::sandbox::{Offered, Probed, probe};
+use crate::view::escaped;
+
+use super::Exit;
+use super::output::Output;
+use super::problem::Problem;
+use super::trust::here;
+
+/// Arguments of `lgflow doctor`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  lgflow doctor                 the folders in use and every layer of the sandbox\n  lgflow doctor --format json   the same for a program\n\nA layer that is not in force protects nothing: policies with `sandbox: {mode: strict}` then run no command."
+)]
+pub struct DoctorArgs {}
+
+pub(super) fn run(_: &DoctorArgs, output: Output) -> Result<Exit, Problem> {
+    let place = here()?;
+    let layers = probe();
+    let system = rustix::system::uname();
+    let kernel = format!("{} {}", system.sysname().to_string_lossy(), system.release().to_string_lossy());
+    Ok(output.either(|| human(&place, &kernel, &layers), || document(&place, &kernel, &layers)))
+}
+
+fn offered(offered: Offered) -> &'static str {
+    match offered {
+        Offered::Yes => "yes",
+        Offered::No => "no",
+        Offered::Unknown => "unknown",
+    }
+}
+
+fn human(place: &Place, kernel: &str, layers: &[Probed]) -> String {
+    let mut text = format!("lgflow {}, {}\n", env!("CARGO_PKG_VERSION"), escaped(kernel));
+    for (name, path) in [("workspace", &place.root), ("state", &place.state), ("settings", &place.config)] {
+        // writing to a string can't fail
+        let _ = writeln!(text, "{name:10} {}", escaped(&path.display().to_string()));
+    }
+    let _ = writeln!(text, "\n{:24}{:10}{:9}how it was found", "layer", "in force", "offered");
+    for layer in layers {
+        let force = if layer.in_force { "yes" } else { "NO" };
+        let name = layer.layer.name();
+        let _ = writeln!(text, "{name:24}{force:10}{:9}{}", offered(layer.offered), escaped(&layer.how));
+    }
+    let missing = layers.iter().filter(|layer| !layer.in_force).count();
+    if missing > 0 {
+        let _ = writeln!(
+            text,
+            "\n{missing} of {} layers are not in force in this release: a command runs only where a policy says\n`sandbox: {{ mode: best_effort }}`, and these layers do not protect against it.",
+            layers.len()
+        );
+    }
+    text
+}
+
+fn document(place: &Place, kernel: &str, layers: &[Probed]) -> Value {
+    let rows: Vec<Value> = layers
+        .iter()
+        .map(|layer| {
+            json!({
+                "name": layer.layer.name(),
+                "in_force": layer.in_force,
+                "offered": offered(layer.offered),
+                "how": layer.how,
+            })
+        })
+        .collect();
+    json!({
+        "schema": "lgflow.doctor/v1",
+        "version": env!("CARGO_PKG_VERSION"),
+        "kernel": kernel,
+        "workspace": place.root.display().to_string(),
+        "state": place.state.display().to_string(),
+        "layers": rows,
+    })
+}
