@@ -127,21 +127,23 @@ impl<'s> Lowering<'s> {
 
     fn targets(&mut self, target: &Expr<'s>) -> Option<Vec<usize>> {
         match target {
-            Expr::Var(var) => Some(vec![self.target(var.id)?]),
+            Expr::Var(var) => Some(vec![self.target(var.id)]),
             Expr::List(list) => list
                 .items
                 .iter()
-                .map(|item| if let Expr::Var(var) = item { self.target(var.id) } else { None })
+                .map(|item| if let Expr::Var(var) = item { Some(self.target(var.id)) } else { None })
                 .collect(),
             _ => None,
         }
     }
 
-    fn target(&mut self, name: &'s str) -> Option<usize> {
-        if self.is_free(name) { Some(self.new_local(name)) } else { None }
+    fn target(&mut self, name: &'s str) -> usize {
+        // a name that is taken is known from here on all the same: what reads it is not to blame as well
+        self.check_free(name);
+        self.new_local(name)
     }
 
-    fn is_free(&mut self, name: &'s str) -> bool {
+    fn check_free(&mut self, name: &'s str) {
         let taken = match self.names {
             Names::Graph => ROOTS.contains(&name),
             Names::Prompt => matches!(name, "null" | "loop" | "first_of" | "range"),
@@ -151,7 +153,6 @@ impl<'s> Lowering<'s> {
             let message = format!("`{name}` is a word of the language, and no name for a variable");
             self.fault(codes::RESERVED_NAME, at, message, "choose another name");
         }
-        !taken
     }
 
     fn set(&mut self, set: &Set<'s>) -> Option<Step> {
@@ -167,9 +168,7 @@ impl<'s> Lowering<'s> {
             return None;
         };
         let name = var.id;
-        if !self.is_free(name) {
-            return None;
-        }
+        self.check_free(name);
         let place = self.set_place(name)?;
         Some(Step::Set(place, value))
     }
@@ -198,7 +197,7 @@ impl<'s> Lowering<'s> {
                 message,
                 format!("write `{{% set {name} = … %}}` before the statement around"),
             );
-            return None;
+            // known from here on: what reads it is not to blame as well
         }
         Some(self.new_local(name))
     }
