@@ -347,7 +347,10 @@ impl Walk<'_, '_> {
     fn reference(&mut self, tree: &Tree) {
         let Some(text) = self.decoder.text(slot("$ref", tree)) else { return };
         let written = text.as_str();
-        let known = self.root.get("$defs").map(Tree::entries).unwrap_or_default();
+        // a misspelt `$defs` has been reported, and is meant
+        let is_defs = |key: &str| key == "$defs" || (kind_of(key).is_none() && nearest(key, ["$defs"]).is_some());
+        let defs = self.root.entries().iter().find(|entry| is_defs(&entry.key.value));
+        let known = defs.map(|entry| entry.value.entries()).unwrap_or_default();
         let name = written.strip_prefix("#/$defs/").filter(|rest| !rest.contains('/'));
         if written == "#"
             || name.is_some_and(|name| known.iter().any(|entry| escaped(&entry.key.value) == name))
