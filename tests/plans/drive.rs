@@ -46,6 +46,8 @@ pub struct Drive<'w> {
     pub lines: Vec<String>,
     pub blobs: BTreeMap<String, Vec<u8>>,
     pub open: Vec<Open>,
+    /// Are the events kept?
+    pub keep: bool,
     chain: Option<Chain>,
     world: &'w dyn Fn(&ToolCall) -> ToolResult,
 }
@@ -58,6 +60,7 @@ impl<'w> Drive<'w> {
             lines: Vec::new(),
             blobs: BTreeMap::new(),
             open: Vec::new(),
+            keep: true,
             chain: None,
             world,
         }
@@ -90,7 +93,9 @@ impl<'w> Drive<'w> {
         if let Err(illegal) = apply(&mut self.state, &event) {
             panic!("{illegal}\n{event:#?}");
         }
-        self.events.push(event);
+        if self.keep {
+            self.events.push(event);
+        }
     }
 
     /// Everything that can be decided without the world.
