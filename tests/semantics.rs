@@ -452,7 +452,7 @@ fn an_interrupt_ends_in_order_and_a_second_one_at_once() {
     let summary = in_order.state.summary();
     assert_eq!(
         (summary.status, status(&summary, "b")),
-        (Some(RunStatus::Cancelled), Some(Status::Cancelled))
+        (Some(RunStatus::Cancelled), Some(Status::NotReached))
     );
     let mut at_once = start();
     at_once.record(EventBody::RunCancelled { how: Cancel::AtOnce });

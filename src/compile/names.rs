@@ -99,7 +99,14 @@ fn collected(item: Value) -> Value {
             "output": item,
             "error": {
                 "type": "object",
-                "properties": { "kind": { "type": "string" }, "message": { "type": "string" }, "output": {} },
+                "properties": {
+                    "kind": { "type": "string" },
+                    "message": { "type": "string" },
+                    "output": {},
+                    "index": { "type": "integer" },
+                    "limit": { "type": "string" },
+                    "path": { "type": "string" }
+                },
                 "required": ["kind", "message"],
             },
         },

@@ -25,7 +25,7 @@ pub(super) fn of_node(node: &NodeFacts, path: &[Segment], id: &str) -> Option<Di
 
 /// `error`: what a failure leaves.
 pub(super) fn of_error(path: &[Segment]) -> Option<Diagnostic> {
-    among(&["kind", "message", "output"], path, "error")
+    among(&["kind", "message", "output", "index", "limit", "path"], path, "error")
 }
 
 /// The first step is one of these fields.
