@@ -9,7 +9,9 @@ use lgflow::interpret::{Effect, bind_inputs, next};
 use lgflow::plan::Plan;
 use lgflow::session::check_paths;
 use lgflow::source::Sources;
-use lgflow::trace::{CallOrder, CallOutcome, EventBody, RunStarted, RunState, apply};
+use lgflow::trace::{
+    CallOrder, CallOutcome, EventBody, GraphOutcome, RunStarted, RunState, RunStatus, apply,
+};
 use serde_json::Value;
 
 use super::Bench;
@@ -66,4 +68,14 @@ pub fn run(bench: &Bench, root: &Path, plan: &Arc<Plan>, inputs: &Value) -> Run 
         }
     }
     panic!("the run does not end");
+}
+
+/// The output `report` of a run that succeeded.
+pub fn report(run: &Run) -> String {
+    match run.state.outcome() {
+        Some((RunStatus::Succeeded, GraphOutcome::Succeeded(outputs))) => {
+            outputs["report"].as_str().expect("the report is a text").to_owned()
+        }
+        other => panic!("{other:?}"),
+    }
 }

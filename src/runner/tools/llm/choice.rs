@@ -35,8 +35,8 @@ pub(super) fn candidates(schema: &Value) -> Option<Vec<Candidate<'_>>> {
     branches.iter().map(|branch| Some(Candidate::new(branch.get("const")?, Some(branch)))).collect()
 }
 
-/// How well a candidate fits: each distinct word of the text counts 3 if it is in the name, 1 if it is in the
-/// description; and the place of the first word that counts.
+/// How well a candidate fits: each distinct word of the text counts 3 if it is the name, 1 if it is a part of the name
+/// or in the description; and the place of the first word that counts.
 pub(super) fn score(candidate: &Candidate<'_>, material: &Material) -> (u64, usize) {
     let (mut sum, mut first) = (0, usize::MAX);
     for (at, word) in material.words.iter().enumerate() {
@@ -44,7 +44,11 @@ pub(super) fn score(candidate: &Candidate<'_>, material: &Material) -> (u64, usi
             continue;
         }
         let is_in = |list: &[String]| list.iter().any(|other| matches(word, other));
-        let points = if is_in(&candidate.name) { 3 } else { u64::from(is_in(&candidate.description)) };
+        let points = match (is_in(&candidate.name), candidate.name.len()) {
+            (true, 1) => 3,
+            (true, _) => 1,
+            (false, _) => u64::from(is_in(&candidate.description)),
+        };
         if points > 0 {
             sum += points;
             first = first.min(at);
