@@ -89,3 +89,108 @@ fn the_whole_example_compiles() {
     let body: Vec<&str> = plan.loops[0].body.iter().map(|&at| plan.node(at).id.as_str()).collect();
     assert_eq!(body, ["plan", "apply", "test"]);
 }
+
+const YAML: &str = "schema: lgflow.graph/v1
+name: g
+inputs: { request: { type: string, default: hello } }
+prompts: { p: { text: \"{{ what }}\" } }
+nodes:
+  a: { uses: values, with: { x: \"{{ inputs.request }}\", y: [1, 2.5, true] } }
+  b: { uses: render, with: { prompt: p, vars: { what: \"{{ nodes.a.output.x }}\" } }, timeout: 90s }
+edges:
+  - a -> b
+outputs: { text: \"{{ nodes.b.output.text }}\" }
+";
+
+fn digest(path: &str, text: &str) -> String {
+    Project::of(&[(path, text)]).check(&[path]).plan().digest.to_string()
+}
+
+#[test]
+fn the_digest_ignores_spelling() {
+    let toml = "# the same in TOML
+name = 'g'
+schema = 'lgflow.graph/v1'
+edges = [{ to = 'b', from = 'a' }]
+[nodes.b]
+timeout = '1m30s'
+uses = 'render'
+with = { vars = { what = '{{ nodes.a.output.x }}' }, prompt = 'p' }
+[nodes.a]
+description = 'says what it was asked for'
+with = { y = [1, 2.5, true], x = '{{ inputs.request }}' }
+uses = 'values'
+[prompts.p]
+text = '{{ what }}'
+[inputs.request]
+default = 'hello'
+type = 'string'
+[outputs]
+text = '{{ nodes.b.output.text }}'
+";
+    let value: serde_json::Value = serde_json::json!({
+        "schema": "lgflow.graph/v1", "name": "g",
+        "inputs": { "request": { "type": "string", "default": "hello" } },
+        "prompts": { "p": { "text": "{{ what }}" } },
+        "nodes": {
+            "a": { "uses": "values", "with": { "x": "{{ inputs.request }}", "y": [1, 2.5, true] } },
+            "b": {
+                "uses": "render", "timeout": "90s",
+                "with": { "prompt": "p", "vars": { "what": "{{ nodes.a.output.x }}" } }
+            },
+        },
+        "edges": ["a -> b"],
+        "outputs": { "text": "{{ nodes.b.output.text }}" },
+    });
+    let wanted = digest("g.yaml", YAML);
+    assert_eq!(digest("g.toml", toml), wanted);
+    assert_eq!(digest("g.json", &serde_json::to_string_pretty(&value).unwrap()), wanted);
+    assert_eq!(digest("g.json", &value.to_string()), wanted);
+}
+
+#[test]
+fn every_change_of_meaning_changes_the_digest() {
+    let changes = [
+        ("name: g", "name: h"),
+        ("default: hello", "default: hullo"),
+        ("type: string, default", "type: string, minLength: 1, default"),
+        ("text: \"{{ what }}\"", "text: \"{{ what }}!\""),
+        ("2.5", "2.6"),
+        ("true]", "false]"),
+        ("timeout: 90s", "timeout: 91s"),
+        ("- a -> b", "- { from: a, to: b, always: true }"),
+        ("- a -> b", "- { from: a, to: b, when: \"nodes.a.output.y[2]\" }"),
+        ("{ uses: values, with", "{ uses: values, join: all, with"),
+        ("{ text: \"{{ nodes.b.output.text }}\" }", "{ texts: \"{{ nodes.b.output.text }}\" }"),
+        ("edges:", "budgets: { tool_calls: 3 }\nedges:"),
+        ("edges:", "concurrency: { max: 3 }\nedges:"),
+        ("edges:", "policy: [\"builtin:rust\"]\nedges:"),
+        ("edges:", "state: { c: { type: integer, reduce: sum } }\nedges:"),
+    ];
+    let mut seen = std::collections::BTreeSet::from([digest("g.yaml", YAML)]);
+    for (from, to) in changes {
+        assert!(YAML.contains(from), "{from}");
+        let changed = YAML.replacen(from, to, 1);
+        assert!(seen.insert(digest("g.yaml", &changed)), "`{from}` -> `{to}` leaves the digest as it was");
+    }
+}
+
+#[test]
+fn a_prompt_in_a_file_counts_and_its_place_does_not() {
+    let with = |file: &str, text: &str| {
+        let graph = YAML.replacen("{ text: \"{{ what }}\" }", &format!("{{ file: {file} }}"), 1);
+        Project::of(&[("g.yaml", &graph), (file, text)]).check(&["g.yaml"]).plan().digest
+    };
+    assert_eq!(with("a.md", "{{ what }}").to_string(), digest("g.yaml", YAML));
+    assert_eq!(with("a.md", "{{ what }}"), with("sub/b.md", "{{ what }}"));
+    assert_ne!(with("a.md", "{{ what }}"), with("a.md", "{{ what }}\n"));
+}
+
+#[test]
+fn ties_in_the_order_go_by_the_file_and_leave_the_digest_alone() {
+    let one = graph("nodes:\n  a: { uses: values }\n  b: { uses: values }\n  c: { uses: values }\nedges:\n  - a -> c\n  - b -> c\n").plan();
+    let other = graph("nodes:\n  b: { uses: values }\n  c: { uses: values }\n  a: { uses: values }\nedges:\n  - b -> c\n  - a -> c\n").plan();
+    assert_eq!(ids(&one), ["a", "b", "c"]);
+    assert_eq!(ids(&other), ["b", "a", "c"]);
+    assert_eq!(one.digest, other.digest);
+}

@@ -71,6 +71,7 @@ pages!(
     "unknown-loop",
     "unknown-model",
     "unknown-node",
+    "unknown-policy",
     "unknown-prompt",
     "unknown-schema",
     "unknown-test",
