@@ -15,10 +15,15 @@ fn main() {
 
 /// A chain of `values` nodes, each of which reads the one before it.
 fn chain(nodes: usize) -> String {
-    let mut text = "schema: lgflow.graph/v1\nname: chain\nnodes:\n  n0: { uses: values, with: { x: 1 } }\n".to_owned();
+    let mut text =
+        "schema: lgflow.graph/v1\nname: chain\nnodes:\n  n0: { uses: values, with: { x: 1 } }\n".to_owned();
     for at in 1..nodes {
         let before = at - 1;
-        writeln!(text, "  n{at}: {{ uses: values, with: {{ x: \"{{{{ nodes.n{before}.output.x + 1 }}}}\" }} }}").unwrap();
+        writeln!(
+            text,
+            "  n{at}: {{ uses: values, with: {{ x: \"{{{{ nodes.n{before}.output.x + 1 }}}}\" }} }}"
+        )
+        .unwrap();
     }
     text.push_str("edges:\n");
     for at in 1..nodes {

@@ -29,8 +29,7 @@ fn judge(what: &str, name: &str, schema: &Tree, default: &Tree, diagnostics: &mu
     // a schema that cannot be used was reported while decoding
     let Ok(validator) = Validator::new(&json) else { return };
     for error in validator.errors(&default.to_json()) {
-        let place =
-            if error.pointer.is_empty() { "it".to_owned() } else { format!("`{}`", error.pointer) };
+        let place = if error.pointer.is_empty() { "it".to_owned() } else { format!("`{}`", error.pointer) };
         let message = format!(
             "the default of the {what} `{name}` does not satisfy its schema: {place} {}",
             error.message

@@ -11,7 +11,8 @@ const KEY: &str = "$secret";
 
 pub(super) fn check(draft: &Draft<'_>, diagnostics: &mut Diagnostics) {
     for node in &draft.nodes {
-        let open: Vec<&Field> = node.with.iter().copied().filter(|field| !takes_secrets(node, field)).collect();
+        let open: Vec<&Field> =
+            node.with.iter().copied().filter(|field| !takes_secrets(node, field)).collect();
         report(&open, "a parameter that is no place for one", diagnostics);
         let update: Vec<&Field> = node.modifiers.update.iter().collect();
         report(&update, "a channel", diagnostics);
