@@ -43,8 +43,7 @@ impl fmt::Display for Origin {
             Origin::BuiltIn => f.write_str("built-in"),
             Origin::Workspace { file, line } | Origin::File { file, line } => write!(f, "{file}:{line}"),
             Origin::Profile { profile, file, line } => write!(f, "{file}:{line} (profile {profile})"),
-            Origin::Variable(name) => f.write_str(name),
-            Origin::Flag(name) => f.write_str(name),
+            Origin::Variable(name) | Origin::Flag(name) => f.write_str(name),
         }
     }
 }

@@ -40,7 +40,7 @@ pub fn resolve(input: &ConfigInput, sources: &mut Sources, found: &mut Diagnosti
     let lowered = layers.settings.clone();
     layers.values(&machine.values, |file, line| Origin::File { file, line });
     layers.values(&user.values, |file, line| Origin::File { file, line });
-    let profile = layers.profile(input);
+    let profile = Layers::profile(input);
     layers.of_profile(profile, &[&machine, &user]);
     layers.given(input);
     layers.lower(&lowered);
@@ -85,7 +85,7 @@ impl Layers<'_> {
     }
 
     /// The profile that a flag or a variable names.
-    fn profile(&self, input: &ConfigInput) -> Option<(String, Origin)> {
+    fn profile(input: &ConfigInput) -> Option<(String, Origin)> {
         let flag = input.flags.iter().find(|(key, ..)| *key == "profile");
         let variable = input.variables.iter().find(|(name, _)| name == "LGFLOW_PROFILE");
         flag.map(|(_, flag, value)| (value.clone(), Origin::Flag(flag.clone())))

@@ -55,7 +55,7 @@ impl Gate {
             };
             match matching(layer, commands, exec) {
                 Ok(known) => {
-                    found = Some(found.map_or_else(|| known_again(&known), |so_far| so_far.meet(&known)))
+                    found = Some(found.map_or_else(|| known_again(&known), |so_far| so_far.meet(&known)));
                 }
                 Err(reason) => denied.push(reason),
             }

@@ -49,6 +49,7 @@ pub(super) struct Command {
 
 /// A network rule, compiled.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_field_names, reason = "the field is the word of the policy language")]
 pub(super) struct Origin {
     pub(super) rule: RuleRef,
     pub(super) origin: String,

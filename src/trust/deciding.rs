@@ -91,6 +91,7 @@ impl Found<'_> {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "the test makes the files that are read")]
 mod tests {
     use std::fs;
 

@@ -213,7 +213,7 @@ pub(super) fn approvals(d: &mut Decoder<'_>, slot: Slot<'_>) -> Option<ApprovalR
     let fields = d.fields(slot, &APPROVALS)?;
     let approvers = fields.get("approvers").and_then(|slot| d.strings(slot));
     for key in approvers.iter().flatten() {
-        if !key.value.strip_prefix("ed25519:").is_some_and(|rest| !rest.is_empty()) {
+        if key.value.strip_prefix("ed25519:").is_none_or(str::is_empty) {
             let message = format!("`{}` is no public key", key.value);
             d.bad_value(key.span, message, Some("write it like `ed25519:…`".to_owned()));
         }
