@@ -171,7 +171,7 @@ fn prompts_and_their_variables_agree() {
             &["unknown-variable `requst` write `request`"],
         ),
         ("{{ request }}\n", "{ requst: 1 }", &["unknown-variable `requst` write `request`"]),
-        ("{{ request }}{{ other }}\n", "{ request: 1 }", &["unknown-variable `other` use one of `request`"]),
+        ("{{ request }}{{ other }}\n", "{ request: 1 }", &["unknown-variable `other` add `other` to `vars`"]),
         (
             "{{ request }}\n",
             "{ request: 1, other: 2 }",
