@@ -99,14 +99,11 @@ impl Source<'_> {
         strict: bool,
     ) -> Result<bool, Trouble> {
         let matches = match (&edge.outcome, result.status()) {
-            (EdgeOutcome::Success, Status::Succeeded | Status::Skipped) => true,
             (EdgeOutcome::Catch(kinds), Status::Failed) => {
                 result.error().is_some_and(|error| kinds.contains(&error.kind))
             }
-            (
-                EdgeOutcome::Always,
-                Status::Succeeded | Status::Skipped | Status::Failed | Status::Cancelled,
-            ) => true,
+            (EdgeOutcome::Success | EdgeOutcome::Always, Status::Succeeded | Status::Skipped)
+            | (EdgeOutcome::Always, Status::Failed | Status::Cancelled) => true,
             _ => false,
         };
         if !matches || !self.holds(edge, result, strict)? {

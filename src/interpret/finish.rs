@@ -13,8 +13,11 @@ use super::edges::{Decided, Source};
 use super::items::item_of;
 use super::scope::Scope;
 
+/// A channel write.
+pub(super) type Write = (ChannelIx, Arc<Value>);
+
 /// Channel writes, in the order of the node's `update`.
-pub(super) type Writes = Vec<(ChannelIx, Arc<Value>)>;
+pub(super) type Writes = Vec<Write>;
 
 /// The events that end a unit with an output or an error.
 pub(super) fn finish(state: &RunState, unit: Unit, outcome: Result<Value, NodeError>) -> Vec<EventBody> {

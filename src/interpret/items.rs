@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::model::OnItemError;
 use crate::trace::{At, EventBody, Frame, NodeError, NodeResult, RunState, Status, Step, Unit, Work};
 
-use super::finish::{Writes, finished, updates, written};
+use super::finish::{Write, Writes, finished, updates, written};
 
 /// The item of a unit and its index, as its expressions see them.
 pub(super) fn item_of(frame: &Frame, unit: Unit) -> Option<(Arc<Value>, u32)> {
@@ -75,7 +75,7 @@ fn all_updates(
     at: At,
     work: &Work,
     result: &NodeResult,
-) -> Result<Vec<(Unit, (crate::plan::ChannelIx, Arc<Value>))>, NodeError> {
+) -> Result<Vec<(Unit, Write)>, NodeError> {
     let mut writes = Vec::new();
     if result.status() != Status::Succeeded {
         return Ok(writes);

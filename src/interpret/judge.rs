@@ -17,7 +17,7 @@ use super::finish::{finish, finish_cancelled};
 use super::step::asked;
 
 /// The longest wait between attempts.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 
 /// What follows from what came back.
 pub(super) fn judge(state: &RunState, frame: &Frame, unit: Unit, returned: &Returned) -> Vec<EventBody> {

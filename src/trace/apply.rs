@@ -145,9 +145,9 @@ impl RunState {
             writes: Vec::new(),
         }));
         if each {
-            self.look_at_items(at)
+            self.look_at_items(at);
         } else {
-            self.enqueue(Unit::node(at), true)
+            self.enqueue(Unit::node(at), true);
         }
         Ok(())
     }

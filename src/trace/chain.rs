@@ -145,20 +145,23 @@ impl Tampering {
     }
 }
 
+/// Gives the bytes that are kept under a digest, unchecked.
+pub type Blobs<'a> = dyn Fn(&Digest) -> Option<Vec<u8>> + 'a;
+
 /// Checks the lines of a trace. With `blob`, payloads are checked as well: it gives them by digest, unchecked.
 pub fn verify<'a>(
     lines: impl IntoIterator<Item = &'a str>,
-    blob: Option<&dyn Fn(&Digest) -> Option<Vec<u8>>>,
+    blob: Option<&Blobs<'_>>,
 ) -> Verified {
     let parsed: Vec<Line> = lines.into_iter().map(Line::read).collect();
     let mut check = Check { lines: &parsed, later: later(&parsed), blob };
     let mut verified = Verified { events: 0, run: None, head: None, complete: false, fault: None };
-    for at in 0..parsed.len() {
+    for (at, line) in parsed.iter().enumerate() {
         if let Some(fault) = check.fault(at, &verified) {
             verified.fault = Some(fault);
             return verified;
         }
-        let Some(line) = &parsed[at].event else { return verified };
+        let Some(line) = &line.event else { return verified };
         verified.events += 1;
         verified.head = Some(line.hash);
         verified.complete = line.envelope.kind == "run.finished";
@@ -196,7 +199,7 @@ fn later(lines: &[Line]) -> BTreeMap<u64, usize> {
 struct Check<'a> {
     lines: &'a [Line],
     later: BTreeMap<u64, usize>,
-    blob: Option<&'a dyn Fn(&Digest) -> Option<Vec<u8>>>,
+    blob: Option<&'a Blobs<'a>>,
 }
 
 impl Check<'_> {

@@ -78,8 +78,9 @@ impl RunState {
     /// A loop between two iterations: the next one begins, and is cut.
     fn cancel_delay(&mut self, at: At) {
         let Some(frame) = self.frame_mut(at.frame) else { return };
-        let turned = frame.plan().node(at.node).loops.iter().copied();
-        let turned = turned.filter(|l| frame.plan().loops[l.0 as usize].target == at.node).last();
+        let plan = frame.plan();
+        let mut around = plan.node(at.node).loops.iter().copied();
+        let turned = around.rfind(|l| plan.loops[l.0 as usize].target == at.node);
         frame.running.remove(&at.node);
         if let Some(reason) = turned.map(|l| WaitFor::Delay(at.frame, l)) {
             self.forget_wait(reason);

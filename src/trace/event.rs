@@ -281,6 +281,7 @@ impl CallOrder {
 
 /// What the runner answered.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "it is always behind an `Arc`")]
 pub enum CallOutcome {
     /// To one call.
     Single(ToolResult),

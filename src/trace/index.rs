@@ -215,7 +215,7 @@ impl Reach<'_> {
 /// The nodes that a node and its edges refer to.
 fn named_nodes(plan: &Plan, node: &PlanNode) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    let mut note = |references: &[Reference]| {
+    let mut keep = |references: &[Reference]| {
         names.extend(references.iter().filter_map(|reference| match &reference.root {
             Root::Node(name) => Some(name.clone()),
             _ => None,
@@ -223,14 +223,14 @@ fn named_nodes(plan: &Plan, node: &PlanNode) -> BTreeSet<String> {
     };
     let conditions = node.outgoing.iter().filter_map(|edge| plan.edge(*edge).when.as_ref());
     let own = node.skip_when.iter().chain(node.for_each.iter().map(|rule| &rule.items));
-    own.chain(conditions).map(Expression::references).for_each(&mut note);
+    own.chain(conditions).map(Expression::references).for_each(&mut keep);
     let mut open: Vec<&ValueTemplate> = node.update.iter().map(|(_, value)| value).collect();
-    open.extend(templates(&node.action));
+    open.push(seen_template(&node.action));
     while let Some(template) = open.pop() {
         match template {
             ValueTemplate::Literal(_) => {}
-            ValueTemplate::Expression(expression) => note(expression.references()),
-            ValueTemplate::Text(text) => note(Template::references(text)),
+            ValueTemplate::Expression(expression) => keep(expression.references()),
+            ValueTemplate::Text(text) => keep(Template::references(text)),
             ValueTemplate::List(items) => open.extend(items),
             ValueTemplate::Object(entries) => open.extend(entries.iter().map(|(_, value)| value)),
         }
@@ -238,17 +238,17 @@ fn named_nodes(plan: &Plan, node: &PlanNode) -> BTreeSet<String> {
     names
 }
 
-/// The templates of an action that see the run; a prompt sees its variables alone.
-fn templates(action: &Action) -> Option<&ValueTemplate> {
+/// The template of an action that sees the run; a prompt sees its variables alone.
+fn seen_template(action: &Action) -> &ValueTemplate {
     match action {
-        Action::Call { with } => Some(with),
-        Action::Llm(conversation) => Some(&conversation.vars),
-        Action::Batch { calls, .. } => Some(calls),
-        Action::Graph { inputs, .. } => Some(inputs),
-        Action::Approval { show, .. } => Some(show),
-        Action::Render(rendered) => Some(&rendered.vars),
-        Action::Values(values) => Some(values),
-        Action::ParseReport(report) => Some(report),
-        Action::Fail { message, .. } => Some(message),
+        Action::Call { with } => with,
+        Action::Llm(conversation) => &conversation.vars,
+        Action::Batch { calls, .. } => calls,
+        Action::Graph { inputs, .. } => inputs,
+        Action::Approval { show, .. } => show,
+        Action::Render(rendered) => &rendered.vars,
+        Action::Values(values) => values,
+        Action::ParseReport(report) => report,
+        Action::Fail { message, .. } => message,
     }
 }

@@ -17,7 +17,7 @@ mod units;
 mod wire;
 
 pub use apply::{IllegalEvent, apply};
-pub use chain::{Appended, Chain, Fault, Tampering, Verified, verify};
+pub use chain::{Appended, Blobs, Chain, Fault, Tampering, Verified, verify};
 pub use channel::WriteError;
 pub use event::{
     Answer, Budget, CallOrder, CallOutcome, Cancel, Cost, DeadReason, EventBody, NodeDecided, NodeFinished,

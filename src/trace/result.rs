@@ -66,7 +66,7 @@ pub struct NodeError {
     /// Where in a subgraph: `outer/inner`.
     pub path: Option<String>,
     /// The rule that refused a call.
-    pub rule: Option<RuleRef>,
+    pub rule: Option<Box<RuleRef>>,
 }
 
 impl NodeError {
@@ -80,7 +80,7 @@ impl NodeError {
         Self {
             output: error.output.clone().map(Arc::new),
             limit: error.limit.clone(),
-            rule: error.rule.clone(),
+            rule: error.rule.clone().map(Box::new),
             ..Self::new(error.kind.clone(), error.message.clone())
         }
     }

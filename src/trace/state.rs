@@ -25,7 +25,7 @@ pub struct RunState {
     /// What is to be decided next, in order.
     pub(crate) agenda: VecDeque<Task>,
     /// Units that wait for a slot, by execution and group; within, in canonical order.
-    pub(crate) queues: BTreeMap<(FrameId, Option<Arc<str>>), BTreeSet<(u32, Option<u32>, NodeIx)>>,
+    pub(crate) queues: BTreeMap<(FrameId, Option<Arc<str>>), Queue>,
     pub(crate) calls: BTreeMap<CallId, OpenCall>,
     pub(crate) waits: BTreeMap<WaitId, (WaitFor, Duration)>,
     pub(crate) questions: BTreeMap<QuestionId, Question>,
@@ -37,6 +37,9 @@ pub struct RunState {
     pub(crate) totals: Totals,
     pub(crate) indexes: Indexes,
 }
+
+/// Units that wait for a slot: rank, item, node.
+pub(crate) type Queue = BTreeSet<(u32, Option<u32>, NodeIx)>;
 
 /// Sums over the whole run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

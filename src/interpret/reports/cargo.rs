@@ -74,10 +74,10 @@ fn messages(lines: &[&str]) -> BTreeMap<String, String> {
     for line in lines {
         let head = line.strip_prefix("---- ").and_then(|rest| rest.strip_suffix(" stdout ----"));
         let over = *line == "failures:" || line.starts_with("test result: ");
-        if head.is_some() || over {
-            if let Some((name, body)) = current.take() {
-                messages.insert(name, body.join("\n").trim().to_owned());
-            }
+        if (head.is_some() || over)
+            && let Some((name, body)) = current.take()
+        {
+            messages.insert(name, body.join("\n").trim().to_owned());
         }
         if let Some(name) = head {
             current = Some((name.to_owned(), Vec::new()));

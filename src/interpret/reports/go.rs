@@ -28,15 +28,14 @@ fn parse_text(text: &str) -> Report {
     let mut report = Report::default();
     let mut started: Option<usize> = None;
     for line in text.lines() {
-        let shifted = line.trim_start();
-        if let Some((name, outcome, seconds)) = result_line(shifted) {
+        if let Some((name, outcome, seconds)) = result_line(line.trim_start()) {
             started = Some(report.tests.len());
             report.tests.push(Test { duration_ms: millis(seconds), ..Test::new(name, outcome) });
         } else if let Some((file, at, column)) = error_line(line) {
             let message =
                 line.splitn(if column.is_some() { 4 } else { 3 }, ':').last().unwrap_or_default().trim();
             match started.filter(|_| line.starts_with(' ')) {
-                Some(test) => note(&mut report.tests[test], &file, at, message),
+                Some(last) => note(&mut report.tests[last], &file, at, message),
                 None => report.findings.push(Finding {
                     file: Some(file),
                     line: Some(at),

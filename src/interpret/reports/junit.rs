@@ -1,4 +1,4 @@
-//! JUnit XML as the tools of this world write it: `testsuites`, `testsuite`, `testcase`, with `failure`, `error`,
+//! `JUnit` XML as the tools of this world write it: `testsuites`, `testsuite`, `testcase`, with `failure`, `error`,
 //! `skipped`.
 
 use std::collections::BTreeMap;

@@ -94,7 +94,7 @@ pub(crate) fn encode(state: &RunState, event: &EventBody) -> Wire {
             }
         }
         EventBody::NodeFinished(finished) | EventBody::NodeExhausted(finished) => {
-            wire.finished(state, finished)
+            wire.finished(state, finished);
         }
         EventBody::ItemStarted { unit } => wire.unit(state, *unit),
         EventBody::ItemFinished { unit, result } => {
