@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 
+use super::SandboxLayer;
+
 /// The first message on the control channel. The root descriptor and the call socket travel with it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunnerStart {
@@ -57,4 +59,9 @@ pub struct Started {
     pub version: String,
     /// The digest of the layers in force.
     pub policy_digest: Digest,
+    /// The commit that the workspace stands on, if it is a git repository with one.
+    #[serde(default)]
+    pub revision: Option<String>,
+    /// The walls around commands, in force or not.
+    pub sandbox: Vec<SandboxLayer>,
 }

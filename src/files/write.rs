@@ -16,13 +16,18 @@ use super::{EntryKind, FileError, Links, RelPath, Root};
 impl Root {
     /// Writes a file that does not exist yet, and syncs it. `mode` is not cut by the umask.
     pub fn write_new(&self, path: &RelPath, content: &[u8], mode: u32) -> Result<(), FileError> {
-        let (folder, name) = self.place(path)?;
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let opened = openat(&folder, name, flags, Mode::from_raw_mode(0o600));
-        let mut file = File::from(opened.map_err(at(path))?);
+        let mut file = self.create_new(path)?;
         file.write_all(content).map_err(io(path))?;
         fchmod(&file, Mode::from_raw_mode(mode as RawMode)).map_err(at(path))?;
         file.sync_all().map_err(io(path))
+    }
+
+    /// Opens a file that does not exist yet, for writing; nobody else may read it.
+    pub fn create_new(&self, path: &RelPath) -> Result<File, FileError> {
+        let (folder, name) = self.place(path)?;
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let opened = openat(&folder, name, flags, Mode::from_raw_mode(0o600));
+        Ok(File::from(opened.map_err(at(path))?))
     }
 
     /// Sets the permission bits of a regular file.

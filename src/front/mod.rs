@@ -1,11 +1,18 @@
 //! Starts and joins the processes; terminal and live display. Decides nothing.
 
+mod artifacts;
 mod display;
+mod execute;
 mod narrator;
 mod place;
+mod prepare;
 mod runner_process;
+mod settings;
 
 pub use display::{Display, Live, Mark};
+pub use execute::{BeginError, Finished, Task, execute};
 pub use narrator::Narrator;
 pub use place::{Place, PlaceError};
+pub use prepare::{Chosen, PrepareError, choose, layers, usual};
 pub use runner_process::{RUNNER_ARGUMENT, RunnerProcess, StartError};
+pub use settings::{Flag, settings};

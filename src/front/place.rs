@@ -9,6 +9,8 @@ use std::env;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::config::{config_folder, state_folder};
+
 /// The workspace and the user's folders.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
@@ -42,6 +44,13 @@ impl Place {
         Ok(Self { root: root_of(&here).to_owned(), state: state()?, config: config()? })
     }
 
+    /// A path of the workspace as a person would type it: relative to the current folder, where it lies beneath.
+    pub fn shown(&self, path: &Path) -> PathBuf {
+        let here = env::current_dir().and_then(|folder| folder.canonicalize());
+        let below = here.ok().and_then(|here| path.strip_prefix(here).ok().map(Path::to_path_buf));
+        below.unwrap_or_else(|| path.to_path_buf())
+    }
+
     /// The state folder relative to the root, where it lies beneath it: masked and unwritable there.
     pub fn protected(&self) -> Vec<String> {
         let state = self.state.canonicalize().unwrap_or_else(|_| self.state.clone());
@@ -56,20 +65,14 @@ fn root_of(here: &Path) -> &Path {
 }
 
 fn state() -> Result<PathBuf, PlaceError> {
-    match env::var_os("LGFLOW_STATE_DIR").filter(|folder| !folder.is_empty()).map(PathBuf::from) {
-        Some(folder) if folder.is_absolute() => Ok(folder),
-        Some(folder) => Err(PlaceError::Relative(folder)),
-        None => beneath("XDG_STATE_HOME", ".local/state"),
-    }
+    let folder = state_folder(variable).ok_or(PlaceError::NoHome)?;
+    if folder.is_absolute() { Ok(folder) } else { Err(PlaceError::Relative(folder)) }
 }
 
 fn config() -> Result<PathBuf, PlaceError> {
-    beneath("XDG_CONFIG_HOME", ".config")
+    config_folder(variable).ok_or(PlaceError::NoHome)
 }
 
-/// The XDG base directory specification: a relative path in such a variable is disregarded.
-fn beneath(variable: &str, usual: &str) -> Result<PathBuf, PlaceError> {
-    let absolute = |name: &str| env::var_os(name).map(PathBuf::from).filter(|folder| folder.is_absolute());
-    let base = absolute(variable).or_else(|| Some(absolute("HOME")?.join(usual)));
-    Ok(base.ok_or(PlaceError::NoHome)?.join("lgflow"))
+fn variable(name: &str) -> Option<String> {
+    env::var(name).ok()
 }

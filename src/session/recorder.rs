@@ -25,14 +25,14 @@ pub fn system_clock() -> String {
 pub struct Recorder {
     chain: Chain,
     log: RunLog,
-    blobs: Vec<Blobs>,
+    blobs: Blobs,
     durability: Durability,
     clock: Clock,
 }
 
 impl Recorder {
-    /// Continues `chain` in `log`; payloads that stand outside of their line are kept in each of `blobs`.
-    pub fn new(chain: Chain, log: RunLog, blobs: Vec<Blobs>, durability: Durability, clock: Clock) -> Self {
+    /// Continues `chain` in `log`; payloads that stand outside of their line are kept in `blobs`.
+    pub fn new(chain: Chain, log: RunLog, blobs: Blobs, durability: Durability, clock: Clock) -> Self {
         Self { chain, log, blobs, durability, clock }
     }
 
@@ -41,9 +41,7 @@ impl Recorder {
     pub fn record(&mut self, state: &RunState, event: &EventBody) -> Result<(), StoreError> {
         let appended = self.chain.append(state, event, &(self.clock)());
         for blob in &appended.blobs {
-            for kept in &self.blobs {
-                kept.put(&blob.bytes, self.durability == Durability::Sync)?;
-            }
+            self.blobs.put(&blob.bytes, self.durability == Durability::Sync)?;
         }
         self.log.append(&appended.line);
         Ok(())

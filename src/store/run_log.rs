@@ -53,11 +53,9 @@ impl RunLog {
         Ok(Self { path, file, copies: Vec::new(), waiting: Vec::new(), durability, _lock: lock })
     }
 
-    /// Writes every line into `path` as well, from now on.
-    pub fn copy_to(&mut self, path: &Path) -> Result<(), StoreError> {
-        let file = append(path)?;
+    /// Writes every line into `file` as well, from now on; `path` is what errors call it.
+    pub fn copy_to(&mut self, path: &Path, file: File) {
         self.copies.push((path.to_owned(), file));
-        Ok(())
     }
 
     /// Adds a line, without its line break. It is not written before [`commit`](Self::commit).

@@ -1,0 +1,55 @@
+//! The copy of a trace in the workspace, `artifacts/runs/run-<id>.jsonl`, with the payloads that stand outside of its
+//! lines. Opened beneath the held root, never through a link: a repository may ship anything under that name.
+
+use std::fs::File;
+
+use crate::digest::Digest;
+use crate::files::{FileError, RelPath, Root};
+use crate::store::{Blobs, RunId};
+use crate::trace::Envelope;
+
+/// Keeps the folder out of version control.
+const IGNORE: &[u8] = b"*\n";
+
+/// The copy of one trace.
+#[derive(Debug)]
+pub(super) struct TraceCopy {
+    pub(super) path: RelPath,
+}
+
+impl TraceCopy {
+    /// Makes the folder and the empty file.
+    pub(super) fn create(root: &Root, run: &RunId) -> Result<(Self, File), FileError> {
+        let path = RelPath::parse(&format!("artifacts/runs/run-{run}.jsonl"))?;
+        root.make_folders(&RelPath::parse("artifacts/runs")?)?;
+        match root.write_new(&RelPath::parse("artifacts/.gitignore")?, IGNORE, 0o644) {
+            Ok(()) | Err(FileError::Exists { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        let file = root.create_new(&path)?;
+        Ok((Self { path }, file))
+    }
+
+    /// Puts the payloads of `lines` beside them.
+    pub(super) fn add_blobs(&self, root: &Root, lines: &str, kept: &Blobs) -> Result<(), FileError> {
+        for line in lines.lines() {
+            let Some((event, _)) = Envelope::parse(line) else { continue };
+            for digest in event.blobs() {
+                if let Some(bytes) = kept.get(&digest) {
+                    add_blob(root, &digest, &bytes)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn add_blob(root: &Root, digest: &Digest, bytes: &[u8]) -> Result<(), FileError> {
+    let hex = digest.hex();
+    let folder = RelPath::parse(&format!("artifacts/runs/blobs/{}", &hex[..2]))?;
+    root.make_folders(&folder)?;
+    match root.write_new(&folder.join(&hex)?, bytes, 0o600) {
+        Ok(()) | Err(FileError::Exists { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,114 @@
+//! What a run begins with: the graph that is meant, compiled, and the layers that will bind it. Starts nothing.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::compile::CheckedRoot;
+use crate::compile::shipped;
+use crate::diag::Diagnostics;
+use crate::effect::{FrozenLayer, LayerRole};
+use crate::files::{FileError, RelPath};
+use crate::plan::Plan;
+use crate::session::{CheckedFolder, check_paths, given_layers, graph_layers};
+use crate::source::Sources;
+use crate::trust::{
+    GraphOrigin, LayerSources, RunLayers, TrustError, TrustNow, layers_for_run, machine_layers, standing, user_layer,
+};
+
+use super::Place;
+
+/// The machine's policies.
+const MACHINE_POLICIES: &str = "/etc/lgflow/policy.d";
+/// Where a workspace has its graph, the first that exists.
+const USUAL: [&str; 4] = [".lg/graph.yaml", ".lg/graph.yml", ".lg/graph.toml", ".lg/graph.json"];
+
+/// A graph that can run.
+#[derive(Debug)]
+pub struct Chosen {
+    /// Its plan.
+    pub plan: Arc<Plan>,
+    /// Where it comes from.
+    pub origin: GraphOrigin,
+    /// The layers that it names: the first is the grant.
+    pub layers: Vec<FrozenLayer>,
+    /// The file, or the name of the shipped graph, to show.
+    pub name: String,
+}
+
+/// What a run begins with could not be put together. Findings in files are told elsewhere.
+#[derive(Debug, thiserror::Error)]
+pub enum PrepareError {
+    /// A file that was named cannot be opened or read.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The layers cannot be put together.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    /// It is something else.
+    #[error("`{0}` is no graph; its `schema` line must be `lgflow.graph/v1`")]
+    NoGraph(String),
+}
+
+/// The graph that is meant: the named one, else the workspace's own, else the shipped one. With findings that are
+/// errors there is none.
+pub fn choose(
+    place: &Place,
+    named: Option<&Path>,
+    sources: &mut Sources,
+    found: &mut Diagnostics,
+) -> Result<Option<Chosen>, PrepareError> {
+    match named.map(Path::to_path_buf).or_else(|| usual(place)) {
+        Some(path) => from_file(&path, sources, found),
+        None => Ok(from_shipped(sources, found)),
+    }
+}
+
+/// The workspace's own graph, if it has one.
+pub fn usual(place: &Place) -> Option<PathBuf> {
+    let path = USUAL.iter().map(|usual| place.root.join(usual)).find(|path| path.symlink_metadata().is_ok())?;
+    Some(place.shown(&path))
+}
+
+fn from_file(path: &Path, sources: &mut Sources, found: &mut Diagnostics) -> Result<Option<Chosen>, PrepareError> {
+    let shown = path.display().to_string();
+    let mut checked = check_paths(&[path.to_path_buf()], sources, found)?;
+    let Some(CheckedFolder { folder, roots, .. }) = checked.pop() else { return Ok(None) };
+    match roots.into_iter().next() {
+        Some((_, CheckedRoot::Graph(plan))) if !found.has_errors() => {
+            let parent = path.parent().unwrap_or(Path::new(""));
+            let file = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let own = RelPath::parse(file).map_err(FileError::from)?;
+            let layers = graph_layers((&folder, parent), &own, &plan.policy, sources, found)?;
+            Ok((!found.has_errors()).then_some(Chosen { plan, origin: GraphOrigin::File, layers, name: shown }))
+        }
+        Some((_, CheckedRoot::Policy(_))) => Err(PrepareError::NoGraph(shown)),
+        _ => Ok(None),
+    }
+}
+
+fn from_shipped(sources: &mut Sources, found: &mut Diagnostics) -> Option<Chosen> {
+    let plan = shipped("coding", sources, found)?;
+    Some(Chosen { plan, origin: GraphOrigin::Shipped, layers: Vec::new(), name: "coding (shipped)".to_owned() })
+}
+
+/// The layers of a run of `chosen`: what it names, `--policy`, and what the machine and the user always demand.
+pub fn layers(
+    place: &Place,
+    chosen: Option<&Chosen>,
+    policies: &[PathBuf],
+    trust: TrustNow,
+    sources: &mut Sources,
+    found: &mut Diagnostics,
+) -> Result<RunLayers, PrepareError> {
+    let mut flags = Vec::new();
+    for (at, path) in policies.iter().enumerate() {
+        let role = if at == 0 { LayerRole::Grant } else { LayerRole::Ceiling };
+        flags.extend(given_layers(path, role, sources, found)?);
+    }
+    let mut always = machine_layers(Path::new(MACHINE_POLICIES))?;
+    always.extend(user_layer(&place.config.join("policy.yaml"))?);
+    let graph = chosen.map(|chosen| chosen.layers.clone()).unwrap_or_default();
+    let origin = chosen.map_or(GraphOrigin::Shipped, |chosen| chosen.origin);
+    let standing = standing(&place.state, &place.root, &graph, trust)?;
+    Ok(layers_for_run(LayerSources { graph, origin, standing, flags, always })?)
+}
