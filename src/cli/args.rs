@@ -10,7 +10,9 @@ use super::explain::ExplainArgs;
 use super::export::ExportArgs;
 use super::init::InitArgs;
 use super::man::ManArgs;
+use super::run::RunArgs;
 use super::schema::SchemaArgs;
+use super::tool::ToolArgs;
 use super::trace::TraceArgs;
 use super::trust::TrustArgs;
 use super::validate::ValidateArgs;
@@ -58,6 +60,10 @@ pub enum Command {
     /// Draw a graph, or print its compiled plan
     #[command(alias = "export-graph")]
     Export(ExportArgs),
+    /// Run a graph
+    Run(RunArgs),
+    /// List, describe and call tools
+    Tool(ToolArgs),
     /// Show and check the trace of a run
     Trace(TraceArgs),
     /// Show every setting and where it comes from

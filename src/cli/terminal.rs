@@ -3,16 +3,23 @@
 #![expect(clippy::disallowed_methods, reason = "NO_COLOR, TERM and COLUMNS are the terminal's own settings")]
 
 use std::env;
-use std::io::{IsTerminal, stdout};
+use std::io::{IsTerminal, stderr, stdout};
 
 use crate::view::diagnostics::Style;
 
 /// How to draw on standard output.
 pub(super) fn style() -> Style {
-    let is_set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
-    let dumb = env::var("TERM").is_ok_and(|term| term == "dumb");
-    let color = stdout().is_terminal() && !is_set("NO_COLOR") && !dumb;
-    Style { color, width: width() }
+    Style { color: stdout().is_terminal() && colours_are_wanted(), width: width() }
+}
+
+/// How to draw on standard error.
+pub(super) fn style_of_stderr() -> Style {
+    Style { color: stderr().is_terminal() && colours_are_wanted(), width: width() }
+}
+
+fn colours_are_wanted() -> bool {
+    let unwanted = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    !unwanted && !env::var("TERM").is_ok_and(|term| term == "dumb")
 }
 
 fn width() -> usize {

@@ -153,12 +153,15 @@ pub struct ToolError {
     /// What was produced before it failed; `error.output` of the graph language.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<Value>,
+    /// The findings of a policy that is not valid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diagnostics: Option<Value>,
 }
 
 impl ToolError {
     /// An error of `kind`.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), rule: None, limit: None, output: None }
+        Self { kind, message: message.into(), rule: None, limit: None, output: None, diagnostics: None }
     }
 }
 

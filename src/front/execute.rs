@@ -1,5 +1,8 @@
 //! One run: starts the runner, opens the store, drives the session, and says what it came to. Prints nothing itself.
-#![expect(clippy::disallowed_methods, reason = "a run begins at a time, and its trace is read back for the copy")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a run begins at a time, and its trace is read back for the copy"
+)]
 
 use std::fs;
 use std::io;
@@ -86,8 +89,13 @@ pub fn execute(task: &Task<'_>, narrator: &mut Narrator) -> Result<Finished, Beg
     });
     let start = runner_start(task, &run, &store);
     let (runner, calls) = RunnerProcess::start(task.program, start, root.as_fd())?;
-    let recorder =
-        Recorder::new(Chain::new(run.as_str(), Redaction::default()), log, store.blobs(), task.durability, system_clock);
+    let recorder = Recorder::new(
+        Chain::new(run.as_str(), Redaction::default()),
+        log,
+        store.blobs(),
+        task.durability,
+        system_clock,
+    );
     let first = first_event(task, runner.started());
     let state = RunState::new(run.as_str(), &task.plan);
     let ended = drive(state, recorder, calls, first, narrator)?;
@@ -98,7 +106,13 @@ pub fn execute(task: &Task<'_>, narrator: &mut Narrator) -> Result<Finished, Beg
     let started = runner.started().clone();
     runner.stop();
     let trace = copy.map_or(events, |copy| PathBuf::from(copy.path.as_str()));
-    Ok(Finished { run, summary: ended.state.summary(), interrupted: ended.interrupted, trace, runner: started })
+    Ok(Finished {
+        run,
+        summary: ended.state.summary(),
+        interrupted: ended.interrupted,
+        trace,
+        runner: started,
+    })
 }
 
 /// Single-threaded: a session waits for answers and does little itself.
@@ -124,7 +138,9 @@ fn drive(
 /// Ctrl-C, again and again; a polite request to end counts as one.
 async fn listen(interrupter: Interrupter) {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
         return;
     };
     loop {

@@ -8,6 +8,7 @@ mod place;
 mod prepare;
 mod runner_process;
 mod settings;
+mod single;
 
 pub use display::{Display, Live, Mark};
 pub use execute::{BeginError, Finished, Task, execute};
@@ -16,3 +17,4 @@ pub use place::{Place, PlaceError};
 pub use prepare::{Chosen, PrepareError, choose, layers, usual};
 pub use runner_process::{RUNNER_ARGUMENT, RunnerProcess, StartError};
 pub use settings::{Flag, settings};
+pub use single::call_tool;

@@ -3,8 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::compile::CheckedRoot;
-use crate::compile::shipped;
+use crate::compile::{CheckedRoot, check_shipped};
 use crate::diag::Diagnostics;
 use crate::effect::{FrozenLayer, LayerRole};
 use crate::files::{FileError, RelPath};
@@ -12,7 +11,8 @@ use crate::plan::Plan;
 use crate::session::{CheckedFolder, check_paths, given_layers, graph_layers};
 use crate::source::Sources;
 use crate::trust::{
-    GraphOrigin, LayerSources, RunLayers, TrustError, TrustNow, layers_for_run, machine_layers, standing, user_layer,
+    GraphOrigin, LayerSources, RunLayers, TrustError, TrustNow, layers_for_run, machine_layers, standing,
+    user_layer,
 };
 
 use super::Place;
@@ -21,6 +21,9 @@ use super::Place;
 const MACHINE_POLICIES: &str = "/etc/lgflow/policy.d";
 /// Where a workspace has its graph, the first that exists.
 const USUAL: [&str; 4] = [".lg/graph.yaml", ".lg/graph.yml", ".lg/graph.toml", ".lg/graph.json"];
+
+/// The shipped graph that runs where nothing else is named.
+const SHIPPED: &str = "coding";
 
 /// A graph that can run.
 #[derive(Debug)]
@@ -65,11 +68,16 @@ pub fn choose(
 
 /// The workspace's own graph, if it has one.
 pub fn usual(place: &Place) -> Option<PathBuf> {
-    let path = USUAL.iter().map(|usual| place.root.join(usual)).find(|path| path.symlink_metadata().is_ok())?;
+    let path =
+        USUAL.iter().map(|usual| place.root.join(usual)).find(|path| path.symlink_metadata().is_ok())?;
     Some(place.shown(&path))
 }
 
-fn from_file(path: &Path, sources: &mut Sources, found: &mut Diagnostics) -> Result<Option<Chosen>, PrepareError> {
+fn from_file(
+    path: &Path,
+    sources: &mut Sources,
+    found: &mut Diagnostics,
+) -> Result<Option<Chosen>, PrepareError> {
     let shown = path.display().to_string();
     let mut checked = check_paths(&[path.to_path_buf()], sources, found)?;
     let Some(CheckedFolder { folder, roots, .. }) = checked.pop() else { return Ok(None) };
@@ -79,7 +87,12 @@ fn from_file(path: &Path, sources: &mut Sources, found: &mut Diagnostics) -> Res
             let file = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             let own = RelPath::parse(file).map_err(FileError::from)?;
             let layers = graph_layers((&folder, parent), &own, &plan.policy, sources, found)?;
-            Ok((!found.has_errors()).then_some(Chosen { plan, origin: GraphOrigin::File, layers, name: shown }))
+            Ok((!found.has_errors()).then_some(Chosen {
+                plan,
+                origin: GraphOrigin::File,
+                layers,
+                name: shown,
+            }))
         }
         Some((_, CheckedRoot::Policy(_))) => Err(PrepareError::NoGraph(shown)),
         _ => Ok(None),
@@ -87,8 +100,8 @@ fn from_file(path: &Path, sources: &mut Sources, found: &mut Diagnostics) -> Res
 }
 
 fn from_shipped(sources: &mut Sources, found: &mut Diagnostics) -> Option<Chosen> {
-    let plan = shipped("coding", sources, found)?;
-    Some(Chosen { plan, origin: GraphOrigin::Shipped, layers: Vec::new(), name: "coding (shipped)".to_owned() })
+    let plan = check_shipped(SHIPPED, sources, found)?;
+    Some(Chosen { plan, origin: GraphOrigin::Shipped, layers: Vec::new(), name: SHIPPED.to_owned() })
 }
 
 /// The layers of a run of `chosen`: what it names, `--policy`, and what the machine and the user always demand.

@@ -59,6 +59,7 @@ fn workspace(path: &Path, sources: &mut Sources) -> Result<Option<FileId>, FileE
 }
 
 fn variables() -> Vec<(String, String)> {
-    let all = env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let all = env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     all.filter(|(name, _)| name.starts_with("LGFLOW_")).collect()
 }

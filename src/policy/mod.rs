@@ -5,11 +5,11 @@ mod call;
 mod case;
 mod check;
 mod exec;
+#[cfg(test)]
+mod for_tests;
 mod freeze;
 mod gate;
 mod grammar;
-#[cfg(test)]
-mod for_tests;
 mod granted;
 mod layer;
 mod load;

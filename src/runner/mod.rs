@@ -3,6 +3,7 @@
 mod execute;
 mod patch;
 mod recover;
+mod revision;
 mod serve;
 mod tools;
 mod world;

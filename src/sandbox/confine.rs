@@ -115,8 +115,11 @@ fn environment(
     grant: &ExecGrant,
     passed: &BTreeMap<String, String>,
 ) -> Result<BTreeMap<String, String>, Refused> {
-    let mut env: BTreeMap<String, String> =
-        passed.iter().filter(|(name, _)| grant.env_pass.contains(name)).map(|(k, v)| (k.clone(), v.clone())).collect();
+    let mut env: BTreeMap<String, String> = passed
+        .iter()
+        .filter(|(name, _)| grant.env_pass.contains(name))
+        .map(|(k, v)| (k.clone(), v.clone()))
+        .collect();
     env.extend(grant.env_set.clone());
     for (name, value) in &spec.env {
         if is_reserved(name) {
@@ -139,10 +142,36 @@ fn environment(
 /// Names that decide what is executed, or that we set: never from a call, whatever a rule lists.
 fn is_reserved(name: &str) -> bool {
     let fixed = [
-        "PATH", "HOME", "TMPDIR", "TMP", "TEMP", "IFS", "ENV", "BASH_ENV", "SHELLOPTS", "PS4", "CDPATH", "NODE_OPTIONS",
-        "PYTHONSTARTUP", "PYTHONPATH", "PYTHONHOME", "PERL5OPT", "PERL5LIB", "RUBYOPT", "RUBYLIB", "JAVA_TOOL_OPTIONS",
-        "RIPGREP_CONFIG_PATH", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "RUSTC", "RUSTDOC", "GCONV_PATH", "EDITOR",
-        "VISUAL", "PAGER", "BROWSER",
+        "PATH",
+        "HOME",
+        "TMPDIR",
+        "TMP",
+        "TEMP",
+        "IFS",
+        "ENV",
+        "BASH_ENV",
+        "SHELLOPTS",
+        "PS4",
+        "CDPATH",
+        "NODE_OPTIONS",
+        "PYTHONSTARTUP",
+        "PYTHONPATH",
+        "PYTHONHOME",
+        "PERL5OPT",
+        "PERL5LIB",
+        "RUBYOPT",
+        "RUBYLIB",
+        "JAVA_TOOL_OPTIONS",
+        "RIPGREP_CONFIG_PATH",
+        "RUSTC_WRAPPER",
+        "RUSTC_WORKSPACE_WRAPPER",
+        "RUSTC",
+        "RUSTDOC",
+        "GCONV_PATH",
+        "EDITOR",
+        "VISUAL",
+        "PAGER",
+        "BROWSER",
     ];
     let families = ["LD_", "DYLD_", "GIT_", "LGFLOW_", "BASH_FUNC_", "SSH_"];
     name.is_empty()
@@ -207,8 +236,14 @@ mod tests {
         assert_eq!(
             env,
             [
-                ("HOME", "/h"), ("LC_ALL", "C.UTF-8"), ("PATH", "/usr/bin:/bin"), ("RUST_LOG", "debug"),
-                ("SET", "by policy"), ("TEMP", "/t"), ("TMP", "/t"), ("TMPDIR", "/t"),
+                ("HOME", "/h"),
+                ("LC_ALL", "C.UTF-8"),
+                ("PATH", "/usr/bin:/bin"),
+                ("RUST_LOG", "debug"),
+                ("SET", "by policy"),
+                ("TEMP", "/t"),
+                ("TMP", "/t"),
+                ("TMPDIR", "/t"),
             ]
         );
         assert_eq!(confined.argv, ["cargo", "a b", "$(x)"]);
@@ -221,16 +256,32 @@ mod tests {
         let none = BTreeMap::new();
         for (spec, wanted) in [
             (spec(&[], &[]), "`argv` is empty"),
-            (spec(&["./cargo"], &[]), "the program must be the name `cargo`, as the rule has it, and is `./cargo`"),
-            (spec(&["/tmp/cargo"], &[]), "the program must be the name `cargo`, as the rule has it, and is `/tmp/cargo`"),
+            (
+                spec(&["./cargo"], &[]),
+                "the program must be the name `cargo`, as the rule has it, and is `./cargo`",
+            ),
+            (
+                spec(&["/tmp/cargo"], &[]),
+                "the program must be the name `cargo`, as the rule has it, and is `/tmp/cargo`",
+            ),
             (spec(&["cargo", "a\0b"], &[]), "an argument holds a NUL, which no program can be given"),
-            (spec(&["cargo"], &[("LD_PRELOAD", "x")]), "the variable `LD_PRELOAD` is set by lgflow and can't be set by a call"),
-            (spec(&["cargo"], &[("GIT_DIR", "x")]), "the variable `GIT_DIR` is set by lgflow and can't be set by a call"),
-            (spec(&["cargo"], &[("OTHER", "x")]), "the variable `OTHER` is not listed by the rule; add it to `env.pass` there"),
+            (
+                spec(&["cargo"], &[("LD_PRELOAD", "x")]),
+                "the variable `LD_PRELOAD` is set by lgflow and can't be set by a call",
+            ),
+            (
+                spec(&["cargo"], &[("GIT_DIR", "x")]),
+                "the variable `GIT_DIR` is set by lgflow and can't be set by a call",
+            ),
+            (
+                spec(&["cargo"], &[("OTHER", "x")]),
+                "the variable `OTHER` is not listed by the rule; add it to `env.pass` there",
+            ),
         ] {
             assert_eq!(confine(&spec, &best, &none, "/h", "/t").unwrap_err().to_string(), wanted);
         }
-        let strict = confine(&spec(&["cargo"], &[]), &grant(SandboxMode::Strict), &none, "/h", "/t").unwrap_err();
+        let strict =
+            confine(&spec(&["cargo"], &[]), &grant(SandboxMode::Strict), &none, "/h", "/t").unwrap_err();
         assert!(strict.to_string().contains("pid_namespace, network_namespace"), "{strict}");
     }
 }

@@ -2,7 +2,10 @@
 //! enough to end everything that it left. Namespaces, Landlock and seccomp will be put up here, between the order and
 //! the start of the command.
 
-#![expect(clippy::disallowed_methods, reason = "this is where commands are started, and ended when their time is over")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this is where commands are started, and ended when their time is over"
+)]
 
 use std::collections::BTreeMap;
 use std::io::{self, IoSliceMut, Read as _, Write as _};

@@ -15,7 +15,9 @@ use rustix::process::{Resource, Rlimit, Signal, set_parent_process_death_signal,
 /// Marks every descriptor but the first three to be closed when another program is executed, whoever opened it.
 pub(super) fn close_all_on_exec() -> io::Result<()> {
     for entry in std::fs::read_dir("/proc/self/fd")? {
-        let Some(number) = entry?.file_name().to_str().and_then(|name| name.parse::<RawFd>().ok()) else { continue };
+        let Some(number) = entry?.file_name().to_str().and_then(|name| name.parse::<RawFd>().ok()) else {
+            continue;
+        };
         if number > 2 {
             // SAFETY: the number was open when it was listed, nothing but this function runs, and a number that is
             // closed meanwhile only makes the call fail

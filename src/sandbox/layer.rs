@@ -107,7 +107,12 @@ impl Layer {
 pub fn missing_layers(strict: bool, require: &[String]) -> Vec<&str> {
     let mut missing: Vec<&str> = Vec::new();
     if strict {
-        missing.extend(Layer::ALL.iter().filter(|layer| layer.is_strict() && !layer.is_built()).map(|layer| layer.name()));
+        missing.extend(
+            Layer::ALL
+                .iter()
+                .filter(|layer| layer.is_strict() && !layer.is_built())
+                .map(|layer| layer.name()),
+        );
     }
     for name in require {
         let built = Layer::ALL.iter().any(|layer| layer.name() == name && layer.is_built());
@@ -149,14 +154,25 @@ mod tests {
     fn strict_misses_every_wall_that_is_not_built_and_best_effort_none() {
         let missing = missing_layers(true, &[]);
         for name in [
-            "user_namespace", "mount_namespace", "pid_namespace", "network_namespace", "ipc_namespace",
-            "private_root", "read_masks", "landlock_fs", "seccomp", "workspace_overlay",
+            "user_namespace",
+            "mount_namespace",
+            "pid_namespace",
+            "network_namespace",
+            "ipc_namespace",
+            "private_root",
+            "read_masks",
+            "landlock_fs",
+            "seccomp",
+            "workspace_overlay",
         ] {
             assert!(missing.contains(&name), "{name}");
         }
         assert!(!missing.contains(&"memory_cgroup"));
         assert_eq!(missing_layers(false, &[]), Vec::<&str>::new());
-        assert_eq!(missing_layers(false, &["pids_cgroup".to_owned(), "wall_limit".to_owned()]), ["pids_cgroup"]);
+        assert_eq!(
+            missing_layers(false, &["pids_cgroup".to_owned(), "wall_limit".to_owned()]),
+            ["pids_cgroup"]
+        );
         assert_eq!(missing_layers(false, &["no_such".to_owned()]), ["no_such"]);
     }
 

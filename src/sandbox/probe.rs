@@ -60,10 +60,14 @@ fn look(layer: Layer) -> (Offered, String) {
         Layer::IpcNamespace => namespace("ipc"),
         Layer::UtsNamespace => namespace("uts"),
         Layer::OverlayWorkspace => listed("/proc/filesystems", "overlay"),
-        Layer::NoCapabilities => (Offered::Yes, "every kernel lets a process give up its capabilities".to_owned()),
+        Layer::NoCapabilities => {
+            (Offered::Yes, "every kernel lets a process give up its capabilities".to_owned())
+        }
         Layer::Landlock => listed("/sys/kernel/security/lsm", "landlock"),
         Layer::LandlockNet => match listed("/sys/kernel/security/lsm", "landlock") {
-            (Offered::Yes, _) => (Offered::Unknown, "landlock is there; rules for TCP came with Linux 6.7".to_owned()),
+            (Offered::Yes, _) => {
+                (Offered::Unknown, "landlock is there; rules for TCP came with Linux 6.7".to_owned())
+            }
             other => other,
         },
         Layer::Seccomp => listed("/proc/sys/kernel/seccomp/actions_avail", "kill_process"),
@@ -90,11 +94,14 @@ fn user_namespaces() -> (Offered, String) {
         return (Offered::No, "`kernel.unprivileged_userns_clone` is 0".to_owned());
     }
     if !root && number("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == Some(1) {
-        let how = "`kernel.apparmor_restrict_unprivileged_userns` is 1; only programs with a profile have them";
+        let how =
+            "`kernel.apparmor_restrict_unprivileged_userns` is 1; only programs with a profile have them";
         return (Offered::No, how.to_owned());
     }
     match namespace("user") {
-        (Offered::Yes, _) => (Offered::Unknown, "the kernel has them; a container may still forbid them".to_owned()),
+        (Offered::Yes, _) => {
+            (Offered::Unknown, "the kernel has them; a container may still forbid them".to_owned())
+        }
         other => other,
     }
 }

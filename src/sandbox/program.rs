@@ -1,7 +1,10 @@
 //! A program by name, from the folders of the grant and nowhere else: opened once, checked on what was opened,
 //! and run by that descriptor.
 
-#![expect(clippy::disallowed_methods, reason = "programs lie outside every root, in folders that the policy names")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "programs lie outside every root, in folders that the policy names"
+)]
 
 use std::fs::File;
 use std::io::Read as _;
@@ -24,7 +27,9 @@ pub struct Program {
 #[derive(Debug, thiserror::Error)]
 pub enum ProgramError {
     /// A path where a name is wanted.
-    #[error("`{0}` is no program's name: a program is named without a path, and looked up in the policy's folders")]
+    #[error(
+        "`{0}` is no program's name: a program is named without a path, and looked up in the policy's folders"
+    )]
     NotAName(String),
     /// A folder of the grant that is not safe.
     #[error("`{}` is no folder to take programs from: {why}", folder.display())]
@@ -70,7 +75,12 @@ fn shown(folders: &[PathBuf]) -> String {
 
 /// Finds `name` in `folders`, in order. `workspace` is where no program is ever taken from.
 pub fn find_program(name: &str, folders: &[PathBuf], workspace: &Path) -> Result<Program, ProgramError> {
-    if name.is_empty() || name.contains(['/', '\\', '\0']) || name == "." || name == ".." || name.starts_with('-') {
+    if name.is_empty()
+        || name.contains(['/', '\\', '\0'])
+        || name == "."
+        || name == ".."
+        || name.starts_with('-')
+    {
         return Err(ProgramError::NotAName(name.to_owned()));
     }
     for folder in folders {
@@ -80,7 +90,10 @@ pub fn find_program(name: &str, folders: &[PathBuf], workspace: &Path) -> Result
         match open_program(&path, workspace) {
             Ok(program) => return Ok(program),
             Err(ProgramError::Io { error, .. })
-                if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {}
+                if matches!(
+                    error.kind(),
+                    std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory
+                ) => {}
             Err(error) => return Err(error),
         }
     }
@@ -95,8 +108,7 @@ fn check_folder(folder: &Path, real: &Path, workspace: &Path) -> Result<(), Prog
     if is_within(real, workspace) {
         return wrong("it lies in the workspace");
     }
-    let facts =
-        std::fs::metadata(real).map_err(|error| ProgramError::Io { path: real.to_owned(), error })?;
+    let facts = std::fs::metadata(real).map_err(|error| ProgramError::Io { path: real.to_owned(), error })?;
     if facts.mode() & 0o002 != 0 {
         return wrong("everybody can write to it");
     }
@@ -154,7 +166,8 @@ mod tests {
     #[test]
     fn only_names_only_from_the_folders_never_from_the_workspace() {
         let place = tempfile::tempdir().unwrap();
-        let (bin, work, open) = (place.path().join("bin"), place.path().join("work"), place.path().join("open"));
+        let (bin, work, open) =
+            (place.path().join("bin"), place.path().join("work"), place.path().join("open"));
         for folder in [&bin, &work, &open] {
             std::fs::create_dir(folder).unwrap();
             program(folder, "tool", 0o755);

@@ -1,6 +1,9 @@
 //! Handing a confined command to a helper, and taking its output until everything that it started is gone.
 
-#![expect(clippy::disallowed_methods, reason = "the one place that starts the helper, and that gives up waiting for it")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the one place that starts the helper, and that gives up waiting for it"
+)]
 
 use std::io::{self, IoSlice, Read as _, Write as _};
 use std::mem::MaybeUninit;
@@ -107,13 +110,13 @@ pub fn run(
     let (socket, theirs) = UnixStream::pair()?;
     let mut child = spawn(helper, theirs)?;
     let give_up = Instant::now() + confined.wall + GRACE;
-    let done = order(&socket, program, confined, folder, stdin, &marker)
-        .map_err(RunError::Io)
-        .and_then(|(stdout, stderr)| {
+    let done = order(&socket, program, confined, folder, stdin, &marker).map_err(RunError::Io).and_then(
+        |(stdout, stderr)| {
             let mut streams = Streams::new(stdout, stderr, confined.output)?;
             let report = follow(&socket, &mut streams, give_up, cancelled)?;
             Ok((report, streams))
-        });
+        },
+    );
     drop(socket);
     let lost = matches!(&done, Ok((None, _)) | Err(_));
     if lost {

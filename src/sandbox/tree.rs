@@ -1,7 +1,10 @@
 //! All processes that a command started, wherever they went: found by their parents, ended until none is left. A
 //! process that forks twice and leaves its session becomes a child of the helper, which is a subreaper.
 
-#![expect(clippy::disallowed_methods, reason = "processes are listed by /proc, and an end to waiting needs a clock")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "processes are listed by /proc, and an end to waiting needs a clock"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};

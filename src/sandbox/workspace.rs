@@ -44,7 +44,9 @@ pub struct NotCarried {
 #[derive(Debug, thiserror::Error)]
 pub enum CopyError {
     /// Too much.
-    #[error("the workspace has more than {limit} {what} that would be copied; exclude some with an ignore file")]
+    #[error(
+        "the workspace has more than {limit} {what} that would be copied; exclude some with an ignore file"
+    )]
     TooLarge {
         /// Files or bytes.
         what: &'static str,
@@ -112,7 +114,8 @@ impl WorkspaceCopy {
         }
         for (path, before) in &self.copied {
             // it may also be unlisted because the command wrote an ignore file that names it
-            if !files.contains(path) && matches!(self.root.facts(path), Err(FileError::NotFound { .. } | FileError::Kind { .. }))
+            if !files.contains(path)
+                && matches!(self.root.facts(path), Err(FileError::NotFound { .. } | FileError::Kind { .. }))
             {
                 different.push(Difference { path: path.clone(), before: Some(*before), after: None });
             }
@@ -171,7 +174,11 @@ impl WorkspaceCopy {
     }
 
     /// How a file differs; the error is why it can't be carried.
-    fn changed(&self, path: &RelPath, hidden: &dyn Fn(&RelPath) -> bool) -> Result<Option<Difference>, &'static str> {
+    fn changed(
+        &self,
+        path: &RelPath,
+        hidden: &dyn Fn(&RelPath) -> bool,
+    ) -> Result<Option<Difference>, &'static str> {
         let mut file = self.root.file(path, Links::Refuse).map_err(|_| "unreadable")?;
         let facts = *file.facts();
         let before = self.copied.get(path).copied();
@@ -189,7 +196,8 @@ impl WorkspaceCopy {
         }
         let bytes = file.read(MAX_BYTES).map_err(|_| "unreadable")?;
         let bits = facts.mode & 0o777;
-        if before.is_some_and(|(digest, old)| digest == Digest::of(&bytes) && (old & 0o100) == (bits & 0o100)) {
+        if before.is_some_and(|(digest, old)| digest == Digest::of(&bytes) && (old & 0o100) == (bits & 0o100))
+        {
             return Ok(None);
         }
         if bytes.len() as u64 > MAX_CARRIED {

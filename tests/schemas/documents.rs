@@ -23,7 +23,9 @@ fn plans() {
     for path in fixtures() {
         let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
         let checked = check_paths(&[path.clone()], &mut sources, &mut found).unwrap();
-        let CheckedRoot::Graph(plan) = &checked[0].roots[0].1 else { panic!("{}: {found:#?}", path.display()) };
+        let CheckedRoot::Graph(plan) = &checked[0].roots[0].1 else {
+            panic!("{}: {found:#?}", path.display())
+        };
         assert_valid(&schema, &path.display().to_string(), &plan.document());
     }
 }
@@ -32,7 +34,9 @@ fn plans() {
 fn diagnostics() {
     let schema = validator("diagnostics");
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/diagnostics");
-    for case in ["bad-value/everywhere.yaml", "unknown-key/everywhere.yaml", "conflicting-keys/everywhere.yaml"] {
+    for case in
+        ["bad-value/everywhere.yaml", "unknown-key/everywhere.yaml", "conflicting-keys/everywhere.yaml"]
+    {
         let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
         check_paths(&[folder.join(case)], &mut sources, &mut found).unwrap();
         assert!(found.has_errors());
@@ -44,7 +48,11 @@ fn diagnostics() {
 fn calls_and_results() {
     let call = ToolCall::new("read_file", json!({ "path": "README.md" }));
     assert_valid(&validator("tool-call"), "call", &serde_json::to_value(&call).unwrap());
-    assert_valid(&validator("tool-call"), "bare call", &json!({ "tool": "read_file", "input": { "path": "a" } }));
+    assert_valid(
+        &validator("tool-call"),
+        "bare call",
+        &json!({ "tool": "read_file", "input": { "path": "a" } }),
+    );
     let schema = validator("tool-result");
     let success = ToolResult::success("list_files", json!({ "files": [] }));
     assert_valid(&schema, "success", &serde_json::to_value(&success).unwrap());

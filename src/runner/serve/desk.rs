@@ -13,10 +13,12 @@ use serde_json::Value;
 use crate::diag::Diagnostics;
 use crate::digest::Digest;
 use crate::effect::{
-    Capabilities, ErrorKind, ReplyBody, RequestBody, RunnerStart, ToolCall, ToolError, ToolInfo, ToolResult,
+    Capabilities, ErrorKind, ReplyBody, RequestBody, RunnerStart, SandboxLayer, ToolCall, ToolError,
+    ToolInfo, ToolResult,
 };
 use crate::files::{RelPath, Root};
 use crate::policy::{Gate, GateDecision, Granted, PolicySet, Verdict};
+use crate::runner::revision::revision;
 use crate::runner::{Cancel, ToolWorld, execute, recover_workspace};
 use crate::schema;
 use crate::source::Sources;
@@ -66,6 +68,16 @@ impl Desk {
         self.gate.policy().digest()
     }
 
+    /// The commit that the workspace stands on.
+    pub(super) fn revision(&self) -> Option<String> {
+        revision(&self.world.root_path)
+    }
+
+    /// The walls around commands, in force or not.
+    pub(super) fn walls(&self) -> Vec<SandboxLayer> {
+        self.gate.machine().walls.clone()
+    }
+
     /// Answers one request. Cancellation is answered elsewhere.
     pub(super) fn answer(&self, request: RequestBody) -> ReplyBody {
         match request {
@@ -96,7 +108,7 @@ impl Desk {
             version: env!("CARGO_PKG_VERSION").into(),
             protocols: vec!["lgflow.tool_call/v1".into()],
             tools: schema::tool_names().filter_map(tool_info).collect(),
-            sandbox: self.gate.machine().walls.clone(),
+            sandbox: self.walls(),
             policy_digest: self.policy_digest(),
         }
     }

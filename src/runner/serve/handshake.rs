@@ -4,6 +4,7 @@ use std::io::{self, IoSliceMut};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 
+use rustix::io::Errno;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 
 use crate::effect::{ControlFrame, FrameBuffer, FrameError, RunnerStart};
@@ -53,7 +54,12 @@ pub(super) fn receive(control: &UnixStream) -> Result<Task, HandshakeError> {
 fn receive_part(control: &UnixStream, part: &mut [u8], descriptors: &mut Vec<OwnedFd>) -> io::Result<usize> {
     let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-    let received = recvmsg(control, &mut [IoSliceMut::new(part)], &mut ancillary, RecvFlags::CMSG_CLOEXEC)?;
+    let received = recvmsg(control, &mut [IoSliceMut::new(part)], &mut ancillary, RecvFlags::CMSG_CLOEXEC);
+    let received = match received {
+        // standard input is no socket: a person has started us
+        Err(Errno::NOTSOCK) => return Ok(0),
+        received => received?,
+    };
     for message in ancillary.drain() {
         if let RecvAncillaryMessage::ScmRights(rights) = message {
             descriptors.extend(rights);

@@ -37,6 +37,8 @@ pub fn serve(control: UnixStream) -> Result<(), ServeError> {
         schema: "lgflow.started/v1".into(),
         version: env!("CARGO_PKG_VERSION").into(),
         policy_digest: desk.policy_digest(),
+        revision: desk.revision(),
+        sandbox: desk.walls(),
     };
     send(&mut answers, &ControlFrame::Started(started))?;
     let desk = Arc::new(desk);

@@ -39,9 +39,11 @@ pub(super) fn carry(
     world: &ToolWorld,
 ) -> Result<Carried, ToolError> {
     let writing = Writing::of(obligations, world);
-    let caches: Vec<RelPath> = grant.cache_folders.iter().filter_map(|path| RelPath::parse(path).ok()).collect();
+    let caches: Vec<RelPath> =
+        grant.cache_folders.iter().filter_map(|path| RelPath::parse(path).ok()).collect();
     let hidden = |path: &RelPath| !writing.allows_read(path);
-    let (differences, mut not_carried) = copy.differences(&caches, &hidden).map_err(|error| copy_error(&error))?;
+    let (differences, mut not_carried) =
+        copy.differences(&caches, &hidden).map_err(|error| copy_error(&error))?;
     let mut sides = BTreeMap::new();
     for difference in differences {
         let path = difference.path.clone();
@@ -80,7 +82,11 @@ fn side(difference: Difference, world: &ToolWorld) -> Result<Side, &'static str>
 }
 
 /// As much of the patch as may be; never half a file.
-fn bounded(files: &[FilePatch], obligations: &Obligations, not_carried: &mut Vec<NotCarried>) -> (String, bool) {
+fn bounded(
+    files: &[FilePatch],
+    obligations: &Obligations,
+    not_carried: &mut Vec<NotCarried>,
+) -> (String, bool) {
     let most_bytes = obligations.limits.patch_bytes.unwrap_or(PATCH_BYTES);
     let most_files = obligations.limits.patch_files.unwrap_or(PATCH_FILES);
     let (mut text, mut count, mut truncated) = (String::new(), 0, false);

@@ -1,7 +1,10 @@
 //! `exec`: runs one granted program, confined as far as this release can, over a copy of the workspace or, where a
 //! policy says so, over the workspace itself. Decides nothing: the grant came with the call.
 
-#![expect(clippy::disallowed_methods, reason = "a command gets folders of its own in the state folder, and a deadline")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a command gets folders of its own in the state folder, and a deadline"
+)]
 
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
@@ -15,8 +18,8 @@ use crate::files::{FileError, Links, RelPath, Root};
 use crate::policy::{ExecGrant, Granted, Obligations, WorkspaceMode};
 use crate::runner::{Cancel, ToolWorld};
 use crate::sandbox::{
-    CommandSpec, CopyError, End, Helper, ProgramError, Ran, Refused, RunError, WorkspaceCopy, confine, find_program,
-    layers_in_force, missing_layers, run,
+    CommandSpec, CopyError, End, Helper, ProgramError, Ran, Refused, RunError, WorkspaceCopy, confine,
+    find_program, layers_in_force, missing_layers, run,
 };
 
 use super::access::tool_error;
@@ -62,7 +65,8 @@ pub(super) fn exec_with(
     let place = Place::of(grant, world, obligations, &folders)?;
     let folder = place.folder(world, &cwd)?;
     let cancelled = || cancel.is_cancelled();
-    let ran = run(helper, &program, &confined, folder.as_fd(), stdin, &cancelled).map_err(|error| run_error(&error))?;
+    let ran = run(helper, &program, &confined, folder.as_fd(), stdin, &cancelled)
+        .map_err(|error| run_error(&error))?;
     let carried = match &place {
         Place::Direct => Carried::default(),
         Place::Copy(copy) => carry(copy, grant, obligations, world)?,
@@ -83,7 +87,10 @@ fn variables(input: &Input<'_>) -> Result<BTreeMap<String, String>, ToolError> {
     map.iter()
         .map(|(name, value)| match value {
             Value::String(value) => Ok((name.clone(), value.clone())),
-            Value::Object(_) => Err(ToolError::new(ErrorKind::Denied, format!("`env.{name}`: no secret is given to a command"))),
+            Value::Object(_) => Err(ToolError::new(
+                ErrorKind::Denied,
+                format!("`env.{name}`: no secret is given to a command"),
+            )),
             _ => Err(invalid(format!("`env.{name}` of `exec` is not a string"))),
         })
         .collect()
@@ -149,16 +156,19 @@ fn refuse_missing(grant: &ExecGrant) -> Option<ToolResult> {
 fn refused(error: &Refused, grant: &ExecGrant) -> ToolError {
     let kind = match error {
         Refused::NoProgram | Refused::Nul(_) => ErrorKind::InvalidInput,
-        Refused::OtherProgram { .. } | Refused::Reserved(_) | Refused::NotListed { .. } | Refused::Missing(_) => {
-            ErrorKind::Denied
-        }
+        Refused::OtherProgram { .. }
+        | Refused::Reserved(_)
+        | Refused::NotListed { .. }
+        | Refused::Missing(_) => ErrorKind::Denied,
     };
     ToolError { rule: Some(grant.rule.clone()), ..ToolError::new(kind, error.to_string()) }
 }
 
 fn program_error(error: &ProgramError, grant: &ExecGrant) -> ToolError {
     let kind = match error {
-        ProgramError::NotAName(_) | ProgramError::Folder { .. } | ProgramError::Unsafe { .. } => ErrorKind::Denied,
+        ProgramError::NotAName(_) | ProgramError::Folder { .. } | ProgramError::Unsafe { .. } => {
+            ErrorKind::Denied
+        }
         ProgramError::NotFound { .. } => ErrorKind::NotFound,
         ProgramError::Io { .. } => ErrorKind::Internal,
     };
@@ -234,7 +244,8 @@ impl CallFolders {
         let name = format!("{:016x}", u64::from_be_bytes(random));
         let below = RelPath::parse(&format!("exec/{name}")).map_err(|error| failed(&error))?;
         // whatever happens from here on, the folder goes with this value
-        let folders = Self { path: path_of(world.state.as_fd()).map_err(|error| failed(&error))?.join(below.as_str()) };
+        let folders =
+            Self { path: path_of(world.state.as_fd()).map_err(|error| failed(&error))?.join(below.as_str()) };
         for inner in ["home", "tmp", "work"] {
             let inner = below.join(inner).map_err(|error| failed(&error))?;
             world.state.make_folders(&inner).map_err(|error| failed(&error))?;
@@ -303,15 +314,25 @@ fn failure(ran: &Ran, wanted: &OkExit) -> Option<ToolError> {
         Some(ToolError { limit: Some(limit.to_owned()), ..ToolError::new(ErrorKind::Limit, message) })
     };
     match ran.end {
-        End::Timeout => Some(ToolError::new(ErrorKind::Timeout, "its time was over; it was ended with all that it started")),
-        End::Cancelled => Some(ToolError::new(ErrorKind::Cancelled, "the call was cancelled; the command was ended with all that it started")),
-        End::Processes => limit("processes", "it had more processes than it may; it was ended with all that it started"),
+        End::Timeout => Some(ToolError::new(
+            ErrorKind::Timeout,
+            "its time was over; it was ended with all that it started",
+        )),
+        End::Cancelled => Some(ToolError::new(
+            ErrorKind::Cancelled,
+            "the call was cancelled; the command was ended with all that it started",
+        )),
+        End::Processes => {
+            limit("processes", "it had more processes than it may; it was ended with all that it started")
+        }
         End::Itself => match ran.signal.map(signal_name).as_deref() {
             Some("SIGXCPU") => limit("cpu", "it used more processor time than it may"),
             Some("SIGXFSZ") => limit("workspace_bytes", "it wrote a file that is larger than it may"),
             _ if wanted.takes(ran.exit_code) => None,
             Some(signal) => Some(ToolError::new(ErrorKind::Exit, format!("it was ended by {signal}"))),
-            None => Some(ToolError::new(ErrorKind::Exit, format!("it ended with exit code {}", ran.exit_code))),
+            None => {
+                Some(ToolError::new(ErrorKind::Exit, format!("it ended with exit code {}", ran.exit_code)))
+            }
         },
     }
 }

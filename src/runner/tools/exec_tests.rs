@@ -99,7 +99,12 @@ fn obligations(program: &str) -> Obligations {
         write: PathRules::of_globs(&["src/**", "*.txt"], &["Cargo.toml"], &["src/locked"]),
         limits: GrantLimits::default(),
         exec: Some(ExecGrant {
-            rule: RuleRef { layer: "test".into(), rule: "commands[sh]".into(), file: "test.yaml".into(), line: 7 },
+            rule: RuleRef {
+                layer: "test".into(),
+                rule: "commands[sh]".into(),
+                file: "test.yaml".into(),
+                line: 7,
+            },
             program: program.into(),
             search: vec!["/usr/bin".into(), "/bin".into()],
             env_set: BTreeMap::from([("SET".into(), "by policy".into())]),
@@ -218,7 +223,11 @@ fn no_descriptor_is_inherited_and_the_session_is_its_own() {
     assert_eq!(result.stdout, "0\n1\n2\n3\n0\n", "{result:?}");
     let result = bench.sh("cut -d' ' -f1,5,6,7 /proc/$$/stat; exec 3</dev/tty");
     let fields: Vec<&str> = result.stdout.split_ascii_whitespace().collect();
-    assert_eq!((fields[0], fields[0], "0"), (fields[1], fields[2], fields[3]), "leader of a session without terminal");
+    assert_eq!(
+        (fields[0], fields[0], "0"),
+        (fields[1], fields[2], fields[3]),
+        "leader of a session without terminal"
+    );
     assert!(!result.ok, "there is no terminal to open");
     let result = bench.sh("grep NoNewPrivs /proc/self/status; ulimit -c; cat /proc/$PPID/environ");
     assert!(result.stdout.starts_with("NoNewPrivs:\t1\n0\n"), "{result:?}");
@@ -339,7 +348,10 @@ fn too_many_processes_and_too_much_processor_time_are_limits() {
     let mut bench = Bench::new("sh");
     bench.grant().limits.processes = Some(5);
     let result = bench.sh("for i in 1 2 3 4 5 6 7 8 9; do sleep 1000 & done; wait");
-    assert_eq!((kind(&result), result.error.as_ref().unwrap().limit.as_deref()), (&ErrorKind::Limit, Some("processes")));
+    assert_eq!(
+        (kind(&result), result.error.as_ref().unwrap().limit.as_deref()),
+        (&ErrorKind::Limit, Some("processes"))
+    );
     bench.grant().limits.processes = None;
     bench.grant().limits.cpu = Some(Duration::from_secs(1));
     let result = bench.sh("while :; do :; done");
@@ -419,14 +431,23 @@ fn changes_come_back_as_a_patch_and_the_workspace_stays() {
     assert_eq!(
         not_carried,
         [
-            (".env", "denied"), (".lg/policy.yaml", "denied"), ("outside", "denied"), ("src/a", "hard_link"),
-            ("src/binary", "binary"), ("src/fifo", "fifo"), ("src/link", "symlink"), ("src/locked", "denied"),
-            ("src/setuid", "setuid"), ("src/twin", "hard_link"),
+            (".env", "denied"),
+            (".lg/policy.yaml", "denied"),
+            ("outside", "denied"),
+            ("src/a", "hard_link"),
+            ("src/binary", "binary"),
+            ("src/fifo", "fifo"),
+            ("src/link", "symlink"),
+            ("src/locked", "denied"),
+            ("src/setuid", "setuid"),
+            ("src/twin", "hard_link"),
         ]
     );
     assert_eq!(fs::read_to_string(bench.work("src/a")).unwrap(), "one\ntwo\n");
     assert_eq!(fs::read_to_string(bench.work(".env")).unwrap(), "SECRET\n");
-    assert!(bench.work("src/gone").exists() && !bench.work("src/sub").exists() && !bench.work(".lg").exists());
+    assert!(
+        bench.work("src/gone").exists() && !bench.work("src/sub").exists() && !bench.work(".lg").exists()
+    );
 }
 
 #[test]
@@ -488,7 +509,8 @@ fn calls_at_the_same_time_do_not_disturb_each_other() {
                 let bench = &bench;
                 scope.spawn(move || {
                     let input = json!({ "argv": ["sh", "-c", script] });
-                    exec_with(&helper(), &input, &bench.obligations, &bench.world, &Cancel::default()).unwrap()
+                    exec_with(&helper(), &input, &bench.obligations, &bench.world, &Cancel::default())
+                        .unwrap()
                 })
             })
             .collect();

@@ -1,0 +1,284 @@
+//! `lgflow run`: from the command line to a run, and from what it came to to the output and the exit code.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+use serde_json::{Map, Value};
+
+use crate::config::Settings;
+use crate::diag::Diagnostics;
+use crate::effect::ErrorKind;
+use crate::front::{
+    Chosen, Display, Finished, Mark, Narrator, Place, Task, choose, execute, layers, settings,
+};
+use crate::interpret::bind_inputs;
+use crate::plan::Plan;
+use crate::source::Sources;
+use crate::store::Durability;
+use crate::trace::{RunStatus, Summary};
+use crate::trust::TrustNow;
+use crate::view::diagnostics::human;
+use crate::view::{RunFacts, escaped, run_document};
+
+use super::inputs;
+use super::output::Output;
+use super::problem::Problem;
+use super::terminal::style_of_stderr;
+use super::validate::print;
+use super::{Exit, Format};
+
+/// Arguments of `lgflow run`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  lgflow run \"summarize repo\" --trace        the shipped graph, nothing configured\n  lgflow run -g flows/fix.yaml -i tries=3     a graph of your own\n  lgflow run --format json | jq .outputs      for scripts"
+)]
+pub struct RunArgs {
+    /// What is wanted: the graph's input `request`
+    #[arg(value_name = "REQUEST")]
+    request: Option<String>,
+    /// The graph file; without one `.lg/graph.yaml` (or `.toml`), else the shipped `coding` graph
+    #[arg(short, long, value_name = "GRAPH")]
+    graph: Option<PathBuf>,
+    /// An input; a value that the input's schema does not want as text is read as JSON
+    #[arg(short, long = "input", value_name = "KEY=VALUE")]
+    inputs: Vec<String>,
+    /// A JSON, YAML or TOML file with inputs; `-i` is stronger
+    #[arg(long = "inputs", value_name = "FILE")]
+    inputs_file: Option<PathBuf>,
+    /// Write the trace to `artifacts/runs/` as well
+    #[arg(long)]
+    trace: bool,
+    /// When a line of the trace is safe: `sync`, `batch` or `none`
+    #[arg(long, value_name = "DURABILITY", value_parser = ["sync", "batch", "none"])]
+    durability: Option<String>,
+    /// A profile of the user's configuration
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
+    #[command(flatten)]
+    policy: PolicyArgs,
+}
+
+/// Policies for one command.
+#[derive(Debug, Args)]
+pub struct PolicyArgs {
+    /// A policy file: the first is the grant, the rest are ceilings. Naming it trusts it, for this run
+    #[arg(long = "policy", value_name = "FILE")]
+    pub(super) policies: Vec<PathBuf>,
+    /// Trust what this workspace holds, for this run
+    #[arg(long)]
+    pub(super) trust: bool,
+}
+
+pub(super) fn run(args: &RunArgs, output: Output) -> Result<Exit, Problem> {
+    let place = Place::here().map_err(|error| Problem::failed("cannot begin", &error))?;
+    let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
+    let prepared = prepare(args, &place, &mut sources, &mut found);
+    if found.has_errors() && output.format == Format::Json {
+        print(&sources, &found, output);
+        return Ok(Exit::Invalid);
+    }
+    if !found.is_empty() {
+        output.note(&human(&sources, &found, style_of_stderr()));
+    }
+    if found.has_errors() {
+        return Ok(Exit::Invalid);
+    }
+    let Some(ready) = prepared? else { return Ok(Exit::Invalid) };
+    if let Some(refusal) = ready.refusal {
+        return Err(Problem::with(Exit::Denied, "denied by policy", refusal));
+    }
+    let program = Path::new("/proc/self/exe");
+    let task = Task {
+        place: &place,
+        plan: ready.plan,
+        layers: ready.layers,
+        inputs: ready.inputs,
+        durability: ready.durability,
+        trace: args.trace,
+        program,
+    };
+    let mut narrator = Narrator::new(Display::for_stderr(style_of_stderr().color));
+    let finished =
+        execute(&task, &mut narrator).map_err(|error| Problem::failed("the run did not begin", &error));
+    narrator.close();
+    Ok(report(&finished?, &task, &mut narrator, output))
+}
+
+/// Everything that a run needs.
+struct Ready {
+    plan: Arc<Plan>,
+    layers: Vec<crate::effect::FrozenLayer>,
+    inputs: Value,
+    durability: Durability,
+    refusal: Option<String>,
+}
+
+fn prepare(
+    args: &RunArgs,
+    place: &Place,
+    sources: &mut Sources,
+    found: &mut Diagnostics,
+) -> Result<Option<Ready>, Problem> {
+    let failed = |error: &dyn std::error::Error| Problem::failed("cannot begin", error);
+    let settings = settings(place, flags(args), sources, found).map_err(|error| failed(&error))?;
+    let configured = settings.graph().map(|graph| place.shown(&place.root.join(".lg").join(graph)));
+    let graph = args.graph.clone().or(configured);
+    let Some(chosen) = choose(place, graph.as_deref(), sources, found).map_err(|error| failed(&error))?
+    else {
+        return Ok(None);
+    };
+    let trust = trust_now(args.policy.trust, &settings)?;
+    let layers = layers(place, Some(&chosen), &args.policy.policies, trust, sources, found)
+        .map_err(|error| failed(&error))?;
+    let inputs = bind(args, &chosen)?;
+    let plan = bounded(chosen.plan, &settings);
+    let durability = Durability::parse(settings.durability()).unwrap_or_default();
+    let refusal = layers.refusal();
+    Ok(Some(Ready { plan, layers: layers.layers, inputs, durability, refusal }))
+}
+
+fn flags(args: &RunArgs) -> Vec<crate::front::Flag> {
+    let flag = |key: &'static str, value: &Option<String>| {
+        value.as_ref().map(|value| (key, format!("--{key}"), value.clone()))
+    };
+    [flag("durability", &args.durability), flag("profile", &args.profile)].into_iter().flatten().collect()
+}
+
+/// `--trust`, else `LGFLOW_TRUST`, else the record.
+pub(super) fn trust_now(flag: bool, settings: &Settings) -> Result<TrustNow, Problem> {
+    match settings.trust() {
+        _ if flag => Ok(TrustNow::Yes),
+        None => Ok(TrustNow::AsRecorded),
+        Some(digest) => digest
+            .parse()
+            .map(TrustNow::IfDigest)
+            .map_err(|error| Problem::usage(format!("LGFLOW_TRUST is `{}`: {error}", escaped(digest)))),
+    }
+}
+
+fn bind(args: &RunArgs, chosen: &Chosen) -> Result<Value, Problem> {
+    let mut given = match &args.inputs_file {
+        Some(path) => inputs::file(path)?,
+        None => Map::new(),
+    };
+    for pair in &args.inputs {
+        let (name, value) = inputs::pair(pair, &chosen.plan)?;
+        given.insert(name, value);
+    }
+    if let Some(request) = &args.request {
+        given.insert("request".to_owned(), Value::from(request.as_str()));
+    }
+    bind_inputs(&chosen.plan, given).map_err(|problems| {
+        let said: Vec<String> = problems.iter().map(|problem| escaped(&problem.message)).collect();
+        Problem::usage(format!("`{}`: {}", chosen.name, said.join("; ")))
+    })
+}
+
+/// The plan under the user's own limits, which can only lower it.
+fn bounded(mut plan: Arc<Plan>, settings: &Settings) -> Arc<Plan> {
+    let lowered = Arc::make_mut(&mut plan);
+    lowered.concurrency = least(lowered.concurrency, settings.concurrency());
+    lowered.budgets.wall = least(lowered.budgets.wall, settings.wall());
+    lowered.budgets.tool_calls = least(lowered.budgets.tool_calls, settings.tool_calls());
+    lowered.budgets.patch_bytes = least(lowered.budgets.patch_bytes, settings.patch_bytes());
+    plan
+}
+
+fn least<T: Ord>(own: Option<T>, limit: Option<T>) -> Option<T> {
+    match (own, limit) {
+        (Some(own), Some(limit)) => Some(own.min(limit)),
+        (own, limit) => own.or(limit),
+    }
+}
+
+/// Outputs on standard output, everything else beside them.
+fn report(finished: &Finished, task: &Task<'_>, narrator: &mut Narrator, output: Output) -> Exit {
+    let exit = exit_of(finished);
+    let status = status_of(finished);
+    let facts = RunFacts {
+        run: finished.run.as_str(),
+        status,
+        exit_code: exit.code(),
+        graph: &task.plan.name,
+        graph_digest: task.plan.digest.to_string(),
+        trace: Some(finished.trace.display().to_string()),
+    };
+    if output.format == Format::Json {
+        output.document(&run_document(&finished.summary, &facts));
+    } else if let Some(outputs) = &finished.summary.outputs {
+        output.data(&outputs_text(outputs));
+    }
+    conclude(finished, status, narrator);
+    exit
+}
+
+/// One text output verbatim, ended with a line break; several as a document.
+fn outputs_text(outputs: &Value) -> String {
+    let members = outputs.as_object().into_iter().flatten();
+    match members.map(|(_, value)| value).collect::<Vec<_>>()[..] {
+        [] => String::new(),
+        [Value::String(text)] if text.ends_with('\n') => text.clone(),
+        [Value::String(text)] => format!("{text}\n"),
+        _ => crate::view::json_text(outputs),
+    }
+}
+
+fn conclude(finished: &Finished, status: &str, narrator: &mut Narrator) {
+    let Summary { error, waiting, .. } = &finished.summary;
+    if let Some(stopped) = &finished.interrupted {
+        narrator.line(Mark::Failed, &format!("interrupted: {stopped}; nothing that was recorded is lost"));
+        let run = &finished.run;
+        let next = format!("`lgflow trace show {run}` lists what was done; start the run again to go on");
+        narrator.line(Mark::Note, &next);
+    } else if let Some(error) = error {
+        let node = error.node.as_ref().map(|node| format!("{}: ", escaped(node))).unwrap_or_default();
+        let rule = error.error.rule.as_ref().map(|rule| {
+            format!(" ({} `{}`, {}:{})", escaped(&rule.layer), rule.rule, escaped(&rule.file), rule.line)
+        });
+        let text = format!(
+            "{node}{}: {}{}",
+            error.error.kind,
+            escaped(&error.error.message),
+            rule.unwrap_or_default()
+        );
+        narrator.line(Mark::Failed, &text);
+    }
+    for open in waiting {
+        narrator.line(
+            Mark::Note,
+            &format!("{}: waits for an approval, which this release cannot take later", escaped(&open.node)),
+        );
+    }
+    let mark = if status == RunStatus::Succeeded.as_str() { Mark::Done } else { Mark::Failed };
+    narrator.line(
+        mark,
+        &format!("{status}: run {}, trace {}", finished.run, escaped(&finished.trace.display().to_string())),
+    );
+}
+
+/// The word of the run document; `interrupted` where one of our processes died.
+fn status_of(finished: &Finished) -> &'static str {
+    match finished.summary.status {
+        Some(status) if finished.interrupted.is_none() => status.as_str(),
+        _ => "interrupted",
+    }
+}
+
+fn exit_of(finished: &Finished) -> Exit {
+    if finished.interrupted.is_some() {
+        return Exit::Failed;
+    }
+    match finished.summary.status {
+        Some(RunStatus::Succeeded) => Exit::Done,
+        Some(RunStatus::Denied) => Exit::Denied,
+        Some(RunStatus::Suspended) => Exit::Suspended,
+        Some(RunStatus::Cancelled) => Exit::Interrupted,
+        Some(RunStatus::OutOfBudget) => Exit::Budget,
+        Some(RunStatus::Failed) => {
+            let kind = finished.summary.error.as_ref().map(|failed| &failed.error.kind);
+            if kind == Some(&ErrorKind::Internal) { Exit::Bug } else { Exit::Failed }
+        }
+        None => Exit::Failed,
+    }
+}

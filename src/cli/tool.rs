@@ -1,0 +1,176 @@
+//! `lgflow tool`: one tool call through the same runner and policy as in a run, for trying a policy and for scripts.
+
+use std::io::Read as _;
+use std::path::Path;
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use crate::diag::{Diagnostics, suggestion};
+use crate::effect::{ErrorKind, ToolCall, ToolError, ToolResult};
+use crate::front::{Place, call_tool, choose, layers, settings};
+use crate::model::Uses;
+use crate::schema;
+use crate::source::Sources;
+use crate::view::diagnostics;
+
+use super::output::Output;
+use super::problem::Problem;
+use super::run::{PolicyArgs, trust_now};
+use super::schema::unknown;
+use super::{Exit, Format};
+
+/// Bytes of the parameters of a call.
+const LIMIT: u64 = 64 << 20;
+
+/// Arguments of `lgflow tool`.
+#[derive(Debug, Args)]
+pub struct ToolArgs {
+    #[command(subcommand)]
+    command: ToolCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum ToolCommand {
+    /// List the tools
+    #[command(after_help = "Example:\n  lgflow tool list")]
+    List,
+    /// Print the schemas of a tool's parameters and output
+    #[command(after_help = "Example:\n  lgflow tool schema read_file")]
+    Schema {
+        /// The tool
+        name: String,
+    },
+    /// Call a tool under this workspace's policy; always prints one result
+    #[command(
+        after_help = "Examples:\n  lgflow tool call read_file '{\"path\": \"README.md\"}'\n  echo '{\"path\": \".\"}' | lgflow tool call list_files\n\nExit code 0 if the call did its work, 4 if the policy refused it, 5 if it wants an approval, 3 if the policy is not valid, else 1."
+    )]
+    Call(CallArgs),
+}
+
+#[derive(Debug, Args)]
+struct CallArgs {
+    /// The tool
+    name: String,
+    /// Its parameters as JSON; without them, or with `-`, they are read from standard input
+    #[arg(value_name = "JSON")]
+    input: Option<String>,
+    #[command(flatten)]
+    policy: PolicyArgs,
+}
+
+pub(super) fn run(args: &ToolArgs, output: Output) -> Result<Exit, Problem> {
+    match &args.command {
+        ToolCommand::List => Ok(list(output)),
+        ToolCommand::Schema { name } => print_schemas(name, output),
+        ToolCommand::Call(args) => call(args, output),
+    }
+}
+
+fn tools() -> impl Iterator<Item = (&'static str, Value)> {
+    let called = schema::tool_names().filter(|name| Uses::parse(name).is_some_and(Uses::is_tool));
+    called.filter_map(|name| Some((name, serde_json::from_str(schema::tool_input(name)?).ok()?)))
+}
+
+fn list(output: Output) -> Exit {
+    let about = |schema: &Value| schema["description"].as_str().unwrap_or_default().to_owned();
+    output.either(
+        || tools().map(|(name, schema)| format!("{name:<16} {}\n", about(&schema))).collect(),
+        || {
+            let rows: Vec<Value> = tools()
+                .map(|(name, schema)| json!({ "name": name, "description": about(&schema) }))
+                .collect();
+            json!({ "schema": "lgflow.tools/v1", "tools": rows })
+        },
+    )
+}
+
+fn print_schemas(name: &str, output: Output) -> Result<Exit, Problem> {
+    let read = |text: Option<&str>| text.and_then(|text| serde_json::from_str::<Value>(text).ok());
+    let (Some(input), Some(result)) = (read(schema::tool_input(name)), read(schema::tool_output(name)))
+    else {
+        return Err(unknown("tool", name, schema::tool_names()));
+    };
+    output.document(
+        &json!({ "schema": "lgflow.tool_schema/v1", "name": name, "input": input, "output": result }),
+    );
+    Ok(Exit::Done)
+}
+
+fn call(args: &CallArgs, output: Output) -> Result<Exit, Problem> {
+    let input = parameters(args)?;
+    if !tools().any(|(name, _)| name == args.name) {
+        let names: Vec<&str> = tools().map(|(name, _)| name).collect();
+        let hint = suggestion(&args.name, names).map(|help| format!("; {help}")).unwrap_or_default();
+        let message = format!("there is no tool `{}`{hint}", args.name);
+        return Ok(show(&failed(&args.name, ErrorKind::NotFound, message), output));
+    }
+    let place = Place::here().map_err(|error| Problem::failed("cannot begin", &error))?;
+    let result = under_policy(args, &place, input)?;
+    Ok(show(&result, output))
+}
+
+fn parameters(args: &CallArgs) -> Result<Value, Problem> {
+    let text = match args.input.as_deref() {
+        Some(text) if text != "-" => text.to_owned(),
+        _ => {
+            let mut text = String::new();
+            let read = std::io::stdin().take(LIMIT).read_to_string(&mut text);
+            read.map_err(|error| Problem::failed("cannot read the parameters", &error))?;
+            text
+        }
+    };
+    let text = if text.trim().is_empty() { "{}" } else { &text };
+    serde_json::from_str(text).map_err(|error| Problem::usage(format!("the parameters are no JSON: {error}")))
+}
+
+/// A policy that is not valid refuses every call, with what is wrong with it.
+fn under_policy(args: &CallArgs, place: &Place, input: Value) -> Result<ToolResult, Problem> {
+    let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
+    let error = |error: &dyn std::error::Error| Problem::failed("cannot begin", error);
+    let settings = settings(place, Vec::new(), &mut sources, &mut found).map_err(|e| error(&e))?;
+    let trust = trust_now(args.policy.trust, &settings)?;
+    let chosen = if args.policy.policies.is_empty() {
+        choose(place, None, &mut sources, &mut found).map_err(|e| error(&e))?
+    } else {
+        None
+    };
+    let policies = &args.policy.policies;
+    let layers = layers(place, chosen.as_ref(), policies, trust, &mut sources, &mut found);
+    if found.has_errors() {
+        let mut result =
+            failed(&args.name, ErrorKind::Denied, "the policy is not valid, so nothing is allowed");
+        if let Some(error) = &mut result.error {
+            error.diagnostics = Some(diagnostics::json(&sources, &found)["diagnostics"].clone());
+        }
+        return Ok(result);
+    }
+    let layers = layers.map_err(|e| error(&e))?;
+    if let Some(refusal) = layers.refusal() {
+        return Ok(failed(&args.name, ErrorKind::Denied, refusal));
+    }
+    let call = ToolCall::new(&args.name, input);
+    call_tool(place, layers.layers, call, Path::new("/proc/self/exe")).map_err(|e| error(&e))
+}
+
+fn failed(tool: &str, kind: ErrorKind, message: impl Into<String>) -> ToolResult {
+    ToolResult::failure(tool, ToolError::new(kind, message))
+}
+
+fn show(result: &ToolResult, output: Output) -> Exit {
+    output.document(&serde_json::to_value(result).unwrap_or_default());
+    if output.format == Format::Human
+        && let Some(error) = &result.error
+    {
+        output.note(&format!("error: {}: {}\n", error.kind, crate::view::escaped(&error.message)));
+    }
+    match &result.error {
+        None => Exit::Done,
+        Some(error) if error.diagnostics.is_some() => Exit::Invalid,
+        Some(error) => match error.kind {
+            ErrorKind::Denied => Exit::Denied,
+            ErrorKind::ApprovalRequired => Exit::Suspended,
+            _ => Exit::Failed,
+        },
+    }
+}
