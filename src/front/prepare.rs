@@ -8,7 +8,7 @@ use crate::diag::Diagnostics;
 use crate::effect::{FrozenLayer, LayerRole};
 use crate::files::{FileError, RelPath};
 use crate::plan::Plan;
-use crate::session::{CheckedFolder, check_paths, given_layers, graph_layers};
+use crate::session::{CheckedFolder, check_paths, given_layers, graph_layers, workspace_layers};
 use crate::source::Sources;
 use crate::trust::{
     GraphOrigin, LayerSources, RunLayers, TrustError, TrustNow, layers_for_run, machine_layers, standing,
@@ -60,10 +60,13 @@ pub fn choose(
     sources: &mut Sources,
     found: &mut Diagnostics,
 ) -> Result<Option<Chosen>, PrepareError> {
-    match named.map(Path::to_path_buf).or_else(|| usual(place)) {
-        Some(path) => from_file(&path, sources, found),
-        None => Ok(from_shipped(sources, found)),
+    if let Some(path) = named {
+        return from_file(path, sources, found);
     }
+    let Some(path) = usual(place) else { return Ok(from_shipped(sources, found)) };
+    // named from the root, as they were when they were trusted
+    let layers = workspace_layers(&place.root, sources, found)?;
+    Ok(from_file(&path, sources, found)?.map(|chosen| Chosen { layers, ..chosen }))
 }
 
 /// The workspace's own graph, if it has one.

@@ -6,11 +6,12 @@ use std::fs;
 use std::path::PathBuf;
 
 use crate::policy::{Machine, rustup_default};
+use crate::sandbox;
 
 /// The machine, with the folders of ours that lie beneath the root.
 pub(super) fn machine(protected: Vec<String>) -> Machine {
     let home = env::var_os("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
     let settings = home.as_ref().and_then(|home| fs::read_to_string(home.join(".rustup/settings.toml")).ok());
     let rust_toolchain = settings.as_deref().and_then(rustup_default);
-    Machine { home, rust_toolchain, protected, walls: Vec::new() }
+    Machine { home, rust_toolchain, protected, walls: sandbox::walls() }
 }
