@@ -11,13 +11,40 @@ use lgflow::source::Sources;
 
 /// Under these keys each key is a name or data of the author's.
 const AUTHORS_OWN: [&str; 20] = [
-    "inputs", "models", "prompts", "graphs", "state", "nodes", "outputs", "groups", "vars", "update", "env",
-    "headers", "expect", "input", "body", "properties", "patternProperties", "$defs", "dependentRequired",
+    "inputs",
+    "models",
+    "prompts",
+    "graphs",
+    "state",
+    "nodes",
+    "outputs",
+    "groups",
+    "vars",
+    "update",
+    "env",
+    "headers",
+    "expect",
+    "input",
+    "body",
+    "properties",
+    "patternProperties",
+    "$defs",
+    "dependentRequired",
     "dependentSchemas",
 ];
 /// Under these keys everything is data, however deep.
 const DATA: [&str; 12] = [
-    "outputs", "vars", "update", "input", "body", "default", "const", "enum", "examples", "expect", "dependentRequired",
+    "outputs",
+    "vars",
+    "update",
+    "input",
+    "body",
+    "default",
+    "const",
+    "enum",
+    "examples",
+    "expect",
+    "dependentRequired",
     "x-team",
 ];
 
@@ -72,8 +99,11 @@ fn changed(word: &str) -> String {
 fn a_misspelt_key_is_one_error_at_its_place_with_the_right_spelling() {
     let mut wrong = Vec::new();
     let mut tried = 0;
-    let mut paths: Vec<PathBuf> =
-        fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file()).collect();
+    let mut paths: Vec<PathBuf> = fs::read_dir(folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_file())
+        .collect();
     paths.sort();
     for path in paths {
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
@@ -90,15 +120,21 @@ fn a_misspelt_key_is_one_error_at_its_place_with_the_right_spelling() {
         keys(&tree, "", false, &mut all);
         for (key, start, end) in all {
             // a TOML header or a dotted key is one of several places of its table; a changed one is another table
-            if text[end..].starts_with('.') || !text[start..end].contains(&key) || (syntax == Syntax::Toml && text[..start].lines().last().is_some_and(|line| line.starts_with('['))) {
+            if text[end..].starts_with('.')
+                || !text[start..end].contains(&key)
+                || (syntax == Syntax::Toml
+                    && text[..start].lines().last().is_some_and(|line| line.starts_with('[')))
+            {
                 continue;
             }
             tried += 1;
             let misspelt = changed(&key);
-            let edited = format!("{}{}{}", &text[..start], text[start..end].replace(&key, &misspelt), &text[end..]);
+            let edited =
+                format!("{}{}{}", &text[..start], text[start..end].replace(&key, &misspelt), &text[end..]);
             let (sources, found) = check(&name, &edited);
             let line = sources.iter().next().unwrap().position(start as u32).line;
-            let report: Vec<String> = found.iter().map(|found| format!("{} ({:?})", found.message, found.help)).collect();
+            let report: Vec<String> =
+                found.iter().map(|found| format!("{} ({:?})", found.message, found.help)).collect();
             let right = found.len() == 1
                 && found.iter().all(|found| {
                     found.span().start as usize == start

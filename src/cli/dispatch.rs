@@ -10,8 +10,8 @@ use super::hidden;
 use super::output::Output;
 use super::problem::Problem;
 use super::{
-    Cli, Command, Exit, Format, completions, config, doctor, explain, export, init, man, run as run_graph, schema,
-    tool, trace, trust, validate,
+    Cli, Command, Exit, Format, completions, config, doctor, explain, export, init, man, run as run_graph,
+    schema, tool, trace, trust, validate,
 };
 
 /// The program.

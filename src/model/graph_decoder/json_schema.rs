@@ -348,7 +348,8 @@ impl Walk<'_, '_> {
         let Some(text) = self.decoder.text(slot("$ref", tree)) else { return };
         let written = text.as_str();
         // a misspelt `$defs` has been reported, and is meant
-        let is_defs = |key: &str| key == "$defs" || (kind_of(key).is_none() && nearest(key, ["$defs"]).is_some());
+        let is_defs =
+            |key: &str| key == "$defs" || (kind_of(key).is_none() && nearest(key, ["$defs"]).is_some());
         let defs = self.root.entries().iter().find(|entry| is_defs(&entry.key.value));
         let known = defs.map(|entry| entry.value.entries()).unwrap_or_default();
         let name = written.strip_prefix("#/$defs/").filter(|rest| !rest.contains('/'));

@@ -61,7 +61,11 @@ impl Bench {
     }
 
     fn put(&self, node: &str, path: &str, content: &str) -> ToolResult {
-        self.call(node, "apply_patch", json!({ "changes": [{ "op": "put", "path": path, "content": content }] }))
+        self.call(
+            node,
+            "apply_patch",
+            json!({ "changes": [{ "op": "put", "path": path, "content": content }] }),
+        )
     }
 }
 
@@ -71,7 +75,8 @@ fn kind(result: &ToolResult) -> ErrorKind {
 
 #[test]
 fn rules_are_asked_about_every_path_and_denials_name_their_line() {
-    let bench = Bench::new(&[("a", "1\n"), (".env", "SECRET=1\n"), ("Cargo.toml", "x\n"), ("locked/x", "x\n")]);
+    let bench =
+        Bench::new(&[("a", "1\n"), (".env", "SECRET=1\n"), ("Cargo.toml", "x\n"), ("locked/x", "x\n")]);
     assert!(bench.put("n", "a", "2\n").ok);
     let denied = bench.put("n", "locked/x", "y\n");
     assert_eq!(kind(&denied), ErrorKind::Denied);
@@ -85,7 +90,11 @@ fn rules_are_asked_about_every_path_and_denials_name_their_line() {
         // the inverse would tell what a file holds that may not be read
         json!([{ "op": "delete", "path": ".env" }]),
     ] {
-        assert_eq!(kind(&bench.call("n", "apply_patch", json!({ "changes": changes }))), ErrorKind::Denied, "{changes}");
+        assert_eq!(
+            kind(&bench.call("n", "apply_patch", json!({ "changes": changes }))),
+            ErrorKind::Denied,
+            "{changes}"
+        );
     }
     let copy = "diff --git a/.env b/copy\ncopy from .env\ncopy to copy\n";
     assert_eq!(kind(&bench.call("n", "apply_patch", json!({ "patch": copy }))), ErrorKind::Denied);
@@ -97,8 +106,12 @@ fn rules_are_asked_about_every_path_and_denials_name_their_line() {
 fn limits_preimages_and_dry_runs_hold() {
     let bench = Bench::new(&[("a", "1\n")]);
     let large = bench.put("n", "a", &"x".repeat(2001));
-    assert_eq!((kind(&large), large.error.unwrap().limit.as_deref()), (ErrorKind::Limit, Some("patch_bytes")));
-    let many: Vec<Value> = (0..4).map(|i| json!({ "op": "add", "path": format!("f{i}"), "content": "" })).collect();
+    assert_eq!(
+        (kind(&large), large.error.unwrap().limit.as_deref()),
+        (ErrorKind::Limit, Some("patch_bytes"))
+    );
+    let many: Vec<Value> =
+        (0..4).map(|i| json!({ "op": "add", "path": format!("f{i}"), "content": "" })).collect();
     let many = bench.call("n", "apply_patch", json!({ "changes": many }));
     assert_eq!((kind(&many), many.error.unwrap().limit.as_deref()), (ErrorKind::Limit, Some("patch_files")));
     let with = |expect: Value, dry_run: bool| {
@@ -179,7 +192,10 @@ fn a_revision_is_read_from_objects_without_running_git() {
          diff --git a/gone b/gone\ndeleted file mode 100644\n--- a/gone\n+++ /dev/null\n@@ -1 +0,0 @@\n-x\n"
     );
     let files = result.output["files"].as_array().unwrap();
-    assert_eq!(files.iter().map(|file| file["path"].as_str().unwrap()).collect::<Vec<_>>(), ["a", "bin", "gone"]);
+    assert_eq!(
+        files.iter().map(|file| file["path"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["a", "bin", "gone"]
+    );
     assert!(!bench.folder.path().join("ran").exists());
     for revision in ["no-such", "-x", "HEAD:a"] {
         let result = bench.call("n", "workspace_diff", json!({ "since": revision }));

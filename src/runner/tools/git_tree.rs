@@ -29,8 +29,8 @@ impl GitTree {
             return Err(invalid("`since` is no revision"));
         }
         let options = gix::open::Options::isolated().open_path_as_is(true);
-        let repository = gix::open_opts(world.root_path.join(".git"), options)
-            .map_err(|error| failed(&error))?;
+        let repository =
+            gix::open_opts(world.root_path.join(".git"), options).map_err(|error| failed(&error))?;
         let tree = repository
             .rev_parse_single(revision)
             .map_err(|error| invalid(format!("`{revision}` is no revision of this repository: {error}")))?
@@ -55,7 +55,10 @@ impl GitTree {
         let header = self.repository.find_header(*id).map_err(|error| failed(&error))?;
         if header.size() > MAX_FILE {
             let message = format!("`{path}` has more than {MAX_FILE} bytes in that revision");
-            return Err(ToolError { limit: Some("file_bytes".to_owned()), ..ToolError::new(ErrorKind::Limit, message) });
+            return Err(ToolError {
+                limit: Some("file_bytes".to_owned()),
+                ..ToolError::new(ErrorKind::Limit, message)
+            });
         }
         let mut object = self.repository.find_object(*id).map_err(|error| failed(&error))?;
         Ok(Some(Content { bytes: std::mem::take(&mut object.data), bits: *bits }))
@@ -66,7 +69,11 @@ impl GitTree {
 fn check_own(world: &ToolWorld) -> Result<(), ToolError> {
     let facts = |path: &str| RelPath::parse(path).ok().and_then(|path| world.root.facts(&path).ok());
     match facts(".git") {
-        None => return Err(invalid("the workspace is no git repository, so there is no revision to compare with")),
+        None => {
+            return Err(invalid(
+                "the workspace is no git repository, so there is no revision to compare with",
+            ));
+        }
         Some(facts) if facts.kind == EntryKind::Folder => {}
         Some(_) => return Err(denied("`.git` is no folder: its objects lie outside the workspace")),
     }

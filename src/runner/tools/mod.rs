@@ -4,9 +4,9 @@
 mod access;
 mod apply_patch;
 mod base64;
+mod carried;
 #[cfg(test)]
 mod change_tests;
-mod carried;
 mod exec;
 #[cfg(test)]
 mod exec_tests;

@@ -61,10 +61,9 @@ fn since_revision(world: &ToolWorld, revision: &str, obligations: &Obligations) 
         ignore_files: IgnoreFiles::Honour,
         max_entries: MAX_ENTRIES,
     };
-    let walked = walk(&world.root, &options, &mut |path, kind| {
-        kind == EntryKind::Folder || writing.allows_read(path)
-    })
-    .map_err(|error| tool_error(&error))?;
+    let walked =
+        walk(&world.root, &options, &mut |path, kind| kind == EntryKind::Folder || writing.allows_read(path))
+            .map_err(|error| tool_error(&error))?;
     let mut sides = Sides::new();
     for path in tree.paths().filter(|path| writing.allows_read(path)).chain(&walked.files) {
         if !sides.contains_key(path) {
@@ -85,7 +84,8 @@ fn present(world: &ToolWorld, path: &RelPath) -> Option<Content> {
 
 fn result_of(files: &[FilePatch], obligations: &Obligations) -> ToolResult {
     let most = obligations.limits.patch_bytes.unwrap_or(PATCH_BYTES);
-    let (mut patch, mut listed, mut truncated): (String, Vec<Value>, bool) = (String::new(), Vec::new(), false);
+    let (mut patch, mut listed, mut truncated): (String, Vec<Value>, bool) =
+        (String::new(), Vec::new(), false);
     for file in files {
         let text = render(std::slice::from_ref(file)).filter(|text| !text.contains('\0'));
         let binary = text.is_none();
