@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 
 use crate::diag::{ALL_CODES, CodeInfo, Severity};
 
+use super::Exit;
 use super::output::Output;
 use super::problem::Problem;
 use super::schema::unknown;
-use super::{Exit, page};
 
 /// Arguments of `lgflow explain`.
 #[derive(Debug, Args)]
@@ -30,10 +30,7 @@ pub(super) fn run(args: &ExplainArgs, output: Output) -> Result<Exit, Problem> {
     let Some(info) = ALL_CODES.iter().find(|info| info.code.as_str() == code) else {
         return Err(unknown("code", code, ALL_CODES.iter().map(|info| info.code.as_str())));
     };
-    let Some(text) = page(code) else {
-        return Err(Problem::bug(format!("the code `{code}` has no page")));
-    };
-    Ok(output.either(|| text.to_owned(), || document(info, text)))
+    Ok(output.either(|| info.page.to_owned(), || document(info)))
 }
 
 fn list() -> String {
@@ -51,13 +48,13 @@ fn rows() -> Vec<Value> {
     ALL_CODES.iter().map(row).collect()
 }
 
-fn document(info: &CodeInfo, page: &str) -> Value {
+fn document(info: &CodeInfo) -> Value {
     json!({
         "schema": "lgflow.code/v1",
         "code": info.code.as_str(),
         "severity": severity(info),
         "title": info.title,
-        "page": page,
+        "page": info.page,
     })
 }
 

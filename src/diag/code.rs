@@ -1,5 +1,6 @@
 //! The table of codes. A code is stable: it is never renamed and never given another meaning. Each has a page
-//! `docs/codes/<code>.md` (printed by `lgflow explain`) and a fixture `tests/diagnostics/<code>/`.
+//! `docs/codes/<code>.md` (printed by `lgflow explain`; a code without one does not build) and a fixture
+//! `tests/diagnostics/<code>/`.
 
 use std::fmt;
 
@@ -18,6 +19,8 @@ pub struct CodeInfo {
     pub severity: Severity,
     /// What it means, in a line.
     pub title: &'static str,
+    /// Its page, in Markdown.
+    pub page: &'static str,
 }
 
 impl Code {
@@ -53,7 +56,12 @@ macro_rules! codes {
 
         /// Every code with its severity and title.
         pub const ALL_CODES: &[CodeInfo] = &[
-            $(CodeInfo { code: codes::$name, severity: Severity::$severity, title: $title },)*
+            $(CodeInfo {
+                code: codes::$name,
+                severity: Severity::$severity,
+                title: $title,
+                page: include_str!(concat!("../../docs/codes/", $code, ".md")),
+            },)*
         ];
     };
 }
