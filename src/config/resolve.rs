@@ -307,7 +307,7 @@ mod tests {
             .iter()
             .filter(|info| matches!(info.class, Class::User | Class::OneRun))
             .map(|info| info.key)
-            .chain(super::super::key::NEVER_IN_A_WORKSPACE);
+            .chain(crate::config::key::NEVER_IN_A_WORKSPACE);
         for key in unsafe_keys {
             for text in [format!("{key} = 'x'\n"), format!("[{key}]\nurl = 'x'\n")] {
                 let (_, found) = run(&Case { workspace: &text, ..NONE });

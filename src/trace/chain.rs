@@ -149,10 +149,7 @@ impl Tampering {
 pub type Blobs<'a> = dyn Fn(&Digest) -> Option<Vec<u8>> + 'a;
 
 /// Checks the lines of a trace. With `blob`, payloads are checked as well: it gives them by digest, unchecked.
-pub fn verify<'a>(
-    lines: impl IntoIterator<Item = &'a str>,
-    blob: Option<&Blobs<'_>>,
-) -> Verified {
+pub fn verify<'a>(lines: impl IntoIterator<Item = &'a str>, blob: Option<&Blobs<'_>>) -> Verified {
     let parsed: Vec<Line> = lines.into_iter().map(Line::read).collect();
     let mut check = Check { lines: &parsed, later: later(&parsed), blob };
     let mut verified = Verified { events: 0, run: None, head: None, complete: false, fault: None };
