@@ -116,7 +116,7 @@ fn collected(item: Value) -> Value {
 
 fn one_output(node: &DraftNode<'_>, parts: &Parts) -> Option<Arc<Value>> {
     match node.uses()? {
-        Uses::Values => None,
+        Uses::Values => Some(Arc::new(fields(node))),
         Uses::Graph => graph_output(node, parts),
         Uses::Llm => match node.parameter("output_schema") {
             Some(field) => literal::schema_source(&field.value).and_then(|source| parts.schema(&source)),
@@ -125,6 +125,24 @@ fn one_output(node: &DraftNode<'_>, parts: &Parts) -> Option<Arc<Value>> {
         Uses::Approval => tools::output(Uses::Approval),
         uses => tools::output(uses),
     }
+}
+
+/// The object that a `values` node gives: exactly its fields.
+fn fields(node: &DraftNode<'_>) -> Value {
+    let schemas = node.with.iter().map(|field| (field.name.value.clone(), written(&field.value))).collect();
+    closed(schemas)
+}
+
+/// The schema of a value as it is written; what a template or a list gives is any value.
+fn written(tree: &Tree) -> Value {
+    if tree.entries().is_empty() {
+        return json!({});
+    }
+    closed(tree.entries().iter().map(|entry| (entry.key.value.clone(), written(&entry.value))).collect())
+}
+
+fn closed(properties: serde_json::Map<String, Value>) -> Value {
+    json!({ "type": "object", "properties": properties, "additionalProperties": false })
 }
 
 /// An object with exactly the child's outputs.

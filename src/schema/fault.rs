@@ -92,8 +92,18 @@ pub(super) fn faults(error: &ValidationError<'_>, schema: &Value, found: &mut Ve
             let help = error.instance().as_str().and_then(|word| suggestion(word, words));
             found.push(at(Fault::BadValue, sentence(error), help));
         }
+        ValidationErrorKind::Pattern { pattern } => {
+            let help = only_word(pattern).map(|word| format!("write `{word}`"));
+            found.push(at(Fault::BadValue, sentence(error), help));
+        }
         _ => found.push(at(Fault::BadValue, sentence(error), None)),
     }
+}
+
+/// The one word that a pattern such as `^any$` matches.
+fn only_word(pattern: &str) -> Option<&str> {
+    let word = pattern.strip_prefix('^')?.strip_suffix('$')?;
+    word.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_').then_some(word)
 }
 
 /// A misspelt key is one fault: the key that is missing because of it is no second one.
@@ -156,7 +166,10 @@ fn sentence(error: &ValidationError<'_>) -> String {
             format!("is {value}, and must be one of {}", options.join(", "))
         }
         Kind::Constant { expected_value } => format!("is {value}, and must be {}", shown(expected_value)),
-        Kind::Pattern { pattern } => format!("is {value}, and must match `{pattern}`"),
+        Kind::Pattern { pattern } => match only_word(pattern) {
+            Some(word) => format!("is {value}, and must be `{word}`"),
+            None => format!("is {value}, and must match `{pattern}`"),
+        },
         Kind::Format { format } => format!("is {value}, which is no `{format}`"),
         Kind::Minimum { limit } => format!("is {value}, and must be at least {limit}"),
         Kind::Maximum { limit } => format!("is {value}, and must be at most {limit}"),

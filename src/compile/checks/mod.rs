@@ -2,6 +2,7 @@
 
 mod table;
 
+mod batch_calls;
 mod catch_kind;
 mod cycle;
 mod defaults;

@@ -43,7 +43,9 @@ fn illegal(node: &DraftNode<'_>, uses: Uses) -> Vec<(&'static str, Span, &'stati
     found
 }
 
+/// Does it send something? A method that is none is reported as that.
 fn writes(node: &DraftNode<'_>) -> bool {
+    const WRITE: [&str; 5] = ["HEAD", "POST", "PUT", "PATCH", "DELETE"];
     let method = node.parameter("method").and_then(|field| field.value.as_str());
-    node.uses() == Some(Uses::Http) && method.is_some_and(|method| method != "GET")
+    node.uses() == Some(Uses::Http) && method.is_some_and(|method| WRITE.contains(&method))
 }

@@ -12,6 +12,8 @@ use crate::model::Uses;
 use crate::source::Span;
 
 pub(super) fn check(draft: &Draft<'_>, diagnostics: &mut Diagnostics) {
+    // a prompt stands there once, and is checked for each node that uses it
+    let mut reported = BTreeSet::new();
     for node in &draft.nodes {
         if !matches!(node.uses(), Some(Uses::Llm | Uses::Render)) {
             continue;
@@ -25,7 +27,9 @@ pub(super) fn check(draft: &Draft<'_>, diagnostics: &mut Diagnostics) {
         if let Some(prompts) = prompts(draft, node) {
             let given = vars.map(|vars| vars.value.entries()).unwrap_or_default();
             let place = vars.map_or(node.node.id.span, |vars| vars.name.span);
-            agree(&prompts, given, place, diagnostics);
+            let mut found = Diagnostics::default();
+            agree(&prompts, given, place, &mut found);
+            diagnostics.extend(found.iter().filter(|found| reported.insert(found.span())).cloned());
         }
     }
 }

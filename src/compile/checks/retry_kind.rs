@@ -1,5 +1,7 @@
 //! `unknown-error-kind`: a retry repeats kinds that its node can fail with.
 
+use std::collections::BTreeSet;
+
 use crate::compile::draft::{Draft, DraftNode};
 use crate::compile::kinds;
 use crate::diag::{Diagnostic, Diagnostics, codes, suggestion};
@@ -7,11 +9,15 @@ use crate::effect::ErrorKind;
 use crate::source::Located;
 
 pub(super) fn check(draft: &Draft<'_>, diagnostics: &mut Diagnostics) {
+    // the kinds in the defaults stand there once, and are checked for each node that has them
+    let mut reported = BTreeSet::new();
     for node in &draft.nodes {
         let kinds = node.modifiers.retry.iter().filter_map(|retry| retry.kinds.as_ref()).flatten();
         for kind in kinds {
             if let Some(found) = check_kind(draft, node, kind) {
-                diagnostics.push(found);
+                if reported.insert(kind.span) {
+                    diagnostics.push(found);
+                }
             }
         }
     }
@@ -28,7 +34,8 @@ fn check_kind(draft: &Draft<'_>, node: &DraftNode<'_>, kind: &Located<String>) -
     }
     let engine = ErrorKind::ANY.iter().map(ErrorKind::as_str);
     let own = own.unwrap_or_default();
-    let help = suggestion(word, engine.chain(own.iter().map(String::as_str)));
+    let words = ["any"].into_iter().chain(own.iter().map(String::as_str)).chain(engine);
+    let help = suggestion(word, words);
     let message = format!("`{}` never fails with the kind `{word}`", node.id());
     Some(Diagnostic::new(codes::UNKNOWN_ERROR_KIND, kind.span, message).maybe_help(help))
 }

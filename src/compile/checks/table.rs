@@ -6,9 +6,9 @@ use crate::diag::{Code, Diagnostics, codes};
 use crate::plan::PlanNode;
 
 use super::{
-    catch_kind, cycle, defaults, duplicate_edge, edge_ends, fail_kind, forgotten_edge, loop_agreement,
-    loop_target, modifier, parameters, prompt_variables, reachable, retry_kind, secret, shadowed,
-    subgraph_inputs, unconnected,
+    batch_calls, catch_kind, cycle, defaults, duplicate_edge, edge_ends, fail_kind, forgotten_edge,
+    loop_agreement, loop_target, modifier, parameters, prompt_variables, reachable, retry_kind, secret,
+    shadowed, subgraph_inputs, unconnected,
 };
 
 /// One check.
@@ -53,6 +53,11 @@ pub(in crate::compile) const CHECKS: &[Check] = &[
         file: "parameters",
         codes: &[codes::WRONG_TYPE, codes::BAD_VALUE, codes::UNKNOWN_KEY, codes::MISSING_KEY],
         run: Run::Draft(parameters::check),
+    },
+    Check {
+        file: "batch_calls",
+        codes: &[codes::BAD_VALUE, codes::WRONG_TYPE],
+        run: Run::Draft(batch_calls::check),
     },
     Check { file: "defaults", codes: &[codes::BAD_DEFAULT], run: Run::Draft(defaults::check) },
     Check {

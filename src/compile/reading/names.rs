@@ -143,7 +143,9 @@ fn unknown_variable(name: &str, span: Span, place: &Place<'_>) -> Diagnostic {
         None => {
             let roots = ["inputs", "nodes", "state", "loops", "run"];
             let locals = place.locals.iter().map(|local| local.name.as_str());
-            suggestion(name, locals.chain(roots))
+            let here = [("output", place.output.is_some()), ("error", place.error)];
+            let here = here.into_iter().filter_map(|(root, known)| known.then_some(root));
+            suggestion(name, locals.chain(roots).chain(here))
         }
     };
     Diagnostic::new(codes::UNKNOWN_VARIABLE, span, format!("unknown variable `{name}`")).maybe_help(help)
