@@ -1,7 +1,9 @@
 //! Holds the house together: one list of verification steps in every script, and no file that a stranger would stumble over.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use lgflow::compile::{shipped_files, shipped_graphs};
 
 fn read(path: &str) -> String {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path);
@@ -41,4 +43,22 @@ fn the_readme_names_the_test_command_that_ci_runs() {
 fn a_batch_file_ends_its_lines_as_windows_wants() {
     let text = read("scripts/dev.cmd");
     assert!(text.lines().count() > 5 && text.matches("\r\n").count() == text.matches('\n').count());
+}
+
+#[test]
+fn every_file_of_the_graphs_is_embedded() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("graphs");
+    let mut found = Vec::new();
+    for sub in ["", "prompts"] {
+        for entry in fs::read_dir(folder.join(sub)).unwrap() {
+            let entry = entry.unwrap();
+            if entry.file_type().unwrap().is_file() {
+                let name = entry.file_name().into_string().unwrap();
+                found.push(if sub.is_empty() { name } else { format!("{sub}/{name}") });
+            }
+        }
+    }
+    found.sort();
+    assert_eq!(found, shipped_files().collect::<Vec<_>>());
+    assert_eq!(shipped_graphs().collect::<Vec<_>>(), ["coding"]);
 }

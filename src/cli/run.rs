@@ -61,7 +61,7 @@ pub struct RunArgs {
 
 /// Policies for one command.
 #[derive(Debug, Args)]
-pub struct PolicyArgs {
+pub(super) struct PolicyArgs {
     /// A policy file: the first is the grant, the rest are ceilings. Naming it trusts it, for this run
     #[arg(long = "policy", value_name = "FILE")]
     pub(super) policies: Vec<PathBuf>,

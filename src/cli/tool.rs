@@ -75,7 +75,10 @@ fn tools() -> impl Iterator<Item = (&'static str, Value)> {
 fn list(output: Output) -> Exit {
     let about = |schema: &Value| schema["description"].as_str().unwrap_or_default().to_owned();
     output.either(
-        || tools().map(|(name, schema)| format!("{name:<16} {}\n", about(&schema))).collect(),
+        || {
+            tools()
+                .fold(String::new(), |all, (name, schema)| all + &format!("{name:<16} {}\n", about(&schema)))
+        },
         || {
             let rows: Vec<Value> = tools()
                 .map(|(name, schema)| json!({ "name": name, "description": about(&schema) }))

@@ -26,7 +26,7 @@ pub struct TraceArgs {
 
 /// What is done with a trace.
 #[derive(Debug, Subcommand)]
-pub enum TraceCommand {
+enum TraceCommand {
     /// Print the events of a run
     #[command(after_help = "Example:\n  lgflow trace show artifacts/runs/run-01k….jsonl")]
     Show(Named),
@@ -37,7 +37,7 @@ pub enum TraceCommand {
 
 /// Names a trace.
 #[derive(Debug, Args)]
-pub struct Named {
+struct Named {
     /// A trace file, or the id of a run of this workspace
     #[arg(value_name = "FILE|RUN")]
     trace: String,
@@ -45,7 +45,7 @@ pub struct Named {
 
 /// Arguments of `lgflow trace verify`.
 #[derive(Debug, Args)]
-pub struct VerifyArgs {
+struct VerifyArgs {
     #[command(flatten)]
     named: Named,
     /// Accept a trace whose run has not ended
@@ -55,7 +55,7 @@ pub struct VerifyArgs {
 
 /// What may be lacking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Allow {
+enum Allow {
     /// The last event.
     Incomplete,
 }

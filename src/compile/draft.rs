@@ -120,7 +120,7 @@ impl<'a> Draft<'a> {
 
     /// The ids of all nodes.
     pub(super) fn ids(&self) -> impl Iterator<Item = &'a str> + '_ {
-        self.nodes.iter().map(|node| node.id())
+        self.nodes.iter().map(DraftNode::id)
     }
 
     /// The id behind a number.

@@ -86,12 +86,12 @@ fn whole_output(node: &DraftNode<'_>, parts: &Parts) -> Option<Arc<Value>> {
     let Some(for_each) = &node.modifiers.for_each else { return item };
     let item = item.map_or_else(|| json!({}), |schema| (*schema).clone());
     let collects = for_each.on_error.as_ref().is_some_and(|rule| rule.value == OnItemError::Collect);
-    let item = if collects { collected(item) } else { item };
+    let item = if collects { collected(&item) } else { item };
     Some(Arc::new(json!({ "type": "array", "items": item })))
 }
 
 /// An element of what `on_error: collect` gives.
-fn collected(item: Value) -> Value {
+fn collected(item: &Value) -> Value {
     json!({
         "type": "object",
         "properties": {

@@ -171,9 +171,9 @@ impl Project<'_, '_> {
         }
         self.read.insert(path.clone(), Some(ReadFile { kind: FileKind::Policy, ..read }));
         if is_policy {
-            self.policy(path, &parsed)
+            self.policy(path, &parsed);
         } else {
-            self.policy_tests(path, &parsed)
+            self.policy_tests(path, &parsed);
         }
         let sound = self.diagnostics.count(Severity::Error) == before;
         match (sound, is_policy) {

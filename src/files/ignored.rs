@@ -48,17 +48,17 @@ impl Ignored {
         let asked = |pick: fn(&Level) -> Option<&Gitignore>| {
             self.levels.iter().rev().find_map(|level| {
                 let below = below(&entry.path, &level.folder);
-                decided(pick(level)?.matched(below, folder))
+                decided(&pick(level)?.matched(below, folder))
             })
         };
         asked(|level| level.ignore.as_ref())
             .or_else(|| asked(|level| level.gitignore.as_ref()))
-            .or_else(|| decided(self.exclude.as_ref()?.matched(entry.path.as_str(), folder)))
+            .or_else(|| decided(&self.exclude.as_ref()?.matched(entry.path.as_str(), folder)))
             .unwrap_or(false)
     }
 }
 
-fn decided<T>(found: Match<T>) -> Option<bool> {
+fn decided<T>(found: &Match<T>) -> Option<bool> {
     match found {
         Match::None => None,
         Match::Ignore(_) => Some(true),

@@ -17,7 +17,7 @@ impl OwnFolder {
     pub fn of_file(path: &Path) -> Result<(Self, RelPath), FileError> {
         let shown = path.display().to_string();
         let name = path.file_name().and_then(|name| name.to_str());
-        let name = name.ok_or_else(|| FileError::NotFound { path: shown })?;
+        let name = name.ok_or(FileError::NotFound { path: shown })?;
         Ok((Self { root: folder_of(path)? }, RelPath::root().join(name)?))
     }
 

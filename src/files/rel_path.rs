@@ -77,8 +77,9 @@ impl RelPath {
         for part in reference.split('/') {
             match part {
                 "" | "." => {}
-                ".." if parts.pop().is_none() => return Err(PathError::Outside(reference.to_owned())),
-                ".." => {}
+                ".." => {
+                    parts.pop().ok_or_else(|| PathError::Outside(reference.to_owned()))?;
+                }
                 name => parts.push(name),
             }
         }

@@ -84,6 +84,7 @@ pub(super) fn open_name(
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test makes its own files")]
 mod tests {
     use std::os::fd::AsFd as _;
     use std::os::unix::fs::symlink;

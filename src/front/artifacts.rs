@@ -31,7 +31,7 @@ impl TraceCopy {
     }
 
     /// Puts the payloads of `lines` beside them.
-    pub(super) fn add_blobs(&self, root: &Root, lines: &str, kept: &Blobs) -> Result<(), FileError> {
+    pub(super) fn add_blobs(root: &Root, lines: &str, kept: &Blobs) -> Result<(), FileError> {
         for line in lines.lines() {
             let Some((event, _)) = Envelope::parse(line) else { continue };
             for digest in event.blobs() {

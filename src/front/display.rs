@@ -41,7 +41,7 @@ pub enum Mark {
 }
 
 impl Display {
-    /// Live on a terminal, plain lines in a pipe. `colour` is what NO_COLOR and the settings leave of it.
+    /// Live on a terminal, plain lines in a pipe. `colour` is what `NO_COLOR` and the settings leave of it.
     pub fn for_stderr(colour: bool) -> Self {
         if std::io::stderr().is_terminal() {
             Self::Live(Live { all: MultiProgress::new(), running: BTreeMap::new(), colour })

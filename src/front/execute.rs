@@ -100,8 +100,8 @@ pub fn execute(task: &Task<'_>, narrator: &mut Narrator) -> Result<Finished, Beg
     let state = RunState::new(run.as_str(), &task.plan);
     let ended = drive(state, recorder, calls, first, narrator)?;
     let events = store.run(&run)?.events;
-    if let Some(copy) = &copy {
-        copy.add_blobs(&root, &fs::read_to_string(&events)?, &store.blobs())?;
+    if copy.is_some() {
+        TraceCopy::add_blobs(&root, &fs::read_to_string(&events)?, &store.blobs())?;
     }
     let started = runner.started().clone();
     runner.stop();

@@ -97,7 +97,7 @@ impl Plan {
     fn node_document(&self, node: &PlanNode, children: Children) -> Value {
         let mut value = json!({
             "uses": node.uses.as_str(),
-            "with": self.action_document(&node.action, children),
+            "with": action_document(&node.action, children),
             "retry": {
                 "attempts": node.retry.attempts,
                 "backoff_ms": millis(node.retry.backoff),
@@ -136,32 +136,6 @@ impl Plan {
         let update: Map<_, _> = update.collect();
         put(&mut value, "update", (!update.is_empty()).then_some(Value::Object(update)));
         value
-    }
-
-    fn action_document(&self, action: &Action, children: Children) -> Value {
-        match action {
-            Action::Call { with } | Action::Values(with) | Action::ParseReport(with) => template(with),
-            Action::Llm(conversation) => conversation_document(conversation),
-            Action::Batch { calls, tools, max_calls } => {
-                json!({ "calls": template(calls), "tools": words(tools), "max_calls": max_calls })
-            }
-            Action::Graph { plan, inputs } => {
-                let graph = match children {
-                    Children::InFull => plan.document(),
-                    Children::ByDigest => json!(plan.digest),
-                };
-                json!({ "graph": graph, "inputs": template(inputs) })
-            }
-            Action::Approval { show, options, response } => {
-                let mut value = json!({ "show": template(show), "options": options });
-                put(&mut value, "response", response.clone());
-                value
-            }
-            Action::Render(Rendered { name, prompt, vars }) => {
-                json!({ "prompt": name.as_str(), "text": prompt.source(), "vars": template(vars) })
-            }
-            Action::Fail { kind, message } => json!({ "kind": kind.as_str(), "message": template(message) }),
-        }
     }
 
     fn edge_document(&self, edge: &PlanEdge) -> Value {
@@ -212,6 +186,32 @@ impl Plan {
 
     fn targets(&self, loops: &[LoopIx]) -> Value {
         loops.iter().map(|at| Value::from(self.id(self.loops[at.0 as usize].target))).collect()
+    }
+}
+
+fn action_document(action: &Action, children: Children) -> Value {
+    match action {
+        Action::Call { with } | Action::Values(with) | Action::ParseReport(with) => template(with),
+        Action::Llm(conversation) => conversation_document(conversation),
+        Action::Batch { calls, tools, max_calls } => {
+            json!({ "calls": template(calls), "tools": words(tools), "max_calls": max_calls })
+        }
+        Action::Graph { plan, inputs } => {
+            let graph = match children {
+                Children::InFull => plan.document(),
+                Children::ByDigest => json!(plan.digest),
+            };
+            json!({ "graph": graph, "inputs": template(inputs) })
+        }
+        Action::Approval { show, options, response } => {
+            let mut value = json!({ "show": template(show), "options": options });
+            put(&mut value, "response", response.clone());
+            value
+        }
+        Action::Render(Rendered { name, prompt, vars }) => {
+            json!({ "prompt": name.as_str(), "text": prompt.source(), "vars": template(vars) })
+        }
+        Action::Fail { kind, message } => json!({ "kind": kind.as_str(), "message": template(message) }),
     }
 }
 

@@ -182,10 +182,10 @@ impl Dominance {
         let tree = dominators::simple_fast(&graph, root);
         let mut children = vec![Vec::new(); nodes + 1];
         let mut parents = vec![None; nodes];
-        for at in 0..nodes {
+        for (at, above) in parents.iter_mut().enumerate() {
             if let Some(parent) = tree.immediate_dominator(NodeIndex::new(at)) {
                 children[parent.index()].push(at);
-                parents[at] = (parent != root).then(|| number(parent));
+                *above = (parent != root).then(|| number(parent));
             }
         }
         Self { visits: visits(nodes, &children), parents }

@@ -70,7 +70,9 @@ mod tests {
         ) {
             let all: Vec<u8> = parts.concat();
             let mut kept = Kept::new(limit);
-            parts.iter().for_each(|part| kept.push(part));
+            for part in &parts {
+                kept.push(part);
+            }
             let limit = limit as usize;
             if all.len() <= limit {
                 proptest::prop_assert_eq!(kept.text(), String::from_utf8(all).unwrap());

@@ -221,7 +221,7 @@ impl Streams {
 
     /// Takes what is there, at most some, so that an endless stream does not keep us from the rest.
     fn take(&mut self) -> io::Result<()> {
-        let mut part = [0; 65536];
+        let mut part = vec![0; 65536];
         for (open, kept) in self.open.iter_mut().zip(&mut self.kept) {
             for _ in 0..16 {
                 let Some(stream) = open.as_ref() else { break };

@@ -24,7 +24,7 @@ impl Interrupts {
     /// The next interrupt; for ever, if nobody is left to send one.
     pub(super) async fn next(&mut self) {
         if self.heard.recv().await.is_none() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::trace::{NodeSummary, Summary};
+use crate::trace::{NodeSummary, Status, Summary};
 
 /// What the summary of a run does not know itself.
 #[derive(Debug, Clone)]
@@ -56,7 +56,7 @@ pub fn run_document(summary: &Summary, facts: &RunFacts<'_>) -> Value {
 
 fn node_document(node: &NodeSummary) -> Value {
     let mut document = Map::new();
-    document.insert("status".into(), json!(node.status.map(|status| status.as_str())));
+    document.insert("status".into(), json!(node.status.map(Status::as_str)));
     document.insert("iterations".into(), json!(node.iterations));
     if let Some(error) = &node.error {
         document.insert(

@@ -84,7 +84,7 @@ impl Builder<'_, '_> {
         let model = self.model(node);
         let messages = self.messages(node);
         let vars = self.value(node, "vars", locals);
-        let tools = self.tools(node);
+        let tools = tools(node);
         let output_schema = self.schema(node, "output_schema");
         let (model, params) = model?;
         let count = |name: &str, default| {
@@ -151,15 +151,9 @@ impl Builder<'_, '_> {
         Some(Some((*schema).clone()))
     }
 
-    /// A literal list; what is no tool in it was reported against the schema.
-    fn tools(&self, node: &DraftNode<'_>) -> Option<Vec<Uses>> {
-        let Some(field) = node.parameter("tools") else { return Some(Vec::new()) };
-        literal::words(&field.value).iter().map(|word| Uses::parse(&word.value)).collect()
-    }
-
     fn batch(&mut self, node: &DraftNode<'_>, locals: &[Local]) -> Option<Action> {
         let calls = self.value(node, "calls", locals);
-        let tools = self.tools(node);
+        let tools = tools(node);
         let max_calls = literal::count(&node.parameter("max_calls")?.value)?;
         Some(Action::Batch { calls: calls?, tools: tools?, max_calls })
     }
@@ -223,4 +217,10 @@ impl Builder<'_, '_> {
 /// The name that the model is looked up by when it is called.
 fn configured(name: &str) -> String {
     if name == DEFAULT { DETERMINISTIC.to_owned() } else { name.to_owned() }
+}
+
+/// A literal list; what is no tool in it was reported against the schema.
+fn tools(node: &DraftNode<'_>) -> Option<Vec<Uses>> {
+    let Some(field) = node.parameter("tools") else { return Some(Vec::new()) };
+    literal::words(&field.value).iter().map(|word| Uses::parse(&word.value)).collect()
 }

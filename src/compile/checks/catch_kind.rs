@@ -14,10 +14,10 @@ pub(super) fn check(draft: &Draft<'_>, diagnostics: &mut Diagnostics) {
     for link in &draft.links {
         let source = &draft.nodes[link.from as usize];
         for kind in &link.edge.catch {
-            if let Some(found) = check_kind(draft, source, kind) {
-                if reported.insert(kind.span) {
-                    diagnostics.push(found);
-                }
+            if let Some(found) = check_kind(draft, source, kind)
+                && reported.insert(kind.span)
+            {
+                diagnostics.push(found);
             }
         }
     }

@@ -73,3 +73,39 @@ pub(in crate::compile) const CHECKS: &[Check] = &[
     Check { file: "forgotten_edge", codes: &[codes::FORGOTTEN_EDGE], run: Run::Nodes(forgotten_edge::check) },
     Check { file: "secret", codes: &[codes::MISPLACED_SECRET], run: Run::Draft(secret::check) },
 ];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn every_file_of_the_folder_is_in_the_table_once() {
+        let modules = include_str!("mod.rs").lines().filter_map(|line| line.strip_prefix("mod "));
+        let mut modules: Vec<&str> = modules.map(|name| name.trim_end_matches(';')).collect();
+        modules.retain(|name| *name != "table");
+        let mut listed: Vec<&str> = CHECKS.iter().map(|check| check.file).collect();
+        listed.sort_unstable();
+        assert_eq!(listed, modules);
+    }
+
+    #[test]
+    fn every_code_of_a_check_has_a_page_and_a_fixture() {
+        let home = Path::new(env!("CARGO_MANIFEST_DIR"));
+        for check in CHECKS {
+            assert!(!check.codes.is_empty(), "{}", check.file);
+            assert_eq!(
+                check.codes.iter().collect::<BTreeSet<_>>().len(),
+                check.codes.len(),
+                "{}",
+                check.file
+            );
+            for code in check.codes {
+                assert!(home.join(format!("docs/codes/{code}.md")).is_file(), "{code} has no page");
+                assert!(home.join(format!("tests/diagnostics/{code}")).is_dir(), "{code} has no fixture");
+            }
+        }
+    }
+}

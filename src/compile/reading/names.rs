@@ -29,7 +29,7 @@ fn finding(reference: &Reference, place: &Place<'_>) -> Option<Diagnostic> {
                 "input",
                 name,
                 reference,
-                spans(&names.inputs, |known| known.span),
+                &spans(&names.inputs, |known| known.span),
             )),
             Some(known) => fields::in_schema(known.schema.as_deref(), path, name),
         },
@@ -39,7 +39,7 @@ fn finding(reference: &Reference, place: &Place<'_>) -> Option<Diagnostic> {
                 "channel",
                 name,
                 reference,
-                spans(&names.channels, |known| known.span),
+                &spans(&names.channels, |known| known.span),
             )),
             Some(known) => fields::in_schema(known.schema.as_deref(), path, name),
         },
@@ -49,7 +49,7 @@ fn finding(reference: &Reference, place: &Place<'_>) -> Option<Diagnostic> {
                 "node",
                 id,
                 reference,
-                spans(&names.nodes, |node| node.span),
+                &spans(&names.nodes, |node| node.span),
             )),
             Some(node) => fields::of_node(node, path, id),
         },
@@ -85,13 +85,7 @@ fn spans<T>(map: &BTreeMap<String, T>, span: impl Fn(&T) -> Span) -> Vec<(&str, 
     map.iter().map(|(name, known)| (name.as_str(), span(known))).collect()
 }
 
-fn unknown(
-    code: Code,
-    what: &str,
-    name: &str,
-    reference: &Reference,
-    known: Vec<(&str, Span)>,
-) -> Diagnostic {
+fn unknown(code: Code, what: &str, name: &str, reference: &Reference, known: &[(&str, Span)]) -> Diagnostic {
     let help = suggestion(name, known.iter().map(|(name, _)| *name));
     let found =
         Diagnostic::new(code, reference.name_span, format!("unknown {what} `{name}`")).maybe_help(help);
@@ -105,7 +99,7 @@ fn unknown(
 fn loop_finding(target: &str, reference: &Reference, place: &Place<'_>) -> Option<Diagnostic> {
     let Some(declared) = place.names.loops.get(target) else {
         let known = spans(&place.names.loops, |facts| facts.span);
-        let found = unknown(codes::UNKNOWN_LOOP, "loop", target, reference, known);
+        let found = unknown(codes::UNKNOWN_LOOP, "loop", target, reference, &known);
         return Some(if place.names.nodes.contains_key(target) {
             found
                 .maybe_help(Some(format!("name the target of a loop edge: no loop edge leads to `{target}`")))

@@ -59,7 +59,11 @@ impl Decoder<'_> {
             Some(value) => Some(Located::new(value, slot.value.span)),
             None => {
                 let message = format!("`{}` is {value}, and {}", slot.key, range_words(&range));
-                let near = if value < *range.start() as i64 { *range.start() } else { *range.end() };
+                let near = if i128::from(value) < i128::from(*range.start()) {
+                    *range.start()
+                } else {
+                    *range.end()
+                };
                 self.bad_value(slot.value.span, message, Some(format!("write `{near}`")));
                 None
             }

@@ -3,7 +3,7 @@
 use crate::diag::{Diagnostic, codes, nearest, suggestion};
 use crate::document::{Entry, Tree, Value};
 use crate::model::decode::{OwnKeys, Shape, Slot};
-use crate::model::{Defaults, Field, Node, Section, Uses};
+use crate::model::{Defaults, Field, Modifiers, Node, Section, Uses};
 use crate::source::Located;
 
 use super::Reader;
@@ -44,7 +44,13 @@ impl Reader<'_, '_> {
         let fields = self.decoder.fields(slot, &NODE);
         let Some(fields) = fields else {
             self.decoder.damage(span);
-            return Some(Node { id: id?, span, uses: None, with: Vec::new(), modifiers: Default::default() });
+            return Some(Node {
+                id: id?,
+                span,
+                uses: None,
+                with: Vec::new(),
+                modifiers: Modifiers::default(),
+            });
         };
         let uses = fields.get("uses").and_then(|slot| {
             let written = self.decoder.string(slot)?;

@@ -1,8 +1,5 @@
 //! The sections around the nodes: inputs, policy, models, prompts, graphs, channels, budgets, concurrency,
 //! defaults, outputs.
-
-use std::collections::BTreeSet;
-
 use crate::diag::{Diagnostic, codes};
 use crate::document::{Tree, Value};
 use crate::model::decode::{OwnKeys, Shape, Slot};
@@ -164,7 +161,7 @@ impl Reader<'_, '_> {
             let help = "add `nodes: …` or `file: …`";
             self.decoder.report(Diagnostic::new(codes::MISSING_KEY, slot.key_span, message).help(help));
         }
-        let outer = std::mem::replace(&mut self.lost, BTreeSet::new());
+        let outer = std::mem::take(&mut self.lost);
         let title = Located::new(slot.key.to_owned(), slot.key_span);
         let graph = self.graph(&fields, title);
         self.lost = outer;
@@ -198,9 +195,9 @@ impl Reader<'_, '_> {
             }
         };
         let default = find("default").map(|(_, value)| value);
-        let is_sure = |word: &&str| find("reduce").is_some_and(|(_, value)| value.as_str() == Some(*word));
+        let is_sure = |word: &str| find("reduce").is_some_and(|(_, value)| value.as_str() == Some(word));
         if let Some(reduce) = &reduce
-            && REDUCERS.iter().any(|(word, _)| is_sure(&word))
+            && REDUCERS.iter().any(|(word, _)| is_sure(word))
         {
             self.reducer_fits(slot, reduce, &schema.tree, default.is_some());
         }

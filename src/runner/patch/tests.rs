@@ -156,7 +156,7 @@ fn a_setuid_file_is_left_alone() {
 fn times_only_grow_also_from_the_future_and_when_taken_back() {
     let scratch = Scratch::new(&tree(&[("f", "1\n")]));
     let path = scratch.work().join("f");
-    let future = std::time::SystemTime::now() + std::time::Duration::from_secs(3600);
+    let future = std::time::SystemTime::now() + std::time::Duration::from_hours(1);
     fs::File::options().write(true).open(&path).unwrap().set_modified(future).unwrap();
     let time = || {
         let facts = fs::metadata(&path).unwrap();

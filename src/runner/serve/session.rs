@@ -23,6 +23,7 @@ const CALLS_AT_ONCE: usize = 256;
 pub struct ServeError(String);
 
 /// Serves one front over `control` until it lets go. Returns when every process that a call started is gone.
+#[expect(clippy::needless_pass_by_value, reason = "the socket is closed when nothing is served any more")]
 pub fn serve(control: UnixStream) -> Result<(), ServeError> {
     let task = handshake::receive(&control).map_err(refused)?;
     let mut answers = control.try_clone().map_err(failed)?;
@@ -154,10 +155,12 @@ fn send(control: &mut UnixStream, frame: &ControlFrame) -> Result<(), ServeError
     control.write_all(&bytes).map_err(failed)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it maps an error")]
 fn refused(error: HandshakeError) -> ServeError {
     ServeError(error.to_string())
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it maps an error")]
 fn failed(error: io::Error) -> ServeError {
     ServeError(format!("the front's socket failed: {error}"))
 }

@@ -71,7 +71,7 @@ pub(super) fn exec_with(
         Place::Direct => Carried::default(),
         Place::Copy(copy) => carry(copy, grant, obligations, world)?,
     };
-    Ok(result_of(&ran, carried, &wanted, layers_in_force(grant.workspace, !program.is_script)))
+    Ok(result_of(&ran, &carried, &wanted, layers_in_force(grant.workspace, !program.is_script)))
 }
 
 fn argv(input: &Input<'_>) -> Result<Vec<String>, ToolError> {
@@ -286,7 +286,7 @@ fn path_of(folder: std::os::fd::BorrowedFd<'_>) -> std::io::Result<PathBuf> {
     std::fs::read_link(format!("/proc/self/fd/{}", held.as_raw_fd()))
 }
 
-fn result_of(ran: &Ran, carried: Carried, wanted: &OkExit, sandbox: Vec<SandboxLayer>) -> ToolResult {
+fn result_of(ran: &Ran, carried: &Carried, wanted: &OkExit, sandbox: Vec<SandboxLayer>) -> ToolResult {
     let (stdout, stderr) = (ran.stdout.text(), ran.stderr.text());
     let dropped = ran.stdout.dropped() + ran.stderr.dropped();
     let output = json!({

@@ -119,7 +119,7 @@ fn obligations(program: &str) -> Obligations {
             runs_workspace_code: true,
             cache_folders: vec!["target".into()],
             limits: ExecLimits {
-                wall: Duration::from_secs(60),
+                wall: Duration::from_mins(1),
                 cpu: None,
                 memory: None,
                 processes: None,

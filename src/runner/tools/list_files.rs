@@ -1,6 +1,8 @@
 //! `list_files`: the regular files of a folder that may be read, bytewise. Links are not listed: they have no content
 //! of their own, and are followed when they are read by name.
 
+use std::fmt::Write as _;
+
 use serde_json::json;
 
 use crate::effect::{ToolCall, ToolError, ToolResult};
@@ -54,13 +56,14 @@ pub(super) fn ignore_files(input: &Input<'_>) -> Result<IgnoreFiles, ToolError> 
 pub(super) fn left_out(found: &Walked) -> String {
     let mut notes = String::new();
     if found.unnamed > 0 {
-        notes += &format!(
-            "{} names are not UTF-8 or have control characters in them, and are left out\n",
-            found.unnamed
+        let count = found.unnamed;
+        let _ = writeln!(
+            notes,
+            "{count} names are not UTF-8 or have control characters in them, and are left out"
         );
     }
     for folder in &found.closed {
-        notes += &format!("`{folder}` could not be read\n");
+        let _ = writeln!(notes, "`{folder}` could not be read");
     }
     notes
 }

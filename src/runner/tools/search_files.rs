@@ -3,6 +3,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "a search ends at its deadline")]
 
+use std::fmt::Write as _;
 use std::time::Instant;
 
 use grep_matcher::Matcher as _;
@@ -143,7 +144,8 @@ impl<'a> Found<'a> {
 
     fn into_result(self, walk_truncated: bool, mut notes: String) -> ToolResult {
         if self.too_large > 0 {
-            notes += &format!("{} files of more than {MAX_FILE} bytes were not searched\n", self.too_large);
+            let count = self.too_large;
+            let _ = writeln!(notes, "{count} files of more than {MAX_FILE} bytes were not searched");
         }
         let stdout = self.matches.iter().fold(String::new(), |all, found| {
             all + &format!("{}:{}:{}:{}\n", found.path, found.line, found.column, found.text)

@@ -138,7 +138,8 @@ impl Resolver<'_> {
             if dir == "." {
                 return None;
             }
-            dir = folder(&dir).to_owned();
+            let above = folder(&dir).to_owned();
+            dir = above;
         }
     }
 
@@ -149,7 +150,8 @@ impl Resolver<'_> {
             if dir == root_dir || dir == "." {
                 return None;
             }
-            dir = folder(&dir).to_owned();
+            let above = folder(&dir).to_owned();
+            dir = above;
         }
         let file = if dir == root_dir {
             root_file

@@ -159,7 +159,7 @@ impl Project {
         let mut rows: Vec<Value> = Vec::new();
         for placed in self.manifests.iter().filter(|placed| !self.is_beneath_its_kind(placed)) {
             for command in &placed.manifest.commands {
-                let text = self.with_package_manager(scan, &placed.path, &command.command);
+                let text = with_package_manager(scan, &placed.path, &command.command);
                 rows.push(row(&placed.path, placed.digest, command, &text));
             }
         }
@@ -189,16 +189,6 @@ impl Project {
                 && folder(&other.path) != folder(&placed.path)
                 && beneath(other)
         })
-    }
-
-    /// `npm run x` as the lock file beside the manifest, or at the top, says.
-    fn with_package_manager(&self, scan: &Scan, path: &str, command: &str) -> String {
-        let Some(rest) = command.strip_prefix("npm ") else { return command.to_owned() };
-        let locks =
-            [("pnpm-lock.yaml", "pnpm"), ("yarn.lock", "yarn"), ("bun.lock", "bun"), ("bun.lockb", "bun")];
-        let has = |name: &str| scan.find(&join(folder(path), name)).is_some() || scan.find(name).is_some();
-        let program = locks.iter().find(|(lock, _)| has(lock)).map_or("npm", |(_, program)| program);
-        format!("{program} {rest}")
     }
 
     /// Where programs start and what libraries offer: what manifests declare, then what ecosystems find by themselves.
@@ -298,4 +288,14 @@ fn is_function(kind: &str) -> bool {
 /// The last name of a path.
 fn last_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
+}
+
+/// `npm run x` as the lock file beside the manifest, or at the top, says.
+fn with_package_manager(scan: &Scan, path: &str, command: &str) -> String {
+    let Some(rest) = command.strip_prefix("npm ") else { return command.to_owned() };
+    let locks =
+        [("pnpm-lock.yaml", "pnpm"), ("yarn.lock", "yarn"), ("bun.lock", "bun"), ("bun.lockb", "bun")];
+    let has = |name: &str| scan.find(&join(folder(path), name)).is_some() || scan.find(name).is_some();
+    let program = locks.iter().find(|(lock, _)| has(lock)).map_or("npm", |(_, program)| program);
+    format!("{program} {rest}")
 }

@@ -17,7 +17,7 @@ pub(super) fn read(text: &str) -> Manifest {
             ["require", "("] => in_require = true,
             [")"] => in_require = false,
             ["require", name, version] => {
-                manifest.dependencies.push(dependency(name, version, comment, number))
+                manifest.dependencies.push(dependency(name, version, comment, number));
             }
             [name, version] if in_require => {
                 manifest.dependencies.push(dependency(name, version, comment, number));
