@@ -10,6 +10,7 @@ use super::explain::ExplainArgs;
 use super::export::ExportArgs;
 use super::init::InitArgs;
 use super::man::ManArgs;
+use super::plan::PlanArgs;
 use super::run::RunArgs;
 use super::schema::SchemaArgs;
 use super::tool::ToolArgs;
@@ -60,6 +61,8 @@ pub enum Command {
     /// Draw a graph, or print its compiled plan
     #[command(alias = "export-graph")]
     Export(ExportArgs),
+    /// Show what a run would do, and start nothing
+    Plan(PlanArgs),
     /// Run a graph
     Run(RunArgs),
     /// List, describe and call tools

@@ -1,19 +1,14 @@
 //! `lgflow config`: every setting in force, with the place that it came from.
-#![expect(clippy::disallowed_methods, reason = "the variables that are settings come from the environment")]
 
-use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::path::Path;
 
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::config::{ConfigInput, KeyInfo, Origin, Setting, SettingValue, Settings, resolve};
+use crate::config::{KeyInfo, Origin, Setting, SettingValue};
 use crate::diag::{Diagnostics, suggestion};
-use crate::document::{Limits, decode};
-use crate::files::{FileError, OwnFolder, RelPath, Root, read_given};
-use crate::front::Place;
-use crate::source::{FileId, Sources};
+use crate::front::settings;
+use crate::source::Sources;
 use crate::view::escaped;
 
 use super::Exit;
@@ -36,7 +31,8 @@ pub struct ConfigArgs {
 pub(super) fn run(args: &ConfigArgs, output: Output) -> Result<Exit, Problem> {
     let place = here()?;
     let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
-    let settings = settings(&place, &mut sources, &mut found)?;
+    let settings =
+        settings(&place, Vec::new(), &mut sources, &mut found).map_err(|error| unreadable(&error))?;
     if found.has_errors() {
         print(&sources, &found, output);
         return Ok(Exit::Invalid);
@@ -49,49 +45,6 @@ pub(super) fn run(args: &ConfigArgs, output: Output) -> Result<Exit, Problem> {
         }
     };
     Ok(output.either(|| human(&shown), || document(&shown)))
-}
-
-/// The settings in force here; findings about their files go into `found`.
-pub(super) fn settings(
-    place: &Place,
-    sources: &mut Sources,
-    found: &mut Diagnostics,
-) -> Result<Settings, Problem> {
-    let machine = given(Path::new("/etc/lgflow/config.toml"), sources)?;
-    let user = given(&place.config.join("config.toml"), sources)?;
-    let workspace = of_workspace(&place.root, sources, found)?;
-    let input = ConfigInput { machine, user, workspace, variables: variables(), flags: Vec::new() };
-    Ok(resolve(&input, sources, found))
-}
-
-fn variables() -> Vec<(String, String)> {
-    let text = |text: OsString| text.into_string().ok();
-    let ours = std::env::vars_os().filter_map(|(name, value)| Some((text(name)?, text(value)?)));
-    ours.filter(|(name, _)| name.starts_with("LGFLOW_")).collect()
-}
-
-fn given(path: &Path, sources: &mut Sources) -> Result<Option<FileId>, Problem> {
-    match read_given(path, Limits::default().bytes as u64) {
-        Ok(text) => Ok(Some(sources.add(path.display().to_string(), text))),
-        Err(FileError::NotFound { .. }) => Ok(None),
-        Err(error) => Err(unreadable(&error)),
-    }
-}
-
-fn of_workspace(
-    root: &Path,
-    sources: &mut Sources,
-    found: &mut Diagnostics,
-) -> Result<Option<FileId>, Problem> {
-    let limits = Limits::default();
-    let bytes = Root::open(root)
-        .and_then(|root| OwnFolder::beneath(&root, &RelPath::parse(".lg")?))
-        .and_then(|folder| folder.read_bytes(&RelPath::parse("config.toml")?, limits.bytes as u64));
-    match bytes {
-        Ok(bytes) => Ok(decode(sources, ".lg/config.toml", bytes, &limits, found)),
-        Err(FileError::NotFound { .. }) => Ok(None),
-        Err(error) => Err(unreadable(&error)),
-    }
 }
 
 fn known(key: &str) -> Result<(), Problem> {

@@ -10,8 +10,8 @@ use super::hidden;
 use super::output::Output;
 use super::problem::Problem;
 use super::{
-    Cli, Command, Exit, Format, completions, config, doctor, explain, export, init, man, run as run_graph,
-    schema, tool, trace, trust, validate,
+    Cli, Command, Exit, Format, completions, config, doctor, explain, export, init, man, plan,
+    run as run_graph, schema, tool, trace, trust, validate,
 };
 
 /// The program.
@@ -54,6 +54,7 @@ fn run(command: Command, output: Output) -> Result<Exit, Problem> {
         Command::Config(args) => config::run(&args, output),
         Command::Validate(args) => validate::run(&args, output),
         Command::Export(args) => export::run(&args, output),
+        Command::Plan(args) => plan::run(&args, output),
         Command::Run(args) => run_graph::run(&args, output),
         Command::Tool(args) => tool::run(&args, output),
         Command::Trace(args) => trace::run(&args, output),

@@ -14,6 +14,7 @@ mod init;
 mod inputs;
 mod man;
 mod output;
+mod plan;
 mod problem;
 mod run;
 mod schema;

@@ -176,7 +176,7 @@ fn bind(args: &RunArgs, chosen: &Chosen) -> Result<Value, Problem> {
 }
 
 /// The plan under the user's own limits, which can only lower it.
-fn bounded(mut plan: Arc<Plan>, settings: &Settings) -> Arc<Plan> {
+pub(super) fn bounded(mut plan: Arc<Plan>, settings: &Settings) -> Arc<Plan> {
     let lowered = Arc::make_mut(&mut plan);
     lowered.concurrency = least(lowered.concurrency, settings.concurrency());
     lowered.budgets.wall = least(lowered.budgets.wall, settings.wall());

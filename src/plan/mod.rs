@@ -3,6 +3,7 @@
 
 mod document;
 mod flow;
+mod steps;
 mod types;
 
 pub use flow::{Arrow, Body, Cycle, Flow, Sidestep, cycles, sidesteps};

@@ -88,6 +88,12 @@ impl Gate {
         self.judge(call).0
     }
 
+    /// What every layer says of a tool, whatever it is asked.
+    pub(super) fn explain_tool(&self, tool: &str) -> Verdict {
+        let layers = self.set.layers.iter();
+        Verdict::of(layers.filter_map(|layer| tool_reason(layer, tool)).collect())
+    }
+
     fn judge(&self, call: &ToolCall) -> (Verdict, Option<ExecGrant>) {
         let mut reasons: Vec<Reason> =
             self.set.layers.iter().filter_map(|layer| tool_reason(layer, &call.tool)).collect();

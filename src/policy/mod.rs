@@ -7,6 +7,7 @@ mod check;
 mod exec;
 #[cfg(test)]
 mod for_tests;
+mod foresee;
 mod freeze;
 mod gate;
 mod grammar;
@@ -28,6 +29,7 @@ mod verdict;
 pub use builtin::{BUILTINS, CONTAINED, builtin};
 pub use case::{CaseFailure, try_case};
 pub use check::check_policy;
+pub use foresee::Foreseen;
 pub use freeze::{PolicyText, ReadPolicy, freeze};
 pub use gate::{Gate, GateDecision};
 pub use granted::{

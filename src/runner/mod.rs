@@ -11,5 +11,5 @@ mod world;
 pub use execute::execute;
 pub use patch::{Recovered, Recovery};
 pub use recover::recover_workspace;
-pub use serve::{ServeError, serve};
+pub use serve::{ServeError, machine, serve};
 pub use world::{Cancel, ToolWorld};

@@ -4,10 +4,12 @@ pub mod diagnostics;
 mod escape;
 pub mod graph;
 mod json_text;
+mod plan_text;
 mod run_document;
 mod trace_text;
 
 pub use escape::{escaped, is_unsafe_to_show};
 pub use json_text::json_text;
+pub use plan_text::{PlanFacts, plan_document, plan_text};
 pub use run_document::{RunFacts, run_document};
 pub use trace_text::event_text;

@@ -9,7 +9,7 @@ use crate::policy::{Machine, rustup_default};
 use crate::sandbox;
 
 /// The machine, with the folders of ours that lie beneath the root.
-pub(super) fn machine(protected: Vec<String>) -> Machine {
+pub fn machine(protected: Vec<String>) -> Machine {
     let home = env::var_os("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
     let settings = home.as_ref().and_then(|home| fs::read_to_string(home.join(".rustup/settings.toml")).ok());
     let rust_toolchain = settings.as_deref().and_then(rustup_default);

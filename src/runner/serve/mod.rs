@@ -5,4 +5,5 @@ mod handshake;
 mod machine;
 mod session;
 
+pub use machine::machine;
 pub use session::{ServeError, serve};

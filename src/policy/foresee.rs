@@ -1,0 +1,179 @@
+//! What the gate will say of the calls of a plan, before any value is known: exact where what it reads is literal, and
+//! else what the answer depends on. Grants nothing.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
+
+use crate::effect::ToolCall;
+use crate::expr::{Root, ValueTemplate};
+use crate::model::Uses;
+use crate::plan::{Action, Plan, PlanNode};
+
+use super::{Decision, Gate, Verdict};
+
+/// A call that a run may make.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Foreseen {
+    /// The node; within a subgraph behind the node that runs it: `review/read`.
+    pub node: String,
+    /// The tool.
+    pub tool: String,
+    /// What the gate says as far as it can be told; where it is a denial, nothing that is still open changes it.
+    pub verdict: Verdict,
+    /// What else decides: `inputs.path`, `nodes.plan`. Empty where the verdict is exact.
+    pub depends_on: Vec<String>,
+}
+
+impl Gate {
+    /// Every call of `plan` and of its subgraphs, in canonical order. A call that data or a model chooses comes once
+    /// for each tool that it may choose.
+    pub fn foresee(&self, plan: &Plan) -> Vec<Foreseen> {
+        let mut found = Vec::new();
+        self.foresee_beneath("", plan, &mut found);
+        found
+    }
+
+    fn foresee_beneath(&self, above: &str, plan: &Plan, found: &mut Vec<Foreseen>) {
+        for &at in &plan.order {
+            let node = plan.node(at);
+            let path = format!("{above}{}", node.id);
+            if let Action::Graph { plan, .. } = &node.action {
+                self.foresee_beneath(&format!("{path}/"), plan, found);
+            } else {
+                found.extend(self.foresee_node(&path, node));
+            }
+        }
+    }
+
+    fn foresee_node(&self, path: &str, node: &PlanNode) -> Vec<Foreseen> {
+        match &node.action {
+            Action::Call { with } => vec![self.foresee_call(path, node.uses, with)],
+            Action::Llm(conversation) => {
+                let input = json!({ "model": conversation.model });
+                let call = self.exact(path, Uses::Llm.as_str(), input);
+                let answer = ["the model's answer".to_owned()];
+                let chosen = conversation.tools.iter().map(|&tool| self.open(path, tool, &answer));
+                std::iter::once(call).chain(chosen).collect()
+            }
+            Action::Batch { calls, tools, .. } => {
+                let sources = sources(calls);
+                match calls {
+                    ValueTemplate::Literal(calls) => self.literal_batch(path, calls),
+                    _ => tools.iter().map(|&tool| self.open(path, tool, &sources)).collect(),
+                }
+            }
+            Action::Graph { .. }
+            | Action::Approval { .. }
+            | Action::Render(_)
+            | Action::Values(_)
+            | Action::ParseReport(_)
+            | Action::Fail { .. } => Vec::new(),
+        }
+    }
+
+    fn literal_batch(&self, path: &str, calls: &Value) -> Vec<Foreseen> {
+        let calls = calls.as_array().into_iter().flatten().filter_map(|call| {
+            let tool = call.get("tool")?.as_str()?;
+            Some(self.exact(path, tool, call.get("input").cloned().unwrap_or_default()))
+        });
+        calls.collect()
+    }
+
+    fn foresee_call(&self, path: &str, tool: Uses, with: &ValueTemplate) -> Foreseen {
+        let open = open_sources(tool, with);
+        if open.is_empty() {
+            return self.exact(path, tool.as_str(), known(with));
+        }
+        match tool {
+            // what is left out names no path, so a denial of the rest stays one
+            Uses::ReadFile | Uses::ApplyPatch => {
+                Foreseen { depends_on: open, ..self.exact(path, tool.as_str(), known(with)) }.settled()
+            }
+            _ => self.open(path, tool, &open),
+        }
+    }
+
+    fn exact(&self, path: &str, tool: &str, input: Value) -> Foreseen {
+        let verdict = self.explain(&ToolCall::new(tool, input));
+        Foreseen { node: path.to_owned(), tool: tool.to_owned(), verdict, depends_on: Vec::new() }
+    }
+
+    fn open(&self, path: &str, tool: Uses, on: &[String]) -> Foreseen {
+        let verdict = self.explain_tool(tool.as_str());
+        Foreseen { node: path.to_owned(), tool: tool.as_str().to_owned(), verdict, depends_on: on.to_vec() }
+            .settled()
+    }
+}
+
+impl Foreseen {
+    /// A denial depends on nothing more.
+    fn settled(mut self) -> Self {
+        if self.verdict.decision == Decision::Deny {
+            self.depends_on.clear();
+        }
+        self
+    }
+}
+
+/// The parameters that the gate reads.
+fn deciding(tool: Uses) -> &'static [&'static str] {
+    match tool {
+        Uses::ReadFile => &["path"],
+        Uses::ApplyPatch => &["changes", "patch"],
+        Uses::Exec => &["argv", "cwd", "env"],
+        Uses::Http => &["url", "method"],
+        Uses::Mcp => &["server", "tool"],
+        _ => &[],
+    }
+}
+
+/// What the parameters that the gate reads are made from.
+fn open_sources(tool: Uses, with: &ValueTemplate) -> Vec<String> {
+    match with {
+        ValueTemplate::Literal(_) => Vec::new(),
+        ValueTemplate::Object(fields) => {
+            let read = fields.iter().filter(|(name, _)| deciding(tool).contains(&name.as_str()));
+            let all: BTreeSet<String> = read.flat_map(|(_, value)| sources(value)).collect();
+            all.into_iter().collect()
+        }
+        _ => sources(with),
+    }
+}
+
+/// The roots of a value's templates as their author writes them, each once; `an expression` where it has none.
+fn sources(value: &ValueTemplate) -> Vec<String> {
+    let found: BTreeSet<String> = value.roots().into_iter().map(named).collect();
+    match value {
+        ValueTemplate::Expression(_) | ValueTemplate::Text(_) if found.is_empty() => {
+            vec!["an expression".to_owned()]
+        }
+        _ => found.into_iter().collect(),
+    }
+}
+
+fn named(root: &Root) -> String {
+    match root {
+        Root::Input(name) => format!("inputs.{name}"),
+        Root::Node(name) => format!("nodes.{name}"),
+        Root::Channel(name) => format!("state.{name}"),
+        Root::Loop(name) => format!("loops.{name}"),
+        Root::Run => "run".to_owned(),
+        Root::Output => "output".to_owned(),
+        Root::Error => "error".to_owned(),
+        Root::Local(name) => name.clone(),
+    }
+}
+
+/// The literal parts of a value; what holds a template is left out.
+fn known(value: &ValueTemplate) -> Value {
+    match value {
+        ValueTemplate::Literal(value) => (**value).clone(),
+        ValueTemplate::Expression(_) | ValueTemplate::Text(_) => Value::Null,
+        ValueTemplate::List(items) => items.iter().map(known).collect(),
+        ValueTemplate::Object(fields) => {
+            let fields = fields.iter().map(|(name, value)| (name.clone(), known(value)));
+            Value::Object(fields.filter(|(_, value)| !value.is_null()).collect::<Map<_, _>>())
+        }
+    }
+}

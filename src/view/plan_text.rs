@@ -1,0 +1,201 @@
+//! What a run would do, as text and as the document `lgflow.plan/v1` with its verdicts. Judges nothing itself.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use crate::digest::Digest;
+use crate::effect::{FrozenLayer, LayerRole, SandboxLayer};
+use crate::plan::{Plan, PlanNode};
+use crate::policy::{Decision, Foreseen};
+
+use super::escaped;
+
+/// All that is told of a run that has not begun.
+#[derive(Debug, Clone)]
+pub struct PlanFacts<'a> {
+    /// The file, or the name of the shipped graph.
+    pub source: &'a str,
+    /// The plan, under the user's own limits.
+    pub plan: &'a Plan,
+    /// The layers in force, the grant first.
+    pub layers: &'a [FrozenLayer],
+    /// Of what the layers say together.
+    pub policy_digest: Digest,
+    /// Does the user trust this workspace?
+    pub trusted: bool,
+    /// Why the run would be refused before it starts.
+    pub refusal: Option<String>,
+    /// The calls that it may make.
+    pub calls: &'a [Foreseen],
+    /// The layers of the sandbox, in force or not.
+    pub sandbox: &'a [SandboxLayer],
+}
+
+/// For a program.
+pub fn plan_document(facts: &PlanFacts<'_>) -> Value {
+    let layers: Vec<Value> = facts.layers.iter().map(layer_document).collect();
+    let mut document = facts.plan.document();
+    document["source"] = facts.source.into();
+    document["steps"] = steps(facts.plan);
+    document["layers"] = layers.into();
+    document["policy_digest"] = json!(facts.policy_digest);
+    document["trusted"] = facts.trusted.into();
+    document["refusal"] = json!(facts.refusal);
+    document["verdicts"] = facts.calls.iter().map(verdict_document).collect();
+    document["sandbox"] = json!(facts.sandbox);
+    document
+}
+
+fn layer_document(layer: &FrozenLayer) -> Value {
+    json!({ "name": layer.name, "role": layer.role, "digest": Digest::of(&layer.text) })
+}
+
+fn steps(plan: &Plan) -> Value {
+    let mut by_step: BTreeMap<u32, Vec<&str>> = BTreeMap::new();
+    let steps = plan.steps();
+    for &at in &plan.order {
+        by_step.entry(steps[at.0 as usize]).or_default().push(plan.node(at).id.as_str());
+    }
+    by_step.into_values().map(Value::from).collect()
+}
+
+fn verdict_document(call: &Foreseen) -> Value {
+    let reason = call.verdict.deciding();
+    json!({
+        "node": call.node,
+        "tool": call.tool,
+        "decision": call.verdict.decision.as_str(),
+        "depends_on": call.depends_on,
+        "rule": reason.map(|reason| &reason.rule),
+        "reason": reason.map(|reason| reason.message.as_str()),
+    })
+}
+
+/// For a person.
+pub fn plan_text(facts: &PlanFacts<'_>) -> String {
+    let plan = facts.plan;
+    let mut text = format!("graph {} ({}), {}\n", escaped(&plan.name), escaped(facts.source), plan.digest);
+    text.push_str(&bounds(plan));
+    text.push_str("\nnodes in canonical order; those of one step wait for none of each other\n");
+    nodes(facts, &mut text);
+    text.push_str("\ncalls and what the policy says of them\n");
+    calls(facts, &mut text);
+    let _ = writeln!(text, "\npolicy {}; the strictest layer decides", facts.policy_digest);
+    for (at, layer) in facts.layers.iter().enumerate() {
+        let role = if layer.role == LayerRole::Grant { "grant" } else { "ceiling" };
+        let _ =
+            writeln!(text, "  {}. {role:7}  {}  {}", at + 1, escaped(&layer.name), Digest::of(&layer.text));
+    }
+    let trust = if facts.trusted {
+        "trusted"
+    } else {
+        "not trusted; a policy of its own is held to `builtin:contained`"
+    };
+    let _ = writeln!(text, "  workspace: {trust}");
+    sandbox(facts.sandbox, &mut text);
+    text
+}
+
+/// What a run may use up.
+fn bounds(plan: &Plan) -> String {
+    let mut text = String::new();
+    let budgets = &plan.budgets;
+    let bounds = [
+        ("wall", budgets.wall.map(|wall| format!("{wall:?}"))),
+        ("tool calls", budgets.tool_calls.map(|calls| calls.to_string())),
+        ("model tokens", budgets.llm_tokens.map(|tokens| tokens.to_string())),
+        ("patch bytes", budgets.patch_bytes.map(|bytes| bytes.to_string())),
+        ("calls at once", plan.concurrency.map(|calls| calls.to_string())),
+    ];
+    let bounds: Vec<String> =
+        bounds.into_iter().filter_map(|(name, value)| Some(format!("{name} {}", value?))).collect();
+    let bounds = if bounds.is_empty() { "none".to_owned() } else { bounds.join(", ") };
+    // writing to a string can't fail
+    let _ = writeln!(text, "budgets: {bounds}");
+    for (group, most) in &plan.groups {
+        let _ = writeln!(text, "  group {group}: {most} at once");
+    }
+    text
+}
+
+fn nodes(facts: &PlanFacts<'_>, text: &mut String) {
+    let plan = facts.plan;
+    let steps = plan.steps();
+    let width = plan.nodes.iter().map(|node| node.id.as_str().len() + 2 * node.loops.len()).max();
+    let width = width.unwrap_or(0);
+    for &at in &plan.order {
+        for one in plan.loops.iter().filter(|one| one.target == at) {
+            let indent = "  ".repeat(one.outer.len());
+            let name = &plan.node(at).id;
+            let _ = writeln!(text, "        {indent}loop {name}: at most {} iterations", one.max);
+        }
+        let node = plan.node(at);
+        let name = format!("{}{}", "  ".repeat(node.loops.len()), node.id);
+        let line = format!("  {:>4}  {name:width$}  {}", steps[at.0 as usize], about(plan, node));
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+}
+
+/// What a node is, and what decides whether and how often it runs.
+fn about(plan: &Plan, node: &PlanNode) -> String {
+    let mut about = vec![node.uses.as_str().to_owned()];
+    if let Some(each) = &node.for_each {
+        about.push(format!(
+            "for each of {}, {} at once, at most {}",
+            escaped(each.items.source().trim()),
+            each.parallel,
+            each.max
+        ));
+    }
+    if let Some(when) = &node.skip_when {
+        about.push(format!("skipped when {}", escaped(when.source().trim())));
+    }
+    let incoming = node.incoming.iter().map(|&edge| plan.edge(edge));
+    let conditions: Vec<String> = incoming
+        .filter_map(|edge| {
+            let when = edge.when.as_ref()?;
+            Some(format!("{} when {}", plan.node(edge.from).id, escaped(when.source().trim())))
+        })
+        .collect();
+    if !conditions.is_empty() {
+        about.push(format!("after {}", conditions.join("; ")));
+    }
+    if node.retry.attempts > 1 {
+        about.push(format!("{} attempts", node.retry.attempts));
+    }
+    if let Some(group) = &node.group {
+        about.push(format!("group {group}"));
+    }
+    about.join(", ")
+}
+
+fn calls(facts: &PlanFacts<'_>, text: &mut String) {
+    if facts.calls.is_empty() {
+        text.push_str("  none: this graph calls no tool\n");
+    }
+    for call in facts.calls {
+        let depends = call.depends_on.iter().map(|what| format!("`{}`", escaped(what))).collect::<Vec<_>>();
+        let word = match (call.verdict.decision, depends.is_empty()) {
+            (decision, true) => decision.as_str().to_owned(),
+            (Decision::Ask, false) => format!("ask, or deny: depends on {}", depends.join(", ")),
+            (_, false) => format!("depends on {}", depends.join(", ")),
+        };
+        let _ = writeln!(text, "  {} {}: {word}", escaped(&call.node), escaped(&call.tool));
+        if let Some(reason) = call.verdict.deciding() {
+            let _ = writeln!(text, "      {}: {}", escaped(&reason.place()), escaped(&reason.message));
+        }
+    }
+}
+
+fn sandbox(layers: &[SandboxLayer], text: &mut String) {
+    let missing: Vec<&str> =
+        layers.iter().filter(|layer| !layer.in_force).map(|layer| layer.name.as_str()).collect();
+    if missing.is_empty() {
+        text.push_str("\nsandbox: every layer is in force\n");
+    } else {
+        let _ = writeln!(text, "\nsandbox: NOT in force: {}", missing.join(", "));
+    }
+}
