@@ -130,7 +130,7 @@ fn one_output(node: &DraftNode<'_>, parts: &Parts) -> Option<Arc<Value>> {
 /// The object that a `values` node gives: exactly its fields.
 fn fields(node: &DraftNode<'_>) -> Value {
     let schemas = node.with.iter().map(|field| (field.name.value.clone(), written(&field.value))).collect();
-    closed(schemas)
+    closed(&schemas)
 }
 
 /// The schema of a value as it is written; what a template or a list gives is any value.
@@ -138,10 +138,10 @@ fn written(tree: &Tree) -> Value {
     if tree.entries().is_empty() {
         return json!({});
     }
-    closed(tree.entries().iter().map(|entry| (entry.key.value.clone(), written(&entry.value))).collect())
+    closed(&tree.entries().iter().map(|entry| (entry.key.value.clone(), written(&entry.value))).collect())
 }
 
-fn closed(properties: serde_json::Map<String, Value>) -> Value {
+fn closed(properties: &serde_json::Map<String, Value>) -> Value {
     json!({ "type": "object", "properties": properties, "additionalProperties": false })
 }
 

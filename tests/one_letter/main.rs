@@ -1,7 +1,12 @@
 //! One letter of one key or of one name of a valid graph is changed: exactly one error, there, with the old spelling
 //! suggested.
 
-#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "a test reads its own fixtures")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test reads its own fixtures"
+)]
 
 mod keys;
 mod names;

@@ -14,10 +14,10 @@ pub(super) fn check(draft: &Draft<'_>, diagnostics: &mut Diagnostics) {
     for node in &draft.nodes {
         let kinds = node.modifiers.retry.iter().filter_map(|retry| retry.kinds.as_ref()).flatten();
         for kind in kinds {
-            if let Some(found) = check_kind(draft, node, kind) {
-                if reported.insert(kind.span) {
-                    diagnostics.push(found);
-                }
+            if let Some(found) = check_kind(draft, node, kind)
+                && reported.insert(kind.span)
+            {
+                diagnostics.push(found);
             }
         }
     }
