@@ -49,7 +49,8 @@ fn explosions_end_within_their_limits() {
         (&nested_loops, "steps"),
         (&nested_lists, "deep"),
         ("{% for x in range(100000000000) %}x{% endfor %}", "steps"),
-        ("{% for x in range(1000000) %}{{ inputs.long }}{% endfor %}", "longer than 8 MiB"),
+        ("{% for x in range(1000000) %}{{ inputs.long }}{% endfor %}", "steps"),
+        ("{% for x in range(9) %}{{ inputs.long }}{% endfor %}", "longer than 8 MiB"),
         ("{{ inputs.long | replace('x', inputs.long) }}", "MiB"),
         ("{{ inputs.long | split('x') | join(inputs.long) }}", "MiB"),
         ("{{ inputs.list | product(inputs.list) | length }}", "more than"),
@@ -114,7 +115,7 @@ fn what_is_just_within_the_limits_works() {
         "1".to_owned() + &"+1".repeat(150),
         "true".to_owned() + &" and inputs.long is defined".repeat(140),
         "1".to_owned() + &" if true else 1".repeat(150),
-        "[".to_owned() + &"inputs.long | length, ".repeat(180) + "]",
+        "[".to_owned() + &"inputs.long | length, ".repeat(90) + "]",
     ];
     for source in &cases {
         assert!(value(source).is_ok(), "{}: {:?}", &source[..40], value(source));

@@ -267,3 +267,87 @@ fn wait_for_descendant(id: u32, name: &str) -> u32 {
         std::thread::sleep(Duration::from_millis(10));
     }
 }
+
+#[test]
+fn the_graph_of_the_readme_runs() {
+    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let graph = readme.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let workspace = Workspace::git();
+    workspace
+        .write("graph.yaml", graph)
+        .write("src/a.txt", "one\nTODO: two\n")
+        .write("b.txt", "TODO\nTODO\n");
+    let ran = workspace.lgflow(&["run", "-g", "graph.yaml"]).ended(0);
+    // the graph itself says the word in its default and its description
+    let said = graph.lines().filter(|line| line.contains("TODO")).count();
+    assert_eq!(ran.stdout, format!("{} places say TODO.\n", 3 + said));
+}
+
+#[test]
+fn the_main_job_reports_facts_twice_the_same_and_leaves_a_trace_that_verifies() {
+    let workspace = Workspace::git();
+    workspace
+        .write(
+            "Cargo.toml",
+            "[package]\nname = \"tiny\"\nversion = \"0.1.0\"\n\n[dependencies]\nserde = \"1\"\n",
+        )
+        .write("src/main.rs", "mod a;\n\nfn main() {\n    a::go();\n}\n")
+        .write("src/a.rs", "pub fn go() {}\n")
+        .write("tests/it.rs", "#[test]\nfn works() {}\n")
+        .write("README.md", "# Tiny\n\nA tiny program.\n");
+    let first = workspace.lgflow(&["run", "summarize repo", "--trace"]).ended(0);
+    for fact in ["tiny", "A tiny program.", "Rust", "`src/main.rs`", "serde", "cargo test", "`tests/it.rs`"] {
+        assert!(first.stdout.contains(fact), "`{fact}` is not in the report:\n{}", first.stdout);
+    }
+    let second = workspace.lgflow(&["run", "summarize repo", "--trace"]).ended(0);
+    assert_eq!(first.stdout, second.stdout);
+    let mut traces = 0;
+    for entry in fs::read_dir(workspace.path().join("artifacts/runs")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "jsonl") {
+            workspace.lgflow(&["trace", "verify", path.to_str().unwrap()]).ended(0);
+            traces += 1;
+        }
+    }
+    assert_eq!(traces, 2);
+}
+
+#[test]
+fn a_request_that_needs_a_model_says_so_and_changes_nothing() {
+    let workspace = Workspace::git();
+    workspace.write("src/lib.rs", "pub fn answer() -> u32 {\n    41\n}\n");
+    let ran = workspace.lgflow(&["run", "fix the bug in answer"]).ended(0);
+    assert!(ran.stdout.to_lowercase().contains("language model"), "{}", ran.stdout);
+    assert_eq!(workspace.read("src/lib.rs"), "pub fn answer() -> u32 {\n    41\n}\n");
+}
+
+#[test]
+fn a_patch_is_made_where_the_policy_allows_and_asked_about_where_it_does_not() {
+    let graph = "\
+schema: lgflow.graph/v1
+name: patch
+nodes:
+  change:
+    uses: apply_patch
+    with: { changes: [{ op: put, path: src/new.txt, content: \"hello\\n\" }] }
+";
+    let workspace = Workspace::git();
+    workspace.write("graph.yaml", graph);
+    let asked = workspace.lgflow(&["run", "-g", "graph.yaml", "--format", "json"]).ended(5);
+    assert_eq!(asked.json()["status"], "suspended");
+    assert!(!workspace.path().join("src/new.txt").exists());
+
+    workspace.write(
+        "policy.yaml",
+        "schema: lgflow.policy/v1\nname: p\ntools: { apply_patch: allow }\npaths: { read: { allow: [\"**\"] }, write: { allow: [\"src/**\"] } }\n",
+    );
+    workspace.lgflow(&["run", "-g", "graph.yaml", "--policy", "policy.yaml"]).ended(0);
+    assert_eq!(workspace.read("src/new.txt"), "hello\n");
+
+    workspace.write(
+        "narrow.yaml",
+        "schema: lgflow.policy/v1\nname: n\ntools: { apply_patch: allow }\npaths: { read: { allow: [\"**\"] }, write: { allow: [\"docs/**\"] } }\n",
+    );
+    let denied = workspace.lgflow(&["run", "-g", "graph.yaml", "--policy", "narrow.yaml"]).ended(4);
+    assert!(denied.stderr.contains("narrow.yaml:4"), "no rule with its file and line: {}", denied.stderr);
+}
