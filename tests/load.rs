@@ -122,6 +122,7 @@ fn all_files_of_a_folder_are_checked_in_one_run() {
         .map(|found| (sources.get(found.span().file).name(), found.code.to_string()))
         .collect();
     let wanted = [
+        (".lg/config.toml", "syntax"),
         (".lg/graph.yaml", "unknown-uses"),
         (".lg/more/other.toml", "unknown-node"),
         (".lg/policy.yaml", "unknown-key"),

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::config::Settings;
 use crate::diag::Diagnostics;
-use crate::effect::ErrorKind;
+use crate::effect::{ErrorKind, RuleRef};
 use crate::front::{
     Chosen, Display, Finished, Mark, Narrator, Place, Task, choose, execute, layers, settings,
 };
@@ -233,9 +233,7 @@ fn conclude(finished: &Finished, status: &str, narrator: &mut Narrator) {
         narrator.line(Mark::Note, &next);
     } else if let Some(error) = error {
         let node = error.node.as_ref().map(|node| format!("{}: ", escaped(node))).unwrap_or_default();
-        let rule = error.error.rule.as_ref().map(|rule| {
-            format!(" ({} `{}`, {}:{})", escaped(&rule.layer), rule.rule, escaped(&rule.file), rule.line)
-        });
+        let rule = error.error.rule.as_ref().map(|rule| format!(" ({})", rule_text(rule)));
         let text = format!(
             "{node}{}: {}{}",
             error.error.kind,
@@ -255,6 +253,12 @@ fn conclude(finished: &Finished, status: &str, narrator: &mut Narrator) {
         mark,
         &format!("{status}: run {}, trace {}", finished.run, escaped(&finished.trace.display().to_string())),
     );
+}
+
+/// The layer and the rule, with its place; a rule that is not written has none.
+fn rule_text(rule: &RuleRef) -> String {
+    let line = if rule.line > 0 { format!(":{}", rule.line) } else { String::new() };
+    format!("{} `{}`, {}{line}", escaped(&rule.layer), rule.rule, escaped(&rule.file))
 }
 
 /// The word of the run document; `interrupted` where one of our processes died.
