@@ -27,8 +27,12 @@ impl Problem {
         let mut detail = format!("{what}: {error}");
         let mut source = error.source();
         while let Some(cause) = source {
-            detail.push_str(": ");
-            detail.push_str(&cause.to_string());
+            let said = cause.to_string();
+            // many messages end in their cause already
+            if !detail.ends_with(&said) {
+                detail.push_str(": ");
+                detail.push_str(&said);
+            }
             source = cause.source();
         }
         Self { exit: Exit::Failed, title: "failed", detail }
@@ -58,5 +62,21 @@ impl Problem {
             "detail": self.detail,
             "exit_code": self.exit.code(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::files::FileError;
+
+    use super::*;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let told = |error: &dyn Error| Problem::failed("cannot begin", error).human();
+        let full = FileError::Io { path: "a".to_owned(), error: std::io::Error::other("no room") };
+        assert_eq!(told(&full), "error: cannot begin: `a`: no room\n");
+        let nested = crate::client::Lost::from(std::io::Error::other("no room"));
+        assert!(told(&nested).ends_with("no room\n") && told(&nested).matches("no room").count() == 1);
     }
 }

@@ -243,10 +243,13 @@ fn conclude(finished: &Finished, status: &str, narrator: &mut Narrator) {
         narrator.line(Mark::Failed, &text);
     }
     for open in waiting {
-        narrator.line(
-            Mark::Note,
-            &format!("{}: waits for an approval, which this release cannot take later", escaped(&open.node)),
+        let node = escaped(&open.node);
+        let why = open.show.get("reason").and_then(Value::as_str).map(|why| format!(": {}", escaped(why)));
+        let text = format!(
+            "{node}: waits for an approval, which this release cannot take later{}",
+            why.unwrap_or_default()
         );
+        narrator.line(Mark::Note, &text);
     }
     let mark = if status == RunStatus::Succeeded.as_str() { Mark::Done } else { Mark::Failed };
     narrator.line(

@@ -106,13 +106,12 @@ pub fn execute(task: &Task<'_>, narrator: &mut Narrator) -> Result<Finished, Beg
     let started = runner.started().clone();
     runner.stop();
     let trace = copy.map_or(events, |copy| PathBuf::from(copy.path.as_str()));
-    Ok(Finished {
-        run,
-        summary: ended.state.summary(),
-        interrupted: ended.interrupted,
-        trace,
-        runner: started,
-    })
+    let mut summary = ended.state.summary();
+    if ended.interrupted.is_some() {
+        // an end that could not be recorded is none
+        summary.outputs = None;
+    }
+    Ok(Finished { run, summary, interrupted: ended.interrupted, trace, runner: started })
 }
 
 /// Single-threaded: a session waits for answers and does little itself.

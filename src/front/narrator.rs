@@ -50,7 +50,7 @@ impl Narrator {
             EventBody::RunCancelled { how: Cancel::InOrder } => {
                 self.note("interrupted: ending in order; interrupt again to end at once");
             }
-            EventBody::RunCancelled { how: Cancel::AtOnce } => self.note("interrupted again: ending at once"),
+            EventBody::RunCancelled { how: Cancel::AtOnce } => self.end_at_once(),
             _ => {}
         }
     }
@@ -86,6 +86,17 @@ impl Narrator {
             }
             (Status::Succeeded, None) => self.display.line(Mark::Done, &format!("{name}{took}")),
             (status, None) => self.display.line(Mark::Skipped, &format!("{name}: {status}{took}")),
+        }
+    }
+
+    /// What still runs gets no event of its own any more.
+    fn end_at_once(&mut self) {
+        self.note("interrupted again: ending at once");
+        for (path, since) in std::mem::take(&mut self.since) {
+            let name = escaped(&path);
+            self.display.end(&name);
+            let text = format!("{name}: cancelled ({})", seconds(since.elapsed()));
+            self.display.line(Mark::Skipped, &text);
         }
     }
 

@@ -107,8 +107,36 @@ pub(super) fn tool_error(error: &FileError) -> ToolError {
         | FileError::TooManyLinks { .. }
         | FileError::HardLinks { .. }
         | FileError::NotText { .. } => ErrorKind::InvalidInput,
+        FileError::Io { error, .. } if is_full(error) => ErrorKind::Limit,
         FileError::Io { .. } => ErrorKind::Internal,
     };
-    let limit = matches!(error, FileError::TooLarge { .. }).then(|| "read_bytes".to_owned());
+    let limit = match error {
+        FileError::TooLarge { .. } => Some("read_bytes".to_owned()),
+        FileError::Io { error, .. } => is_full(error).then(|| "disk".to_owned()),
+        _ => None,
+    };
     ToolError { limit, ..ToolError::new(kind, error.to_string()) }
+}
+
+/// Is there no room left, for anybody or for us?
+fn is_full(error: &std::io::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_a_limit_and_no_bug() {
+        use std::io::{Error, ErrorKind as Kind};
+        let told = |kind: Kind| {
+            let error = tool_error(&FileError::Io { path: "a".to_owned(), error: Error::from(kind) });
+            (error.kind, error.limit)
+        };
+        for full in [Kind::StorageFull, Kind::QuotaExceeded] {
+            assert_eq!(told(full), (ErrorKind::Limit, Some("disk".to_owned())), "{full}");
+        }
+        assert_eq!(told(Kind::BrokenPipe), (ErrorKind::Internal, None));
+    }
 }

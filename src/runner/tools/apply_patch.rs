@@ -99,6 +99,10 @@ fn read(input: &Input<'_>, obligations: &Obligations) -> Result<Asked, ToolError
     match (input.text("patch")?, input.value("changes")) {
         (Some(text), None) => {
             check(text.len())?;
+            if text.is_empty() {
+                // what a command hands over that had nothing to change
+                return Ok(Asked::Patch(Vec::new()));
+            }
             parse(text).map(Asked::Patch).map_err(|error| patch_error(&error))
         }
         (None, Some(list)) => {

@@ -204,3 +204,15 @@ fn a_revision_is_read_from_objects_without_running_git() {
     fs::write(bench.work(".git/objects/info/alternates"), "/elsewhere\n").unwrap();
     assert_eq!(kind(&bench.call("n", "workspace_diff", json!({ "since": "HEAD" }))), ErrorKind::Denied);
 }
+
+#[test]
+fn an_empty_patch_changes_nothing_and_blank_ones_are_refused() {
+    let bench = Bench::new(&[("a", "1\n")]);
+    let nothing = bench.call("n", "apply_patch", json!({ "patch": "" }));
+    assert!(nothing.ok, "{nothing:?}");
+    assert_eq!(nothing.output, json!({ "files": [], "inverse": "" }));
+    assert_eq!(bench.text("a"), "1\n");
+    for blank in ["\n", " ", "no diff"] {
+        assert_eq!(kind(&bench.call("n", "apply_patch", json!({ "patch": blank }))), ErrorKind::InvalidInput);
+    }
+}

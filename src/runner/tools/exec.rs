@@ -1,14 +1,10 @@
 //! `exec`: runs one granted program, confined as far as this release can, over a copy of the workspace or, where a
 //! policy says so, over the workspace itself. Decides nothing: the grant came with the call.
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "a command gets folders of its own in the state folder, and a deadline"
-)]
+#![expect(clippy::disallowed_methods, reason = "a command is passed variables of ours, and has a deadline")]
 
 use std::collections::BTreeMap;
-use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::os::fd::AsFd as _;
 use std::time::Instant;
 
 use serde_json::{Value, json};
@@ -23,6 +19,7 @@ use crate::sandbox::{
 };
 
 use super::access::tool_error;
+use super::call_folders::CallFolders;
 use super::carried::{Carried, carry};
 use super::input::{Input, invalid};
 use super::signal::signal_name;
@@ -227,63 +224,6 @@ impl Place {
             Err(error) => Err(tool_error(&error)),
         }
     }
-}
-
-/// The folders of one call in the state folder: gone when it ends.
-struct CallFolders {
-    path: PathBuf,
-}
-
-impl CallFolders {
-    fn make(world: &ToolWorld) -> Result<Self, ToolError> {
-        let failed = |error: &dyn std::fmt::Display| {
-            ToolError::new(ErrorKind::Internal, format!("the folders of a command can't be made: {error}"))
-        };
-        let mut random = [0; 8];
-        getrandom::fill(&mut random).map_err(|error| failed(&error))?;
-        let name = format!("{:016x}", u64::from_be_bytes(random));
-        let below = RelPath::parse(&format!("exec/{name}")).map_err(|error| failed(&error))?;
-        // whatever happens from here on, the folder goes with this value
-        let folders =
-            Self { path: path_of(world.state.as_fd()).map_err(|error| failed(&error))?.join(below.as_str()) };
-        for inner in ["home", "tmp", "work"] {
-            let inner = below.join(inner).map_err(|error| failed(&error))?;
-            world.state.make_folders(&inner).map_err(|error| failed(&error))?;
-        }
-        Ok(folders)
-    }
-
-    fn shown(&self, name: &str) -> String {
-        self.path.join(name).display().to_string()
-    }
-}
-
-impl Drop for CallFolders {
-    fn drop(&mut self) {
-        // every process that could write there is gone; what a command made unreadable is made readable first
-        if std::fs::remove_dir_all(&self.path).is_err() {
-            open_up(&self.path);
-            let _ = std::fs::remove_dir_all(&self.path);
-        }
-    }
-}
-
-/// Gives the owner every right on the folders below `path`, so that they can be removed. No link is followed.
-fn open_up(path: &Path) {
-    use std::os::unix::fs::PermissionsExt as _;
-    let _ = std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700));
-    let Ok(entries) = std::fs::read_dir(path) else { return };
-    for entry in entries.flatten() {
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            open_up(&entry.path());
-        }
-    }
-}
-
-/// Where a held folder lies now.
-fn path_of(folder: std::os::fd::BorrowedFd<'_>) -> std::io::Result<PathBuf> {
-    let held: OwnedFd = folder.try_clone_to_owned()?;
-    std::fs::read_link(format!("/proc/self/fd/{}", held.as_raw_fd()))
 }
 
 fn result_of(ran: &Ran, carried: &Carried, wanted: &OkExit, sandbox: Vec<SandboxLayer>) -> ToolResult {

@@ -527,3 +527,24 @@ fn calls_at_the_same_time_do_not_disturb_each_other() {
     homes.dedup();
     assert_eq!(homes.len(), 5);
 }
+
+#[test]
+fn what_a_killed_runner_left_is_swept_and_what_lives_stays() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let bench = Bench::new("sh");
+    let all = bench.folder.path().join("state/exec");
+    let (dead, living) = (all.join("dead"), all.join("living"));
+    for folder in [&dead, &living] {
+        fs::create_dir_all(folder.join("work/locked")).unwrap();
+        fs::write(folder.join("work/locked/f"), "x").unwrap();
+    }
+    fs::set_permissions(dead.join("work/locked"), fs::Permissions::from_mode(0o000)).unwrap();
+    let held = fs::File::open(&living).unwrap();
+    rustix::fs::flock(&held, rustix::fs::FlockOperation::NonBlockingLockExclusive).unwrap();
+    crate::runner::recover_workspace(&bench.world).unwrap();
+    assert!(!dead.exists(), "left behind");
+    assert!(living.join("work/locked/f").exists(), "taken from under a command");
+    drop(held);
+    crate::runner::recover_workspace(&bench.world).unwrap();
+    assert!(!living.exists());
+}

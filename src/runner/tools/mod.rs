@@ -4,6 +4,7 @@
 mod access;
 mod apply_patch;
 mod base64;
+mod call_folders;
 mod carried;
 #[cfg(test)]
 mod change_tests;
@@ -25,6 +26,7 @@ mod workspace_diff;
 mod writing;
 
 pub(super) use apply_patch::apply_patch;
+pub(super) use call_folders::sweep_call_folders;
 pub(super) use exec::exec;
 pub(super) use list_files::list_files;
 pub(super) use llm::llm;
