@@ -1,6 +1,12 @@
 //! The cost of a node: chains, fan-out and join, a loop, without a trace and with its lines in memory. Each figure is of
 //! a whole run; divide by the nodes (or turns).
 
+#![allow(
+    clippy::unwrap_used,
+    unreachable_pub,
+    reason = "a test makes its own files and processes, and stops where it is wrong"
+)]
+
 #[path = "../tests/plans/mod.rs"]
 mod plans;
 

@@ -1,5 +1,12 @@
 //! Whole processes, from start to end: what a person waits for. `cargo bench --bench process`.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "a test makes its own files and processes, and stops where it is wrong"
+)]
+
+use std::fmt::Write as _;
 use std::process::{Command, Stdio};
 
 fn main() {
@@ -37,7 +44,8 @@ fn chain(count: usize) -> String {
     );
     for at in 0..count {
         let before = if at == 0 { "inputs.n".to_owned() } else { format!("nodes.n{}.output.n", at - 1) };
-        text += &format!("  n{at}:\n    uses: values\n    with: {{ n: \"{{{{ {before} + 1 }}}}\" }}\n");
+        let expression = format!("{{{{ {before} + 1 }}}}");
+        let _ = write!(text, "  n{at}:\n    uses: values\n    with: {{ n: \"{expression}\" }}\n");
     }
     let names: Vec<String> = (0..count).map(|at| format!("n{at}")).collect();
     text + &format!("edges:\n  - {}\n", names.join(" -> "))

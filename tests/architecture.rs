@@ -1,6 +1,12 @@
 //! Holds the floors and the walls of `docs/architecture.md`: rooms import only lower floors, each foreign crate
 //! stays in its home rooms, and only named rooms may touch the world or switch code by system.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "a test makes its own files and processes, and stops where it is wrong"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -283,4 +289,37 @@ fn every_file_opens_with_its_purpose() {
         let text = fs::read_to_string(&file).unwrap();
         assert!(text.starts_with("//! "), "{} does not open with `//!`", file.display());
     }
+}
+
+/// A row of the table in `docs/architecture.md`: the room, its floor, and the crates at home there.
+type Row = (String, u32, BTreeSet<String>);
+
+fn rows_of_the_page() -> Vec<Row> {
+    let page = fs::read_to_string(manifest().join("docs/architecture.md")).unwrap();
+    let rows = page.lines().filter_map(|line| {
+        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+        let &[floor, room, _, crates] = &cells[..] else { return None };
+        let room = room.trim_matches('`').strip_suffix('/')?;
+        // `serde_yaml (serde-saphyr)`: the name in the code, then the name in the registry
+        let crates = crates.split(',').filter_map(|name| name.split_whitespace().next());
+        Some((room.to_owned(), floor.parse().unwrap(), crates.map(|name| name.replace('-', "_")).collect()))
+    });
+    rows.collect()
+}
+
+#[test]
+fn the_page_has_the_table_that_is_held_here() {
+    let crates_of = |room: &str| -> BTreeSet<String> {
+        let at_home = HOMES.iter().filter(|(_, home)| home.contains(&room));
+        at_home.map(|(name, _)| (*name).to_owned()).collect()
+    };
+    let mut held: Vec<Row> =
+        ROOMS.iter().map(|&(room, floor)| (room.to_owned(), floor, crates_of(room))).collect();
+    let mut shown = rows_of_the_page();
+    held.sort();
+    shown.sort();
+    for (held, shown) in held.iter().zip(&shown) {
+        assert_eq!(held, shown, "tests/architecture.rs (left) and docs/architecture.md (right) differ");
+    }
+    assert_eq!(held.len(), shown.len(), "rows in docs/architecture.md");
 }

@@ -1,5 +1,11 @@
 //! The commands as a person and a script meet them: output, exit code, and what lands on the disk.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "a test makes its own files and processes, and stops where it is wrong"
+)]
+
 use std::path::Path;
 use std::process::Output;
 

@@ -1,5 +1,13 @@
 //! The shipped graph: where it routes, how its loop turns, what it reports, and that it changes nothing.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    unreachable_pub,
+    reason = "a test makes its own files and processes, and stops where it is wrong"
+)]
+
 mod support;
 
 use serde_json::json;

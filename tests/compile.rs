@@ -1,5 +1,11 @@
 //! Whole files through the one path that every command takes: what is found, and what the plan is.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "a test makes its own files and processes, and stops where it is wrong"
+)]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -1,5 +1,10 @@
 //! From text to tree: exact places for every fault, exact offsets into every string, and limits that hold.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test makes its own files and processes, and stops where it is wrong"
+)]
+
 use lgflow::diag::Diagnostics;
 use lgflow::document::{Limits, Parsed, Syntax, Tree, Value, decode, parse};
 use lgflow::source::{FileId, Sources};
@@ -240,7 +245,7 @@ fn anchors_are_copied_within_the_limits() {
 #[test]
 fn hostile_texts_end_in_one_limit_error() {
     const DEEP: usize = 100_000;
-    let nested_lists: String = (0..3000).map(|n| format!("{}-\n", " ".repeat(n))).collect();
+    let nested_lists: String = (0..3000).map(|n| " ".repeat(n) + "-\n").collect();
     let cases = [
         ("[".repeat(DEEP), Syntax::Yaml),
         ("{a: ".repeat(DEEP), Syntax::Yaml),
@@ -318,7 +323,7 @@ proptest! {
     #[test]
     fn block_scalars_map_back(text in scalar_text(), folded in any::<bool>(), indent in 1usize..5) {
         let pad = " ".repeat(indent);
-        let body: String = text.split('\n').map(|line| format!("{pad}{line}\n")).collect();
+        let body: String = text.split('\n').flat_map(|line| [&pad, line, "\n"]).collect();
         let yaml = format!("k: {}{indent}-\n{body}z: 1\n", if folded { '>' } else { '|' });
         let read = read(&yaml, Syntax::Yaml);
         if let Some(Value::String(text)) = read.parsed.as_ref().and_then(|parsed| parsed.tree.get("k")).map(|tree| &tree.value) {

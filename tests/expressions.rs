@@ -1,5 +1,11 @@
 //! Runs every example of `docs/expressions.md`, and holds it to the tables of the language.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "a test makes its own files and processes, and stops where it is wrong"
+)]
+
 use std::fs;
 use std::path::PathBuf;
 

@@ -1,5 +1,11 @@
 //! Opening beneath a held root: links, special files, limits, the swap race, walks and the steps of a change.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "a test makes its own files and processes, and stops where it is wrong"
+)]
+
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;

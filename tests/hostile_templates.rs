@@ -1,6 +1,12 @@
 //! Hostile expressions and templates end in an error, soon and within a bounded memory, on a thread with the
 //! small stack that a server's threads have.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "a test makes its own files and processes, and stops where it is wrong"
+)]
+
 use std::sync::Arc;
 
 use lgflow::expr::{EXPRESSION_BYTES, Expression, OUTPUT_BYTES, Root, TEMPLATE_BYTES, Template};

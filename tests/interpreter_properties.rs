@@ -1,6 +1,13 @@
 //! Random graphs under random schedules: what a run comes to never depends on which call ends first; each node runs at
 //! most once an iteration and never before its ancestors; replay gives the same state; a run goes on from any event.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    unreachable_pub,
+    reason = "a test makes its own files and processes, and stops where it is wrong"
+)]
+
 mod plans;
 
 use std::collections::{BTreeMap, BTreeSet};

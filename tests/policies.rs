@@ -1,5 +1,11 @@
 //! The shipped policies: each compiles, and each says of the calls in `policies/tests/` what is expected there.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "a test makes its own files and processes, and stops where it is wrong"
+)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

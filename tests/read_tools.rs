@@ -1,5 +1,13 @@
 //! The tools that read, through the gate: what they give, what they refuse, and that a refusal names rule and file.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    unreachable_pub,
+    reason = "a test makes its own files and processes, and stops where it is wrong"
+)]
+
 mod support;
 
 use std::os::unix::fs::symlink;

@@ -1,6 +1,14 @@
 //! Every number of the report is recomputed by another program, `tests/facts/recompute.py`, on fixtures and on this
 //! repository; and a second run gives the same bytes.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    unreachable_pub,
+    reason = "a test makes its own files and processes, and stops where it is wrong"
+)]
+
 mod support;
 
 use std::fs;

@@ -1,5 +1,11 @@
 //! Trust: what a workspace asks for, what a person's record keeps, and the layers that follow.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "a test makes its own files and processes, and stops where it is wrong"
+)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -173,7 +179,7 @@ fn trust_survives_a_comment_and_ends_with_one_byte_that_widens() {
         format!("# a comment\n{MODEST}"),
         MODEST.replace("name: modest", "name: renamed"),
         MODEST.replace("apply_patch: allow", "apply_patch: ask"),
-        MODEST.replace("src/**", "src/**").replace("deny: ['**/*.pem']", "deny: ['**/*.pem', '**/*.key']"),
+        MODEST.replace("deny: ['**/*.pem']", "deny: ['**/*.pem', '**/*.key']"),
         format!("{MODEST}limits: {{ tool_calls: 5 }}\n"),
     ] {
         assert_eq!(stands(&place, &same), Standing::Trusted, "{same}");

@@ -11,7 +11,7 @@ use lgflow::trace::{
 };
 use serde_json::{Value, json};
 
-/// A small generator of our own, so that a seed means the same for ever (SplitMix64).
+/// A small generator of our own, so that a seed means the same for ever (`SplitMix64`).
 pub struct Random(pub u64);
 
 impl Random {

@@ -22,7 +22,7 @@ fn plans() {
     let schema = validator("plan");
     for path in fixtures() {
         let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
-        let checked = check_paths(&[path.clone()], &mut sources, &mut found).unwrap();
+        let checked = check_paths(std::slice::from_ref(&path), &mut sources, &mut found).unwrap();
         let CheckedRoot::Graph(plan) = &checked[0].roots[0].1 else {
             panic!("{}: {found:#?}", path.display())
         };

@@ -71,10 +71,10 @@ impl<'s> Generator<'s> {
     fn value(&mut self, schema: &'s Value, random: &mut Random, depth: usize) -> Value {
         let mut facets = Vec::new();
         self.facets(schema, &mut facets);
-        if let Some(branches) = first(&facets, "anyOf").and_then(Value::as_array) {
-            if first(&facets, "type").is_none() {
-                return self.value(random.pick(branches), random, depth);
-            }
+        if let Some(branches) = first(&facets, "anyOf").and_then(Value::as_array)
+            && first(&facets, "type").is_none()
+        {
+            return self.value(random.pick(branches), random, depth);
         }
         if let Some(value) = first(&facets, "const") {
             return value.clone();
@@ -93,7 +93,7 @@ impl<'s> Generator<'s> {
         let value = match *random.pick(&types) {
             "null" => Value::Null,
             "boolean" => json!(random.one_in(2)),
-            "integer" => self.integer(&facets, random),
+            "integer" => Self::integer(&facets, random),
             "number" => number(&facets, random),
             "array" => self.array(&facets, random, depth),
             "object" => self.object(&facets, random, depth),
@@ -102,7 +102,7 @@ impl<'s> Generator<'s> {
         self.conditions(value, &facets, random, depth)
     }
 
-    fn integer(&self, facets: &[&'s Value], random: &mut Random) -> Value {
+    fn integer(facets: &[&'s Value], random: &mut Random) -> Value {
         let bound = |key: &str, default: i64| first(facets, key).and_then(Value::as_i64).unwrap_or(default);
         let (least, most) = (bound("minimum", -3), bound("maximum", 1000));
         let offset = [0, 1, 7, 90][random.below(4)];
@@ -140,7 +140,7 @@ impl<'s> Generator<'s> {
     fn object(&mut self, facets: &[&'s Value], random: &mut Random, depth: usize) -> Value {
         let mut object = Map::new();
         let required: Vec<&str> = facets.iter().flat_map(|facet| names(facet, "required")).collect();
-        let chosen = self.choice(facets, random);
+        let chosen = Self::choice(facets, random);
         for facet in facets {
             for (name, schema) in facet.get("properties").and_then(Value::as_object).into_iter().flatten() {
                 let wanted = required.contains(&name.as_str()) || chosen.contains(&name.as_str());
@@ -153,7 +153,7 @@ impl<'s> Generator<'s> {
                 }
             }
         }
-        self.exclude(facets, &chosen, &mut object);
+        Self::exclude(facets, &chosen, &mut object);
         if facets.iter().any(|facet| facet.get("patternProperties").is_some()) && random.one_in(8) {
             object.insert("x-own".to_owned(), json!({ "any": null }));
         }
@@ -169,13 +169,13 @@ impl<'s> Generator<'s> {
     }
 
     /// The keys of one branch of `oneOf` or `anyOf`.
-    fn choice(&self, facets: &[&'s Value], random: &mut Random) -> Vec<&'s str> {
+    fn choice(facets: &[&'s Value], random: &mut Random) -> Vec<&'s str> {
         let branches = first(facets, "oneOf").or_else(|| first(facets, "anyOf")).and_then(Value::as_array);
         branches.map(|branches| names(random.pick(branches), "required").collect()).unwrap_or_default()
     }
 
     /// Takes out the keys of the branches that were not chosen.
-    fn exclude(&self, facets: &[&'s Value], chosen: &[&str], object: &mut Map<String, Value>) {
+    fn exclude(facets: &[&'s Value], chosen: &[&str], object: &mut Map<String, Value>) {
         for branch in first(facets, "oneOf").and_then(Value::as_array).into_iter().flatten() {
             for name in names(branch, "required").filter(|name| !chosen.contains(name)) {
                 object.remove(name);

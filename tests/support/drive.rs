@@ -12,6 +12,7 @@ use lgflow::source::Sources;
 use lgflow::trace::{
     CallOrder, CallOutcome, EventBody, GraphOutcome, RunStarted, RunState, RunStatus, apply,
 };
+use lgflow::view::diagnostics::compact;
 use serde_json::Value;
 
 use super::Bench;
@@ -21,11 +22,7 @@ pub fn plan_of(file: &str) -> Arc<Plan> {
     let (mut sources, mut diagnostics) = (Sources::default(), Diagnostics::default());
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
     let folders = check_paths(&[path], &mut sources, &mut diagnostics).unwrap();
-    for found in diagnostics.iter() {
-        let label = found.labels.first().map(|label| sources.get(label.span.file).position(label.span.start));
-        eprintln!("{} {}: {} {:?}", found.code, found.message, found.help.as_deref().unwrap_or(""), label);
-    }
-    assert_eq!(diagnostics.iter().count(), 0, "{file} has findings");
+    assert_eq!(diagnostics.iter().count(), 0, "{file}:\n{}", compact(&sources, &diagnostics));
     match &folders[0].roots[0].1 {
         CheckedRoot::Graph(plan) => Arc::clone(plan),
         other => panic!("{file}: {other:?}"),
