@@ -70,7 +70,8 @@ fn keys(tree: &Tree, under: &str, is_values: bool, found: &mut Vec<(String, usiz
         }
         let data = DATA.contains(&name) && !(AUTHORS_OWN.contains(&under) && under != "with");
         let inputs_of_a_node = name == "inputs" && under == "with";
-        if !data && !inputs_of_a_node && !(under == "with" && is_values) && !name.starts_with("x-") {
+        let free = data || inputs_of_a_node || (under == "with" && is_values) || name.starts_with("x-");
+        if !free {
             let values = value.get("uses").and_then(Tree::as_str) == Some("values");
             // a name of the author's is no key of the language, even where it is spelled like one
             let below = if own { "" } else { name };
