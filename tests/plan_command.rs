@@ -1,5 +1,13 @@
 //! `lgflow plan`: the order, the verdicts and the layers of a run that is not begun.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    unreachable_pub,
+    reason = "a test makes its own files and processes, and stops where it is wrong"
+)]
+
 mod program;
 
 use program::Workspace;
