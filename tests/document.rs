@@ -323,7 +323,7 @@ proptest! {
     #[test]
     fn block_scalars_map_back(text in scalar_text(), folded in any::<bool>(), indent in 1usize..5) {
         let pad = " ".repeat(indent);
-        let body: String = text.split('\n').flat_map(|line| [&pad, line, "\n"]).collect();
+        let body: String = text.split('\n').flat_map(|line| [pad.as_str(), line, "\n"]).collect();
         let yaml = format!("k: {}{indent}-\n{body}z: 1\n", if folded { '>' } else { '|' });
         let read = read(&yaml, Syntax::Yaml);
         if let Some(Value::String(text)) = read.parsed.as_ref().and_then(|parsed| parsed.tree.get("k")).map(|tree| &tree.value) {
