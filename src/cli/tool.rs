@@ -25,6 +25,9 @@ const LIMIT: u64 = 64 << 20;
 
 /// Arguments of `lgflow tool`.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  lgflow tool list\n  lgflow tool call read_file '{\"path\": \"README.md\"}'"
+)]
 pub struct ToolArgs {
     #[command(subcommand)]
     command: ToolCommand,

@@ -19,6 +19,9 @@ use super::{Exit, Format};
 
 /// Arguments of `lgflow trace`.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  lgflow trace show artifacts/runs/run-01k….jsonl\n  lgflow trace verify artifacts/runs/run-01k….jsonl"
+)]
 pub struct TraceArgs {
     #[command(subcommand)]
     command: TraceCommand,
