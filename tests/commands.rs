@@ -1,6 +1,14 @@
 //! What is the same of every command, and the first steps of a newcomer: help, exit codes, `init` to `run`, trust, and
 //! single calls.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    unreachable_pub,
+    reason = "a test makes its own files and processes, and stops where it is wrong"
+)]
+
 mod program;
 
 use std::collections::BTreeMap;
