@@ -42,6 +42,8 @@ const ROOMS: &[(&str, u32)] = &[
 /// Foreign crates with the rooms that are their home. Crates that are not listed here are refused.
 const HOMES: &[(&str, &[&str])] = &[
     ("sha2", &["digest"]),
+    ("hmac", &["digest"]),
+    ("ed25519_dalek", &["digest"]),
     ("serde_jcs", &["digest"]),
     ("strsim", &["diag"]),
     ("serde_yaml", &["document"]),
@@ -51,6 +53,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("minijinja", &["expr"]),
     ("petgraph", &["plan"]),
     ("globset", &["policy", "runner"]),
+    ("landlock", &["sandbox"]),
+    ("seccompiler", &["sandbox"]),
     ("miette", &["view"]),
     ("similar", &["runner"]),
     ("gix", &["runner"]),
