@@ -41,6 +41,6 @@ pub use openings::widenings;
 pub use paths::{PathRule, PathRules};
 pub use protected::{Guard, Protected, protected_name};
 pub use requests::{Request, requests_beyond_contained};
-pub use secret_names::{SECRET_NAMES, is_secret_name};
+pub use secret_names::{SECRET_NAMES, is_secret_name, is_secret_name_itself};
 pub use set::PolicySet;
 pub use verdict::{Decision, Reason, Verdict};

@@ -44,6 +44,19 @@ impl PathRules {
         self.decision(path) == Decision::Allow
     }
 
+    /// Does a layer deny this path, or ask about it, by a pattern for itself? It is in lower case, and nothing holds
+    /// for a folder above it: for a walk that has asked about those.
+    pub fn hides(&self, path: &str) -> bool {
+        self.protected.as_ref().is_some_and(|protected| protected.holds(path))
+            || self.layers.iter().any(|layer| layer.deny.set.is_match(path) || layer.ask.set.is_match(path))
+    }
+
+    /// Does every layer allow all that is beneath this folder, also what is not there yet? The root is `.`. What is
+    /// denied beneath it is another question.
+    pub fn opens_beneath(&self, folder: &str) -> bool {
+        !self.layers.is_empty() && self.layers.iter().all(|layer| layer.opens_beneath(folder))
+    }
+
     /// Every pattern that denies, of all layers, as written: what a command may not see.
     pub fn denied_globs(&self) -> impl Iterator<Item = &str> {
         self.layers.iter().flat_map(|layer| layer.deny.globs())
@@ -56,6 +69,8 @@ pub struct PathRule {
     deny: Patterns,
     ask: Patterns,
     allow: Patterns,
+    /// The folders beneath which all is allowed.
+    open: Patterns,
     silence: RuleRef,
 }
 
@@ -71,17 +86,28 @@ impl PathRule {
             deny: Patterns::new(deny, Reach::Beneath)?,
             ask: Patterns::new(ask, Reach::Beneath)?,
             allow: Patterns::new(allow, Reach::Exact)?,
+            open: Patterns::new(&open_folders(allow), Reach::Exact)?,
             silence,
         })
     }
 
     /// A layer that lists nothing, and so denies everything.
     pub fn nothing(silence: RuleRef) -> Self {
-        Self { deny: Patterns::nothing(), ask: Patterns::nothing(), allow: Patterns::nothing(), silence }
+        Self {
+            deny: Patterns::nothing(),
+            ask: Patterns::nothing(),
+            allow: Patterns::nothing(),
+            open: Patterns::nothing(),
+            silence,
+        }
     }
 
     fn lists(&self) -> [(Decision, &Patterns); 3] {
         [(Decision::Deny, &self.deny), (Decision::Ask, &self.ask), (Decision::Allow, &self.allow)]
+    }
+
+    fn opens_beneath(&self, folder: &str) -> bool {
+        with_folders(folder).any(|folder| self.open.holds(folder))
     }
 
     fn decision(&self, path: &str) -> Decision {
@@ -107,6 +133,15 @@ impl PathRule {
             ),
         }
     }
+}
+
+/// Of patterns that allow all beneath some folders, those folders; of the root, every path.
+fn open_folders(allow: &[(String, RuleRef)]) -> Vec<(String, RuleRef)> {
+    let folder = |glob: &str| match glob.strip_suffix("/*").unwrap_or(glob) {
+        "**" => Some("**".to_owned()),
+        glob => glob.strip_suffix("/**").map(str::to_owned),
+    };
+    allow.iter().filter_map(|(glob, rule)| Some((folder(glob)?, rule.clone()))).collect()
 }
 
 fn path_message(decision: Decision, glob: &str, path: &str, rule: &RuleRef) -> String {
@@ -236,6 +271,28 @@ mod tests {
     fn without_a_layer_everything_is_denied() {
         assert_eq!(PathRules::default().check("a").decision, Decision::Deny);
         assert_eq!(PathRules::default().decision("."), Decision::Deny);
+    }
+
+    #[test]
+    fn folders_of_which_all_is_allowed_are_told_from_those_seen_in_part() {
+        for (allow, folder, open) in [
+            ("**", ".", true),
+            ("**/*", "a/b", true),
+            ("src/**", "src", true),
+            ("src/**", "src/deep", true),
+            ("src/**/*", "src/deep", true),
+            ("src/**", ".", false),
+            ("src/**", "srcs", false),
+            ("src/*", "src", false),
+            ("*/src/**", "a/src/b", true),
+            ("*/src/**", "a", false),
+            ("**/*.rs", ".", false),
+        ] {
+            assert_eq!(rules(&[allow], &[], &[]).opens_beneath(folder), open, "{allow} {folder}");
+        }
+        assert!(!PathRules::default().opens_beneath("."));
+        let hiding = rules(&["**"], &["ask"], &["**/.env*"]);
+        assert!(hiding.hides("a/.env.local") && hiding.hides("ask") && !hiding.hides("a/.env.d/x"));
     }
 
     #[test]

@@ -57,6 +57,11 @@ pub fn is_secret_name(path: &str) -> bool {
     SET.as_ref().is_none_or(|set| with_folders(&path).any(|path| set.is_match(path)))
 }
 
+/// The same of the path alone, which is in lower case: for a walk that has asked about the folders above it.
+pub fn is_secret_name_itself(path: &str) -> bool {
+    SET.as_ref().is_none_or(|set| set.is_match(path))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,22 +9,32 @@ mod confine;
 mod helper;
 mod inherited;
 mod layer;
+mod masks;
+#[cfg(test)]
+mod masks_tests;
 mod output;
 mod probe;
 mod program;
 mod run;
 mod stack;
 mod tree;
+mod uncarried;
+mod upper;
+#[cfg(test)]
+mod upper_tests;
 mod wire;
 mod workspace;
 
 pub use confine::{CommandSpec, Confined, Refused, confine};
 pub use helper::helper_main;
 pub use layer::{Layer, layers_in_force, missing_layers, walls};
+pub use masks::{MaskError, MaskMemory, MaskRules, Masks};
 pub use output::Kept;
 pub use probe::{Offered, Probed, probe};
 pub use program::{Program, ProgramError, find_program};
 pub use run::{End, Helper, Ran, RunError, run};
 pub use stack::{Cache, CacheStart, Opaque, PRIVATE_HOME, PRIVATE_TMP, Stack, UpperSize};
+pub use uncarried::{NotCarried, Uncarried};
+pub use upper::{UpperBounds, UpperChanges, UpperFile, Wanted, read_upper};
 pub use wire::HELPER_ARGUMENT;
-pub use workspace::{CopyError, Difference, NotCarried, WorkspaceCopy};
+pub use workspace::{CopyError, Difference, WorkspaceCopy};

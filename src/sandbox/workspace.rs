@@ -6,6 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::digest::Digest;
 use crate::files::{EntryKind, FileError, IgnoreFiles, Links, RelPath, Root, Walk, walk};
 
+use super::{NotCarried, Uncarried};
+
 /// The most files of a copy.
 const MAX_FILES: usize = 200_000;
 /// The most bytes of a copy.
@@ -29,15 +31,6 @@ pub struct Difference {
     pub before: Option<(Digest, u32)>,
     /// The bytes and permission bits that it has now.
     pub after: Option<(Vec<u8>, u32)>,
-}
-
-/// Something that changed and can't be carried back.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct NotCarried {
-    /// Relative to the root.
-    pub path: String,
-    /// `symlink`, `fifo`, `binary`, `denied`, …
-    pub kind: &'static str,
 }
 
 /// Why there is no copy.
@@ -156,18 +149,13 @@ impl WorkspaceCopy {
         for folder in folders {
             let (entries, unnamed) = self.root.entries(&folder)?;
             if unnamed > 0 {
-                others.push(NotCarried { path: folder.to_string(), kind: "unnameable" });
+                others.push(NotCarried { path: folder.to_string(), kind: Uncarried::Unnameable });
             }
             others.extend(entries.iter().filter_map(|entry| {
-                let kind = match entry.kind {
-                    EntryKind::File | EntryKind::Folder => return None,
-                    EntryKind::Link => "symlink",
-                    EntryKind::Fifo => "fifo",
-                    EntryKind::Socket => "socket",
-                    EntryKind::Device => "device",
-                    EntryKind::Other => "other",
-                };
-                Some(NotCarried { path: entry.path.to_string(), kind })
+                if matches!(entry.kind, EntryKind::File | EntryKind::Folder) {
+                    return None;
+                }
+                Some(NotCarried { path: entry.path.to_string(), kind: Uncarried::of(entry.kind) })
             }));
         }
         Ok((files, others))
@@ -178,33 +166,33 @@ impl WorkspaceCopy {
         &self,
         path: &RelPath,
         hidden: &dyn Fn(&RelPath) -> bool,
-    ) -> Result<Option<Difference>, &'static str> {
-        let mut file = self.root.file(path, Links::Refuse).map_err(|_| "unreadable")?;
+    ) -> Result<Option<Difference>, Uncarried> {
+        let mut file = self.root.file(path, Links::Refuse).map_err(|_| Uncarried::Unreadable)?;
         let facts = *file.facts();
         let before = self.copied.get(path).copied();
         if facts.mode & 0o6000 != 0 {
-            return Err("setuid");
+            return Err(Uncarried::Setuid);
         }
         if before.is_none() && hidden(path) {
-            return Err("denied");
+            return Err(Uncarried::Denied);
         }
         if facts.links > 1 {
-            return Err("hard_link");
+            return Err(Uncarried::HardLink);
         }
         if facts.size > MAX_CARRIED && before.is_none() {
-            return Err("too_large");
+            return Err(Uncarried::TooLarge);
         }
-        let bytes = file.read(MAX_BYTES).map_err(|_| "unreadable")?;
+        let bytes = file.read(MAX_BYTES).map_err(|_| Uncarried::Unreadable)?;
         let bits = facts.mode & 0o777;
         if before.is_some_and(|(digest, old)| digest == Digest::of(&bytes) && (old & 0o100) == (bits & 0o100))
         {
             return Ok(None);
         }
         if bytes.len() as u64 > MAX_CARRIED {
-            return Err("too_large");
+            return Err(Uncarried::TooLarge);
         }
         if bytes.contains(&0) || std::str::from_utf8(&bytes).is_err() {
-            return Err("binary");
+            return Err(Uncarried::Binary);
         }
         Ok(Some(Difference { path: path.clone(), before, after: Some((bytes, bits)) }))
     }

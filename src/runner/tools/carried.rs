@@ -11,7 +11,7 @@ use crate::files::{Links, RelPath};
 use crate::policy::{ExecGrant, Obligations};
 use crate::runner::ToolWorld;
 use crate::runner::patch::{Content, FilePatch, Side, compose, render};
-use crate::sandbox::{Difference, NotCarried, WorkspaceCopy};
+use crate::sandbox::{Difference, NotCarried, Uncarried, WorkspaceCopy};
 
 use super::exec::copy_error;
 use super::writing::Writing;
@@ -47,7 +47,7 @@ pub(super) fn carry(
     let mut sides = BTreeMap::new();
     for difference in differences {
         let path = difference.path.clone();
-        let side = if writing.denies_write(&path) { Err("denied") } else { side(difference, world) };
+        let side = if writing.denies_write(&path) { Err(Uncarried::Denied) } else { side(difference, world) };
         match side {
             Ok(side) => drop(sides.insert(path, side)),
             Err(kind) => not_carried.push(NotCarried { path: path.to_string(), kind }),
@@ -55,24 +55,25 @@ pub(super) fn carry(
     }
     let (patch, truncated) = bounded(&compose(&sides), obligations, &mut not_carried);
     not_carried.sort();
-    let not_carried = not_carried.iter().map(|one| json!({ "path": one.path, "kind": one.kind })).collect();
+    let not_carried =
+        not_carried.iter().map(|one| json!({ "path": one.path, "kind": one.kind.word() })).collect();
     Ok(Carried { patch, not_carried, truncated })
 }
 
 /// Both sides of a difference; the error is why it can't be carried.
-fn side(difference: Difference, world: &ToolWorld) -> Result<Side, &'static str> {
+fn side(difference: Difference, world: &ToolWorld) -> Result<Side, Uncarried> {
     let before = match difference.before {
-        None if world.root.facts(&difference.path).is_ok() => return Err("exists"),
+        None if world.root.facts(&difference.path).is_ok() => return Err(Uncarried::Exists),
         None => None,
         Some((digest, bits)) => {
             let file = world.root.file(&difference.path, Links::Refuse);
-            let bytes = file.and_then(|mut file| file.read(MAX_FILE)).map_err(|_| "conflict")?;
+            let bytes = file.and_then(|mut file| file.read(MAX_FILE)).map_err(|_| Uncarried::Conflict)?;
             // somebody else changed it while the command ran
             if Digest::of(&bytes) != digest {
-                return Err("conflict");
+                return Err(Uncarried::Conflict);
             }
             if bytes.contains(&0) || std::str::from_utf8(&bytes).is_err() {
-                return Err("binary");
+                return Err(Uncarried::Binary);
             }
             Some(Content { bytes, bits })
         }
@@ -93,7 +94,7 @@ fn bounded(
     for file in files {
         let path = file.action.target().or(file.action.source()).map_or(String::new(), RelPath::to_string);
         let kind = match render(std::slice::from_ref(file)) {
-            None => "binary",
+            None => Uncarried::Binary,
             Some(one) if count < most_files && (text.len() + one.len()) as u64 <= most_bytes => {
                 text.push_str(&one);
                 count += 1;
@@ -101,7 +102,7 @@ fn bounded(
             }
             Some(_) => {
                 truncated = true;
-                "limit"
+                Uncarried::OverLimit
             }
         };
         not_carried.push(NotCarried { path, kind });
