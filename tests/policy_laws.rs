@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use lgflow::effect::{FrozenLayer, LayerRole, SandboxLayer, ToolCall};
 use lgflow::policy::{
-    Decision, ExecGrant, Gate, GateDecision, Granted, Machine, PolicySet, STRICT_WALLS, widenings,
+    Alteration, Decision, ExecGrant, Gate, GateDecision, Granted, Machine, PolicySet, STRICT_WALLS, explain,
+    widenings,
 };
 use lgflow::source::Sources;
 use proptest::collection::vec;
@@ -271,6 +272,7 @@ fn essence(decision: &GateDecision) -> (Decision, Option<ExecGrant>) {
     let plain = grant.map(|mut grant| {
         grant.rule.rule = String::new();
         grant.rule.line = 0;
+        grant.rule.column = 0;
         grant.rule.layer = String::new();
         grant.rule.file = String::new();
         grant
@@ -317,6 +319,33 @@ proptest! {
                 let reason = verdict.deciding().expect("a reason");
                 prop_assert_eq!(reason.decision, verdict.decision);
                 prop_assert!(!reason.rule.rule.is_empty() && !reason.rule.file.is_empty() && !reason.message.is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn a_change_that_is_advised_alters_the_verdict_and_one_is_known_for_all_but_the_invariants(
+        grant in policy(), ceilings in vec(policy(), 0..3)
+    ) {
+        let layers = layers(&grant, &ceilings);
+        for call in calls() {
+            let found = explain(&layers, &Machine::complete(), &call, &mut Sources::default()).expect("valid");
+            let before = found.verdict.decision;
+            let opinions = found.layers.iter().filter_map(|layer| layer.decision).max();
+            let invariants = found.invariants.iter().map(|reason| reason.decision).max();
+            prop_assert_eq!(opinions.max(invariants).unwrap_or(Decision::Deny), before, "{:#?}", found);
+            prop_assert_eq!(found.obligations.is_some(), before != Decision::Deny);
+            match found.alteration {
+                Alteration::Edits(edits, after) if before == Decision::Allow => {
+                    prop_assert!(after > before && !edits.is_empty(), "{call:?} {edits:?}");
+                }
+                Alteration::Edits(edits, after) => {
+                    prop_assert!(after < before && !edits.is_empty(), "{call:?} {edits:?}");
+                }
+                Alteration::Impossible(why) => prop_assert!(!found.invariants.is_empty(), "{call:?}: {why}"),
+                Alteration::Elsewhere(what) => {
+                    prop_assert!(what.iter().any(|one| one.contains("agree")), "{call:?}: {what:?}\n{layers:#?}");
+                }
             }
         }
     }

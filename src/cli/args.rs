@@ -11,6 +11,7 @@ use super::export::ExportArgs;
 use super::init::InitArgs;
 use super::man::ManArgs;
 use super::plan::PlanArgs;
+use super::policy::PolicyCommandArgs;
 use super::run::RunArgs;
 use super::schema::SchemaArgs;
 use super::tool::ToolArgs;
@@ -65,6 +66,8 @@ pub enum Command {
     Plan(PlanArgs),
     /// Run a graph
     Run(RunArgs),
+    /// Check, explain, test and compare policies
+    Policy(PolicyCommandArgs),
     /// List, describe and call tools
     Tool(ToolArgs),
     /// Show and check the trace of a run
@@ -86,6 +89,10 @@ pub enum Command {
 impl Command {
     /// Does it print findings, so that every format means something?
     pub(super) fn prints_findings(&self) -> bool {
-        matches!(self, Self::Validate(_))
+        match self {
+            Self::Validate(_) => true,
+            Self::Policy(args) => args.prints_findings(),
+            _ => false,
+        }
     }
 }

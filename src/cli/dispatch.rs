@@ -10,7 +10,7 @@ use super::hidden;
 use super::output::Output;
 use super::problem::Problem;
 use super::{
-    Cli, Command, Exit, Format, completions, config, doctor, explain, export, init, man, plan,
+    Cli, Command, Exit, Format, completions, config, doctor, explain, export, init, man, plan, policy,
     run as run_graph, schema, tool, trace, trust, validate,
 };
 
@@ -56,6 +56,7 @@ fn run(command: Command, output: Output) -> Result<Exit, Problem> {
         Command::Export(args) => export::run(&args, output),
         Command::Plan(args) => plan::run(&args, output),
         Command::Run(args) => run_graph::run(&args, output),
+        Command::Policy(args) => policy::run(&args, output),
         Command::Tool(args) => tool::run(&args, output),
         Command::Trace(args) => trace::run(&args, output),
         Command::Schema(args) => schema::run(&args, output),

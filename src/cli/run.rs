@@ -260,7 +260,7 @@ fn conclude(finished: &Finished, status: &str, narrator: &mut Narrator) {
 
 /// The layer and the rule, with its place; a rule that is not written has none.
 fn rule_text(rule: &RuleRef) -> String {
-    let line = if rule.line > 0 { format!(":{}", rule.line) } else { String::new() };
+    let line = if rule.line > 0 { format!(":{}:{}", rule.line, rule.column) } else { String::new() };
     format!("{} `{}`, {}{line}", escaped(&rule.layer), rule.rule, escaped(&rule.file))
 }
 

@@ -12,6 +12,7 @@ use crate::front::{Place, call_tool, choose, layers, settings};
 use crate::model::Uses;
 use crate::schema;
 use crate::source::Sources;
+use crate::trust::RunLayers;
 use crate::view::diagnostics;
 
 use super::output::Output;
@@ -70,7 +71,7 @@ pub(super) fn run(args: &ToolArgs, output: Output) -> Result<Exit, Problem> {
     }
 }
 
-fn tools() -> impl Iterator<Item = (&'static str, Value)> {
+pub(super) fn tools() -> impl Iterator<Item = (&'static str, Value)> {
     let called = schema::tool_names().filter(|name| Uses::parse(name).is_some_and(Uses::is_tool));
     called.filter_map(|name| Some((name, serde_json::from_str(schema::tool_input(name)?).ok()?)))
 }
@@ -104,7 +105,7 @@ fn print_schemas(name: &str, output: Output) -> Result<Exit, Problem> {
 }
 
 fn call(args: &CallArgs, output: Output) -> Result<Exit, Problem> {
-    let input = parameters(args)?;
+    let input = parameters(args.input.as_deref())?;
     if !tools().any(|(name, _)| name == args.name) {
         let names: Vec<&str> = tools().map(|(name, _)| name).collect();
         let hint = suggestion(&args.name, names).map(|help| format!("; {help}")).unwrap_or_default();
@@ -116,8 +117,9 @@ fn call(args: &CallArgs, output: Output) -> Result<Exit, Problem> {
     Ok(show(&result, output))
 }
 
-fn parameters(args: &CallArgs) -> Result<Value, Problem> {
-    let text = match args.input.as_deref() {
+/// The parameters of a call: the text itself, or what standard input holds.
+pub(super) fn parameters(input: Option<&str>) -> Result<Value, Problem> {
+    let text = match input {
         Some(text) if text != "-" => text.to_owned(),
         _ => {
             let mut text = String::new();
@@ -133,16 +135,7 @@ fn parameters(args: &CallArgs) -> Result<Value, Problem> {
 /// A policy that is not valid refuses every call, with what is wrong with it.
 fn under_policy(args: &CallArgs, place: &Place, input: Value) -> Result<ToolResult, Problem> {
     let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
-    let error = |error: &dyn std::error::Error| Problem::failed("cannot begin", error);
-    let settings = settings(place, Vec::new(), &mut sources, &mut found).map_err(|e| error(&e))?;
-    let trust = trust_now(args.policy.trust, &settings)?;
-    let chosen = if args.policy.policies.is_empty() {
-        choose(place, None, &mut sources, &mut found).map_err(|e| error(&e))?
-    } else {
-        None
-    };
-    let policies = &args.policy.policies;
-    let layers = layers(place, chosen.as_ref(), policies, trust, &mut sources, &mut found);
+    let layers = layers_here(&args.policy, place, &mut sources, &mut found);
     if found.has_errors() {
         let mut result =
             failed(&args.name, ErrorKind::Denied, "the policy is not valid, so nothing is allowed");
@@ -151,12 +144,32 @@ fn under_policy(args: &CallArgs, place: &Place, input: Value) -> Result<ToolResu
         }
         return Ok(result);
     }
-    let layers = layers.map_err(|e| error(&e))?;
+    let layers = layers?;
     if let Some(refusal) = layers.refusal() {
         return Ok(failed(&args.name, ErrorKind::Denied, refusal));
     }
     let call = ToolCall::new(&args.name, input);
-    call_tool(place, layers.layers, call, Path::new("/proc/self/exe")).map_err(|e| error(&e))
+    call_tool(place, layers.layers, call, Path::new("/proc/self/exe"))
+        .map_err(|error| Problem::failed("cannot begin", &error))
+}
+
+/// The layers of a call or a run here: those that are named, else those of the workspace's own graph, and what the
+/// machine and the user always demand.
+pub(super) fn layers_here(
+    named: &PolicyArgs,
+    place: &Place,
+    sources: &mut Sources,
+    found: &mut Diagnostics,
+) -> Result<RunLayers, Problem> {
+    let failed = |error: &dyn std::error::Error| Problem::failed("cannot begin", error);
+    let settings = settings(place, Vec::new(), sources, found).map_err(|error| failed(&error))?;
+    let trust = trust_now(named.trust, &settings)?;
+    let chosen = if named.policies.is_empty() {
+        choose(place, None, sources, found).map_err(|error| failed(&error))?
+    } else {
+        None
+    };
+    layers(place, chosen.as_ref(), &named.policies, trust, sources, found).map_err(|error| failed(&error))
 }
 
 fn failed(tool: &str, kind: ErrorKind, message: impl Into<String>) -> ToolResult {

@@ -176,6 +176,9 @@ pub struct RuleRef {
     pub file: String,
     /// From 1; 0 where the rule is the absence of one.
     pub line: usize,
+    /// From 1, in characters; 0 where the rule is the absence of one.
+    #[serde(default)]
+    pub column: usize,
 }
 
 /// A layer of the sandbox.

@@ -7,6 +7,8 @@ use crate::effect::{RuleRef, ToolCall};
 use crate::model::policy::is_reserved_variable;
 
 use super::call::ExecCall;
+use super::change::{Action, Change, Step, keys};
+use super::command_change::{list_command, widen};
 use super::grammar::Matched;
 use super::layer::{Command, Layer};
 use super::machine::{Manifest, SYSTEM_FOLDERS};
@@ -24,7 +26,16 @@ struct Known {
     runs_workspace_code: bool,
     terms: Terms,
     paths: Vec<String>,
+    variables: Vec<VariableList>,
     allowed: Vec<Reason>,
+}
+
+/// Variables that a call may set, as one rule lists them; every list must have them.
+#[derive(Debug, Clone)]
+struct VariableList {
+    rule: RuleRef,
+    at: Vec<Step>,
+    names: BTreeSet<String>,
 }
 
 impl Gate {
@@ -50,17 +61,22 @@ impl Gate {
         let mut found: Option<Known> = None;
         for layer in &self.set.layers {
             let Some(commands) = &layer.commands else {
-                denied.extend(layer.absence("commands", &format!("`{}`", exec.line())));
+                let change = list_command(layer, &exec.argv);
+                denied.extend(layer.absence("commands", &format!("`{}`", exec.line()), change));
                 continue;
             };
             match matching(layer, commands, exec) {
                 Ok(known) => {
-                    found = Some(found.map_or_else(|| known_again(&known), |so_far| so_far.meet(&known)));
+                    found = Some(match found {
+                        Some(so_far) => so_far.meet(&known),
+                        None => known,
+                    });
                 }
                 Err(reason) => denied.push(reason),
             }
         }
-        let known = found.filter(|_| denied.is_empty()).ok_or(denied)?;
+        let mut known = found.filter(|_| denied.is_empty()).ok_or(denied)?;
+        known.variables.extend(self.set.layers.iter().flat_map(VariableList::of_all));
         let bounds = self.set.layers.iter().map(bounds_of_all);
         Ok(Known { terms: bounds.fold(known.terms, Terms::meet), ..known })
     }
@@ -84,25 +100,21 @@ impl Gate {
     }
 
     fn check_terms(&self, exec: &ExecCall, known: &Known) -> Vec<Reason> {
-        let mut denied = Vec::new();
-        let mut deny =
-            |message: String| denied.push(Reason::new(Decision::Deny, known.rule.clone(), message));
-        for name in &known.terms.conflicts {
-            deny(format!("two rules set `{name}` to different values; make them agree"));
-        }
-        for (name, value) in &exec.env {
+        let deny = |message: String| Reason::new(Decision::Deny, known.rule.clone(), message);
+        let conflicts = known.terms.conflicts.iter().map(|name| {
+            let agree = format!("make the rules that set `{name}` agree, or leave one of them out");
+            deny(format!("two rules set `{name}` to different values; make them agree"))
+                .altered_by(Change::Elsewhere(agree))
+        });
+        let variables = exec.env.iter().flat_map(|(name, value)| {
             let fixed = known.terms.env_set.get(name).is_some_and(|set| set == value);
-            let listed = known.terms.env_pass.as_ref().is_some_and(|pass| pass.contains(name));
             if is_reserved_variable(name) || value.contains('\0') {
-                deny(format!("the variable `{name}` can run other code; no call sets it"));
-            } else if !fixed && !listed {
-                deny(format!(
-                    "the call sets `{name}`, which the rule does not list; to allow it, add it to `env.pass`"
-                ));
+                return vec![deny(format!("the variable `{name}` can run other code; no call sets it"))];
             }
-        }
-        denied.extend(self.check_walls(exec, known));
-        denied
+            let lists = known.variables.iter().filter(|list| !fixed && !list.names.contains(name));
+            lists.map(|list| list.lacks(name)).collect()
+        });
+        conflicts.chain(variables).chain(self.check_walls(exec, known)).collect()
     }
 
     /// What strict requires must stand, and so must what a layer requires by name.
@@ -122,7 +134,7 @@ impl Gate {
         }
         let change = match mode {
             SandboxMode::BestEffort => "remove them from `sandbox.require`".to_owned(),
-            SandboxMode::Strict if rule.layer == super::builtin::CONTAINED => {
+            SandboxMode::Strict if rule.file == super::builtin::CONTAINED => {
                 "write `sandbox: {mode: best_effort}` in the policy, read it, and run `lgflow trust`"
                     .to_owned()
             }
@@ -133,7 +145,9 @@ impl Gate {
             exec.line(),
             missing.join(", ")
         );
-        Some(Reason::new(Decision::Deny, rule, message))
+        let change =
+            Change::Elsewhere(format!("make the walls stand (`lgflow doctor` says how), or {change}"));
+        Some(Reason::new(Decision::Deny, rule, message).altered_by(change))
     }
 
     fn exec_grant(&self, exec: ExecCall, known: Known) -> ExecGrant {
@@ -193,18 +207,9 @@ impl Known {
             runs_workspace_code: self.runs_workspace_code || other.runs_workspace_code,
             terms: self.terms.meet(other.terms.clone()),
             paths: self.paths.into_iter().chain(other.paths.iter().cloned()).collect(),
+            variables: self.variables.into_iter().chain(other.variables.iter().cloned()).collect(),
             allowed: self.allowed.into_iter().chain(other.allowed.iter().cloned()).collect(),
         }
-    }
-}
-
-fn known_again(known: &Known) -> Known {
-    Known {
-        rule: known.rule.clone(),
-        runs_workspace_code: known.runs_workspace_code,
-        terms: known.terms.clone(),
-        paths: known.paths.clone(),
-        allowed: known.allowed.clone(),
     }
 }
 
@@ -232,11 +237,13 @@ fn matching(layer: &Layer, commands: &[Command], exec: &ExecCall) -> Result<Know
 
 fn known_by(layer: &Layer, command: &Command, matched: Matched, exec: &ExecCall) -> Known {
     let terms = Terms::stated(&command.sandbox, &command.rule);
+    let terms = if layer.complete { terms.or_strictest() } else { terms };
     let message = format!("`{}` is a command of `{}`", exec.line(), command.rule.rule);
     Known {
         rule: command.rule.clone(),
         runs_workspace_code: command.runs_workspace_code,
-        terms: if layer.complete { terms.or_strictest() } else { terms },
+        variables: VariableList::of_command(command, &terms).into_iter().collect(),
+        terms,
         paths: matched.paths,
         allowed: vec![Reason::new(Decision::Allow, command.rule.clone(), message)],
     }
@@ -250,11 +257,39 @@ fn unknown(layer: &Layer, exec: &ExecCall, nearest: Option<(&Command, Mismatch)>
             "no command of `{}` runs `{program}`; to allow `{line}`, add a rule for `{program}` to `commands`",
             layer.name
         );
-        return Reason::new(Decision::Deny, layer.silence("commands"), message);
+        let change = list_command(layer, &exec.argv);
+        return Reason::new(Decision::Deny, layer.silence("commands"), message).altered_by(change);
     };
     let change = mismatch.flaw.change(&format!("`{}`", command.rule.rule));
     let message = format!("`{line}` does not match `{}`: {}; {change}", command.rule.rule, mismatch.flaw);
-    Reason::new(Decision::Deny, command.rule.clone(), message)
+    let change = widen(command, layer, &exec.argv, &mismatch.flaw);
+    Reason::new(Decision::Deny, command.rule.clone(), message).altered_by(change)
+}
+
+impl VariableList {
+    /// The lists of the rules that hold for all commands of a layer.
+    fn of_all(layer: &Layer) -> impl Iterator<Item = Self> {
+        layer.sandbox.iter().filter_map(|(rule, place)| {
+            let names = Terms::stated(rule, place).env_pass?;
+            Some(Self { rule: place.clone(), at: keys("sandbox.env.pass"), names })
+        })
+    }
+
+    /// The list of a command; one that is not written is empty where silence is strict.
+    fn of_command(command: &Command, terms: &Terms) -> Option<Self> {
+        let mut at = keys("commands");
+        at.push(Step::Named(command.source.name.value.clone()));
+        at.extend(keys("sandbox.env.pass"));
+        Some(Self { rule: command.rule.clone(), at, names: terms.env_pass.clone()? })
+    }
+
+    fn lacks(&self, name: &str) -> Reason {
+        let message = format!(
+            "the call sets `{name}`, which the rule does not list; to allow it, add it to `env.pass`"
+        );
+        let change = Change::of_rule(&self.rule, self.at.clone(), Action::Append(name.into()));
+        Reason::new(Decision::Deny, self.rule.clone(), message).altered_by(change)
+    }
 }
 
 /// What a layer demands of all commands.

@@ -24,5 +24,5 @@ impl<T> Granted<T> {
 }
 
 fn reference(rule: &str, line: usize) -> RuleRef {
-    RuleRef { layer: "test".to_owned(), rule: rule.to_owned(), file: "test.yaml".to_owned(), line }
+    RuleRef { layer: "test".to_owned(), rule: rule.to_owned(), file: "test.yaml".to_owned(), line, column: 1 }
 }

@@ -1,13 +1,15 @@
 //! The gate: a call becomes a [`Granted`], a question or a denial. The only place that makes a [`Granted`].
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::effect::{RuleRef, ToolCall};
 use crate::model::Uses;
 
 use super::call::{literal_paths, origin_and_path, secrets_of};
+use super::change::{Action, Change, Edit, Step, keys};
 use super::layer::Layer;
 use super::outside::plain_path;
+use super::paths::only;
 use super::{
     Decision, ExecGrant, Granted, Guard, Machine, Obligations, PathRules, PolicySet, Protected, Reason,
     Verdict,
@@ -89,12 +91,12 @@ impl Gate {
     }
 
     /// What every layer says of a tool, whatever it is asked.
-    pub(super) fn explain_tool(&self, tool: &str) -> Verdict {
+    pub fn explain_tool(&self, tool: &str) -> Verdict {
         let layers = self.set.layers.iter();
         Verdict::of(layers.filter_map(|layer| tool_reason(layer, tool)).collect())
     }
 
-    fn judge(&self, call: &ToolCall) -> (Verdict, Option<ExecGrant>) {
+    pub(super) fn judge(&self, call: &ToolCall) -> (Verdict, Option<ExecGrant>) {
         let mut reasons: Vec<Reason> =
             self.set.layers.iter().filter_map(|layer| tool_reason(layer, &call.tool)).collect();
         reasons.extend(self.path_reasons(call));
@@ -124,7 +126,13 @@ impl Gate {
     /// The rule to name for what only the grant could open.
     pub(super) fn grant_rule(&self, section: &str) -> RuleRef {
         self.set.layers.first().map_or_else(
-            || RuleRef { layer: String::new(), rule: section.to_owned(), file: String::new(), line: 0 },
+            || RuleRef {
+                layer: String::new(),
+                rule: section.to_owned(),
+                file: String::new(),
+                line: 0,
+                column: 0,
+            },
             |layer| layer.silence(section),
         )
     }
@@ -159,7 +167,9 @@ impl Gate {
                 "the secret `{name}` is not declared in the configuration of the user or the machine; a workspace may \
                  only refer to one that is"
             );
-            reasons.push(Reason::new(Decision::Deny, self.grant_rule("secrets"), message));
+            let declare = format!("declare `[secrets.{name}]` in the user's configuration");
+            let reason = Reason::new(Decision::Deny, self.grant_rule("secrets"), message);
+            reasons.push(reason.altered_by(Change::Elsewhere(declare)));
         }
         reasons
     }
@@ -171,7 +181,9 @@ impl Gate {
                 "the model `{model}` is not declared in the user's configuration; `{DETERMINISTIC}` is built in and \
                  needs no network"
             );
+            let declare = format!("declare the model in the user's configuration, or name `{DETERMINISTIC}`");
             Reason::new(Decision::Deny, self.grant_rule("network"), message)
+                .altered_by(Change::Elsewhere(declare))
         })
     }
 
@@ -183,7 +195,11 @@ impl Gate {
             return vec![Reason::new(Decision::Deny, self.grant_rule("network"), message)];
         };
         let layer_reason = |layer: &Layer| {
-            let Some(rules) = &layer.network else { return layer.absence("network", &format!("`{origin}`")) };
+            let rule = json!({ "origin": origin, "methods": [method], "paths": [only(&path)] });
+            let change = Change::edit(&layer.file, 0, keys("network"), Action::Append(rule));
+            let Some(rules) = &layer.network else {
+                return layer.absence("network", &format!("`{origin}`"), change);
+            };
             let found = rules.iter().find(|rule| {
                 rule.origin == origin
                     && (rule.methods.is_empty() || rule.methods.iter().any(|listed| listed == method))
@@ -200,7 +216,8 @@ impl Gate {
                         "no rule of `network` in `{}` lists `{method} {origin}{path}`; to allow it, add one",
                         layer.name
                     ),
-                ),
+                )
+                .altered_by(change),
             })
         };
         self.set.layers.iter().filter_map(layer_reason).collect()
@@ -211,29 +228,52 @@ impl Gate {
         let (server, tool) = (text("server"), text("tool"));
         let layer_reason = |layer: &Layer| {
             let what = format!("`{tool}` of `{server}`");
-            let Some(servers) = &layer.mcp else { return layer.absence("mcp", &what) };
+            let change = list_tool(layer, server, tool);
+            let Some(servers) = &layer.mcp else { return layer.absence("mcp", &what, change) };
             if servers.get(server).is_some_and(|tools| tools.iter().any(|listed| listed == tool)) {
                 return Some(Reason::new(Decision::Allow, layer.silence("mcp"), format!("{what} is listed")));
             }
             let message =
                 format!("`mcp` of `{}` does not list {what}; to allow it, add it to `mcp.tools`", layer.name);
-            Some(Reason::new(Decision::Deny, layer.silence("mcp"), message))
+            Some(Reason::new(Decision::Deny, layer.silence("mcp"), message).altered_by(change))
         };
         self.set.layers.iter().filter_map(layer_reason).collect()
     }
 }
 
+/// The edits that list a tool of a server.
+fn list_tool(layer: &Layer, server: &str, tool: &str) -> Change {
+    let edit = |at: &str, action| Edit { file: layer.file.clone(), line: 0, at: keys(at), action };
+    let known = layer.mcp.as_ref().is_some_and(|servers| servers.contains_key(server));
+    let mut edits = Vec::new();
+    if known {
+        let mut at = keys("mcp.tools");
+        at.push(Step::Key(server.to_owned()));
+        edits.push(Edit { file: layer.file.clone(), line: 0, at, action: Action::Append(tool.into()) });
+    } else {
+        edits.push(edit("mcp.servers", Action::Append(server.into())));
+        edits.push(edit("mcp.tools", Action::Set(server.to_owned(), json!([tool]))));
+    }
+    Change::edits(edits)
+}
+
 /// What a layer says of the use of a secret.
 fn secret_reason(layer: &Layer, name: &str) -> Option<Reason> {
-    let Some(secrets) = &layer.secrets else { return layer.absence("secrets", &format!("`{name}`")) };
+    let allow = Action::Set(name.to_owned(), "allow".into());
+    let change = Change::edit(&layer.file, 0, keys("secrets"), allow);
+    let Some(secrets) = &layer.secrets else {
+        return layer.absence("secrets", &format!("`{name}`"), change);
+    };
     let decision = secrets.get(name).copied().unwrap_or(Decision::Deny);
     let message = format!("`secrets` of `{}`: {} `{name}`", layer.name, decision.as_str());
-    Some(Reason::new(decision, layer.silence("secrets"), message))
+    Some(Reason::new(decision, layer.silence("secrets"), message).altered_by(change))
 }
 
 /// What a layer's `tools` say.
 fn tool_reason(layer: &Layer, tool: &str) -> Option<Reason> {
-    let Some(tools) = &layer.tools else { return layer.absence("tools", &format!("`{tool}`")) };
+    let allow = || Action::Set(tool.to_owned(), "allow".into());
+    let list = Change::edit(&layer.file, 0, keys("tools"), allow());
+    let Some(tools) = &layer.tools else { return layer.absence("tools", &format!("`{tool}`"), list) };
     let Some((decision, rule)) =
         tools.get(tool).and_then(|rules| rules.iter().max_by_key(|(decision, _)| *decision))
     else {
@@ -241,7 +281,7 @@ fn tool_reason(layer: &Layer, tool: &str) -> Option<Reason> {
             "`tools` of `{}` does not list `{tool}`, and what is not listed is denied; to allow it, add `{tool}: allow`",
             layer.name
         );
-        return Some(Reason::new(Decision::Deny, layer.silence("tools"), message));
+        return Some(Reason::new(Decision::Deny, layer.silence("tools"), message).altered_by(list));
     };
     let message = match decision {
         Decision::Allow => format!("`{tool}` is allowed"),
@@ -250,5 +290,6 @@ fn tool_reason(layer: &Layer, tool: &str) -> Option<Reason> {
             format!("`{tool}` is denied; to alter that, write `{tool}: ask` or `{tool}: allow`")
         }
     };
-    Some(Reason::new(*decision, rule.clone(), message))
+    let reason = Reason::new(*decision, rule.clone(), message);
+    Some(reason.altered_by(Change::of_rule(rule, keys("tools"), allow())))
 }

@@ -8,7 +8,7 @@ use crate::model::policy::{CommandRule, PathLists, PathRuleSet, RuleVerdict, San
 use crate::source::{Sources, Span};
 
 use super::grammar::Grammar;
-use super::{Decision, PathRule, Reason};
+use super::{Change, Decision, PathRule, Reason};
 
 /// A policy file of a layer: the layer's own, or one that it includes.
 #[derive(Debug, Clone)]
@@ -21,7 +21,10 @@ pub(super) struct Part {
 /// A layer. Sections are merged over its parts: lists are joined, and what two parts say of one thing meets.
 #[derive(Debug, Clone)]
 pub(super) struct Layer {
+    /// What reasons call it: its file, and its role where another layer of the run has the same file.
     pub(super) name: String,
+    /// Its own file, as named.
+    pub(super) file: String,
     pub(super) role: LayerRole,
     /// Does what is not written deny? Of the grant always.
     pub(super) complete: bool,
@@ -37,12 +40,29 @@ pub(super) struct Layer {
     pub(super) limits: Limits,
 }
 
+/// What a layer holds, without its rules.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LayerOutline {
+    /// As reasons name it.
+    pub name: String,
+    /// Grant or ceiling.
+    pub role: LayerRole,
+    /// Does what is not written deny?
+    pub complete: bool,
+    /// The sections that it has, its includes counted.
+    pub sections: Vec<&'static str>,
+    /// Its command rules: name and program.
+    pub commands: Vec<(String, String)>,
+}
+
 /// A command rule, compiled.
 #[derive(Debug, Clone)]
 pub(super) struct Command {
     pub(super) rule: RuleRef,
     pub(super) program: String,
     pub(super) grammar: Grammar,
+    /// As its author wrote it.
+    pub(super) source: CommandRule,
     pub(super) runs_workspace_code: bool,
     pub(super) sandbox: SandboxRule,
 }
@@ -72,10 +92,12 @@ impl Layer {
     pub(super) fn new(name: &str, role: LayerRole, parts: &[Part], sources: &Sources) -> Self {
         let build = Builder { layer: name, parts, sources };
         let own = parts.first();
+        let file = own.map(|part| part.file.clone()).unwrap_or_default();
         let complete = role == LayerRole::Grant
             || own.is_some_and(|part| part.policy.complete.as_ref().is_some_and(|c| c.value));
         Self {
             name: name.to_owned(),
+            file,
             role,
             complete,
             tools: build.tools(),
@@ -91,19 +113,47 @@ impl Layer {
         }
     }
 
-    /// The rule that is the absence of one.
-    pub(super) fn silence(&self, section: &str) -> RuleRef {
-        RuleRef { layer: self.name.clone(), rule: section.to_owned(), file: self.name.clone(), line: 0 }
+    /// What it holds.
+    pub(super) fn outline(&self) -> LayerOutline {
+        let sections = [
+            ("tools", self.tools.is_some()),
+            ("paths.read", self.read.is_some()),
+            ("paths.write", self.write.is_some()),
+            ("toolchains", self.toolchains.is_some()),
+            ("commands", self.commands.is_some()),
+            ("network", self.network.is_some()),
+            ("mcp", self.mcp.is_some()),
+            ("secrets", self.secrets.is_some()),
+            ("sandbox", !self.sandbox.is_empty()),
+            ("limits", self.limits != Limits::default()),
+        ];
+        let commands = self.commands.iter().flatten();
+        LayerOutline {
+            name: self.name.clone(),
+            role: self.role,
+            complete: self.complete,
+            sections: sections.into_iter().filter(|(_, has)| *has).map(|(name, _)| name).collect(),
+            commands: commands
+                .map(|command| (command.source.name.value.clone(), command.program.clone()))
+                .collect(),
+        }
     }
 
-    /// What the layer says where it has no such section: a denial if it is complete, else nothing.
-    pub(super) fn absence(&self, section: &str, what: &str) -> Option<Reason> {
+    /// The rule that is the absence of one.
+    pub(super) fn silence(&self, section: &str) -> RuleRef {
+        let (layer, rule, file) = (self.name.clone(), section.to_owned(), self.file.clone());
+        RuleRef { layer, rule, file, line: 0, column: 0 }
+    }
+
+    /// What the layer says where it has no such section: a denial if it is complete, else nothing. `change` is what
+    /// would make it allow.
+    pub(super) fn absence(&self, section: &str, what: &str, change: Change) -> Option<Reason> {
         self.complete.then(|| {
             let message = format!(
                 "`{}` has no `{section}`, and what is not listed is denied; to allow {what}, add it to `{section}`",
                 self.name
             );
-            Reason::new(Decision::Deny, self.silence(section), message)
+            Reason::new(Decision::Deny, self.silence(section), message).altered_by(change)
         })
     }
 }
@@ -122,8 +172,9 @@ struct Builder<'a> {
 
 impl Builder<'_> {
     fn rule(&self, part: &Part, rule: String, span: Span) -> RuleRef {
-        let line = self.sources.get(span.file).position(span.start).line;
-        RuleRef { layer: self.layer.to_owned(), rule, file: part.file.clone(), line }
+        let at = self.sources.get(span.file).position(span.start);
+        let (layer, file) = (self.layer.to_owned(), part.file.clone());
+        RuleRef { layer, rule, file, line: at.line, column: at.column }
     }
 
     /// What the parts that have a section make of it, joined; `None` where no part has it.
@@ -183,7 +234,11 @@ impl Builder<'_> {
         }
         let everything = [("**".to_owned(), silence.clone())];
         let rule = PathRule::new([&allow, &ask, &deny], silence.clone());
-        rule.or_else(|_| PathRule::new([&[], &[], &everything], silence)).ok()
+        let rule = rule.or_else(|_| PathRule::new([&[], &[], &everything], silence)).ok()?;
+        Some(match self.parts.first() {
+            Some(own) => rule.added_to(&own.file),
+            None => rule,
+        })
     }
 
     fn toolchains(&self) -> Option<Vec<String>> {
@@ -205,6 +260,7 @@ impl Builder<'_> {
             rule: self.rule(part, format!("commands[{}]", rule.name.value), rule.name.span),
             program: rule.program.value.clone(),
             grammar: Grammar::new(rule).ok()?,
+            source: rule.clone(),
             runs_workspace_code: rule.runs_workspace_code.as_ref().is_none_or(|runs| runs.value),
             sandbox: rule.sandbox.clone(),
         })

@@ -24,6 +24,9 @@ pub const STRICT_WALLS: [&str; 12] = [
     "no_new_privileges",
 ];
 
+/// The walls that only `sandbox.require` asks for.
+const FURTHER_WALLS: [&str; 3] = ["memory_cgroup", "pids_cgroup", "landlock_net"];
+
 /// Facts about the machine, gathered by the runner before the first call.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Machine {
@@ -38,6 +41,13 @@ pub struct Machine {
 }
 
 impl Machine {
+    /// A machine where every wall stands and no toolchain is known: what a policy says there it says everywhere.
+    pub fn complete() -> Self {
+        let walls = STRICT_WALLS.into_iter().chain(FURTHER_WALLS);
+        let walls = walls.map(|name| SandboxLayer { name: name.to_owned(), in_force: true }).collect();
+        Self { walls, ..Self::default() }
+    }
+
     /// The walls that `mode: strict` requires, and `require` names, that do not stand here.
     pub fn missing_walls(&self, require: &BTreeSet<String>) -> Vec<String> {
         let wanted = STRICT_WALLS.iter().map(|wall| (*wall).to_owned()).chain(require.iter().cloned());

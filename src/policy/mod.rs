@@ -3,8 +3,11 @@
 mod builtin;
 mod call;
 mod case;
+mod change;
 mod check;
+mod command_change;
 mod exec;
+mod explain;
 #[cfg(test)]
 mod for_tests;
 mod foresee;
@@ -28,7 +31,9 @@ mod verdict;
 
 pub use builtin::{BUILTINS, CONTAINED, builtin};
 pub use case::{CaseFailure, try_case};
+pub use change::{Action, Change, Edit, Step};
 pub use check::check_policy;
+pub use explain::{Alteration, Bound, Explanation, LayerOpinion, explain};
 pub use foresee::Foreseen;
 pub use freeze::{PolicyText, ReadPolicy, freeze};
 pub use gate::{Gate, GateDecision};
@@ -36,8 +41,9 @@ pub use granted::{
     CacheKeeping, ExecGrant, ExecLimits, GitSight, GrantLimits, Granted, NetworkAccess, Obligations,
     SandboxMode, WorkspaceMode,
 };
+pub use layer::LayerOutline;
 pub use machine::{Machine, STRICT_WALLS, SYSTEM_FOLDERS, rustup_default};
-pub use openings::widenings;
+pub use openings::{Widening, widenings, wider};
 pub use paths::{PathRule, PathRules};
 pub use protected::{Guard, Protected, protected_name};
 pub use requests::{Request, requests_beyond_contained};

@@ -9,11 +9,76 @@ use crate::diag::Diagnostics;
 use crate::effect::{FrozenLayer, LayerRole};
 use crate::source::Sources;
 
+use super::Decision;
 use super::load::load;
 
 /// The sections that a ceiling may lack, and then leaves open.
 const SECTIONS: [&str; 9] =
     ["tools", "paths", "toolchains", "commands", "network", "secrets", "mcp", "approvals", "sandbox"];
+
+/// One way in which layers are wider than others. Ordered by what it is about.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Widening {
+    /// They open this as well: `tools.exec: allow`.
+    Opens(String),
+    /// They do not close this: `paths.read[**/*.pem]: deny`.
+    NotClosed(String),
+    /// Their bound is higher, or they have none.
+    Bound {
+        /// `limits.patch_bytes`
+        name: String,
+        /// The bound of the narrower side.
+        narrow: u64,
+        /// The bound of the wider side.
+        wide: Option<u64>,
+    },
+    /// A ceiling of theirs lacks a section, and so leaves it open.
+    Unwritten(String),
+    /// They lack a ceiling.
+    NoCeiling(String),
+}
+
+impl Widening {
+    /// It as what became wider.
+    pub fn widened(&self) -> String {
+        match self {
+            Self::Opens(fact) => fact.clone(),
+            Self::NotClosed(fact) => format!("without {fact}"),
+            Self::Bound { name, narrow, wide: Some(wide) } => format!("{name}: {wide} instead of {narrow}"),
+            Self::Bound { name, wide: None, .. } => format!("{name} without a bound"),
+            Self::Unwritten(section) => format!("without `{section}`"),
+            Self::NoCeiling(name) => format!("without the ceiling `{name}`"),
+        }
+    }
+
+    /// It, seen from the other side, as what became narrower.
+    pub fn narrowed(&self) -> String {
+        match self {
+            Self::Opens(fact) => format!("without {fact}"),
+            Self::NotClosed(fact) => fact.clone(),
+            Self::Bound { name, narrow, wide: Some(wide) } => format!("{name}: {narrow} instead of {wide}"),
+            Self::Bound { name, narrow, wide: None } => format!("{name}: {narrow}"),
+            Self::Unwritten(section) => format!("with `{section}`, and what it does not list is denied"),
+            Self::NoCeiling(name) => format!("with the ceiling `{name}`"),
+        }
+    }
+
+    /// What the wider side says of it where the narrower one is stricter.
+    pub fn allows(&self) -> Decision {
+        match self {
+            Self::Opens(fact) if fact.ends_with(": ask") => Decision::Ask,
+            _ => Decision::Allow,
+        }
+    }
+
+    /// What the narrower side says of it where the wider one is less strict.
+    pub fn denies(&self) -> Decision {
+        match self {
+            Self::NotClosed(fact) if fact.ends_with(": ask") => Decision::Ask,
+            _ => Decision::Deny,
+        }
+    }
+}
 
 /// What the second layers allow that the first did not, each in words; empty where they widen nothing. Comments,
 /// names, descriptions, examples and the order of lines are no difference.
@@ -21,6 +86,15 @@ const SECTIONS: [&str; 9] =
 /// # Errors
 /// The findings of layers that are not valid.
 pub fn widenings(old: &[FrozenLayer], new: &[FrozenLayer]) -> Result<Vec<String>, Diagnostics> {
+    let said: BTreeSet<String> = wider(old, new)?.iter().map(Widening::widened).collect();
+    Ok(said.into_iter().collect())
+}
+
+/// In what the second layers are wider than the first.
+///
+/// # Errors
+/// The findings of layers that are not valid.
+pub fn wider(old: &[FrozenLayer], new: &[FrozenLayer]) -> Result<Vec<Widening>, Diagnostics> {
     let (old, new) = (sides(old)?, sides(new)?);
     let mut found = BTreeSet::new();
     if let Some((_, new_grant)) = &new.grant {
@@ -31,7 +105,7 @@ pub fn widenings(old: &[FrozenLayer], new: &[FrozenLayer]) -> Result<Vec<String>
         match new.ceilings.iter().find(|(other, _)| other == name) {
             Some((_, other)) => other.beyond(ceiling, &mut found),
             None => {
-                found.insert(format!("without the ceiling `{name}`"));
+                found.insert(Widening::NoCeiling(name.clone()));
             }
         }
     }
@@ -75,23 +149,19 @@ struct Openings {
 
 impl Openings {
     /// What this opens beyond `old`.
-    fn beyond(&self, old: &Openings, found: &mut BTreeSet<String>) {
+    fn beyond(&self, old: &Openings, found: &mut BTreeSet<Widening>) {
         let section = |fact: &str| fact.split(['.', '[']).next().unwrap_or_default().to_owned();
         let new = self.opens.difference(&old.opens);
-        found.extend(new.filter(|fact| !old.unwritten.contains(&section(fact))).cloned());
-        found.extend(old.closes.difference(&self.closes).map(|fact| format!("without {fact}")));
-        for (name, old_bound) in &old.bounds {
-            match self.bounds.get(name) {
-                Some(bound) if bound <= old_bound => {}
-                Some(bound) => {
-                    found.insert(format!("{name}: {bound} instead of {old_bound}"));
-                }
-                None => {
-                    found.insert(format!("{name} without a bound"));
-                }
+        let new = new.filter(|fact| !old.unwritten.contains(&section(fact))).cloned();
+        found.extend(new.map(Widening::Opens));
+        found.extend(old.closes.difference(&self.closes).cloned().map(Widening::NotClosed));
+        for (name, &narrow) in &old.bounds {
+            let wide = self.bounds.get(name).copied();
+            if wide.is_none_or(|wide| wide > narrow) {
+                found.insert(Widening::Bound { name: name.clone(), narrow, wide });
             }
         }
-        found.extend(self.unwritten.difference(&old.unwritten).map(|section| format!("without `{section}`")));
+        found.extend(self.unwritten.difference(&old.unwritten).cloned().map(Widening::Unwritten));
     }
 
     fn leave_open(&mut self, contents: &[Value]) {

@@ -4,6 +4,7 @@ use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 
 use crate::effect::RuleRef;
 
+use super::change::{Action, Change, keys};
 use super::{Decision, Protected, Reason, Verdict};
 
 /// The path rules of all layers for one kind of access.
@@ -72,6 +73,8 @@ pub struct PathRule {
     /// The folders beneath which all is allowed.
     open: Patterns,
     silence: RuleRef,
+    /// The file that an addition belongs into.
+    file: String,
 }
 
 impl PathRule {
@@ -87,18 +90,27 @@ impl PathRule {
             ask: Patterns::new(ask, Reach::Beneath)?,
             allow: Patterns::new(allow, Reach::Exact)?,
             open: Patterns::new(&open_folders(allow), Reach::Exact)?,
+            file: silence.file.clone(),
             silence,
         })
     }
 
+    /// The same lists; what is added to them is written into `file`.
+    #[must_use]
+    pub(super) fn added_to(self, file: &str) -> Self {
+        Self { file: file.to_owned(), ..self }
+    }
+
     /// A layer that lists nothing, and so denies everything.
     pub fn nothing(silence: RuleRef) -> Self {
+        let file = silence.file.clone();
         Self {
             deny: Patterns::nothing(),
             ask: Patterns::nothing(),
             allow: Patterns::nothing(),
             open: Patterns::nothing(),
             silence,
+            file,
         }
     }
 
@@ -120,19 +132,36 @@ impl PathRule {
             self.lists().into_iter().find_map(|(decision, patterns)| Some((decision, patterns.first(path)?)));
         match found {
             Some((decision, (glob, rule))) => {
+                let change = Change::of_rule(rule, keys(&rule.rule), Action::Remove(glob.into()));
                 Reason::new(decision, rule.clone(), path_message(decision, glob, path, rule))
+                    .altered_by(change)
             }
-            None => Reason::new(
-                Decision::Deny,
-                self.silence.clone(),
-                format!(
-                    "no pattern of `{0}` matches `{path}`, and what is not listed is denied; to allow it, add it to \
-                     `{0}.allow`",
-                    self.silence.rule
-                ),
-            ),
+            None => self.unlisted(path),
         }
     }
+
+    fn unlisted(&self, path: &str) -> Reason {
+        let message = format!(
+            "no pattern of `{0}` matches `{path}`, and what is not listed is denied; to allow it, add it to `{0}.allow`",
+            self.silence.rule
+        );
+        let list = keys(&format!("{}.allow", self.silence.rule));
+        let change = Change::edit(&self.file, 0, list, Action::Append(only(path).into()));
+        Reason::new(Decision::Deny, self.silence.clone(), message).altered_by(change)
+    }
+}
+
+/// The glob that matches this path, and, but for the root, nothing else.
+pub(super) fn only(path: &str) -> String {
+    let mut glob = String::new();
+    for c in path.chars() {
+        match c {
+            '*' | '?' | '[' | ']' | '{' | '}' => glob.extend(['[', c, ']']),
+            '\\' => glob.push_str("\\\\"),
+            c => glob.push(c),
+        }
+    }
+    if glob == "." { "**".to_owned() } else { glob }
 }
 
 /// Of patterns that allow all beneath some folders, those folders; of the root, every path.
@@ -226,7 +255,7 @@ mod tests {
     use super::*;
 
     fn rule(name: &str) -> RuleRef {
-        RuleRef { layer: "l".into(), rule: name.into(), file: "f".into(), line: 1 }
+        RuleRef { layer: "l".into(), rule: name.into(), file: "f".into(), line: 1, column: 1 }
     }
 
     fn globs(list: &[&str], name: &str) -> Vec<(String, RuleRef)> {

@@ -41,6 +41,7 @@ impl Protected {
             rule: "protected".to_owned(),
             file: "builtin:invariants".to_owned(),
             line: 0,
+            column: 0,
         };
         let message = format!("`{path}` lies in `{name}`, which is protected; no policy can allow it");
         Some(Reason::new(Decision::Deny, rule, message))

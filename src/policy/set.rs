@@ -7,7 +7,7 @@ use crate::digest::Digest;
 use crate::effect::{FrozenLayer, LayerRole};
 use crate::source::{Sources, Span};
 
-use super::layer::{Layer, Limits};
+use super::layer::{Layer, LayerOutline, Limits};
 use super::load::{Loaded, load};
 use super::{GrantLimits, PathRule, PathRules};
 
@@ -47,7 +47,10 @@ impl PolicySet {
         let layers: Vec<Layer> = frozen
             .iter()
             .zip(loaded)
-            .map(|(layer, loaded)| Layer::new(&layer.name, layer.role, &loaded.parts, sources))
+            .enumerate()
+            .map(|(at, (layer, loaded))| {
+                Layer::new(&own_name(frozen, at), layer.role, &loaded.parts, sources)
+            })
             .collect();
         let stated = layers.iter().fold(Limits::default(), |limits, layer| limits.meet(layer.limits));
         let limits = default_limits(layers.iter().find(|layer| layer.role == LayerRole::Grant)).meet(stated);
@@ -67,6 +70,11 @@ impl PolicySet {
     /// The names of the layers, the grant first.
     pub fn layer_names(&self) -> impl Iterator<Item = &str> {
         self.layers.iter().map(|layer| layer.name.as_str())
+    }
+
+    /// What each layer holds, the grant first.
+    pub fn outline(&self) -> Vec<LayerOutline> {
+        self.layers.iter().map(Layer::outline).collect()
     }
 
     /// The most calls of a session; `None` is unlimited.
@@ -100,6 +108,16 @@ impl PolicySet {
             None => None,
         });
         PathRules::new(layers.collect())
+    }
+}
+
+/// The name of a layer; where one before it has the same file, what tells the two apart.
+fn own_name(frozen: &[FrozenLayer], at: usize) -> String {
+    let name = &frozen[at].name;
+    match frozen[..at].iter().filter(|before| before.name == *name).count() {
+        0 => name.clone(),
+        1 => format!("{name} (as a ceiling)"),
+        more => format!("{name} (as a ceiling, {more})"),
     }
 }
 

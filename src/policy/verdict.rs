@@ -2,6 +2,8 @@
 
 use crate::effect::{ErrorKind, RuleRef, ToolError};
 
+use super::Change;
+
 /// Ordered: the strictest is the greatest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Decision {
@@ -33,18 +35,26 @@ pub struct Reason {
     pub rule: RuleRef,
     /// Why, and what change would alter it.
     pub message: String,
+    /// That change, where this is not an allowance.
+    pub change: Change,
 }
 
 impl Reason {
-    /// An opinion of `rule`.
+    /// An opinion of `rule` that no policy alters.
     pub fn new(decision: Decision, rule: RuleRef, message: impl Into<String>) -> Self {
-        Self { decision, rule, message: message.into() }
+        Self { decision, rule, message: message.into(), change: Change::Never }
     }
 
-    /// Where the rule stands: `FILE:LINE (RULE)`.
+    /// The same opinion, and what would alter it.
+    #[must_use]
+    pub fn altered_by(self, change: Change) -> Self {
+        Self { change, ..self }
+    }
+
+    /// Where the rule stands: `FILE:LINE:COLUMN (RULE)`.
     pub fn place(&self) -> String {
-        let RuleRef { rule, file, line, .. } = &self.rule;
-        if *line == 0 { format!("{file} ({rule})") } else { format!("{file}:{line} ({rule})") }
+        let RuleRef { rule, file, line, column, .. } = &self.rule;
+        if *line == 0 { format!("{file} ({rule})") } else { format!("{file}:{line}:{column} ({rule})") }
     }
 }
 

@@ -9,7 +9,7 @@ mod tools;
 mod world;
 
 pub use execute::execute;
-pub use patch::{Recovered, Recovery};
+pub use patch::{Recovered, Recovery, paths_of_patch};
 pub use recover::recover_workspace;
 pub use serve::{ServeError, machine, serve};
 pub use world::{Cancel, ToolWorld};

@@ -188,7 +188,13 @@ mod tests {
 
     fn grant(mode: SandboxMode) -> ExecGrant {
         ExecGrant {
-            rule: RuleRef { layer: "p".into(), rule: "commands[x]".into(), file: "p".into(), line: 1 },
+            rule: RuleRef {
+                layer: "p".into(),
+                rule: "commands[x]".into(),
+                file: "p".into(),
+                line: 1,
+                column: 1,
+            },
             program: "cargo".into(),
             search: vec!["/usr/bin".into(), "/bin".into()],
             env_set: BTreeMap::from([("SET".into(), "by policy".into()), ("PATH".into(), "/evil".into())]),

@@ -88,6 +88,22 @@ pub fn check_own_folder(
     Ok(check_folder(shown, folder, roots, sources, diagnostics))
 }
 
+/// Parses, checks and compiles one file of a folder, and all that it names beneath that folder.
+///
+/// # Errors
+/// The file cannot be opened or read.
+pub(super) fn check_beneath(
+    folder: OwnFolder,
+    shown: &Path,
+    path: &RelPath,
+    sources: &mut Sources,
+    diagnostics: &mut Diagnostics,
+) -> Result<CheckedFolder, FileError> {
+    let bytes = read(&folder, path)?;
+    let root = Root { path: path.clone(), name: shown.join(path.as_str()).display().to_string(), bytes };
+    Ok(check_folder(shown, folder, vec![root], sources, diagnostics))
+}
+
 /// Links to a file that the user named are the user's own word; a second link is not asked about either.
 fn named_file(folder: &OwnFolder, name: &RelPath, path: &Path) -> Result<Vec<u8>, FileError> {
     match read(folder, name) {

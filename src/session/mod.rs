@@ -6,6 +6,7 @@ mod drive;
 mod interrupts;
 mod load;
 mod policies;
+mod policy_tests;
 mod recorder;
 mod timers;
 
@@ -13,4 +14,5 @@ pub use drive::{Ended, Interrupted, Observer, Session};
 pub use interrupts::{Interrupter, Interrupts};
 pub use load::{CheckedFolder, check_own_folder, check_paths};
 pub use policies::{given_layers, graph_layers, workspace_layers};
+pub use policy_tests::{TestFile, given_policy_tests, own_policy_tests};
 pub use recorder::{Clock, Recorder, system_clock};

@@ -2,14 +2,20 @@
 
 pub mod diagnostics;
 mod escape;
+mod explanation;
 pub mod graph;
 mod json_text;
+mod layers;
 mod plan_text;
 mod run_document;
 mod trace_text;
 
 pub use escape::{escaped, is_unsafe_to_show};
+pub use explanation::{explanation_document, explanation_text, reason_document};
 pub use json_text::json_text;
+pub use layers::{
+    DifferenceFacts, LayersFacts, difference_document, difference_text, layers_document, layers_text,
+};
 pub use plan_text::{PlanFacts, plan_document, plan_text};
 pub use run_document::{RunFacts, run_document};
 pub use trace_text::event_text;

@@ -61,6 +61,7 @@ fn calls_and_results() {
         rule: "tools".to_owned(),
         file: "contained.yaml".to_owned(),
         line: 0,
+        column: 0,
     };
     let error = ToolError { rule: Some(rule), ..ToolError::new(ErrorKind::Denied, "`exec` is not listed") };
     let failure = serde_json::to_value(ToolResult::failure("exec", error)).unwrap();

@@ -90,6 +90,7 @@ fn protected(path: &RelPath, folder: &RelPath) -> ToolError {
         rule: "protected".to_owned(),
         file: "builtin:invariants".to_owned(),
         line: 0,
+        column: 0,
     };
     let message = format!("`{path}` may not be read: `{folder}` holds lgflow's own state");
     ToolError { rule: Some(rule), ..ToolError::new(ErrorKind::Denied, message) }

@@ -104,6 +104,7 @@ fn obligations(program: &str) -> Obligations {
                 rule: "commands[sh]".into(),
                 file: "test.yaml".into(),
                 line: 7,
+                column: 5,
             },
             program: program.into(),
             search: vec!["/usr/bin".into(), "/bin".into()],

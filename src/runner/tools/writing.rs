@@ -81,6 +81,7 @@ impl<'a> Writing<'a> {
             rule: "protected".to_owned(),
             file: "builtin:invariants".to_owned(),
             line: 0,
+            column: 0,
         };
         let message =
             format!("`{path}` is never written: git folders, `.lg` and lgflow's own state are out of reach");

@@ -1,0 +1,88 @@
+//! `lgflow policy explain`: every layer's word on one call, and what would alter the verdict. Makes no call.
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::diag::{Diagnostics, suggestion};
+use crate::effect::ToolCall;
+use crate::policy::{Decision, explain};
+use crate::runner::{machine, paths_of_patch};
+use crate::source::Sources;
+use crate::view::{explanation_document, explanation_text};
+
+use super::Exit;
+use super::output::Output;
+use super::problem::Problem;
+use super::run::PolicyArgs;
+use super::tool::{layers_here, parameters, tools};
+use super::trust::here;
+use super::validate::print;
+
+/// Arguments of `lgflow policy explain`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  lgflow policy explain read_file '{\"path\": \".env\"}'\n  lgflow policy explain exec '{\"argv\": [\"cargo\", \"test\"]}' --policy .lg/policy.yaml\n  lgflow policy explain apply_patch - < call.json\n\nExit code 0 if the call is allowed, 5 if it wants an approval, 4 if it is denied, 3 if the policy is not valid. A\nchange that is advised was tried on what the layers say: the verdict that it gives is shown with it."
+)]
+pub(super) struct ExplainCallArgs {
+    /// The tool
+    name: String,
+    /// Its parameters as JSON; without them, or with `-`, they are read from standard input
+    #[arg(value_name = "JSON")]
+    input: Option<String>,
+    #[command(flatten)]
+    policy: PolicyArgs,
+}
+
+pub(super) fn run(args: &ExplainCallArgs, output: Output) -> Result<Exit, Problem> {
+    if !tools().any(|(name, _)| name == args.name) {
+        let names: Vec<&str> = tools().map(|(name, _)| name).collect();
+        let hint = suggestion(&args.name, names).map(|help| format!("; {help}")).unwrap_or_default();
+        return Err(Problem::usage(format!("there is no tool `{}`{hint}", args.name)));
+    }
+    let input = parameters(args.input.as_deref())?;
+    let place = here()?;
+    let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
+    let layers = layers_here(&args.policy, &place, &mut sources, &mut found);
+    if found.has_errors() {
+        print(&sources, &found, output);
+        return Ok(Exit::Invalid);
+    }
+    let layers = layers?;
+    let call = ToolCall::new(args.name.as_str(), input);
+    let seen = seen(&call)?;
+    let machine = machine(place.protected());
+    let explained = match explain(&layers.layers, &machine, &seen, &mut sources) {
+        Ok(explained) => explained,
+        Err(findings) => {
+            print(&sources, &findings, output);
+            return Ok(Exit::Invalid);
+        }
+    };
+    output.either(
+        || explanation_text(&call, &explained),
+        || {
+            let mut document = explanation_document(&call, &explained);
+            document["refusal"] = layers.refusal().map_or(Value::Null, Value::from);
+            document
+        },
+    );
+    if let Some(refusal) = layers.refusal() {
+        output.note(&format!("error: {refusal}\n"));
+        return Ok(Exit::Denied);
+    }
+    Ok(match explained.verdict.decision {
+        Decision::Allow => Exit::Done,
+        Decision::Ask => Exit::Suspended,
+        Decision::Deny => Exit::Denied,
+    })
+}
+
+/// The call as gate and tool judge it together: of a patch, every path that its text names.
+fn seen(call: &ToolCall) -> Result<ToolCall, Problem> {
+    let patch = call.input.get("patch").and_then(Value::as_str).filter(|_| call.tool == "apply_patch");
+    let Some(patch) = patch else { return Ok(call.clone()) };
+    let paths =
+        paths_of_patch(patch).map_err(|why| Problem::usage(format!("the patch cannot be read: {why}")))?;
+    let changes: Value = paths.into_iter().map(|path| json!({ "op": "put", "path": path })).collect();
+    Ok(ToolCall { input: json!({ "changes": changes }), ..call.clone() })
+}
