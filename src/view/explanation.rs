@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::effect::{LayerRole, ToolCall};
 use crate::policy::{
-    Action, Alteration, Bound, CacheKeeping, Edit, ExecGrant, Explanation, GitSight, LayerOpinion,
+    Action, Alteration, Bound, CacheKeeping, Decision, Edit, ExecGrant, Explanation, GitSight, LayerOpinion,
     NetworkAccess, Reason, SandboxMode, WorkspaceMode,
 };
 
@@ -31,7 +31,7 @@ fn layer_document(opinion: &LayerOpinion) -> Value {
     json!({
         "layer": opinion.layer,
         "role": opinion.role,
-        "decision": opinion.decision.map(|decision| decision.as_str()),
+        "decision": opinion.decision.map(Decision::as_str),
         "reasons": opinion.reasons.iter().map(reason_document).collect::<Vec<_>>(),
     })
 }
@@ -113,7 +113,7 @@ pub fn explanation_text(call: &ToolCall, explained: &Explanation) -> String {
     );
     for (at, opinion) in explained.layers.iter().enumerate() {
         let role = if opinion.role == LayerRole::Grant { "grant" } else { "ceiling" };
-        let word = opinion.decision.map_or("says nothing", |decision| decision.as_str());
+        let word = opinion.decision.map_or("says nothing", Decision::as_str);
         // writing to a string can't fail
         let _ = writeln!(text, "{}. {role:7}  {}: {word}", at + 1, escaped(&opinion.layer));
         opinion.reasons.iter().for_each(|reason| reason_text(reason, &mut text));
