@@ -32,6 +32,7 @@ pub mod store;
 pub mod trace;
 pub mod trust;
 pub mod view;
+pub mod wire;
 
 #[cfg(feature = "cli")]
 pub mod cli;

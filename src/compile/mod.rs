@@ -2,6 +2,7 @@
 //! are asked of the caller.
 
 mod build;
+mod bundle;
 mod checks;
 mod draft;
 mod expressions;
@@ -19,7 +20,8 @@ mod scope;
 mod shipped;
 mod tools;
 
+pub use bundle::{bundle, check_bundle};
 pub use load::{FileKind, FileRef, Load, LoadProblem, Loaded};
 pub use project::{Checked, CheckedRoot, ReadFile, Root, check_files};
 pub use scope::{Known, Local, LoopFacts, Names, NodeFacts, Place};
-pub use shipped::{check_shipped, shipped_file, shipped_files, shipped_graphs};
+pub use shipped::{check_shipped, shipped_bundle, shipped_file, shipped_files, shipped_graphs};

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use crate::diag::Diagnostics;
+use crate::effect::{BundledFile, GraphBundle};
 use crate::files::RelPath;
 use crate::plan::Plan;
 use crate::source::Sources;
@@ -45,6 +46,18 @@ pub fn shipped_graphs() -> impl Iterator<Item = &'static str> {
     FILES.keys().filter_map(|path| path.strip_suffix(".yaml"))
 }
 
+/// The texts of a shipped graph, by its name.
+pub fn shipped_bundle(name: &str) -> Option<GraphBundle> {
+    let root = format!("{name}.yaml");
+    shipped_file(&root)?;
+    let file = |(path, text): (&&str, &&str)| BundledFile {
+        path: (*path).to_owned(),
+        name: format!("{SHOWN}{path}"),
+        text: (*text).to_owned(),
+    };
+    Some(GraphBundle { root, files: FILES.iter().map(file).collect() })
+}
+
 /// Compiles a shipped graph by its name. `None` where there is none, or where it has findings: a test holds that no
 /// shipped graph has any.
 pub fn check_shipped(name: &str, sources: &mut Sources, diagnostics: &mut Diagnostics) -> Option<Arc<Plan>> {
@@ -66,6 +79,7 @@ pub fn check_shipped(name: &str, sources: &mut Sources, diagnostics: &mut Diagno
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::compile::check_bundle;
 
     #[test]
     fn every_shipped_graph_compiles_without_a_finding() {
@@ -73,6 +87,9 @@ mod tests {
             let (mut sources, mut diagnostics) = (Sources::default(), Diagnostics::default());
             let plan = check_shipped(name, &mut sources, &mut diagnostics);
             assert!(plan.is_some() && diagnostics.iter().count() == 0, "{name}: {diagnostics:?}");
+            let bundle = shipped_bundle(name).unwrap();
+            let again = check_bundle(&bundle, &mut sources, &mut diagnostics).unwrap();
+            assert_eq!(again.document(), plan.unwrap().document());
         }
         assert!(check_shipped("none", &mut Sources::default(), &mut Diagnostics::default()).is_none());
     }

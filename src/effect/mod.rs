@@ -6,9 +6,13 @@ mod codec;
 mod control;
 mod error_kind;
 mod frame;
+mod interpreter;
 
 pub use call::{Artifact, RuleRef, SandboxLayer, ToolCall, ToolError, ToolResult};
 pub use codec::{FrameBuffer, FrameError, MAX_FRAME, encode_frame};
 pub use control::{FrozenLayer, LayerRole, RunnerStart, Started};
 pub use error_kind::ErrorKind;
 pub use frame::{CallFrame, Capabilities, ControlFrame, ReplyBody, ReplyFrame, RequestBody, ToolInfo};
+pub use interpreter::{
+    BundledFile, Confinement, FrontFrame, GraphBundle, InterpreterFrame, InterpreterStart, PlanLimits,
+};

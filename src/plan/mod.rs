@@ -3,6 +3,7 @@
 
 mod document;
 mod flow;
+mod limits;
 mod steps;
 mod types;
 

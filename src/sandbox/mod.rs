@@ -8,6 +8,7 @@
 mod confine;
 mod helper;
 mod inherited;
+mod interpreter;
 mod layer;
 mod masks;
 #[cfg(test)]
@@ -27,6 +28,7 @@ mod workspace;
 
 pub use confine::{CommandSpec, Confined, Refused, confine};
 pub use helper::helper_main;
+pub use interpreter::{InterpreterError, begin_interpreter, broken_promises, confine_interpreter};
 pub use layer::{Layer, layers_in_force, missing_layers, walls};
 pub use masks::{MaskError, MaskMemory, MaskRules, Masks};
 pub use output::Kept;

@@ -1,0 +1,128 @@
+//! What the front and the interpreter tell each other. The interpreter gets everything that it may know with the first
+//! message; nothing that it says is shown to a person as a question, or answers one.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::digest::Digest;
+
+use super::SandboxLayer;
+
+/// From the front to the interpreter.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum FrontFrame {
+    /// First: run this. The runner's call socket travels with it.
+    Start(Box<InterpreterStart>),
+    /// First, instead: put up the walls, test them, and end.
+    Probe,
+    /// The user wants the run to end: the first time in order, the second at once.
+    Interrupt,
+}
+
+/// From the interpreter to the front.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum InterpreterFrame {
+    /// The walls stand as described, and the run begins.
+    Ready {
+        /// The walls.
+        confinement: Confinement,
+    },
+    /// It cannot begin.
+    Refused {
+        /// Why.
+        message: String,
+    },
+    /// Something happened: a line of the trace.
+    Event {
+        /// The line.
+        line: String,
+    },
+    /// The last frame of a run.
+    Ended {
+        /// Why it stopped before its end, if it did.
+        interrupted: Option<String>,
+    },
+}
+
+/// The task of an interpreter.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InterpreterStart {
+    /// `lgflow.interpreter_start/v1`
+    pub schema: String,
+    /// The run's id.
+    pub run: String,
+    /// The workspace's path: it names the folder of the store.
+    pub workspace: String,
+    /// The user's state folder.
+    pub state: String,
+    /// `sync`, `batch` or `none`.
+    pub durability: String,
+    /// The graph with everything that it names, as the front has read it.
+    pub graph: GraphBundle,
+    /// What the user's settings lower.
+    pub limits: PlanLimits,
+    /// The digest of the document of the plan that the front has shown.
+    pub plan: Digest,
+    /// The inputs, defaults put in.
+    pub inputs: Value,
+    /// The commit that the workspace stands on.
+    pub revision: Option<String>,
+    /// Facts for the first event.
+    pub facts: serde_json::Map<String, Value>,
+}
+
+/// The texts of a graph and of all that it names: the interpreter compiles them again and opens nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GraphBundle {
+    /// The path of the graph itself, among those of `files`.
+    pub root: String,
+    /// By path beneath the graph's folder.
+    pub files: Vec<BundledFile>,
+}
+
+/// One file of a bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BundledFile {
+    /// Relative to the folder that all of them share.
+    pub path: String,
+    /// The name to show it by.
+    pub name: String,
+    /// The text.
+    pub text: String,
+}
+
+/// Limits that can only lower what a plan says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanLimits {
+    /// Leaf calls at once.
+    pub concurrency: Option<u32>,
+    /// Time on the clock.
+    pub wall_ms: Option<u64>,
+    /// Calls of tools.
+    pub tool_calls: Option<u64>,
+    /// Bytes of patches.
+    pub patch_bytes: Option<u64>,
+}
+
+/// The walls around an interpreter.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confinement {
+    /// Each wall, in force or not.
+    pub layers: Vec<SandboxLayer>,
+    /// Why those that it must have are not in force; empty if they all are.
+    pub missing: Vec<String>,
+}
+
+impl Confinement {
+    /// Does everything stand that it must have?
+    pub fn is_whole(&self) -> bool {
+        !self.layers.is_empty() && self.missing.is_empty()
+    }
+
+    /// `confined`, or `unconfined` with the reasons.
+    pub fn sentence(&self) -> String {
+        if self.is_whole() { "confined".to_owned() } else { format!("unconfined ({})", self.missing.join("; ")) }
+    }
+}
