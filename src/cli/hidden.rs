@@ -1,4 +1,4 @@
-//! The processes that our own program becomes: the runner, and the helper of the sandbox. They are started over
+//! The processes that our own program becomes: the interpreter and the runner. They are started over
 //! inherited sockets and pipes, speak to no terminal, and are decided before any argument is parsed.
 
 use std::env;
@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use crate::front::RUNNER_ARGUMENT;
 use crate::runner;
+use crate::session::{INTERPRETER_ARGUMENT, interpret};
 
 use super::output::Output;
 use super::{Exit, Format};
@@ -15,19 +16,23 @@ use super::{Exit, Format};
 /// The exit code of the process that the first argument asks for; none, if it asks for a command.
 pub(super) fn process() -> Option<ExitCode> {
     let first = env::args_os().nth(1)?;
-    if first == RUNNER_ARGUMENT { Some(serve().into()) } else { None }
+    let exit = if first == RUNNER_ARGUMENT {
+        process_of("runner", |socket| runner::serve(socket).map_err(|error| error.to_string()))
+    } else if first == INTERPRETER_ARGUMENT {
+        process_of("interpreter", |socket| interpret(&socket).map_err(|error| error.to_string()))
+    } else {
+        return None;
+    };
+    Some(exit.into())
 }
 
-fn serve() -> Exit {
-    let control = std::io::stdin().as_fd().try_clone_to_owned().map(UnixStream::from);
-    let served = control
-        .map_err(|error| error.to_string())
-        .and_then(|control| runner::serve(control).map_err(|error| error.to_string()));
-    match served {
+fn process_of(name: &str, life: impl FnOnce(UnixStream) -> Result<(), String>) -> Exit {
+    let socket = std::io::stdin().as_fd().try_clone_to_owned().map(UnixStream::from);
+    match socket.map_err(|error| error.to_string()).and_then(life) {
         Ok(()) => Exit::Done,
         Err(message) => {
             let output = Output { format: Format::Human };
-            output.note(&format!("error: the runner cannot work: {message}\n"));
+            output.note(&format!("error: the {name} cannot work: {message}\n"));
             Exit::Usage
         }
     }

@@ -15,7 +15,7 @@ use crate::view::{PlanFacts, plan_document, plan_text};
 use super::Exit;
 use super::output::Output;
 use super::problem::Problem;
-use super::run::{PolicyArgs, bounded, trust_now};
+use super::run::{PolicyArgs, limits, trust_now};
 use super::trust::here;
 use super::validate::print;
 
@@ -93,6 +93,6 @@ fn meant(
         .map_err(|error| failed(&error))?;
     let standing = standing(&place.state, &place.root, &chosen.layers, trust);
     let trusted = standing.map_err(|error| failed(&error))?.is_trusted();
-    let chosen = Chosen { plan: bounded(chosen.plan, &settings), ..chosen };
+    let chosen = Chosen { plan: chosen.plan.bounded(&limits(&settings)), ..chosen };
     Ok(Some(Meant { chosen, layers, trusted }))
 }

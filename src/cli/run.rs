@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::config::Settings;
 use crate::diag::Diagnostics;
-use crate::effect::{ErrorKind, RuleRef};
+use crate::effect::{ErrorKind, GraphBundle, PlanLimits, RuleRef};
 use crate::front::{
     Chosen, Display, Finished, Mark, Narrator, Place, Task, choose, execute, layers, settings,
 };
@@ -92,6 +92,8 @@ pub(super) fn run(args: &RunArgs, output: Output) -> Result<Exit, Problem> {
     let task = Task {
         place: &place,
         plan: ready.plan,
+        bundle: ready.bundle,
+        limits: ready.limits,
         layers: ready.layers,
         inputs: ready.inputs,
         durability: ready.durability,
@@ -108,6 +110,8 @@ pub(super) fn run(args: &RunArgs, output: Output) -> Result<Exit, Problem> {
 /// Everything that a run needs.
 struct Ready {
     plan: Arc<Plan>,
+    bundle: GraphBundle,
+    limits: PlanLimits,
     layers: Vec<crate::effect::FrozenLayer>,
     inputs: Value,
     durability: Durability,
@@ -132,10 +136,11 @@ fn prepare(
     let layers = layers(place, Some(&chosen), &args.policy.policies, trust, sources, found)
         .map_err(|error| failed(&error))?;
     let inputs = bind(args, &chosen)?;
-    let plan = bounded(chosen.plan, &settings);
+    let limits = limits(&settings);
+    let plan = chosen.plan.bounded(&limits);
     let durability = Durability::parse(settings.durability()).unwrap_or_default();
     let refusal = layers.refusal();
-    Ok(Some(Ready { plan, layers: layers.layers, inputs, durability, refusal }))
+    Ok(Some(Ready { plan, bundle: chosen.bundle, limits, layers: layers.layers, inputs, durability, refusal }))
 }
 
 fn flags(args: &RunArgs) -> Vec<crate::front::Flag> {
@@ -175,20 +180,13 @@ fn bind(args: &RunArgs, chosen: &Chosen) -> Result<Value, Problem> {
     })
 }
 
-/// The plan under the user's own limits, which can only lower it.
-pub(super) fn bounded(mut plan: Arc<Plan>, settings: &Settings) -> Arc<Plan> {
-    let lowered = Arc::make_mut(&mut plan);
-    lowered.concurrency = least(lowered.concurrency, settings.concurrency());
-    lowered.budgets.wall = least(lowered.budgets.wall, settings.wall());
-    lowered.budgets.tool_calls = least(lowered.budgets.tool_calls, settings.tool_calls());
-    lowered.budgets.patch_bytes = least(lowered.budgets.patch_bytes, settings.patch_bytes());
-    plan
-}
-
-fn least<T: Ord>(own: Option<T>, limit: Option<T>) -> Option<T> {
-    match (own, limit) {
-        (Some(own), Some(limit)) => Some(own.min(limit)),
-        (own, limit) => own.or(limit),
+/// The user's own limits, which can only lower a plan.
+pub(super) fn limits(settings: &Settings) -> PlanLimits {
+    PlanLimits {
+        concurrency: settings.concurrency(),
+        wall_ms: settings.wall().map(|wall| wall.as_millis() as u64),
+        tool_calls: settings.tool_calls(),
+        patch_bytes: settings.patch_bytes(),
     }
 }
 
@@ -227,7 +225,8 @@ fn outputs_text(outputs: &Value) -> String {
 fn conclude(finished: &Finished, status: &str, narrator: &mut Narrator) {
     let Summary { error, waiting, .. } = &finished.summary;
     if let Some(stopped) = &finished.interrupted {
-        narrator.line(Mark::Failed, &format!("interrupted: {stopped}; nothing that was recorded is lost"));
+        let why = escaped(&stopped.to_string());
+        narrator.line(Mark::Failed, &format!("interrupted: {why}; nothing that was recorded is lost"));
         let run = &finished.run;
         let next = format!("`lgflow trace show {run}` lists what was done; start the run again to go on");
         narrator.line(Mark::Note, &next);

@@ -1,4 +1,5 @@
-//! One run: starts the runner, opens the store, drives the session, and says what it came to. Prints nothing itself.
+//! One run: starts the runner and the interpreter, follows the run to its end, and says what it came to. Prints nothing
+//! itself.
 #![expect(
     clippy::disallowed_methods,
     reason = "a run begins at a time, and its trace is read back for the copy"
@@ -11,27 +12,34 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use crate::client::Connection;
 use crate::digest::Digest;
-use crate::effect::{FrozenLayer, RunnerStart, Started};
+use crate::effect::{FrozenLayer, GraphBundle, InterpreterStart, PlanLimits, RunnerStart, Started};
 use crate::files::{FileError, Root};
 use crate::plan::Plan;
-use crate::session::{Interrupted, Interrupter, Interrupts, Recorder, Session, system_clock};
 use crate::store::{Durability, RunId, Store, StoreError};
-use crate::trace::{Chain, EventBody, Redaction, RunStarted, RunState, Summary};
+use crate::trace::{RunState, Summary};
+use crate::view::escaped;
 
 use super::artifacts::TraceCopy;
-use super::{Narrator, Place, RunnerProcess, StartError};
+use super::follower::Follower;
+use super::supervise::Supervision;
+use super::{
+    InterpreterProcess, Mark, Narrator, Place, RunnerProcess, SpawnedRunner, StartError, Stopped,
+};
 
 /// What is to be run.
 #[derive(Debug)]
 pub struct Task<'a> {
     /// Where.
     pub place: &'a Place,
-    /// The graph.
+    /// The graph, lowered to `limits`.
     pub plan: Arc<Plan>,
+    /// The texts that it was compiled from.
+    pub bundle: GraphBundle,
+    /// The user's own limits.
+    pub limits: PlanLimits,
     /// The layers that bind it, the grant first.
     pub layers: Vec<FrozenLayer>,
     /// Its inputs, defaults put in.
@@ -40,7 +48,7 @@ pub struct Task<'a> {
     pub durability: Durability,
     /// Is the trace written into the workspace as well?
     pub trace: bool,
-    /// The program that becomes the runner: our own.
+    /// The program that becomes the runner and the interpreter: our own.
     pub program: &'a Path,
 }
 
@@ -52,7 +60,7 @@ pub struct Finished {
     /// Its outputs, nodes, path and error.
     pub summary: Summary,
     /// Why it stopped before its end, if it did.
-    pub interrupted: Option<Interrupted>,
+    pub interrupted: Option<Stopped>,
     /// The copy of its trace in the workspace, relative to the root; else the store's.
     pub trace: PathBuf,
     /// What the runner said at its start.
@@ -68,9 +76,9 @@ pub enum BeginError {
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The runner did not start.
+    /// The runner or the interpreter did not start.
     #[error(transparent)]
-    Runner(#[from] StartError),
+    Process(#[from] StartError),
     /// The machine refused.
     #[error("cannot begin: {0}")]
     Io(#[from] io::Error),
@@ -81,74 +89,69 @@ pub fn execute(task: &Task<'_>, narrator: &mut Narrator) -> Result<Finished, Beg
     let root = Root::open(&task.place.root)?;
     let store = Store::open(&task.place.state, &task.place.root)?;
     let run = new_run_id()?;
-    let mut log = store.create(&run, task.durability)?;
     let copy = if task.trace { Some(TraceCopy::create(&root, &run)?) } else { None };
-    let copy = copy.map(|(copy, file)| {
-        log.copy_to(Path::new(copy.path.as_str()), file);
-        copy
-    });
-    let start = runner_start(task, &run, &store);
-    let (runner, calls) = RunnerProcess::start(task.program, start, root.as_fd())?;
-    let recorder = Recorder::new(
-        Chain::new(run.as_str(), Redaction::default()),
-        log,
-        store.blobs(),
-        task.durability,
-        system_clock,
-    );
-    let first = first_event(task, runner.started());
-    let state = RunState::new(run.as_str(), &task.plan);
-    let ended = drive(state, recorder, calls, first, narrator)?;
-    let events = store.run(&run)?.events;
-    if copy.is_some() {
-        TraceCopy::add_blobs(&root, &fs::read_to_string(&events)?, &store.blobs())?;
-    }
+    let (runner, mut interpreter) = start(task, &run, &store, &root, narrator)?;
+    let path = copy.as_ref().map(|(copy, _)| PathBuf::from(copy.path.as_str()));
+    let follower = Follower {
+        state: RunState::new(run.as_str(), &task.plan),
+        blobs: store.blobs(),
+        narrator,
+        copy: copy.and_then(|(_, file)| Some((path.clone()?, file))),
+    };
+    let (follower, interrupted) = supervise(&mut interpreter, &runner, follower)?;
+    let mut summary = follower.state.summary();
     let started = runner.started().clone();
     runner.stop();
-    let trace = copy.map_or(events, |copy| PathBuf::from(copy.path.as_str()));
-    let mut summary = ended.state.summary();
-    if ended.interrupted.is_some() {
+    let events = store.run(&run)?.events;
+    if path.is_some() {
+        TraceCopy::add_blobs(&root, &fs::read_to_string(&events)?, &store.blobs())?;
+    }
+    if interrupted.is_some() {
         // an end that could not be recorded is none
         summary.outputs = None;
     }
-    Ok(Finished { run, summary, interrupted: ended.interrupted, trace, runner: started })
+    Ok(Finished { run, summary, interrupted, trace: path.unwrap_or(events), runner: started })
 }
 
-/// Single-threaded: a session waits for answers and does little itself.
-fn drive(
-    state: RunState,
-    recorder: Recorder,
-    calls: std::os::unix::net::UnixStream,
-    first: EventBody,
+/// Starts both processes; they come up side by side.
+fn start(
+    task: &Task<'_>,
+    run: &RunId,
+    store: &Store,
+    root: &Root,
     narrator: &mut Narrator,
-) -> io::Result<crate::session::Ended> {
+) -> Result<(RunnerProcess, InterpreterProcess), BeginError> {
+    let runner = SpawnedRunner::spawn(task.program)?;
+    let mut interpreter = InterpreterProcess::spawn(task.program, Some(runner.id()))?;
+    let (runner, calls) = runner.begin(runner_start(task, run, store), root.as_fd())?;
+    let confinement = interpreter.begin(interpreter_start(task, run, runner.started()), calls)?;
+    if !confinement.is_whole() {
+        narrator.line(Mark::Note, &format!("interpreter: {}", escaped(&confinement.sentence())));
+    }
+    Ok((runner, interpreter))
+}
+
+/// Waits for the end of the run and of the interpreter.
+fn supervise<'a>(
+    interpreter: &mut InterpreterProcess,
+    runner: &RunnerProcess,
+    follower: Follower<'a>,
+) -> io::Result<(Follower<'a>, Option<Stopped>)> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let (interrupter, interrupts) = Interrupts::new();
-        let listening = tokio::spawn(listen(interrupter));
-        let connection = Connection::new(calls)?;
-        let mut observer = |state: &RunState, event: &EventBody| narrator.tell(state, event);
-        let ended = Session::new(state, recorder, connection, interrupts, &mut observer).run(first).await;
-        listening.abort();
-        Ok(ended)
-    })
-}
-
-/// Ctrl-C, again and again; a polite request to end counts as one.
-async fn listen(interrupter: Interrupter) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        return;
-    };
-    loop {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+        let mut supervision = Supervision::new(interpreter, runner, follower)?;
+        let stopped = supervision.run().await;
+        let said = !matches!(stopped, None | Some(Stopped::Interpreter(_)));
+        // one that has said its last word ends by itself
+        let status = interpreter.end(said)?;
+        let (follower, words) = supervision.into_parts();
+        if said || !status.success() {
+            for line in words {
+                follower.narrator.line(Mark::Note, &format!("interpreter: {}", escaped(&line)));
+            }
         }
-        interrupter.interrupt();
-    }
+        Ok((follower, stopped))
+    })
 }
 
 fn new_run_id() -> io::Result<RunId> {
@@ -169,27 +172,39 @@ fn runner_start(task: &Task<'_>, run: &RunId, store: &Store) -> RunnerStart {
     }
 }
 
-fn first_event(task: &Task<'_>, runner: &Started) -> EventBody {
+fn interpreter_start(task: &Task<'_>, run: &RunId, runner: &Started) -> InterpreterStart {
+    InterpreterStart {
+        schema: "lgflow.interpreter_start/v1".into(),
+        run: run.to_string(),
+        workspace: task.place.root.display().to_string(),
+        state: task.place.state.display().to_string(),
+        durability: task.durability.as_str().into(),
+        graph: task.bundle.clone(),
+        limits: task.limits,
+        plan: Digest::of_json(&task.plan.document()),
+        inputs: task.inputs.clone(),
+        revision: runner.revision.clone(),
+        facts: facts(task, runner),
+    }
+}
+
+/// What the front knows of the first event; the interpreter adds the plan that it has compiled, and its walls.
+fn facts(task: &Task<'_>, runner: &Started) -> Map<String, Value> {
     let layers: Vec<Value> = task
         .layers
         .iter()
         .map(|layer| json!({ "name": layer.name, "role": layer.role, "digest": Digest::of(&layer.text) }))
         .collect();
-    let facts = json!({
-        "lgflow": env!("CARGO_PKG_VERSION"),
-        "runner": runner.version,
-        "graph": task.plan.name,
-        "graph_digest": task.plan.digest,
-        "plan": task.plan.document(),
-        "layers": layers,
-        "policy_digest": runner.policy_digest,
-        "inputs_digest": Digest::of_json(&task.inputs),
-        "durability": task.durability.as_str(),
-        "sandbox": runner.sandbox,
-    });
-    EventBody::RunStarted(Box::new(RunStarted {
-        inputs: Arc::new(task.inputs.clone()),
-        revision: runner.revision.clone(),
-        facts: Arc::new(facts),
-    }))
+    let facts = [
+        ("lgflow", json!(env!("CARGO_PKG_VERSION"))),
+        ("runner", json!(runner.version)),
+        ("graph", json!(task.plan.name)),
+        ("graph_digest", json!(task.plan.digest)),
+        ("layers", Value::Array(layers)),
+        ("policy_digest", json!(runner.policy_digest)),
+        ("inputs_digest", json!(Digest::of_json(&task.inputs))),
+        ("durability", json!(task.durability.as_str())),
+        ("sandbox", json!(runner.sandbox)),
+    ];
+    facts.into_iter().map(|(name, fact)| (name.to_owned(), fact)).collect()
 }

@@ -3,18 +3,24 @@
 mod artifacts;
 mod display;
 mod execute;
+mod follower;
+mod interpreter_process;
+mod last_words;
 mod narrator;
 mod place;
 mod prepare;
 mod runner_process;
 mod settings;
 mod single;
+mod supervise;
 
 pub use display::{Display, Live, Mark};
 pub use execute::{BeginError, Finished, Task, execute};
+pub use interpreter_process::InterpreterProcess;
 pub use narrator::Narrator;
 pub use place::{Place, PlaceError};
 pub use prepare::{Chosen, PrepareError, choose, layers, usual};
-pub use runner_process::{RUNNER_ARGUMENT, RunnerProcess, StartError};
+pub use runner_process::{RUNNER_ARGUMENT, RunnerProcess, SpawnedRunner, StartError};
 pub use settings::{Flag, settings};
 pub use single::call_tool;
+pub use supervise::Stopped;

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::compile::{CheckedRoot, check_shipped};
+use crate::compile::{CheckedRoot, bundle, check_shipped, shipped_bundle};
 use crate::diag::Diagnostics;
-use crate::effect::{FrozenLayer, LayerRole};
+use crate::effect::{FrozenLayer, GraphBundle, LayerRole};
 use crate::files::{FileError, RelPath};
 use crate::plan::Plan;
 use crate::session::{CheckedFolder, check_paths, given_layers, graph_layers, workspace_layers};
@@ -30,6 +30,8 @@ const SHIPPED: &str = "coding";
 pub struct Chosen {
     /// Its plan.
     pub plan: Arc<Plan>,
+    /// The texts that it was compiled from.
+    pub bundle: GraphBundle,
     /// Where it comes from.
     pub origin: GraphOrigin,
     /// The layers that it names: the first is the grant.
@@ -83,15 +85,16 @@ fn from_file(
 ) -> Result<Option<Chosen>, PrepareError> {
     let shown = path.display().to_string();
     let mut checked = check_paths(&[path.to_path_buf()], sources, found)?;
-    let Some(CheckedFolder { folder, roots, .. }) = checked.pop() else { return Ok(None) };
+    let Some(CheckedFolder { folder, roots, files }) = checked.pop() else { return Ok(None) };
     match roots.into_iter().next() {
         Some((_, CheckedRoot::Graph(plan))) if !found.has_errors() => {
             let parent = path.parent().unwrap_or(Path::new(""));
             let file = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             let own = RelPath::parse(file).map_err(FileError::from)?;
             let layers = graph_layers((&folder, parent), &own, &plan.policy, sources, found)?;
-            Ok((!found.has_errors()).then_some(Chosen {
+            Ok((!found.has_errors()).then(|| Chosen {
                 plan,
+                bundle: bundle(&own, &files, sources),
                 origin: GraphOrigin::File,
                 layers,
                 name: shown,
@@ -104,7 +107,8 @@ fn from_file(
 
 fn from_shipped(sources: &mut Sources, found: &mut Diagnostics) -> Option<Chosen> {
     let plan = check_shipped(SHIPPED, sources, found)?;
-    Some(Chosen { plan, origin: GraphOrigin::Shipped, layers: Vec::new(), name: SHIPPED.to_owned() })
+    let (origin, bundle) = (GraphOrigin::Shipped, shipped_bundle(SHIPPED)?);
+    Some(Chosen { plan, bundle, origin, layers: Vec::new(), name: SHIPPED.to_owned() })
 }
 
 /// The layers of a run of `chosen`: what it names, `--policy`, and what the machine and the user always demand.

@@ -1,46 +1,98 @@
 //! Starts the runner as a process of its own and hands it the workspace, over sockets that nobody else can reach.
 #![expect(
     clippy::disallowed_methods,
-    reason = "the front starts the runner: the one process that a run needs"
+    reason = "the front starts the runner: one of the two processes that a run needs"
 )]
 
-use std::io::{self, IoSlice, IoSliceMut, Read as _, Write as _};
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
-
-use crate::effect::{ControlFrame, FrameBuffer, FrameError, RunnerStart, Started, encode_frame};
+use crate::effect::{ControlFrame, FrameBuffer, RunnerStart, Started};
+use crate::wire::{WireError, hand_over, next_frame, send_frame};
 
 /// The hidden first argument that makes our own program a runner.
 pub const RUNNER_ARGUMENT: &str = "__runner";
 
-/// The runner did not start.
+/// A process of ours did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The system refused.
-    #[error("cannot start the runner: {0}")]
-    Io(#[from] io::Error),
-    /// It answered what is not a frame.
-    #[error("the runner's first answer was not understood: {0}")]
-    Frame(#[from] FrameError),
+    #[error("cannot start the {0}: {1}")]
+    Io(&'static str, #[source] io::Error),
+    /// It was not understood.
+    #[error("the {0} cannot be spoken with: {1}")]
+    Wire(&'static str, #[source] WireError),
     /// It refused its task.
-    #[error("the runner refused to start: {0}")]
-    Refused(String),
+    #[error("the {0} refused to start: {1}")]
+    Refused(&'static str, String),
     /// It ended without an answer.
-    #[error("the runner ended before it answered")]
-    Ended,
+    #[error("the {0} ended before it answered{1}")]
+    Ended(&'static str, String),
+}
+
+/// A runner that has no task yet. Dropping it ends it.
+#[derive(Debug)]
+pub struct SpawnedRunner {
+    joined: Joined,
 }
 
 /// A running runner. Dropping it closes the control channel, which ends it with everything it started.
 #[derive(Debug)]
 pub struct RunnerProcess {
+    joined: Joined,
+    started: Started,
+}
+
+/// The process, and the channel that it lives as long as.
+#[derive(Debug)]
+struct Joined {
     child: Child,
     control: Option<UnixStream>,
-    started: Started,
+}
+
+impl SpawnedRunner {
+    /// Starts `program` as a runner: in a process group of its own, so that an interrupt from the terminal reaches the
+    /// front alone.
+    pub fn spawn(program: &Path) -> Result<Self, StartError> {
+        let (control, theirs) = UnixStream::pair().map_err(system)?;
+        let child = Command::new(program)
+            .arg(RUNNER_ARGUMENT)
+            .stdin(Stdio::from(OwnedFd::from(theirs)))
+            .stdout(Stdio::null())
+            .stderr(Stdio::inherit())
+            .current_dir("/")
+            .process_group(0)
+            .spawn()
+            .map_err(system)?;
+        Ok(Self { joined: Joined { child, control: Some(control) } })
+    }
+
+    /// Its process id, and the id of its process group.
+    pub fn id(&self) -> u32 {
+        self.joined.child.id()
+    }
+
+    /// Gives it its task beneath `root` and waits until it is ready. Gives back the socket for calls.
+    pub fn begin(
+        self,
+        start: RunnerStart,
+        root: BorrowedFd<'_>,
+    ) -> Result<(RunnerProcess, UnixStream), StartError> {
+        let (calls, their_calls) = UnixStream::pair().map_err(system)?;
+        let Some(control) = &self.joined.control else { return Err(ended()) };
+        hand_over(control, &ControlFrame::Start(start), &[root, their_calls.as_fd()]).map_err(wire)?;
+        drop(their_calls);
+        let started = match next_frame(control, &mut FrameBuffer::default()).map_err(wire)? {
+            Some(ControlFrame::Started(started)) => started,
+            Some(ControlFrame::Refused { message }) => return Err(StartError::Refused("runner", message)),
+            _ => return Err(ended()),
+        };
+        Ok((RunnerProcess { joined: self.joined, started }, calls))
+    }
 }
 
 impl RunnerProcess {
@@ -50,19 +102,7 @@ impl RunnerProcess {
         start: RunnerStart,
         root: BorrowedFd<'_>,
     ) -> Result<(Self, UnixStream), StartError> {
-        let (control, theirs) = UnixStream::pair()?;
-        let (calls, their_calls) = UnixStream::pair()?;
-        let mut child = spawn(program, theirs.into())?;
-        let ready = hand_over(&control, &ControlFrame::Start(start), &[root, their_calls.as_fd()])
-            .and_then(|()| await_start(&control));
-        match ready {
-            Ok(started) => Ok((Self { child, control: Some(control), started }, calls)),
-            Err(error) => {
-                drop(control);
-                child.wait()?;
-                Err(error)
-            }
-        }
+        SpawnedRunner::spawn(program)?.begin(start, root)
     }
 
     /// What it said when it was ready.
@@ -72,19 +112,24 @@ impl RunnerProcess {
 
     /// Its process id.
     pub fn id(&self) -> u32 {
-        self.child.id()
+        self.joined.child.id()
+    }
+
+    /// The control channel, to listen on while it works. It is the front's alone: no other process is given it.
+    pub(super) fn control(&self) -> io::Result<Option<UnixStream>> {
+        self.joined.control.as_ref().map(UnixStream::try_clone).transpose()
     }
 
     /// Asks it to end the calls that still run, and waits until it is gone.
     pub fn stop(mut self) {
-        if let (Some(mut control), Ok(frame)) = (self.control.take(), encode_frame(&ControlFrame::Stop)) {
+        if let Some(control) = self.joined.control.take() {
             // a runner that has died already needs no word
-            let _ = control.write_all(&frame);
+            let _ = send_frame(&control, &ControlFrame::Stop);
         }
     }
 }
 
-impl Drop for RunnerProcess {
+impl Drop for Joined {
     fn drop(&mut self) {
         drop(self.control.take());
         // its end is all that is waited for; how it ended shows in the calls
@@ -92,51 +137,14 @@ impl Drop for RunnerProcess {
     }
 }
 
-/// In a process group of its own, so that an interrupt from the terminal reaches the front alone.
-fn spawn(program: &Path, control: OwnedFd) -> io::Result<Child> {
-    Command::new(program)
-        .arg(RUNNER_ARGUMENT)
-        .stdin(Stdio::from(control))
-        .stdout(Stdio::null())
-        .stderr(Stdio::inherit())
-        .current_dir("/")
-        .process_group(0)
-        .spawn()
+fn system(error: io::Error) -> StartError {
+    StartError::Io("runner", error)
 }
 
-/// The first frame, with descriptors beside its first byte.
-fn hand_over(
-    control: &UnixStream,
-    frame: &ControlFrame,
-    descriptors: &[BorrowedFd<'_>],
-) -> Result<(), StartError> {
-    let bytes = encode_frame(frame)?;
-    let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
-    let mut ancillary = SendAncillaryBuffer::new(&mut space);
-    if !ancillary.push(SendAncillaryMessage::ScmRights(descriptors)) {
-        return Err(io::Error::other("no room for the descriptors").into());
-    }
-    let sent = sendmsg(control, &[IoSlice::new(&bytes)], &mut ancillary, SendFlags::NOSIGNAL)
-        .map_err(io::Error::from)?;
-    let mut rest = control;
-    rest.write_all(&bytes[sent..])?;
-    Ok(())
+fn wire(error: WireError) -> StartError {
+    StartError::Wire("runner", error)
 }
 
-fn await_start(control: &UnixStream) -> Result<Started, StartError> {
-    let mut arrived = FrameBuffer::default();
-    let mut part = [0; 4096];
-    let mut control = control;
-    loop {
-        match arrived.take()? {
-            Some(ControlFrame::Started(started)) => return Ok(started),
-            Some(ControlFrame::Refused { message }) => return Err(StartError::Refused(message)),
-            Some(_) => return Err(StartError::Ended),
-            None => {}
-        }
-        match control.read_vectored(&mut [IoSliceMut::new(&mut part)])? {
-            0 => return Err(StartError::Ended),
-            count => arrived.push(&part[..count]),
-        }
-    }
+fn ended() -> StartError {
+    StartError::Ended("runner", String::new())
 }

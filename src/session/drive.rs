@@ -11,7 +11,7 @@ use crate::interpret::{self, Effect, Request};
 use crate::store::StoreError;
 use crate::trace::{self, CallId, CallOrder, CallOutcome, Cancel, EventBody, IllegalEvent, Phase, RunState};
 
-use super::interrupts::Interrupts;
+use super::interrupts::{Heard, Interrupts};
 use super::recorder::Recorder;
 use super::timers::Timers;
 
@@ -21,6 +21,9 @@ pub enum Interrupted {
     /// The runner's process is gone.
     #[error(transparent)]
     Runner(#[from] Lost),
+    /// The front's process is gone: nobody waits for the run any more.
+    #[error("the front's process ended")]
+    Front,
     /// Nothing more could be recorded, so nothing more was done.
     #[error("the run could not be recorded, so it stopped: {0}")]
     Store(#[from] StoreError),
@@ -29,8 +32,8 @@ pub enum Interrupted {
     Illegal(#[from] IllegalEvent),
 }
 
-/// Told of each event, with the state before it.
-pub type Observer<'a> = dyn FnMut(&RunState, &EventBody) + 'a;
+/// Told of each event, by its line of the trace.
+pub type Observer<'a> = dyn FnMut(&str) + 'a;
 
 /// Where a run was left.
 #[derive(Debug)]
@@ -115,8 +118,8 @@ impl<'a> Session<'a> {
     }
 
     fn happen(&mut self, event: &EventBody) -> Result<(), Interrupted> {
-        self.recorder.record(&self.state, event)?;
-        (self.observer)(&self.state, event);
+        let line = self.recorder.record(&self.state, event)?;
+        (self.observer)(&line);
         Ok(trace::apply(&mut self.state, event)?)
     }
 
@@ -152,12 +155,17 @@ impl<'a> Session<'a> {
             wait = self.timers.next() => {
                 Ok(self.state.awaits(wait).then_some(EventBody::WaitFinished { wait }))
             }
-            () = self.interrupts.next() => {
-                let how = if self.cancelled { Cancel::AtOnce } else { Cancel::InOrder };
-                self.cancelled = true;
-                Ok(Some(EventBody::RunCancelled { how }))
-            }
+            heard = self.interrupts.next() => match heard {
+                Heard::Interrupt => Ok(Some(self.interrupted())),
+                Heard::FrontGone => Err(Interrupted::Front),
+            },
         }
+    }
+
+    fn interrupted(&mut self) -> EventBody {
+        let how = if self.cancelled { Cancel::AtOnce } else { Cancel::InOrder };
+        self.cancelled = true;
+        EventBody::RunCancelled { how }
     }
 
     fn heard(&mut self, reply: ReplyFrame) -> Option<EventBody> {

@@ -1,17 +1,27 @@
-//! Interrupts from outside: the first ends a run in order, the second at once.
+//! What reaches a session from the front: interrupts, of which the first ends a run in order and the second at once,
+//! and the front's end.
 
 use tokio::sync::mpsc;
+
+/// One thing from the front.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Heard {
+    /// The user wants an end.
+    Interrupt,
+    /// Nobody is there any more.
+    FrontGone,
+}
 
 /// Where a session hears of interrupts.
 #[derive(Debug)]
 pub struct Interrupts {
-    heard: mpsc::UnboundedReceiver<()>,
+    heard: mpsc::UnboundedReceiver<Heard>,
 }
 
 /// Where interrupts are told. Cloned freely.
 #[derive(Debug, Clone)]
 pub struct Interrupter {
-    tell: mpsc::UnboundedSender<()>,
+    tell: mpsc::UnboundedSender<Heard>,
 }
 
 impl Interrupts {
@@ -21,10 +31,11 @@ impl Interrupts {
         (Interrupter { tell }, Self { heard })
     }
 
-    /// The next interrupt; for ever, if nobody is left to send one.
-    pub(super) async fn next(&mut self) {
-        if self.heard.recv().await.is_none() {
-            std::future::pending::<()>().await;
+    /// The next thing; for ever, if nobody is left to send one.
+    pub(super) async fn next(&mut self) -> Heard {
+        match self.heard.recv().await {
+            Some(heard) => heard,
+            None => std::future::pending().await,
         }
     }
 }
@@ -32,7 +43,16 @@ impl Interrupts {
 impl Interrupter {
     /// One more interrupt.
     pub fn interrupt(&self) {
+        self.send(Heard::Interrupt);
+    }
+
+    /// The front has ended: the session stops where it is.
+    pub fn front_gone(&self) {
+        self.send(Heard::FrontGone);
+    }
+
+    fn send(&self, heard: Heard) {
         // a session that is over needs no interrupt
-        let _ = self.tell.send(());
+        let _ = self.tell.send(heard);
     }
 }

@@ -1,8 +1,9 @@
-//! The loop of a run: ask `interpret`, record, ask the runner through `client`, record, apply; interrupts and timers;
-//! and the loading of the files that a run begins with. Holds no rule of the graph language and no rule of the policy,
-//! and speaks to no terminal.
+//! The interpreter's process and its loop: ask `interpret`, record, ask the runner through `client`, record, apply;
+//! interrupts and timers; and, for the front, the loading of the files that a run begins with. Holds no rule of the
+//! graph language and no rule of the policy, and speaks to no terminal.
 
 mod drive;
+mod interpreter;
 mod interrupts;
 mod load;
 mod policies;
@@ -11,6 +12,7 @@ mod recorder;
 mod timers;
 
 pub use drive::{Ended, Interrupted, Observer, Session};
+pub use interpreter::{BeginError, INTERPRETER_ARGUMENT, interpret};
 pub use interrupts::{Interrupter, Interrupts};
 pub use load::{CheckedFolder, check_own_folder, check_paths};
 pub use policies::{given_layers, graph_layers, workspace_layers};

@@ -37,14 +37,14 @@ impl Recorder {
     }
 
     /// Takes an event as it happens to `state`, before it is applied. It is safe after the next
-    /// [`commit`](Self::commit).
-    pub fn record(&mut self, state: &RunState, event: &EventBody) -> Result<(), StoreError> {
+    /// [`commit`](Self::commit). Returns its line.
+    pub fn record(&mut self, state: &RunState, event: &EventBody) -> Result<String, StoreError> {
         let appended = self.chain.append(state, event, &(self.clock)());
         for blob in &appended.blobs {
             self.blobs.put(&blob.bytes, self.durability == Durability::Sync)?;
         }
         self.log.append(&appended.line);
-        Ok(())
+        Ok(appended.line)
     }
 
     /// Makes what was recorded as safe as the durability says.

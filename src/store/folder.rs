@@ -56,6 +56,15 @@ impl Store {
         RunLog::create(folder.join("events.jsonl"), lock, durability)
     }
 
+    /// The two folders that a run writes in, its own and that of the blobs, made where they are not there.
+    pub fn folders_of(&self, run: &RunId) -> Result<[PathBuf; 2], StoreError> {
+        let folders = [self.run_folder(run), self.folder.join("blobs")];
+        for folder in &folders {
+            make_private(folder)?;
+        }
+        Ok(folders)
+    }
+
     /// The files of a run.
     pub fn run(&self, run: &RunId) -> Result<RunFiles, StoreError> {
         let events = self.run_folder(run).join("events.jsonl");

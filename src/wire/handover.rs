@@ -22,13 +22,20 @@ const MOST: usize = 4;
 
 /// What the first frame brings.
 #[derive(Debug)]
-pub struct FirstFrame<T, const N: usize> {
+pub struct FirstFrame<T> {
     /// The message.
     pub frame: T,
     /// What travelled with it.
-    pub descriptors: [OwnedFd; N],
+    pub descriptors: Vec<OwnedFd>,
     /// What has arrived behind it already.
     pub arrived: FrameBuffer,
+}
+
+impl<T> FirstFrame<T> {
+    /// The descriptors, if there are `N` of them.
+    pub fn take<const N: usize>(&mut self) -> Result<[OwnedFd; N], WireError> {
+        std::mem::take(&mut self.descriptors).try_into().map_err(|_| WireError::Descriptors)
+    }
 }
 
 /// Sends the first frame with `descriptors`, at most four.
@@ -48,19 +55,16 @@ pub fn hand_over<T: Serialize>(
     Ok(socket.write_all(&bytes[sent..])?)
 }
 
-/// Waits for the first frame and its `N` descriptors.
-pub fn receive_first<T: DeserializeOwned, const N: usize>(
-    socket: &UnixStream,
-) -> Result<FirstFrame<T, N>, WireError> {
+/// Waits for the first frame and what travels with it.
+pub fn receive_first<T: DeserializeOwned>(socket: &UnixStream) -> Result<FirstFrame<T>, WireError> {
     let mut arrived = FrameBuffer::default();
-    let mut received = Vec::new();
+    let mut descriptors = Vec::new();
     loop {
         if let Some(frame) = arrived.take()? {
-            let descriptors = <[OwnedFd; N]>::try_from(received).map_err(|_| WireError::Descriptors)?;
             return Ok(FirstFrame { frame, descriptors, arrived });
         }
         let mut part = [0; 16 << 10];
-        match receive_part(socket, &mut part, &mut received)? {
+        match receive_part(socket, &mut part, &mut descriptors)? {
             0 => return Err(WireError::Closed),
             count => arrived.push(&part[..count]),
         }
@@ -105,10 +109,11 @@ mod tests {
                 send_frame(&ours, &"second").unwrap();
             }
         });
-        let mut first: FirstFrame<String, 1> = receive_first(&theirs).unwrap();
+        let mut first: FirstFrame<String> = receive_first(&theirs).unwrap();
         sender.join().unwrap();
         assert_eq!(first.frame, large);
-        let mut held = std::fs::File::from(first.descriptors.into_iter().next().unwrap());
+        let [held] = first.take().unwrap();
+        let mut held = std::fs::File::from(held);
         let mut text = String::new();
         held.rewind().unwrap();
         held.read_to_string(&mut text).unwrap();
@@ -122,6 +127,7 @@ mod tests {
     fn descriptors_that_do_not_belong_are_refused() {
         let (ours, theirs) = UnixStream::pair().unwrap();
         hand_over(&ours, &1, &[ours.as_fd()]).unwrap();
-        assert!(matches!(receive_first::<u32, 2>(&theirs), Err(WireError::Descriptors)));
+        let mut first: FirstFrame<u32> = receive_first(&theirs).unwrap();
+        assert!(matches!(first.take::<2>(), Err(WireError::Descriptors)));
     }
 }

@@ -1,0 +1,35 @@
+//! Follows a run by its trace: the state that its events lead to, the story that is told of it, and the copy in the
+//! workspace. What the interpreter says is read as a trace from elsewhere would be: what does not fit is refused.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use crate::store::Blobs;
+use crate::trace::{RunState, apply, read_event};
+
+use super::{Narrator, Stopped};
+
+/// Follows one run.
+#[derive(Debug)]
+pub(super) struct Follower<'a> {
+    pub(super) state: RunState,
+    pub(super) blobs: Blobs,
+    pub(super) narrator: &'a mut Narrator,
+    /// The copy, and the path to name it by.
+    pub(super) copy: Option<(PathBuf, File)>,
+}
+
+impl Follower<'_> {
+    /// One more line of the trace.
+    pub(super) fn follow(&mut self, line: &str) -> Result<(), Stopped> {
+        if let Some((path, file)) = &mut self.copy {
+            let written = file.write_all(line.as_bytes()).and_then(|()| file.write_all(b"\n"));
+            written.map_err(|error| Stopped::Copy(path.clone(), error))?;
+        }
+        let event = read_event(&self.state, line, |digest| self.blobs.get(digest))
+            .map_err(|error| Stopped::Unfit(error.to_string()))?;
+        self.narrator.tell(&self.state, &event);
+        apply(&mut self.state, &event).map_err(|error| Stopped::Unfit(error.to_string()))
+    }
+}

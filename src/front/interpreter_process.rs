@@ -1,0 +1,117 @@
+//! Starts the interpreter as a process of its own and hands it its task, over a socket that nobody else can reach. It
+//! gets neither terminal nor keys nor the runner's control channel.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the front starts the interpreter: one of the two processes that a run needs"
+)]
+
+use std::io::{self, Read as _};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+
+use crate::effect::{Confinement, FrameBuffer, FrontFrame, InterpreterFrame, InterpreterStart};
+use crate::session::INTERPRETER_ARGUMENT;
+use crate::wire::{WireError, hand_over, next_frame};
+
+use super::StartError;
+use super::last_words::LAST_WORDS;
+
+/// An interpreter, with or without a task. Dropping it kills it.
+#[derive(Debug)]
+pub struct InterpreterProcess {
+    child: Child,
+    socket: UnixStream,
+    arrived: FrameBuffer,
+}
+
+impl InterpreterProcess {
+    /// Starts `program` as an interpreter in the process group `group`: out of reach of the terminal's interrupts, and
+    /// leading no group, so that it can begin a session of its own. Without a group it stays in ours.
+    pub fn spawn(program: &Path, group: Option<u32>) -> Result<Self, StartError> {
+        let (socket, theirs) = UnixStream::pair().map_err(system)?;
+        let mut command = Command::new(program);
+        command
+            .arg(INTERPRETER_ARGUMENT)
+            .stdin(Stdio::from(OwnedFd::from(theirs)))
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .current_dir("/");
+        if let Some(group) = group {
+            command.process_group(group.cast_signed());
+        }
+        let child = command.spawn().map_err(system)?;
+        Ok(Self { child, socket, arrived: FrameBuffer::default() })
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Gives it its task and the socket for calls, and waits until it is ready behind its walls.
+    pub fn begin(&mut self, start: InterpreterStart, calls: UnixStream) -> Result<Confinement, StartError> {
+        let frame = FrontFrame::Start(Box::new(start));
+        let sent = hand_over(&self.socket, &frame, &[calls.as_fd()]);
+        drop(calls);
+        self.await_ready(sent)
+    }
+
+    /// Lets it put up its walls and try them, and no more.
+    pub fn probe(program: &Path) -> Result<Confinement, StartError> {
+        let mut interpreter = Self::spawn(program, None)?;
+        let sent = hand_over(&interpreter.socket, &FrontFrame::Probe, &[]);
+        interpreter.await_ready(sent)
+    }
+
+    fn await_ready(&mut self, sent: Result<(), WireError>) -> Result<Confinement, StartError> {
+        let answered = sent.and_then(|()| next_frame(&self.socket, &mut self.arrived));
+        match answered {
+            Ok(Some(InterpreterFrame::Ready { confinement })) => Ok(confinement),
+            Ok(Some(InterpreterFrame::Refused { message })) => Err(StartError::Refused("interpreter", message)),
+            Ok(Some(InterpreterFrame::Event { .. } | InterpreterFrame::Ended { .. }) | None)
+            | Err(WireError::Io(_)) => Err(StartError::Ended("interpreter", self.words())),
+            Err(error) => Err(StartError::Wire("interpreter", error)),
+        }
+    }
+
+    /// What it said on its standard error, where it has ended.
+    fn words(&mut self) -> String {
+        // it may not have ended yet, and what it would still say is not waited for
+        let _ = self.child.kill();
+        let mut words = Vec::new();
+        if let Some(said) = self.child.stderr.take() {
+            // words that cannot be read are none
+            let _ = said.take(LAST_WORDS as u64).read_to_end(&mut words);
+        }
+        let words = crate::view::escaped(String::from_utf8_lossy(&words).trim());
+        if words.is_empty() { words } else { format!(": {words}") }
+    }
+
+    /// Its socket, with what has arrived on it, and its standard error: for who listens from now on.
+    pub(super) fn channels(&mut self) -> io::Result<(UnixStream, FrameBuffer, Option<ChildStderr>)> {
+        Ok((self.socket.try_clone()?, std::mem::take(&mut self.arrived), self.child.stderr.take()))
+    }
+
+    /// Waits until it is gone; with `force` it is ended first.
+    pub(super) fn end(&mut self, force: bool) -> io::Result<ExitStatus> {
+        if force {
+            self.child.kill()?;
+        }
+        self.child.wait()
+    }
+}
+
+impl Drop for InterpreterProcess {
+    fn drop(&mut self) {
+        // one that has ended already cannot be ended again
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn system(error: io::Error) -> StartError {
+    StartError::Io("interpreter", error)
+}

@@ -1,0 +1,177 @@
+//! The front's loop during a run. It waits for the interpreter, the runner, the user and the end of any of them at once;
+//! it owns the terminal and the runner's control channel, and decides nothing about the workflow.
+
+use std::io;
+use std::path::PathBuf;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::client::{Frames, Lost};
+use crate::effect::{ControlFrame, FrameBuffer, FrontFrame, InterpreterFrame};
+
+use super::follower::Follower;
+use super::last_words::LastWords;
+use super::{InterpreterProcess, RunnerProcess};
+
+/// So many interrupts end our own processes without asking them.
+const FORCE: u32 = 3;
+
+/// Why a run stopped before its end. What was recorded up to there stands.
+#[derive(Debug, thiserror::Error)]
+pub enum Stopped {
+    /// The interpreter says why.
+    #[error("{0}")]
+    Interpreter(String),
+    /// The interpreter is gone.
+    #[error("the interpreter's process ended")]
+    InterpreterGone,
+    /// It said what no interpreter says.
+    #[error("the interpreter was not understood: {0}")]
+    Unfit(String),
+    /// The runner said what no runner says.
+    #[error("the runner was not understood: {0}")]
+    Runner(String),
+    /// The copy of the trace cannot be written.
+    #[error("cannot write `{}`: {}", .0.display(), .1)]
+    Copy(PathBuf, #[source] io::Error),
+    /// The user has asked again and again.
+    #[error("you interrupted it {FORCE} times, so it was ended where it was")]
+    Forced,
+    /// The system refused.
+    #[error("the front cannot wait for its processes: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// Something that the front hears.
+#[derive(Debug)]
+enum Heard {
+    Interpreter(Result<InterpreterFrame, Lost>),
+    Runner(Result<ControlFrame, Lost>),
+    Interrupt,
+}
+
+/// A run as its front sees it.
+#[derive(Debug)]
+pub(super) struct Supervision<'a> {
+    interpreter: Frames,
+    words: LastWords,
+    /// None once the runner is gone: the interpreter notices by its calls, and says so.
+    control: Option<Frames>,
+    user: User,
+    follower: Follower<'a>,
+    interrupts: u32,
+}
+
+impl<'a> Supervision<'a> {
+    /// Takes over the channels of both processes. Must be called inside of a tokio runtime.
+    pub(super) fn new(
+        interpreter: &mut InterpreterProcess,
+        runner: &RunnerProcess,
+        follower: Follower<'a>,
+    ) -> io::Result<Self> {
+        let (socket, arrived, said) = interpreter.channels()?;
+        let control =
+            runner.control()?.map(|control| Frames::new(control, FrameBuffer::default())).transpose()?;
+        Ok(Self {
+            interpreter: Frames::new(socket, arrived)?,
+            words: LastWords::of(said)?,
+            control,
+            user: User::new()?,
+            follower,
+            interrupts: 0,
+        })
+    }
+
+    /// Waits for the end of the run; the result is why it came early, if it did.
+    pub(super) async fn run(&mut self) -> Option<Stopped> {
+        loop {
+            match self.hear().await {
+                Heard::Interpreter(Ok(InterpreterFrame::Ended { interrupted })) => {
+                    return interrupted.map(Stopped::Interpreter);
+                }
+                heard => {
+                    if let Err(stopped) = self.react(heard).await {
+                        return Some(stopped);
+                    }
+                }
+            }
+        }
+    }
+
+    /// What is left of it: the state of the run, and what the interpreter said last.
+    pub(super) fn into_parts(self) -> (Follower<'a>, Vec<String>) {
+        (self.follower, self.words.lines())
+    }
+
+    async fn hear(&mut self) -> Heard {
+        tokio::select! {
+            frame = self.interpreter.next() => Heard::Interpreter(frame),
+            frame = next(&mut self.control) => Heard::Runner(frame),
+            () = self.user.interrupts() => Heard::Interrupt,
+            () = self.words.listen() => unreachable!("it is listened to for as long as it is waited for"),
+        }
+    }
+
+    async fn react(&mut self, heard: Heard) -> Result<(), Stopped> {
+        match heard {
+            Heard::Interpreter(Ok(InterpreterFrame::Event { line })) => self.follower.follow(&line),
+            Heard::Interpreter(Ok(frame)) => Err(Stopped::Unfit(format!("it began twice: {frame:?}"))),
+            Heard::Interpreter(Err(Lost::Closed)) => Err(Stopped::InterpreterGone),
+            Heard::Interpreter(Err(lost)) => Err(Stopped::Unfit(lost.to_string())),
+            Heard::Runner(Ok(frame)) => from_runner(&frame),
+            Heard::Runner(Err(_)) => {
+                self.control = None;
+                Ok(())
+            }
+            Heard::Interrupt => self.interrupt().await,
+        }
+    }
+
+    async fn interrupt(&mut self) -> Result<(), Stopped> {
+        self.interrupts += 1;
+        if self.interrupts >= FORCE {
+            return Err(Stopped::Forced);
+        }
+        // an interpreter that is gone is heard of by its socket
+        let _ = self.interpreter.send(&FrontFrame::Interrupt).await;
+        Ok(())
+    }
+}
+
+/// What the runner says on its control channel during a run. Nothing that the interpreter sends arrives here.
+fn from_runner(frame: &ControlFrame) -> Result<(), Stopped> {
+    match frame {
+        ControlFrame::Start(_)
+        | ControlFrame::Started(_)
+        | ControlFrame::Refused { .. }
+        | ControlFrame::Stop => Err(Stopped::Runner("it began twice".to_owned())),
+    }
+}
+
+async fn next(control: &mut Option<Frames>) -> Result<ControlFrame, Lost> {
+    match control {
+        Some(control) => control.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Ctrl-C, again and again; a polite request to end counts as one.
+#[derive(Debug)]
+struct User {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl User {
+    fn new() -> io::Result<Self> {
+        let (interrupt, terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        Ok(Self { interrupt, terminate })
+    }
+
+    async fn interrupts(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}

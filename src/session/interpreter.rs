@@ -1,0 +1,213 @@
+//! The interpreter's process: it takes its task from the front, gives up everything but its store and its sockets, tries
+//! whether that holds, and only then reads what others wrote and begins the run.
+
+use std::io;
+use std::os::fd::AsFd as _;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, mpsc};
+use std::thread;
+
+use serde_json::Value;
+
+use crate::client::Connection;
+use crate::compile::check_bundle;
+use crate::diag::Diagnostics;
+use crate::digest::Digest;
+use crate::effect::{Confinement, FrameBuffer, FrontFrame, InterpreterFrame, InterpreterStart};
+use crate::plan::Plan;
+use crate::sandbox::{InterpreterError, begin_interpreter, broken_promises, confine_interpreter};
+use crate::source::Sources;
+use crate::store::{Blobs, Durability, RunId, RunLog, Store, StoreError};
+use crate::trace::{Chain, EventBody, Redaction, RunStarted, RunState};
+use crate::wire::{FirstFrame, WireError, next_frame, receive_first, send_frame};
+
+use super::{Ended, Interrupter, Interrupts, Recorder, Session, system_clock};
+
+/// The hidden first argument that makes our own program an interpreter.
+pub const INTERPRETER_ARGUMENT: &str = "__interpreter";
+
+/// An interpreter that did not begin. The front was told, where there is one.
+#[derive(Debug, thiserror::Error)]
+pub enum BeginError {
+    /// Nobody of ours is at the other end.
+    #[error("it is started by `lgflow run` over an inherited socket, and in no other way")]
+    NotStartedByFront,
+    /// The socket failed.
+    #[error("the front's socket failed: {0}")]
+    Wire(WireError),
+    /// The walls cannot be put up.
+    #[error(transparent)]
+    Walls(#[from] InterpreterError),
+    /// A wall that stands does not hold.
+    #[error("the walls around the interpreter do not hold, so nothing is run: {0}")]
+    Broken(String),
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The system refused.
+    #[error("cannot begin: {0}")]
+    Io(#[from] io::Error),
+    /// The texts that were handed over became another plan.
+    #[error("a bug of lgflow, please report it: {0}")]
+    Task(&'static str),
+}
+
+/// The life of an interpreter whose front is at the other end of `front`. To be called before any thread.
+pub fn interpret(front: &UnixStream) -> Result<(), BeginError> {
+    let first = receive_first(front)?;
+    let served = match first.frame {
+        FrontFrame::Probe => probe(front, first.arrived),
+        FrontFrame::Start(_) => serve(front, first),
+        FrontFrame::Interrupt => return Err(BeginError::NotStartedByFront),
+    };
+    if let Err(error) = &served {
+        // a front that is gone needs no reason
+        let _ = send_frame(front, &InterpreterFrame::Refused { message: error.to_string() });
+    }
+    served
+}
+
+fn probe(front: &UnixStream, arrived: FrameBuffer) -> Result<(), BeginError> {
+    begin_interpreter()?;
+    let confinement = confine_interpreter(&[])?;
+    let (interrupter, _interrupts) = Interrupts::new();
+    Listener { front: front.try_clone()?, arrived, interrupter }.start(&confinement, None)?.tested()?;
+    Ok(send_frame(front, &InterpreterFrame::Ready { confinement })?)
+}
+
+fn serve(front: &UnixStream, mut first: FirstFrame<FrontFrame>) -> Result<(), BeginError> {
+    let [calls] = first.take()?;
+    let FrontFrame::Start(start) = first.frame else { return Err(BeginError::NotStartedByFront) };
+    begin_interpreter()?;
+    let run: RunId = start.run.parse().map_err(|_| BeginError::Task("the run has no valid id"))?;
+    let place = Place::open(&start, &run)?;
+    let [own, blobs] = &place.folders;
+    let confinement = confine_interpreter(&[own, blobs])?;
+    let (interrupter, interrupts) = Interrupts::new();
+    let listener = Listener { front: front.try_clone()?, arrived: first.arrived, interrupter };
+    let tested = listener.start(&confinement, Some(own.clone()))?;
+    let plan = compile(&start)?;
+    tested.tested()?;
+    let event = first_event(&start, &plan, &confinement);
+    send_frame(front, &InterpreterFrame::Ready { confinement })?;
+    let state = RunState::new(run.as_str(), &plan);
+    let chain = Chain::new(run.as_str(), Redaction::default());
+    let recorder = Recorder::new(chain, place.log, place.blobs, place.durability, system_clock);
+    let ended = drive(front, state, recorder, UnixStream::from(calls), interrupts, event)?;
+    let interrupted = ended.interrupted.map(|why| why.to_string());
+    Ok(send_frame(front, &InterpreterFrame::Ended { interrupted })?)
+}
+
+/// What the interpreter has of the store.
+struct Place {
+    folders: [PathBuf; 2],
+    log: RunLog,
+    blobs: Blobs,
+    durability: Durability,
+}
+
+impl Place {
+    fn open(start: &InterpreterStart, run: &RunId) -> Result<Self, BeginError> {
+        let durability = Durability::parse(&start.durability).unwrap_or_default();
+        let store = Store::open(Path::new(&start.state), Path::new(&start.workspace))?;
+        let log = store.create(run, durability)?;
+        Ok(Self { folders: store.folders_of(run)?, log, blobs: store.blobs(), durability })
+    }
+}
+
+/// Hears the front, on a thread of its own: the thread from which the walls are tried as well.
+struct Listener {
+    front: UnixStream,
+    arrived: FrameBuffer,
+    interrupter: Interrupter,
+}
+
+/// What the test of the walls will come to.
+struct Tested(mpsc::Receiver<Vec<String>>);
+
+impl Listener {
+    fn start(self, confinement: &Confinement, folder: Option<PathBuf>) -> io::Result<Tested> {
+        let confinement = confinement.clone();
+        let (tell, told) = mpsc::channel();
+        let life = move || {
+            let broken = broken_promises(&confinement, self.front.as_fd(), folder.as_deref());
+            // the main thread waits for it
+            let _ = tell.send(broken);
+            self.listen();
+        };
+        thread::Builder::new().name("front".to_owned()).spawn(life)?;
+        Ok(Tested(told))
+    }
+
+    fn listen(mut self) {
+        while let Ok(Some(frame)) = next_frame(&self.front, &mut self.arrived) {
+            if matches!(frame, FrontFrame::Interrupt) {
+                self.interrupter.interrupt();
+            }
+        }
+        self.interrupter.front_gone();
+    }
+}
+
+impl Tested {
+    fn tested(self) -> Result<(), BeginError> {
+        let broken = self.0.recv().unwrap_or_else(|_| vec!["they could not be tried".to_owned()]);
+        if broken.is_empty() { Ok(()) } else { Err(BeginError::Broken(broken.join("; "))) }
+    }
+}
+
+/// The front has found nothing wrong with these texts, and shown the plan that must come out.
+fn compile(start: &InterpreterStart) -> Result<Arc<Plan>, BeginError> {
+    let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
+    let plan = check_bundle(&start.graph, &mut sources, &mut found);
+    let plan = plan.ok_or(BeginError::Task("the graph cannot be compiled a second time"))?;
+    let plan = plan.bounded(&start.limits);
+    if Digest::of_json(&plan.document()) == start.plan {
+        Ok(plan)
+    } else {
+        Err(BeginError::Task("the graph became another plan than the one that was shown"))
+    }
+}
+
+fn first_event(start: &InterpreterStart, plan: &Plan, confinement: &Confinement) -> EventBody {
+    let mut facts = start.facts.clone();
+    facts.insert("plan".to_owned(), plan.document());
+    facts.insert("interpreter".to_owned(), Value::from(confinement.sentence()));
+    EventBody::RunStarted(Box::new(RunStarted {
+        inputs: Arc::new(start.inputs.clone()),
+        revision: start.revision.clone(),
+        facts: Arc::new(Value::Object(facts)),
+    }))
+}
+
+/// Single-threaded: a session waits for answers and does little itself.
+fn drive(
+    front: &UnixStream,
+    state: RunState,
+    recorder: Recorder,
+    calls: UnixStream,
+    interrupts: Interrupts,
+    first: EventBody,
+) -> io::Result<Ended> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        // trying to execute has set the signal of a closed pipe back to its deadly default
+        let _pipe = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::pipe())?;
+        let connection = Connection::new(calls)?;
+        let mut observer = |line: &str| {
+            // where the front is gone, its listener says so
+            let _ = send_frame(front, &InterpreterFrame::Event { line: line.to_owned() });
+        };
+        Ok(Session::new(state, recorder, connection, interrupts, &mut observer).run(first).await)
+    })
+}
+
+impl From<WireError> for BeginError {
+    fn from(error: WireError) -> Self {
+        match error {
+            WireError::Closed | WireError::Descriptors => Self::NotStartedByFront,
+            WireError::Io(_) | WireError::Frame(_) => Self::Wire(error),
+        }
+    }
+}
