@@ -159,23 +159,133 @@ fn an_interrupt_ends_the_command_and_still_runs_what_must_always_run() {
 #[test]
 fn killing_the_runner_interrupts_the_run_and_says_how_to_go_on() {
     let workspace = Workspace::git();
-    workspace.write("graph.yaml", SLEEPY).write("policy.yaml", SLEEPY_POLICY);
-    let arguments = ["run", "-g", "graph.yaml", "--policy", "policy.yaml", "--format", "json"];
-    let child = workspace.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let sleeper = wait_for_descendant(child.id(), "sleep 600");
-    let runner = children(child.id())
-        .into_iter()
-        .find(|&id| command_line(id).contains("__runner"))
-        .expect("no runner");
-    signal(runner, "KILL");
-    let ran = Ran::from(child.wait_with_output().unwrap()).ended(1);
+    let run = sleeping(&workspace);
+    signal(run.runner, "KILL");
+    let ran = Ran::from(run.front.wait_with_output().unwrap()).ended(1);
     assert_eq!(ran.json()["status"], "interrupted");
     assert!(ran.stderr.contains("lgflow trace show"), "{}", ran.stderr);
-    let gone = Instant::now() + Duration::from_secs(20);
-    while alive(sleeper) {
-        assert!(Instant::now() < gone, "the command outlived the runner");
+    all_gone(&[run.interpreter, run.sleeper]);
+}
+
+/// A run of [`SLEEPY`] that sleeps: the front, and the processes beneath it.
+struct Sleeping {
+    front: std::process::Child,
+    interpreter: u32,
+    runner: u32,
+    sleeper: u32,
+}
+
+fn sleeping(workspace: &Workspace) -> Sleeping {
+    workspace.write("graph.yaml", SLEEPY).write("policy.yaml", SLEEPY_POLICY);
+    let arguments = ["run", "-g", "graph.yaml", "--policy", "policy.yaml", "--format", "json"];
+    let front = workspace.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let sleeper = wait_for_descendant(front.id(), "sleep 600");
+    let named = |name: &str| {
+        let ids = children(front.id());
+        ids.into_iter().find(|&id| command_line(id).contains(name)).unwrap_or_else(|| panic!("no {name}"))
+    };
+    let (interpreter, runner) = (named("__interpreter"), named("__runner"));
+    Sleeping { front, interpreter, runner, sleeper }
+}
+
+/// Waits until none of `processes` is there; the bound is generous and only ends a broken test.
+#[track_caller]
+fn all_gone(processes: &[u32]) {
+    let end = Instant::now() + Duration::from_mins(1);
+    while let Some(left) = processes.iter().find(|&&id| alive(id)) {
+        assert!(Instant::now() < end, "process {left} lives on: {}", command_line(*left));
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+#[test]
+fn killing_the_front_ends_everything_that_it_started() {
+    let workspace = Workspace::git();
+    let mut run = sleeping(&workspace);
+    signal(run.front.id(), "KILL");
+    run.front.wait().unwrap();
+    all_gone(&[run.interpreter, run.runner, run.sleeper]);
+}
+
+#[test]
+fn killing_the_interpreter_interrupts_the_run_and_says_how_to_go_on() {
+    let workspace = Workspace::git();
+    let run = sleeping(&workspace);
+    signal(run.interpreter, "KILL");
+    let ran = Ran::from(run.front.wait_with_output().unwrap()).ended(1);
+    assert_eq!(ran.json()["status"], "interrupted");
+    assert!(ran.stderr.contains("the interpreter's process ended"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("lgflow trace show"), "{}", ran.stderr);
+    all_gone(&[run.runner, run.sleeper]);
+}
+
+#[test]
+fn a_front_that_is_interrupted_a_third_time_ends_an_interpreter_that_does_not_answer() {
+    let workspace = Workspace::git();
+    let run = sleeping(&workspace);
+    signal(run.interpreter, "STOP");
+    // interrupts that come together may count as one, so it is asked until it ends
+    wait_until(
+        || {
+            signal(run.front.id(), "INT");
+            !alive(run.front.id())
+        },
+        "the front waits for an interpreter that is stopped",
+    );
+    let ran = Ran::from(run.front.wait_with_output().unwrap()).ended(1);
+    assert_eq!(ran.json()["status"], "interrupted");
+    all_gone(&[run.interpreter, run.runner, run.sleeper]);
+}
+
+#[test]
+fn the_interpreter_has_no_terminal_and_its_memory_is_closed() {
+    let workspace = Workspace::git();
+    let mut run = sleeping(&workspace);
+    let status = fs::read_to_string(format!("/proc/{}/status", run.interpreter)).unwrap();
+    let field = |name: &str| {
+        let line = status.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("no {name}"));
+        line.split_once(':').unwrap().1.trim().to_owned()
+    };
+    assert_eq!(field("NoNewPrivs"), "1");
+    assert_eq!(field("Seccomp"), "2", "the kernel offers seccomp, so it must be in force");
+    assert_eq!(u64::from_str_radix(&field("CapEff"), 16).unwrap(), 0);
+    // fields 6 and 7 of `stat`: the session is its own, and it has no terminal
+    let stat = fs::read_to_string(format!("/proc/{}/stat", run.interpreter)).unwrap();
+    let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+    assert_eq!((fields[3], fields[4]), (run.interpreter.to_string().as_str(), "0"), "{stat}");
+    // a process that is not dumpable belongs to root in /proc, whoever runs it
+    use std::os::unix::fs::MetadataExt as _;
+    let memory = fs::metadata(format!("/proc/{}/mem", run.interpreter)).unwrap();
+    assert_eq!((memory.uid(), memory.mode() & 0o077), (0, 0));
+    let own = format!("/proc/{}/fd", run.interpreter);
+    for entry in fs::read_dir(own).unwrap() {
+        let target = fs::read_link(entry.unwrap().path()).unwrap();
+        let named = target.display().to_string();
+        let harmless =
+            ["socket:", "pipe:", "anon_inode:", "/dev/null"].iter().any(|of| named.starts_with(of));
+        assert!(harmless || target.starts_with(workspace.state()), "the interpreter holds {named}");
+    }
+    signal(run.front.id(), "KILL");
+    run.front.wait().unwrap();
+    all_gone(&[run.interpreter, run.runner, run.sleeper]);
+}
+
+#[test]
+fn the_trace_says_what_confines_the_interpreter() {
+    let workspace = Workspace::git();
+    workspace.write("graph.yaml", HELLO);
+    let run = workspace.lgflow(&["run", "-g", "graph.yaml", "--trace", "--format", "json"]).ended(0).json();
+    let trace = workspace.read(run["trace"].as_str().unwrap());
+    let first: Value = serde_json::from_str(trace.lines().next().unwrap()).unwrap();
+    assert_eq!(first["data"]["facts"]["interpreter"], "confined", "{first}");
+}
+
+#[test]
+fn the_interpreter_is_reached_by_no_other_way() {
+    let workspace = Workspace::new();
+    let ran = workspace.lgflow(&["__interpreter"]);
+    assert_ne!(ran.code, Some(0));
+    assert!(ran.stderr.contains("lgflow run"), "{}", ran.stderr);
 }
 
 #[test]
@@ -236,6 +346,14 @@ outputs:
 fn signal(id: u32, name: &str) {
     let status = std::process::Command::new("kill").args(["-s", name, &id.to_string()]).status().unwrap();
     assert!(status.success());
+}
+
+fn wait_until(done: impl Fn() -> bool, what: &str) {
+    let end = Instant::now() + Duration::from_mins(1);
+    while !done() {
+        assert!(Instant::now() < end, "{what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 fn children(id: u32) -> Vec<u32> {

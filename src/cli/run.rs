@@ -140,7 +140,15 @@ fn prepare(
     let plan = chosen.plan.bounded(&limits);
     let durability = Durability::parse(settings.durability()).unwrap_or_default();
     let refusal = layers.refusal();
-    Ok(Some(Ready { plan, bundle: chosen.bundle, limits, layers: layers.layers, inputs, durability, refusal }))
+    Ok(Some(Ready {
+        plan,
+        bundle: chosen.bundle,
+        limits,
+        layers: layers.layers,
+        inputs,
+        durability,
+        refusal,
+    }))
 }
 
 fn flags(args: &RunArgs) -> Vec<crate::front::Flag> {

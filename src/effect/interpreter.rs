@@ -123,6 +123,10 @@ impl Confinement {
 
     /// `confined`, or `unconfined` with the reasons.
     pub fn sentence(&self) -> String {
-        if self.is_whole() { "confined".to_owned() } else { format!("unconfined ({})", self.missing.join("; ")) }
+        if self.is_whole() {
+            "confined".to_owned()
+        } else {
+            format!("unconfined ({})", self.missing.join("; "))
+        }
     }
 }

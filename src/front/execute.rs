@@ -25,9 +25,7 @@ use crate::view::escaped;
 use super::artifacts::TraceCopy;
 use super::follower::Follower;
 use super::supervise::Supervision;
-use super::{
-    InterpreterProcess, Mark, Narrator, Place, RunnerProcess, SpawnedRunner, StartError, Stopped,
-};
+use super::{InterpreterProcess, Mark, Narrator, Place, RunnerProcess, SpawnedRunner, StartError, Stopped};
 
 /// What is to be run.
 #[derive(Debug)]
@@ -141,14 +139,10 @@ fn supervise<'a>(
     runtime.block_on(async {
         let mut supervision = Supervision::new(interpreter, runner, follower)?;
         let stopped = supervision.run().await;
-        let said = !matches!(stopped, None | Some(Stopped::Interpreter(_)));
-        // one that has said its last word ends by itself
-        let status = interpreter.end(said)?;
+        interpreter.end()?;
         let (follower, words) = supervision.into_parts();
-        if said || !status.success() {
-            for line in words {
-                follower.narrator.line(Mark::Note, &format!("interpreter: {}", escaped(&line)));
-            }
+        for line in words {
+            follower.narrator.line(Mark::Note, &format!("interpreter: {}", escaped(&line)));
         }
         Ok((follower, stopped))
     })

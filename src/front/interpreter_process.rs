@@ -10,7 +10,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 
 use crate::effect::{Confinement, FrameBuffer, FrontFrame, InterpreterFrame, InterpreterStart};
 use crate::session::INTERPRETER_ARGUMENT;
@@ -70,7 +70,9 @@ impl InterpreterProcess {
         let answered = sent.and_then(|()| next_frame(&self.socket, &mut self.arrived));
         match answered {
             Ok(Some(InterpreterFrame::Ready { confinement })) => Ok(confinement),
-            Ok(Some(InterpreterFrame::Refused { message })) => Err(StartError::Refused("interpreter", message)),
+            Ok(Some(InterpreterFrame::Refused { message })) => {
+                Err(StartError::Refused("interpreter", message))
+            }
             Ok(Some(InterpreterFrame::Event { .. } | InterpreterFrame::Ended { .. }) | None)
             | Err(WireError::Io(_)) => Err(StartError::Ended("interpreter", self.words())),
             Err(error) => Err(StartError::Wire("interpreter", error)),
@@ -95,20 +97,17 @@ impl InterpreterProcess {
         Ok((self.socket.try_clone()?, std::mem::take(&mut self.arrived), self.child.stderr.take()))
     }
 
-    /// Waits until it is gone; with `force` it is ended first.
-    pub(super) fn end(&mut self, force: bool) -> io::Result<ExitStatus> {
-        if force {
-            self.child.kill()?;
-        }
-        self.child.wait()
+    /// Ends it, and waits until it is gone. One that has said its last word has written its log.
+    pub(super) fn end(&mut self) -> io::Result<()> {
+        self.child.kill()?;
+        self.child.wait().map(drop)
     }
 }
 
 impl Drop for InterpreterProcess {
     fn drop(&mut self) {
         // one that has ended already cannot be ended again
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let _ = self.end();
     }
 }
 

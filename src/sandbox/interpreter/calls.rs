@@ -29,7 +29,6 @@ const PLAIN: &[i64] = &[
     libc::SYS_openat,
     libc::SYS_getdents64,
     libc::SYS_mkdirat,
-    libc::SYS_renameat,
     libc::SYS_renameat2,
     libc::SYS_unlinkat,
     libc::SYS_ftruncate,
@@ -87,12 +86,15 @@ const OLDER: &[i64] = &[
     libc::SYS_lstat,
     libc::SYS_mkdir,
     libc::SYS_rename,
+    libc::SYS_renameat,
     libc::SYS_unlink,
     libc::SYS_epoll_wait,
     libc::SYS_poll,
     libc::SYS_time,
 ];
-#[cfg(not(target_arch = "x86_64"))]
+#[cfg(target_arch = "aarch64")]
+const OLDER: &[i64] = &[libc::SYS_renameat];
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 const OLDER: &[i64] = &[];
 
 /// A name for memory, which the C library gives to its own (`PR_SET_VMA`).

@@ -50,8 +50,11 @@ fn calls_that_are_there(inherited: BorrowedFd<'_>) -> Vec<String> {
     let made = socket(AddressFamily::INET, SocketType::STREAM, None).err() == Some(Errno::NOSYS);
     let connected =
         SocketAddrUnix::new("/").and_then(|address| connect(inherited, &address)).err() == Some(Errno::NOSYS);
-    let tried =
-        [(executed, "programs can be executed"), (made, "sockets can be made"), (connected, "it can connect")];
+    let tried = [
+        (executed, "programs can be executed"),
+        (made, "sockets can be made"),
+        (connected, "it can connect"),
+    ];
     tried.into_iter().filter(|(refused, _)| !refused).map(|(_, what)| what.to_owned()).collect()
 }
 
