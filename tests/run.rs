@@ -12,6 +12,7 @@ mod program;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::MetadataExt as _;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -254,7 +255,6 @@ fn the_interpreter_has_no_terminal_and_its_memory_is_closed() {
     let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
     assert_eq!((fields[3], fields[4]), (run.interpreter.to_string().as_str(), "0"), "{stat}");
     // a process that is not dumpable belongs to root in /proc, whoever runs it
-    use std::os::unix::fs::MetadataExt as _;
     let memory = fs::metadata(format!("/proc/{}/mem", run.interpreter)).unwrap();
     assert_eq!((memory.uid(), memory.mode() & 0o077), (0, 0));
     let own = format!("/proc/{}/fd", run.interpreter);

@@ -1,5 +1,6 @@
 //! What the interpreter writes to its standard error, which is no terminal: kept up to a bound, and shown if it dies.
 
+use std::convert::Infallible;
 use std::io::{self, ErrorKind};
 use std::os::fd::OwnedFd;
 use std::process::ChildStderr;
@@ -24,7 +25,7 @@ impl LastWords {
     }
 
     /// Takes what is said, for as long as it is waited for: it never ends by itself.
-    pub(super) async fn listen(&mut self) {
+    pub(super) async fn listen(&mut self) -> Infallible {
         while let Some(said) = &self.said {
             if said.readable().await.is_err() || !self.take() {
                 self.said = None;

@@ -108,7 +108,7 @@ impl<'a> Supervision<'a> {
             frame = self.interpreter.next() => Heard::Interpreter(frame),
             frame = next(&mut self.control) => Heard::Runner(frame),
             () = self.user.interrupts() => Heard::Interrupt,
-            () = self.words.listen() => unreachable!("it is listened to for as long as it is waited for"),
+            never = self.words.listen() => match never {},
         }
     }
 

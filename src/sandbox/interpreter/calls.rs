@@ -1,7 +1,7 @@
 //! The system calls that an interpreter has. A list of what it needs, and not of what is known to be dangerous: to
 //! everything else the kernel answers that there is no such call, so that the C library takes its older ways. What is
 //! not on it: executing, sockets, connecting, tracing, other processes' memory, mounting, namespaces, keyrings, bpf,
-//! io_uring, opening by handle, signals to others, memory that can be executed, and every `ioctl` of a terminal.
+//! `io_uring`, opening by handle, signals to others, memory that can be executed, and every `ioctl` of a terminal.
 
 use std::collections::BTreeMap;
 
