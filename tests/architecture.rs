@@ -278,7 +278,7 @@ fn no_prelude_no_glob_no_super_super_and_a_short_main() {
     for line in code() {
         let glob =
             line.text.starts_with("use ") && line.text.ends_with("::*;") && line.text != "use super::*;";
-        if glob || line.text.contains("super::super") || line.text.contains("prelude::") {
+        if glob || line.text.contains("super::super::") || line.text.contains("prelude::") {
             wrong.push(format!("{}: {}", place(&line), line.text));
         }
     }
