@@ -58,6 +58,48 @@ impl Ignored {
     }
 }
 
+/// Asks of single paths what a walk asks on its way: do ignore files name it, or a folder above it?
+#[derive(Debug)]
+pub struct Exclusions<'a> {
+    root: &'a Root,
+    ignored: Ignored,
+    /// The folder of the last question, and whether it is excluded.
+    last: Option<(RelPath, bool)>,
+}
+
+impl<'a> Exclusions<'a> {
+    /// The ignore files of `root`, as they are when they are asked.
+    pub fn of(root: &'a Root) -> Self {
+        Self { root, ignored: Ignored::of(root), last: None }
+    }
+
+    /// Is it excluded? Questions about paths of one folder, one after the other, are the fastest.
+    pub fn exclude(&mut self, path: &RelPath, kind: EntryKind) -> bool {
+        let Some((folder, _)) = path.split() else { return false };
+        if self.last.as_ref().is_none_or(|(last, _)| *last != folder) {
+            let excluded = self.enter(&folder);
+            self.last = Some((folder, excluded));
+        }
+        let entry = Entry { path: path.clone(), kind };
+        self.last.as_ref().is_some_and(|(_, excluded)| *excluded) || self.ignored.ignores(&entry)
+    }
+
+    /// Goes into a folder from the root down; says whether it is excluded.
+    fn enter(&mut self, folder: &RelPath) -> bool {
+        let mut here = RelPath::root();
+        self.ignored.enter(self.root, &here);
+        for part in folder.parts() {
+            let Ok(next) = here.join(part) else { return false };
+            if self.ignored.ignores(&Entry { path: next.clone(), kind: EntryKind::Folder }) {
+                return true;
+            }
+            self.ignored.enter(self.root, &next);
+            here = next;
+        }
+        false
+    }
+}
+
 fn decided<T>(found: &Match<T>) -> Option<bool> {
     match found {
         Match::None => None,
@@ -81,4 +123,36 @@ fn matcher(root: &Root, path: &RelPath) -> Option<Gitignore> {
         let _ = builder.add_line(None, line);
     }
     builder.build().ok()
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test makes its own files")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn single_paths_are_excluded_as_a_walk_excludes_them() {
+        let place = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(place.path().join("sub/deep")).unwrap();
+        std::fs::write(place.path().join(".gitignore"), "/target\n*.log\n").unwrap();
+        std::fs::write(place.path().join("sub/.gitignore"), "!keep.log\nlocal/\n").unwrap();
+        let root = Root::open(place.path()).unwrap();
+        let mut exclusions = Exclusions::of(&root);
+        for (path, kind, excluded) in [
+            ("target", EntryKind::Folder, true),
+            ("target/debug/x", EntryKind::File, true),
+            ("sub/target", EntryKind::Folder, false),
+            ("a.log", EntryKind::File, true),
+            ("sub/keep.log", EntryKind::File, false),
+            ("sub/deep/keep.log", EntryKind::File, false),
+            ("sub/other.log", EntryKind::File, true),
+            ("sub/local", EntryKind::Folder, true),
+            ("sub/local", EntryKind::File, false),
+            ("sub/local/x", EntryKind::File, true),
+            ("new/folder/x", EntryKind::File, false),
+            ("keep.log", EntryKind::File, true),
+        ] {
+            assert_eq!(exclusions.exclude(&RelPath::parse(path).unwrap(), kind), excluded, "{path}");
+        }
+    }
 }
