@@ -18,6 +18,24 @@ impl Digest {
         Self(Sha256::digest(bytes.as_ref()).into())
     }
 
+    /// The digest of all that a reader gives.
+    ///
+    /// # Errors
+    /// The reader's.
+    pub fn of_reader(mut reader: impl std::io::Read) -> std::io::Result<Self> {
+        let mut hasher = Sha256::new();
+        let mut part = vec![0; 256 << 10];
+        loop {
+            match reader.read(&mut part) {
+                Ok(0) => break,
+                Ok(count) => hasher.update(&part[..count]),
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Self(hasher.finalize().into()))
+    }
+
     /// The digest of a value's canonical JSON.
     pub fn of_json(value: &Value) -> Self {
         Self::of(canonical_json(value))

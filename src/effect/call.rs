@@ -35,6 +35,9 @@ pub struct ToolCall {
     /// A signed approval.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<Value>,
+    /// Of `exec`: does its result decide success? Then its build caches date from before any change of the run.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub verify: bool,
 }
 
 fn call_schema() -> String {
@@ -57,6 +60,7 @@ impl ToolCall {
             idempotency_key: String::new(),
             deadline_ms: None,
             approval: None,
+            verify: false,
         }
     }
 }
@@ -93,6 +97,9 @@ pub struct ToolResult {
     /// Of `llm`: the tokens that it used up, counted by the model's side.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub llm_tokens: Option<u64>,
+    /// Of `exec`: the program that was run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<ProgramUsed>,
     /// The layers of the sandbox, in force or not.
     #[serde(default)]
     pub sandbox: Vec<SandboxLayer>,
@@ -117,6 +124,7 @@ impl ToolResult {
             error: None,
             truncated: false,
             llm_tokens: None,
+            program: None,
             sandbox: Vec::new(),
             rules: Vec::new(),
         }
@@ -132,6 +140,15 @@ impl ToolResult {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Artifact {
     /// Relative to the root.
+    pub path: String,
+    /// `sha256:…` of its content.
+    pub digest: String,
+}
+
+/// A program that was run: opened once, and what was opened is what was run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProgramUsed {
+    /// Where it was found.
     pub path: String,
     /// `sha256:…` of its content.
     pub digest: String,

@@ -8,7 +8,7 @@ mod error_kind;
 mod frame;
 mod interpreter;
 
-pub use call::{Artifact, RuleRef, SandboxLayer, ToolCall, ToolError, ToolResult};
+pub use call::{Artifact, ProgramUsed, RuleRef, SandboxLayer, ToolCall, ToolError, ToolResult};
 pub use codec::{FrameBuffer, FrameError, MAX_FRAME, encode_frame};
 pub use control::{FrozenLayer, LayerRole, RunnerStart, Started};
 pub use error_kind::ErrorKind;

@@ -140,12 +140,13 @@ fn order(state: &RunState, unit: Unit) -> Result<CallOrder, NodeError> {
 
 /// One call on behalf of a unit.
 pub(super) fn call(state: &RunState, unit: Unit, tool: &str, input: Value) -> ToolCall {
-    let timeout = state.frame(unit.at.frame).and_then(|frame| frame.plan().node(unit.at.node).timeout);
+    let node = state.frame(unit.at.frame).map(|frame| frame.plan().node(unit.at.node));
     ToolCall {
         run: state.run().to_owned(),
         node: state.node_path(unit.at),
         idempotency_key: key(state, unit),
-        deadline_ms: timeout.map(millis),
+        deadline_ms: node.and_then(|node| node.timeout).map(millis),
+        verify: node.is_some_and(|node| node.verify),
         ..ToolCall::new(tool, input)
     }
 }

@@ -1,6 +1,6 @@
 //! The gate's decision about a command: every layer that speaks of commands must know it, and what they demand meets.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use crate::effect::{RuleRef, ToolCall};
@@ -11,10 +11,11 @@ use super::change::{Action, Change, Step, keys};
 use super::command_change::{list_command, widen};
 use super::grammar::Matched;
 use super::layer::{Command, Layer};
-use super::machine::{Manifest, SYSTEM_FOLDERS};
+use super::machine::SYSTEM_FOLDERS;
 use super::mismatch::Mismatch;
 use super::outside::plain_path;
 use super::terms::Terms;
+use super::toolchain::Manifest;
 use super::{
     CacheKeeping, Decision, ExecGrant, Gate, GitSight, Guard, NetworkAccess, Protected, Reason, SandboxMode,
     WorkspaceMode,
@@ -151,7 +152,8 @@ impl Gate {
     }
 
     fn exec_grant(&self, exec: ExecCall, known: Known) -> ExecGrant {
-        let (search, mut env_set) = self.toolchains();
+        let (names, manifest) = self.toolchains();
+        let mut env_set = manifest.env;
         let terms = known.terms;
         env_set.extend(terms.env_set);
         env_set.extend(exec.env);
@@ -160,7 +162,9 @@ impl Gate {
         ExecGrant {
             rule: known.rule,
             program: exec.argv[0].clone(),
-            search,
+            search: manifest.search,
+            toolchains: names,
+            visible: manifest.visible,
             env_pass: env_pass.into_iter().filter(|name| !env_set.contains_key(name)).collect(),
             env_set,
             mode: terms.mode.map_or(SandboxMode::Strict, |(mode, _)| mode),
@@ -176,8 +180,8 @@ impl Gate {
         }
     }
 
-    /// Search folders and variables of the toolchains that every layer which names some names, then the system's.
-    fn toolchains(&self) -> (Vec<PathBuf>, BTreeMap<String, String>) {
+    /// The toolchains that every layer which names some names, and what they open, the system's folders last.
+    fn toolchains(&self) -> (Vec<String>, Manifest) {
         let mut names: Option<BTreeSet<&str>> = None;
         for layer in &self.set.layers {
             let listed = match &layer.toolchains {
@@ -188,15 +192,16 @@ impl Gate {
             names =
                 Some(names.map_or(listed.clone(), |so_far| so_far.intersection(&listed).copied().collect()));
         }
-        let mut search = Vec::new();
-        let mut env = BTreeMap::new();
-        for name in names.unwrap_or_default() {
-            let manifest = Manifest::of(name, &self.machine);
-            search.extend(manifest.search);
-            env.extend(manifest.env);
+        let names = names.unwrap_or_default();
+        let mut all = Manifest::default();
+        for name in &names {
+            let manifest = Manifest::of(name, &self.machine.toolchains);
+            all.search.extend(manifest.search);
+            all.visible.extend(manifest.visible);
+            all.env.extend(manifest.env);
         }
-        search.extend(SYSTEM_FOLDERS.iter().map(PathBuf::from));
-        (search, env)
+        all.search.extend(SYSTEM_FOLDERS.iter().map(PathBuf::from));
+        (names.into_iter().map(str::to_owned).collect(), all)
     }
 }
 

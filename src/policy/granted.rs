@@ -66,6 +66,10 @@ pub struct ExecGrant {
     pub program: String,
     /// Folders to look the program up in, in order.
     pub search: Vec<std::path::PathBuf>,
+    /// The toolchains that it may use.
+    pub toolchains: Vec<String>,
+    /// Their files and folders, which the command sees read-only, where they are.
+    pub visible: Vec<std::path::PathBuf>,
     /// The whole environment: nothing else is passed.
     pub env_set: BTreeMap<String, String>,
     /// Names whose values are taken from the runner's own environment.

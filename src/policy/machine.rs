@@ -1,9 +1,10 @@
 //! What the gate is told about the machine: where toolchains are, which walls stand. Reads none of it itself.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
 
 use crate::effect::SandboxLayer;
+
+use super::Toolchains;
 
 /// System folders that every program may come from, in order.
 pub const SYSTEM_FOLDERS: [&str; 3] = ["/usr/local/bin", "/usr/bin", "/bin"];
@@ -30,10 +31,8 @@ const FURTHER_WALLS: [&str; 3] = ["memory_cgroup", "pids_cgroup", "landlock_net"
 /// Facts about the machine, gathered by the runner before the first call.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Machine {
-    /// The home folder, for toolchain manifests. No other use is made of it.
-    pub home: Option<PathBuf>,
-    /// The default toolchain that rustup's settings name.
-    pub rust_toolchain: Option<String>,
+    /// Where the toolchains lie that policies may name.
+    pub toolchains: Toolchains,
     /// Folders of ours beneath the root, and git directories with other names: relative to the root.
     pub protected: Vec<String>,
     /// The walls of the sandbox, as probed.
@@ -55,78 +54,9 @@ impl Machine {
     }
 }
 
-/// Where the programs of a toolchain are, and the variables that they need to find themselves.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Manifest {
-    pub(super) search: Vec<PathBuf>,
-    pub(super) env: BTreeMap<String, String>,
-}
-
-impl Manifest {
-    /// The built-in manifest of a toolchain. The toolchain is fixed here: a file of the workspace cannot choose it.
-    pub(super) fn of(toolchain: &str, machine: &Machine) -> Self {
-        let mut manifest = Self::default();
-        let home = machine.home.as_deref();
-        match toolchain {
-            "rust" => manifest.rust(home, machine.rust_toolchain.as_deref()),
-            "go" => {
-                manifest.search.extend(["/usr/local/go/bin", "/usr/lib/go/bin"].map(PathBuf::from));
-                manifest.set("GOTOOLCHAIN", "local");
-            }
-            // their programs are in the system folders
-            _ => {}
-        }
-        manifest
-    }
-
-    fn rust(&mut self, home: Option<&Path>, toolchain: Option<&str>) {
-        let Some(home) = home else { return };
-        if let Some(toolchain) = toolchain.filter(|name| is_plain_name(name)) {
-            self.search.push(home.join(".rustup/toolchains").join(toolchain).join("bin"));
-            self.set("RUSTUP_TOOLCHAIN", toolchain);
-        }
-        self.search.push(home.join(".cargo/bin"));
-        self.set("RUSTUP_HOME", &home.join(".rustup").to_string_lossy());
-        self.set("CARGO_HOME", &home.join(".cargo").to_string_lossy());
-    }
-
-    fn set(&mut self, name: &str, value: &str) {
-        self.env.insert(name.to_owned(), value.to_owned());
-    }
-}
-
-/// The default toolchain that the text of rustup's `settings.toml` names.
-pub fn rustup_default(settings: &str) -> Option<String> {
-    let line = settings.lines().find_map(|line| line.trim().strip_prefix("default_toolchain"))?;
-    let name = line.trim_start().strip_prefix('=')?.trim().trim_matches('"');
-    is_plain_name(name).then(|| name.to_owned())
-}
-
-fn is_plain_name(name: &str) -> bool {
-    !name.is_empty()
-        && !name.starts_with('.')
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_rust_manifest_fixes_the_toolchain() {
-        let settings =
-            "profile = \"minimal\"\ndefault_toolchain = \"1.95.0-x86_64-unknown-linux-gnu\"\n[overrides]\n";
-        assert_eq!(rustup_default(settings).as_deref(), Some("1.95.0-x86_64-unknown-linux-gnu"));
-        assert_eq!(rustup_default("default_toolchain = \"../evil\""), None);
-        let machine = Machine {
-            home: Some(PathBuf::from("/home/u")),
-            rust_toolchain: Some("stable".to_owned()),
-            ..Machine::default()
-        };
-        let manifest = Manifest::of("rust", &machine);
-        assert_eq!(manifest.search[0], PathBuf::from("/home/u/.rustup/toolchains/stable/bin"));
-        assert_eq!(manifest.env["RUSTUP_TOOLCHAIN"], "stable");
-    }
 
     #[test]
     fn every_wall_that_does_not_stand_is_named() {

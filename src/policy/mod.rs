@@ -27,6 +27,7 @@ mod requests;
 mod secret_names;
 mod set;
 mod terms;
+mod toolchain;
 mod verdict;
 
 pub use builtin::{BUILTINS, CONTAINED, builtin};
@@ -42,11 +43,12 @@ pub use granted::{
     SandboxMode, WorkspaceMode,
 };
 pub use layer::LayerOutline;
-pub use machine::{Machine, STRICT_WALLS, SYSTEM_FOLDERS, rustup_default};
+pub use machine::{Machine, STRICT_WALLS, SYSTEM_FOLDERS};
 pub use openings::{Widening, widenings, wider};
 pub use paths::{PathRule, PathRules};
 pub use protected::{Guard, Protected, protected_name};
 pub use requests::{Request, requests_beyond_contained};
 pub use secret_names::{SECRET_NAMES, is_secret_name, is_secret_name_itself};
 pub use set::PolicySet;
+pub use toolchain::{RustPlaces, Toolchains, is_plain_name, rustup_default};
 pub use verdict::{Decision, Reason, Verdict};

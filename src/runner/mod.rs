@@ -12,4 +12,4 @@ pub use execute::execute;
 pub use patch::{Recovered, Recovery, paths_of_patch};
 pub use recover::recover_workspace;
 pub use serve::{ServeError, machine, serve};
-pub use world::{Cancel, ToolWorld};
+pub use world::{Cancel, CommandMemory, ToolWorld};

@@ -1,11 +1,12 @@
 //! All of the world that a tool may touch. What it may do there is not written here: a granted call carries it.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use crate::files::{RelPath, Root};
+use crate::sandbox::{MaskMemory, ProgramDigests};
 
 /// What the tools of one session work on.
 #[derive(Debug)]
@@ -18,6 +19,17 @@ pub struct ToolWorld {
     pub state: Root,
     /// Folders of ours beneath the root: neither read nor written, like `.git`.
     pub protected: Vec<RelPath>,
+    /// What commands of the session teach about the machine.
+    pub memory: CommandMemory,
+}
+
+/// What was found out for one command and holds for the next, as long as nothing changes.
+#[derive(Debug, Default)]
+pub struct CommandMemory {
+    /// What may not be seen of the workspace.
+    pub masks: Mutex<MaskMemory>,
+    /// What programs are made of.
+    pub programs: ProgramDigests,
 }
 
 /// One call's end from outside: cancelled, or its deadline is over.

@@ -1,6 +1,7 @@
 //! A command and its grant → exactly what will be executed. Pure: it opens nothing and starts nothing.
 
 use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use crate::policy::{ExecGrant, SandboxMode};
@@ -90,7 +91,7 @@ pub fn confine(
     if spec.argv.iter().any(|argument| argument.contains('\0')) {
         return Err(Refused::Nul("an argument"));
     }
-    let mut env = environment(spec, grant, passed)?;
+    let mut env = environment(spec, grant, passed, home)?;
     env.insert("HOME".to_owned(), home.to_owned());
     for name in ["TMPDIR", "TMP", "TEMP"] {
         env.insert(name.to_owned(), tmp.to_owned());
@@ -114,11 +115,12 @@ fn environment(
     spec: &CommandSpec,
     grant: &ExecGrant,
     passed: &BTreeMap<String, String>,
+    home: &str,
 ) -> Result<BTreeMap<String, String>, Refused> {
     let mut env: BTreeMap<String, String> = passed
         .iter()
         .filter(|(name, _)| grant.env_pass.contains(name))
-        .map(|(k, v)| (k.clone(), v.clone()))
+        .map(|(name, value)| (name.clone(), chosen(name, value, grant, home)))
         .collect();
     env.extend(grant.env_set.clone());
     for (name, value) in &spec.env {
@@ -137,6 +139,20 @@ fn environment(
     env.insert("PATH".to_owned(), path.join(":"));
     env.entry("LC_ALL".to_owned()).or_insert_with(|| "C.UTF-8".to_owned());
     Ok(env)
+}
+
+/// The value of a variable that is passed on: the user's own, unless it names a place that is none of the toolchains'
+/// and the system's. Then it names a place of the command's own.
+fn chosen(name: &str, value: &str, grant: &ExecGrant, home: &str) -> String {
+    let is_known = |part: &str| {
+        let path = Path::new(part);
+        let system = ["/usr", "/bin", "/lib", "/lib64", "/sbin"].map(Path::new);
+        let plain = !path.components().any(|part| part == Component::ParentDir);
+        let places = grant.visible.iter().map(PathBuf::as_path).chain(system);
+        plain && places.into_iter().any(|place| path.starts_with(place))
+    };
+    let foreign = |part: &str| part.starts_with('~') || part.starts_with('/') && !is_known(part);
+    if value.split([':', ' ', ',', '=']).any(foreign) { format!("{home}/{name}") } else { value.to_owned() }
 }
 
 /// Names that decide what is executed, or that we set: never from a call, whatever a rule lists.
@@ -197,6 +213,8 @@ mod tests {
             },
             program: "cargo".into(),
             search: vec!["/usr/bin".into(), "/bin".into()],
+            toolchains: Vec::new(),
+            visible: Vec::new(),
             env_set: BTreeMap::from([("SET".into(), "by policy".into()), ("PATH".into(), "/evil".into())]),
             env_pass: vec!["RUST_LOG".into(), "LD_PRELOAD".into()],
             mode,
@@ -254,6 +272,26 @@ mod tests {
         );
         assert_eq!(confined.argv, ["cargo", "a b", "$(x)"]);
         assert_eq!(confined.wall, Duration::from_secs(3));
+    }
+
+    #[test]
+    fn a_passed_path_is_the_commands_own_unless_a_toolchain_or_the_system_has_it() {
+        let mut grant = grant(SandboxMode::BestEffort);
+        grant.visible = vec!["/home/u/.cargo/registry/src".into()];
+        for (value, given) in [
+            ("info", "info"),
+            ("1", "1"),
+            ("a/b", "a/b"),
+            ("/home/u/.cargo", "/h/X"),
+            ("/home/u/.cargo/registry/src/x", "/home/u/.cargo/registry/src/x"),
+            ("/home/u/.cargo/registry/src/../../credentials.toml", "/h/X"),
+            ("/usr/share/zoneinfo", "/usr/share/zoneinfo"),
+            ("/usr/lib:/home/u/.secret", "/h/X"),
+            ("~/.aws", "/h/X"),
+            ("file=/home/u/x", "/h/X"),
+        ] {
+            assert_eq!(chosen("X", value, &grant, "/h"), given, "{value}");
+        }
     }
 
     #[test]

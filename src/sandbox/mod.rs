@@ -33,7 +33,7 @@ pub use layer::{Layer, layers_in_force, missing_layers, walls};
 pub use masks::{MaskError, MaskMemory, MaskRules, Masks};
 pub use output::Kept;
 pub use probe::{Offered, Probed, probe};
-pub use program::{Program, ProgramError, find_program};
+pub use program::{Program, ProgramDigests, ProgramError, find_program};
 pub use run::{End, Helper, Ran, RunError, run};
 pub use stack::{Cache, CacheStart, Opaque, PRIVATE_HOME, PRIVATE_TMP, Stack, UpperSize};
 pub use uncarried::{NotCarried, Uncarried};

@@ -6,11 +6,17 @@
     reason = "programs lie outside every root, in folders that the policy names"
 )]
 
+use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::Read as _;
-use std::os::fd::OwnedFd;
+use std::io::{self, Read as _};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use rustix::fs::fstat;
+
+use crate::digest::Digest;
 
 /// A program that may be run.
 #[derive(Debug)]
@@ -21,6 +27,48 @@ pub struct Program {
     pub path: PathBuf,
     /// Does it begin with `#!`? Then its interpreter opens it again by its path.
     pub is_script: bool,
+}
+
+/// Digests of programs, each read once as long as nothing about the file changes.
+#[derive(Debug, Default)]
+pub struct ProgramDigests {
+    known: Mutex<BTreeMap<[i128; 5], Digest>>,
+}
+
+impl ProgramDigests {
+    /// The digest of what the program's descriptor holds open.
+    pub fn of(&self, program: &Program) -> io::Result<Digest> {
+        let facts = fstat(&program.file)?;
+        let time = |seconds: i64, part: u64| i128::from(seconds) * 1_000_000_000 + i128::from(part);
+        let key = [
+            i128::from(facts.st_dev),
+            i128::from(facts.st_ino),
+            i128::from(facts.st_size),
+            time(facts.st_mtime, facts.st_mtime_nsec),
+            time(facts.st_ctime, facts.st_ctime_nsec),
+        ];
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(digest) = known.get(&key) {
+            return Ok(*digest);
+        }
+        let digest = Digest::of_reader(Whole { file: program.file.as_fd(), at: 0 })?;
+        known.insert(key, digest);
+        Ok(digest)
+    }
+}
+
+/// A file from its start, wherever the descriptor that others share stands.
+struct Whole<'a> {
+    file: std::os::fd::BorrowedFd<'a>,
+    at: u64,
+}
+
+impl io::Read for Whole<'_> {
+    fn read(&mut self, part: &mut [u8]) -> io::Result<usize> {
+        let count = rustix::io::pread(self.file, part, self.at)?;
+        self.at += count as u64;
+        Ok(count)
+    }
 }
 
 /// Why there is no such program.
@@ -184,6 +232,14 @@ mod tests {
         assert!(found.is_script);
         assert!(found.path.ends_with("bin/tool"));
         assert!(find("alias", &bin).is_ok());
+        let digests = ProgramDigests::default();
+        let digest = Digest::of("#!/bin/sh\n");
+        assert_eq!(digests.of(&found).unwrap(), digest);
+        std::fs::remove_file(bin.join("tool")).unwrap();
+        program(&bin, "tool", 0o755);
+        std::fs::write(bin.join("tool"), "#!/bin/sh\n# another\n").unwrap();
+        assert_eq!(digests.of(&found).unwrap(), digest, "what was opened is what is told of");
+        assert_ne!(digests.of(&find("tool", &bin).unwrap()).unwrap(), digest);
         for name in ["./tool", "/bin/sh", "", "..", "a/b", "-x"] {
             assert!(matches!(find(name, &bin), Err(ProgramError::NotAName(_))), "{name}");
         }

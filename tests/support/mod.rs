@@ -9,7 +9,7 @@ use std::path::Path;
 use lgflow::effect::{LayerRole, ToolCall, ToolResult};
 use lgflow::files::Root;
 use lgflow::policy::{CONTAINED, Gate, GateDecision, Machine, PolicySet, builtin};
-use lgflow::runner::{Cancel, ToolWorld, execute};
+use lgflow::runner::{Cancel, CommandMemory, ToolWorld, execute};
 use lgflow::source::Sources;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -63,6 +63,7 @@ impl Bench {
             root_path: root.to_owned(),
             state: Root::open(self.state.path()).unwrap(),
             protected: Vec::new(),
+            memory: CommandMemory::default(),
         };
         match self.gate.decide(&ToolCall::new(tool, input)) {
             GateDecision::Granted(granted) => execute(&granted, &world, &Cancel::default()),

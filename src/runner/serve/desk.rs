@@ -19,7 +19,7 @@ use crate::effect::{
 use crate::files::{RelPath, Root};
 use crate::policy::{Gate, GateDecision, Granted, PolicySet, Verdict};
 use crate::runner::revision::revision;
-use crate::runner::{Cancel, ToolWorld, execute, recover_workspace};
+use crate::runner::{Cancel, CommandMemory, ToolWorld, execute, recover_workspace};
 use crate::schema;
 use crate::source::Sources;
 
@@ -57,6 +57,7 @@ impl Desk {
             root_path: PathBuf::from(&start.root),
             state: Root::open(Path::new(&start.state)).map_err(|error| error.to_string())?,
             protected: protected.map_err(|error| error.to_string())?,
+            memory: CommandMemory::default(),
         };
         recover_workspace(&world).map_err(|error| error.message)?;
         let gate = Gate::new(policy, machine(start.protected.clone()));

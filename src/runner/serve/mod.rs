@@ -4,6 +4,7 @@ mod desk;
 mod handshake;
 mod machine;
 mod session;
+mod toolchains;
 
 pub use machine::machine;
 pub use session::{ServeError, serve};

@@ -12,7 +12,7 @@ use crate::digest::Digest;
 use crate::effect::{ErrorKind, ToolCall, ToolResult};
 use crate::files::Root;
 use crate::policy::{GrantLimits, Granted, Obligations, PathRules};
-use crate::runner::{Cancel, ToolWorld, execute};
+use crate::runner::{Cancel, CommandMemory, ToolWorld, execute};
 
 struct Bench {
     folder: tempfile::TempDir,
@@ -36,6 +36,7 @@ impl Bench {
             root_path: path.join("work"),
             state: Root::open(&path.join("state")).unwrap(),
             protected: Vec::new(),
+            memory: CommandMemory::default(),
         };
         let obligations = Obligations {
             read: PathRules::of_globs(&["**"], &[], &[".env"]),

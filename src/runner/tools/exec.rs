@@ -9,13 +9,13 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use crate::effect::{ErrorKind, SandboxLayer, ToolCall, ToolError, ToolResult};
+use crate::effect::{ErrorKind, ProgramUsed, SandboxLayer, ToolCall, ToolError, ToolResult};
 use crate::files::{FileError, Links, RelPath, Root};
 use crate::policy::{ExecGrant, Granted, Obligations, WorkspaceMode};
 use crate::runner::{Cancel, ToolWorld};
 use crate::sandbox::{
-    CommandSpec, CopyError, End, Helper, ProgramError, Ran, Refused, RunError, WorkspaceCopy, confine,
-    find_program, layers_in_force, missing_layers, run,
+    CommandSpec, CopyError, End, Helper, Program, ProgramError, Ran, Refused, RunError, WorkspaceCopy,
+    confine, find_program, layers_in_force, missing_layers, run,
 };
 
 use super::access::tool_error;
@@ -59,6 +59,7 @@ pub(super) fn exec_with(
         .map_err(|error| refused(&error, grant))?;
     let program = find_program(&grant.program, &grant.search, &world.root_path)
         .map_err(|error| program_error(&error, grant))?;
+    let used = used(&program, world)?;
     let place = Place::of(grant, world, obligations, &folders)?;
     let folder = place.folder(world, &cwd)?;
     let cancelled = || cancel.is_cancelled();
@@ -68,7 +69,17 @@ pub(super) fn exec_with(
         Place::Direct => Carried::default(),
         Place::Copy(copy) => carry(copy, grant, obligations, world)?,
     };
-    Ok(result_of(&ran, &carried, &wanted, layers_in_force(grant.workspace, !program.is_script)))
+    let sandbox = layers_in_force(grant.workspace, !program.is_script);
+    Ok(ToolResult { program: Some(used), ..result_of(&ran, &carried, &wanted, sandbox) })
+}
+
+/// What is told of a program: where it was found, and of what it is made.
+fn used(program: &Program, world: &ToolWorld) -> Result<ProgramUsed, ToolError> {
+    let failed = |error: std::io::Error| {
+        ToolError::new(ErrorKind::Internal, format!("`{}` can't be read: {error}", program.path.display()))
+    };
+    let digest = world.memory.programs.of(program).map_err(failed)?.to_string();
+    Ok(ProgramUsed { path: program.path.display().to_string(), digest })
 }
 
 fn argv(input: &Input<'_>) -> Result<Vec<String>, ToolError> {

@@ -16,7 +16,7 @@ use crate::policy::{
     ExecGrant, ExecLimits, GrantLimits, NetworkAccess, Obligations, PathRules, SandboxMode, WorkspaceMode,
 };
 use crate::runner::patch::parse;
-use crate::runner::{Cancel, ToolWorld};
+use crate::runner::{Cancel, CommandMemory, ToolWorld};
 use crate::sandbox::{Helper, helper_main};
 
 use super::exec::exec_with;
@@ -55,6 +55,7 @@ impl Bench {
             root_path: path.join("work"),
             state: Root::open(&path.join("state")).unwrap(),
             protected: Vec::new(),
+            memory: CommandMemory::default(),
         };
         Self { folder, world, obligations: obligations(program) }
     }
@@ -108,6 +109,8 @@ fn obligations(program: &str) -> Obligations {
             },
             program: program.into(),
             search: vec!["/usr/bin".into(), "/bin".into()],
+            toolchains: Vec::new(),
+            visible: Vec::new(),
             env_set: BTreeMap::from([("SET".into(), "by policy".into())]),
             env_pass: vec!["LISTED".into()],
             mode: SandboxMode::BestEffort,
@@ -170,6 +173,10 @@ fn exit_codes_signals_and_output_are_exact() {
         result.output,
         json!({ "exit_code": 0, "signal": null, "stdout": "out\n", "stderr": "err\n", "patch": "", "not_carried": [] })
     );
+    let program = result.program.unwrap();
+    let shell = fs::canonicalize("/bin/sh").unwrap();
+    assert_eq!(fs::canonicalize(&program.path).unwrap(), shell);
+    assert_eq!(program.digest, crate::digest::Digest::of(fs::read(shell).unwrap()).to_string());
     let result = bench.sh("echo out; exit 3");
     assert_eq!(*kind(&result), ErrorKind::Exit);
     assert_eq!(result.exit_code, Some(3));

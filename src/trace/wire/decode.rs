@@ -247,6 +247,7 @@ impl Reader<'_> {
             idempotency_key: self.text("key")?,
             deadline_ms: data.get("deadline_ms").and_then(Value::as_u64),
             approval: data.get("approval").cloned(),
+            verify: data.get("verify").and_then(Value::as_bool).unwrap_or_default(),
             ..call
         }))
     }

@@ -280,6 +280,9 @@ impl Wire {
                 if let Some(approval) = &call.approval {
                     self.put("approval", approval.clone());
                 }
+                if call.verify {
+                    self.put("verify", true);
+                }
             }
             CallOrder::Batch(calls) => {
                 self.put("tool", "batch");
