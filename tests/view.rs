@@ -145,3 +145,15 @@ fn a_long_line_is_cut_and_a_far_label_is_drawn_apart() {
     assert!(drawn.len() < 3000, "{} bytes", drawn.len());
     assert!(drawn.contains("long.yaml:5002:1") && drawn.contains("first"), "{drawn}");
 }
+
+#[test]
+fn a_finding_about_a_whole_long_file_has_its_name_and_how_it_begins() {
+    let mut sources = Sources::default();
+    for text in ["ü".repeat(100_000), "\n".repeat(100_000), String::new()] {
+        let span = Span::new(sources.add("whole.md", text.clone()), 0, text.len());
+        let mut found = Diagnostics::default();
+        found.push(Diagnostic::new(codes::LIMIT, span, "too long"));
+        let drawn = human(&sources, &found, Style { color: false, width: 100 });
+        assert!(drawn.len() < 3000 && drawn.contains("whole.md:1:1"), "{drawn}");
+    }
+}

@@ -52,6 +52,8 @@ impl Scan<'_> {
         let unclosed = self.run(is_header);
         let end = self.at.min(self.text.len());
         self.at = end + 1;
+        // the line break
+        self.lines.tokens += 2;
         if !first.starts_with(['\n', '\r', '#']) && !first.is_empty() {
             self.lines.statements.push(Statement { start, end, is_header, unclosed });
         }

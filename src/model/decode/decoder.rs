@@ -26,6 +26,11 @@ impl<'d> Decoder<'d> {
         }
     }
 
+    /// Is what is reported from here on only counted?
+    pub(crate) fn is_full(&self) -> bool {
+        self.diagnostics.is_full()
+    }
+
     /// Declares that whatever is found at `span` from now on follows from what was reported.
     pub(crate) fn damage(&mut self, span: Span) {
         self.damaged.push(span);

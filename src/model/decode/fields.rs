@@ -84,8 +84,10 @@ impl Decoder<'_> {
     fn adopt<'t>(&mut self, entry: &'t Entry, shape: &Shape, taken: &[Slot<'t>]) -> Option<Slot<'t>> {
         let written = entry.key.value.as_str();
         let absent = || shape.keys.iter().copied().filter(|key| taken.iter().all(|slot| slot.key != *key));
-        let meant = nearest(written, absent());
+        // looking for what was meant is dear, and nobody will read it
+        let meant = if self.is_full() { None } else { nearest(written, absent()) };
         let help = match meant {
+            _ if self.is_full() => None,
             Some(key) => Some(format!("write `{key}`")),
             None => suggestion(written, shape.keys.iter().copied()).map(|help| match shape.own {
                 OwnKeys::Extensions => format!("{help}, or `x-{written}` for a key of your own"),

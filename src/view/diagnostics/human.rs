@@ -51,7 +51,11 @@ fn count(found: &Diagnostics) -> String {
     let errors = number(found.count(Severity::Error), "error");
     let parts: Vec<String> =
         errors.into_iter().chain(number(found.count(Severity::Warning), "warning")).collect();
-    if parts.is_empty() { String::new() } else { format!("{}\n", parts.join(", ")) }
+    match (parts.is_empty(), found.left_out()) {
+        (true, _) => String::new(),
+        (false, 0) => format!("{}\n", parts.join(", ")),
+        (false, _) => format!("{}; the first {} are shown\n", parts.join(", "), found.len()),
+    }
 }
 
 /// A finding in the library's terms: what lies in one file, and the labels of other files as related findings.
@@ -99,12 +103,16 @@ impl<'s> Drawn<'s> {
     }
 }
 
-/// A label, cut to its first line: what matters is where it begins.
+/// More of a line than this is not underlined.
+const UNDERLINED: usize = 200;
+
+/// A label, cut to its first line and to what can be drawn: what matters is where it begins.
 fn labeled(label: &Label, snippet: Option<&Snippet>) -> LabeledSpan {
     let Span { start, end, .. } = label.span;
     let (start, end) = (start as usize, end as usize);
     let covered = snippet.and_then(|snippet| snippet.text().get(start..end)).unwrap_or_default();
-    let length = covered.lines().next().unwrap_or_default().trim_end().len();
+    let line = covered.lines().next().unwrap_or_default().trim_end();
+    let length = (0..=line.len().min(UNDERLINED)).rev().find(|&at| line.is_char_boundary(at)).unwrap_or(0);
     let text = label.text.as_deref().map(escaped);
     if label.primary {
         LabeledSpan::new_primary_with_span(text, (start, length))

@@ -11,7 +11,11 @@ use super::place::{place, word};
 /// exclusive.
 pub fn json(sources: &Sources, found: &Diagnostics) -> Value {
     let diagnostics: Vec<Value> = found.iter().map(|found| one(sources, found)).collect();
-    json!({ "schema": "lgflow.diagnostics/v1", "diagnostics": diagnostics })
+    let mut document = json!({ "schema": "lgflow.diagnostics/v1", "diagnostics": diagnostics });
+    if found.left_out() > 0 {
+        document["left_out"] = json!(found.left_out());
+    }
+    document
 }
 
 fn one(sources: &Sources, found: &Diagnostic) -> Value {
