@@ -32,10 +32,11 @@ fn rows(page: &str) -> Vec<Vec<String>> {
         .collect()
 }
 
-/// The inside of a cell that is one code span.
+/// The inside of a cell that is one code span; one with backticks in it stands between two of them.
 fn code(cell: &str) -> &str {
-    cell.strip_prefix('`')
-        .and_then(|cell| cell.strip_suffix('`'))
+    let fence = if cell.starts_with("``") { "``" } else { "`" };
+    cell.strip_prefix(fence)
+        .and_then(|cell| cell.strip_suffix(fence))
         .unwrap_or_else(|| panic!("no code: {cell}"))
 }
 

@@ -1,7 +1,10 @@
-//! Files in memory: ids, text, spans. Knows no syntax, no disk and no diagnostics.
+//! Files in memory: ids, text, spans, and how text that is not ours is shown. Knows no syntax, no disk and no
+//! diagnostics.
 
+mod escape;
 mod file;
 mod span;
 
+pub use escape::{escaped, is_unsafe_to_show};
 pub use file::{SourceFile, Sources};
 pub use span::{FileId, Located, Position, Span};

@@ -1,7 +1,6 @@
 //! Plans, diagnostics and traces as text, JSON, SARIF, Mermaid, DOT. Returns strings; prints nothing.
 
 pub mod diagnostics;
-mod escape;
 mod explanation;
 pub mod graph;
 mod json_text;
@@ -10,7 +9,8 @@ mod plan_text;
 mod run_document;
 mod trace_text;
 
-pub use escape::{escaped, is_unsafe_to_show};
+pub use crate::source::{escaped, is_unsafe_to_show};
+
 pub use explanation::{explanation_document, explanation_text, reason_document};
 pub use json_text::json_text;
 pub use layers::{

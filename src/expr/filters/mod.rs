@@ -4,6 +4,7 @@
 mod args;
 mod convert;
 mod list;
+mod markdown;
 mod number;
 mod table;
 mod test;

@@ -6,7 +6,7 @@ use crate::expr::limits::Budget;
 use crate::expr::stop::Stop;
 use crate::expr::value::Val;
 
-use super::{Args, convert, list, number, test, text};
+use super::{Args, convert, list, markdown, number, test, text};
 
 /// What a filter does with a value.
 pub(super) type Run = for<'a> fn(&mut Budget, &Val<'a>, &Args<'a>) -> Result<Val<'a>, Stop>;
@@ -70,6 +70,7 @@ pub(in crate::expr) static MAP_ATTRIBUTE: Filter =
 /// Every other filter, by name.
 pub(in crate::expr) static FILTERS: &[Filter] = &[
     Filter { name: "abs", params: &[], run: number::abs },
+    Filter { name: "code", params: &[takes("table")], run: markdown::code },
     Filter { name: "first", params: &[], run: list::first },
     Filter { name: "flatten", params: &[], run: list::flatten },
     Filter { name: "float", params: &[], run: number::float },
@@ -85,6 +86,7 @@ pub(in crate::expr) static FILTERS: &[Filter] = &[
     Filter { name: "length", params: &[], run: list::length },
     Filter { name: "lines", params: &[], run: text::lines },
     Filter { name: "lower", params: &[], run: text::lower },
+    Filter { name: "markdown", params: &[], run: markdown::markdown },
     Filter { name: "max", params: &[ATTRIBUTE], run: list::max },
     Filter { name: "min", params: &[ATTRIBUTE], run: list::min },
     Filter { name: "product", params: &[needs("other")], run: list::product },

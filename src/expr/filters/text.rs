@@ -7,7 +7,7 @@ use crate::expr::value::Val;
 
 use super::Args;
 
-fn string<'v>(value: &'v Val<'_>) -> Result<&'v str, Stop> {
+pub(super) fn string<'v>(value: &'v Val<'_>) -> Result<&'v str, Stop> {
     value.as_str().ok_or_else(|| Stop::failed(format!("it needs a string, not {}", value.kind())))
 }
 
