@@ -60,6 +60,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("miette", &["view"]),
     ("similar", &["runner"]),
     ("gix", &["runner"]),
+    ("roxmltree", &["runner"]),
     ("grep_matcher", &["runner"]),
     ("grep_regex", &["runner"]),
     ("grep_searcher", &["runner"]),

@@ -304,10 +304,10 @@ for line in open(REPORT, encoding="utf-8").read().split("\n"):
     if line.startswith("| ") and section in TABLES: rows.setdefault(section, []).append(cells(line)); continue
     if line.startswith("| "):
         purpose, command, place = cells(line)
-        words = command.strip("`")
+        words = command.strip("`").strip()
         implied = ("[package]", "[workspace]", "[project]", "module ", "build-backend", "[tool.pytest", words.split()[-1])
         check_place(section, place.strip("`"), words, *implied); continue
-    if m := re.fullmatch(r"- (\d+) files, (\d+) bytes: (\d+) of text with (\d+) lines, (\d+) binary, (\d+) too large to read \(`\.`\)", line):
+    if m := re.fullmatch(r"- (\d+) files?, (\d+) bytes: (\d+) of text with (\d+) lines?, (\d+) binary, (\d+) too large to read \(`\.`\)", line):
         check("totals", list(m.groups()), [str(n) for n in (len(ALL), sum(len(f.data) for f in ALL), sum(not f.binary for f in ALL),
               total(ALL, "lines"), sum(f.binary for f in ALL), 0)]); SEEN["totals"] = 1; continue
     if m := re.fullmatch(r"- \w+ package `(.*?)`(?: (\S+?))?(?:: .*)? \(`(.+:\d+)`\)", line):
@@ -320,7 +320,7 @@ for line in open(REPORT, encoding="utf-8").read().split("\n"):
         continue
     if m := re.fullmatch(r"> \(`(.+:\d+)`\)", line): check_place("summary", m[1], SEEN["summary"].split()[0]); continue
     if line.startswith("> "): SEEN["summary"] = line[2:]; continue
-    if m := re.match(r"`(.+?)` \((\w+)\) declares (\d+) dependencies", line):
+    if m := re.match(r"`(.+?)` \((\w+)\) declares (\d+) dependenc", line):
         manifest, expected = m[1], dependencies(m[1])
         if expected is None: FAULTS.append(f"{m[1]}: this program does not know such manifests")
         check(m[1], m[3], expected); SEEN[m[1]] = [int(m[3]), 0]; continue

@@ -3,9 +3,10 @@
 
 use serde_json::{Map, Value};
 
-/// Cuts lists until the document has at most `budget` bytes as compact JSON. Was anything cut?
+/// Cuts lists until the document has at most `budget` bytes as compact JSON; the notes say how much of which. Was
+/// anything cut?
 pub(super) fn fit(document: &mut Map<String, Value>, budget: usize) -> bool {
-    let mut cut: Vec<String> = Vec::new();
+    let mut cut: Vec<Cut> = Vec::new();
     while size(document) > budget {
         let lists = document.iter().filter_map(|(name, value)| Some((name, value.as_array()?)));
         let longest = lists
@@ -13,17 +14,43 @@ pub(super) fn fit(document: &mut Map<String, Value>, budget: usize) -> bool {
             .map(|(name, list)| (list.iter().map(size_of).sum::<usize>(), name.clone()))
             .max_by(|one, other| one.0.cmp(&other.0).then_with(|| other.1.cmp(&one.1)));
         let Some((_, name)) = longest else { break };
-        if let Some(Value::Array(list)) = document.get_mut(&name) {
-            list.truncate(list.len() / 2);
-        }
-        if !cut.contains(&name) {
-            if let Some(Value::Array(notes)) = document.get_mut("notes") {
-                notes.push(format!("`{name}` was cut to the budget").into());
+        let Some(Value::Array(list)) = document.get_mut(&name) else { break };
+        let before = list.len();
+        list.truncate(before / 2);
+        let gone = before - list.len();
+        match cut.iter_mut().find(|one| one.name == name) {
+            Some(one) => one.gone += gone,
+            None => {
+                let note = note_of(document, &name, before, before);
+                cut.extend(note.map(|note| Cut { name, note, of: before, gone }));
             }
-            cut.push(name);
+        }
+    }
+    for Cut { name, note, of, gone } in &cut {
+        if let Some(Value::Array(notes)) = document.get_mut("notes") {
+            notes[*note] = text_of(name, *gone, *of).into();
         }
     }
     !cut.is_empty()
+}
+
+/// A list that gave, with the place of its note.
+struct Cut {
+    name: String,
+    note: usize,
+    of: usize,
+    gone: usize,
+}
+
+/// Adds a note, as long as it can become.
+fn note_of(document: &mut Map<String, Value>, name: &str, gone: usize, of: usize) -> Option<usize> {
+    let notes = document.get_mut("notes")?.as_array_mut()?;
+    notes.push(text_of(name, gone, of).into());
+    Some(notes.len() - 1)
+}
+
+fn text_of(name: &str, gone: usize, of: usize) -> String {
+    format!("the last {gone} of {of} {}, to stay within the budget", name.replace('_', " "))
 }
 
 fn size(document: &Map<String, Value>) -> usize {
@@ -53,7 +80,7 @@ mod tests {
         assert!(document.to_string().len() <= 150);
         assert_eq!(document["short"], json!([1, 2, 3]));
         assert_eq!(document["long"][0], 0);
-        assert_eq!(document["notes"], json!(["`long` was cut to the budget"]));
+        assert_eq!(document["notes"], json!(["the last 88 of 100 long, to stay within the budget"]));
         assert!(!fit(document.as_object_mut().unwrap(), 150));
     }
 }

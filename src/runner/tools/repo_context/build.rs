@@ -3,23 +3,23 @@
 
 use crate::document::{Entry, Syntax, Text, Tree, Value};
 
-use super::manifests::{Command, Doc, purpose_of};
+use super::manifests::{Command, Doc, Fault, purpose_of};
 
 /// Keys of CI files whose values are commands.
 const CI_KEYS: [&str; 4] = ["run", "script", "before_script", "command"];
 
 /// The commands of a file, if it is of a kind that has them.
-pub(super) fn commands(path: &str, text: &str) -> Vec<Command> {
+pub(super) fn commands(path: &str, text: &str) -> Result<Vec<Command>, Fault> {
     let name = path.rsplit('/').next().unwrap_or(path);
     let yaml = [".yml", ".yaml"].iter().any(|ending| path.ends_with(ending));
-    match name {
+    Ok(match name {
         "Makefile" | "makefile" | "GNUmakefile" => targets(text, "make"),
         "justfile" | "Justfile" | ".justfile" => targets(text, "just"),
         "CMakeLists.txt" if !path.contains('/') => cmake(),
         "tox.ini" => vec![Command { purpose: "test", command: "tox".to_owned(), line: 1 }],
-        _ if yaml && is_ci(path, name) => ci(text),
+        _ if yaml && is_ci(path, name) => return ci(text),
         _ => Vec::new(),
-    }
+    })
 }
 
 fn is_ci(path: &str, name: &str) -> bool {
@@ -49,12 +49,11 @@ fn targets(text: &str, program: &str) -> Vec<Command> {
     found.collect()
 }
 
-fn ci(text: &str) -> Vec<Command> {
+fn ci(text: &str) -> Result<Vec<Command>, Fault> {
+    let doc = Doc::parse(text, Syntax::Yaml)?;
     let mut found = Vec::new();
-    if let Some(doc) = Doc::parse(text, Syntax::Yaml) {
-        walk(&doc, &doc.tree, &mut found);
-    }
-    found
+    walk(&doc, &doc.tree, &mut found);
+    Ok(found)
 }
 
 fn walk(doc: &Doc, tree: &Tree, found: &mut Vec<Command>) {

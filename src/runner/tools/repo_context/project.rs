@@ -10,7 +10,7 @@ use crate::runner::tools::access::Reading;
 use super::build;
 use super::connected::{Packages, folder, join};
 use super::licence::{is_licence, licence_of};
-use super::manifests::{self, Command, Manifest};
+use super::manifests::{self, Command, Fault, Manifest};
 use super::readme::{is_readme, readme};
 use super::scan::{Content, FileFact, Scan};
 
@@ -45,6 +45,8 @@ pub(super) struct Project {
     commands: Vec<PlacedCommand>,
     licence_files: Vec<Value>,
     pub(super) readme: Vec<Value>,
+    /// What is not in the lists because its file can't be read, in words.
+    pub(super) notes: Vec<String>,
 }
 
 impl Project {
@@ -105,8 +107,15 @@ impl Project {
             let (path, digest) = (path.to_owned(), file.digest);
             self.manifests.push(Placed { path, digest, lines: file.lines, manifest });
         }
-        for command in build::commands(path, &text) {
-            self.commands.push(PlacedCommand { path: path.to_owned(), digest: file.digest, command });
+        match build::commands(path, &text) {
+            Ok(commands) => self.commands.extend(commands.into_iter().map(|command| PlacedCommand {
+                path: path.to_owned(),
+                digest: file.digest,
+                command,
+            })),
+            Err(Fault { line, message }) => {
+                self.notes.push(format!("commands of {path}, which can't be read: line {line}: {message}"));
+            }
         }
     }
 
@@ -133,6 +142,7 @@ impl Project {
                 "path": path, "kind": manifest.kind, "name": manifest.name, "version": manifest.version,
                 "description": manifest.description, "line": manifest.line, "lines": lines,
                 "members": manifest.members, "dependencies": dependencies, "digest": digest,
+                "error": manifest.fault.as_ref().map(|fault| &fault.message),
             })
         });
         give.collect()

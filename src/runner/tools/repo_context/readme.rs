@@ -1,5 +1,9 @@
 //! The title and the first paragraph of a README.
 
+use std::sync::LazyLock;
+
+use regex::Regex;
+
 /// A README's beginning; lines from 1.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Readme {
@@ -22,30 +26,33 @@ pub(super) fn is_readme(name: &str) -> bool {
     )
 }
 
-/// The first heading, and the first paragraph of prose behind it: no badge, no picture, no HTML, no list, no code.
+/// The first heading, and the first paragraph of prose behind it, as plain text: no badge, no picture, no tag, no list,
+/// no code.
 pub(super) fn readme(text: &str) -> Readme {
     let text = text.trim_start_matches('\u{feff}');
     let mut found = Readme::default();
     let mut in_code = false;
-    let mut paragraph: Vec<&str> = Vec::new();
+    let mut in_comment = false;
+    let mut paragraph: Vec<String> = Vec::new();
     for (at, line) in text.lines().enumerate() {
         let (number, line) = (at as u64 + 1, line.trim());
         if line.starts_with("```") || line.starts_with("~~~") {
             in_code = !in_code;
         }
-        let heading = line.strip_prefix(['#', '=']).map(|rest| rest.trim_start_matches(['#', '=']).trim());
-        if found.title.is_empty() && !in_code && !is_decoration(line) {
-            heading.unwrap_or(line).clone_into(&mut found.title);
+        let commented = in_comment || line.starts_with("<!--");
+        in_comment = commented && !line.ends_with("-->");
+        let heading = heading_of(line);
+        let shown = if commented { String::new() } else { plain(heading.unwrap_or(line)) };
+        let says = !in_code && shown.contains(char::is_alphanumeric);
+        if found.title.is_empty() && says && (heading.is_some() || !is_decoration(line)) {
+            found.title = shown;
             found.title_line = number;
-            continue;
-        }
-        let prose = !in_code && !is_decoration(line) && heading.is_none() && !line.starts_with("```");
-        if prose {
+        } else if says && heading.is_none() && !is_decoration(line) {
             if paragraph.is_empty() {
                 found.start = number;
             }
             found.end = number;
-            paragraph.push(line);
+            paragraph.push(shown);
         } else if !paragraph.is_empty() {
             break;
         }
@@ -54,10 +61,41 @@ pub(super) fn readme(text: &str) -> Readme {
     found
 }
 
+/// What stands in a heading.
+fn heading_of(line: &str) -> Option<&str> {
+    let marked = line.strip_prefix(['#', '=']).map(|rest| rest.trim_start_matches(['#', '=']).trim());
+    marked.or_else(|| line.starts_with("<h1").then_some(line))
+}
+
+/// What a reader sees of a line of Markdown or reStructuredText.
+fn plain(line: &str) -> String {
+    static MARKS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
+        let marks = [
+            (r"!\[[^\]]*\](?:\([^)]*\)|\[[^\]]*\])?", ""),
+            (r"\[\s*\](?:\([^)]*\)|\[[^\]]*\])?", ""),
+            (r"\[([^\]]+)\](?:\([^)]*\)|\[[^\]]*\])", "$1"),
+            (r"`([^`<]+?)\s*<[^>`]*>`__?", "$1"),
+            (r"<(https?://[^>]*)>", "$1"),
+            (
+                r"</?(?:a|b|i|em|strong|code|br|p|img|span|sub|sup|kbd|div|center|picture|source|h[1-6])(?:\s[^>]*)?/?>",
+                "",
+            ),
+            (r"&(?:nbsp|emsp|ensp);", " "),
+            (r"\*\*|`+", ""),
+        ];
+        marks.into_iter().filter_map(|(mark, shown)| Some((Regex::new(mark).ok()?, shown))).collect()
+    });
+    let seen =
+        MARKS.iter().fold(line.to_owned(), |text, (mark, shown)| mark.replace_all(&text, *shown).into());
+    seen.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 fn is_decoration(line: &str) -> bool {
     line.is_empty()
-        || line.starts_with(['<', '|', '>', '*', '+'])
+        || line.starts_with(['<', '|', '>', '+'])
         || line.starts_with("- ")
+        || line.starts_with("* ")
+        || (line.starts_with('[') && line.contains("]: "))
         || line.starts_with("[![")
         || line.starts_with("![")
         || line.starts_with("```")
@@ -79,5 +117,21 @@ mod tests {
         let plain = readme("Name\n====\n\nText\n");
         assert_eq!((plain.title.as_str(), plain.summary.as_str()), ("Name", "Text"));
         assert_eq!(readme(""), Readme::default());
+    }
+    #[test]
+    fn shows_what_a_reader_sees() {
+        for (line, shown) in [
+            ("Serde &emsp; [![Build]][ci] [![Crate](x)](y)", "Serde"),
+            ("a [link](http://x), a [name][ref] and `code`", "a link, a name and code"),
+            ("**bold** <br/>of `text <http://x>`_ in Vec<u8>", "bold of text in Vec<u8>"),
+            ("see <https://x.org>", "see https://x.org"),
+        ] {
+            assert_eq!(plain(line), shown);
+        }
+        let found = readme(
+            "<!-- a\nnote -->\n<p align=\"c\"><img></p>\n<h1 align=\"c\">Name</h1>\n<p>Says.</p>\n\nMore.\n",
+        );
+        assert_eq!((found.title.as_str(), found.title_line), ("Name", 4));
+        assert_eq!((found.summary.as_str(), found.start), ("More.", 7));
     }
 }

@@ -42,7 +42,8 @@ pub(in crate::runner) fn repo_context(
             if wanted.contains(&section) { items(section, &scan, &project, request) } else { Vec::new() };
         output.insert(section.as_str().to_owned(), Value::Array(items));
     }
-    output.insert("notes".to_owned(), scan.notes.clone().into());
+    let notes = [scan.notes.as_slice(), &project.notes].concat();
+    output.insert("notes".to_owned(), notes.into());
     let cut = fit(&mut output, budget as usize);
     let output = Value::Object(output);
     Ok(ToolResult {

@@ -3,16 +3,14 @@
 use crate::document::{Syntax, Tree};
 
 use super::document::{Doc, shown};
-use super::found::{Command, Dependency, EntryPoint, Manifest};
+use super::found::{Command, Dependency, EntryPoint, Fault, Manifest};
 
 /// Tables of dependencies, with their scope.
 const TABLES: [(&str, &str); 3] =
     [("dependencies", "normal"), ("dev-dependencies", "dev"), ("build-dependencies", "build")];
 
-pub(super) fn read(text: &str) -> Manifest {
-    let Some(doc) = Doc::parse(text, Syntax::Toml) else {
-        return Manifest { kind: "cargo", ..Manifest::default() };
-    };
+pub(super) fn read(text: &str) -> Result<Manifest, Fault> {
+    let doc = Doc::table(text, Syntax::Toml)?;
     let mut dependencies = Vec::new();
     take_tables(&doc, &doc.tree, &mut dependencies);
     if let Some(workspace) = doc.at(&["workspace", "dependencies"]) {
@@ -22,8 +20,7 @@ pub(super) fn read(text: &str) -> Manifest {
         take_tables(&doc, &target.value, &mut dependencies);
     }
     let start = doc.line_of(&["package"]).max(doc.line_of(&["workspace"])).max(1);
-    Manifest {
-        kind: "cargo",
+    Ok(Manifest {
         name: doc.text(&["package", "name"]),
         version: doc.text(&["package", "version"]),
         description: doc.text(&["package", "description"]),
@@ -37,7 +34,8 @@ pub(super) fn read(text: &str) -> Manifest {
             Command { purpose: "build", command: "cargo build".to_owned(), line: start },
             Command { purpose: "test", command: "cargo test".to_owned(), line: start },
         ],
-    }
+        ..Manifest::default()
+    })
 }
 
 fn take_tables(doc: &Doc, tree: &Tree, found: &mut Vec<Dependency>) {

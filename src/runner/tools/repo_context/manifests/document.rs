@@ -1,8 +1,10 @@
-//! A TOML, JSON or YAML file of somebody else's: what can be read of it, with lines. Its faults are not ours to tell.
+//! A TOML, JSON or YAML file of somebody else's, with lines: read whole, or the first reason why it can't be.
 
-use crate::diag::Diagnostics;
+use crate::diag::{Diagnostic, Diagnostics, codes};
 use crate::document::{Limits, Syntax, Tree, Value, parse};
 use crate::source::{Sources, Span};
+
+use super::found::Fault;
 
 /// A parsed file.
 pub(in crate::runner::tools::repo_context) struct Doc {
@@ -11,12 +13,36 @@ pub(in crate::runner::tools::repo_context) struct Doc {
 }
 
 impl Doc {
-    pub(in crate::runner::tools::repo_context) fn parse(text: &str, syntax: Syntax) -> Option<Self> {
+    /// Reads a text. What our own files may not have, and theirs may (an anchor, a tag, a name twice in JSON), is no
+    /// fault here.
+    pub(in crate::runner::tools::repo_context) fn parse(text: &str, syntax: Syntax) -> Result<Self, Fault> {
         let mut sources = Sources::default();
         let file = sources.add("", text);
-        let mut faults = Diagnostics::default();
-        let parsed = parse(&sources, file, syntax, &Limits::default(), &mut faults)?;
-        Some(Self { sources, tree: parsed.tree })
+        let mut found = Diagnostics::default();
+        let parsed = parse(&sources, file, syntax, &Limits::default(), &mut found);
+        let is_fault = |one: &&Diagnostic| {
+            parsed.is_none()
+                || one.code == codes::SYNTAX
+                || (one.code == codes::DUPLICATE_KEY && syntax == Syntax::Toml)
+        };
+        let fault = found.iter().find(is_fault).map(|one| Fault {
+            // the end of a file is not on a line of its own
+            line: sources.get(file).position(one.span().start).line.min(text.lines().count().max(1)) as u64,
+            message: one.message.clone(),
+        });
+        match (parsed, fault) {
+            (Some(parsed), None) => Ok(Self { sources, tree: parsed.tree }),
+            (_, fault) => Err(fault.unwrap_or_else(|| Fault::at(1, "it can't be read"))),
+        }
+    }
+
+    /// A text that must be an object or a table.
+    pub(super) fn table(text: &str, syntax: Syntax) -> Result<Self, Fault> {
+        let doc = Self::parse(text, syntax)?;
+        match doc.tree.value {
+            Value::Map(_) => Ok(doc),
+            _ => Err(Fault::at(1, "it is no object")),
+        }
     }
 
     /// The value behind some keys.

@@ -1,6 +1,6 @@
 //! What a manifest comes to, in the words that all ecosystems share, and which file is a manifest of which.
 
-use super::{cargo, go, java, npm, php, python, ruby};
+use super::{cargo, go, gradle, maven, npm, php, python, ruby};
 
 /// A dependency as it is declared.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +33,19 @@ pub(in crate::runner::tools::repo_context) struct Command {
     pub(in crate::runner::tools::repo_context) line: u64,
 }
 
+/// Why a file can't be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::runner::tools::repo_context) struct Fault {
+    pub(in crate::runner::tools::repo_context) line: u64,
+    pub(in crate::runner::tools::repo_context) message: String,
+}
+
+impl Fault {
+    pub(super) fn at(line: u64, message: impl Into<String>) -> Self {
+        Self { line, message: message.into() }
+    }
+}
+
 /// A manifest.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::runner::tools::repo_context) struct Manifest {
@@ -50,29 +63,38 @@ pub(in crate::runner::tools::repo_context) struct Manifest {
     pub(in crate::runner::tools::repo_context) members: Vec<String>,
     pub(in crate::runner::tools::repo_context) entry_points: Vec<EntryPoint>,
     pub(in crate::runner::tools::repo_context) commands: Vec<Command>,
+    /// Why it can't be read; nothing else is known then.
+    pub(in crate::runner::tools::repo_context) fault: Option<Fault>,
 }
 
-/// Reads a manifest, if `name` is the name of one. A text that can't be parsed gives one with nothing in it.
+/// Reads a manifest, if `name` is the name of one. One that can't be read has a fault and nothing else.
 pub(in crate::runner::tools::repo_context) fn read(name: &str, text: &str) -> Option<Manifest> {
-    let mut manifest = match name {
-        "Cargo.toml" => cargo::read(text),
-        "package.json" => npm::read(text),
-        "pyproject.toml" => python::pyproject(text),
-        "setup.py" | "setup.cfg" => python::setup(name),
-        "go.mod" => go::read(text),
-        "pom.xml" => java::maven(text),
-        "build.gradle" | "build.gradle.kts" => java::gradle(text),
-        "Gemfile" => ruby::read(text),
-        "composer.json" => php::read(text),
-        _ if name.starts_with("requirements")
-            && std::path::Path::new(name).extension().is_some_and(|ending| ending == "txt") =>
-        {
-            python::requirements(text)
-        }
+    let (kind, found) = match name {
+        "Cargo.toml" => ("cargo", cargo::read(text)),
+        "package.json" => ("npm", npm::read(text)),
+        "pyproject.toml" => ("python", python::pyproject(text)),
+        "setup.py" | "setup.cfg" => ("setuptools", Ok(python::setup(name))),
+        "go.mod" => ("go", go::read(text)),
+        "pom.xml" => ("maven", maven::read(text)),
+        "build.gradle" | "build.gradle.kts" => ("gradle", Ok(gradle::read(text))),
+        "Gemfile" => ("bundler", Ok(ruby::read(text))),
+        "composer.json" => ("composer", php::read(text)),
+        _ if is_requirements(name) => ("requirements", python::requirements(text)),
         _ => return None,
     };
+    let mut manifest = found.unwrap_or_else(|fault| Manifest {
+        line: fault.line,
+        fault: Some(fault),
+        ..Manifest::default()
+    });
+    manifest.kind = kind;
     manifest.line = manifest.line.max(1);
     Some(manifest)
+}
+
+fn is_requirements(name: &str) -> bool {
+    name.starts_with("requirements")
+        && std::path::Path::new(name).extension().is_some_and(|ending| ending == "txt")
 }
 
 /// What a target or script of this name is for.

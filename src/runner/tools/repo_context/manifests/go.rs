@@ -1,36 +1,58 @@
 //! `go.mod`
 
-use super::found::{Command, Dependency, Manifest};
+use super::found::{Command, Dependency, Fault, Manifest};
 
-pub(super) fn read(text: &str) -> Manifest {
-    let mut manifest = Manifest { kind: "go", ..Manifest::default() };
-    let mut in_require = false;
+const DIRECTIVES: [&str; 10] =
+    ["module", "go", "toolchain", "godebug", "require", "exclude", "replace", "retract", "tool", "ignore"];
+
+pub(super) fn read(text: &str) -> Result<Manifest, Fault> {
+    let mut manifest = Manifest::default();
+    // the directive whose block is open, and the line of its `(`
+    let mut block: Option<(&str, u64)> = None;
     for (at, line) in text.lines().enumerate() {
         let number = at as u64 + 1;
         let (code, comment) = line.split_once("//").unwrap_or((line, ""));
         let words: Vec<&str> = code.split_whitespace().collect();
-        match words.as_slice() {
-            ["module", name] => {
-                (*name).clone_into(&mut manifest.name);
+        let (directive, rest) = match (block, words.as_slice()) {
+            (_, []) => continue,
+            (Some(_), [")"]) => {
+                block = None;
+                continue;
+            }
+            (Some((directive, _)), rest) => (directive, rest),
+            (None, [directive, "("]) if DIRECTIVES.contains(directive) => {
+                block = Some((directive, number));
+                continue;
+            }
+            (None, [directive, rest @ ..]) => (*directive, rest),
+        };
+        match (directive, rest) {
+            ("module", [name]) => {
+                manifest.name = name.trim_matches(['"', '`']).to_owned();
                 manifest.line = number;
             }
-            ["require", "("] => in_require = true,
-            [")"] => in_require = false,
-            ["require", name, version] => {
+            ("require", [name, version]) => {
                 manifest.dependencies.push(dependency(name, version, comment, number));
             }
-            [name, version] if in_require => {
-                manifest.dependencies.push(dependency(name, version, comment, number));
+            ("module" | "require", _) => {
+                return Err(Fault::at(number, format!("`{directive}` does not stand like this")));
             }
-            _ => {}
+            (directive, _) if DIRECTIVES.contains(&directive) => {}
+            (word, _) => return Err(Fault::at(number, format!("`{word}` is no directive"))),
         }
     }
-    let line = manifest.line.max(1);
+    if let Some((directive, line)) = block {
+        return Err(Fault::at(line, format!("the block of `{directive}` has no end")));
+    }
+    if manifest.name.is_empty() {
+        return Err(Fault::at(1, "it names no module"));
+    }
+    let line = manifest.line;
     manifest.commands = vec![
         Command { purpose: "build", command: "go build ./...".to_owned(), line },
         Command { purpose: "test", command: "go test ./...".to_owned(), line },
     ];
-    manifest
+    Ok(manifest)
 }
 
 fn dependency(name: &str, version: &str, comment: &str, line: u64) -> Dependency {

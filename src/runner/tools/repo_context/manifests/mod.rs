@@ -5,11 +5,13 @@ mod cargo;
 mod document;
 mod found;
 mod go;
-mod java;
+mod gradle;
+mod maven;
 mod npm;
+mod package;
 mod php;
 mod python;
 mod ruby;
 
 pub(super) use document::Doc;
-pub(super) use found::{Command, Manifest, purpose_of, read};
+pub(super) use found::{Command, Fault, Manifest, purpose_of, read};

@@ -1,9 +1,10 @@
 //! `package.json`
 
-use crate::document::{Syntax, Tree};
+use crate::document::Syntax;
 
 use super::document::{Doc, shown};
-use super::found::{Command, Dependency, EntryPoint, Manifest, purpose_of};
+use super::found::{EntryPoint, Fault, Manifest};
+use super::package::package;
 
 const TABLES: [(&str, &str); 4] = [
     ("dependencies", "normal"),
@@ -12,36 +13,15 @@ const TABLES: [(&str, &str); 4] = [
     ("optionalDependencies", "optional"),
 ];
 
-pub(super) fn read(text: &str) -> Manifest {
-    let Some(doc) = Doc::parse(text, Syntax::Json) else {
-        return Manifest { kind: "npm", ..Manifest::default() };
-    };
+/// `npm` stands for whatever the lock file says.
+pub(super) fn read(text: &str) -> Result<Manifest, Fault> {
+    let doc = Doc::table(text, Syntax::Json)?;
     let members = doc.texts(&["workspaces"]);
-    Manifest {
-        kind: "npm",
-        name: doc.text(&["name"]),
-        version: doc.text(&["version"]),
-        description: doc.text(&["description"]),
-        licence: doc.text(&["license"]),
-        licence_line: doc.line_of(&["license"]),
-        line: doc.line_of(&["name"]),
-        dependencies: TABLES.iter().flat_map(|(table, scope)| table_of(&doc, table, scope)).collect(),
+    Ok(Manifest {
         members: if members.is_empty() { doc.texts(&["workspaces", "packages"]) } else { members },
         entry_points: entry_points(&doc),
-        commands: commands(&doc),
-    }
-}
-
-/// A table of names and requirements; PHP's composer has the same.
-pub(super) fn table_of(doc: &Doc, table: &str, scope: &str) -> Vec<Dependency> {
-    let entries = doc.at(&[table]).map(Tree::entries).unwrap_or_default();
-    let dependency = |entry: &crate::document::Entry| Dependency {
-        name: entry.key.value.clone(),
-        requirement: shown(&entry.value),
-        scope: scope.to_owned(),
-        line: doc.line(entry.key.span),
-    };
-    entries.iter().map(dependency).collect()
+        ..package(&doc, &TABLES, "npm")
+    })
 }
 
 fn entry_points(doc: &Doc) -> Vec<EntryPoint> {
@@ -67,15 +47,4 @@ fn entry_points(doc: &Doc) -> Vec<EntryPoint> {
         }
     }
     found
-}
-
-/// `npm` stands for whatever the lock file says.
-fn commands(doc: &Doc) -> Vec<Command> {
-    let scripts = doc.at(&["scripts"]).map(Tree::entries).unwrap_or_default();
-    let command = |entry: &crate::document::Entry| Command {
-        purpose: purpose_of(&entry.key.value),
-        command: format!("npm run {}", entry.key.value),
-        line: doc.line(entry.key.span),
-    };
-    scripts.iter().map(command).collect()
 }

@@ -1,32 +1,14 @@
 //! `composer.json`
 
-use crate::document::{Syntax, Tree};
+use crate::document::Syntax;
 
 use super::document::Doc;
-use super::found::{Command, Manifest, purpose_of};
-use super::npm::table_of;
+use super::found::{Fault, Manifest};
+use super::package::package;
 
-pub(super) fn read(text: &str) -> Manifest {
-    let Some(doc) = Doc::parse(text, Syntax::Json) else {
-        return Manifest { kind: "composer", ..Manifest::default() };
-    };
-    let tables = [("require", "normal"), ("require-dev", "dev")];
-    let scripts = doc.at(&["scripts"]).map(Tree::entries).unwrap_or_default();
-    let commands = scripts.iter().map(|entry| Command {
-        purpose: purpose_of(&entry.key.value),
-        command: format!("composer run {}", entry.key.value),
-        line: doc.line(entry.key.span),
-    });
-    Manifest {
-        kind: "composer",
-        name: doc.text(&["name"]),
-        version: doc.text(&["version"]),
-        description: doc.text(&["description"]),
-        licence: doc.text(&["license"]),
-        licence_line: doc.line_of(&["license"]),
-        line: doc.line_of(&["name"]),
-        dependencies: tables.iter().flat_map(|(table, scope)| table_of(&doc, table, scope)).collect(),
-        commands: commands.collect(),
-        ..Manifest::default()
-    }
+const TABLES: [(&str, &str); 2] = [("require", "normal"), ("require-dev", "dev")];
+
+pub(super) fn read(text: &str) -> Result<Manifest, Fault> {
+    let doc = Doc::table(text, Syntax::Json)?;
+    Ok(package(&doc, &TABLES, "composer"))
 }

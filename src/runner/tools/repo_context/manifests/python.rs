@@ -3,17 +3,14 @@
 use crate::document::{Syntax, Tree};
 
 use super::document::{Doc, shown};
-use super::found::{Command, Dependency, EntryPoint, Manifest};
+use super::found::{Command, Dependency, EntryPoint, Fault, Manifest};
 
-pub(super) fn pyproject(text: &str) -> Manifest {
-    let Some(doc) = Doc::parse(text, Syntax::Toml) else {
-        return Manifest { kind: "python", ..Manifest::default() };
-    };
+pub(super) fn pyproject(text: &str) -> Result<Manifest, Fault> {
+    let doc = Doc::table(text, Syntax::Toml)?;
     let table: &[&str] = if doc.at(&["project"]).is_some() { &["project"] } else { &["tool", "poetry"] };
     let under = |key| [table, &[key]].concat();
     let licence = doc.text(&under("license"));
-    Manifest {
-        kind: "python",
+    Ok(Manifest {
         name: doc.text(&under("name")),
         version: doc.text(&under("version")),
         description: doc.text(&under("description")),
@@ -28,7 +25,7 @@ pub(super) fn pyproject(text: &str) -> Manifest {
         entry_points: entry_points(&doc),
         commands: commands(&doc),
         ..Manifest::default()
-    }
+    })
 }
 
 fn dependencies(doc: &Doc) -> Vec<Dependency> {
@@ -89,21 +86,40 @@ fn commands(doc: &Doc) -> Vec<Command> {
     found
 }
 
-pub(super) fn requirements(text: &str) -> Manifest {
-    let lines = text.lines().enumerate().filter_map(|(at, line)| {
-        let line = line.split(" #").next().unwrap_or_default().trim();
-        if line.starts_with(['#', '-']) {
-            return None;
+/// Options (`-r`, `--hash`) are no dependencies; what begins like no requirement at all is a fault.
+pub(super) fn requirements(text: &str) -> Result<Manifest, Fault> {
+    let mut dependencies = Vec::new();
+    for (at, line) in text.lines().enumerate() {
+        let (number, line) = (at as u64 + 1, line.split(" #").next().unwrap_or_default());
+        let line = line.trim().trim_end_matches('\\').trim_end();
+        if line.is_empty() || line.starts_with(['#', '-']) {
+            continue;
         }
-        let (name, requirement) = split(line)?;
-        Some(Dependency { name, requirement, scope: "normal".to_owned(), line: at as u64 + 1 })
-    });
-    Manifest { kind: "requirements", dependencies: lines.collect(), ..Manifest::default() }
+        let Some((name, requirement)) = located(line).or_else(|| split(line)) else {
+            return Err(Fault::at(number, "this is no requirement"));
+        };
+        let scope = "normal".to_owned();
+        dependencies.push(Dependency { name, requirement, scope, line: number });
+    }
+    Ok(Manifest { dependencies, ..Manifest::default() })
+}
+
+/// A requirement that is a place and not a name: a URL, which may name its package, or a path.
+fn located(line: &str) -> Option<(String, String)> {
+    let url = line.find("://").is_some_and(|at| !line[..at].contains(char::is_whitespace));
+    if !url && !line.starts_with(['.', '/']) {
+        return None;
+    }
+    let egg = line.split_once("#egg=").map(|(_, name)| name.split('&').next().unwrap_or_default());
+    Some(match egg {
+        Some(name) if !name.is_empty() => (name.to_owned(), line.to_owned()),
+        _ => (line.to_owned(), String::new()),
+    })
 }
 
 /// A program: it is not run to ask it.
 pub(super) fn setup(name: &str) -> Manifest {
     let command = Command { purpose: "build", command: "python -m build".to_owned(), line: 1 };
     let commands = if name == "setup.py" { vec![command] } else { Vec::new() };
-    Manifest { kind: "setuptools", commands, ..Manifest::default() }
+    Manifest { commands, ..Manifest::default() }
 }

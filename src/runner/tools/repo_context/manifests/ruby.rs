@@ -11,5 +11,5 @@ pub(super) fn read(text: &str) -> Manifest {
         Some(Dependency { name, requirement, scope: "normal".to_owned(), line: at as u64 + 1 })
     });
     let commands = vec![Command { purpose: "build", command: "bundle install".to_owned(), line: 1 }];
-    Manifest { kind: "bundler", dependencies: dependencies.collect(), commands, ..Manifest::default() }
+    Manifest { dependencies: dependencies.collect(), commands, ..Manifest::default() }
 }
