@@ -50,6 +50,26 @@ pub enum LayerRole {
     Include,
 }
 
+/// How a workspace differs from the commit that it stands on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum WorkTree {
+    /// In nothing.
+    Clean,
+    /// In some files: changed, new and not ignored, or gone.
+    Dirty {
+        /// How many.
+        files: u64,
+        /// Of their lines `<hex digest>  <path>`, bytewise by path.
+        digest: Digest,
+    },
+    /// It is too large to be compared at the start of a run, or can't be read.
+    Unknown {
+        /// Why.
+        why: String,
+    },
+}
+
 /// The runner's answer to [`RunnerStart`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Started {
@@ -62,6 +82,9 @@ pub struct Started {
     /// The commit that the workspace stands on, if it is a git repository with one.
     #[serde(default)]
     pub revision: Option<String>,
+    /// How the workspace differs from that commit; none outside of a repository.
+    #[serde(default)]
+    pub work_tree: Option<WorkTree>,
     /// The walls around commands, in force or not.
     pub sandbox: Vec<SandboxLayer>,
 }

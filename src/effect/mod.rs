@@ -10,7 +10,7 @@ mod interpreter;
 
 pub use call::{Artifact, ProgramUsed, RuleRef, SandboxLayer, ToolCall, ToolError, ToolResult};
 pub use codec::{FrameBuffer, FrameError, MAX_FRAME, encode_frame};
-pub use control::{FrozenLayer, LayerRole, RunnerStart, Started};
+pub use control::{FrozenLayer, LayerRole, RunnerStart, Started, WorkTree};
 pub use error_kind::ErrorKind;
 pub use frame::{CallFrame, Capabilities, ControlFrame, ReplyBody, ReplyFrame, RequestBody, ToolInfo};
 pub use interpreter::{

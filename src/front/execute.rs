@@ -199,6 +199,7 @@ fn facts(task: &Task<'_>, runner: &Started) -> Map<String, Value> {
         ("inputs_digest", json!(Digest::of_json(&task.inputs))),
         ("durability", json!(task.durability.as_str())),
         ("sandbox", json!(runner.sandbox)),
+        ("work_tree", json!(runner.work_tree)),
     ];
     facts.into_iter().map(|(name, fact)| (name.to_owned(), fact)).collect()
 }

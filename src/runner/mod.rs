@@ -6,6 +6,7 @@ mod recover;
 mod revision;
 mod serve;
 mod tools;
+mod work_tree;
 mod world;
 
 pub use execute::execute;

@@ -14,11 +14,12 @@ use crate::diag::Diagnostics;
 use crate::digest::Digest;
 use crate::effect::{
     Capabilities, ErrorKind, ReplyBody, RequestBody, RunnerStart, SandboxLayer, ToolCall, ToolError,
-    ToolInfo, ToolResult,
+    ToolInfo, ToolResult, WorkTree,
 };
 use crate::files::{RelPath, Root};
 use crate::policy::{Gate, GateDecision, Granted, PolicySet, Verdict};
 use crate::runner::revision::revision;
+use crate::runner::work_tree::work_tree;
 use crate::runner::{Cancel, CommandMemory, ToolWorld, execute, recover_workspace};
 use crate::schema;
 use crate::source::Sources;
@@ -72,6 +73,11 @@ impl Desk {
     /// The commit that the workspace stands on.
     pub(super) fn revision(&self) -> Option<String> {
         revision(&self.world.root_path)
+    }
+
+    /// How the workspace differs from that commit.
+    pub(super) fn work_tree(&self) -> Option<WorkTree> {
+        work_tree(&self.world)
     }
 
     /// The walls around commands, in force or not.

@@ -39,6 +39,7 @@ pub fn serve(control: UnixStream) -> Result<(), ServeError> {
         version: env!("CARGO_PKG_VERSION").into(),
         policy_digest: desk.policy_digest(),
         revision: desk.revision(),
+        work_tree: desk.work_tree(),
         sandbox: desk.walls(),
     };
     send(&mut answers, &ControlFrame::Started(started))?;

@@ -39,8 +39,7 @@ impl GitTree {
             .peel_to_tree()
             .map_err(|error| invalid(format!("`{revision}` names no tree: {error}")))?
             .id;
-        let mut files = BTreeMap::new();
-        collect(&repository, tree, &RelPath::root(), 0, &mut files)?;
+        let files = files_of(&repository, tree, MAX_FILES)?;
         Ok(Self { repository, files })
     }
 
@@ -88,11 +87,22 @@ fn check_own(world: &ToolWorld) -> Result<(), ToolError> {
     }
 }
 
+/// The regular files of a tree, with their permission bits; more than `most` are an error.
+pub(in crate::runner) fn files_of(
+    repository: &gix::Repository,
+    tree: gix::ObjectId,
+    most: usize,
+) -> Result<BTreeMap<RelPath, (gix::ObjectId, u32)>, ToolError> {
+    let mut files = BTreeMap::new();
+    collect(repository, tree, &RelPath::root(), (0, most), &mut files)?;
+    Ok(files)
+}
+
 fn collect(
     repository: &gix::Repository,
     tree: gix::ObjectId,
     folder: &RelPath,
-    depth: usize,
+    (depth, most): (usize, usize),
     files: &mut BTreeMap<RelPath, (gix::ObjectId, u32)>,
 ) -> Result<(), ToolError> {
     let limit = |message: &str| {
@@ -109,13 +119,13 @@ fn collect(
         let Some(path) = name.and_then(|name| folder.join(name).ok()) else { continue };
         let mode = entry.mode();
         if mode.is_tree() {
-            collect(repository, entry.object_id(), &path, depth + 1, files)?;
+            collect(repository, entry.object_id(), &path, (depth + 1, most), files)?;
         } else if mode.is_blob() {
             let bits = if mode.is_executable() { 0o755 } else { 0o644 };
             files.insert(path, (entry.object_id(), bits));
         }
-        if files.len() > MAX_FILES {
-            return limit("the revision has more than 200000 files");
+        if files.len() > most {
+            return limit(&format!("the revision has more than {most} files"));
         }
     }
     Ok(())

@@ -28,6 +28,7 @@ mod writing;
 pub(super) use apply_patch::apply_patch;
 pub(super) use call_folders::sweep_call_folders;
 pub(super) use exec::exec;
+pub(super) use git_tree::files_of;
 pub(super) use list_files::list_files;
 pub(super) use llm::llm;
 pub(super) use read_file::read_file;
