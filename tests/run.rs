@@ -137,6 +137,73 @@ fn the_trace_verifies_and_every_kind_of_tampering_is_named() {
     verify(own(&lines)).ended(0);
 }
 
+#[test]
+fn a_trace_is_checked_with_its_payloads_wherever_it_is_named_from() {
+    let workspace = Workspace::git();
+    workspace.write("a.rs", "fn main() {}\n".repeat(400)).write("README.md", "# A\n\nB.\n");
+    let ran = workspace.lgflow(&["run", "summarize repo", "--trace", "--format", "json"]).ended(0).json();
+    let (run, copy) = (ran["run"].as_str().unwrap(), ran["trace"].as_str().unwrap());
+    let kept = fs::read_dir(workspace.state()).unwrap().map(|entry| entry.unwrap().path());
+    let kept = kept.map(|folder| folder.join("runs")).find(|runs| runs.join(run).is_dir()).unwrap();
+    let log = kept.join(run).join("events.jsonl");
+    let log = log.to_str().unwrap();
+    for named in [run, copy, log] {
+        let ran = workspace.lgflow(&["trace", "verify", named]).ended(0);
+        assert!(
+            ran.stdout.starts_with("consistent") && !ran.stdout.contains("not at hand"),
+            "{}",
+            ran.stdout
+        );
+        let json = workspace.lgflow(&["trace", "verify", named, "--format", "json"]).ended(0).json();
+        assert_eq!(json["payloads_checked"], true, "{named}: {json}");
+    }
+    // lines alone, elsewhere: what can't be checked is said
+    let alone = workspace.outside().join("alone.jsonl");
+    fs::copy(log, &alone).unwrap();
+    let ran = workspace.lgflow(&["trace", "verify", alone.to_str().unwrap()]).ended(0);
+    assert!(ran.stdout.contains("not at hand"), "{}", ran.stdout);
+    fs::remove_dir_all(kept.parent().unwrap().join("blobs")).unwrap();
+    fs::create_dir(kept.parent().unwrap().join("blobs")).unwrap();
+    for named in [run, log] {
+        workspace.lgflow(&["trace", "verify", named]).ended(7).says("misses a payload");
+    }
+}
+
+#[test]
+fn the_first_event_says_how_the_workspace_differs_from_its_commit() {
+    let workspace = Workspace::git();
+    workspace.write("graph.yaml", HELLO);
+    let work_tree = || {
+        let ran = workspace.lgflow(&["run", "-g", "graph.yaml", "--format", "json"]).ended(0).json();
+        let shown = workspace.lgflow(&["trace", "show", ran["run"].as_str().unwrap(), "--format", "json"]);
+        let first = shown.ended(0).json()["events"][0]["data"].clone();
+        (first["revision"].clone(), first["facts"]["work_tree"].clone())
+    };
+    let (revision, state) = work_tree();
+    assert_eq!((revision, &state["state"], &state["files"]), (Value::Null, &json!("dirty"), &json!(1)));
+    let git = |arguments: &[&str]| {
+        let who = ["-c", "user.name=t", "-c", "user.email=t@example.com"];
+        let status = std::process::Command::new("git")
+            .current_dir(workspace.path())
+            .args(who)
+            .args(arguments)
+            .status();
+        assert!(status.unwrap().success());
+    };
+    git(&["add", "-A"]);
+    git(&["commit", "-qm", "one"]);
+    let (revision, clean) = work_tree();
+    assert!(revision.is_string());
+    assert_eq!(clean, json!({"state": "clean"}));
+    workspace.write("new.txt", "1\n");
+    let (_, one) = work_tree();
+    workspace.write("new.txt", "2\n");
+    let (_, other) = work_tree();
+    assert!(one["state"] == "dirty" && one["digest"] != other["digest"], "{one} {other}");
+    fs::remove_file(workspace.path().join("new.txt")).unwrap();
+    assert_eq!(work_tree().1, clean);
+}
+
 fn seq(line: &str) -> u64 {
     serde_json::from_str::<Value>(line).unwrap()["seq"].as_u64().unwrap()
 }

@@ -4,8 +4,9 @@ use std::io::{self, ErrorKind, Write};
 
 use serde_json::Value;
 
-use crate::view::json_text;
+use crate::view::{escaped, json_text};
 
+use super::terminal::stdout_is_a_terminal;
 use super::{Exit, Format};
 
 /// Where a command prints.
@@ -19,6 +20,15 @@ impl Output {
     /// Text that a person or a program asked for.
     pub(super) fn data(self, text: &str) {
         forgive_closed(io::stdout().lock().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()));
+    }
+
+    /// The same, of text that is not ours: as it is for a program, and without what deceives for a person.
+    pub(super) fn foreign(self, text: &str) {
+        if stdout_is_a_terminal() {
+            self.data(&text.lines().map(|line| escaped(line) + "\n").collect::<String>());
+        } else {
+            self.data(text);
+        }
     }
 
     /// A document that a program asked for.

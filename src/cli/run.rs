@@ -213,7 +213,7 @@ fn report(finished: &Finished, task: &Task<'_>, narrator: &mut Narrator, output:
     if output.format == Format::Json {
         output.document(&run_document(&finished.summary, &facts));
     } else if let Some(outputs) = &finished.summary.outputs {
-        output.data(&outputs_text(outputs));
+        output.foreign(&outputs_text(outputs));
     }
     conclude(finished, status, narrator);
     exit

@@ -17,6 +17,11 @@ pub(super) fn style_of_stderr() -> Style {
     Style { color: stderr().is_terminal() && colours_are_wanted(), width: width() }
 }
 
+/// Is a person reading the data?
+pub(super) fn stdout_is_a_terminal() -> bool {
+    stdout().is_terminal()
+}
+
 fn colours_are_wanted() -> bool {
     let unwanted = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     !unwanted && !env::var("TERM").is_ok_and(|term| term == "dumb")

@@ -81,9 +81,7 @@ struct Found {
 fn open(named: &Named) -> Result<Found, Problem> {
     let path = Path::new(&named.trace);
     if path.exists() || !is_run(&named.trace) {
-        let beside = path.parent().unwrap_or(Path::new("")).join("blobs");
-        let blobs = beside.is_dir().then(|| Blobs::new(beside));
-        return read(path, blobs);
+        return read(path, blobs_of(path));
     }
     let place = Place::here().map_err(|error| Problem::failed("cannot look for the run", &error))?;
     let store = Store::open(&place.state, &place.root)
@@ -92,6 +90,20 @@ fn open(named: &Named) -> Result<Found, Problem> {
         named.trace.trim_start_matches("run-").parse().map_err(|_| Problem::usage("this is no run id"))?;
     let files = store.run(&id).map_err(|error| Problem::failed("cannot read the run", &error))?;
     read(&files.events, Some(store.blobs()))
+}
+
+/// The payloads of a trace file: beside a copy, and above the folder of a run in the store.
+fn blobs_of(trace: &Path) -> Option<Blobs> {
+    let trace = trace.canonicalize().ok()?;
+    let beside = trace.parent()?;
+    let in_the_store = || beside.parent().and_then(Path::parent);
+    let folders = [Some(beside), in_the_store()];
+    folders
+        .into_iter()
+        .flatten()
+        .map(|folder| folder.join("blobs"))
+        .find(|folder| folder.is_dir())
+        .map(Blobs::new)
 }
 
 fn is_run(word: &str) -> bool {
@@ -138,9 +150,10 @@ fn check(found: &Found, incomplete: bool, output: Output) -> Exit {
         verified.complete = false;
     }
     let sound = verified.fault.is_none() && (verified.complete || incomplete);
-    let text = verdict(&verified, found.blobs.is_some());
+    let checked = found.blobs.is_some() || verified.payloads == 0;
+    let text = verdict(&verified, checked);
     if output.format == Format::Json {
-        output.document(&document(&verified, sound, found.blobs.is_some()));
+        output.document(&document(&verified, sound, checked));
     } else if sound {
         output.data(&format!("{text}\n"));
     } else {
@@ -164,8 +177,11 @@ fn verdict(verified: &Verified, payloads: bool) -> String {
     }
     let head = verified.head.map(|head| head.to_string()).unwrap_or_default();
     let run = verified.run.as_deref().unwrap_or_default();
-    let payloads =
-        if payloads { "" } else { "; payloads outside of the lines are not at hand and were not checked" };
+    let payloads = if payloads {
+        ""
+    } else {
+        "; its payloads outside of the lines are not at hand and were not checked"
+    };
     format!("consistent, unanchored: {} events of run {run}, digest {head}{payloads}", verified.events)
 }
 

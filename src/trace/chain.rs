@@ -93,6 +93,8 @@ pub struct Verified {
     pub head: Option<Digest>,
     /// Is `run.finished` there? Without it the trace is incomplete.
     pub complete: bool,
+    /// How many payloads outside of the lines these events name.
+    pub payloads: usize,
     /// The first event that does not hold.
     pub fault: Option<Fault>,
 }
@@ -152,7 +154,8 @@ pub type Blobs<'a> = dyn Fn(&Digest) -> Option<Vec<u8>> + 'a;
 pub fn verify<'a>(lines: impl IntoIterator<Item = &'a str>, blob: Option<&Blobs<'_>>) -> Verified {
     let parsed: Vec<Line> = lines.into_iter().map(Line::read).collect();
     let mut check = Check { lines: &parsed, later: later(&parsed), blob };
-    let mut verified = Verified { events: 0, run: None, head: None, complete: false, fault: None };
+    let mut verified =
+        Verified { events: 0, run: None, head: None, complete: false, payloads: 0, fault: None };
     for (at, line) in parsed.iter().enumerate() {
         if let Some(fault) = check.fault(at, &verified) {
             verified.fault = Some(fault);
@@ -160,6 +163,7 @@ pub fn verify<'a>(lines: impl IntoIterator<Item = &'a str>, blob: Option<&Blobs<
         }
         let Some(line) = &line.event else { return verified };
         verified.events += 1;
+        verified.payloads += line.envelope.blobs().count();
         verified.head = Some(line.hash);
         verified.complete = line.envelope.kind == "run.finished";
         verified.run.get_or_insert_with(|| line.envelope.run.clone());
