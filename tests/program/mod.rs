@@ -60,7 +60,12 @@ impl Workspace {
 
     /// The program with a clean environment, ready to be given more.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_lgflow"));
+        self.program(env!("CARGO_BIN_EXE_lgflow"), arguments)
+    }
+
+    /// Another one in its place.
+    pub fn program(&self, program: impl AsRef<std::ffi::OsStr>, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
         command
             .args(arguments)
             .current_dir(self.path())
