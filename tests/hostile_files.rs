@@ -5,6 +5,8 @@
 #![allow(
     clippy::disallowed_methods,
     clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::format_collect,
     unreachable_pub,
     reason = "a test makes its own files and processes, and stops where it is wrong"
 )]

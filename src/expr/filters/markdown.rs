@@ -74,7 +74,8 @@ fn prose_of(text: &str) -> String {
         let next = ahead.peek().copied();
         if c == EMOJI_STYLE && before.is_some_and(|c: char| !c.is_ascii() && !is_unsafe_to_show(c)) {
             continue;
-        } else if is_unsafe_to_show(c) {
+        }
+        if is_unsafe_to_show(c) {
             // writing to a string can't fail
             let _ = write!(shown, "\\\\u{{{:x}}}", u32::from(c));
         } else {

@@ -28,7 +28,7 @@ pub(super) fn read(text: &str) -> Result<Manifest, Fault> {
         };
         match (directive, rest) {
             ("module", [name]) => {
-                manifest.name = name.trim_matches(['"', '`']).to_owned();
+                name.trim_matches(['"', '`']).clone_into(&mut manifest.name);
                 manifest.line = number;
             }
             ("require", [name, version]) => {

@@ -121,9 +121,8 @@ mod tests {
         assert_eq!(line(""), 1);
         let deep = "<project>".repeat(100_000);
         assert!(!read(&deep).unwrap_err().message.is_empty());
-        let bomb = "<!DOCTYPE project [<!ENTITY a \"x\">".to_owned()
-            + &(1..30).map(|n| format!("<!ENTITY a{n} \"&a{0};&a{0};\">", n - 1)).collect::<String>()
-            + "]><project><artifactId>&a29;</artifactId></project>";
-        assert!(read(&bomb).is_err());
+        let bomb = "<!DOCTYPE project [<!ENTITY a \"aaaa\"><!ENTITY b \"&a;&a;&a;\">]>\
+            <project><artifactId>&b;</artifactId></project>";
+        assert!(read(bomb).is_err());
     }
 }
