@@ -196,6 +196,7 @@ mod tests {
     use std::time::{Duration, SystemTime};
 
     use crate::files::Root;
+    use crate::runner::CommandMemory;
 
     use super::*;
 
@@ -212,6 +213,7 @@ mod tests {
                 root_path: folder.path().to_owned(),
                 state: Root::open(folder.path()).unwrap(),
                 protected: vec![RelPath::parse("own").unwrap()],
+                memory: CommandMemory::default(),
             };
             Self { folder, world }
         }
