@@ -10,6 +10,7 @@
 //!
 //! A room imports only rooms on lower floors; `tests/architecture.rs` holds that.
 
+pub mod approval;
 pub mod client;
 pub mod compile;
 pub mod config;
@@ -20,6 +21,7 @@ pub mod effect;
 pub mod expr;
 pub mod files;
 pub mod interpret;
+pub mod ledger;
 pub mod model;
 pub mod plan;
 pub mod policy;

@@ -21,6 +21,7 @@ const ROOMS: &[(&str, u32)] = &[
     ("schema", 3),
     ("model", 3),
     ("expr", 3),
+    ("approval", 4),
     ("config", 4),
     ("effect", 3),
     ("plan", 4),
@@ -29,6 +30,7 @@ const ROOMS: &[(&str, u32)] = &[
     ("compile", 6),
     ("interpret", 6),
     ("trust", 6),
+    ("ledger", 6),
     ("sandbox", 7),
     ("store", 7),
     ("view", 7),
@@ -69,7 +71,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
     ("clap_mangen", &["cli"]),
-    ("rustix", &["files", "trust", "sandbox", "store", "wire", "runner", "front", "cli"]),
+    ("rustix", &["files", "trust", "ledger", "sandbox", "store", "wire", "runner", "front", "cli"]),
     // vocabulary that every room may speak
     ("serde", &["*"]),
     ("serde_json", &["*"]),
@@ -81,7 +83,7 @@ const HOMES: &[(&str, &[&str])] = &[
 
 /// Rooms that may carry an `expect` of `clippy::disallowed_methods`.
 const TOUCH_THE_WORLD: &[&str] =
-    &["files", "trust", "sandbox", "store", "runner", "client", "session", "front", "cli"];
+    &["files", "trust", "ledger", "sandbox", "store", "runner", "client", "session", "front", "cli"];
 
 /// The files that may switch code by operating system.
 const SYSTEM_SWITCHES: &[&str] = &["src/files/system.rs"];

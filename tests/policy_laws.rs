@@ -20,6 +20,7 @@ use serde_json::{Map, Value, json};
 const GLOBS: [&str; 6] = ["**", "src/**", "**/*.pem", "Cargo.toml", "tests/*", "src/secret"];
 const PATHS: [&str; 7] =
     ["src/a.rs", "src/k.pem", "Cargo.toml", "tests/a/b", "README.md", "src/secret/x", ".git/config"];
+const KEY: &str = "ed25519:MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
 const VERDICTS: [&str; 3] = ["allow", "ask", "deny"];
 
 fn object(fields: Vec<(&'static str, Option<Value>)>) -> Value {
@@ -117,8 +118,17 @@ fn policy() -> BoxedStrategy<Value> {
         object(vec![("tool_calls", calls.map(Value::from)), ("patch_bytes", bytes.map(Value::from))])
     });
     let complete = of(select(vec![true, false])).prop_map(|complete| complete.map(Value::from));
-    (of(tools), of(paths), of(commands), of(whole), of(limits), complete, names(&["rust", "go"]))
-        .prop_map(|(tools, paths, commands, sandbox, limits, complete, toolchains)| {
+    (
+        of(tools),
+        of(paths),
+        of(commands),
+        of(whole),
+        of(limits),
+        complete,
+        names(&["rust", "go"]),
+        of(approvals()),
+    )
+        .prop_map(|(tools, paths, commands, sandbox, limits, complete, toolchains, approvals)| {
             object(vec![
                 ("schema", Some(json!("lgflow.policy/v1"))),
                 ("name", Some(json!("x"))),
@@ -129,6 +139,22 @@ fn policy() -> BoxedStrategy<Value> {
                 ("commands", commands),
                 ("limits", limits),
                 ("sandbox", sandbox),
+                ("approvals", approvals),
+            ])
+        })
+        .boxed()
+}
+
+/// What a layer may say of approvals.
+fn approvals() -> BoxedStrategy<Value> {
+    let separate = of(select(vec![true, false])).prop_map(|separate| separate.map(Value::from));
+    (of(1_u64..5), of(1_u64..4), separate, names(&["local", KEY]))
+        .prop_map(|(ttl, quorum, separate, approvers)| {
+            object(vec![
+                ("ttl", ttl.map(|m| json!(format!("{m}h")))),
+                ("quorum", quorum.map(Value::from)),
+                ("separate", separate),
+                ("approvers", approvers),
             ])
         })
         .boxed()
@@ -289,6 +315,9 @@ proptest! {
         let with_more: Vec<Value> = ceilings.iter().cloned().chain([more]).collect();
         let narrower = gate(&layers(&grant, &with_more));
         prop_assert!(narrower.policy().tool_calls().unwrap_or(u64::MAX) <= fewer.policy().tool_calls().unwrap_or(u64::MAX));
+        let (before, after) = (fewer.policy().approval_terms(), narrower.policy().approval_terms());
+        prop_assert!(after.ttl <= before.ttl && after.quorum >= before.quorum && after.separate >= before.separate);
+        prop_assert!(after.approvers.is_subset(&before.approvers), "{before:?}\n{after:?}");
         for call in calls() {
             let (before, after) = (fewer.decide(&call), narrower.decide(&call));
             prop_assert!(decision(&after) >= decision(&before), "{call:?}\n{before:#?}\n{after:#?}");

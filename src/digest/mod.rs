@@ -1,7 +1,17 @@
-//! SHA-256 and canonical JSON (RFC 8785). Knows nothing of what is digested.
+//! SHA-256, canonical JSON (RFC 8785), codes and signatures. Knows nothing of what is digested or signed.
 
+mod base64;
 mod canonical;
+mod hex;
+mod mac;
 mod sha256;
+mod signature;
 
+pub use base64::base64;
 pub use canonical::canonical_json;
+pub use hex::hex;
+pub use mac::MacKey;
 pub use sha256::{Digest, ParseDigestError};
+pub use signature::{KeyError, PublicKey, SecretKey};
+
+use base64::from_base64;

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use super::canonical_json;
+use super::{canonical_json, hex};
 
 /// A SHA-256 digest (FIPS 180-4).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -43,12 +43,7 @@ impl Digest {
 
     /// The 64 hex digits, without the prefix.
     pub fn hex(&self) -> String {
-        use fmt::Write as _;
-        self.0.iter().fold(String::with_capacity(64), |mut text, byte| {
-            // writing to a String cannot fail
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+        hex(&self.0)
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::ErrorKind;
+use super::{AskedRef, ErrorKind};
 
 /// The schema id of a call.
 const CALL: &str = "lgflow.tool_call/v1";
@@ -173,12 +173,23 @@ pub struct ToolError {
     /// The findings of a policy that is not valid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub diagnostics: Option<Value>,
+    /// For kind `approval_required`: the request that a person is asked by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<AskedRef>,
 }
 
 impl ToolError {
     /// An error of `kind`.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), rule: None, limit: None, output: None, diagnostics: None }
+        Self {
+            kind,
+            message: message.into(),
+            rule: None,
+            limit: None,
+            output: None,
+            diagnostics: None,
+            approval: None,
+        }
     }
 }
 

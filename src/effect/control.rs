@@ -21,6 +21,18 @@ pub struct RunnerStart {
     pub layers: Vec<FrozenLayer>,
     /// Folders of ours that lie beneath the root, masked and unwritable like `.git`.
     pub protected: Vec<String>,
+    /// Where requests and spent approvals are recorded; without it nothing can be approved.
+    #[serde(default)]
+    pub ledger: Option<LedgerPlace>,
+}
+
+/// Where the ledger of a workspace lies.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedgerPlace {
+    /// The user's state folder.
+    pub state: String,
+    /// The id of the workspace.
+    pub workspace: String,
 }
 
 /// A policy layer as it was read: the runner parses the same text again and owns the result.

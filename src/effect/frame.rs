@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::digest::Digest;
 
-use super::{RunnerStart, SandboxLayer, Started, ToolCall, ToolResult};
+use super::{ApprovalRequest, RunnerStart, SandboxLayer, Started, ToolCall, ToolResult};
 
 /// From the front to the runner, and back.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,6 +20,8 @@ pub enum ControlFrame {
         /// The reason.
         message: String,
     },
+    /// Runner → front: a person is asked. In no other way does a question reach the front.
+    Ask(Box<ApprovalRequest>),
     /// Front → runner: finish running calls' process trees and exit.
     Stop,
 }
@@ -54,6 +56,11 @@ pub enum RequestBody {
         /// The call.
         call: ToolCall,
     },
+    /// What would be decided of a call; where the policy asks, a person is asked now, before the call is made.
+    Prepare {
+        /// The call.
+        call: ToolCall,
+    },
     /// End the call with this idempotency key; its process tree is gone when this is answered.
     Cancel {
         /// The key.
@@ -79,7 +86,7 @@ pub enum ReplyBody {
         /// The document.
         capabilities: Capabilities,
     },
-    /// To `Execute` and `Explain`.
+    /// To `Execute`, `Explain` and `Prepare`.
     Result {
         /// The result.
         result: Box<ToolResult>,

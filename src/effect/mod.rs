@@ -1,6 +1,7 @@
 //! All that can be asked of the world and heard back: the versioned messages between front, interpreter and
 //! runner. These are wire types: they derive serde, and each carries its schema id. Knows no policy and no tool.
 
+mod approval;
 mod call;
 mod codec;
 mod control;
@@ -8,9 +9,13 @@ mod error_kind;
 mod frame;
 mod interpreter;
 
+pub use approval::{
+    Approval, ApprovalBinding, ApprovalRequest, ApprovalSignature, ApprovalTerms, AskedRef, BoundCall,
+    BoundTarget, RootIdentity, ShownCall,
+};
 pub use call::{Artifact, ProgramUsed, RuleRef, SandboxLayer, ToolCall, ToolError, ToolResult};
 pub use codec::{FrameBuffer, FrameError, MAX_FRAME, encode_frame};
-pub use control::{FrozenLayer, LayerRole, RunnerStart, Started, WorkTree};
+pub use control::{FrozenLayer, LayerRole, LedgerPlace, RunnerStart, Started, WorkTree};
 pub use error_kind::ErrorKind;
 pub use frame::{CallFrame, Capabilities, ControlFrame, ReplyBody, ReplyFrame, RequestBody, ToolInfo};
 pub use interpreter::{

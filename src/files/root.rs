@@ -51,6 +51,12 @@ impl Root {
         }
     }
 
+    /// Which folder it is, whatever it is called: its device and its inode.
+    pub fn identity(&self) -> Result<(u64, u64), FileError> {
+        let stat = fstat(&self.folder).map_err(|errno| FileError::of(".", errno))?;
+        Ok((stat.st_dev, stat.st_ino))
+    }
+
     /// Another holder of the same folder.
     pub fn try_clone(&self) -> Result<Self, FileError> {
         let folder =

@@ -163,6 +163,7 @@ fn runner_start(task: &Task<'_>, run: &RunId, store: &Store) -> RunnerStart {
         state: store.folder().display().to_string(),
         layers: task.layers.clone(),
         protected: task.place.protected(),
+        ledger: None,
     }
 }
 

@@ -29,6 +29,7 @@ pub fn call_tool(
         state: store.folder().display().to_string(),
         layers,
         protected: place.protected(),
+        ledger: None,
     };
     let (runner, calls) = RunnerProcess::start(program, start, root.as_fd())?;
     let tool = call.tool.clone();

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::effect::{RuleRef, ToolCall};
+use crate::approval::{Spent, call_digest};
+use crate::effect::{RuleRef, ToolCall, ToolError};
 use crate::model::Uses;
 
 use super::call::{literal_paths, origin_and_path, secrets_of};
@@ -11,8 +12,8 @@ use super::layer::Layer;
 use super::outside::plain_path;
 use super::paths::only;
 use super::{
-    Decision, ExecGrant, Granted, Guard, Machine, Obligations, PathRules, PolicySet, Protected, Reason,
-    Verdict,
+    Asked, Decision, ExecGrant, Granted, Guard, Machine, Obligations, PathRules, PolicySet, Protected,
+    Reason, Verdict,
 };
 
 /// The model that is built in and needs no network.
@@ -33,7 +34,7 @@ pub enum GateDecision {
     /// It goes ahead, bound by its obligations.
     Granted(Box<Granted<ToolCall>>),
     /// It wants an approval.
-    Ask(Verdict),
+    Ask(Box<Asked<ToolCall>>),
     /// It is refused.
     Denied(Verdict),
 }
@@ -71,17 +72,54 @@ impl Gate {
         let (verdict, exec) = self.judge(call);
         match verdict.decision {
             Decision::Deny => GateDecision::Denied(verdict),
-            Decision::Ask => GateDecision::Ask(verdict),
+            Decision::Ask => GateDecision::Ask(Box::new(self.asked(call, exec, verdict))),
             Decision::Allow => {
-                let obligations = Obligations {
-                    read: self.read.clone(),
-                    write: self.write.clone(),
-                    limits: self.set.limits(),
-                    exec,
-                    rules: verdict.rules(),
-                };
+                let obligations = self.obligations(exec, &verdict);
                 GateDecision::Granted(Box::new(Granted::new(call.clone(), obligations)))
             }
+        }
+    }
+
+    /// A call that was granted, as a question: because its tool met a path that asks, or because it is one of a list
+    /// that is asked about. `None` where the policy denies it.
+    pub fn ask_after(&self, call: &ToolCall, met: Option<&ToolError>) -> Option<Asked<ToolCall>> {
+        let (mut verdict, exec) = self.judge(call);
+        if verdict.decision == Decision::Deny {
+            return None;
+        }
+        if let Some(met) = met {
+            let rule = met.rule.clone().unwrap_or_else(|| self.grant_rule("paths"));
+            verdict.reasons.insert(0, Reason::new(Decision::Ask, rule, met.message.clone()));
+            verdict.decision = Decision::Ask;
+        }
+        Some(self.asked(call, exec, verdict))
+    }
+
+    /// A call that wants an approval goes ahead with one that was spent on it. `None` where it was spent on another.
+    #[expect(clippy::needless_pass_by_value, reason = "what was spent is used up")]
+    pub fn grant(&self, asked: Asked<ToolCall>, spent: Spent) -> Option<Granted<ToolCall>> {
+        let call = asked.request();
+        (call_digest(&call.tool, &call.input) == spent.call()).then(|| asked.granted(&spent))
+    }
+
+    /// What an answer would open: what asks about paths. A command is not its files: those that ask stay out of its sight.
+    fn asked(&self, call: &ToolCall, exec: Option<ExecGrant>, verdict: Verdict) -> Asked<ToolCall> {
+        let mut obligations = self.obligations(exec, &verdict);
+        if obligations.exec.is_none() {
+            obligations.read = obligations.read.answered();
+            obligations.write = obligations.write.answered();
+        }
+        Asked::new(call.clone(), obligations, verdict)
+    }
+
+    fn obligations(&self, exec: Option<ExecGrant>, verdict: &Verdict) -> Obligations {
+        Obligations {
+            read: self.read.clone(),
+            write: self.write.clone(),
+            limits: self.set.limits(),
+            exec,
+            approved: None,
+            rules: verdict.rules(),
         }
     }
 

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::approval::Spent;
+use crate::digest::Digest;
 use crate::effect::RuleRef;
 
-use super::PathRules;
+use super::{PathRules, Verdict};
 
 /// A request that the policy allows. Only the gate of this room makes one, and the runner takes nothing else.
 #[derive(Debug, Clone)]
@@ -31,6 +33,52 @@ impl<T> Granted<T> {
     }
 }
 
+/// A request that wants an approval. It may be looked at, so that a person sees what it would do; only a spent
+/// approval makes it a [`Granted`].
+#[derive(Debug, Clone)]
+pub struct Asked<T> {
+    granted: Granted<T>,
+    verdict: Verdict,
+}
+
+impl<T> Asked<T> {
+    /// For the gate alone: `request` as it will be bound once it is approved.
+    pub(super) fn new(request: T, obligations: Obligations, verdict: Verdict) -> Self {
+        Self { granted: Granted::new(request, obligations), verdict }
+    }
+
+    /// What was asked for.
+    pub fn request(&self) -> &T {
+        &self.granted.request
+    }
+
+    /// What would bind it.
+    pub fn obligations(&self) -> &Obligations {
+        &self.granted.obligations
+    }
+
+    /// Why it asks.
+    pub fn verdict(&self) -> &Verdict {
+        &self.verdict
+    }
+
+    /// For the gate alone.
+    pub(super) fn granted(mut self, spent: &Spent) -> Granted<T> {
+        let approved = Approved { preimages: spent.preimages().clone(), program: spent.program() };
+        self.granted.obligations.approved = Some(approved);
+        self.granted
+    }
+}
+
+/// What an approval adds to what binds a call: it holds for what was there when it was given.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Approved {
+    /// What must stand at each path that the call changes; `None` where nothing may.
+    pub preimages: BTreeMap<String, Option<Digest>>,
+    /// The digest that the program must have.
+    pub program: Option<Digest>,
+}
+
 /// What binds a granted call: the meet of all layers.
 #[derive(Debug, Clone)]
 pub struct Obligations {
@@ -42,6 +90,8 @@ pub struct Obligations {
     pub limits: GrantLimits,
     /// Of `exec`: how the command is run.
     pub exec: Option<ExecGrant>,
+    /// Of a call that a person approved: what it was approved for.
+    pub approved: Option<Approved>,
     /// Origins of models and http, none here: a model that needs no network is named `deterministic`.
     pub rules: Vec<RuleRef>,
 }

@@ -1,7 +1,9 @@
 //! One layer, compiled: a policy with what it includes, each rule with its place. Knows no other layer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
+use crate::approval::Approver;
 use crate::effect::{LayerRole, RuleRef};
 use crate::model::Policy;
 use crate::model::policy::{CommandRule, PathLists, PathRuleSet, RuleVerdict, SandboxRule};
@@ -38,6 +40,17 @@ pub(super) struct Layer {
     pub(super) secrets: Option<BTreeMap<String, Decision>>,
     pub(super) sandbox: Vec<(SandboxRule, RuleRef)>,
     pub(super) limits: Limits,
+    pub(super) approvals: Approvals,
+}
+
+/// What a layer says of approvals.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Approvals {
+    pub(super) ttl: Option<Duration>,
+    pub(super) quorum: Option<u32>,
+    pub(super) separate: bool,
+    /// A key that cannot be read is nobody's.
+    pub(super) approvers: Option<BTreeSet<Approver>>,
 }
 
 /// What a layer holds, without its rules.
@@ -110,6 +123,7 @@ impl Layer {
             secrets: build.secrets(),
             sandbox: build.sandbox(),
             limits: build.limits(),
+            approvals: build.approvals(),
         }
     }
 
@@ -338,6 +352,20 @@ impl Builder<'_> {
             });
         }
         limits
+    }
+
+    fn approvals(&self) -> Approvals {
+        let mut said = Approvals::default();
+        for rules in self.parts.iter().filter_map(|part| part.policy.approvals.as_ref()) {
+            said.ttl = least(said.ttl, rules.ttl.as_ref().map(|ttl| ttl.value));
+            said.quorum = said.quorum.max(rules.quorum.as_ref().map(|quorum| quorum.value));
+            said.separate |= rules.separate.as_ref().is_some_and(|separate| separate.value);
+            if let Some(keys) = &rules.approvers {
+                let keys = keys.iter().filter_map(|key| Approver::parse(&key.value));
+                said.approvers.get_or_insert_default().extend(keys);
+            }
+        }
+        said
     }
 }
 

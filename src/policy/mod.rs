@@ -39,8 +39,8 @@ pub use foresee::Foreseen;
 pub use freeze::{PolicyText, ReadPolicy, freeze};
 pub use gate::{Gate, GateDecision};
 pub use granted::{
-    CacheKeeping, ExecGrant, ExecLimits, GitSight, GrantLimits, Granted, NetworkAccess, Obligations,
-    SandboxMode, WorkspaceMode,
+    Approved, Asked, CacheKeeping, ExecGrant, ExecLimits, GitSight, GrantLimits, Granted, NetworkAccess,
+    Obligations, SandboxMode, WorkspaceMode,
 };
 pub use layer::LayerOutline;
 pub use machine::{Machine, STRICT_WALLS, SYSTEM_FOLDERS};

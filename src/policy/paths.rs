@@ -12,12 +12,14 @@ use super::{Decision, Protected, Reason, Verdict};
 pub struct PathRules {
     layers: Vec<PathRule>,
     protected: Option<Protected>,
+    /// Has a person answered what these rules ask?
+    answered: bool,
 }
 
 impl PathRules {
     /// The rules of some layers; without any, everything is denied.
     pub fn new(layers: Vec<PathRule>) -> Self {
-        Self { layers, protected: None }
+        Self { layers, protected: None, answered: false }
     }
 
     /// The same rules below what no layer can lift.
@@ -26,10 +28,20 @@ impl PathRules {
         Self { protected: Some(protected), ..self }
     }
 
+    /// The same rules for a call that a person has approved: what asks is allowed, what denies is denied.
+    #[must_use]
+    pub(super) fn answered(self) -> Self {
+        Self { answered: true, ..self }
+    }
+
     /// The verdict on a path relative to the root, `/`-separated, without `.` and `..`; the root itself is `.`.
     pub fn check(&self, path: &str) -> Verdict {
         let protected = self.protected.as_ref().and_then(|protected| protected.check(path));
-        Verdict::of(protected.into_iter().chain(self.layers.iter().map(|layer| layer.check(path))).collect())
+        let layers = self.layers.iter().map(|layer| {
+            let reason = layer.check(path);
+            Reason { decision: self.after_answer(reason.decision), ..reason }
+        });
+        Verdict::of(protected.into_iter().chain(layers).collect())
     }
 
     /// The decision alone, for long lists of paths: no text is made.
@@ -37,7 +49,12 @@ impl PathRules {
         if self.protected.as_ref().is_some_and(|protected| protected.holds(path)) {
             return Decision::Deny;
         }
-        self.layers.iter().map(|layer| layer.decision(path)).max().unwrap_or(Decision::Deny)
+        let strictest = self.layers.iter().map(|layer| layer.decision(path)).max();
+        self.after_answer(strictest.unwrap_or(Decision::Deny))
+    }
+
+    fn after_answer(&self, decision: Decision) -> Decision {
+        if self.answered && decision == Decision::Ask { Decision::Allow } else { decision }
     }
 
     /// Goes the access to this path ahead without a question?
@@ -294,6 +311,16 @@ mod tests {
         let reason = verdict.deciding().unwrap();
         assert_eq!(reason.rule.rule, "r.deny");
         assert!(reason.message.contains("`**/*.pem` denies `a/b.PEM`"), "{}", reason.message);
+    }
+
+    #[test]
+    fn an_answer_settles_what_asks_and_nothing_that_denies() {
+        let rules = rules(&["**"], &["Cargo.toml"], &["**/.env*"]).answered();
+        for (path, expected) in
+            [("Cargo.toml", Decision::Allow), (".env", Decision::Deny), ("a", Decision::Allow)]
+        {
+            assert_eq!((rules.check(path).decision, rules.decision(path)), (expected, expected), "{path}");
+        }
     }
 
     #[test]

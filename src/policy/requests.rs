@@ -1,6 +1,7 @@
 //! What a policy asks for beyond `builtin:contained`: what only a person's trust, or the user's own configuration,
 //! can give.
 
+use crate::approval::LOCAL;
 use crate::diag::Diagnostics;
 use crate::effect::{FrozenLayer, LayerRole};
 use crate::model::Policy;
@@ -79,7 +80,8 @@ impl Asked<'_> {
         for server in policy.mcp.iter().flat_map(|mcp| &mcp.servers) {
             self.add(server.span, format!("the server of tools `{}`", server.value));
         }
-        for key in policy.approvals.iter().flat_map(|approvals| approvals.approvers.iter().flatten()) {
+        let keys = policy.approvals.iter().flat_map(|approvals| approvals.approvers.iter().flatten());
+        for key in keys.filter(|key| key.value != LOCAL) {
             self.add(key.span, format!("the approver `{}`", key.value));
         }
         for name in policy.include.iter().filter(|name| name.value.starts_with("pack:")) {

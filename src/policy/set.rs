@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::approval::Terms;
 use crate::diag::{Diagnostic, Diagnostics, codes};
 use crate::digest::Digest;
 use crate::effect::{FrozenLayer, LayerRole};
@@ -89,6 +90,21 @@ impl PolicySet {
             patch_files: self.limits.patch_files,
             read_bytes: self.limits.read_bytes,
         }
+    }
+
+    /// What approvals need to count: what the grant says, narrowed by every ceiling that speaks of it.
+    pub fn approval_terms(&self) -> Terms {
+        self.layers.iter().fold(Terms::default(), |terms, layer| {
+            let said = &layer.approvals;
+            let open = if layer.role == LayerRole::Grant { &Terms::default() } else { &terms };
+            let stated = Terms {
+                ttl: said.ttl.unwrap_or(open.ttl),
+                quorum: said.quorum.unwrap_or(1),
+                separate: said.separate,
+                approvers: said.approvers.clone().unwrap_or_else(|| open.approvers.clone()),
+            };
+            if layer.role == LayerRole::Grant { stated } else { terms.meet(&stated) }
+        })
     }
 
     /// What may be read, before the invariants.

@@ -65,16 +65,16 @@ impl Bench {
             protected: Vec::new(),
             memory: CommandMemory::default(),
         };
-        match self.gate.decide(&ToolCall::new(tool, input)) {
-            GateDecision::Granted(granted) => execute(&granted, &world, &Cancel::default()),
-            GateDecision::Ask(verdict) | GateDecision::Denied(verdict) => {
-                let reason = verdict.deciding().expect("a refusal has a reason");
-                let mut error =
-                    lgflow::effect::ToolError::new(lgflow::effect::ErrorKind::Denied, reason.message.clone());
-                error.rule = Some(reason.rule.clone());
-                ToolResult::failure(tool, error)
-            }
-        }
+        let verdict = match self.gate.decide(&ToolCall::new(tool, input)) {
+            GateDecision::Granted(granted) => return execute(&granted, &world, &Cancel::default()),
+            GateDecision::Ask(asked) => asked.verdict().clone(),
+            GateDecision::Denied(verdict) => verdict,
+        };
+        let reason = verdict.deciding().expect("a refusal has a reason");
+        let mut error =
+            lgflow::effect::ToolError::new(lgflow::effect::ErrorKind::Denied, reason.message.clone());
+        error.rule = Some(reason.rule.clone());
+        ToolResult::failure(tool, error)
     }
 
     /// The output of a call that succeeds, which its schema accepts.

@@ -213,9 +213,10 @@ pub(super) fn approvals(d: &mut Decoder<'_>, slot: Slot<'_>) -> Option<ApprovalR
     let fields = d.fields(slot, &APPROVALS)?;
     let approvers = fields.get("approvers").and_then(|slot| d.strings(slot));
     for key in approvers.iter().flatten() {
-        if key.value.strip_prefix("ed25519:").is_none_or(str::is_empty) {
+        if key.value != "local" && key.value.strip_prefix("ed25519:").is_none_or(str::is_empty) {
             let message = format!("`{}` is no public key", key.value);
-            d.bad_value(key.span, message, Some("write it like `ed25519:…`".to_owned()));
+            let help = "write it like `ed25519:…`, or `local` for the key of the installation that runs it";
+            d.bad_value(key.span, message, Some(help.to_owned()));
         }
     }
     Some(ApprovalRules {

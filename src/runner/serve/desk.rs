@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -19,11 +20,13 @@ use crate::effect::{
 use crate::files::{RelPath, Root};
 use crate::policy::{Gate, GateDecision, Granted, PolicySet, Verdict};
 use crate::runner::revision::revision;
+use crate::runner::tools::question;
 use crate::runner::work_tree::work_tree;
 use crate::runner::{Cancel, CommandMemory, ToolWorld, execute, recover_workspace};
 use crate::schema;
 use crate::source::Sources;
 
+use super::approvals::Approvals;
 use super::machine::machine;
 
 /// Results that are kept for repeated keys, in bytes of their JSON.
@@ -32,8 +35,9 @@ const REMEMBERED_BYTES: usize = 32 << 20;
 /// One session's desk.
 #[derive(Debug)]
 pub(super) struct Desk {
-    gate: Gate,
-    world: ToolWorld,
+    pub(super) gate: Gate,
+    pub(super) world: ToolWorld,
+    pub(super) approvals: Option<Approvals>,
     running: Mutex<BTreeMap<String, Cancel>>,
     answered: Mutex<Answers>,
     calls: Mutex<u64>,
@@ -48,7 +52,7 @@ struct Answers {
 
 impl Desk {
     /// Opens the workspace and freezes the policy; the message says why it can't.
-    pub(super) fn open(start: &RunnerStart, root: OwnedFd) -> Result<Self, String> {
+    pub(super) fn open(start: &RunnerStart, root: OwnedFd, front: UnixStream) -> Result<Self, String> {
         let mut sources = Sources::default();
         let policy = PolicySet::compile(&start.layers, &mut sources)
             .map_err(|findings| first_finding(&findings, &sources))?;
@@ -62,7 +66,9 @@ impl Desk {
         };
         recover_workspace(&world).map_err(|error| error.message)?;
         let gate = Gate::new(policy, machine(start.protected.clone()));
-        Ok(Self { gate, world, running: Mutex::default(), answered: Mutex::default(), calls: Mutex::new(0) })
+        let approvals = Approvals::open(start, &world.root, front)?;
+        let (running, answered, calls) = (Mutex::default(), Mutex::default(), Mutex::new(0));
+        Ok(Self { gate, world, approvals, running, answered, calls })
     }
 
     /// The digest of the layers in force.
@@ -92,6 +98,7 @@ impl Desk {
             RequestBody::Execute { call } => ReplyBody::Result { result: Box::new(self.once(&call)) },
             RequestBody::Batch { calls } => ReplyBody::Results { results: self.batch(&calls) },
             RequestBody::Explain { call } => ReplyBody::Result { result: Box::new(self.explain(&call)) },
+            RequestBody::Prepare { call } => ReplyBody::Result { result: Box::new(self.ask_ahead(&call)) },
             RequestBody::Cancel { key } => ReplyBody::Cancelled { found: self.cancel(&key) },
         }
     }
@@ -121,10 +128,14 @@ impl Desk {
     }
 
     /// A repeated key gets the first result; the same key with another body is a conflict.
-    fn once(&self, call: &ToolCall) -> ToolResult {
+    pub(super) fn once(&self, call: &ToolCall) -> ToolResult {
+        self.once_with(call, || self.decide_and_do(call))
+    }
+
+    pub(super) fn once_with(&self, call: &ToolCall, work: impl FnOnce() -> ToolResult) -> ToolResult {
         let key = &call.idempotency_key;
         if key.is_empty() {
-            return self.decide_and_do(call);
+            return work();
         }
         let body = serde_json::json!([call.tool, call.input, call.run, call.node]);
         let digest = Digest::of_json(&body);
@@ -132,22 +143,28 @@ impl Desk {
             return repeated(call, *first == digest, result.as_ref());
         }
         locked(&self.answered).by_key.insert(key.clone(), (digest, None));
-        let result = self.decide_and_do(call);
+        let result = work();
         locked(&self.answered).keep(key, &result);
         result
     }
 
     fn decide_and_do(&self, call: &ToolCall) -> ToolResult {
-        match self.gate.decide(call) {
-            GateDecision::Granted(granted) => self
-                .count()
-                .map_or_else(|error| ToolResult::failure(&call.tool, error), |()| self.execute(&granted)),
-            GateDecision::Ask(verdict) => refusal(call, ErrorKind::ApprovalRequired, &verdict),
-            GateDecision::Denied(verdict) => refusal(call, ErrorKind::Denied, &verdict),
-        }
+        let asked = match self.gate.decide(call) {
+            GateDecision::Denied(verdict) => return refusal(call, ErrorKind::Denied, &verdict),
+            GateDecision::Ask(asked) => *asked,
+            GateDecision::Granted(granted) => match self.met_question(&granted) {
+                Ok(asked) => asked,
+                Err(result) => return result,
+            },
+        };
+        let (asked, binding, refused) = match self.with_approval(asked) {
+            Ok(result) => return result,
+            Err(open) => open,
+        };
+        self.put_question(&[asked], 0, binding, refused.as_ref())
     }
 
-    fn execute(&self, granted: &Granted<ToolCall>) -> ToolResult {
+    pub(super) fn execute(&self, granted: &Granted<ToolCall>) -> ToolResult {
         let call = granted.request();
         let deadline = call.deadline_ms.map(|millis| Instant::now() + Duration::from_millis(millis));
         let cancel = Cancel::at(deadline);
@@ -161,29 +178,33 @@ impl Desk {
     /// All are decided before the first is done; then in order, up to the first failure.
     fn batch(&self, calls: &[ToolCall]) -> Vec<ToolResult> {
         let refusals: Vec<Option<ToolResult>> = calls.iter().map(|call| self.refusal_of(call)).collect();
-        if refusals.iter().any(Option::is_some) {
+        let asks = |refusal: &Option<ToolResult>| {
+            let error = refusal.as_ref().and_then(|result| result.error.as_ref());
+            error.is_some_and(|error| error.kind == ErrorKind::ApprovalRequired)
+        };
+        let denied = |refusal: &Option<ToolResult>| refusal.is_some() && !asks(refusal);
+        if refusals.iter().any(denied) {
             return refusals
                 .into_iter()
                 .zip(calls)
                 .map(|(refusal, call)| refusal.unwrap_or_else(|| not_run(call)))
                 .collect();
         }
-        let mut results = Vec::new();
-        for call in calls {
-            let result = self.once(call);
-            let failed = !result.ok;
-            results.push(result);
-            if failed {
-                break;
-            }
+        match refusals.iter().position(asks) {
+            Some(first) => self.batch_with_approval(calls, &refusals, first),
+            None => in_order(calls.iter(), |_, call| self.once(call)),
         }
-        results
     }
 
+    /// What stands in the way of a call before anything is done.
     fn refusal_of(&self, call: &ToolCall) -> Option<ToolResult> {
         match self.gate.decide(call) {
-            GateDecision::Granted(_) => None,
-            GateDecision::Ask(verdict) => Some(refusal(call, ErrorKind::ApprovalRequired, &verdict)),
+            GateDecision::Granted(granted) => {
+                let met = question(&granted, &self.world)
+                    .filter(|met| matches!(met.kind, ErrorKind::ApprovalRequired | ErrorKind::Denied));
+                met.map(|met| ToolResult::failure(&call.tool, met))
+            }
+            GateDecision::Ask(asked) => Some(refusal(call, ErrorKind::ApprovalRequired, asked.verdict())),
             GateDecision::Denied(verdict) => Some(refusal(call, ErrorKind::Denied, &verdict)),
         }
     }
@@ -193,7 +214,7 @@ impl Desk {
     }
 
     /// One more call of this session, where the policy still allows one.
-    fn count(&self) -> Result<(), ToolError> {
+    pub(super) fn count(&self) -> Result<(), ToolError> {
         let mut calls = locked(&self.calls);
         if let Some(most) = self.gate.policy().tool_calls()
             && *calls >= most
@@ -206,6 +227,29 @@ impl Desk {
         *calls += 1;
         Ok(())
     }
+
+    /// A call that was counted and not made.
+    pub(super) fn uncount(&self) {
+        let mut calls = locked(&self.calls);
+        *calls = calls.saturating_sub(1);
+    }
+}
+
+/// One after the other, up to the first failure.
+pub(super) fn in_order<T>(
+    items: impl Iterator<Item = T>,
+    mut work: impl FnMut(usize, T) -> ToolResult,
+) -> Vec<ToolResult> {
+    let mut results = Vec::new();
+    for (at, item) in items.enumerate() {
+        let result = work(at, item);
+        let failed = !result.ok;
+        results.push(result);
+        if failed {
+            break;
+        }
+    }
+    results
 }
 
 impl Answers {
@@ -256,7 +300,7 @@ fn repeated(call: &ToolCall, same: bool, result: Option<&ToolResult>) -> ToolRes
     }
 }
 
-fn refusal(call: &ToolCall, kind: ErrorKind, verdict: &Verdict) -> ToolResult {
+pub(super) fn refusal(call: &ToolCall, kind: ErrorKind, verdict: &Verdict) -> ToolResult {
     let deciding = verdict.deciding();
     let message = deciding.map_or_else(|| "no rule allows it".to_owned(), |reason| reason.message.clone());
     let rule = deciding.map(|reason| reason.rule.clone());
@@ -265,7 +309,7 @@ fn refusal(call: &ToolCall, kind: ErrorKind, verdict: &Verdict) -> ToolResult {
     ToolResult { rules, ..ToolResult::failure(&call.tool, error) }
 }
 
-fn not_run(call: &ToolCall) -> ToolResult {
+pub(super) fn not_run(call: &ToolCall) -> ToolResult {
     let message = "not run: another call of the batch was refused";
     ToolResult::failure(&call.tool, ToolError::new(ErrorKind::Cancelled, message))
 }

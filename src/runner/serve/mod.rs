@@ -1,6 +1,10 @@
 //! The serving side of the protocol over inherited sockets: one task at start, then calls until the front lets go.
 
+mod approvals;
+mod asking;
 mod desk;
+#[cfg(test)]
+mod desk_tests;
 mod handshake;
 mod machine;
 mod session;

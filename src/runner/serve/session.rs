@@ -27,7 +27,8 @@ pub struct ServeError(String);
 pub fn serve(control: UnixStream) -> Result<(), ServeError> {
     let task = handshake::receive(&control).map_err(refused)?;
     let mut answers = control.try_clone().map_err(failed)?;
-    let (desk, calls, arrived) = match open_desk(task) {
+    let asking = control.try_clone().map_err(failed)?;
+    let (desk, calls, arrived) = match open_desk(task, asking) {
         Ok(opened) => opened,
         Err(message) => {
             send(&mut answers, &ControlFrame::Refused { message: message.clone() })?;
@@ -57,9 +58,9 @@ pub fn serve(control: UnixStream) -> Result<(), ServeError> {
     Ok(())
 }
 
-fn open_desk(task: Task) -> Result<(Desk, UnixStream, FrameBuffer), String> {
+fn open_desk(task: Task, front: UnixStream) -> Result<(Desk, UnixStream, FrameBuffer), String> {
     let Task { start, root, calls, arrived } = task;
-    Ok((Desk::open(&start, root)?, calls, arrived))
+    Ok((Desk::open(&start, root, front)?, calls, arrived))
 }
 
 /// Waits until the front says stop, or is gone.

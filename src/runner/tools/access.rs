@@ -3,7 +3,7 @@
 
 use crate::effect::{ErrorKind, RuleRef, ToolCall, ToolError};
 use crate::files::{EntryKind, FileError, Links, OpenFile, RelPath, Root, Walk, Walked, walk};
-use crate::policy::{Decision, Granted, PathRules};
+use crate::policy::{Decision, Granted, Obligations, PathRules};
 use crate::runner::ToolWorld;
 
 /// What a call may read.
@@ -18,7 +18,11 @@ pub(super) struct Reading<'a> {
 impl<'a> Reading<'a> {
     /// The reading side of a granted call.
     pub(super) fn of(call: &'a Granted<ToolCall>, world: &'a ToolWorld) -> Self {
-        let obligations = call.obligations();
+        Self::under(call.obligations(), world)
+    }
+
+    /// The reading side of what binds a call.
+    pub(super) fn under(obligations: &'a Obligations, world: &'a ToolWorld) -> Self {
         Self {
             root: &world.root,
             rules: &obligations.read,
@@ -68,9 +72,12 @@ impl<'a> Reading<'a> {
                 let rule = &reason.rule;
                 let place =
                     if rule.line == 0 { rule.file.clone() } else { format!("{}:{}", rule.file, rule.line) };
-                let message =
-                    format!("`{path}` may not be read: {} ({}, {place})", reason.message, rule.rule);
-                Err(ToolError { rule: Some(rule.clone()), ..ToolError::new(ErrorKind::Denied, message) })
+                let (kind, verb) = match verdict.decision {
+                    Decision::Ask => (ErrorKind::ApprovalRequired, "needs an approval to be read"),
+                    _ => (ErrorKind::Denied, "may not be read"),
+                };
+                let message = format!("`{path}` {verb}: {} ({}, {place})", reason.message, rule.rule);
+                Err(ToolError { rule: Some(rule.clone()), ..ToolError::new(kind, message) })
             }
             None => Err(ToolError::new(
                 ErrorKind::Denied,

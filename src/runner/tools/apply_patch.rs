@@ -1,5 +1,7 @@
 //! `apply_patch`: changes the workspace by a git-style diff or a list of changes, all or nothing.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use crate::digest::Digest;
@@ -27,7 +29,7 @@ pub(in crate::runner) fn apply_patch(
     world: &ToolWorld,
 ) -> Result<ToolResult, ToolError> {
     let request = call.request();
-    let input = Input::new("apply_patch", &request.input, &["patch", "changes", "dry_run", "expect"])?;
+    let input = input_of(request)?;
     let planned = plan(&input, call.obligations(), world)?;
     if !input.flag("dry_run", false)? {
         let author = Author {
@@ -67,24 +69,67 @@ enum Asked {
     Changes(Vec<Change>),
 }
 
-fn plan(input: &Input<'_>, obligations: &Obligations, world: &ToolWorld) -> Result<Planned, ToolError> {
+/// What the policy says of the paths of a patch, before anything is read.
+pub(super) fn paths_of(
+    call: &ToolCall,
+    obligations: &Obligations,
+    world: &ToolWorld,
+) -> Result<Vec<RelPath>, ToolError> {
+    demanded(&input_of(call)?, obligations, world).map(|asked| asked.paths())
+}
+
+/// What a patch would do to the workspace as it is.
+pub(super) fn foresee(
+    call: &ToolCall,
+    obligations: &Obligations,
+    world: &ToolWorld,
+) -> Result<Planned, ToolError> {
+    plan(&input_of(call)?, obligations, world)
+}
+
+fn input_of(call: &ToolCall) -> Result<Input<'_>, ToolError> {
+    Input::new("apply_patch", &call.input, &["patch", "changes", "dry_run", "expect"])
+}
+
+fn demanded(input: &Input<'_>, obligations: &Obligations, world: &ToolWorld) -> Result<Asked, ToolError> {
     let asked = read(input, obligations)?;
-    let writing = Writing::of(obligations, world);
-    let planned = match &asked {
-        Asked::Patch(files) => {
-            check_count(files.len(), obligations)?;
-            writing.demand(files.iter().flat_map(|file| touched(&file.action)))?;
-            resolve_patch(&world.root, files)
-        }
-        Asked::Changes(changes) => {
-            check_count(changes.len(), obligations)?;
-            writing.demand(changes.iter().flat_map(touched_by_change))?;
-            resolve_changes(&world.root, changes)
-        }
+    check_count(asked.count(), obligations)?;
+    Writing::of(obligations, world).demand(asked.touched().into_iter())?;
+    Ok(asked)
+}
+
+fn plan(input: &Input<'_>, obligations: &Obligations, world: &ToolWorld) -> Result<Planned, ToolError> {
+    let planned = match &demanded(input, obligations, world)? {
+        Asked::Patch(files) => resolve_patch(&world.root, files),
+        Asked::Changes(changes) => resolve_changes(&world.root, changes),
     };
     let planned = planned.map_err(|error| patch_error(&error))?;
     check_expected(input, &planned)?;
+    check_approved(obligations, &planned)?;
     Ok(planned)
+}
+
+impl Asked {
+    fn count(&self) -> usize {
+        match self {
+            Asked::Patch(files) => files.len(),
+            Asked::Changes(changes) => changes.len(),
+        }
+    }
+
+    fn touched(&self) -> Vec<(&RelPath, Touch)> {
+        match self {
+            Asked::Patch(files) => files.iter().flat_map(|file| touched(&file.action)).collect(),
+            Asked::Changes(changes) => changes.iter().flat_map(touched_by_change).collect(),
+        }
+    }
+
+    fn paths(&self) -> Vec<RelPath> {
+        let mut paths: Vec<RelPath> = self.touched().into_iter().map(|(path, _)| path.clone()).collect();
+        paths.sort();
+        paths.dedup();
+        paths
+    }
 }
 
 fn read(input: &Input<'_>, obligations: &Obligations) -> Result<Asked, ToolError> {
@@ -169,6 +214,31 @@ fn check_expected(input: &Input<'_>, planned: &Planned) -> Result<(), ToolError>
         }
     }
     Ok(())
+}
+
+/// Where a person approved the patch, each file must be what it was then.
+pub(super) fn check_approved(obligations: &Obligations, planned: &Planned) -> Result<(), ToolError> {
+    let Some(approved) = &obligations.approved else { return Ok(()) };
+    let now = preimages(planned);
+    match approved.preimages.iter().find(|(path, digest)| now.get(*path) != Some(*digest)) {
+        None => Ok(()),
+        Some((path, _)) => {
+            let message = format!("`{path}` has changed since the patch was approved; nothing was written");
+            Err(ToolError::new(ErrorKind::Conflict, message))
+        }
+    }
+}
+
+/// What stands at each path that is read or changed; `None` where nothing does.
+pub(super) fn preimages(planned: &Planned) -> BTreeMap<String, Option<Digest>> {
+    let sources = planned
+        .changed
+        .iter()
+        .filter_map(|changed| changed.action.source().map(|path| (path.to_string(), changed.before)));
+    let wanted = planned.wanted.iter().map(|wanted| {
+        (wanted.path.to_string(), wanted.before.as_ref().map(|version| version.content.digest()))
+    });
+    sources.chain(wanted).collect()
 }
 
 /// What was at `path`, if the patch touches it.

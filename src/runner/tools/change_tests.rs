@@ -43,6 +43,7 @@ impl Bench {
             write: PathRules::of_globs(&["**"], &["Cargo.toml"], &["locked/**"]),
             limits: GrantLimits { patch_bytes: Some(2000), patch_files: Some(3), read_bytes: None },
             exec: None,
+            approved: None,
             rules: Vec::new(),
         };
         Self { folder, world, obligations }

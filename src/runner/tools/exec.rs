@@ -22,6 +22,7 @@ use super::access::tool_error;
 use super::call_folders::CallFolders;
 use super::carried::{Carried, carry};
 use super::input::{Input, invalid};
+use super::prepare::check_program;
 use super::signal::signal_name;
 use super::writing::Writing;
 
@@ -59,6 +60,7 @@ pub(super) fn exec_with(
         .map_err(|error| refused(&error, grant))?;
     let program = find_program(&grant.program, &grant.search, &world.root_path)
         .map_err(|error| program_error(&error, grant))?;
+    check_program(&program, obligations)?;
     let used = used(&program, world)?;
     let place = Place::of(grant, world, obligations, &folders)?;
     let folder = place.folder(world, &cwd)?;

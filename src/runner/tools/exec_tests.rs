@@ -131,6 +131,7 @@ fn obligations(program: &str) -> Obligations {
                 workspace_bytes: None,
             },
         }),
+        approved: None,
         rules: Vec::new(),
     }
 }

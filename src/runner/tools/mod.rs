@@ -3,7 +3,6 @@
 
 mod access;
 mod apply_patch;
-mod base64;
 mod call_folders;
 mod carried;
 #[cfg(test)]
@@ -16,6 +15,7 @@ mod globs;
 mod input;
 mod list_files;
 mod llm;
+mod prepare;
 mod read_file;
 mod repo_context;
 mod rollback;
@@ -31,6 +31,7 @@ pub(super) use exec::exec;
 pub(super) use git_tree::files_of;
 pub(super) use list_files::list_files;
 pub(super) use llm::llm;
+pub(super) use prepare::{prepare, question};
 pub(super) use read_file::read_file;
 pub(super) use repo_context::repo_context;
 pub(super) use rollback::rollback;

@@ -2,13 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::digest::Digest;
+use crate::digest::{Digest, base64};
 use crate::effect::{ErrorKind, ToolCall, ToolError, ToolResult};
 use crate::policy::Granted;
 use crate::runner::ToolWorld;
 
 use super::access::{Reading, tool_error};
-use super::base64;
 use super::input::{Input, invalid};
 
 /// The most bytes of a file where the policy names no limit.
@@ -38,7 +37,7 @@ pub(in crate::runner) fn read_file(
     let bytes = file.read(limit).map_err(|error| tool_error(&error))?;
     let part = range.map_or(&bytes[..], |(start, end)| lines(&bytes, start, end));
     let content = match encoding {
-        Encoding::Base64 => base64::encode(part),
+        Encoding::Base64 => base64(part),
         Encoding::Utf8 => text(part, file.path().as_str())?.to_owned(),
     };
     let output = json!({

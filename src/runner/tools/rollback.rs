@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 
 use crate::effect::{ErrorKind, ToolCall, ToolError, ToolResult};
 use crate::files::RelPath;
-use crate::policy::Granted;
+use crate::policy::{Granted, Obligations};
 use crate::runner::ToolWorld;
 use crate::runner::patch::{
     Author, Changed, Content, FilePatch, History, Past, PastContent, PatchError, Planned, Side, Version,
     Wanted, compose, render,
 };
 
-use super::apply_patch::{carry_out, result_of};
+use super::apply_patch::{carry_out, check_approved, result_of};
 use super::input::{Input, invalid};
 use super::writing::{Touch, Writing, patch_error};
 
@@ -23,15 +23,8 @@ pub(in crate::runner) fn rollback(
     world: &ToolWorld,
 ) -> Result<ToolResult, ToolError> {
     let request = call.request();
-    let input = Input::new("rollback", &request.input, &["to"])?;
-    let to = input.required_text("to")?;
-    let failed = |error: PatchError| patch_error(&error);
-    let history = History::of(&world.state, &request.run).map_err(failed)?;
-    let undone = since(to, history.standing().map_err(failed)?)?;
-    let paths = touched(&undone)?;
-    let writing = Writing::of(call.obligations(), world);
-    writing.demand(paths.keys().map(|path| (path, Touch::ReadAndWrite)))?;
-    let planned = plan(world, &history, &paths)?;
+    let (undone, planned) = foresee(request, call.obligations(), world)?;
+    check_approved(call.obligations(), &planned)?;
     let author = Author {
         run: request.run.clone(),
         node: request.node.clone(),
@@ -41,6 +34,23 @@ pub(in crate::runner) fn rollback(
     };
     carry_out(world, &planned, author)?;
     Ok(result_of("rollback", &planned))
+}
+
+/// What would be taken back, and what that does to the workspace as it is.
+pub(super) fn foresee(
+    request: &ToolCall,
+    obligations: &Obligations,
+    world: &ToolWorld,
+) -> Result<(Vec<Past>, Planned), ToolError> {
+    let input = Input::new("rollback", &request.input, &["to"])?;
+    let to = input.required_text("to")?;
+    let failed = |error: PatchError| patch_error(&error);
+    let history = History::of(&world.state, &request.run).map_err(failed)?;
+    let undone = since(to, history.standing().map_err(failed)?)?;
+    let paths = touched(&undone)?;
+    Writing::of(obligations, world).demand(paths.keys().map(|path| (path, Touch::ReadAndWrite)))?;
+    let planned = plan(world, &history, &paths)?;
+    Ok((undone, planned))
 }
 
 /// The changes that are to be taken back, oldest first.

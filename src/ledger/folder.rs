@@ -1,0 +1,164 @@
+//! The ledger of one workspace: `<state>/ledger/<workspace id>/`. Not beneath the folder of its runs, which the
+//! interpreter writes.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use crate::approval::Refusal;
+use crate::digest::{MacKey, hex};
+use crate::effect::ApprovalRequest;
+
+use super::private::{append, make_folder, names_in, put_new, read, replace};
+use super::records::{Answered, Reply, seal, unseal};
+use super::spending::{Step, spend};
+use super::{LedgerError, installation_key, moment};
+
+/// The longest name that is looked up.
+const NAME: usize = 64;
+
+/// What was asked, answered and spent in one workspace.
+#[derive(Debug, Clone)]
+pub struct Ledger {
+    folder: PathBuf,
+    key: MacKey,
+}
+
+impl Ledger {
+    /// Opens the ledger of the workspace with the id `workspace`, and makes it where it is not there. It must belong
+    /// to this user and be writable by nobody else.
+    pub fn open(state: &Path, workspace: &str) -> Result<Self, LedgerError> {
+        let key = installation_key(state)?;
+        let folder = state.join("ledger").join(workspace);
+        for part in ["requests", "answers", "replies", "spent", "runs"] {
+            make_folder(&folder.join(part))?;
+        }
+        Ok(Self { folder, key })
+    }
+
+    /// This installation's key.
+    pub fn key(&self) -> &MacKey {
+        &self.key
+    }
+
+    /// A nonce that no other request has.
+    pub fn nonce(&self) -> Result<String, LedgerError> {
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes).map_err(|error| {
+            LedgerError::io("draw a nonce for", &self.folder)(std::io::Error::other(error.to_string()))
+        })?;
+        Ok(hex(&bytes))
+    }
+
+    /// Records which key starts a run; the first word stands.
+    pub fn begin(&self, run: &str, starter: &str) -> Result<(), LedgerError> {
+        let Some(path) = self.place("runs", run) else { return Ok(()) };
+        put_new(&path, &seal(&self.key, &format!("runs/{run}"), &starter)).map(drop)
+    }
+
+    /// The key that started a run.
+    pub fn starter(&self, run: &str) -> Result<Option<String>, LedgerError> {
+        self.record("runs", run)
+    }
+
+    /// Records a request before anybody hears of it.
+    pub fn issue(&self, request: &ApprovalRequest) -> Result<(), LedgerError> {
+        let nonce = &request.binding.nonce;
+        let Some(path) = self.place("requests", nonce) else {
+            return Err(LedgerError::Altered(self.folder.join("requests")));
+        };
+        replace(&path, &seal(&self.key, &format!("requests/{nonce}"), request))
+    }
+
+    /// The request with this nonce, if a runner of this installation issued one.
+    pub fn issued(&self, nonce: &str) -> Result<Option<ApprovalRequest>, LedgerError> {
+        self.record("requests", nonce)
+    }
+
+    /// The requests of a run of which nothing is spent, oldest first. One that was altered is none.
+    pub fn requests(&self, run: &str) -> Result<Vec<ApprovalRequest>, LedgerError> {
+        let names = names_in(&self.folder.join("requests"))?;
+        let known = names.iter().filter_map(|name| self.issued(name).ok().flatten());
+        let mut found: Vec<ApprovalRequest> = known
+            .filter(|request| request.binding.run == run && !self.is_spent(&request.binding.nonce))
+            .collect();
+        found.sort_by_key(|request| request.issued);
+        Ok(found)
+    }
+
+    /// Records an answer to a request.
+    pub fn answer(&self, nonce: &str, answer: &Answered) -> Result<(), LedgerError> {
+        let Some(path) = self.place("answers", nonce) else { return Ok(()) };
+        replace(&path, &seal(&self.key, &format!("answers/{nonce}"), answer))
+    }
+
+    /// The answer to a request, if there is one.
+    pub fn answered(&self, nonce: &str) -> Result<Option<Answered>, LedgerError> {
+        self.record("answers", nonce)
+    }
+
+    /// Records an answer to a node's question, by its number.
+    pub fn reply(&self, run: &str, question: u32, reply: &Reply) -> Result<(), LedgerError> {
+        let name = format!("{run}.{question}");
+        let Some(path) = self.place("replies", &name) else { return Ok(()) };
+        replace(&path, &seal(&self.key, &format!("replies/{name}"), reply))
+    }
+
+    /// The answer to a node's question, if there is one.
+    pub fn replied(&self, run: &str, question: u32) -> Result<Option<Reply>, LedgerError> {
+        self.record("replies", &format!("{run}.{question}"))
+    }
+
+    /// Spends one call of a request, durably. Of two that try, one succeeds, whatever process they are of.
+    pub fn spend(&self, nonce: &str, index: usize) -> Result<(), Refusal> {
+        self.spend_with(nonce, index, &mut |_| Ok(()))
+    }
+
+    /// The same; `before` is asked before each step.
+    pub(super) fn spend_with(
+        &self,
+        nonce: &str,
+        index: usize,
+        before: &mut dyn FnMut(Step) -> std::io::Result<()>,
+    ) -> Result<(), Refusal> {
+        let path = self.place("spent", &format!("{nonce}.{index}")).ok_or(Refusal::Unknown)?;
+        spend(&path, &format!("{}\n", moment().millis), before)
+    }
+
+    /// Is anything of a request spent?
+    pub fn is_spent(&self, nonce: &str) -> bool {
+        self.place("spent", &format!("{nonce}.0")).is_none_or(|path| path.symlink_metadata().is_ok())
+    }
+
+    /// Records that an approval was refused.
+    pub fn refuse(&self, run: &str, node: &str, nonce: &str, refusal: &Refusal) -> Result<(), LedgerError> {
+        let line = json!({
+            "schema": "lgflow.approval_refused/v1",
+            "at": moment().millis,
+            "run": run,
+            "node": node,
+            "nonce": nonce,
+            "kind": refusal.word(),
+            "message": refusal.to_string(),
+        });
+        append(&self.folder.join("refused.jsonl"), &line.to_string())
+    }
+
+    fn record<T: serde::de::DeserializeOwned>(
+        &self,
+        part: &str,
+        name: &str,
+    ) -> Result<Option<T>, LedgerError> {
+        let Some(path) = self.place(part, name) else { return Ok(None) };
+        let Some(text) = read(&path)? else { return Ok(None) };
+        unseal(&self.key, &format!("{part}/{name}"), &text).map(Some).ok_or(LedgerError::Altered(path))
+    }
+
+    /// The file of a name; `None` for what no file of ours is called.
+    fn place(&self, part: &str, name: &str) -> Option<PathBuf> {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '.';
+        let known =
+            !name.is_empty() && name.len() <= NAME && !name.starts_with('.') && name.chars().all(plain);
+        known.then(|| self.folder.join(part).join(name))
+    }
+}

@@ -1,0 +1,37 @@
+//! This installation's key: made once, kept in the user's state, readable by nobody else.
+
+use std::path::Path;
+
+use crate::digest::{MacKey, hex};
+
+use super::LedgerError;
+use super::private::{check_secret, make_folder, put_new, read};
+
+/// The key of the installation whose state lies in `state`; made where there is none.
+pub fn installation_key(state: &Path) -> Result<MacKey, LedgerError> {
+    let folder = state.join("keys");
+    let path = folder.join("approvals.key");
+    make_folder(&folder)?;
+    if read(&path)?.is_none() {
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes).map_err(|error| {
+            LedgerError::io("make a key for", &path)(std::io::Error::other(error.to_string()))
+        })?;
+        // where another process was faster, its key is the one
+        put_new(&path, &hex(&bytes))?;
+    }
+    check_secret(&path)?;
+    let text = read(&path)?.unwrap_or_default();
+    bytes_of(&text).map(MacKey::new).ok_or(LedgerError::Altered(path))
+}
+
+fn bytes_of(text: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    for (at, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).ok()?;
+    }
+    Some(bytes)
+}

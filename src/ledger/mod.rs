@@ -1,0 +1,18 @@
+//! What was asked, answered and spent, in the user's state and never in a workspace; and this installation's key. A
+//! spent approval is recorded durably before anything is done with it. Decides nothing: `approval` says what counts.
+
+mod error;
+mod folder;
+mod key;
+mod moment;
+mod private;
+mod records;
+mod spending;
+#[cfg(test)]
+mod tests;
+
+pub use error::LedgerError;
+pub use folder::Ledger;
+pub use key::installation_key;
+pub use moment::moment;
+pub use records::{Answered, Reply};

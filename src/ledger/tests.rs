@@ -1,0 +1,183 @@
+//! The ledger on a disk: what is sealed, what is spent, and what two processes and a fault leave.
+
+#![expect(clippy::disallowed_methods, reason = "tests look at the files and alter them")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::approval::{Refusal, Terms, call_digest};
+use crate::digest::Digest;
+use crate::effect::{ApprovalBinding, ApprovalRequest, BoundCall, RootIdentity, ShownCall};
+
+use super::spending::Step;
+use super::{Answered, Ledger, LedgerError, Reply, installation_key};
+
+fn request(nonce: &str) -> ApprovalRequest {
+    let input = json!({ "patch": "x" });
+    ApprovalRequest {
+        schema: "lgflow.approval_request/v1".into(),
+        binding: ApprovalBinding {
+            v: 1,
+            run: "run".into(),
+            node: "node".into(),
+            iteration: "node!1".into(),
+            calls: vec![BoundCall {
+                call_digest: call_digest("apply_patch", &input),
+                preimages: BTreeMap::new(),
+                paths: Vec::new(),
+                target: None,
+            }],
+            policy_digest: Digest::of("policy"),
+            root: RootIdentity { dev: 1, ino: 2 },
+            nonce: nonce.into(),
+        },
+        shown: vec![ShownCall { tool: "apply_patch".into(), input, reason: "asks".into(), rule: None }],
+        terms: Terms::default().wire("local:x"),
+        issued: 5,
+    }
+}
+
+fn ledger(state: &Path) -> Ledger {
+    Ledger::open(state, "w-1").unwrap()
+}
+
+#[test]
+fn the_key_is_made_once_and_is_nobody_elses() {
+    let state = tempfile::tempdir().unwrap();
+    let key = installation_key(state.path()).unwrap();
+    assert_eq!(installation_key(state.path()).unwrap(), key);
+    let path = state.path().join("keys/approvals.key");
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+    let refused = installation_key(state.path()).unwrap_err().to_string();
+    assert!(refused.contains("may be read by others"), "{refused}");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    fs::write(&path, "short").unwrap();
+    assert!(matches!(installation_key(state.path()), Err(LedgerError::Altered(_))));
+}
+
+#[test]
+fn records_are_read_back_and_others_are_not_believed() {
+    let state = tempfile::tempdir().unwrap();
+    let ledger = ledger(state.path());
+    let nonce = ledger.nonce().unwrap();
+    ledger.issue(&request(&nonce)).unwrap();
+    ledger.answer(&nonce, &Answered::Rejected { by: "me".into(), comment: "no".into() }).unwrap();
+    ledger.reply("run", 3, &Reply { granted: true, ..Reply::default() }).unwrap();
+    ledger.begin("run", "local:1").unwrap();
+    ledger.begin("run", "local:2").unwrap();
+    assert_eq!(ledger.issued(&nonce).unwrap(), Some(request(&nonce)));
+    assert_eq!(ledger.requests("run").unwrap(), [request(&nonce)]);
+    assert_eq!(ledger.requests("other").unwrap(), []);
+    assert!(matches!(ledger.answered(&nonce).unwrap(), Some(Answered::Rejected { .. })));
+    assert!(ledger.replied("run", 3).unwrap().unwrap().granted);
+    assert_eq!(ledger.replied("run", 4).unwrap(), None);
+    assert_eq!(ledger.starter("run").unwrap().as_deref(), Some("local:1"));
+    let folder = state.path().join("ledger/w-1/requests");
+    let text = fs::read_to_string(folder.join(&nonce)).unwrap();
+    fs::write(folder.join("another"), &text).unwrap();
+    assert!(matches!(ledger.issued("another"), Err(LedgerError::Altered(_))), "in another's place");
+    fs::write(folder.join(&nonce), text.replace("\"x\"", "\"y\"")).unwrap();
+    assert!(matches!(ledger.issued(&nonce), Err(LedgerError::Altered(_))));
+    assert_eq!(ledger.requests("run").unwrap(), [], "what was altered is no request");
+}
+
+#[test]
+fn a_ledger_of_another_installation_is_not_believed() {
+    let (ours, theirs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let shipped = ledger(theirs.path());
+    shipped.issue(&request("abc")).unwrap();
+    let mine = ledger(ours.path());
+    fs::copy(theirs.path().join("ledger/w-1/requests/abc"), ours.path().join("ledger/w-1/requests/abc"))
+        .unwrap();
+    assert!(matches!(mine.issued("abc"), Err(LedgerError::Altered(_))));
+}
+
+#[test]
+fn a_name_that_leads_elsewhere_is_nobodys() {
+    let state = tempfile::tempdir().unwrap();
+    let ledger = ledger(state.path());
+    for name in ["", "../requests/x", "a/b", ".hidden", "..", "A", "a\0b"] {
+        assert_eq!(ledger.issued(name).unwrap(), None, "{name}");
+        assert_eq!(ledger.spend(&format!("{name}/"), 0), Err(Refusal::Unknown), "{name}");
+    }
+}
+
+#[test]
+fn each_call_is_spent_once_and_stays_spent() {
+    let state = tempfile::tempdir().unwrap();
+    let first = ledger(state.path());
+    assert!(!first.is_spent("abc"));
+    first.spend("abc", 0).unwrap();
+    assert_eq!(first.spend("abc", 0), Err(Refusal::Spent));
+    first.spend("abc", 1).unwrap();
+    let after_restart = ledger(state.path());
+    assert!(after_restart.is_spent("abc"));
+    assert_eq!(after_restart.spend("abc", 1), Err(Refusal::Spent));
+}
+
+#[test]
+fn of_many_that_spend_at_once_one_succeeds() {
+    let state = tempfile::tempdir().unwrap();
+    let ledgers: Vec<Ledger> = (0..8).map(|_| ledger(state.path())).collect();
+    for round in 0..50 {
+        let won: usize = std::thread::scope(|scope| {
+            let tries: Vec<_> = ledgers
+                .iter()
+                .map(|ledger| scope.spawn(move || ledger.spend(&format!("n{round}"), 0).is_ok()))
+                .collect();
+            tries.into_iter().map(|tried| usize::from(tried.join().unwrap())).sum()
+        });
+        assert_eq!(won, 1);
+    }
+}
+
+#[test]
+fn a_fault_at_any_step_leaves_it_good_or_spent_and_nothing_done() {
+    let steps = [Step::Create, Step::Write, Step::SyncFile, Step::SyncFolder];
+    for (at, fault) in steps.into_iter().enumerate() {
+        let state = tempfile::tempdir().unwrap();
+        let ledger = ledger(state.path());
+        let mut seen = Vec::new();
+        let failed = ledger.spend_with("abc", 0, &mut |step| {
+            seen.push(step);
+            if step == fault { Err(std::io::Error::other("the disk is gone")) } else { Ok(()) }
+        });
+        assert!(matches!(failed, Err(Refusal::Unrecorded(_))), "{fault:?}: nothing may be done");
+        assert_eq!(seen, steps[..=at]);
+        let again = ledger.spend("abc", 0);
+        let expected = if fault == Step::Create { Ok(()) } else { Err(Refusal::Spent) };
+        assert_eq!(again, expected, "{fault:?}");
+        assert_eq!(ledger.spend("abc", 0), Err(Refusal::Spent), "{fault:?}");
+    }
+}
+
+#[test]
+fn a_refusal_is_a_line() {
+    let state = tempfile::tempdir().unwrap();
+    let ledger = ledger(state.path());
+    ledger.refuse("run", "node", "abc", &Refusal::Expired).unwrap();
+    ledger.refuse("run", "node", "abc", &Refusal::Spent).unwrap();
+    let text = fs::read_to_string(state.path().join("ledger/w-1/refused.jsonl")).unwrap();
+    let kinds: Vec<String> = text
+        .lines()
+        .map(|line| {
+            serde_json::from_str::<serde_json::Value>(line).unwrap()["kind"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    assert_eq!(kinds, ["expired", "spent"]);
+}
+
+#[test]
+fn a_folder_that_others_may_write_is_refused() {
+    let state = tempfile::tempdir().unwrap();
+    drop(ledger(state.path()));
+    let spent = state.path().join("ledger/w-1/spent");
+    fs::set_permissions(&spent, fs::Permissions::from_mode(0o777)).unwrap();
+    let refused = Ledger::open(state.path(), "w-1").unwrap_err().to_string();
+    assert!(refused.contains("may be written by others"), "{refused}");
+}

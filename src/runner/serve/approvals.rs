@@ -1,0 +1,200 @@
+//! The runner's questions: issued under a nonce of its own, recorded before the front hears of them, and answered by
+//! approvals that are held against what is so now and spent before anything is done.
+
+use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use serde_json::Value;
+
+use crate::approval::{Expected, Refusal, Spent, Terms, Verified, call_digest, request_digest, verify};
+use crate::digest::Digest;
+use crate::effect::{
+    Approval, ApprovalBinding, ApprovalRequest, AskedRef, BoundCall, ControlFrame, RootIdentity, RunnerStart,
+    ShownCall, ToolCall, ToolError, encode_frame,
+};
+use crate::files::Root;
+use crate::ledger::{Ledger, moment};
+use crate::policy::{Asked, Decision};
+use crate::runner::ToolWorld;
+use crate::runner::tools::prepare;
+
+/// The schema id of a request.
+const REQUEST: &str = "lgflow.approval_request/v1";
+
+/// The asking side of a desk.
+#[derive(Debug)]
+pub(super) struct Approvals {
+    ledger: Ledger,
+    run: String,
+    starter: String,
+    root: RootIdentity,
+    front: Mutex<UnixStream>,
+    /// One question is put at a time, so that the same one is put once.
+    asking: Mutex<()>,
+}
+
+impl Approvals {
+    /// Opens the ledger that the front names; `None` where nothing can be approved.
+    pub(super) fn open(start: &RunnerStart, root: &Root, front: UnixStream) -> Result<Option<Self>, String> {
+        let Some(place) = &start.ledger else { return Ok(None) };
+        let ledger =
+            Ledger::open(Path::new(&place.state), &place.workspace).map_err(|error| error.to_string())?;
+        let starter = ledger.starter(&start.run).map_err(|error| error.to_string())?.unwrap_or_default();
+        let (dev, ino) = root.identity().map_err(|error| error.to_string())?;
+        let root = RootIdentity { dev, ino };
+        let run = start.run.clone();
+        let (front, asking) = (Mutex::new(front), Mutex::new(()));
+        Ok(Some(Self { ledger, run, starter, root, front, asking }))
+    }
+
+    /// What an approval of these calls is bound to, as things stand. The nonce is still to be drawn.
+    ///
+    /// # Errors
+    /// The index of a call that could not do its work as things stand, and why.
+    pub(super) fn bind(
+        &self,
+        calls: &[Asked<ToolCall>],
+        policy_digest: Digest,
+        world: &ToolWorld,
+    ) -> Result<ApprovalBinding, (usize, ToolError)> {
+        let mut touched = BTreeSet::new();
+        let mut bound = Vec::new();
+        for (at, asked) in calls.iter().enumerate() {
+            let prepared = prepare(asked, world, &touched).map_err(|error| (at, error))?;
+            touched.extend(prepared.paths.iter().cloned());
+            let call = asked.request();
+            bound.push(BoundCall {
+                call_digest: call_digest(&call.tool, &call.input),
+                preimages: prepared.preimages,
+                paths: prepared.paths,
+                target: prepared.target,
+            });
+        }
+        let first = calls.first().map(Asked::request);
+        Ok(ApprovalBinding {
+            v: 1,
+            run: self.run.clone(),
+            node: first.map(|call| call.node.clone()).unwrap_or_default(),
+            iteration: first.map(|call| iteration(&self.run, call, calls.len())).unwrap_or_default(),
+            calls: bound,
+            policy_digest,
+            root: self.root,
+            nonce: String::new(),
+        })
+    }
+
+    /// Puts the question, unless the same one is open already: recorded first, then told to the front.
+    pub(super) fn ask(
+        &self,
+        calls: &[Asked<ToolCall>],
+        binding: ApprovalBinding,
+        terms: &Terms,
+    ) -> Result<AskedRef, String> {
+        let _one_at_a_time = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
+        let shown: Vec<ShownCall> = calls.iter().map(shown).collect();
+        let terms = terms.wire(&self.starter);
+        let open = self.ledger.requests(&self.run).map_err(|error| error.to_string())?;
+        let same = |known: &ApprovalRequest| {
+            let unnamed = ApprovalBinding { nonce: String::new(), ..known.binding.clone() };
+            unnamed == binding && known.shown == shown && known.terms == terms
+        };
+        let request = match open.into_iter().find(same) {
+            Some(known) => known,
+            None => {
+                let nonce = self.ledger.nonce().map_err(|error| error.to_string())?;
+                let binding = ApprovalBinding { nonce, ..binding };
+                let request = ApprovalRequest {
+                    schema: REQUEST.into(),
+                    binding,
+                    shown,
+                    terms,
+                    issued: moment().millis,
+                };
+                self.ledger.issue(&request).map_err(|error| error.to_string())?;
+                request
+            }
+        };
+        let asked = AskedRef { nonce: request.binding.nonce.clone(), request: request_digest(&request) };
+        let frame = encode_frame(&ControlFrame::Ask(Box::new(request))).map_err(|error| error.to_string())?;
+        let mut front = self.front.lock().unwrap_or_else(PoisonError::into_inner);
+        // a front that is gone ends us; what was asked is on record
+        let _ = front.write_all(&frame);
+        Ok(asked)
+    }
+
+    /// Does the approval that a call carries count for what is bound now? One that does not is recorded.
+    pub(super) fn check(
+        &self,
+        given: &Value,
+        now: &ApprovalBinding,
+        terms: &Terms,
+    ) -> Result<Verified, Refusal> {
+        let read = serde_json::from_value::<Approval>(given.clone());
+        let nonce = given["binding"]["nonce"].as_str().unwrap_or_default();
+        let checked = read.map_err(|error| Refusal::Unreadable(error.to_string())).and_then(|approval| {
+            let issued = self.ledger.issued(nonce).map_err(|_| Refusal::Unknown)?.ok_or(Refusal::Unknown)?;
+            let (moment, local) = (moment(), self.ledger.key());
+            let starter = &self.starter;
+            verify(&approval, &Expected { issued: &issued, now, terms, starter, moment: &moment, local })
+        });
+        checked.inspect_err(|refusal| self.record(now, nonce, refusal))
+    }
+
+    /// Spends one call of an approval, on the disk, before it is done.
+    pub(super) fn spend(
+        &self,
+        verified: &Verified,
+        index: usize,
+        now: &ApprovalBinding,
+    ) -> Result<Spent, Refusal> {
+        let record = |nonce: &str, index: usize| {
+            self.ledger.spend(nonce, index).inspect_err(|refusal| self.record(now, nonce, refusal))
+        };
+        verified.spend(index, record)
+    }
+
+    fn record(&self, now: &ApprovalBinding, nonce: &str, refusal: &Refusal) {
+        // the call's result says so as well, and nothing is done either way
+        let _ = self.ledger.refuse(&self.run, &now.node, nonce, refusal);
+    }
+}
+
+/// A call as it is shown; of a call that does not ask itself, no reason.
+fn shown(asked: &Asked<ToolCall>) -> ShownCall {
+    let call = asked.request();
+    let asks = asked.verdict().deciding().filter(|reason| reason.decision == Decision::Ask);
+    ShownCall {
+        tool: call.tool.clone(),
+        input: call.input.clone(),
+        reason: asks.map(|reason| reason.message.clone()).unwrap_or_default(),
+        rule: asks.map(|reason| reason.rule.clone()),
+    }
+}
+
+/// The place in the run: the key of the call without the run, and without what counts calls within an attempt.
+fn iteration(run: &str, call: &ToolCall, calls: usize) -> String {
+    let key = call.idempotency_key.strip_prefix(run).unwrap_or(&call.idempotency_key);
+    let key = key.trim_start_matches('/');
+    let list = if calls > 1 { key.rsplit_once('/').map_or(key, |(list, _)| list) } else { key };
+    list.split_once('+').map_or(list, |(place, _)| place).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_the_same_before_and_after_the_question() {
+        let of = |key: &str, calls| {
+            let call = ToolCall { idempotency_key: key.into(), ..ToolCall::new("exec", Value::Null) };
+            iteration("run", &call, calls)
+        };
+        assert_eq!(of("run/outer#2!1/apply!1", 1), "outer#2!1/apply!1");
+        assert_eq!(of("run/outer#2!1/apply!1+1", 1), "outer#2!1/apply!1");
+        assert_eq!(of("run/all!1/0", 3), "all!1");
+        assert_ne!(of("run/apply!1", 1), of("run/apply!2", 1));
+    }
+}

@@ -1,0 +1,168 @@
+//! What the desk does with a call that asks: it is looked at, a person is asked, and the approval that comes back is
+//! spent before anything is done.
+
+use serde_json::Value;
+
+use crate::approval::{Refusal, Verified};
+use crate::effect::{ApprovalBinding, ErrorKind, ToolCall, ToolError, ToolResult};
+use crate::policy::{Asked, GateDecision, Granted};
+use crate::runner::tools::question;
+
+use super::desk::{Desk, in_order, not_run, refusal};
+
+/// A call without an approval that counts: what it is bound to, and why the one that it carried was refused.
+type Open = (Asked<ToolCall>, Option<ApprovalBinding>, Option<Refusal>);
+
+impl Desk {
+    /// Does a granted call; where its tool meets a path that asks before anything is done, the call as a question.
+    pub(super) fn met_question(&self, granted: &Granted<ToolCall>) -> Result<Asked<ToolCall>, ToolResult> {
+        if let Err(error) = self.count() {
+            return Err(ToolResult::failure(&granted.request().tool, error));
+        }
+        let result = self.execute(granted);
+        let met = result.error.as_ref().filter(|error| error.kind == ErrorKind::ApprovalRequired);
+        let Some(asked) = met.and_then(|met| self.gate.ask_after(granted.request(), Some(met))) else {
+            return Err(result);
+        };
+        self.uncount();
+        Ok(asked)
+    }
+
+    /// Does a call that wants an approval with the one that it carries. Without one that counts it stays open: what it
+    /// is bound to as things stand, and why the approval was refused.
+    pub(super) fn with_approval(&self, asked: Asked<ToolCall>) -> Result<ToolResult, Open> {
+        let Some(approvals) = &self.approvals else { return Err((asked, None, None)) };
+        let bound = approvals.bind(std::slice::from_ref(&asked), self.policy_digest(), &self.world);
+        let binding = match bound {
+            Ok(binding) => binding,
+            Err((_, error)) => return Ok(ToolResult::failure(&asked.request().tool, error)),
+        };
+        let Some(given) = &asked.request().approval else { return Err((asked, Some(binding), None)) };
+        let terms = self.gate.policy().approval_terms();
+        let checked = approvals.check(given, &binding, &terms);
+        match checked.and_then(|verified| self.spend_and_do(&asked, &verified, 0, &binding)) {
+            Ok(result) => Ok(result),
+            Err(refusal) => Err((asked, Some(binding), Some(refusal))),
+        }
+    }
+
+    /// Spent first, on the disk; then done.
+    pub(super) fn spend_and_do(
+        &self,
+        asked: &Asked<ToolCall>,
+        verified: &Verified,
+        index: usize,
+        binding: &ApprovalBinding,
+    ) -> Result<ToolResult, Refusal> {
+        let approvals = self.approvals.as_ref().ok_or(Refusal::Unknown)?;
+        if let Err(error) = self.count() {
+            return Ok(ToolResult::failure(&asked.request().tool, error));
+        }
+        let spent = approvals.spend(verified, index, binding).inspect_err(|_| self.uncount())?;
+        let granted = self.gate.grant(asked.clone(), spent).ok_or(Refusal::OtherCall)?;
+        Ok(self.execute(&granted))
+    }
+
+    /// The refusal of calls that want an approval, with the request by which a person is asked. `at` is the first that
+    /// asks.
+    pub(super) fn put_question(
+        &self,
+        calls: &[Asked<ToolCall>],
+        at: usize,
+        binding: Option<ApprovalBinding>,
+        refused: Option<&Refusal>,
+    ) -> ToolResult {
+        let Some(asks) = calls.get(at) else { return not_run(&ToolCall::new("", Value::Null)) };
+        let mut result = refusal(asks.request(), ErrorKind::ApprovalRequired, asks.verdict());
+        let Some(error) = &mut result.error else { return result };
+        if let Some(refused) = refused {
+            error.message =
+                format!("{} (the approval that was given does not count: {refused})", error.message);
+        }
+        let (Some(approvals), Some(binding)) = (&self.approvals, binding) else { return result };
+        let terms = self.gate.policy().approval_terms();
+        if terms.approvers.is_empty() {
+            error.kind = ErrorKind::Denied;
+            error.message = format!(
+                "{}; and nobody may approve it: the layers have no key of `approvals.approvers` in common",
+                error.message
+            );
+            return result;
+        }
+        match approvals.ask(calls, binding, &terms) {
+            Ok(asked) => error.approval = Some(asked),
+            Err(why) => {
+                error.kind = ErrorKind::Internal;
+                error.message = format!("the question could not be recorded, so it was not put: {why}");
+            }
+        }
+        result
+    }
+
+    /// Asks about a call before it is made, where the policy asks.
+    pub(super) fn ask_ahead(&self, call: &ToolCall) -> ToolResult {
+        let call = &ToolCall { approval: None, ..call.clone() };
+        let asked = match self.gate.decide(call) {
+            GateDecision::Denied(verdict) => return refusal(call, ErrorKind::Denied, &verdict),
+            GateDecision::Ask(asked) => Some(*asked),
+            GateDecision::Granted(granted) => question(&granted, &self.world)
+                .filter(|met| met.kind == ErrorKind::ApprovalRequired)
+                .and_then(|met| self.gate.ask_after(call, Some(&met))),
+        };
+        match asked.map(|asked| self.with_approval(asked)) {
+            None => ToolResult::success(&call.tool, Value::Null),
+            Some(Ok(result)) => result,
+            Some(Err((asked, binding, refused))) => self.put_question(&[asked], 0, binding, refused.as_ref()),
+        }
+    }
+
+    /// A list that asks is approved as a whole: exactly these calls, in this order.
+    pub(super) fn batch_with_approval(
+        &self,
+        calls: &[ToolCall],
+        refusals: &[Option<ToolResult>],
+        first: usize,
+    ) -> Vec<ToolResult> {
+        let met = refusals.iter().map(|refusal| refusal.as_ref().and_then(|result| result.error.as_ref()));
+        let asked: Option<Vec<Asked<ToolCall>>> =
+            calls.iter().zip(met).map(|(call, met)| self.as_question(call, met)).collect();
+        let one = |at: usize, result: ToolResult| -> Vec<ToolResult> {
+            let others = calls.iter().enumerate();
+            others.map(|(index, call)| if index == at { result.clone() } else { not_run(call) }).collect()
+        };
+        let Some(asked) = asked else { return calls.iter().map(not_run).collect() };
+        let Some(approvals) = &self.approvals else {
+            return one(first, self.put_question(&asked, first, None, None));
+        };
+        let binding = match approvals.bind(&asked, self.policy_digest(), &self.world) {
+            Ok(binding) => binding,
+            Err((at, error)) => return one(at, ToolResult::failure(&calls[at].tool, error)),
+        };
+        let terms = self.gate.policy().approval_terms();
+        let given = calls.first().and_then(|call| call.approval.as_ref());
+        let refused = match given.map(|given| approvals.check(given, &binding, &terms)) {
+            None => None,
+            Some(Err(refusal)) => Some(refusal),
+            Some(Ok(verified)) => {
+                return in_order(asked.iter(), |at, asked| {
+                    let call = asked.request();
+                    self.once_with(call, || {
+                        self.spend_and_do(asked, &verified, at, &binding).unwrap_or_else(|refusal| {
+                            let message = format!("its approval does not count: {refusal}");
+                            ToolResult::failure(&call.tool, ToolError::new(ErrorKind::Denied, message))
+                        })
+                    })
+                });
+            }
+        };
+        one(first, self.put_question(&asked, first, Some(binding), refused.as_ref()))
+    }
+
+    pub(super) fn as_question(&self, call: &ToolCall, met: Option<&ToolError>) -> Option<Asked<ToolCall>> {
+        match self.gate.decide(call) {
+            GateDecision::Ask(asked) => Some(*asked),
+            GateDecision::Granted(_) => self.gate.ask_after(call, met),
+            GateDecision::Denied(_) => None,
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! What a call would touch, found out before a person is asked: paths, what stands there, the program. Looks, and
+//! changes nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{Read as _, Seek as _};
+
+use crate::digest::Digest;
+use crate::effect::{BoundTarget, ErrorKind, ToolCall, ToolError};
+use crate::model::Uses;
+use crate::policy::{Asked, Granted, Obligations};
+use crate::runner::ToolWorld;
+use crate::sandbox::{Program, find_program};
+
+use super::access::Reading;
+use super::apply_patch::{self, preimages};
+use super::input::Input;
+use super::rollback;
+
+/// Bytes of a program that are digested.
+const PROGRAM_BYTES: u64 = 1 << 30;
+
+/// What a call would touch.
+#[derive(Debug, Clone, Default)]
+pub(in crate::runner) struct Prepared {
+    /// What stands at each path that it changes.
+    pub(in crate::runner) preimages: BTreeMap<String, Option<Digest>>,
+    /// The paths that it really reaches.
+    pub(in crate::runner) paths: Vec<String>,
+    /// What it runs.
+    pub(in crate::runner) target: Option<BoundTarget>,
+}
+
+/// What `asked` would touch. `touched` are the paths of the calls before it in its list: what stands there is not known
+/// before they have run.
+///
+/// # Errors
+/// The call could not do its work as things stand, so nobody has to be asked.
+pub(in crate::runner) fn prepare(
+    asked: &Asked<ToolCall>,
+    world: &ToolWorld,
+    touched: &BTreeSet<String>,
+) -> Result<Prepared, ToolError> {
+    let (call, obligations) = (asked.request(), asked.obligations());
+    match Uses::parse(&call.tool) {
+        Some(Uses::ApplyPatch) => patch(call, obligations, world, touched),
+        Some(Uses::Rollback) => {
+            let (_, planned) = rollback::foresee(call, obligations, world)?;
+            let preimages = preimages(&planned);
+            Ok(Prepared { paths: preimages.keys().cloned().collect(), preimages, target: None })
+        }
+        Some(Uses::ReadFile) => {
+            let input = Input::new("read_file", &call.input, &["path", "range", "encoding"])?;
+            let file = Reading::under(obligations, world).open(&input.path("path")?)?;
+            Ok(Prepared { paths: vec![file.path().to_string()], ..Prepared::default() })
+        }
+        Some(Uses::Exec) => command(call, obligations, world),
+        _ => Ok(Prepared::default()),
+    }
+}
+
+/// What a granted call's paths would ask before anything is done. `None` where nothing asks.
+pub(in crate::runner) fn question(call: &Granted<ToolCall>, world: &ToolWorld) -> Option<ToolError> {
+    let (call, obligations) = (call.request(), call.obligations());
+    if Uses::parse(&call.tool) != Some(Uses::ApplyPatch) {
+        return None;
+    }
+    apply_patch::paths_of(call, obligations, world).err()
+}
+
+fn patch(
+    call: &ToolCall,
+    obligations: &Obligations,
+    world: &ToolWorld,
+    touched: &BTreeSet<String>,
+) -> Result<Prepared, ToolError> {
+    let paths: Vec<String> =
+        apply_patch::paths_of(call, obligations, world)?.iter().map(ToString::to_string).collect();
+    let preimages = if paths.iter().any(|path| touched.contains(path)) {
+        BTreeMap::new()
+    } else {
+        preimages(&apply_patch::foresee(call, obligations, world)?)
+    };
+    Ok(Prepared { preimages, paths, target: None })
+}
+
+fn command(call: &ToolCall, obligations: &Obligations, world: &ToolWorld) -> Result<Prepared, ToolError> {
+    let Some(grant) = &obligations.exec else { return Ok(Prepared::default()) };
+    let program = find_program(&grant.program, &grant.search, &world.root_path)
+        .map_err(|error| ToolError::new(ErrorKind::NotFound, error.to_string()))?;
+    let cwd = call.input.get("cwd").and_then(serde_json::Value::as_str).map(str::to_owned);
+    let target =
+        BoundTarget::Program { path: program.path.display().to_string(), digest: program_digest(&program)? };
+    Ok(Prepared { paths: cwd.into_iter().collect(), target: Some(target), ..Prepared::default() })
+}
+
+/// Where a person approved a command, its program must be the one that it was then.
+pub(super) fn check_program(program: &Program, obligations: &Obligations) -> Result<(), ToolError> {
+    let wanted = obligations.approved.as_ref().and_then(|approved| approved.program);
+    if wanted.is_none_or(|wanted| program_digest(program).is_ok_and(|found| found == wanted)) {
+        return Ok(());
+    }
+    let message =
+        format!("`{}` has changed since the command was approved; nothing was run", program.path.display());
+    Err(ToolError::new(ErrorKind::Conflict, message))
+}
+
+/// Of the bytes behind the descriptor that is executed.
+fn program_digest(program: &Program) -> Result<Digest, ToolError> {
+    let read = || -> std::io::Result<Digest> {
+        let mut file = File::from(program.file.try_clone()?);
+        let mut bytes = Vec::new();
+        file.rewind()?;
+        file.by_ref().take(PROGRAM_BYTES).read_to_end(&mut bytes)?;
+        file.rewind()?;
+        Ok(Digest::of(bytes))
+    };
+    read().map_err(|error| {
+        ToolError::new(ErrorKind::Internal, format!("`{}`: {error}", program.path.display()))
+    })
+}
