@@ -145,6 +145,9 @@ fn from_runner(frame: &ControlFrame) -> Result<(), Stopped> {
         | ControlFrame::Started(_)
         | ControlFrame::Refused { .. }
         | ControlFrame::Stop => Err(Stopped::Runner("it began twice".to_owned())),
+        ControlFrame::Ask(_) => {
+            Err(Stopped::Runner("it asked, and was given no ledger to ask by".to_owned()))
+        }
     }
 }
 

@@ -64,7 +64,7 @@ const POLICY_SAMPLES: &[(&str, &[&str])] = &[
         "^https?://[a-z0-9.*\\[\\]:-]+:0*([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])$",
         &["https://api.example.com:443", "http://[::1]:8080", "https://*.example.com:65535"],
     ),
-    ("^ed25519:[\\s\\S]", &["ed25519:AAAA"]),
+    ("^(local$|ed25519:[\\s\\S])", &["ed25519:AAAA", "local"]),
 ];
 
 /// What a JSON Schema cannot say of a policy, by the decoder's words for it.
