@@ -60,7 +60,7 @@ pub(super) fn exec_with(
         .map_err(|error| refused(&error, grant))?;
     let program = find_program(&grant.program, &grant.search, &world.root_path)
         .map_err(|error| program_error(&error, grant))?;
-    check_program(&program, obligations)?;
+    check_program(&program, obligations, world)?;
     let used = used(&program, world)?;
     let place = Place::of(grant, world, obligations, &folders)?;
     let folder = place.folder(world, &cwd)?;

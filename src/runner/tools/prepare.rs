@@ -2,8 +2,6 @@
 //! changes nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::{Read as _, Seek as _};
 
 use crate::digest::Digest;
 use crate::effect::{BoundTarget, ErrorKind, ToolCall, ToolError};
@@ -16,9 +14,6 @@ use super::access::Reading;
 use super::apply_patch::{self, preimages};
 use super::input::Input;
 use super::rollback;
-
-/// Bytes of a program that are digested.
-const PROGRAM_BYTES: u64 = 1 << 30;
 
 /// What a call would touch.
 #[derive(Debug, Clone, Default)]
@@ -89,15 +84,21 @@ fn command(call: &ToolCall, obligations: &Obligations, world: &ToolWorld) -> Res
     let program = find_program(&grant.program, &grant.search, &world.root_path)
         .map_err(|error| ToolError::new(ErrorKind::NotFound, error.to_string()))?;
     let cwd = call.input.get("cwd").and_then(serde_json::Value::as_str).map(str::to_owned);
-    let target =
-        BoundTarget::Program { path: program.path.display().to_string(), digest: program_digest(&program)? };
+    let target = BoundTarget::Program {
+        path: program.path.display().to_string(),
+        digest: program_digest(&program, world)?,
+    };
     Ok(Prepared { paths: cwd.into_iter().collect(), target: Some(target), ..Prepared::default() })
 }
 
 /// Where a person approved a command, its program must be the one that it was then.
-pub(super) fn check_program(program: &Program, obligations: &Obligations) -> Result<(), ToolError> {
+pub(super) fn check_program(
+    program: &Program,
+    obligations: &Obligations,
+    world: &ToolWorld,
+) -> Result<(), ToolError> {
     let wanted = obligations.approved.as_ref().and_then(|approved| approved.program);
-    if wanted.is_none_or(|wanted| program_digest(program).is_ok_and(|found| found == wanted)) {
+    if wanted.is_none_or(|wanted| program_digest(program, world).is_ok_and(|found| found == wanted)) {
         return Ok(());
     }
     let message =
@@ -106,16 +107,8 @@ pub(super) fn check_program(program: &Program, obligations: &Obligations) -> Res
 }
 
 /// Of the bytes behind the descriptor that is executed.
-fn program_digest(program: &Program) -> Result<Digest, ToolError> {
-    let read = || -> std::io::Result<Digest> {
-        let mut file = File::from(program.file.try_clone()?);
-        let mut bytes = Vec::new();
-        file.rewind()?;
-        file.by_ref().take(PROGRAM_BYTES).read_to_end(&mut bytes)?;
-        file.rewind()?;
-        Ok(Digest::of(bytes))
-    };
-    read().map_err(|error| {
-        ToolError::new(ErrorKind::Internal, format!("`{}`: {error}", program.path.display()))
+fn program_digest(program: &Program, world: &ToolWorld) -> Result<Digest, ToolError> {
+    world.memory.programs.of(program).map_err(|error| {
+        ToolError::new(ErrorKind::Internal, format!("`{}` can't be read: {error}", program.path.display()))
     })
 }
