@@ -23,6 +23,7 @@ pub mod files;
 pub mod interpret;
 pub mod ledger;
 pub mod model;
+pub mod packs;
 pub mod plan;
 pub mod policy;
 pub mod runner;

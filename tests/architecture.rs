@@ -38,6 +38,7 @@ const ROOMS: &[(&str, u32)] = &[
     ("runner", 8),
     ("client", 8),
     ("session", 9),
+    ("packs", 9),
     ("front", 10),
     ("cli", 11),
 ];
@@ -53,6 +54,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("toml", &["document"]),
     ("ignore", &["files"]),
     ("jsonschema", &["schema"]),
+    ("semver", &["model"]),
     ("minijinja", &["expr"]),
     ("petgraph", &["plan"]),
     ("globset", &["policy", "runner"]),
@@ -61,7 +63,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("libc", &["sandbox"]),
     ("miette", &["view"]),
     ("similar", &["runner"]),
-    ("gix", &["runner"]),
+    ("gix", &["runner", "packs"]),
     ("roxmltree", &["runner"]),
     ("grep_matcher", &["runner"]),
     ("grep_regex", &["runner"]),
@@ -71,7 +73,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
     ("clap_mangen", &["cli"]),
-    ("rustix", &["files", "trust", "ledger", "sandbox", "store", "wire", "runner", "front", "cli"]),
+    ("rustix", &["files", "trust", "ledger", "sandbox", "store", "wire", "runner", "packs", "front", "cli"]),
     // vocabulary that every room may speak
     ("serde", &["*"]),
     ("serde_json", &["*"]),
@@ -83,7 +85,7 @@ const HOMES: &[(&str, &[&str])] = &[
 
 /// Rooms that may carry an `expect` of `clippy::disallowed_methods`.
 const TOUCH_THE_WORLD: &[&str] =
-    &["files", "trust", "ledger", "sandbox", "store", "runner", "client", "session", "front", "cli"];
+    &["files", "trust", "ledger", "sandbox", "store", "runner", "client", "session", "packs", "front", "cli"];
 
 /// The files that may switch code by operating system.
 const SYSTEM_SWITCHES: &[&str] = &["src/files/system.rs"];

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use lgflow::diag::{ALL_CODES, Diagnostics};
 use lgflow::files::OwnFolder;
+use lgflow::policy::Packs;
 use lgflow::session::{check_own_folder, check_paths};
 use lgflow::source::Sources;
 use lgflow::view::diagnostics::compact;
@@ -52,7 +53,7 @@ fn root(case: &Path) -> PathBuf {
 /// What a case yields, with names relative to the folder of its code, and the codes.
 fn check(case: &Path) -> (String, BTreeSet<String>) {
     let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
-    check_paths(&[root(case)], &mut sources, &mut found)
+    check_paths(&[root(case)], &Packs::default(), &mut sources, &mut found)
         .unwrap_or_else(|error| panic!("{}: {error}", case.display()));
     let codes = found.codes().iter().map(ToString::to_string).collect();
     let folder = format!("{}/", case.parent().unwrap().display());
@@ -121,7 +122,8 @@ fn table_pages_and_fixtures_name_the_same_codes() {
 fn sound_files_stay_silent() {
     let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
     let (folder, _) = OwnFolder::of_file(&below("tests/ok/any")).unwrap();
-    let checked = check_own_folder(folder, Path::new("tests/ok"), &mut sources, &mut found).unwrap();
+    let checked =
+        check_own_folder(folder, Path::new("tests/ok"), &Packs::default(), &mut sources, &mut found).unwrap();
     assert!(!checked.roots.is_empty());
     assert!(found.is_empty(), "{}", compact(&sources, &found));
 }

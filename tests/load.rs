@@ -12,6 +12,7 @@ use std::path::Path;
 
 use lgflow::diag::Diagnostics;
 use lgflow::files::OwnFolder;
+use lgflow::policy::Packs;
 use lgflow::session::{check_own_folder, check_paths};
 use lgflow::source::Sources;
 
@@ -25,7 +26,7 @@ fn graph(prompt: &str) -> String {
 
 fn codes_of(path: &Path) -> (Vec<String>, String) {
     let (mut sources, mut diagnostics) = (Sources::default(), Diagnostics::default());
-    check_paths(&[path.to_path_buf()], &mut sources, &mut diagnostics).unwrap();
+    check_paths(&[path.to_path_buf()], &Packs::default(), &mut sources, &mut diagnostics).unwrap();
     let codes = diagnostics.iter().map(|found| found.code.to_string()).collect();
     let texts = sources.iter().map(|file| file.text().to_string()).collect::<String>();
     (codes, format!("{diagnostics:?}{texts}"))
@@ -88,7 +89,8 @@ fn what_is_not_ours_is_not_shown() {
     ] {
         write("graph.yaml", text);
         let (mut sources, mut diagnostics) = (Sources::default(), Diagnostics::default());
-        check_paths(&[folder.path().join("graph.yaml")], &mut sources, &mut diagnostics).unwrap();
+        check_paths(&[folder.path().join("graph.yaml")], &Packs::default(), &mut sources, &mut diagnostics)
+            .unwrap();
         let report: Vec<&lgflow::diag::Diagnostic> = diagnostics.iter().collect();
         assert_eq!(report.len(), 1, "{report:#?}");
         assert_eq!(report[0].code.as_str(), "not-ours");
@@ -120,7 +122,8 @@ fn all_files_of_a_folder_are_checked_in_one_run() {
     let (mut sources, mut diagnostics) = (Sources::default(), Diagnostics::default());
     let shown = folder.path();
     let held = OwnFolder::of_file(&shown.join("graph.yaml")).unwrap().0;
-    let checked = check_own_folder(held, Path::new(".lg"), &mut sources, &mut diagnostics).unwrap();
+    let checked =
+        check_own_folder(held, Path::new(".lg"), &Packs::default(), &mut sources, &mut diagnostics).unwrap();
     let names: Vec<String> = checked.roots.iter().map(|(name, _)| name.display().to_string()).collect();
     assert_eq!(names, [".lg/graph.yaml", ".lg/more/other.toml", ".lg/policy.yaml"]);
     let codes: Vec<(&str, String)> = diagnostics

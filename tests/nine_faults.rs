@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 
 use lgflow::diag::Diagnostics;
+use lgflow::policy::Packs;
 use lgflow::session::check_paths;
 use lgflow::source::Sources;
 
@@ -15,7 +16,7 @@ type Found = (usize, usize, String, Option<String>);
 fn check(file: &str) -> Vec<Found> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/nine_faults").join(file);
     let (mut sources, mut diagnostics) = (Sources::default(), Diagnostics::default());
-    check_paths(&[path], &mut sources, &mut diagnostics).unwrap();
+    check_paths(&[path], &Packs::default(), &mut sources, &mut diagnostics).unwrap();
     let facts = |found: &lgflow::diag::Diagnostic| {
         let at = sources.get(found.span().file).position(found.span().start);
         let suggestion = found.help.clone().filter(|help| help.starts_with("write `"));

@@ -13,7 +13,8 @@ use lgflow::diag::Diagnostics;
 use lgflow::document::Syntax;
 use lgflow::effect::{FrozenLayer, LayerRole, ToolCall};
 use lgflow::policy::{
-    CONTAINED, Decision, Gate, Machine, PolicySet, PolicyText, freeze, requests_beyond_contained, widenings,
+    CONTAINED, Decision, Gate, Machine, Packs, PolicySet, PolicyText, freeze, requests_beyond_contained,
+    widenings,
 };
 use lgflow::source::Sources;
 use lgflow::trust::{
@@ -51,7 +52,14 @@ fn frozen(text: &str) -> Vec<FrozenLayer> {
     let mut diagnostics = Diagnostics::default();
     let file = PolicyText { name: ".lg/policy.yaml".into(), text: text.into(), syntax: Syntax::Yaml };
     let mut read = |_: &str, name: &str| Err(format!("{name} does not exist"));
-    let layers = freeze(file, LayerRole::Grant, &mut Sources::default(), &mut read, &mut diagnostics);
+    let layers = freeze(
+        file,
+        LayerRole::Grant,
+        &Packs::default(),
+        &mut Sources::default(),
+        &mut read,
+        &mut diagnostics,
+    );
     assert!(diagnostics.is_empty(), "{diagnostics:?}");
     layers
 }
@@ -247,11 +255,11 @@ fn machine_and_user_policies_are_ceilings_and_must_be_safe() {
     fs::write(folder.join("10-a.yaml"), MODEST).unwrap();
     fs::write(folder.join("notes.txt"), "no policy").unwrap();
     let user = held.path().join("policy.yaml");
-    assert!(user_layer(&user).unwrap().is_empty());
+    assert!(user_layer(&user, &Packs::default()).unwrap().is_empty());
     fs::write(&user, MODEST).unwrap();
-    assert_eq!(user_layer(&user).unwrap()[0].role, LayerRole::Ceiling);
+    assert_eq!(user_layer(&user, &Packs::default()).unwrap()[0].role, LayerRole::Ceiling);
     fs::set_permissions(&user, fs::Permissions::from_mode(0o666)).unwrap();
-    assert!(matches!(user_layer(&user), Err(TrustError::Unsafe { .. })));
+    assert!(matches!(user_layer(&user, &Packs::default()), Err(TrustError::Unsafe { .. })));
     let as_root = fs::metadata("/proc/self").unwrap();
     if std::os::unix::fs::MetadataExt::uid(&as_root) == 0 {
         let layers = machine_layers(&folder).unwrap();

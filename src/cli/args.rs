@@ -10,6 +10,7 @@ use super::explain::ExplainArgs;
 use super::export::ExportArgs;
 use super::init::InitArgs;
 use super::man::ManArgs;
+use super::pack::PackArgs;
 use super::plan::PlanArgs;
 use super::policy::PolicyCommandArgs;
 use super::run::RunArgs;
@@ -57,6 +58,8 @@ pub enum Command {
     Init(InitArgs),
     /// Trust what this workspace's `.lg/` decides
     Trust(TrustArgs),
+    /// Make, add, update and verify packs: policies of others, locked by their digest
+    Pack(PackArgs),
     /// Check graphs and policies: every finding, with its place and the edit that mends it
     Validate(ValidateArgs),
     /// Draw a graph, or print its compiled plan

@@ -10,7 +10,7 @@ use super::hidden;
 use super::output::Output;
 use super::problem::Problem;
 use super::{
-    Cli, Command, Exit, Format, completions, config, doctor, explain, export, init, man, plan, policy,
+    Cli, Command, Exit, Format, completions, config, doctor, explain, export, init, man, pack, plan, policy,
     run as run_graph, schema, tool, trace, trust, validate,
 };
 
@@ -50,6 +50,7 @@ fn run(command: Command, output: Output) -> Result<Exit, Problem> {
     match command {
         Command::Init(args) => init::run(&args, output),
         Command::Trust(args) => trust::run(&args, output),
+        Command::Pack(args) => pack::run(&args, output),
         Command::Doctor(args) => doctor::run(&args, output),
         Command::Config(args) => config::run(&args, output),
         Command::Validate(args) => validate::run(&args, output),

@@ -11,7 +11,7 @@ use crate::source::Sources;
 
 use super::output::Output;
 use super::problem::Problem;
-use super::validate::{print, unreadable};
+use super::validate::{packs_here, print, unreadable};
 
 /// Where a workspace has its graph, the first that exists.
 const USUAL: [&str; 4] = [".lg/graph.yaml", ".lg/graph.yml", ".lg/graph.toml", ".lg/graph.json"];
@@ -32,7 +32,8 @@ pub(super) fn plan(named: Option<&Path>, output: Output) -> Result<Option<Arc<Pl
     };
     let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
     let shown = std::slice::from_ref(&path);
-    let checked = check_paths(shown, &mut sources, &mut found).map_err(|error| unreadable(&error))?;
+    let checked =
+        check_paths(shown, &packs_here()?, &mut sources, &mut found).map_err(|error| unreadable(&error))?;
     if found.has_errors() {
         print(&sources, &found, output);
         return Ok(None);

@@ -14,6 +14,7 @@ mod init;
 mod inputs;
 mod man;
 mod output;
+mod pack;
 mod plan;
 mod policy;
 mod policy_check;

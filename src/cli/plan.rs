@@ -86,11 +86,12 @@ fn meant(
     let settings = settings(place, flags, sources, found).map_err(|error| failed(&error))?;
     let configured = settings.graph().map(|graph| place.shown(&place.root.join(".lg").join(graph)));
     let graph = args.graph.clone().or(configured);
-    let chosen = choose(place, graph.as_deref(), sources, found).map_err(|error| failed(&error))?;
+    let chosen = choose(place, graph.as_deref(), sources, found)
+        .map_err(|error| Problem::prepare("cannot plan", &error))?;
     let Some(chosen) = chosen else { return Ok(None) };
     let trust = trust_now(args.policy.trust, &settings)?;
     let layers = layers(place, Some(&chosen), &args.policy.policies, trust, sources, found)
-        .map_err(|error| failed(&error))?;
+        .map_err(|error| Problem::prepare("cannot plan", &error))?;
     let standing = standing(&place.state, &place.root, &chosen.layers, trust);
     let trusted = standing.map_err(|error| failed(&error))?.is_trusted();
     let chosen = Chosen { plan: chosen.plan.bounded(&limits(&settings)), ..chosen };

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::diag::Diagnostics;
-use crate::policy::{Gate, PolicySet};
+use crate::policy::{Gate, Packs, PolicySet};
 use crate::runner::machine;
 use crate::session::check_paths;
 use crate::source::Sources;
@@ -16,7 +16,7 @@ use super::problem::Problem;
 use super::run::PolicyArgs;
 use super::tool::{layers_here, tools};
 use super::trust::here;
-use super::validate::{print, unreadable};
+use super::validate::{packs_here, print, unreadable};
 use super::{Exit, Format};
 
 /// Arguments of `lgflow policy check`.
@@ -39,9 +39,10 @@ pub(super) struct CheckArgs {
 pub(super) fn run(args: &CheckArgs, output: Output) -> Result<Exit, Problem> {
     let place = here()?;
     let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
+    let is_file = |name: &str| !name.starts_with("builtin:") && !Packs::is_named(name);
     let named: Vec<PathBuf> =
-        args.files.iter().filter(|file| !file.to_string_lossy().starts_with("builtin:")).cloned().collect();
-    check_paths(&named, &mut sources, &mut found).map_err(|error| unreadable(&error))?;
+        args.files.iter().filter(|file| is_file(&file.to_string_lossy())).cloned().collect();
+    check_paths(&named, &packs_here()?, &mut sources, &mut found).map_err(|error| unreadable(&error))?;
     let policy = PolicyArgs { policies: args.files.clone(), trust: args.trust };
     if found.is_empty() {
         // its findings are those of the check, or of what the check cannot see: the machine's and the user's files

@@ -14,7 +14,7 @@ use crate::view::{DifferenceFacts, difference_document, difference_text};
 use super::Exit;
 use super::output::Output;
 use super::problem::Problem;
-use super::validate::{print, unreadable};
+use super::validate::{packs_here, print, unreadable};
 
 /// Arguments of `lgflow policy diff`.
 #[derive(Debug, Args)]
@@ -46,7 +46,7 @@ pub(super) fn run(args: &DiffArgs, output: Output) -> Result<Exit, Problem> {
 }
 
 fn layers(path: &Path, sources: &mut Sources, found: &mut Diagnostics) -> Result<Vec<FrozenLayer>, Problem> {
-    given_layers(path, LayerRole::Grant, sources, found).map_err(|error| unreadable(&error))
+    given_layers(path, LayerRole::Grant, &packs_here()?, sources, found).map_err(|error| unreadable(&error))
 }
 
 fn compare(

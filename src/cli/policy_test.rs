@@ -17,7 +17,7 @@ use super::Exit;
 use super::output::Output;
 use super::problem::Problem;
 use super::trust::here;
-use super::validate::{print, unreadable};
+use super::validate::{packs_here, print, unreadable};
 
 /// Arguments of `lgflow policy test`.
 #[derive(Debug, Args)]
@@ -72,7 +72,8 @@ fn files(args: &TestArgs, sources: &mut Sources, found: &mut Diagnostics) -> Res
             return Ok(Vec::new());
         }
         let shown = place.shown(&place.root.join(".lg"));
-        return own_policy_tests(&place.root, &shown, sources, found).map_err(|error| unreadable(&error));
+        return own_policy_tests(&place.root, &shown, &packs_here()?, sources, found)
+            .map_err(|error| unreadable(&error));
     }
     let mut all = Vec::new();
     for path in &args.files {
@@ -87,7 +88,8 @@ fn given(
     sources: &mut Sources,
     found: &mut Diagnostics,
 ) -> Result<Vec<TestFile>, Problem> {
-    let files = given_policy_tests(path, root, sources, found).map_err(|error| unreadable(&error))?;
+    let files =
+        given_policy_tests(path, root, &packs_here()?, sources, found).map_err(|error| unreadable(&error))?;
     if files.is_empty() && !found.has_errors() {
         let detail = format!("`{}` holds no policy tests: its `schema` line is another", path.display());
         return Err(Problem::usage(detail));

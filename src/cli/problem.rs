@@ -6,6 +6,9 @@ use std::fmt::Display;
 
 use serde_json::{Value, json};
 
+use crate::front::PrepareError;
+use crate::packs::{Class, PackError};
+
 use super::Exit;
 
 /// Why a command ended before its work was done.
@@ -38,6 +41,28 @@ impl Problem {
         Self { exit: Exit::Failed, title: "failed", detail }
     }
 
+    /// A pack was refused; nothing was changed.
+    pub(super) fn pack(error: &PackError) -> Self {
+        let (exit, title) = match error.class() {
+            Class::Usage => (Exit::Usage, "wrong usage"),
+            Class::Failed => (Exit::Failed, "failed"),
+            Class::Invalid => (Exit::Invalid, "invalid pack or lock"),
+            Class::Denied => (Exit::Denied, "denied until a person says yes"),
+            Class::Unverified => (Exit::Unverified, "a pack failed verification"),
+        };
+        let lines = error.to_string();
+        let lines: Vec<String> = lines.lines().map(crate::view::escaped).collect();
+        Self { exit, title, detail: lines.join("\n") }
+    }
+
+    /// What a run begins with could not be put together; `what` was being done.
+    pub(super) fn prepare(what: impl Display, error: &PrepareError) -> Self {
+        match error {
+            PrepareError::Packs(error) => Self::pack(error),
+            error => Self::failed(what, error),
+        }
+    }
+
     /// A bug of ours.
     pub(super) fn bug(detail: impl Into<String>) -> Self {
         Self { exit: Exit::Bug, title: "a bug in lgflow", detail: detail.into() }
@@ -62,6 +87,12 @@ impl Problem {
             "detail": self.detail,
             "exit_code": self.exit.code(),
         })
+    }
+}
+
+impl From<PackError> for Problem {
+    fn from(error: PackError) -> Self {
+        Self::pack(&error)
     }
 }
 

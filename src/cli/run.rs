@@ -128,13 +128,14 @@ fn prepare(
     let settings = settings(place, flags(args), sources, found).map_err(|error| failed(&error))?;
     let configured = settings.graph().map(|graph| place.shown(&place.root.join(".lg").join(graph)));
     let graph = args.graph.clone().or(configured);
-    let Some(chosen) = choose(place, graph.as_deref(), sources, found).map_err(|error| failed(&error))?
+    let Some(chosen) = choose(place, graph.as_deref(), sources, found)
+        .map_err(|error| Problem::prepare("cannot begin", &error))?
     else {
         return Ok(None);
     };
     let trust = trust_now(args.policy.trust, &settings)?;
     let layers = layers(place, Some(&chosen), &args.policy.policies, trust, sources, found)
-        .map_err(|error| failed(&error))?;
+        .map_err(|error| Problem::prepare("cannot begin", &error))?;
     let inputs = bind(args, &chosen)?;
     let limits = limits(&settings);
     let plan = chosen.plan.bounded(&limits);

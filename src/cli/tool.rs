@@ -165,11 +165,12 @@ pub(super) fn layers_here(
     let settings = settings(place, Vec::new(), sources, found).map_err(|error| failed(&error))?;
     let trust = trust_now(named.trust, &settings)?;
     let chosen = if named.policies.is_empty() {
-        choose(place, None, sources, found).map_err(|error| failed(&error))?
+        choose(place, None, sources, found).map_err(|error| Problem::prepare("cannot begin", &error))?
     } else {
         None
     };
-    layers(place, chosen.as_ref(), &named.policies, trust, sources, found).map_err(|error| failed(&error))
+    layers(place, chosen.as_ref(), &named.policies, trust, sources, found)
+        .map_err(|error| Problem::prepare("cannot begin", &error))
 }
 
 fn failed(tool: &str, kind: ErrorKind, message: impl Into<String>) -> ToolResult {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::diag::Diagnostics;
 use crate::effect::FrozenLayer;
-use crate::front::Place;
+use crate::front::{Place, workspace_packs};
 use crate::policy::{Request, requests_beyond_contained};
 use crate::session::workspace_layers;
 use crate::source::Sources;
@@ -86,8 +86,9 @@ fn asked(place: &Place, output: Output) -> Result<Option<Asked>, Problem> {
     let cannot = |error| Problem::failed("cannot tell what this workspace decides", &error);
     let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
     let deciding = what_decides(&place.root).map_err(cannot)?;
-    let layers =
-        workspace_layers(&place.root, &mut sources, &mut found).map_err(|error| unreadable(&error))?;
+    let packs = workspace_packs(place).map_err(|error| Problem::pack(&error))?;
+    let layers = workspace_layers(&place.root, &packs, &mut sources, &mut found)
+        .map_err(|error| unreadable(&error))?;
     if found.has_errors() {
         print(&sources, &found, output);
         return Ok(None);

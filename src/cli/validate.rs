@@ -7,6 +7,8 @@ use clap::Args;
 use crate::compile::CheckedRoot;
 use crate::diag::Diagnostics;
 use crate::files::{FileError, OwnFolder, RelPath, Root};
+use crate::front::{Place, workspace_packs};
+use crate::policy::Packs;
 use crate::session::{CheckedFolder, check_own_folder, check_paths};
 use crate::source::Sources;
 use crate::view::diagnostics;
@@ -34,10 +36,11 @@ pub struct ValidateArgs {
 
 pub(super) fn run(args: &ValidateArgs, output: Output) -> Result<Exit, Problem> {
     let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
+    let packs = packs_here()?;
     let checked = if args.files.is_empty() {
-        vec![own(&mut sources, &mut found)?]
+        vec![own(&packs, &mut sources, &mut found)?]
     } else {
-        check_paths(&args.files, &mut sources, &mut found).map_err(|error| unreadable(&error))?
+        check_paths(&args.files, &packs, &mut sources, &mut found).map_err(|error| unreadable(&error))?
     };
     if args.deny_warnings {
         found.deny_warnings();
@@ -50,6 +53,15 @@ pub(super) fn run(args: &ValidateArgs, output: Output) -> Result<Exit, Problem> 
     Ok(if found.has_errors() { Exit::Invalid } else { Exit::Done })
 }
 
+/// The packs that files here may name. They are read from the user's state, and never fetched.
+pub(super) fn packs_here() -> Result<Packs, Problem> {
+    match Place::here() {
+        Ok(place) => workspace_packs(&place).map_err(|error| Problem::pack(&error)),
+        // without a home there is no state, and so nothing that is installed
+        Err(_) => Ok(Packs::default()),
+    }
+}
+
 /// Prints findings in the form that was asked for.
 pub(super) fn print(sources: &Sources, found: &Diagnostics, output: Output) {
     match output.format {
@@ -60,14 +72,14 @@ pub(super) fn print(sources: &Sources, found: &Diagnostics, output: Output) {
     }
 }
 
-fn own(sources: &mut Sources, found: &mut Diagnostics) -> Result<CheckedFolder, Problem> {
+fn own(packs: &Packs, sources: &mut Sources, found: &mut Diagnostics) -> Result<CheckedFolder, Problem> {
     let folder = open_own().map_err(|error| match error {
         FileError::NotFound { .. } => {
             Problem::usage("there is no folder `.lg` here; run `lgflow init`, or name a file")
         }
         error => unreadable(&error),
     })?;
-    check_own_folder(folder, OWN.as_ref(), sources, found).map_err(|error| unreadable(&error))
+    check_own_folder(folder, OWN.as_ref(), packs, sources, found).map_err(|error| unreadable(&error))
 }
 
 fn open_own() -> Result<OwnFolder, FileError> {

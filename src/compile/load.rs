@@ -15,6 +15,8 @@ pub enum FileKind {
     Prompt,
     /// A JSON Schema.
     Schema,
+    /// A policy of an installed pack: `publisher/name/file`, beneath all packs that may be named.
+    PackPolicy,
 }
 
 impl fmt::Display for FileKind {
@@ -24,6 +26,7 @@ impl fmt::Display for FileKind {
             FileKind::Policy => "policy",
             FileKind::Prompt => "prompt",
             FileKind::Schema => "schema",
+            FileKind::PackPolicy => "policy of a pack",
         })
     }
 }
@@ -32,7 +35,7 @@ impl fmt::Display for FileKind {
 /// only, and within a size limit.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FileRef {
-    /// Relative to that folder.
+    /// Relative to that folder; of a pack's policy, relative to all packs.
     pub path: RelPath,
     /// What it is named as.
     pub kind: FileKind,

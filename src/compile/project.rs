@@ -8,7 +8,7 @@ use crate::diag::{Diagnostic, Diagnostics, Severity, codes, suggestion};
 use crate::document::{self, Limits, Parsed, Syntax, Text};
 use crate::files::{PathError, RelPath};
 use crate::model::policy::{decode_policy, decode_policy_tests};
-use crate::model::{self, Field, Graph, PromptSource, SubgraphSource, Uses};
+use crate::model::{self, Field, Graph, PACK_PREFIX, PackRef, PromptSource, SubgraphSource, Uses};
 use crate::plan::Plan;
 use crate::policy::{BUILTINS, check_policy};
 use crate::source::{FileId, Located, Sources, Span};
@@ -17,7 +17,7 @@ use super::draft::Origin;
 use super::expressions;
 use super::graph;
 use super::literal;
-use super::load::{FileKind, FileRef, Load, Loaded};
+use super::load::{FileKind, FileRef, Load, LoadProblem, Loaded};
 use super::parts::Parts;
 
 /// How the `schema` line of a graph file begins, up to the version.
@@ -28,8 +28,6 @@ const POLICY_ID: &str = "lgflow.policy/v";
 const POLICY_TESTS_ID: &str = "lgflow.policy_test/v";
 /// How the name of a policy begins that is no file.
 const BUILTIN: &str = "builtin:";
-/// How the name of a policy begins that comes from elsewhere.
-const PACK: &str = "pack:";
 /// Graphs within graphs within graphs, at most.
 const NESTING: usize = 16;
 
@@ -305,10 +303,8 @@ impl Project<'_, '_> {
 
     /// A layer: one of the program's own, or a file.
     fn layer(&mut self, naming: &RelPath, layer: &Located<String>) {
-        if layer.value.starts_with(PACK) {
-            let message = format!("the pack `{}` is not installed", layer.value);
-            let finding = Diagnostic::new(codes::UNKNOWN_POLICY, layer.span, message);
-            self.diagnostics.push(finding.help("name a built-in policy or a file"));
+        if layer.value.starts_with(PACK_PREFIX) {
+            self.pack_policy(layer);
         } else if !layer.value.starts_with(BUILTIN) {
             self.policy_file(naming, layer);
         } else if !BUILTINS.contains(&layer.value.as_str()) {
@@ -316,6 +312,23 @@ impl Project<'_, '_> {
             let help = suggestion(&layer.value, BUILTINS);
             let finding = Diagnostic::new(codes::UNKNOWN_POLICY, layer.span, message);
             self.diagnostics.push(finding.maybe_help(help));
+        }
+    }
+
+    /// Is there such a pack? What its policy says was checked when it was added, and is bound by its digest.
+    fn pack_policy(&mut self, layer: &Located<String>) {
+        let Some(PackRef { pack, file }) = PackRef::parse(&layer.value) else {
+            let message = format!("`{}` is no name of a pack", layer.value);
+            let finding = Diagnostic::new(codes::UNKNOWN_POLICY, layer.span, message);
+            self.diagnostics.push(finding.help("write `pack:publisher/name`, or `pack:publisher/name/FILE`"));
+            return;
+        };
+        let path = RelPath::parse(&format!("{pack}/{file}"));
+        let found = path.map_err(|error| LoadProblem::new(error.to_string()));
+        let found = found.and_then(|path| (self.load)(&FileRef { path, kind: FileKind::PackPolicy }));
+        if let Err(problem) = found {
+            let finding = Diagnostic::new(codes::MISSING_PACK, layer.span, problem.message);
+            self.diagnostics.push(finding.maybe_help(problem.help));
         }
     }
 

@@ -114,7 +114,8 @@ codes! {
     UNREADABLE_FILE = "unreadable-file", Error, "a named file cannot be read";
     FILE_OUTSIDE = "file-outside", Error, "a path leads out of the graph's folder";
     NOT_OURS = "not-ours", Error, "a named file is not what it is named as";
-    UNKNOWN_POLICY = "unknown-policy", Error, "a built-in policy that does not exist";
+    UNKNOWN_POLICY = "unknown-policy", Error, "a policy that does not exist";
+    MISSING_PACK = "missing-pack", Error, "a pack that is not in the lock, or not installed";
     RECURSIVE_GRAPH = "recursive-graph", Error, "a graph leads to itself";
     // compile: names
     UNKNOWN_NODE = "unknown-node", Error, "a node that does not exist";

@@ -29,6 +29,11 @@ pub fn suggestion<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -
     Some(format!("use one of {}", list.join(", ")))
 }
 
+/// Would one slip of a finger make one of these names out of the other?
+pub fn is_one_slip(a: &str, b: &str) -> bool {
+    strsim::damerau_levenshtein(a, b) == 1
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

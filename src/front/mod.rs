@@ -19,7 +19,7 @@ pub use execute::{BeginError, Finished, Task, execute};
 pub use interpreter_process::InterpreterProcess;
 pub use narrator::Narrator;
 pub use place::{Place, PlaceError};
-pub use prepare::{Chosen, PrepareError, choose, layers, usual};
+pub use prepare::{Chosen, PrepareError, choose, layers, usual, workspace_packs};
 pub use runner_process::{RUNNER_ARGUMENT, RunnerProcess, SpawnedRunner, StartError};
 pub use settings::{Flag, settings};
 pub use single::call_tool;

@@ -7,7 +7,9 @@ use crate::compile::{CheckedRoot, bundle, check_shipped, shipped_bundle};
 use crate::diag::Diagnostics;
 use crate::effect::{FrozenLayer, GraphBundle, LayerRole};
 use crate::files::{FileError, RelPath};
+use crate::packs::{LockPlace, PackError, installed_packs};
 use crate::plan::Plan;
+use crate::policy::Packs;
 use crate::session::{CheckedFolder, check_paths, given_layers, graph_layers, workspace_layers};
 use crate::source::Sources;
 use crate::trust::{
@@ -49,9 +51,22 @@ pub enum PrepareError {
     /// The layers cannot be put together.
     #[error(transparent)]
     Trust(#[from] TrustError),
+    /// The packs of a lock cannot be used.
+    #[error(transparent)]
+    Packs(#[from] PackError),
     /// It is something else.
     #[error("`{0}` is no graph; its `schema` line must be `lgflow.graph/v1`")]
     NoGraph(String),
+}
+
+/// The packs that the workspace's lock names, verified.
+pub fn workspace_packs(place: &Place) -> Result<Packs, PackError> {
+    installed_packs(&LockPlace::workspace(&place.root)?, &place.state)
+}
+
+/// The packs that the user's own lock names, verified.
+fn user_packs(place: &Place) -> Result<Packs, PackError> {
+    installed_packs(&LockPlace::user(&place.config), &place.state)
 }
 
 /// The graph that is meant: the named one, else the workspace's own, else the shipped one. With findings that are
@@ -62,13 +77,14 @@ pub fn choose(
     sources: &mut Sources,
     found: &mut Diagnostics,
 ) -> Result<Option<Chosen>, PrepareError> {
+    let packs = workspace_packs(place)?;
     if let Some(path) = named {
-        return from_file(path, sources, found);
+        return from_file(path, &packs, sources, found);
     }
     let Some(path) = usual(place) else { return Ok(from_shipped(sources, found)) };
     // named from the root, as they were when they were trusted
-    let layers = workspace_layers(&place.root, sources, found)?;
-    Ok(from_file(&path, sources, found)?.map(|chosen| Chosen { layers, ..chosen }))
+    let layers = workspace_layers(&place.root, &packs, sources, found)?;
+    Ok(from_file(&path, &packs, sources, found)?.map(|chosen| Chosen { layers, ..chosen }))
 }
 
 /// The workspace's own graph, if it has one.
@@ -80,18 +96,19 @@ pub fn usual(place: &Place) -> Option<PathBuf> {
 
 fn from_file(
     path: &Path,
+    packs: &Packs,
     sources: &mut Sources,
     found: &mut Diagnostics,
 ) -> Result<Option<Chosen>, PrepareError> {
     let shown = path.display().to_string();
-    let mut checked = check_paths(&[path.to_path_buf()], sources, found)?;
+    let mut checked = check_paths(&[path.to_path_buf()], packs, sources, found)?;
     let Some(CheckedFolder { folder, roots, files }) = checked.pop() else { return Ok(None) };
     match roots.into_iter().next() {
         Some((_, CheckedRoot::Graph(plan))) if !found.has_errors() => {
             let parent = path.parent().unwrap_or(Path::new(""));
             let file = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             let own = RelPath::parse(file).map_err(FileError::from)?;
-            let layers = graph_layers((&folder, parent), &own, &plan.policy, sources, found)?;
+            let layers = graph_layers((&folder, parent), &own, &plan.policy, packs, sources, found)?;
             Ok((!found.has_errors()).then(|| Chosen {
                 plan,
                 bundle: bundle(&own, &files, sources),
@@ -120,13 +137,14 @@ pub fn layers(
     sources: &mut Sources,
     found: &mut Diagnostics,
 ) -> Result<RunLayers, PrepareError> {
+    let packs = workspace_packs(place)?;
     let mut flags = Vec::new();
     for (at, path) in policies.iter().enumerate() {
         let role = if at == 0 { LayerRole::Grant } else { LayerRole::Ceiling };
-        flags.extend(given_layers(path, role, sources, found)?);
+        flags.extend(given_layers(path, role, &packs, sources, found)?);
     }
     let mut always = machine_layers(Path::new(MACHINE_POLICIES))?;
-    always.extend(user_layer(&place.config.join("policy.yaml"))?);
+    always.extend(user_layer(&place.config.join("policy.yaml"), &user_packs(place)?)?);
     let graph = chosen.map(|chosen| chosen.layers.clone()).unwrap_or_default();
     let origin = chosen.map_or(GraphOrigin::Shipped, |chosen| chosen.origin);
     let standing = standing(&place.state, &place.root, &graph, trust)?;

@@ -1,9 +1,10 @@
-//! What the author said, typed: graphs and policies with a span at everything. No I/O, no names resolved.
+//! What the author said, typed: graphs, policies and the manifests of packs with a span at everything. No I/O, no names resolved.
 
 mod decode;
 mod graph;
 mod graph_decoder;
 mod name;
+mod pack;
 mod parameters;
 pub mod policy;
 
@@ -15,5 +16,6 @@ pub use graph::{
 };
 pub use graph_decoder::{decode_graph, decode_schema};
 pub use name::{Name, NodeId};
+pub use pack::{PACK_PREFIX, PACK_SCHEMA, Pack, PackName, PackRef, PackVersion, Requirement, decode_pack};
 pub use parameters::Parameters;
 pub use policy::Policy;

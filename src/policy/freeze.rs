@@ -8,6 +8,7 @@ use crate::model::Policy;
 use crate::model::policy::decode_policy;
 use crate::source::{Located, Sources};
 
+use super::Packs;
 use super::builtin::{BUILTINS, builtin};
 
 /// Layers inside of layers, at most.
@@ -28,16 +29,18 @@ pub struct PolicyText {
 /// name, without a full stop.
 pub type ReadPolicy<'a> = dyn FnMut(&str, &str) -> Result<PolicyText, String> + 'a;
 
-/// Freezes a policy: the layer itself with what it includes, then the ceilings that it names. Every finding goes
-/// into `diagnostics`; where there was an error, what is returned must not be used.
+/// Freezes a policy: the layer itself with what it includes, then the ceilings that it names. A `pack:` is looked up
+/// in `packs`, everything else that is no builtin is read. Every finding goes into `diagnostics`; where there was an
+/// error, what is returned must not be used.
 pub fn freeze(
     policy: PolicyText,
     role: LayerRole,
+    packs: &Packs,
     sources: &mut Sources,
     read: &mut ReadPolicy<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Vec<FrozenLayer> {
-    let mut freezer = Freezer { sources, read, diagnostics, ceilings: Vec::new(), above: Vec::new() };
+    let mut freezer = Freezer { packs, sources, read, diagnostics, ceilings: Vec::new(), above: Vec::new() };
     let layer = freezer.layer(policy, role);
     layer.into_iter().chain(freezer.ceilings).collect()
 }
@@ -50,13 +53,11 @@ fn known(name: &str, role: LayerRole) -> Result<Option<FrozenLayer>, String> {
     if name.starts_with("builtin:") {
         return Err(format!("there is no built-in layer `{name}`"));
     }
-    if name.starts_with("pack:") {
-        return Err(format!("the pack `{name}` is not installed"));
-    }
     Ok(None)
 }
 
 struct Freezer<'a, 'r> {
+    packs: &'a Packs,
     sources: &'a mut Sources,
     read: &'a mut ReadPolicy<'r>,
     diagnostics: &'a mut Diagnostics,
@@ -96,6 +97,15 @@ impl Freezer<'_, '_> {
     fn one(&mut self, naming: &str, name: &Located<String>, role: LayerRole) -> Option<FrozenLayer> {
         let file = match known(&name.value, role) {
             Ok(Some(layer)) => return Some(layer),
+            Ok(None) if Packs::is_named(&name.value) || Packs::is_named(naming) => {
+                match self.packs.policy(naming, &name.value) {
+                    Ok(file) => Ok(file),
+                    Err(lack) => {
+                        self.diagnostics.push(lack.at(name.span));
+                        return None;
+                    }
+                }
+            }
             Ok(None) => (self.read)(naming, &name.value).map_err(|why| format!("`{}` {why}", name.value)),
             Err(problem) => Err(problem),
         };
@@ -140,7 +150,14 @@ mod tests {
             files.get(name).map(|more| text(name, more)).ok_or_else(|| "does not exist".to_owned())
         };
         let top = text("top", files["top"]);
-        let layers = freeze(top, LayerRole::Grant, &mut Sources::default(), &mut read, &mut diagnostics);
+        let layers = freeze(
+            top,
+            LayerRole::Grant,
+            &Packs::default(),
+            &mut Sources::default(),
+            &mut read,
+            &mut diagnostics,
+        );
         (layers, diagnostics.iter().map(|found| found.message.clone()).collect())
     }
 
@@ -170,7 +187,7 @@ mod tests {
             [
                 "`none` does not exist",
                 "there is no built-in layer `builtin:ruts`",
-                "the pack `pack:acme/base` is not installed",
+                "the pack `acme/base` is not in the lock",
                 "`top` leads back to itself",
             ]
         );

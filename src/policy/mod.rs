@@ -21,6 +21,7 @@ mod machine;
 mod mismatch;
 mod openings;
 mod outside;
+mod packs;
 mod paths;
 mod protected;
 mod requests;
@@ -45,6 +46,7 @@ pub use granted::{
 pub use layer::LayerOutline;
 pub use machine::{Machine, STRICT_WALLS, SYSTEM_FOLDERS};
 pub use openings::{Widening, widenings, wider};
+pub use packs::{LockOwner, LockedPack, PackLack, PackTexts, Packs};
 pub use paths::{PathRule, PathRules};
 pub use protected::{Guard, Protected, protected_name};
 pub use requests::{Request, requests_beyond_contained};

@@ -4,11 +4,14 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::compile::{Checked, CheckedRoot, FileRef, LoadProblem, Loaded, ReadFile, Root, check_files};
+use crate::compile::{
+    Checked, CheckedRoot, FileKind, FileRef, LoadProblem, Loaded, ReadFile, Root, check_files,
+};
 use crate::diag::Diagnostics;
 use crate::document::Limits;
 use crate::files::{EntryKind, FileError, IgnoreFiles, OwnFolder, RelPath, Walk, walk};
-use crate::policy::is_secret_name;
+use crate::model::PACK_PREFIX;
+use crate::policy::{Packs, is_secret_name};
 use crate::source::Sources;
 
 /// The most files that are looked at in a `.lg` folder.
@@ -29,13 +32,14 @@ pub struct CheckedFolder {
     pub files: BTreeMap<RelPath, ReadFile>,
 }
 
-/// Parses, checks and compiles files that the user named, and all that they name. The result has one entry for each
-/// folder, in the order of naming; findings go into `diagnostics`.
+/// Parses, checks and compiles files that the user named, and all that they name; `packs` are those that they may
+/// name. The result has one entry for each folder, in the order of naming; findings go into `diagnostics`.
 ///
 /// # Errors
 /// A named file that cannot be opened or read. What a file names and cannot be read is a finding.
 pub fn check_paths(
     paths: &[PathBuf],
+    packs: &Packs,
     sources: &mut Sources,
     diagnostics: &mut Diagnostics,
 ) -> Result<Vec<CheckedFolder>, FileError> {
@@ -53,7 +57,7 @@ pub fn check_paths(
     }
     let mut checked = Vec::new();
     for (parent, folder, roots) in folders {
-        checked.push(check_folder(&parent, folder, roots, sources, diagnostics));
+        checked.push(check_folder((&parent, folder), roots, packs, sources, diagnostics));
     }
     Ok(checked)
 }
@@ -66,6 +70,7 @@ pub fn check_paths(
 pub fn check_own_folder(
     folder: OwnFolder,
     shown: &Path,
+    packs: &Packs,
     sources: &mut Sources,
     diagnostics: &mut Diagnostics,
 ) -> Result<CheckedFolder, FileError> {
@@ -85,7 +90,7 @@ pub fn check_own_folder(
             roots.push(Root { path, name, bytes });
         }
     }
-    Ok(check_folder(shown, folder, roots, sources, diagnostics))
+    Ok(check_folder((shown, folder), roots, packs, sources, diagnostics))
 }
 
 /// Parses, checks and compiles one file of a folder, and all that it names beneath that folder.
@@ -96,12 +101,13 @@ pub(super) fn check_beneath(
     folder: OwnFolder,
     shown: &Path,
     path: &RelPath,
+    packs: &Packs,
     sources: &mut Sources,
     diagnostics: &mut Diagnostics,
 ) -> Result<CheckedFolder, FileError> {
     let bytes = read(&folder, path)?;
     let root = Root { path: path.clone(), name: shown.join(path.as_str()).display().to_string(), bytes };
-    Ok(check_folder(shown, folder, vec![root], sources, diagnostics))
+    Ok(check_folder((shown, folder), vec![root], packs, sources, diagnostics))
 }
 
 /// Links to a file that the user named are the user's own word; a second link is not asked about either.
@@ -115,9 +121,9 @@ fn named_file(folder: &OwnFolder, name: &RelPath, path: &Path) -> Result<Vec<u8>
 }
 
 fn check_folder(
-    shown: &Path,
-    folder: OwnFolder,
+    (shown, folder): (&Path, OwnFolder),
     roots: Vec<Root>,
+    packs: &Packs,
     sources: &mut Sources,
     diagnostics: &mut Diagnostics,
 ) -> CheckedFolder {
@@ -128,9 +134,18 @@ fn check_folder(
         crate::config::check_workspace(sources, file, diagnostics);
     }
     let names: Vec<PathBuf> = roots.iter().map(|root| PathBuf::from(&root.name)).collect();
-    let mut load = |file: &FileRef| load(&folder, shown, file);
+    let mut load = |file: &FileRef| match file.kind {
+        FileKind::PackPolicy => load_from_pack(packs, file),
+        _ => load(&folder, shown, file),
+    };
     let Checked { roots, files } = check_files(roots, &mut load, sources, diagnostics);
     CheckedFolder { folder, roots: names.into_iter().zip(roots).collect(), files }
+}
+
+fn load_from_pack(packs: &Packs, file: &FileRef) -> Result<Loaded, LoadProblem> {
+    let layer = format!("{PACK_PREFIX}{}", file.path);
+    let text = packs.policy("", &layer).map_err(|lack| LoadProblem::new(lack.message()).help(lack.help()))?;
+    Ok(Loaded { name: text.name, bytes: text.text.into_bytes() })
 }
 
 /// What a graph names may end in a prompt, so a name that holds secrets is refused before it is opened.

@@ -7,19 +7,20 @@ use crate::diag::Diagnostics;
 use crate::document::{Limits, Syntax, Tree, parse};
 use crate::effect::{FrozenLayer, LayerRole};
 use crate::files::{FileError, OwnFolder, RelPath, Root};
-use crate::policy::{PolicyText, builtin, freeze};
-use crate::source::Sources;
+use crate::policy::{PackLack, Packs, PolicyText, builtin, freeze};
+use crate::source::{Sources, Span};
 
 /// The folder of a workspace's own files.
 const OWN: &str = ".lg";
 /// A workspace's own graph, the first that exists.
 const GRAPHS: [&str; 4] = ["graph.yaml", "graph.yml", "graph.toml", "graph.json"];
 
-/// A held folder with policies, and the path to show it by.
+/// A held folder with policies, the path to show it by, and the packs that they may name.
 #[derive(Debug)]
 struct Shelf<'f> {
     folder: &'f OwnFolder,
     shown: &'f Path,
+    packs: &'f Packs,
 }
 
 /// The layers that a graph names, in its order: the first is the grant, the rest are ceilings. `graph` is its path
@@ -31,15 +32,18 @@ pub fn graph_layers(
     (folder, shown): (&OwnFolder, &Path),
     graph: &RelPath,
     names: &[String],
+    packs: &Packs,
     sources: &mut Sources,
     diagnostics: &mut Diagnostics,
 ) -> Result<Vec<FrozenLayer>, FileError> {
-    let shelf = Shelf { folder, shown };
+    let shelf = Shelf { folder, shown, packs };
     let mut layers = Vec::new();
     for (at, name) in names.iter().enumerate() {
         let role = if at == 0 { LayerRole::Grant } else { LayerRole::Ceiling };
         if let Some(layer) = builtin(name, role) {
             layers.push(layer);
+        } else if Packs::is_named(name) {
+            layers.extend(pack_layer(name, role, packs, sources, diagnostics));
         } else {
             let path = graph.reference(name)?;
             layers.extend(shelf.layer(&path, role, sources, diagnostics)?);
@@ -55,15 +59,19 @@ pub fn graph_layers(
 pub fn given_layers(
     path: &Path,
     role: LayerRole,
+    packs: &Packs,
     sources: &mut Sources,
     diagnostics: &mut Diagnostics,
 ) -> Result<Vec<FrozenLayer>, FileError> {
     if let Some(layer) = path.to_str().and_then(|name| builtin(name, role)) {
         return Ok(vec![layer]);
     }
+    if let Some(name) = path.to_str().filter(|name| Packs::is_named(name)) {
+        return Ok(pack_layer(name, role, packs, sources, diagnostics));
+    }
     let (folder, name) = OwnFolder::of_file(path)?;
     let shown = path.parent().unwrap_or(Path::new("")).to_path_buf();
-    Shelf { folder: &folder, shown: &shown }.layer(&name, role, sources, diagnostics)
+    Shelf { folder: &folder, shown: &shown, packs }.layer(&name, role, sources, diagnostics)
 }
 
 /// The layers that a workspace's own graph names (`.lg/graph.yaml` and its like); none where there is no such graph.
@@ -74,6 +82,7 @@ pub fn given_layers(
 /// A file in `.lg` that cannot be opened or read.
 pub fn workspace_layers(
     root: &Path,
+    packs: &Packs,
     sources: &mut Sources,
     diagnostics: &mut Diagnostics,
 ) -> Result<Vec<FrozenLayer>, FileError> {
@@ -90,7 +99,7 @@ pub fn workspace_layers(
             text => text?,
         };
         let names = policies_of(&graph, text, sources);
-        return graph_layers((&folder, Path::new(OWN)), &graph, &names, sources, diagnostics);
+        return graph_layers((&folder, Path::new(OWN)), &graph, &names, packs, sources, diagnostics);
     }
     Ok(Vec::new())
 }
@@ -102,6 +111,31 @@ fn policies_of(graph: &RelPath, text: String, sources: &mut Sources) -> Vec<Stri
     let parsed = parse(sources, file, syntax, &Limits::default(), &mut Diagnostics::default());
     let policy = parsed.as_ref().and_then(|parsed| parsed.tree.get("policy"));
     policy.map(Tree::items).unwrap_or_default().iter().filter_map(Tree::as_str).map(str::to_owned).collect()
+}
+
+/// The layers of a pack's policy. That there is none is said in the name's own words: it stands in no file here.
+fn pack_layer(
+    name: &str,
+    role: LayerRole,
+    packs: &Packs,
+    sources: &mut Sources,
+    diagnostics: &mut Diagnostics,
+) -> Vec<FrozenLayer> {
+    match packs.policy("", name) {
+        Ok(text) => {
+            let mut read = |_: &str, name: &str| Err(format!("`{name}` is beneath no pack"));
+            freeze(text, role, packs, sources, &mut read, diagnostics)
+        }
+        Err(lack) => {
+            lacking(&lack, name, sources, diagnostics);
+            Vec::new()
+        }
+    }
+}
+
+fn lacking(lack: &PackLack, name: &str, sources: &mut Sources, diagnostics: &mut Diagnostics) {
+    let file = sources.add(name, "");
+    diagnostics.push(lack.clone().at(Span::whole(file)));
 }
 
 impl Shelf<'_> {
@@ -117,12 +151,12 @@ impl Shelf<'_> {
             let path = self.beneath(naming).reference(name).map_err(|error| error.to_string())?;
             self.text(&path).map_err(|error| format!("cannot be read: {error}"))
         };
-        Ok(freeze(text, role, sources, &mut read, diagnostics))
+        Ok(freeze(text, role, self.packs, sources, &mut read, diagnostics))
     }
 
     fn text(&self, path: &RelPath) -> Result<PolicyText, FileError> {
         let text = self.folder.read(path, Limits::default().bytes as u64)?;
-        let name = self.shown.join(path.as_str()).display().to_string();
+        let name = plainly(self.shown.join(path.as_str()).display().to_string());
         Ok(PolicyText { name, text, syntax: Syntax::of_path(path.as_str()).unwrap_or(Syntax::Yaml) })
     }
 
@@ -132,6 +166,12 @@ impl Shelf<'_> {
         let below = path.strip_prefix(self.shown).ok().and_then(Path::to_str);
         below.and_then(|below| RelPath::parse(below).ok()).unwrap_or_else(RelPath::root)
     }
+}
+
+/// A file whose path looks like the name of a builtin or of a pack is shown as the path that it is.
+fn plainly(name: String) -> String {
+    let foreign = Packs::is_named(&name) || name.starts_with("builtin:");
+    if foreign { format!("./{name}") } else { name }
 }
 
 #[cfg(test)]
@@ -152,8 +192,15 @@ mod tests {
         let (folder, graph) = OwnFolder::of_file(&home.path().join("graph.yaml")).unwrap();
         let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
         let names = ["policies/grant.yaml".to_owned(), "builtin:contained".to_owned()];
-        let layers =
-            graph_layers((&folder, Path::new(".lg")), &graph, &names, &mut sources, &mut found).unwrap();
+        let layers = graph_layers(
+            (&folder, Path::new(".lg")),
+            &graph,
+            &names,
+            &Packs::default(),
+            &mut sources,
+            &mut found,
+        )
+        .unwrap();
         assert!(found.is_empty(), "{found:?}");
         let seen: Vec<_> = layers.iter().map(|layer| (layer.name.as_str(), layer.role)).collect();
         assert_eq!(
@@ -171,6 +218,9 @@ mod tests {
         let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
         let names = ["../policy.yaml".to_owned()];
         let shown = Path::new("");
-        assert!(graph_layers((&folder, shown), &graph, &names, &mut sources, &mut found).is_err());
+        assert!(
+            graph_layers((&folder, shown), &graph, &names, &Packs::default(), &mut sources, &mut found)
+                .is_err()
+        );
     }
 }

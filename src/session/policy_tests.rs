@@ -9,6 +9,7 @@ use crate::document::{Limits, Syntax, parse};
 use crate::effect::FrozenLayer;
 use crate::files::{FileError, OwnFolder, RelPath, Root};
 use crate::model::policy::{PolicyCase, decode_policy_tests};
+use crate::policy::Packs;
 use crate::source::{FileId, Sources};
 
 use super::graph_layers;
@@ -35,12 +36,13 @@ pub struct TestFile {
 pub fn own_policy_tests(
     root: &Path,
     shown: &Path,
+    packs: &Packs,
     sources: &mut Sources,
     diagnostics: &mut Diagnostics,
 ) -> Result<Vec<TestFile>, FileError> {
     let folder = OwnFolder::beneath(&Root::open(root)?, &RelPath::parse(OWN)?)?;
-    let checked = check_own_folder(folder, shown, sources, diagnostics)?;
-    read_all(&checked, shown, sources, diagnostics)
+    let checked = check_own_folder(folder, shown, packs, sources, diagnostics)?;
+    read_all(&checked, shown, packs, sources, diagnostics)
 }
 
 /// The policy tests in a file that the user named. One in the workspace's `.lg` folder names policies beneath that
@@ -51,6 +53,7 @@ pub fn own_policy_tests(
 pub fn given_policy_tests(
     path: &Path,
     root: &Path,
+    packs: &Packs,
     sources: &mut Sources,
     diagnostics: &mut Diagnostics,
 ) -> Result<Vec<TestFile>, FileError> {
@@ -58,28 +61,29 @@ pub fn given_policy_tests(
     let absolute = path.canonicalize().ok();
     let beneath = absolute.as_ref().and_then(|path| path.strip_prefix(&own).ok()).and_then(Path::to_str);
     let Some(beneath) = beneath else {
-        let checked = check_paths(&[path.to_path_buf()], sources, diagnostics)?;
+        let checked = check_paths(&[path.to_path_buf()], packs, sources, diagnostics)?;
         let shown = path.parent().unwrap_or(Path::new("")).to_path_buf();
-        let read = checked.iter().map(|folder| read_all(folder, &shown, sources, diagnostics));
+        let read = checked.iter().map(|folder| read_all(folder, &shown, packs, sources, diagnostics));
         return Ok(read.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect());
     };
     let depth = beneath.split('/').count();
     let shown = path.ancestors().nth(depth).unwrap_or(Path::new("")).to_path_buf();
     let folder = OwnFolder::beneath(&Root::open(root)?, &RelPath::parse(OWN)?)?;
-    let checked = check_beneath(folder, &shown, &RelPath::parse(beneath)?, sources, diagnostics)?;
-    read_all(&checked, &shown, sources, diagnostics)
+    let checked = check_beneath(folder, &shown, &RelPath::parse(beneath)?, packs, sources, diagnostics)?;
+    read_all(&checked, &shown, packs, sources, diagnostics)
 }
 
 fn read_all(
     checked: &CheckedFolder,
     shown: &Path,
+    packs: &Packs,
     sources: &mut Sources,
     diagnostics: &mut Diagnostics,
 ) -> Result<Vec<TestFile>, FileError> {
     let mut files = Vec::new();
     for (name, root) in &checked.roots {
         if let CheckedRoot::PolicyTests(file) = root {
-            files.extend(read(checked, shown, (name, *file), sources, diagnostics)?);
+            files.extend(read(checked, shown, (name, *file), packs, sources, diagnostics)?);
         }
     }
     Ok(files)
@@ -89,6 +93,7 @@ fn read(
     checked: &CheckedFolder,
     shown: &Path,
     (name, file): (&PathBuf, FileId),
+    packs: &Packs,
     sources: &mut Sources,
     diagnostics: &mut Diagnostics,
 ) -> Result<Option<TestFile>, FileError> {
@@ -100,6 +105,6 @@ fn read(
     let own = name.strip_prefix(shown).ok().and_then(Path::to_str).and_then(|path| RelPath::parse(path).ok());
     let (Some(tests), Some(own)) = (tests, own) else { return Ok(None) };
     let names: Vec<String> = tests.policy.iter().map(|name| name.value.clone()).collect();
-    let layers = graph_layers((&checked.folder, shown), &own, &names, sources, diagnostics)?;
+    let layers = graph_layers((&checked.folder, shown), &own, &names, packs, sources, diagnostics)?;
     Ok(Some(TestFile { name: shown_name, layers, cases: tests.cases }))
 }

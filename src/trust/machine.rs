@@ -7,7 +7,7 @@ use crate::diag::Diagnostics;
 use crate::document::Syntax;
 use crate::effect::{FrozenLayer, LayerRole};
 use crate::files::{OwnFolder, RelPath, read_given};
-use crate::policy::{PolicyText, freeze};
+use crate::policy::{Packs, PolicyText, freeze};
 use crate::source::Sources;
 
 use super::TrustError;
@@ -25,22 +25,23 @@ pub fn machine_layers(folder: &Path) -> Result<Vec<FrozenLayer>, TrustError> {
     for name in names.iter().filter(|name| syntax(name).is_some()) {
         let path = folder.join(name);
         check_roots(&path)?;
-        layers.extend(layer(&path)?);
+        layers.extend(layer(&path, &Packs::default())?);
     }
     Ok(layers)
 }
 
-/// The layer in `~/.config/lgflow/policy.yaml` (the path is given), if there is one.
-pub fn user_layer(path: &Path) -> Result<Vec<FrozenLayer>, TrustError> {
+/// The layer in `~/.config/lgflow/policy.yaml` (the path is given), if there is one; `packs` are those of the user's
+/// own lock.
+pub fn user_layer(path: &Path, packs: &Packs) -> Result<Vec<FrozenLayer>, TrustError> {
     if !path.exists() {
         return Ok(Vec::new());
     }
     check_mine(path)?;
-    layer(path)
+    layer(path, packs)
 }
 
 /// A policy file that the machine or the user vouches for, with what it names beside it.
-fn layer(path: &Path) -> Result<Vec<FrozenLayer>, TrustError> {
+fn layer(path: &Path, packs: &Packs) -> Result<Vec<FrozenLayer>, TrustError> {
     let text = read_given(path, LIMIT).map_err(TrustError::file(path))?;
     let (folder, own) = OwnFolder::of_file(path).map_err(TrustError::file(path))?;
     let mut sources = Sources::default();
@@ -51,13 +52,15 @@ fn layer(path: &Path) -> Result<Vec<FrozenLayer>, TrustError> {
         text,
         syntax: syntax(&own.to_string()).unwrap_or(Syntax::Yaml),
     };
-    let layers = freeze(file, LayerRole::Ceiling, &mut sources, &mut read, &mut diagnostics);
+    let layers = freeze(file, LayerRole::Ceiling, packs, &mut sources, &mut read, &mut diagnostics);
     match diagnostics.iter().next() {
         None => Ok(layers),
         Some(first) => {
             let file = sources.get(first.span().file);
             let at = file.position(first.span().start);
-            Err(TrustError::Policy(format!("{}:{}:{}: {}", file.name(), at.line, at.column, first.message)))
+            let help = first.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
+            let place = format!("{}:{}:{}", file.name(), at.line, at.column);
+            Err(TrustError::Policy(format!("{place}: {}{help}", first.message)))
         }
     }
 }

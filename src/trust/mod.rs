@@ -1,4 +1,4 @@
-//! The user's record of trust, outside of every workspace; and the layers of a run, which follow from it.
+//! The user's record of trust, outside of every workspace; the layers of a run, which follow from it; and files that only the user may write.
 
 mod deciding;
 mod error;
@@ -12,5 +12,6 @@ pub use deciding::{Deciding, what_decides};
 pub use error::TrustError;
 pub use layers::{GraphOrigin, LayerSources, RunLayers, layers_for_run};
 pub use machine::{machine_layers, user_layer};
+pub use private::{make_private_folder, read_private, write_private};
 pub use record::{forget, record};
 pub use standing::{Standing, TrustNow, standing};

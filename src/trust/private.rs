@@ -12,7 +12,7 @@ use std::path::Path;
 use super::TrustError;
 
 /// Makes a folder of mode 0700, with what leads to it; refuses one that somebody else owns or may write.
-pub(super) fn make_private_folder(folder: &Path) -> Result<(), TrustError> {
+pub fn make_private_folder(folder: &Path) -> Result<(), TrustError> {
     if let Some(parent) = folder.parent().filter(|parent| !parent.exists()) {
         DirBuilder::new()
             .mode(0o700)
@@ -53,7 +53,7 @@ fn check_owner(path: &Path, found: &Metadata, owner: u32) -> Result<(), TrustErr
 }
 
 /// Replaces a file by one of mode 0600 with this content, all or nothing, also when the machine stops in between.
-pub(super) fn write_private(path: &Path, content: &str) -> Result<(), TrustError> {
+pub fn write_private(path: &Path, content: &str) -> Result<(), TrustError> {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let beside = path.with_file_name(format!(".{name}.{}", std::process::id()));
     let _ = fs::remove_file(&beside);
@@ -80,7 +80,7 @@ pub(super) fn remove(path: &Path) -> Result<bool, TrustError> {
 }
 
 /// The text of a file that is this user's alone to write; `None` where there is none.
-pub(super) fn read_private(path: &Path) -> Result<Option<String>, TrustError> {
+pub fn read_private(path: &Path) -> Result<Option<String>, TrustError> {
     if fs::symlink_metadata(path).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
         return Ok(None);
     }

@@ -3,6 +3,7 @@
 use lgflow::compile::CheckedRoot;
 use lgflow::diag::Diagnostics;
 use lgflow::effect::{ErrorKind, RuleRef, ToolCall, ToolError, ToolResult};
+use lgflow::policy::Packs;
 use lgflow::schema::Validator;
 use lgflow::session::check_paths;
 use lgflow::source::Sources;
@@ -22,7 +23,8 @@ fn plans() {
     let schema = validator("plan");
     for path in fixtures() {
         let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
-        let checked = check_paths(std::slice::from_ref(&path), &mut sources, &mut found).unwrap();
+        let checked =
+            check_paths(std::slice::from_ref(&path), &Packs::default(), &mut sources, &mut found).unwrap();
         let CheckedRoot::Graph(plan) = &checked[0].roots[0].1 else {
             panic!("{}: {found:#?}", path.display())
         };
@@ -38,7 +40,7 @@ fn diagnostics() {
         ["bad-value/everywhere.yaml", "unknown-key/everywhere.yaml", "conflicting-keys/everywhere.yaml"]
     {
         let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
-        check_paths(&[folder.join(case)], &mut sources, &mut found).unwrap();
+        check_paths(&[folder.join(case)], &Packs::default(), &mut sources, &mut found).unwrap();
         assert!(found.has_errors());
         assert_valid(&schema, case, &json(&sources, &found));
     }

@@ -15,4 +15,5 @@ mod fixtures;
 mod generator;
 mod keywords;
 mod meta;
+mod packs;
 mod verdict;

@@ -7,6 +7,7 @@ use lgflow::compile::CheckedRoot;
 use lgflow::diag::Diagnostics;
 use lgflow::interpret::{Effect, bind_inputs, next};
 use lgflow::plan::Plan;
+use lgflow::policy::Packs;
 use lgflow::session::check_paths;
 use lgflow::source::Sources;
 use lgflow::trace::{
@@ -21,7 +22,7 @@ use super::Bench;
 pub fn plan_of(file: &str) -> Arc<Plan> {
     let (mut sources, mut diagnostics) = (Sources::default(), Diagnostics::default());
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
-    let folders = check_paths(&[path], &mut sources, &mut diagnostics).unwrap();
+    let folders = check_paths(&[path], &Packs::default(), &mut sources, &mut diagnostics).unwrap();
     assert_eq!(diagnostics.iter().count(), 0, "{file}:\n{}", compact(&sources, &diagnostics));
     match &folders[0].roots[0].1 {
         CheckedRoot::Graph(plan) => Arc::clone(plan),
