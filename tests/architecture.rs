@@ -24,6 +24,7 @@ const ROOMS: &[(&str, u32)] = &[
     ("approval", 4),
     ("config", 4),
     ("effect", 3),
+    ("redact", 3),
     ("plan", 4),
     ("policy", 5),
     ("trace", 5),

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::diag::Diagnostics;
+use crate::effect::SecretDeclaration;
 use crate::front::{Chosen, Place, choose, layers, settings};
-use crate::policy::{Gate, PolicySet};
+use crate::policy::{Gate, Machine, PolicySet};
 use crate::runner::machine;
 use crate::source::Sources;
 use crate::trust::{RunLayers, standing};
@@ -39,6 +40,7 @@ pub struct PlanArgs {
 struct Meant {
     chosen: Chosen,
     layers: RunLayers,
+    secrets: Vec<SecretDeclaration>,
     trusted: bool,
 }
 
@@ -50,7 +52,7 @@ pub(super) fn run(args: &PlanArgs, output: Output) -> Result<Exit, Problem> {
         print(&sources, &found, output);
         return Ok(Exit::Invalid);
     }
-    let Some(Meant { chosen, layers, trusted }) = meant? else { return Ok(Exit::Invalid) };
+    let Some(Meant { chosen, layers, secrets, trusted }) = meant? else { return Ok(Exit::Invalid) };
     let set = match PolicySet::compile(&layers.layers, &mut sources) {
         Ok(set) => set,
         Err(findings) => {
@@ -58,7 +60,7 @@ pub(super) fn run(args: &PlanArgs, output: Output) -> Result<Exit, Problem> {
             return Ok(Exit::Invalid);
         }
     };
-    let gate = Gate::new(set, machine(place.protected()));
+    let gate = Gate::new(set, Machine { secrets, ..machine(place.protected()) });
     let facts = PlanFacts {
         source: &chosen.name,
         plan: &chosen.plan,
@@ -95,5 +97,5 @@ fn meant(
     let standing = standing(&place.state, &place.root, &chosen.layers, trust);
     let trusted = standing.map_err(|error| failed(&error))?.is_trusted();
     let chosen = Chosen { plan: chosen.plan.bounded(&limits(&settings)), ..chosen };
-    Ok(Some(Meant { chosen, layers, trusted }))
+    Ok(Some(Meant { chosen, layers, secrets: settings.secrets().to_vec(), trusted }))
 }

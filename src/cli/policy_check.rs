@@ -48,7 +48,7 @@ pub(super) fn run(args: &CheckArgs, output: Output) -> Result<Exit, Problem> {
         // its findings are those of the check, or of what the check cannot see: the machine's and the user's files
         let layers = layers_here(&policy, &place, &mut sources, &mut found);
         if found.is_empty() {
-            let layers = layers?;
+            let layers = layers?.layers;
             let refusal = layers.refusal();
             return match PolicySet::compile(&layers.layers, &mut sources) {
                 Ok(set) => {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::diag::{Diagnostics, suggestion};
 use crate::effect::ToolCall;
-use crate::policy::{Decision, explain};
+use crate::policy::{Decision, Machine, explain};
 use crate::runner::{machine, paths_of_patch};
 use crate::source::Sources;
 use crate::view::{explanation_document, explanation_text};
@@ -14,7 +14,7 @@ use super::Exit;
 use super::output::Output;
 use super::problem::Problem;
 use super::run::PolicyArgs;
-use super::tool::{layers_here, parameters, tools};
+use super::tool::{Here, layers_here, parameters, tools};
 use super::trust::here;
 use super::validate::print;
 
@@ -47,10 +47,10 @@ pub(super) fn run(args: &ExplainCallArgs, output: Output) -> Result<Exit, Proble
         print(&sources, &found, output);
         return Ok(Exit::Invalid);
     }
-    let layers = layers?;
+    let Here { layers, secrets } = layers?;
     let call = ToolCall::new(args.name.as_str(), input);
     let seen = seen(&call)?;
-    let machine = machine(place.protected());
+    let machine = Machine { secrets, ..machine(place.protected()) };
     let explained = match explain(&layers.layers, &machine, &seen, &mut sources) {
         Ok(explained) => explained,
         Err(findings) => {

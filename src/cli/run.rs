@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::config::Settings;
 use crate::diag::Diagnostics;
-use crate::effect::{ErrorKind, GraphBundle, PlanLimits, RuleRef};
+use crate::effect::{ErrorKind, GraphBundle, PlanLimits, RuleRef, SecretDeclaration};
 use crate::front::{
     Chosen, Display, Finished, Mark, Narrator, Place, Task, choose, execute, layers, settings,
 };
@@ -95,6 +95,7 @@ pub(super) fn run(args: &RunArgs, output: Output) -> Result<Exit, Problem> {
         bundle: ready.bundle,
         limits: ready.limits,
         layers: ready.layers,
+        secrets: ready.secrets,
         inputs: ready.inputs,
         durability: ready.durability,
         trace: args.trace,
@@ -113,6 +114,7 @@ struct Ready {
     bundle: GraphBundle,
     limits: PlanLimits,
     layers: Vec<crate::effect::FrozenLayer>,
+    secrets: Vec<SecretDeclaration>,
     inputs: Value,
     durability: Durability,
     refusal: Option<String>,
@@ -146,6 +148,7 @@ fn prepare(
         bundle: chosen.bundle,
         limits,
         layers: layers.layers,
+        secrets: settings.secrets().to_vec(),
         inputs,
         durability,
         refusal,

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use crate::diag::{Diagnostics, suggestion};
-use crate::effect::{ErrorKind, ToolCall, ToolError, ToolResult};
+use crate::effect::{ErrorKind, SecretDeclaration, ToolCall, ToolError, ToolResult};
 use crate::front::{Place, call_tool, choose, layers, settings};
 use crate::model::Uses;
 use crate::schema;
@@ -144,13 +144,20 @@ fn under_policy(args: &CallArgs, place: &Place, input: Value) -> Result<ToolResu
         }
         return Ok(result);
     }
-    let layers = layers?;
+    let Here { layers, secrets } = layers?;
     if let Some(refusal) = layers.refusal() {
         return Ok(failed(&args.name, ErrorKind::Denied, refusal));
     }
     let call = ToolCall::new(&args.name, input);
-    call_tool(place, layers.layers, call, Path::new("/proc/self/exe"))
+    call_tool(place, layers.layers, secrets, call, Path::new("/proc/self/exe"))
         .map_err(|error| Problem::failed("cannot begin", &error))
+}
+
+/// What binds a call here.
+pub(super) struct Here {
+    pub(super) layers: RunLayers,
+    /// The secrets that the user or the machine declares.
+    pub(super) secrets: Vec<SecretDeclaration>,
 }
 
 /// The layers of a call or a run here: those that are named, else those of the workspace's own graph, and what the
@@ -160,7 +167,7 @@ pub(super) fn layers_here(
     place: &Place,
     sources: &mut Sources,
     found: &mut Diagnostics,
-) -> Result<RunLayers, Problem> {
+) -> Result<Here, Problem> {
     let failed = |error: &dyn std::error::Error| Problem::failed("cannot begin", error);
     let settings = settings(place, Vec::new(), sources, found).map_err(|error| failed(&error))?;
     let trust = trust_now(named.trust, &settings)?;
@@ -169,8 +176,9 @@ pub(super) fn layers_here(
     } else {
         None
     };
-    layers(place, chosen.as_ref(), &named.policies, trust, sources, found)
-        .map_err(|error| Problem::prepare("cannot begin", &error))
+    let layers = layers(place, chosen.as_ref(), &named.policies, trust, sources, found)
+        .map_err(|error| Problem::prepare("cannot begin", &error))?;
+    Ok(Here { layers, secrets: settings.secrets().to_vec() })
 }
 
 fn failed(tool: &str, kind: ErrorKind, message: impl Into<String>) -> ToolResult {

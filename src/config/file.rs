@@ -2,9 +2,11 @@
 
 use crate::diag::{Diagnostic, Diagnostics, codes, nearest, suggestion};
 use crate::document::{Entry, Limits, Syntax, Tree, Value, parse};
+use crate::effect::SecretDeclaration;
 use crate::source::{FileId, Sources, Span};
 
 use super::key::NEVER_IN_A_WORKSPACE;
+use super::secrets::secrets;
 use super::{Class, KEYS, KeyInfo};
 
 /// Whose file it is.
@@ -28,6 +30,7 @@ pub(super) struct Written {
 pub(super) struct FileSettings {
     pub(super) values: Vec<Written>,
     pub(super) profiles: Vec<(String, Vec<Written>)>,
+    pub(super) secrets: Vec<SecretDeclaration>,
 }
 
 /// Reads a file of settings.
@@ -37,6 +40,8 @@ pub(super) fn read(sources: &Sources, file: FileId, owner: Owner, found: &mut Di
     for entry in parsed.tree.entries() {
         if owner == Owner::User && entry.key.value == "profile" {
             settings.profiles = profiles(entry, found);
+        } else if owner == Owner::User && entry.key.value == "secrets" {
+            settings.secrets = secrets(entry, found);
         } else {
             section("", entry, owner, &mut settings.values, found);
         }

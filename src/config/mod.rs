@@ -5,6 +5,7 @@ mod key;
 mod origin;
 mod paths;
 mod resolve;
+mod secrets;
 mod settings;
 
 pub use key::{Class, KEYS, KeyInfo, Kind};

@@ -1,7 +1,10 @@
 //! Layers → settings: the strongest layer that says something wins; a workspace can only lower limits.
 
+use std::collections::BTreeMap;
+
 use crate::diag::{Diagnostic, Diagnostics, codes, suggestion};
 use crate::document::{Text, Tree, Value};
+use crate::effect::SecretDeclaration;
 use crate::model::{parse_duration, parse_size};
 use crate::source::{FileId, Sources, Span};
 
@@ -44,7 +47,16 @@ pub fn resolve(input: &ConfigInput, sources: &mut Sources, found: &mut Diagnosti
     layers.of_profile(profile, &[&machine, &user]);
     layers.given(input);
     layers.lower(&lowered);
+    layers.settings.secrets = declared(&machine, &user);
     layers.settings
+}
+
+/// The secrets of both files; where both declare one name, the user's declaration holds.
+fn declared(machine: &FileSettings, user: &FileSettings) -> Vec<SecretDeclaration> {
+    let all = machine.secrets.iter().chain(&user.secrets);
+    let by_name: BTreeMap<&str, &SecretDeclaration> =
+        all.map(|secret| (secret.name.as_str(), secret)).collect();
+    by_name.into_values().cloned().collect()
 }
 
 /// Checks the settings of a workspace alone.

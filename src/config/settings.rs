@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::effect::SecretDeclaration;
+
 use super::{KEYS, Setting, SettingValue};
 
 /// The settings in force.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings {
     pub(super) values: BTreeMap<&'static str, Setting>,
+    pub(super) secrets: Vec<SecretDeclaration>,
 }
 
 impl Settings {
@@ -20,6 +23,11 @@ impl Settings {
     /// Every setting that has a value, in the order of the table of keys.
     pub fn iter(&self) -> impl Iterator<Item = &Setting> {
         KEYS.iter().filter_map(|info| self.values.get(info.key))
+    }
+
+    /// The secrets that the user or the machine declares, by name.
+    pub fn secrets(&self) -> &[SecretDeclaration] {
+        &self.secrets
     }
 
     /// The graph that `run` executes, where one is set.

@@ -44,6 +44,11 @@ fn call_schema() -> String {
     CALL.to_owned()
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
+}
+
 fn result_schema() -> String {
     RESULT.to_owned()
 }
@@ -100,6 +105,9 @@ pub struct ToolResult {
     /// Of `exec`: the program that was run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub program: Option<ProgramUsed>,
+    /// How much was taken out of it, because it must not leave the runner.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub redacted: u64,
     /// The layers of the sandbox, in force or not.
     #[serde(default)]
     pub sandbox: Vec<SandboxLayer>,
@@ -125,6 +133,7 @@ impl ToolResult {
             truncated: false,
             llm_tokens: None,
             program: None,
+            redacted: 0,
             sandbox: Vec::new(),
             rules: Vec::new(),
         }

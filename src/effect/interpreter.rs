@@ -69,6 +69,9 @@ pub struct InterpreterStart {
     pub inputs: Value,
     /// The commit that the workspace stands on.
     pub revision: Option<String>,
+    /// What is kept out of the trace: a name and a regular expression each.
+    #[serde(default)]
+    pub redact: Vec<(String, String)>,
     /// Facts for the first event.
     pub facts: serde_json::Map<String, Value>,
 }

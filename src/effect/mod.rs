@@ -8,6 +8,7 @@ mod control;
 mod error_kind;
 mod frame;
 mod interpreter;
+mod secret;
 
 pub use approval::{
     Approval, ApprovalBinding, ApprovalRequest, ApprovalSignature, ApprovalTerms, AskedRef, BoundCall,
@@ -21,3 +22,4 @@ pub use frame::{CallFrame, Capabilities, ControlFrame, ReplyBody, ReplyFrame, Re
 pub use interpreter::{
     BundledFile, Confinement, FrontFrame, GraphBundle, InterpreterFrame, InterpreterStart, PlanLimits,
 };
+pub use secret::{SecretDeclaration, SecretSource, SecretUse};

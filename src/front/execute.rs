@@ -15,7 +15,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::{Map, Value, json};
 
 use crate::digest::Digest;
-use crate::effect::{FrozenLayer, GraphBundle, InterpreterStart, PlanLimits, RunnerStart, Started};
+use crate::effect::{
+    FrozenLayer, GraphBundle, InterpreterStart, PlanLimits, RunnerStart, SecretDeclaration, Started,
+};
 use crate::files::{FileError, Root};
 use crate::plan::Plan;
 use crate::store::{Durability, RunId, Store, StoreError};
@@ -24,6 +26,7 @@ use crate::view::escaped;
 
 use super::artifacts::TraceCopy;
 use super::follower::Follower;
+use super::keep_out::{KeepOutError, KeptOut};
 use super::supervise::Supervision;
 use super::{InterpreterProcess, Mark, Narrator, Place, RunnerProcess, SpawnedRunner, StartError, Stopped};
 
@@ -40,6 +43,8 @@ pub struct Task<'a> {
     pub limits: PlanLimits,
     /// The layers that bind it, the grant first.
     pub layers: Vec<FrozenLayer>,
+    /// The secrets that the user or the machine declares.
+    pub secrets: Vec<SecretDeclaration>,
     /// Its inputs, defaults put in.
     pub inputs: Value,
     /// When a line of the trace is safe.
@@ -74,6 +79,9 @@ pub enum BeginError {
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// It would carry a secret.
+    #[error(transparent)]
+    KeepOut(#[from] KeepOutError),
     /// The runner or the interpreter did not start.
     #[error(transparent)]
     Process(#[from] StartError),
@@ -84,11 +92,12 @@ pub enum BeginError {
 
 /// Runs `task` to its end and tells `narrator`. Interrupts are heard from the terminal.
 pub fn execute(task: &Task<'_>, narrator: &mut Narrator) -> Result<Finished, BeginError> {
+    let kept_out = KeptOut::of(task)?;
     let root = Root::open(&task.place.root)?;
     let store = Store::open(&task.place.state, &task.place.root)?;
     let run = new_run_id()?;
     let copy = if task.trace { Some(TraceCopy::create(&root, &run)?) } else { None };
-    let (runner, mut interpreter) = start(task, &run, &store, &root, narrator)?;
+    let (runner, mut interpreter) = start((task, &kept_out), &run, &store, &root, narrator)?;
     let path = copy.as_ref().map(|(copy, _)| PathBuf::from(copy.path.as_str()));
     let follower = Follower {
         state: RunState::new(run.as_str(), &task.plan),
@@ -113,7 +122,7 @@ pub fn execute(task: &Task<'_>, narrator: &mut Narrator) -> Result<Finished, Beg
 
 /// Starts both processes; they come up side by side.
 fn start(
-    task: &Task<'_>,
+    (task, kept_out): (&Task<'_>, &KeptOut),
     run: &RunId,
     store: &Store,
     root: &Root,
@@ -122,7 +131,7 @@ fn start(
     let runner = SpawnedRunner::spawn(task.program)?;
     let mut interpreter = InterpreterProcess::spawn(task.program, Some(runner.id()))?;
     let (runner, calls) = runner.begin(runner_start(task, run, store), root.as_fd())?;
-    let confinement = interpreter.begin(interpreter_start(task, run, runner.started()), calls)?;
+    let confinement = interpreter.begin(interpreter_start((task, kept_out), run, runner.started()), calls)?;
     if !confinement.is_whole() {
         narrator.line(Mark::Note, &format!("interpreter: {}", escaped(&confinement.sentence())));
     }
@@ -164,10 +173,15 @@ fn runner_start(task: &Task<'_>, run: &RunId, store: &Store) -> RunnerStart {
         layers: task.layers.clone(),
         protected: task.place.protected(),
         ledger: None,
+        secrets: task.secrets.clone(),
     }
 }
 
-fn interpreter_start(task: &Task<'_>, run: &RunId, runner: &Started) -> InterpreterStart {
+fn interpreter_start(
+    (task, kept_out): (&Task<'_>, &KeptOut),
+    run: &RunId,
+    runner: &Started,
+) -> InterpreterStart {
     InterpreterStart {
         schema: "lgflow.interpreter_start/v1".into(),
         run: run.to_string(),
@@ -179,12 +193,13 @@ fn interpreter_start(task: &Task<'_>, run: &RunId, runner: &Started) -> Interpre
         plan: Digest::of_json(&task.plan.document()),
         inputs: task.inputs.clone(),
         revision: runner.revision.clone(),
-        facts: facts(task, runner),
+        redact: kept_out.patterns(),
+        facts: facts((task, kept_out), runner),
     }
 }
 
 /// What the front knows of the first event; the interpreter adds the plan that it has compiled, and its walls.
-fn facts(task: &Task<'_>, runner: &Started) -> Map<String, Value> {
+fn facts((task, kept_out): (&Task<'_>, &KeptOut), runner: &Started) -> Map<String, Value> {
     let layers: Vec<Value> = task
         .layers
         .iter()
@@ -197,7 +212,7 @@ fn facts(task: &Task<'_>, runner: &Started) -> Map<String, Value> {
         ("graph_digest", json!(task.plan.digest)),
         ("layers", Value::Array(layers)),
         ("policy_digest", json!(runner.policy_digest)),
-        ("inputs_digest", json!(Digest::of_json(&task.inputs))),
+        ("inputs_digest", json!(Digest::of_json(&kept_out.recorded(&task.inputs)))),
         ("durability", json!(task.durability.as_str())),
         ("sandbox", json!(runner.sandbox)),
         ("work_tree", json!(runner.work_tree)),

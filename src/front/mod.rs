@@ -5,6 +5,7 @@ mod display;
 mod execute;
 mod follower;
 mod interpreter_process;
+mod keep_out;
 mod last_words;
 mod narrator;
 mod place;

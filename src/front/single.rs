@@ -4,7 +4,8 @@ use std::path::Path;
 
 use crate::client::{Connection, Lost};
 use crate::effect::{
-    ErrorKind, FrozenLayer, ReplyBody, RequestBody, RunnerStart, ToolCall, ToolError, ToolResult,
+    ErrorKind, FrozenLayer, ReplyBody, RequestBody, RunnerStart, SecretDeclaration, ToolCall, ToolError,
+    ToolResult,
 };
 use crate::files::Root;
 use crate::store::Store;
@@ -12,10 +13,11 @@ use crate::store::Store;
 use super::execute::BeginError;
 use super::{Place, RunnerProcess};
 
-/// Asks a runner beneath `place`, bound by `layers`, for one call.
+/// Asks a runner beneath `place`, bound by `layers`, for one call; `secrets` are those that the user or the machine declares.
 pub fn call_tool(
     place: &Place,
     layers: Vec<FrozenLayer>,
+    secrets: Vec<SecretDeclaration>,
     call: ToolCall,
     program: &Path,
 ) -> Result<ToolResult, BeginError> {
@@ -30,6 +32,7 @@ pub fn call_tool(
         layers,
         protected: place.protected(),
         ledger: None,
+        secrets,
     };
     let (runner, calls) = RunnerProcess::start(program, start, root.as_fd())?;
     let tool = call.tool.clone();

@@ -50,14 +50,42 @@ fn variables(env: Option<&Value>) -> Result<BTreeMap<String, String>, String> {
     }
 }
 
-/// The names of the secrets that a value refers to, `{$secret: NAME}`, at any depth.
-pub(super) fn secrets_of(value: &Value) -> Vec<String> {
+/// A secret that a call refers to, `{$secret: NAME}`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SecretReference {
+    pub(super) name: String,
+    /// The header that it stands in, lowercase; `None` anywhere else.
+    pub(super) header: Option<String>,
+}
+
+/// The secrets that the parameters of a call refer to, at any depth.
+pub(super) fn secrets_of(input: &Value) -> Vec<SecretReference> {
+    let entries = input.as_object().into_iter().flatten();
+    let found = entries.flat_map(|(key, value)| match value {
+        Value::Object(headers) if key == "headers" => {
+            let in_header = |(header, value): (&String, &Value)| {
+                let header = header.to_ascii_lowercase();
+                names_of(value)
+                    .into_iter()
+                    .map(move |name| SecretReference { name, header: Some(header.clone()) })
+                    .collect::<Vec<_>>()
+            };
+            headers.iter().flat_map(in_header).collect()
+        }
+        value => {
+            names_of(value).into_iter().map(|name| SecretReference { name, header: None }).collect::<Vec<_>>()
+        }
+    });
+    found.collect()
+}
+
+fn names_of(value: &Value) -> Vec<String> {
     match value {
         Value::Object(entries) => {
             let own = entries.get("$secret").map(|name| name.as_str().unwrap_or_default().to_owned());
-            own.into_iter().chain(entries.values().flat_map(secrets_of)).collect()
+            own.into_iter().chain(entries.values().flat_map(names_of)).collect()
         }
-        Value::Array(items) => items.iter().flat_map(secrets_of).collect(),
+        Value::Array(items) => items.iter().flat_map(names_of).collect(),
         _ => Vec::new(),
     }
 }
@@ -132,9 +160,18 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_found_at_any_depth() {
-        let value =
-            serde_json::json!({"headers": [{"Authorization": {"$secret": "KEY", "prefix": "Bearer "}}]});
-        assert_eq!(secrets_of(&value), ["KEY"]);
+    fn secrets_are_found_at_any_depth_with_the_header_that_carries_them() {
+        let secret = serde_json::json!({"$secret": "KEY", "prefix": "Bearer "});
+        let input = serde_json::json!({"headers": {"Authorization": secret}, "body": [{"a": secret}]});
+        let reference = |header: Option<&str>| SecretReference {
+            name: "KEY".to_owned(),
+            header: header.map(str::to_owned),
+        };
+        let found = secrets_of(&input);
+        assert!(
+            found.contains(&reference(Some("authorization"))) && found.contains(&reference(None)),
+            "{found:?}"
+        );
+        assert_eq!(found.len(), 2);
     }
 }

@@ -12,6 +12,9 @@ use super::paths::path_glob;
 const GLOB_HELP: &str =
     "write `*` for a part of a name, `**` for any folders, and a `\\` before a literal bracket";
 
+/// Bytes of a compiled regular expression.
+pub(super) const PATTERN_SIZE: usize = 1 << 20;
+
 /// Checks a policy whose types are right. Each finding points at the rule.
 pub fn check_policy(policy: &Policy, diagnostics: &mut Diagnostics) {
     let lists = policy.paths.iter().flat_map(|paths| paths.read.iter().chain(&paths.write));
@@ -40,8 +43,7 @@ fn check_glob(glob: &Located<String>, diagnostics: &mut Diagnostics) {
 }
 
 fn check_regex(pattern: &Located<String>, diagnostics: &mut Diagnostics) {
-    const SIZE: usize = 1 << 20;
-    let built = regex::RegexBuilder::new(&pattern.value).size_limit(SIZE).build();
+    let built = regex::RegexBuilder::new(&pattern.value).size_limit(PATTERN_SIZE).build();
     let problem = match built {
         Err(regex::Error::CompiledTooBig(_)) => "it compiles to more than 1 MiB".to_owned(),
         Err(error) => {

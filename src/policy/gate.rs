@@ -1,23 +1,17 @@
 //! The gate: a call becomes a [`Granted`], a question or a denial. The only place that makes a [`Granted`].
 
-use serde_json::{Value, json};
-
 use crate::approval::{Spent, call_digest};
 use crate::effect::{RuleRef, ToolCall, ToolError};
 use crate::model::Uses;
 
-use super::call::{literal_paths, origin_and_path, secrets_of};
-use super::change::{Action, Change, Edit, Step, keys};
+use super::call::literal_paths;
+use super::change::{Action, Change, keys};
 use super::layer::Layer;
 use super::outside::plain_path;
-use super::paths::only;
 use super::{
     Asked, Decision, ExecGrant, Granted, Guard, Machine, Obligations, PathRules, PolicySet, Protected,
     Reason, Verdict,
 };
-
-/// The model that is built in and needs no network.
-const DETERMINISTIC: &str = "deterministic";
 
 /// Decides about calls, under layers that were frozen before the first of them.
 #[derive(Debug, Clone)]
@@ -195,116 +189,6 @@ impl Gate {
             )],
         }
     }
-
-    /// A layer may refuse the use of a secret; none can declare one, and this version reads no declaration.
-    fn secret_reasons(&self, call: &ToolCall) -> Vec<Reason> {
-        let mut reasons = Vec::new();
-        for name in secrets_of(&call.input) {
-            reasons.extend(self.set.layers.iter().filter_map(|layer| secret_reason(layer, &name)));
-            let message = format!(
-                "the secret `{name}` is not declared in the configuration of the user or the machine; a workspace may \
-                 only refer to one that is"
-            );
-            let declare = format!("declare `[secrets.{name}]` in the user's configuration");
-            let reason = Reason::new(Decision::Deny, self.grant_rule("secrets"), message);
-            reasons.push(reason.altered_by(Change::Elsewhere(declare)));
-        }
-        reasons
-    }
-
-    fn model_reason(&self, input: &Value) -> Option<Reason> {
-        let model = input.get("model").and_then(Value::as_str).unwrap_or_default();
-        (model != DETERMINISTIC).then(|| {
-            let message = format!(
-                "the model `{model}` is not declared in the user's configuration; `{DETERMINISTIC}` is built in and \
-                 needs no network"
-            );
-            let declare = format!("declare the model in the user's configuration, or name `{DETERMINISTIC}`");
-            Reason::new(Decision::Deny, self.grant_rule("network"), message)
-                .altered_by(Change::Elsewhere(declare))
-        })
-    }
-
-    fn origin_reasons(&self, input: &Value) -> Vec<Reason> {
-        let url = input.get("url").and_then(Value::as_str).unwrap_or_default();
-        let method = input.get("method").and_then(Value::as_str).unwrap_or("GET");
-        let Some((origin, path)) = origin_and_path(url) else {
-            let message = format!("`{url}` is no plain URL with an origin that a rule could name");
-            return vec![Reason::new(Decision::Deny, self.grant_rule("network"), message)];
-        };
-        let layer_reason = |layer: &Layer| {
-            let rule = json!({ "origin": origin, "methods": [method], "paths": [only(&path)] });
-            let change = Change::edit(&layer.file, 0, keys("network"), Action::Append(rule));
-            let Some(rules) = &layer.network else {
-                return layer.absence("network", &format!("`{origin}`"), change);
-            };
-            let found = rules.iter().find(|rule| {
-                rule.origin == origin
-                    && (rule.methods.is_empty() || rule.methods.iter().any(|listed| listed == method))
-                    && rule.paths.as_ref().is_none_or(|paths| paths.is_match(&path))
-            });
-            Some(match found {
-                Some(rule) => {
-                    Reason::new(Decision::Allow, rule.rule.clone(), format!("`{method} {url}` is listed"))
-                }
-                None => Reason::new(
-                    Decision::Deny,
-                    layer.silence("network"),
-                    format!(
-                        "no rule of `network` in `{}` lists `{method} {origin}{path}`; to allow it, add one",
-                        layer.name
-                    ),
-                )
-                .altered_by(change),
-            })
-        };
-        self.set.layers.iter().filter_map(layer_reason).collect()
-    }
-
-    fn server_reasons(&self, input: &Value) -> Vec<Reason> {
-        let text = |key| input.get(key).and_then(Value::as_str).unwrap_or_default();
-        let (server, tool) = (text("server"), text("tool"));
-        let layer_reason = |layer: &Layer| {
-            let what = format!("`{tool}` of `{server}`");
-            let change = list_tool(layer, server, tool);
-            let Some(servers) = &layer.mcp else { return layer.absence("mcp", &what, change) };
-            if servers.get(server).is_some_and(|tools| tools.iter().any(|listed| listed == tool)) {
-                return Some(Reason::new(Decision::Allow, layer.silence("mcp"), format!("{what} is listed")));
-            }
-            let message =
-                format!("`mcp` of `{}` does not list {what}; to allow it, add it to `mcp.tools`", layer.name);
-            Some(Reason::new(Decision::Deny, layer.silence("mcp"), message).altered_by(change))
-        };
-        self.set.layers.iter().filter_map(layer_reason).collect()
-    }
-}
-
-/// The edits that list a tool of a server.
-fn list_tool(layer: &Layer, server: &str, tool: &str) -> Change {
-    let edit = |at: &str, action| Edit { file: layer.file.clone(), line: 0, at: keys(at), action };
-    let known = layer.mcp.as_ref().is_some_and(|servers| servers.contains_key(server));
-    let mut edits = Vec::new();
-    if known {
-        let mut at = keys("mcp.tools");
-        at.push(Step::Key(server.to_owned()));
-        edits.push(Edit { file: layer.file.clone(), line: 0, at, action: Action::Append(tool.into()) });
-    } else {
-        edits.push(edit("mcp.servers", Action::Append(server.into())));
-        edits.push(edit("mcp.tools", Action::Set(server.to_owned(), json!([tool]))));
-    }
-    Change::edits(edits)
-}
-
-/// What a layer says of the use of a secret.
-fn secret_reason(layer: &Layer, name: &str) -> Option<Reason> {
-    let allow = Action::Set(name.to_owned(), "allow".into());
-    let change = Change::edit(&layer.file, 0, keys("secrets"), allow);
-    let Some(secrets) = &layer.secrets else {
-        return layer.absence("secrets", &format!("`{name}`"), change);
-    };
-    let decision = secrets.get(name).copied().unwrap_or(Decision::Deny);
-    let message = format!("`secrets` of `{}`: {} `{name}`", layer.name, decision.as_str());
-    Some(Reason::new(decision, layer.silence("secrets"), message).altered_by(change))
 }
 
 /// What a layer's `tools` say.

@@ -38,6 +38,8 @@ pub(super) struct Layer {
     pub(super) network: Option<Vec<Origin>>,
     pub(super) mcp: Option<BTreeMap<String, Vec<String>>>,
     pub(super) secrets: Option<BTreeMap<String, Decision>>,
+    /// Names and regular expressions.
+    pub(super) redact: Vec<(String, String)>,
     pub(super) sandbox: Vec<(SandboxRule, RuleRef)>,
     pub(super) limits: Limits,
     pub(super) approvals: Approvals,
@@ -121,6 +123,7 @@ impl Layer {
             network: build.network(),
             mcp: build.mcp(),
             secrets: build.secrets(),
+            redact: build.redact(),
             sandbox: build.sandbox(),
             limits: build.limits(),
             approvals: build.approvals(),
@@ -138,6 +141,7 @@ impl Layer {
             ("network", self.network.is_some()),
             ("mcp", self.mcp.is_some()),
             ("secrets", self.secrets.is_some()),
+            ("redact", !self.redact.is_empty()),
             ("sandbox", !self.sandbox.is_empty()),
             ("limits", self.limits != Limits::default()),
         ];
@@ -329,6 +333,12 @@ impl Builder<'_> {
             *entry = decision.max(*entry);
         }
         Some(secrets)
+    }
+
+    fn redact(&self) -> Vec<(String, String)> {
+        let rules = self.parts.iter().filter_map(|part| part.policy.redact.as_ref());
+        let rules = rules.flat_map(|section| &section.rules);
+        rules.map(|rule| (rule.name.value.clone(), rule.pattern.value.clone())).collect()
     }
 
     fn sandbox(&self) -> Vec<(SandboxRule, RuleRef)> {

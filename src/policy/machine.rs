@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::effect::SandboxLayer;
+use crate::effect::{SandboxLayer, SecretDeclaration};
 
 use super::Toolchains;
 
@@ -37,6 +37,8 @@ pub struct Machine {
     pub protected: Vec<String>,
     /// The walls of the sandbox, as probed.
     pub walls: Vec<SandboxLayer>,
+    /// Secrets that the user or the machine declares.
+    pub secrets: Vec<SecretDeclaration>,
 }
 
 impl Machine {

@@ -21,6 +21,7 @@ mod machine;
 mod mismatch;
 mod openings;
 mod outside;
+mod outward;
 mod packs;
 mod paths;
 mod protected;

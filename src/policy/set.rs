@@ -1,5 +1,8 @@
 //! All layers of a run: one grant and any number of ceilings. What they say together of limits and paths.
 
+use std::collections::BTreeSet;
+
+use regex::{Regex, RegexBuilder};
 use serde_json::{Value, json};
 
 use crate::approval::Terms;
@@ -8,6 +11,7 @@ use crate::digest::Digest;
 use crate::effect::{FrozenLayer, LayerRole};
 use crate::source::{Sources, Span};
 
+use super::check::PATTERN_SIZE;
 use super::layer::{Layer, LayerOutline, Limits};
 use super::load::{Loaded, load};
 use super::{GrantLimits, PathRule, PathRules};
@@ -24,6 +28,7 @@ const DEFAULT_READ_BYTES: u64 = 64 << 20;
 pub struct PolicySet {
     pub(super) layers: Vec<Layer>,
     limits: Limits,
+    redact: Vec<(String, Regex)>,
     digest: Digest,
 }
 
@@ -60,7 +65,8 @@ impl PolicySet {
             .zip(loaded)
             .map(|(layer, loaded)| json!({"role": layer.role, "parts": loaded.contents}))
             .collect();
-        Self { layers, limits, digest: Digest::of_json(&Value::Array(content)) }
+        let redact = redact_patterns(&layers);
+        Self { layers, limits, redact, digest: Digest::of_json(&Value::Array(content)) }
     }
 
     /// The digest of what the layers say and of their roles: neither formatting nor names change it.
@@ -76,6 +82,11 @@ impl PolicySet {
     /// What each layer holds, the grant first.
     pub fn outline(&self) -> Vec<LayerOutline> {
         self.layers.iter().map(Layer::outline).collect()
+    }
+
+    /// What the layers' patterns take out of everything that leaves: all of them, each once.
+    pub fn redact_patterns(&self) -> &[(String, Regex)] {
+        &self.redact
     }
 
     /// The most calls of a session; `None` is unlimited.
@@ -135,6 +146,16 @@ fn own_name(frozen: &[FrozenLayer], at: usize) -> String {
         1 => format!("{name} (as a ceiling)"),
         more => format!("{name} (as a ceiling, {more})"),
     }
+}
+
+/// The patterns of all layers, each once. They were checked; one that cannot be built here takes out everything.
+fn redact_patterns(layers: &[Layer]) -> Vec<(String, Regex)> {
+    let all: BTreeSet<(String, String)> =
+        layers.iter().flat_map(|layer| layer.redact.iter().cloned()).collect();
+    let everything = || Regex::new("(?s).+");
+    let build =
+        |text: &str| RegexBuilder::new(text).size_limit(PATTERN_SIZE).build().or_else(|_| everything());
+    all.into_iter().filter_map(|(name, text)| Some((name, build(&text).ok()?))).collect()
 }
 
 /// What the grant leaves open is bounded all the same, so that a ceiling's bound never widens it.

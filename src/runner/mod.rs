@@ -1,9 +1,11 @@
 //! The only effects of a workflow: `tools/`, one file a tool, and the serving side of the protocol. Takes `Granted` only.
 
+mod clean;
 mod execute;
 mod patch;
 mod recover;
 mod revision;
+mod secrets;
 mod serve;
 mod tools;
 mod work_tree;
@@ -12,5 +14,6 @@ mod world;
 pub use execute::execute;
 pub use patch::{Recovered, Recovery, paths_of_patch};
 pub use recover::recover_workspace;
+pub use secrets::{SecretError, redaction};
 pub use serve::{ServeError, machine, serve};
 pub use world::{Cancel, CommandMemory, ToolWorld};

@@ -213,6 +213,7 @@ mod tests {
                 root_path: folder.path().to_owned(),
                 state: Root::open(folder.path()).unwrap(),
                 protected: vec![RelPath::parse("own").unwrap()],
+                redaction: std::sync::Arc::default(),
                 memory: CommandMemory::default(),
             };
             Self { folder, world }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use crate::files::{RelPath, Root};
+use crate::redact::Redaction;
 use crate::sandbox::{MaskMemory, ProgramDigests};
 
 /// What the tools of one session work on.
@@ -19,6 +20,8 @@ pub struct ToolWorld {
     pub state: Root,
     /// Folders of ours beneath the root: neither read nor written, like `.git`.
     pub protected: Vec<RelPath>,
+    /// What must not leave this process.
+    pub redaction: Arc<Redaction>,
     /// What commands of the session teach about the machine.
     pub memory: CommandMemory,
 }

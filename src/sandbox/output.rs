@@ -47,6 +47,16 @@ impl Kept {
         self.dropped
     }
 
+    /// The parts that are kept: what came first, and what came last where something between them is gone.
+    pub fn parts(&self) -> (Vec<u8>, Option<Vec<u8>>) {
+        let tail: Vec<u8> = self.tail.iter().copied().collect();
+        if self.dropped == 0 {
+            ([self.head.as_slice(), &tail].concat(), None)
+        } else {
+            (self.head.clone(), Some(tail))
+        }
+    }
+
     /// As text; bytes that are not UTF-8 become U+FFFD, and a line says what is missing.
     pub fn text(&self) -> String {
         let tail: Vec<u8> = self.tail.iter().copied().collect();

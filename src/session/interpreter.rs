@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::thread;
 
+use regex::Regex;
 use serde_json::Value;
 
 use crate::client::Connection;
@@ -16,6 +17,7 @@ use crate::diag::Diagnostics;
 use crate::digest::Digest;
 use crate::effect::{Confinement, FrameBuffer, FrontFrame, InterpreterFrame, InterpreterStart};
 use crate::plan::Plan;
+use crate::redact::Values;
 use crate::sandbox::{InterpreterError, begin_interpreter, broken_promises, confine_interpreter};
 use crate::source::Sources;
 use crate::store::{Blobs, Durability, RunId, RunLog, Store, StoreError};
@@ -92,7 +94,7 @@ fn serve(front: &UnixStream, mut first: FirstFrame<FrontFrame>) -> Result<(), Be
     let event = first_event(&start, &plan, &confinement);
     send_frame(front, &InterpreterFrame::Ready { confinement })?;
     let state = RunState::new(run.as_str(), &plan);
-    let chain = Chain::new(run.as_str(), Redaction::default());
+    let chain = Chain::new(run.as_str(), redaction(&start)?);
     let recorder = Recorder::new(chain, place.log, place.blobs, place.durability, system_clock);
     let ended = drive(front, state, recorder, UnixStream::from(calls), interrupts, event)?;
     let interrupted = ended.interrupted.map(|why| why.to_string());
@@ -168,6 +170,14 @@ fn compile(start: &InterpreterStart) -> Result<Arc<Plan>, BeginError> {
     } else {
         Err(BeginError::Task("the graph became another plan than the one that was shown"))
     }
+}
+
+/// What the policy's patterns keep out of the trace. The runner has taken it out of results already.
+fn redaction(start: &InterpreterStart) -> Result<Redaction, BeginError> {
+    let build = |(name, pattern): &(String, String)| Some((name.clone(), Regex::new(pattern).ok()?));
+    let patterns: Option<Vec<_>> = start.redact.iter().map(build).collect();
+    let patterns = patterns.ok_or(BeginError::Task("a pattern that was checked cannot be compiled"))?;
+    Ok(Redaction::new(Values::default(), patterns))
 }
 
 fn first_event(start: &InterpreterStart, plan: &Plan, confinement: &Confinement) -> EventBody {

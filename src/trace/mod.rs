@@ -9,13 +9,13 @@ mod event;
 mod flow;
 mod ids;
 mod index;
-mod redact;
 mod result;
 mod state;
 mod summary;
 mod units;
 mod wire;
 
+pub use crate::redact::Redaction;
 pub use apply::{IllegalEvent, apply};
 pub use chain::{Appended, Blobs, Chain, Fault, Tampering, Verified, verify};
 pub use channel::WriteError;
@@ -25,7 +25,6 @@ pub use event::{
 };
 pub use ids::{At, CallId, FrameId, QuestionId, Unit, WaitId};
 pub use index::Index;
-pub use redact::Redaction;
 pub use result::{GraphError, GraphOutcome, NodeError, NodeResult, Status};
 pub use state::{Phase, RunState, Totals};
 pub use summary::{NodeSummary, Summary, Waiting};

@@ -64,6 +64,7 @@ impl Bench {
             state: Root::open(self.state.path()).unwrap(),
             protected: Vec::new(),
             memory: CommandMemory::default(),
+            redaction: std::sync::Arc::default(),
         };
         let verdict = match self.gate.decide(&ToolCall::new(tool, input)) {
             GateDecision::Granted(granted) => return execute(&granted, &world, &Cancel::default()),

@@ -6,23 +6,24 @@ use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use crate::diag::Diagnostics;
-use crate::digest::Digest;
+use crate::digest::{Digest, MacKey};
 use crate::effect::{
     Capabilities, ErrorKind, ReplyBody, RequestBody, RunnerStart, SandboxLayer, ToolCall, ToolError,
     ToolInfo, ToolResult, WorkTree,
 };
 use crate::files::{RelPath, Root};
-use crate::policy::{Gate, GateDecision, Granted, PolicySet, Verdict};
+use crate::policy::{Gate, GateDecision, Granted, Machine, PolicySet, Verdict};
+use crate::runner::clean::Cleaner;
 use crate::runner::revision::revision;
 use crate::runner::tools::question;
 use crate::runner::work_tree::work_tree;
-use crate::runner::{Cancel, CommandMemory, ToolWorld, execute, recover_workspace};
+use crate::runner::{Cancel, CommandMemory, ToolWorld, execute, recover_workspace, redaction};
 use crate::schema;
 use crate::source::Sources;
 
@@ -38,6 +39,7 @@ pub(super) struct Desk {
     pub(super) gate: Gate,
     pub(super) world: ToolWorld,
     pub(super) approvals: Option<Approvals>,
+    cleaner: Cleaner,
     running: Mutex<BTreeMap<String, Cancel>>,
     answered: Mutex<Answers>,
     calls: Mutex<u64>,
@@ -56,6 +58,11 @@ impl Desk {
         let mut sources = Sources::default();
         let policy = PolicySet::compile(&start.layers, &mut sources)
             .map_err(|findings| first_finding(&findings, &sources))?;
+        let redaction =
+            redaction(&start.secrets, policy.redact_patterns()).map_err(|error| error.to_string())?;
+        let redaction = Arc::new(redaction);
+        let mut key = [0; 32];
+        getrandom::fill(&mut key).map_err(|error| error.to_string())?;
         let protected = start.protected.iter().map(|path| RelPath::parse(path)).collect::<Result<_, _>>();
         let world = ToolWorld {
             root: Root::from_fd(root).map_err(|error| error.to_string())?,
@@ -63,12 +70,14 @@ impl Desk {
             state: Root::open(Path::new(&start.state)).map_err(|error| error.to_string())?,
             protected: protected.map_err(|error| error.to_string())?,
             memory: CommandMemory::default(),
+            redaction: Arc::clone(&redaction),
         };
         recover_workspace(&world).map_err(|error| error.message)?;
-        let gate = Gate::new(policy, machine(start.protected.clone()));
+        let machine = Machine { secrets: start.secrets.clone(), ..machine(start.protected.clone()) };
+        let (gate, cleaner) = (Gate::new(policy, machine), Cleaner::new(redaction, MacKey::new(key)));
         let approvals = Approvals::open(start, &world.root, front)?;
         let (running, answered, calls) = (Mutex::default(), Mutex::default(), Mutex::new(0));
-        Ok(Self { gate, world, approvals, running, answered, calls })
+        Ok(Self { gate, world, approvals, cleaner, running, answered, calls })
     }
 
     /// The digest of the layers in force.
@@ -91,8 +100,12 @@ impl Desk {
         self.gate.machine().walls.clone()
     }
 
-    /// Answers one request. Cancellation is answered elsewhere.
+    /// Answers one request, with nothing that must not leave. Cancellation is answered elsewhere.
     pub(super) fn answer(&self, request: RequestBody) -> ReplyBody {
+        self.cleaner.reply(self.decide(request))
+    }
+
+    fn decide(&self, request: RequestBody) -> ReplyBody {
         match request {
             RequestBody::Capabilities => ReplyBody::Capabilities { capabilities: self.capabilities() },
             RequestBody::Execute { call } => ReplyBody::Result { result: Box::new(self.once(&call)) },

@@ -67,6 +67,7 @@ impl Bench {
             state: place("journals"),
             layers: vec![layer],
             protected: Vec::new(),
+            secrets: Vec::new(),
             ledger: Some(LedgerPlace { state: place("state"), workspace: "w".into() }),
         };
         let root = OwnedFd::from(fs::File::open(self.path("work")).unwrap());
@@ -437,6 +438,7 @@ fn a_ledger_that_others_may_write_stops_the_runner() {
             includes: Vec::new(),
         }],
         protected: Vec::new(),
+        secrets: Vec::new(),
         ledger: Some(LedgerPlace { state: state(&bench.path("state")), workspace: "w".into() }),
     };
     let refused = Desk::open(&start, root, theirs).unwrap_err();

@@ -13,5 +13,5 @@ use super::toolchains::{VARIABLES, toolchains};
 pub fn machine(protected: Vec<String>) -> Machine {
     let variables: BTreeMap<&str, String> =
         VARIABLES.into_iter().filter_map(|name| Some((name, env::var(name).ok()?))).collect();
-    Machine { toolchains: toolchains(&variables), protected, walls: sandbox::walls() }
+    Machine { toolchains: toolchains(&variables), protected, walls: sandbox::walls(), secrets: Vec::new() }
 }

@@ -37,6 +37,7 @@ impl Bench {
             state: Root::open(&path.join("state")).unwrap(),
             protected: Vec::new(),
             memory: CommandMemory::default(),
+            redaction: std::sync::Arc::default(),
         };
         let obligations = Obligations {
             read: PathRules::of_globs(&["**"], &[], &[".env"]),

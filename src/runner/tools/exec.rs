@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::effect::{ErrorKind, ProgramUsed, SandboxLayer, ToolCall, ToolError, ToolResult};
 use crate::files::{FileError, Links, RelPath, Root};
 use crate::policy::{ExecGrant, Granted, Obligations, WorkspaceMode};
+use crate::redact::Redaction;
 use crate::runner::{Cancel, ToolWorld};
 use crate::sandbox::{
     CommandSpec, CopyError, End, Helper, Program, ProgramError, Ran, Refused, RunError, WorkspaceCopy,
@@ -22,6 +23,7 @@ use super::access::tool_error;
 use super::call_folders::CallFolders;
 use super::carried::{Carried, carry};
 use super::input::{Input, invalid};
+use super::kept_text::kept_text;
 use super::prepare::check_program;
 use super::signal::signal_name;
 use super::writing::Writing;
@@ -72,7 +74,7 @@ pub(super) fn exec_with(
         Place::Copy(copy) => carry(copy, grant, obligations, world)?,
     };
     let sandbox = layers_in_force(grant.workspace, !program.is_script);
-    Ok(ToolResult { program: Some(used), ..result_of(&ran, &carried, &wanted, sandbox) })
+    Ok(ToolResult { program: Some(used), ..result_of(&ran, &carried, &wanted, sandbox, &world.redaction) })
 }
 
 /// What is told of a program: where it was found, and of what it is made.
@@ -239,8 +241,15 @@ impl Place {
     }
 }
 
-fn result_of(ran: &Ran, carried: &Carried, wanted: &OkExit, sandbox: Vec<SandboxLayer>) -> ToolResult {
-    let (stdout, stderr) = (ran.stdout.text(), ran.stderr.text());
+fn result_of(
+    ran: &Ran,
+    carried: &Carried,
+    wanted: &OkExit,
+    sandbox: Vec<SandboxLayer>,
+    redaction: &Redaction,
+) -> ToolResult {
+    let (stdout, removed) = kept_text(&ran.stdout, redaction);
+    let (stderr, more) = kept_text(&ran.stderr, redaction);
     let dropped = ran.stdout.dropped() + ran.stderr.dropped();
     let output = json!({
         "exit_code": ran.exit_code,
@@ -255,6 +264,7 @@ fn result_of(ran: &Ran, carried: &Carried, wanted: &OkExit, sandbox: Vec<Sandbox
         Some(error) => ToolResult::failure("exec", ToolError { output: Some(output), ..error }),
     };
     result.exit_code = Some(ran.exit_code);
+    result.redacted = (removed + more) as u64;
     result.stdout = stdout;
     result.stderr = stderr;
     result.truncated = dropped > 0 || carried.truncated;

@@ -56,6 +56,7 @@ impl Bench {
             state: Root::open(&path.join("state")).unwrap(),
             protected: Vec::new(),
             memory: CommandMemory::default(),
+            redaction: std::sync::Arc::default(),
         };
         Self { folder, world, obligations: obligations(program) }
     }

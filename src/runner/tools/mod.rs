@@ -13,6 +13,7 @@ mod exec_tests;
 mod git_tree;
 mod globs;
 mod input;
+mod kept_text;
 mod list_files;
 mod llm;
 mod prepare;

@@ -1,0 +1,9 @@
+//! What must not leave: the exact values of secrets under every encoding that is looked for, and what patterns match.
+//! Texts and values go in and come out without them. Knows no source of secrets and no receiver.
+
+mod forms;
+mod redaction;
+mod values;
+
+pub use redaction::{Cut, Redaction};
+pub use values::{LEAST_BYTES, TooShort, Values};
