@@ -11,6 +11,7 @@
 
 mod program;
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
@@ -55,10 +56,10 @@ fn graph() -> String {
     let mut text = String::from("schema: lgflow.graph/v1\nname: g\npolicy: [policy.yaml]\nnodes:\n");
     for (name, script) in scripts {
         let script = serde_json::to_string(script).unwrap();
-        text += &format!("  {name}: {{ uses: exec, with: {{ argv: [sh, -c, {script}] }} }}\n");
+        writeln!(text, "  {name}: {{ uses: exec, with: {{ argv: [sh, -c, {script}] }} }}").unwrap();
     }
     for (name, path) in [("read_key", "key.txt"), ("read_pin", "pin.txt")] {
-        text += &format!("  {name}: {{ uses: read_file, with: {{ path: {path} }} }}\n");
+        writeln!(text, "  {name}: {{ uses: read_file, with: {{ path: {path} }} }}").unwrap();
     }
     text += "  search: { uses: search_files, with: { pattern: 'MII.*' } }\n";
     text += "  after: { uses: values, with: { message: '{{ nodes.fails.error.message }} {{ nodes.fails.error.output.stderr }}' } }\n";
@@ -67,7 +68,7 @@ fn graph() -> String {
         "whole", "split", "lines", "json", "base64", "hex", "card", "many", "file", "read_key", "read_pin",
         "search",
     ] {
-        text += &format!("  - {name} -> end\n");
+        writeln!(text, "  - {name} -> end").unwrap();
     }
     text = text.replace("edges:\n", "  end: { uses: values, with: { done: true } }\nedges:\n");
     text + "outputs:\n  whole: '{{ nodes.whole.output.stdout }}'\n  failure: '{{ nodes.after.output.message }}'\n  patch: '{{ nodes.file.output.patch }}'\n  pin: '{{ nodes.read_pin.output.digest }}'\n"
@@ -99,12 +100,12 @@ fn lgflow(workspace: &Workspace, arguments: &[&str]) -> Ran {
 /// Every form that must be nowhere, with what it is.
 fn forms() -> Vec<(&'static str, String)> {
     let json = |text: &str| serde_json::to_string(text).unwrap().trim_matches('"').to_owned();
-    let hex = |text: &str| text.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let hex = lgflow::digest::hex;
     vec![
         ("the variable", TOKEN.to_owned()),
         ("the variable in JSON", json(TOKEN)),
         ("the variable in JSON in JSON", json(&json(TOKEN))),
-        ("the variable in hex", hex(TOKEN)),
+        ("the variable in hex", hex(TOKEN.as_bytes())),
         // `printf 'x%s' "$TOKEN" | base64`, from where it is the same whatever stands around
         ("the variable in base64", "czNjcjN0LyJ0w7ZrIGVu".to_owned()),
         ("the variable behind another letter in base64", "zY3IzdC8idMO2ayBlbiIrb2YmdGhl".to_owned()),

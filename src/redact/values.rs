@@ -1,7 +1,7 @@
 //! The exact values of secrets, found under every form in one pass.
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use regex::bytes::{Regex, RegexBuilder};
 
@@ -114,5 +114,9 @@ impl fmt::Debug for Values {
 
 /// The pattern that matches these bytes and no others.
 fn literal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("\\x{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // writing to a string can't fail
+        let _ = write!(text, "\\x{byte:02x}");
+        text
+    })
 }

@@ -26,7 +26,7 @@ mod tests {
         let values = Values::new(&[("KEY".to_owned(), SECRET.as_bytes().to_vec())]).unwrap();
         let redaction = Redaction::new(values, Vec::new());
         let all = format!("{}{SECRET}{}{SECRET}{}", "a ".repeat(20), "b ".repeat(20), "c ".repeat(20));
-        for limit in 0..all.len() + 1 {
+        for limit in 0..=all.len() {
             for size in [1, 3, 7, all.len()] {
                 let mut kept = Kept::new(limit as u64);
                 all.as_bytes().chunks(size).for_each(|part| kept.push(part));
