@@ -7,7 +7,7 @@
 use std::fmt::Write as _;
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
@@ -39,10 +39,10 @@ pub(super) fn run(args: &InitArgs, output: Output) -> Result<Exit, Problem> {
         return Ok(output.either(|| diff(&files), || document(&files, false)));
     }
     refuse_existing(&files)?;
-    for file in &files {
-        write(file).map_err(|error| Problem::failed(format!("cannot write `.lg/{}`", file.path), &error))?;
-    }
-    super::trust::trust_written()?;
+    super::trust::here()?;
+    let mut made = Vec::new();
+    let done = write_all(&files, &mut made).and_then(|()| super::trust::trust_written());
+    done.inspect_err(|_| take_back(&made))?;
     Ok(output.either(|| written(&files), || document(&files, true)))
 }
 
@@ -88,13 +88,35 @@ fn refuse_existing(files: &[NewFile]) -> Result<(), Problem> {
     Err(Problem::with(Exit::Failed, "failed", detail))
 }
 
-fn write(file: &NewFile) -> io::Result<()> {
-    let path = Path::new(".lg").join(file.path);
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
+fn write_all(files: &[NewFile], made: &mut Vec<PathBuf>) -> Result<(), Problem> {
+    for file in files {
+        write(file, made)
+            .map_err(|error| Problem::failed(format!("cannot write `.lg/{}`", file.path), &error))?;
     }
-    let opened = OpenOptions::new().write(true).create_new(true).open(&path);
-    opened?.write_all(file.text.as_bytes())
+    Ok(())
+}
+
+fn write(file: &NewFile, made: &mut Vec<PathBuf>) -> io::Result<()> {
+    let path = Path::new(".lg").join(file.path);
+    let folders: Vec<&Path> = path.ancestors().skip(1).filter(|folder| *folder != Path::new("")).collect();
+    for folder in folders.into_iter().rev() {
+        match fs::create_dir(folder) {
+            Ok(()) => made.push(folder.to_owned()),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let mut opened = OpenOptions::new().write(true).create_new(true).open(&path)?;
+    made.push(path);
+    opened.write_all(file.text.as_bytes())
+}
+
+/// What was made, taken away again: half of it is no use to anybody, and would be in the way of the next try.
+fn take_back(made: &[PathBuf]) {
+    for path in made.iter().rev() {
+        // what can't be removed stays, and the reason why nothing worked is told by the caller
+        drop(fs::remove_file(path).or_else(|_| fs::remove_dir(path)));
+    }
 }
 
 fn diff(files: &[NewFile]) -> String {

@@ -25,6 +25,7 @@ use super::inputs;
 use super::output::Output;
 use super::problem::Problem;
 use super::terminal::style_of_stderr;
+use super::trust::here;
 use super::validate::print;
 use super::{Exit, Format};
 
@@ -71,7 +72,7 @@ pub(super) struct PolicyArgs {
 }
 
 pub(super) fn run(args: &RunArgs, output: Output) -> Result<Exit, Problem> {
-    let place = Place::here().map_err(|error| Problem::failed("cannot begin", &error))?;
+    let place = here()?;
     let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
     let prepared = prepare(args, &place, &mut sources, &mut found);
     if found.has_errors() && output.format == Format::Json {

@@ -112,7 +112,7 @@ fn call(args: &CallArgs, output: Output) -> Result<Exit, Problem> {
         let message = format!("there is no tool `{}`{hint}", args.name);
         return Ok(show(&failed(&args.name, ErrorKind::NotFound, message), output));
     }
-    let place = Place::here().map_err(|error| Problem::failed("cannot begin", &error))?;
+    let place = super::trust::here()?;
     let result = under_policy(args, &place, input)?;
     Ok(show(&result, output))
 }

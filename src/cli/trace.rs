@@ -8,7 +8,6 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 use crate::digest::Digest;
-use crate::front::Place;
 use crate::store::{Blobs, RunId, Store};
 use crate::trace::{Envelope, Verified, verify};
 use crate::view::event_text;
@@ -83,7 +82,7 @@ fn open(named: &Named) -> Result<Found, Problem> {
     if path.exists() || !is_run(&named.trace) {
         return read(path, blobs_of(path));
     }
-    let place = Place::here().map_err(|error| Problem::failed("cannot look for the run", &error))?;
+    let place = super::trust::here()?;
     let store = Store::open(&place.state, &place.root)
         .map_err(|error| Problem::failed("cannot open the store", &error))?;
     let id: RunId =

@@ -1,12 +1,15 @@
 //! What a person sees while a run goes on: on a terminal what runs and since when, in a pipe plain lines. All of it
 //! goes to stderr. Knows names and sentences, not events.
 #![expect(clippy::print_stderr, reason = "this file is where a run speaks to a person")]
+#![expect(clippy::disallowed_methods, reason = "TERM says whether a terminal can redraw lines")]
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::screen::{QuietKeys, Screen, columns};
 
 /// Where progress is shown.
 #[derive(Debug)]
@@ -25,6 +28,8 @@ pub struct Live {
     all: MultiProgress,
     running: BTreeMap<String, ProgressBar>,
     colour: bool,
+    /// Until the last line is drawn.
+    keys: Option<QuietKeys>,
 }
 
 /// How a line is marked. The mark has a meaning without its colour.
@@ -43,8 +48,10 @@ pub enum Mark {
 impl Display {
     /// Live on a terminal, plain lines in a pipe. `colour` is what `NO_COLOR` and the settings leave of it.
     pub fn for_stderr(colour: bool) -> Self {
-        if std::io::stderr().is_terminal() {
-            Self::Live(Live { all: MultiProgress::new(), running: BTreeMap::new(), colour })
+        let redraws = !std::env::var("TERM").is_ok_and(|term| term == "dumb");
+        if redraws && std::io::stderr().is_terminal() {
+            let all = MultiProgress::with_draw_target(ProgressDrawTarget::term_like(Box::new(Screen)));
+            Self::Live(Live { all, running: BTreeMap::new(), colour, keys: Some(QuietKeys::now()) })
         } else {
             Self::Plain
         }
@@ -82,6 +89,7 @@ impl Display {
             for (_, bar) in std::mem::take(&mut live.running) {
                 bar.finish_and_clear();
             }
+            live.keys = None;
         }
     }
 }
@@ -92,7 +100,7 @@ impl Live {
         if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
             bar.set_style(style);
         }
-        bar.set_message(name.to_owned());
+        bar.set_message(shortened(name, usize::from(columns())));
         bar.enable_steady_tick(Duration::from_millis(120));
         self.running.insert(name.to_owned(), bar);
     }
@@ -102,6 +110,16 @@ impl Live {
         // a terminal that is gone shows nothing; the run goes on
         let _ = self.all.println(format!("{sign} {text}"));
     }
+}
+
+/// A name that leaves room for the sign before it and the time behind it: a line that runs over can't be redrawn.
+fn shortened(name: &str, columns: usize) -> String {
+    const BESIDE: usize = 12;
+    let room = columns.saturating_sub(BESIDE);
+    if name.chars().count() <= room {
+        return name.to_owned();
+    }
+    name.chars().take(room.saturating_sub(1)).chain(['…']).collect()
 }
 
 impl Mark {
@@ -122,5 +140,17 @@ impl Mark {
             Mark::Note => 36,
         };
         format!("\u{1b}[{colour}m{}\u{1b}[0m", self.sign())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_keeps_to_its_line() {
+        assert_eq!(shortened("build", 40), "build");
+        let short = shortened(&"n".repeat(60), 40);
+        assert!(short.chars().count() == 28 && short.ends_with('…'), "{short}");
     }
 }

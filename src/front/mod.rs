@@ -11,6 +11,7 @@ mod narrator;
 mod place;
 mod prepare;
 mod runner_process;
+mod screen;
 mod settings;
 mod single;
 mod supervise;

@@ -1,12 +1,8 @@
-//! The shape of a graph: which loops there are, what their bodies are, and the canonical order. Knows nodes and edges
-//! by number alone, and is the only place that knows petgraph.
+//! The shape of a sound graph: which loops there are, what their bodies are, and the canonical order. Knows nodes and
+//! edges by number alone.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
-
-use petgraph::algo::dominators;
-use petgraph::algo::kosaraju_scc;
-use petgraph::graph::{DiGraph, NodeIndex};
 
 /// An arrow between two nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,24 +13,6 @@ pub struct Arrow {
     pub to: u32,
     /// Does it turn a loop?
     pub turns: bool,
-}
-
-/// A way round without a loop edge: the numbers of its arrows, in order, the first from the node that stands
-/// first in the file.
-pub type Cycle = Vec<usize>;
-
-/// A loop arrow whose target does not dominate its source.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sidestep {
-    /// The loop arrow.
-    pub arrow: usize,
-    /// The arrow by which a way to the source enters the body beside the target; `None` where an entry leads to the
-    /// source and nothing on the way comes after the target.
-    pub beside: Option<usize>,
-    /// The entry that the way begins at.
-    pub entry: u32,
-    /// The nearest node that every way to the source passes.
-    pub dominator: Option<u32>,
 }
 
 /// A loop with its body.
@@ -59,36 +37,8 @@ pub struct Flow {
     pub order: Vec<u32>,
 }
 
-/// Every cycle without a loop arrow: one, the shortest, for each knot.
-pub fn cycles(nodes: usize, arrows: &[Arrow]) -> Vec<Cycle> {
-    let graph = forward(nodes, arrows);
-    let mut found: Vec<Cycle> = kosaraju_scc(&graph)
-        .into_iter()
-        // not `tarjan_scc`, which recurses: a long chain would overflow the stack
-        .filter(|knot| knot.len() > 1 || graph.contains_edge(knot[0], knot[0]))
-        .filter_map(|knot| {
-            let members: BTreeSet<u32> = knot.into_iter().map(number).collect();
-            shortest_cycle(&graph, &members)
-        })
-        .collect();
-    found.sort();
-    found
-}
-
-/// Every loop arrow whose target does not dominate its source, from a root above all entries. The graph has no
-/// cycle without a loop arrow.
-pub fn sidesteps(nodes: usize, arrows: &[Arrow]) -> Vec<Sidestep> {
-    let dominance = Dominance::of(nodes, arrows);
-    arrows
-        .iter()
-        .enumerate()
-        .filter(|(_, arrow)| arrow.turns && !dominance.holds(arrow.to, arrow.from))
-        .map(|(at, arrow)| sidestep(nodes, arrows, at, dominance.nearest(arrow.from)))
-        .collect()
-}
-
 impl Flow {
-    /// The structure of a graph that has neither [`cycles`] nor [`sidesteps`].
+    /// The structure of a graph that has neither [`cycles`](super::cycles) nor [`sidesteps`](super::sidesteps).
     pub fn of(nodes: usize, arrows: &[Arrow]) -> Self {
         let mut loops = bodies(nodes, arrows);
         // a body that contains another is the greater one, so this puts outer loops before inner ones
@@ -111,171 +61,8 @@ impl Flow {
     }
 }
 
-fn number(at: NodeIndex) -> u32 {
-    at.index() as u32
-}
-
-fn forward(nodes: usize, arrows: &[Arrow]) -> DiGraph<(), usize> {
-    let mut graph = DiGraph::with_capacity(nodes + 1, arrows.len());
-    for _ in 0..nodes {
-        graph.add_node(());
-    }
-    for (at, arrow) in arrows.iter().enumerate().filter(|(_, arrow)| !arrow.turns) {
-        graph.add_edge(NodeIndex::new(arrow.from as usize), NodeIndex::new(arrow.to as usize), at);
-    }
-    graph
-}
-
-/// Breadth first from the member that stands first in the file, back to it: every member of a knot lies on a cycle.
-fn shortest_cycle(graph: &DiGraph<(), usize>, members: &BTreeSet<u32>) -> Option<Cycle> {
-    use petgraph::visit::EdgeRef as _;
-    let start = *members.first()?;
-    let mut came_by: BTreeMap<u32, (u32, usize)> = BTreeMap::new();
-    let mut queue = std::collections::VecDeque::from([start]);
-    while let Some(at) = queue.pop_front() {
-        let mut edges: Vec<(u32, usize)> = graph
-            .edges(NodeIndex::new(at as usize))
-            .map(|edge| (number(edge.target()), *edge.weight()))
-            .filter(|(to, _)| members.contains(to))
-            .collect();
-        edges.sort_by_key(|&(_, arrow)| arrow);
-        for (to, arrow) in edges {
-            if to == start {
-                return Some(way_back(&came_by, start, at, arrow));
-            }
-            came_by.entry(to).or_insert_with(|| {
-                queue.push_back(to);
-                (at, arrow)
-            });
-        }
-    }
-    None
-}
-
-fn way_back(came_by: &BTreeMap<u32, (u32, usize)>, start: u32, last: u32, closing: usize) -> Cycle {
-    let mut cycle = vec![closing];
-    let mut at = last;
-    while at != start {
-        let (before, arrow) = came_by[&at];
-        cycle.push(arrow);
-        at = before;
-    }
-    cycle.reverse();
-    cycle
-}
-
-/// The dominator tree, with the times of a walk through it: one node dominates another if its visit encloses the
-/// other's.
-struct Dominance {
-    /// By node: enter and leave times; `None` for what no entry reaches.
-    visits: Vec<Option<(u32, u32)>>,
-    parents: Vec<Option<u32>>,
-}
-
-impl Dominance {
-    fn of(nodes: usize, arrows: &[Arrow]) -> Self {
-        let mut graph = forward(nodes, arrows);
-        let root = graph.add_node(());
-        for entry in entries(nodes, arrows) {
-            graph.add_edge(root, NodeIndex::new(entry as usize), usize::MAX);
-        }
-        let tree = dominators::simple_fast(&graph, root);
-        let mut children = vec![Vec::new(); nodes + 1];
-        let mut parents = vec![None; nodes];
-        for (at, above) in parents.iter_mut().enumerate() {
-            if let Some(parent) = tree.immediate_dominator(NodeIndex::new(at)) {
-                children[parent.index()].push(at);
-                *above = (parent != root).then(|| number(parent));
-            }
-        }
-        Self { visits: visits(nodes, &children), parents }
-    }
-
-    fn holds(&self, above: u32, below: u32) -> bool {
-        match (self.visits[above as usize], self.visits[below as usize]) {
-            (Some((enter, leave)), Some((at, _))) => enter <= at && at < leave,
-            _ => false,
-        }
-    }
-
-    fn nearest(&self, at: u32) -> Option<u32> {
-        self.parents[at as usize]
-    }
-}
-
-/// Walks the tree below `root` without recursion.
-fn visits(root: usize, children: &[Vec<usize>]) -> Vec<Option<(u32, u32)>> {
-    let mut visits = vec![None; children.len()];
-    let mut clock = 0;
-    let mut stack = vec![(root, 0)];
-    visits[root] = Some((0, u32::MAX));
-    while let Some((at, next)) = stack.pop() {
-        if let Some(&child) = children[at].get(next) {
-            stack.push((at, next + 1));
-            clock += 1;
-            visits[child] = Some((clock, u32::MAX));
-            stack.push((child, 0));
-        } else if let Some((_, leave)) = &mut visits[at] {
-            *leave = clock + 1;
-        }
-    }
-    visits
-}
-
-/// The nodes without incoming forward arrows.
-fn entries(nodes: usize, arrows: &[Arrow]) -> Vec<u32> {
-    let mut entry = vec![true; nodes];
-    for arrow in arrows.iter().filter(|arrow| !arrow.turns) {
-        entry[arrow.to as usize] = false;
-    }
-    (0..nodes as u32).filter(|&at| entry[at as usize]).collect()
-}
-
-fn sidestep(nodes: usize, arrows: &[Arrow], at: usize, dominator: Option<u32>) -> Sidestep {
-    let Arrow { from: source, to: target, .. } = arrows[at];
-    let after = reached(nodes, arrows, target);
-    let incoming = incoming(nodes, arrows, |arrow| !arrow.turns);
-    let mut seen = vec![false; nodes];
-    seen[source as usize] = true;
-    let mut stack = vec![(source, None)];
-    let mut entry = source;
-    let mut beside = None;
-    while let Some((here, entered)) = stack.pop() {
-        if incoming[here as usize].is_empty() {
-            (entry, beside) = (here, entered);
-            break;
-        }
-        for &by in &incoming[here as usize] {
-            let before = arrows[by].from;
-            if before != target && !std::mem::replace(&mut seen[before as usize], true) {
-                let enters = after[here as usize] && !after[before as usize];
-                stack.push((before, if enters { Some(by) } else { entered }));
-            }
-        }
-    }
-    Sidestep { arrow: at, beside, entry, dominator }
-}
-
-/// What forward arrows lead to from `start`, itself included.
-fn reached(nodes: usize, arrows: &[Arrow], start: u32) -> Vec<bool> {
-    let mut outgoing = vec![Vec::new(); nodes];
-    for arrow in arrows.iter().filter(|arrow| !arrow.turns) {
-        outgoing[arrow.from as usize].push(arrow.to);
-    }
-    let mut seen = vec![false; nodes];
-    seen[start as usize] = true;
-    let mut stack = vec![start];
-    while let Some(at) = stack.pop() {
-        for &to in &outgoing[at as usize] {
-            if !std::mem::replace(&mut seen[to as usize], true) {
-                stack.push(to);
-            }
-        }
-    }
-    seen
-}
-
-fn incoming(nodes: usize, arrows: &[Arrow], wanted: impl Fn(&Arrow) -> bool) -> Vec<Vec<usize>> {
+/// For each node the arrows that lead to it, by number, of those that are wanted.
+pub(super) fn incoming(nodes: usize, arrows: &[Arrow], wanted: impl Fn(&Arrow) -> bool) -> Vec<Vec<usize>> {
     let mut incoming = vec![Vec::new(); nodes];
     for (at, arrow) in arrows.iter().enumerate().filter(|(_, arrow)| wanted(arrow)) {
         incoming[arrow.to as usize].push(at);
@@ -427,20 +214,11 @@ fn in_canonical_order(mut loops: Vec<Body>, order: Vec<u32>, nodes: usize) -> Fl
 
 #[cfg(test)]
 mod tests {
-    use proptest::arbitrary::any;
-    use proptest::collection::vec;
-    use proptest::strategy::Strategy;
     use proptest::{prop_assert, prop_assert_eq, proptest};
 
     use super::*;
-
-    fn arrow(from: u32, to: u32) -> Arrow {
-        Arrow { from, to, turns: false }
-    }
-
-    fn back(from: u32, to: u32) -> Arrow {
-        Arrow { from, to, turns: true }
-    }
+    use crate::plan::soundness::for_tests::{arrow, back, graphs};
+    use crate::plan::{Cycle, cycles, sidesteps};
 
     #[test]
     fn ties_go_by_the_place_in_the_file() {
@@ -473,23 +251,6 @@ mod tests {
     }
 
     #[test]
-    fn finds_one_cycle_for_each_knot() {
-        let arrows = [arrow(0, 1), arrow(1, 2), arrow(2, 0), arrow(2, 1), arrow(3, 3), arrow(2, 3)];
-        assert_eq!(cycles(4, &arrows), [vec![0, 1, 2], vec![4]]);
-        assert_eq!(cycles(2, &[arrow(0, 1), back(1, 0)]), [] as [Cycle; 0]);
-    }
-
-    #[test]
-    fn names_the_arrow_that_goes_past_a_loops_target() {
-        // plan -> apply -> test -> plan, and cfg -> test
-        let arrows = [arrow(0, 1), arrow(1, 2), back(2, 0), arrow(3, 2)];
-        let found = sidesteps(4, &arrows);
-        assert_eq!(found, [Sidestep { arrow: 2, beside: Some(3), entry: 3, dominator: None }]);
-        let mended = [arrow(0, 1), arrow(1, 2), back(2, 0), arrow(3, 0)];
-        assert_eq!(sidesteps(4, &mended), []);
-    }
-
-    #[test]
     fn a_node_may_turn_itself() {
         let flow = Flow::of(2, &[arrow(0, 1), back(0, 0)]);
         assert_eq!(flow.loops, [Body { target: 0, nodes: vec![0], arrows: vec![1] }]);
@@ -504,19 +265,6 @@ mod tests {
         assert_eq!(sidesteps(count as usize, &arrows), []);
         let flow = Flow::of(count as usize, &arrows);
         assert_eq!(flow.order.len(), count as usize);
-    }
-
-    /// Does every way from an entry to `below` pass `above`? By taking `above` away.
-    fn dominates(nodes: usize, arrows: &[Arrow], above: u32, below: u32) -> bool {
-        let mut seen = vec![false; nodes];
-        let mut stack: Vec<u32> = entries(nodes, arrows).into_iter().filter(|&at| at != above).collect();
-        while let Some(at) = stack.pop() {
-            if !std::mem::replace(&mut seen[at as usize], true) {
-                let next = arrows.iter().filter(|a| !a.turns && a.from == at && a.to != above);
-                stack.extend(next.map(|a| a.to));
-            }
-        }
-        above == below || !seen[below as usize]
     }
 
     /// Can a source of the loop be reached from `node` without passing the target? Straight from the definition.
@@ -535,47 +283,7 @@ mod tests {
         node == target
     }
 
-    /// Random forward arrows go from lower to higher numbers of a shuffled order; loop arrows go anywhere.
-    fn graphs() -> impl Strategy<Value = (usize, Vec<Arrow>)> {
-        (2usize..14).prop_flat_map(|nodes| {
-            let n = nodes as u32;
-            let ends = (0..n, 0..n, any::<bool>(), any::<bool>());
-            (vec(any::<u32>(), nodes), vec(ends, 1..30)).prop_map(move |(keys, ends)| {
-                let before = |a: u32, b: u32| (keys[a as usize], a) < (keys[b as usize], b);
-                let mut arrows: Vec<Arrow> = Vec::new();
-                for (a, b, rare, turns) in ends {
-                    let (low, high) = if before(a, b) { (a, b) } else { (b, a) };
-                    let new = if turns && rare { back(high, low) } else { arrow(low, high) };
-                    if (new.turns || low != high) && !arrows.contains(&new) {
-                        arrows.push(new);
-                    }
-                }
-                (nodes, arrows)
-            })
-        })
-    }
-
     proptest! {
-        #[test]
-        fn dominance_is_what_taking_the_node_away_shows((nodes, arrows) in graphs()) {
-            let wrong: Vec<usize> = sidesteps(nodes, &arrows).iter().map(|found| found.arrow).collect();
-            let brute: Vec<usize> = (0..arrows.len())
-                .filter(|&at| arrows[at].turns && !dominates(nodes, &arrows, arrows[at].to, arrows[at].from))
-                .collect();
-            prop_assert_eq!(wrong, brute);
-        }
-
-        #[test]
-        fn a_sidesteps_help_mends_that_way_in((nodes, arrows) in graphs()) {
-            for found in sidesteps(nodes, &arrows) {
-                let Some(beside) = found.beside else { continue };
-                let target = arrows[found.arrow].to;
-                let mut mended = arrows.clone();
-                mended[beside].to = target;
-                prop_assert!(cycles(nodes, &mended).is_empty());
-            }
-        }
-
         #[test]
         fn bodies_and_order_keep_their_definitions((nodes, arrows) in graphs()) {
             let bad: Vec<usize> = sidesteps(nodes, &arrows).iter().map(|found| found.arrow).collect();

@@ -4,10 +4,12 @@
 mod document;
 mod flow;
 mod limits;
+mod soundness;
 mod steps;
 mod types;
 
-pub use flow::{Arrow, Body, Cycle, Flow, Sidestep, cycles, sidesteps};
+pub use flow::{Arrow, Body, Flow};
+pub use soundness::{Cycle, Sidestep, cycles, sidesteps};
 pub use types::{
     Action, ChannelIx, Conversation, EdgeIx, EdgeOutcome, ForEachRule, LoopIx, NodeIx, Plan, PlanBudgets,
     PlanChannel, PlanEdge, PlanInput, PlanLoop, PlanNode, PlanOutput, Rendered, RetryRule,

@@ -1,0 +1,168 @@
+//! Places that are not as usual: no home, no repository, folders that can't be written, disks that are full. Each command
+//! says what is wrong and what to do, with the right exit code, and leaves nothing half done.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    unreachable_pub,
+    reason = "a test makes its own files and processes, and stops where it is wrong"
+)]
+
+mod program;
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::path::PathBuf;
+use std::process::Command;
+
+use program::{Ran, Workspace};
+
+const REQUEST: [&str; 2] = ["run", "summarize repo"];
+
+#[test]
+fn without_a_home_what_needs_none_works_and_the_rest_names_the_variable() {
+    let workspace = Workspace::git();
+    let homeless = |arguments: &[&str]| {
+        let mut command = workspace.command(arguments);
+        Ran::from(command.env_remove("HOME").env_remove("LGFLOW_STATE_DIR").output().unwrap())
+    };
+    for arguments in [&REQUEST[..], &["init"], &["trust"], &["doctor"], &["tool", "call", "list_files", "{}"]]
+    {
+        homeless(arguments).ended(2).says("set LGFLOW_STATE_DIR to an absolute path");
+    }
+    assert!(!workspace.path().join(".lg").exists(), "init left something behind");
+    for arguments in
+        [&["schema", "graph"][..], &["explain", "syntax"], &["tool", "list"], &["completions", "bash"]]
+    {
+        homeless(arguments).ended(0);
+    }
+    let mut relative = workspace.command(&REQUEST);
+    Ran::from(relative.env("LGFLOW_STATE_DIR", "here").output().unwrap())
+        .ended(2)
+        .says("it must be an absolute path");
+}
+
+#[test]
+fn outside_of_a_repository_in_an_empty_one_and_in_a_bare_one() {
+    let bare = Workspace::new();
+    let made = Command::new("git").args(["init", "-q", "--bare", "."]).current_dir(bare.path()).status();
+    assert!(made.expect("git is needed for this test").success());
+    for (name, workspace) in [("none", Workspace::new()), ("empty", Workspace::git()), ("bare", bare)] {
+        let ran = workspace.lgflow(&["run", "summarize repo", "--trace"]).ended(0);
+        assert!(ran.stdout.starts_with("# This repository"), "{name}: {}", ran.stdout);
+        workspace.lgflow(&["validate"]).ended(2).says("run `lgflow init`");
+        workspace.lgflow(&["init"]).ended(0);
+        workspace.lgflow(&["validate"]).ended(0);
+    }
+}
+
+/// What may be asked of another user: root passes every mode, so it becomes nobody; anybody else stays.
+fn as_a_user(workspace: &Workspace, arguments: &[&str]) -> Ran {
+    let program = workspace.outside().join("lgflow");
+    if !program.exists() {
+        fs::copy(env!("CARGO_BIN_EXE_lgflow"), &program).unwrap();
+        fs::set_permissions(workspace.outside(), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let mut command = if is_root() {
+        let mut command =
+            workspace.program("setpriv", &["--reuid", "65534", "--regid", "65534", "--clear-groups"]);
+        command.arg(&program);
+        command
+    } else {
+        workspace.program(&program, &[])
+    };
+    Ran::from(command.args(arguments).output().expect("this test needs `setpriv` where it runs as root"))
+}
+
+fn is_root() -> bool {
+    fs::metadata("/proc/self").is_ok_and(|facts| std::os::unix::fs::MetadataExt::uid(&facts) == 0)
+}
+
+fn give(path: PathBuf, mode: u32) {
+    if is_root() {
+        chown(&path, Some(65534), Some(65534)).unwrap();
+    }
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn a_workspace_that_cannot_be_written() {
+    let workspace = Workspace::git();
+    workspace.write("a.rs", "fn main() {}\n");
+    fs::create_dir(workspace.state()).unwrap();
+    give(workspace.state(), 0o700);
+    give(workspace.path(), 0o555);
+    // it can be read, so what only reads works
+    let ran = as_a_user(&workspace, &REQUEST).ended(0);
+    assert!(ran.stdout.contains("| Rust | code | 1 |"), "{}", ran.stdout);
+    as_a_user(&workspace, &["run", "summarize repo", "--trace"]).ended(1).says("`artifacts`");
+    as_a_user(&workspace, &["init"]).ended(1).says(".lg");
+    assert_eq!(fs::read_dir(workspace.path()).unwrap().count(), 2, "something was left behind");
+    give(workspace.path(), 0o755);
+}
+
+#[test]
+fn a_state_folder_that_cannot_be_written_or_is_not_ours() {
+    let workspace = Workspace::git();
+    give(workspace.path(), 0o755);
+    fs::create_dir(workspace.state()).unwrap();
+    give(workspace.state(), 0o500);
+    as_a_user(&workspace, &REQUEST).ended(1).says("cannot create `");
+    // trust can't be recorded, so nothing stays that would be refused by the next command
+    as_a_user(&workspace, &["init"]).ended(1);
+    assert!(!workspace.path().join(".lg").exists(), "init left something behind");
+    give(workspace.state(), 0o777);
+    as_a_user(&workspace, &REQUEST).ended(1).says("written by others");
+}
+
+/// Runs a script beside small file systems of its own; they go with it.
+fn on_small_disks(workspace: &Workspace, script: &str) -> Ran {
+    let own = if is_root() { "-m" } else { "-rm" };
+    let mut command = workspace.program("unshare", &[own, "sh", "-c", script]);
+    command.env("LGFLOW", env!("CARGO_BIN_EXE_lgflow"));
+    let ran = Ran::from(command.output().expect("this test needs `unshare` in the PATH"));
+    assert!(ran.stdout.contains("small disk"), "no small file system could be mounted:\n{}", ran.stderr);
+    ran
+}
+
+#[test]
+fn a_full_disk_under_the_state_folder() {
+    // from no room at all to room for the beginning of a run
+    for left in [0, 8, 24] {
+        let workspace = Workspace::git();
+        fs::create_dir(workspace.state()).unwrap();
+        for n in 0..50 {
+            workspace.write(&format!("src/a{n}.rs"), "fn main() {}\n#[test]\nfn t() {}\n");
+        }
+        let script = format!(
+            "mount -t tmpfs -o size=256k,mode=0700 tmpfs \"$LGFLOW_STATE_DIR\" && echo small disk
+             head -c $((256 - {left}))k /dev/zero > \"$LGFLOW_STATE_DIR/fill\" 2>/dev/null
+             exec \"$LGFLOW\" run 'summarize repo'"
+        );
+        let ran = on_small_disks(&workspace, &script).ended(1).says("No space left on device");
+        assert!(!ran.stderr.contains("succeeded:"), "{left}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_full_disk_under_the_workspace() {
+    let workspace = Workspace::new();
+    let script = "
+        mount -t tmpfs -o size=64k tmpfs . && cd \"$PWD\" && echo small disk
+        head -c 64k /dev/zero > fill 2>/dev/null
+        \"$LGFLOW\" init; echo init $?
+        \"$LGFLOW\" run 'summarize repo' --trace > /dev/null; echo run $?
+        \"$LGFLOW\" run 'summarize repo' > /dev/null 2>&1; echo read $?
+        ls -A; find . -type f -size 0";
+    let ran = on_small_disks(&workspace, script).says("No space left on device");
+    assert!(
+        ran.stdout.contains("init 1\n") && ran.stdout.contains("run 1\n"),
+        "{}\n{}",
+        ran.stdout,
+        ran.stderr
+    );
+    // what writes nothing into the workspace works
+    assert!(ran.stdout.contains("read 0\n"), "{}\n{}", ran.stdout, ran.stderr);
+    assert!(!ran.stdout.contains(".lg"), "init left something behind: {}", ran.stdout);
+}
