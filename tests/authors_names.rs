@@ -4,6 +4,7 @@
 #![allow(
     clippy::disallowed_methods,
     clippy::unwrap_used,
+    clippy::expect_used,
     unreachable_pub,
     reason = "a test makes its own files and processes, and stops where it is wrong"
 )]
