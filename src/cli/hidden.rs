@@ -1,4 +1,4 @@
-//! The processes that our own program becomes: the interpreter and the runner. They are started over
+//! The processes that our own program becomes: the interpreter, the runner, and what fetches. The first two are started over
 //! inherited sockets and pipes, speak to no terminal, and are decided before any argument is parsed.
 
 use std::env;
@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use crate::front::RUNNER_ARGUMENT;
 use crate::runner;
+use crate::sandbox::{FETCHER_ARGUMENT, become_fetcher};
 use crate::session::{INTERPRETER_ARGUMENT, interpret};
 
 use super::output::Output;
@@ -20,10 +21,21 @@ pub(super) fn process() -> Option<ExitCode> {
         process_of("runner", |socket| runner::serve(socket).map_err(|error| error.to_string()))
     } else if first == INTERPRETER_ARGUMENT {
         process_of("interpreter", |socket| interpret(&socket).map_err(|error| error.to_string()))
+    } else if first == FETCHER_ARGUMENT {
+        fetcher()
     } else {
         return None;
     };
     Some(exit.into())
+}
+
+/// Comes back only where there is nothing that fetches: what it becomes has an end of its own.
+fn fetcher() -> Exit {
+    let order = env::args_os().nth(2).and_then(|order| order.into_string().ok()).unwrap_or_default();
+    let error = become_fetcher(&order);
+    let output = Output { format: Format::Human };
+    output.note(&format!("error: nothing can be fetched: {error}\n"));
+    Exit::Failed
 }
 
 fn process_of(name: &str, life: impl FnOnce(UnixStream) -> Result<(), String>) -> Exit {

@@ -1,5 +1,6 @@
 //! What a run begins with: the graph that is meant, compiled, and the layers that will bind it. Starts nothing.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -7,6 +8,7 @@ use crate::compile::{CheckedRoot, bundle, check_shipped, shipped_bundle};
 use crate::diag::Diagnostics;
 use crate::effect::{FrozenLayer, GraphBundle, LayerRole};
 use crate::files::{FileError, RelPath};
+use crate::model::PackName;
 use crate::packs::{LockPlace, PackError, installed_packs};
 use crate::plan::Plan;
 use crate::policy::Packs;
@@ -148,5 +150,15 @@ pub fn layers(
     let graph = chosen.map(|chosen| chosen.layers.clone()).unwrap_or_default();
     let origin = chosen.map_or(GraphOrigin::Shipped, |chosen| chosen.origin);
     let standing = standing(&place.state, &place.root, &graph, trust)?;
-    Ok(layers_for_run(LayerSources { graph, origin, standing, flags, always })?)
+    let mut run = layers_for_run(LayerSources { graph, origin, standing, flags, always })?;
+    let known = packs_of_the_user(place)?;
+    run.refused.retain(|request| request.pack.as_ref().is_none_or(|pack| !known.contains(pack)));
+    Ok(run)
+}
+
+/// The packs that the user's own lock has as the workspace's has them: a workspace may name them without being
+/// trusted. What they ask for is asked for all the same.
+fn packs_of_the_user(place: &Place) -> Result<BTreeSet<PackName>, PackError> {
+    let workspace = LockPlace::workspace(&place.root)?.read()?;
+    Ok(workspace.shared_with(&LockPlace::user(&place.config).read()?))
 }

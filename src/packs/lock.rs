@@ -1,7 +1,7 @@
 //! The lock: each pack with its version, its source, its revision and the digest of its tree. It is made so that
 //! further kinds of sources, and signatures, are further members.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -86,6 +86,16 @@ struct WireLocked {
 enum WireSource {
     Directory { path: String, folder: String },
     Git { url: String, folder: String },
+}
+
+impl Lock {
+    /// The packs that both locks have with one content.
+    pub fn shared_with(&self, other: &Lock) -> BTreeSet<PackName> {
+        let same = |(name, locked): &(&PackName, &Locked)| {
+            other.packs.get(*name).is_some_and(|there| there.tree == locked.tree)
+        };
+        self.packs.iter().filter(same).map(|(name, _)| name.clone()).collect()
+    }
 }
 
 impl LockPlace {

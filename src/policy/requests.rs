@@ -4,10 +4,10 @@
 use crate::approval::LOCAL;
 use crate::diag::Diagnostics;
 use crate::effect::{FrozenLayer, LayerRole};
-use crate::model::Policy;
 use crate::model::policy::{
     CacheMode, GitAccess, NetworkRule, RuleVerdict, SandboxModeRule, SandboxRule, WorkspaceRule,
 };
+use crate::model::{PackName, PackRef, Policy};
 use crate::source::{Located, Sources, Span};
 
 use super::layer::Part;
@@ -18,6 +18,8 @@ use super::load::load;
 pub struct Request {
     /// What, in words: `` the network origin `https://api.example.com:443` ``.
     pub what: String,
+    /// The pack, where it is one that is asked for: the user's own configuration may name it as well.
+    pub pack: Option<PackName>,
     /// The file, as named.
     pub file: String,
     /// From 1.
@@ -57,6 +59,7 @@ impl Asked<'_> {
         let at = self.sources.get(span.file).position(span.start);
         self.found.push(Request {
             what: what.into(),
+            pack: None,
             file: self.part.file.clone(),
             line: at.line,
             column: at.column,
@@ -86,6 +89,10 @@ impl Asked<'_> {
         }
         for name in policy.include.iter().filter(|name| name.value.starts_with("pack:")) {
             self.add(name.span, format!("the pack `{}`", name.value));
+            let pack = PackRef::parse(&name.value).map(|named| named.pack);
+            if let Some(request) = self.found.last_mut() {
+                request.pack = pack;
+            }
         }
         for rule in policy.commands.iter().flat_map(|section| &section.rules) {
             self.of_sandbox(&rule.sandbox, &format!("the command `{}`", rule.name.value));

@@ -6,6 +6,7 @@
 //! result says so.
 
 mod confine;
+mod fetcher;
 mod helper;
 mod inherited;
 mod interpreter;
@@ -27,6 +28,7 @@ mod wire;
 mod workspace;
 
 pub use confine::{CommandSpec, Confined, Refused, confine};
+pub use fetcher::{FETCHER_ARGUMENT, FetchOrder, become_fetcher};
 pub use helper::helper_main;
 pub use interpreter::{InterpreterError, begin_interpreter, broken_promises, confine_interpreter};
 pub use layer::{Layer, layers_in_force, missing_layers, walls};

@@ -66,6 +66,15 @@ fn a_tampered_byte_stops_everything_until_it_is_installed_again() {
     bench.lgflow(&["pack", "verify"]).ended(0);
     bench.read_file("secret.txt").ended(4);
 
+    // compared before it is parsed: what is no manifest at all is a wrong digest, and not a wrong manifest
+    let manifest = tree.join("pack.yaml");
+    let was = fs::read(&manifest).unwrap();
+    fs::remove_file(&manifest).unwrap();
+    fs::write(&manifest, "\t{{{").unwrap();
+    let ran = bench.refused(7, &["run"]).says("is not what was locked");
+    assert!(!ran.stderr.contains("pack.yaml"), "{}", ran.stderr);
+    fs::write(&manifest, was).unwrap();
+
     // what is no file at all is not followed
     fs::remove_file(&policy).unwrap();
     std::os::unix::fs::symlink(source.join("policy.yaml"), &policy).unwrap();
@@ -125,6 +134,39 @@ fn an_untrusted_workspace_grants_itself_no_pack() {
     bench.refused(4, &["run"]);
     bench.lgflow(&["trust"]).ended(0);
     bench.lgflow(&["run"]).ended(0);
+}
+
+#[test]
+fn a_pack_that_the_user_has_locked_as_well_needs_no_trust() {
+    let bench = Bench::new();
+    let grants = "schema: lgflow.policy/v1\nname: grants\ntools: { read_file: allow }\npaths: { read: { allow: ['**'] } }\n";
+    let source = bench.pack("packs/base", "1.0.0", "", grants);
+    bench.add("acme/base", &source).ended(0);
+    bench
+        .work
+        .write(".lg/policy.yaml", "schema: lgflow.policy/v1\nname: work\ninclude: ['pack:acme/base']\n");
+    bench.refused(4, &["run"]).says("it asks for the pack `pack:acme/base`");
+    fs::create_dir_all(bench.beside("home/.config")).unwrap();
+    let from = source.to_str().unwrap();
+    bench.lgflow(&["pack", "add", "acme/base", "--from", from, "--user"]).ended(0);
+    bench.lgflow(&["run"]).ended(0);
+    bench.read_file("open.txt").ended(0);
+    // another content than the user's is another pack, and what a pack asks for is still asked for
+    bench.pack("packs/base", "1.1.0", "", &format!("{grants}# more\n"));
+    bench.lgflow(&["pack", "update"]).ended(0);
+    bench.refused(4, &["run"]).says("it asks for the pack `pack:acme/base`");
+    bench.pack(
+        "packs/base",
+        "1.2.0",
+        "",
+        &format!("{grants}network: [{{ origin: 'https://example.com:443' }}]\n"),
+    );
+    let refused = bench.refused(4, &["pack", "update"]);
+    let accept = refused.stderr.split("--accept ").nth(1).unwrap().split('`').next().unwrap().to_owned();
+    bench.lgflow(&["pack", "update", "--accept", &accept]).ended(0);
+    bench.lgflow(&["pack", "update", "--accept", &accept, "--user"]).ended(0);
+    let refused = bench.refused(4, &["run"]).says("it asks for the network origin `https://example.com:443`");
+    assert!(!refused.stderr.contains("it asks for the pack"), "{}", refused.stderr);
 }
 
 #[test]

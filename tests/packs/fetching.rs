@@ -10,7 +10,7 @@ use std::process::Stdio;
 
 use crate::bench::{Bench, CEILING};
 use crate::program::Ran;
-use crate::repository::{Daemon, Repository, git};
+use crate::repository::{Daemon, Repository, Web, git};
 
 fn add<'a>(url: &'a str, revision: &'a str) -> [&'a str; 8] {
     ["pack", "add", "acme/base", "--from", url, "--rev", revision, "--trust-source"]
@@ -46,6 +46,16 @@ fn from_a_bare_repository_and_over_the_daemon_it_is_the_same_pack() {
     // offline from here on
     bench.read_file("secret.txt").ended(4);
     bench.lgflow(&["run"]).ended(0);
+}
+
+#[test]
+fn over_http_nothing_is_followed_and_nobody_is_asked() {
+    let (bench, repository) = published();
+    let web = Web::before(&repository);
+    bench.refused(1, &add(&web.url("moved"), "v1.0.0")).says("git could not fetch");
+    bench.refused(1, &add(&web.url("closed"), "v1.0.0")).says("terminal prompts disabled");
+    bench.lgflow(&add(&web.url("packs.git"), "v1.0.0")).ended(0);
+    bench.lgflow(&["pack", "verify"]).ended(0);
 }
 
 #[test]
@@ -212,6 +222,29 @@ fn nothing_that_a_repository_or_a_configuration_says_is_run() {
     let [tree] = &bench.trees()[..] else { panic!("one tree") };
     assert_eq!(fs::read_to_string(tree.join("prompts/p.md")).unwrap(), "as it was written");
     assert!(!tree.join(".git").exists());
+}
+
+/// What git is started behind, with a shell in git's place that does what a broken git might.
+#[test]
+fn what_fetches_writes_in_its_folder_and_reads_no_home() {
+    let bench = Bench::new();
+    for folder in ["scratch", "home"] {
+        fs::create_dir_all(bench.beside(folder)).unwrap();
+    }
+    fs::write(bench.beside("home/secret"), "a secret").unwrap();
+    fs::write(bench.beside("given"), "given").unwrap();
+    let script = "echo in > \"$1/scratch/new\" && cat \"$1/given\"; cat \"$1/home/secret\"; echo out > \"$1/out\"; echo out > \"$1/given\"; cp /bin/true \"$1/scratch/t\"; chmod +x \"$1/scratch/t\"; \"$1/scratch/t\" && echo executed; echo end";
+    let outside = bench.work.outside().to_str().unwrap();
+    let order = serde_json::json!({
+        "program": "/bin/sh", "arguments": ["-c", script, "sh", outside],
+        "reads": [bench.beside("given")], "writes": bench.beside("scratch"), "file_bytes": 1 << 20,
+    });
+    let ran = bench.lgflow(&["__fetcher", &order.to_string()]).ended(0);
+    assert_eq!(ran.stdout, "given\nend\n".replacen('\n', "", 1), "{}", ran.stderr);
+    assert_eq!(fs::read_to_string(bench.beside("scratch/new")).unwrap(), "in\n");
+    assert_eq!(fs::read_to_string(bench.beside("given")).unwrap(), "given");
+    assert!(!bench.beside("out").exists());
+    bench.lgflow(&["__fetcher", "{}"]).ended(1).says("nothing can be fetched");
 }
 
 #[test]

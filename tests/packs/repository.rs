@@ -1,6 +1,7 @@
 //! A git repository that publishes packs, and git's own daemon before it.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -120,6 +121,75 @@ impl Daemon {
 }
 
 impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A web server before a repository, as smart as a forge's: `/packs.git` is served by git's own program, `/moved`
+/// leads there, and `/closed` asks who is there.
+pub struct Web {
+    child: Child,
+    pub port: u16,
+}
+
+const WEB: &str = r#"
+import http.server, os, subprocess, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = 'HTTP/1.0'
+    def log_message(self, *words): pass
+    def do_POST(self): self.do_GET()
+    def do_GET(self):
+        path, _, query = self.path.partition('?')
+        if path.startswith('/moved'):
+            self.send_response(302)
+            self.send_header('Location', self.path.replace('/moved', '/packs.git'))
+            return self.end_headers()
+        if path.startswith('/closed'):
+            self.send_response(401)
+            self.send_header('WWW-Authenticate', 'Basic realm="x"')
+            return self.end_headers()
+        body = self.rfile.read(int(self.headers.get('Content-Length') or 0))
+        env = dict(os.environ, GIT_PROJECT_ROOT=sys.argv[1], GIT_HTTP_EXPORT_ALL='1', PATH_INFO=path, QUERY_STRING=query,
+            REQUEST_METHOD=self.command, CONTENT_TYPE=self.headers.get('Content-Type', ''), CONTENT_LENGTH=str(len(body)),
+            GIT_PROTOCOL=self.headers.get('Git-Protocol', ''), HTTP_CONTENT_ENCODING=self.headers.get('Content-Encoding', ''),
+            GIT_CONFIG_NOSYSTEM='1', GIT_CONFIG_GLOBAL='/dev/null')
+        said = subprocess.run(['git', 'http-backend'], input=body, env=env, stdout=subprocess.PIPE).stdout
+        head, _, rest = said.partition(b'\r\n\r\n')
+        lines = [line.decode().split(': ', 1) for line in head.split(b'\r\n')]
+        status = next((int(value.split()[0]) for name, value in lines if name == 'Status'), 200)
+        self.send_response(status)
+        for name, value in lines:
+            if name != 'Status': self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(rest)
+server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler)
+print(server.server_port, flush=True)
+server.serve_forever()
+"#;
+
+impl Web {
+    pub fn before(repository: &Repository) -> Self {
+        let mut child = Command::new("python3")
+            .args(["-c", WEB])
+            .arg(repository.bare.parent().unwrap())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("python3 is needed for this test");
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        Self { child, port: line.trim().parse().unwrap() }
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}/{path}", self.port)
+    }
+}
+
+impl Drop for Web {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();

@@ -64,3 +64,64 @@ fn what_an_included_pack_allows_counts() {
     bench.pack("packs/core", "1.1.0", "", &grants("read_file: allow, exec: allow"));
     bench.refused(4, &["pack", "update", "acme/core"]).says("tools.exec: allow");
 }
+
+/// The program at a terminal of its own, with an answer typed when it asks; gives the exit code and what was shown.
+fn at_a_terminal(bench: &Bench, answer: &str, arguments: &[&str]) -> (i32, String) {
+    const DRIVER: &str = "
+import os, pty, sys
+answer, words = sys.argv[1], sys.argv[2:]
+child, terminal = pty.fork()
+if child == 0:
+    os.execv(words[0], words)
+shown = b''
+answered = 0
+while True:
+    try:
+        more = os.read(terminal, 4096)
+    except OSError:
+        break
+    if not more:
+        break
+    shown += more
+    if shown.count(b'[y/N] ') > answered:
+        answered += 1
+        os.write(terminal, answer.encode() + b'\\n')
+sys.stdout.buffer.write(shown)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+";
+    let template = bench.work.command(arguments);
+    let output = std::process::Command::new("python3")
+        .args(["-c", DRIVER, answer])
+        .arg(template.get_program())
+        .args(arguments)
+        .current_dir(bench.work.path())
+        .envs(template.get_envs().filter_map(|(name, value)| Some((name, value?))))
+        .output()
+        .expect("python3 is needed for this test");
+    assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+    (output.status.code().unwrap(), String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[test]
+fn at_a_terminal_both_questions_are_asked() {
+    let bench = Bench::new();
+    let source = bench.pack("packs/base", "1.0.0", "", CEILING);
+    let add = ["pack", "add", "acme/base", "--from", source.to_str().unwrap()];
+    for no in ["n", "", "yes please"] {
+        let before = bench.everything();
+        let (code, shown) = at_a_terminal(&bench, no, &add);
+        assert_eq!((code, before), (4, bench.everything()), "{no}: {shown}");
+        assert!(shown.contains("Does `acme` publish at"), "{shown}");
+    }
+    let (code, shown) = at_a_terminal(&bench, "y", &add);
+    assert_eq!(code, 0, "{shown}");
+    bench.pack("packs/base", "1.1.0", "", "schema: lgflow.policy/v1\nname: base\n");
+    let (code, shown) = at_a_terminal(&bench, "n", &["pack", "update"]);
+    assert_eq!(code, 4, "{shown}");
+    assert!(
+        shown.contains("`acme/base` 1.1.0 allows more. Take it?") && shown.contains("paths.read[secret.txt]")
+    );
+    let (code, shown) = at_a_terminal(&bench, "yes", &["pack", "update"]);
+    assert_eq!(code, 0, "{shown}");
+    assert!(bench.work.read(".lg/lg.lock").contains("1.1.0"));
+}

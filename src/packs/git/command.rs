@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use crate::packs::source::protocol;
 use crate::packs::{PackError, Shelf};
+use crate::sandbox::FetchOrder;
 
 /// How long a command of git may take.
 const WALL: Duration = Duration::from_mins(5);
@@ -105,8 +106,16 @@ impl<'u> Bare<'u> {
         let path = search_path(&self.workspace);
         let program = env::split_paths(&path).map(|folder| folder.join("git")).find(|git| git.is_file());
         let program = program.ok_or_else(|| self.problem("git is not installed".to_owned()))?;
-        let mut command = Command::new(program);
-        command.env_clear().current_dir(self.folder()).env("PATH", &path);
+        let order = FetchOrder {
+            reads: self.reads(&program),
+            arguments: with_settings(arguments),
+            writes: self.scratch.clone(),
+            file_bytes: MAX_FETCHED,
+            program,
+        };
+        let order = order.to_arguments().map_err(|error| self.problem(error.to_string()))?;
+        let mut command = Command::new("/proc/self/exe");
+        command.args(order).env_clear().current_dir(self.folder()).env("PATH", &path);
         for name in PASSED {
             if let Some(value) = env::var_os(name) {
                 command.env(name, value);
@@ -128,9 +137,27 @@ impl<'u> Bare<'u> {
             command.env(name, value);
         }
         command.env("GIT_ALLOW_PROTOCOL", protocol(self.url)).env("HOME", &self.scratch);
-        command.arg("--git-dir=.").args(SETTINGS.iter().flat_map(|setting| ["-c", setting]));
-        command.args(arguments);
         Ok(command)
+    }
+
+    /// What git needs beside the system: its own parts, the repository on this machine, keys of SSH, certificates.
+    fn reads(&self, program: &Path) -> Vec<PathBuf> {
+        let real = program.canonicalize().unwrap_or_else(|_| program.to_owned());
+        let mut reads = Vec::new();
+        for git in [program, &real] {
+            let Some(folder) = git.parent() else { continue };
+            reads.push(folder.to_owned());
+            let above = folder.parent().unwrap_or(folder);
+            reads.extend(["libexec/git-core", "lib", "lib64", "share/git-core"].map(|part| above.join(part)));
+        }
+        match protocol(self.url) {
+            "file" => reads.extend(self.url.strip_prefix("file://").map(PathBuf::from)),
+            "ssh" => reads.extend(env::var_os("HOME").map(|home| PathBuf::from(home).join(".ssh"))),
+            _ => {}
+        }
+        reads
+            .extend(["SSL_CERT_FILE", "SSL_CERT_DIR"].into_iter().filter_map(env::var_os).map(PathBuf::from));
+        reads
     }
 
     /// Waits for the end; did it succeed? An error where it takes too long or brings too much.
@@ -154,6 +181,11 @@ impl<'u> Bare<'u> {
     pub(super) fn problem(&self, problem: String) -> PackError {
         PackError::Git { of: format!("`{}`", self.url), problem }
     }
+}
+
+fn with_settings(arguments: &[&str]) -> Vec<String> {
+    let settings = SETTINGS.iter().flat_map(|setting| ["-c", setting]);
+    ["--git-dir=."].into_iter().chain(settings).chain(arguments.iter().copied()).map(str::to_owned).collect()
 }
 
 /// The absolute folders of the user's search path that are not in the workspace: a workspace brings no git.
