@@ -170,6 +170,19 @@ fn doctor_claims_no_wall_that_does_not_stand() {
 }
 
 #[test]
+fn doctor_tries_the_walls_of_an_interpreter() {
+    let desk = Desk::new();
+    let (report, _) = desk.json(&["doctor", "--format", "json"]);
+    assert_eq!(report["interpreter"]["confined"], true, "{}", report["interpreter"]);
+    for layer in ["no_new_privileges", "not_dumpable", "no_capabilities", "landlock", "seccomp"] {
+        let layers = report["interpreter"]["layers"].as_array().unwrap();
+        assert!(layers.iter().any(|found| found["name"] == layer && found["in_force"] == true), "{layer}");
+    }
+    let text = String::from_utf8(desk.run(&["doctor"]).stdout).unwrap();
+    assert!(text.contains("interpreter  confined"), "{text}");
+}
+
+#[test]
 fn the_nine_faults_of_one_file_are_all_found_at_their_places() {
     let desk = Desk::new();
     let cases = [

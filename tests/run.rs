@@ -11,11 +11,10 @@
 mod program;
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::MetadataExt as _;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
 
+use program::processes::{alive, all_gone, children, command_line, signal, wait_for_descendant, wait_until};
 use program::{Ran, Workspace};
 use serde_json::{Value, json};
 
@@ -214,7 +213,7 @@ fn an_interrupt_ends_the_command_and_still_runs_what_must_always_run() {
     workspace.write("graph.yaml", SLEEPY).write("policy.yaml", SLEEPY_POLICY);
     let arguments = ["run", "-g", "graph.yaml", "--policy", "policy.yaml", "--format", "json"];
     let child = workspace.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let sleeper = wait_for_descendant(child.id(), "sleep 600");
+    let sleeper = wait_for_descendant(child.id(), |line| line.starts_with("sleep 600"));
     signal(child.id(), "INT");
     let ran = Ran::from(child.wait_with_output().unwrap()).ended(130);
     let run = ran.json();
@@ -247,23 +246,13 @@ fn sleeping(workspace: &Workspace) -> Sleeping {
     workspace.write("graph.yaml", SLEEPY).write("policy.yaml", SLEEPY_POLICY);
     let arguments = ["run", "-g", "graph.yaml", "--policy", "policy.yaml", "--format", "json"];
     let front = workspace.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let sleeper = wait_for_descendant(front.id(), "sleep 600");
+    let sleeper = wait_for_descendant(front.id(), |line| line.starts_with("sleep 600"));
     let named = |name: &str| {
         let ids = children(front.id());
         ids.into_iter().find(|&id| command_line(id).contains(name)).unwrap_or_else(|| panic!("no {name}"))
     };
     let (interpreter, runner) = (named("__interpreter"), named("__runner"));
     Sleeping { front, interpreter, runner, sleeper }
-}
-
-/// Waits until none of `processes` is there; the bound is generous and only ends a broken test.
-#[track_caller]
-fn all_gone(processes: &[u32]) {
-    let end = Instant::now() + Duration::from_mins(1);
-    while let Some(left) = processes.iter().find(|&&id| alive(id)) {
-        assert!(Instant::now() < end, "process {left} lives on: {}", command_line(*left));
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 #[test]
@@ -408,57 +397,6 @@ outputs:
     let ran = workspace.lgflow(&["run", "-g", "graph.yaml"]).ended(0);
     assert!(ran.stderr.contains("deep") && ran.stderr.contains("inputs.deep"), "{}", ran.stderr);
     assert!(ran.stderr.contains("never") && ran.stderr.contains("skip_when"), "{}", ran.stderr);
-}
-
-fn signal(id: u32, name: &str) {
-    let status = std::process::Command::new("kill").args(["-s", name, &id.to_string()]).status().unwrap();
-    assert!(status.success());
-}
-
-fn wait_until(done: impl Fn() -> bool, what: &str) {
-    let end = Instant::now() + Duration::from_mins(1);
-    while !done() {
-        assert!(Instant::now() < end, "{what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
-fn children(id: u32) -> Vec<u32> {
-    let Ok(tasks) = fs::read_dir(format!("/proc/{id}/task")) else { return Vec::new() };
-    let lists = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("children")).ok());
-    lists
-        .flat_map(|list| list.split_whitespace().map(|id| id.parse().unwrap()).collect::<Vec<u32>>())
-        .collect()
-}
-
-fn command_line(id: u32) -> String {
-    fs::read(format!("/proc/{id}/cmdline"))
-        .map(|bytes| String::from_utf8_lossy(&bytes).replace('\0', " "))
-        .unwrap_or_default()
-}
-
-/// Running, not a zombie that nobody has waited for yet.
-fn alive(id: u32) -> bool {
-    let Ok(file) = fs::File::open(format!("/proc/{id}/status")) else { return false };
-    let state = BufReader::new(file).lines().map_while(Result::ok).find(|line| line.starts_with("State:"));
-    state.is_some_and(|state| !state.contains('Z'))
-}
-
-/// The process whose command line begins with `name` somewhere beneath `id`; the bound is generous and only ends a broken test.
-fn wait_for_descendant(id: u32, name: &str) -> u32 {
-    let end = Instant::now() + Duration::from_mins(1);
-    loop {
-        let mut waiting = vec![id];
-        while let Some(next) = waiting.pop() {
-            // a program that was run by descriptor has that number as its `comm`
-            if command_line(next).starts_with(name) {
-                return next;
-            }
-            waiting.extend(children(next));
-        }
-        assert!(Instant::now() < end, "no `{name}` appeared beneath {id}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
 }
 
 #[test]

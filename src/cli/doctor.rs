@@ -1,11 +1,13 @@
 //! `lgflow doctor`: what this machine offers and what of it is in force, each with how that was found.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::front::Place;
+use crate::effect::Confinement;
+use crate::front::{InterpreterProcess, Place};
 use crate::sandbox::{Offered, Probed, probe};
 use crate::view::escaped;
 
@@ -26,7 +28,17 @@ pub(super) fn run(_: &DoctorArgs, output: Output) -> Result<Exit, Problem> {
     let layers = probe();
     let system = rustix::system::uname();
     let kernel = format!("{} {}", system.sysname().to_string_lossy(), system.release().to_string_lossy());
-    Ok(output.either(|| human(&place, &kernel, &layers), || document(&place, &kernel, &layers)))
+    let interpreter = interpreter();
+    Ok(output.either(
+        || human(&place, &kernel, &layers, &interpreter),
+        || document(&place, &kernel, &layers, &interpreter),
+    ))
+}
+
+/// What an interpreter says that was started to try its walls.
+fn interpreter() -> Confinement {
+    InterpreterProcess::probe(Path::new("/proc/self/exe"))
+        .unwrap_or_else(|error| Confinement { layers: Vec::new(), missing: vec![error.to_string()] })
 }
 
 fn offered(offered: Offered) -> &'static str {
@@ -37,12 +49,13 @@ fn offered(offered: Offered) -> &'static str {
     }
 }
 
-fn human(place: &Place, kernel: &str, layers: &[Probed]) -> String {
+fn human(place: &Place, kernel: &str, layers: &[Probed], interpreter: &Confinement) -> String {
     let mut text = format!("lgflow {}, {}\n", env!("CARGO_PKG_VERSION"), escaped(kernel));
     for (name, path) in [("workspace", &place.root), ("state", &place.state), ("settings", &place.config)] {
         // writing to a string can't fail
-        let _ = writeln!(text, "{name:10} {}", escaped(&path.display().to_string()));
+        let _ = writeln!(text, "{name:12} {}", escaped(&path.display().to_string()));
     }
+    let _ = writeln!(text, "{:12} {}", "interpreter", escaped(&interpreter.sentence()));
     let _ = writeln!(text, "\n{:24}{:10}{:9}how it was found", "layer", "in force", "offered");
     for layer in layers {
         let force = if layer.in_force { "yes" } else { "NO" };
@@ -60,7 +73,7 @@ fn human(place: &Place, kernel: &str, layers: &[Probed]) -> String {
     text
 }
 
-fn document(place: &Place, kernel: &str, layers: &[Probed]) -> Value {
+fn document(place: &Place, kernel: &str, layers: &[Probed], interpreter: &Confinement) -> Value {
     let rows: Vec<Value> = layers
         .iter()
         .map(|layer| {
@@ -79,5 +92,10 @@ fn document(place: &Place, kernel: &str, layers: &[Probed]) -> Value {
         "workspace": place.root.display().to_string(),
         "state": place.state.display().to_string(),
         "layers": rows,
+        "interpreter": {
+            "confined": interpreter.is_whole(),
+            "layers": interpreter.layers,
+            "missing": interpreter.missing,
+        },
     })
 }

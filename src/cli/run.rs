@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::config::Settings;
 use crate::diag::Diagnostics;
-use crate::effect::{ErrorKind, GraphBundle, PlanLimits, RuleRef, SecretDeclaration};
+use crate::effect::{ErrorKind, GraphBundle, RuleRef, RunLimits, SecretDeclaration};
 use crate::front::{
     Chosen, Display, Finished, Mark, Narrator, Place, Task, choose, execute, layers, settings,
 };
@@ -113,7 +113,7 @@ pub(super) fn run(args: &RunArgs, output: Output) -> Result<Exit, Problem> {
 struct Ready {
     plan: Arc<Plan>,
     bundle: GraphBundle,
-    limits: PlanLimits,
+    limits: RunLimits,
     layers: Vec<crate::effect::FrozenLayer>,
     secrets: Vec<SecretDeclaration>,
     inputs: Value,
@@ -194,8 +194,8 @@ fn bind(args: &RunArgs, chosen: &Chosen) -> Result<Value, Problem> {
 }
 
 /// The user's own limits, which can only lower a plan.
-pub(super) fn limits(settings: &Settings) -> PlanLimits {
-    PlanLimits {
+pub(super) fn limits(settings: &Settings) -> RunLimits {
+    RunLimits {
         concurrency: settings.concurrency(),
         wall_ms: settings.wall().map(|wall| wall.as_millis() as u64),
         tool_calls: settings.tool_calls(),

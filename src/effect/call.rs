@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::digest::Digest;
+
 use super::{AskedRef, ErrorKind};
 
 /// The schema id of a call.
@@ -10,8 +12,9 @@ const CALL: &str = "lgflow.tool_call/v1";
 /// The schema id of a result.
 const RESULT: &str = "lgflow.tool_result/v1";
 
-/// A call of one tool.
+/// A call of one tool. It carries neither policy nor limits: a field that is not here is refused.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ToolCall {
     /// `lgflow.tool_call/v1`; may be absent.
     #[serde(default = "call_schema")]
@@ -32,6 +35,9 @@ pub struct ToolCall {
     /// The most that it may take, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline_ms: Option<u64>,
+    /// The digest of the policy that the caller expects to be in force; another one is an error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy_digest: Option<Digest>,
     /// A signed approval.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<Value>,
@@ -64,9 +70,21 @@ impl ToolCall {
             node: String::new(),
             idempotency_key: String::new(),
             deadline_ms: None,
+            policy_digest: None,
             approval: None,
             verify: false,
         }
+    }
+
+    /// Bytes of the patch, or of the contents of the changes, that it asks to apply; 0 where it applies none.
+    pub fn patch_bytes(&self) -> u64 {
+        if self.tool != "apply_patch" {
+            return 0;
+        }
+        let length = |value: Option<&Value>| value.and_then(Value::as_str).map_or(0, str::len);
+        let changes = self.input.get("changes").and_then(Value::as_array).into_iter().flatten();
+        let contents: usize = changes.map(|change| length(change.get("content"))).sum();
+        (length(self.input.get("patch")) + contents) as u64
     }
 }
 

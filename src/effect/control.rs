@@ -27,6 +27,8 @@ pub struct RunnerStart {
     /// Where requests and spent approvals are recorded; without it nothing can be approved.
     #[serde(default)]
     pub ledger: Option<LedgerPlace>,
+    /// The user's own limits, counted by the runner as well.
+    pub limits: RunLimits,
 }
 
 /// Where the ledger of a workspace lies.
@@ -36,6 +38,19 @@ pub struct LedgerPlace {
     pub state: String,
     /// The id of the workspace.
     pub workspace: String,
+}
+
+/// A user's own limits on a run. They can only lower what a plan and a policy say.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunLimits {
+    /// Leaf calls at once.
+    pub concurrency: Option<u32>,
+    /// Time on the clock.
+    pub wall_ms: Option<u64>,
+    /// Calls of tools.
+    pub tool_calls: Option<u64>,
+    /// Bytes of patches.
+    pub patch_bytes: Option<u64>,
 }
 
 /// A policy layer as it was read: the runner parses the same text again and owns the result.

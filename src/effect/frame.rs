@@ -35,9 +35,9 @@ pub struct CallFrame {
     pub body: RequestBody,
 }
 
-/// What the interpreter may ask.
+/// What the interpreter may ask. What names more than that is not understood.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum RequestBody {
     /// What can be called.
     Capabilities,

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::digest::Digest;
 
-use super::SandboxLayer;
+use super::{RunLimits, SandboxLayer};
 
 /// From the front to the interpreter.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -62,7 +62,7 @@ pub struct InterpreterStart {
     /// The graph with everything that it names, as the front has read it.
     pub graph: GraphBundle,
     /// What the user's settings lower.
-    pub limits: PlanLimits,
+    pub limits: RunLimits,
     /// The digest of the document of the plan that the front has shown.
     pub plan: Digest,
     /// The inputs, defaults put in.
@@ -94,19 +94,6 @@ pub struct BundledFile {
     pub name: String,
     /// The text.
     pub text: String,
-}
-
-/// Limits that can only lower what a plan says.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PlanLimits {
-    /// Leaf calls at once.
-    pub concurrency: Option<u32>,
-    /// Time on the clock.
-    pub wall_ms: Option<u64>,
-    /// Calls of tools.
-    pub tool_calls: Option<u64>,
-    /// Bytes of patches.
-    pub patch_bytes: Option<u64>,
 }
 
 /// The walls around an interpreter.

@@ -16,10 +16,10 @@ pub use approval::{
 };
 pub use call::{Artifact, ProgramUsed, RuleRef, SandboxLayer, ToolCall, ToolError, ToolResult};
 pub use codec::{FrameBuffer, FrameError, MAX_FRAME, encode_frame};
-pub use control::{FrozenLayer, LayerRole, LedgerPlace, RunnerStart, Started, WorkTree};
+pub use control::{FrozenLayer, LayerRole, LedgerPlace, RunLimits, RunnerStart, Started, WorkTree};
 pub use error_kind::ErrorKind;
 pub use frame::{CallFrame, Capabilities, ControlFrame, ReplyBody, ReplyFrame, RequestBody, ToolInfo};
 pub use interpreter::{
-    BundledFile, Confinement, FrontFrame, GraphBundle, InterpreterFrame, InterpreterStart, PlanLimits,
+    BundledFile, Confinement, FrontFrame, GraphBundle, InterpreterFrame, InterpreterStart,
 };
 pub use secret::{SecretDeclaration, SecretSource, SecretUse};

@@ -16,10 +16,11 @@ use serde_json::{Map, Value, json};
 
 use crate::digest::Digest;
 use crate::effect::{
-    FrozenLayer, GraphBundle, InterpreterStart, PlanLimits, RunnerStart, SecretDeclaration, Started,
+    FrozenLayer, GraphBundle, InterpreterStart, RunLimits, RunnerStart, SecretDeclaration, Started,
 };
 use crate::files::{FileError, Root};
 use crate::plan::Plan;
+use crate::sandbox::close_all_on_exec;
 use crate::store::{Durability, RunId, Store, StoreError};
 use crate::trace::{RunState, Summary};
 use crate::view::escaped;
@@ -40,7 +41,7 @@ pub struct Task<'a> {
     /// The texts that it was compiled from.
     pub bundle: GraphBundle,
     /// The user's own limits.
-    pub limits: PlanLimits,
+    pub limits: RunLimits,
     /// The layers that bind it, the grant first.
     pub layers: Vec<FrozenLayer>,
     /// The secrets that the user or the machine declares.
@@ -128,6 +129,8 @@ fn start(
     root: &Root,
     narrator: &mut Narrator,
 ) -> Result<(RunnerProcess, InterpreterProcess), BeginError> {
+    // what a shell has left open is nobody's business but the front's
+    close_all_on_exec()?;
     let runner = SpawnedRunner::spawn(task.program)?;
     let mut interpreter = InterpreterProcess::spawn(task.program, Some(runner.id()))?;
     let (runner, calls) = runner.begin(runner_start(task, run, store), root.as_fd())?;
@@ -174,6 +177,7 @@ fn runner_start(task: &Task<'_>, run: &RunId, store: &Store) -> RunnerStart {
         protected: task.place.protected(),
         ledger: None,
         secrets: task.secrets.clone(),
+        limits: task.limits,
     }
 }
 

@@ -35,6 +35,8 @@ impl InterpreterProcess {
         let mut command = Command::new(program);
         command
             .arg(INTERPRETER_ARGUMENT)
+            // it reads no variable, and the user's hold secrets
+            .env_clear()
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

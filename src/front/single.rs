@@ -4,8 +4,8 @@ use std::path::Path;
 
 use crate::client::{Connection, Lost};
 use crate::effect::{
-    ErrorKind, FrozenLayer, ReplyBody, RequestBody, RunnerStart, SecretDeclaration, ToolCall, ToolError,
-    ToolResult,
+    ErrorKind, FrozenLayer, ReplyBody, RequestBody, RunLimits, RunnerStart, SecretDeclaration, ToolCall,
+    ToolError, ToolResult,
 };
 use crate::files::Root;
 use crate::store::Store;
@@ -33,6 +33,7 @@ pub fn call_tool(
         protected: place.protected(),
         ledger: None,
         secrets,
+        limits: RunLimits::default(),
     };
     let (runner, calls) = RunnerProcess::start(program, start, root.as_fd())?;
     let tool = call.tool.clone();

@@ -44,6 +44,7 @@ pub enum Stopped {
 
 /// Something that the front hears.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and it is taken apart at once")]
 enum Heard {
     Interpreter(Result<InterpreterFrame, Lost>),
     Runner(Result<ControlFrame, Lost>),

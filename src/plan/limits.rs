@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::effect::PlanLimits;
+use crate::effect::RunLimits;
 
 use super::Plan;
 
 impl Plan {
     /// This plan, lowered to `limits`.
     #[must_use]
-    pub fn bounded(mut self: Arc<Self>, limits: &PlanLimits) -> Arc<Self> {
+    pub fn bounded(mut self: Arc<Self>, limits: &RunLimits) -> Arc<Self> {
         let lowered = Arc::make_mut(&mut self);
         lowered.concurrency = least(lowered.concurrency, limits.concurrency);
         lowered.budgets.wall = least(lowered.budgets.wall, limits.wall_ms.map(Duration::from_millis));

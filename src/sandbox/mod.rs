@@ -30,6 +30,7 @@ mod workspace;
 pub use confine::{CommandSpec, Confined, Refused, confine};
 pub use fetcher::{FETCHER_ARGUMENT, FetchOrder, become_fetcher};
 pub use helper::helper_main;
+pub use inherited::close_all_on_exec;
 pub use interpreter::{InterpreterError, begin_interpreter, broken_promises, confine_interpreter};
 pub use layer::{Layer, layers_in_force, missing_layers, walls};
 pub use masks::{MaskError, MaskMemory, MaskRules, Masks};

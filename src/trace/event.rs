@@ -262,6 +262,7 @@ pub enum DeadReason {
 
 /// What is asked of the runner.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "an order is held behind an `Arc`, and most are of one call")]
 pub enum CallOrder {
     /// One call.
     Single(ToolCall),

@@ -1,6 +1,8 @@
 //! A workspace of its own for a test, with a state folder of its own, and the built program to run in it.
 #![allow(dead_code, reason = "each test program uses its part")]
 
+pub mod processes;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

@@ -16,7 +16,7 @@ type Open = (Asked<ToolCall>, Option<ApprovalBinding>, Option<Refusal>);
 impl Desk {
     /// Does a granted call; where its tool meets a path that asks before anything is done, the call as a question.
     pub(super) fn met_question(&self, granted: &Granted<ToolCall>) -> Result<Asked<ToolCall>, ToolResult> {
-        if let Err(error) = self.count() {
+        if let Err(error) = self.counters.begin(granted.request()) {
             return Err(ToolResult::failure(&granted.request().tool, error));
         }
         let result = self.execute(granted);
@@ -24,7 +24,7 @@ impl Desk {
         let Some(asked) = met.and_then(|met| self.gate.ask_after(granted.request(), Some(met))) else {
             return Err(result);
         };
-        self.uncount();
+        self.counters.withdraw();
         Ok(asked)
     }
 
@@ -55,10 +55,10 @@ impl Desk {
         binding: &ApprovalBinding,
     ) -> Result<ToolResult, Refusal> {
         let approvals = self.approvals.as_ref().ok_or(Refusal::Unknown)?;
-        if let Err(error) = self.count() {
+        if let Err(error) = self.counters.begin(asked.request()) {
             return Ok(ToolResult::failure(&asked.request().tool, error));
         }
-        let spent = approvals.spend(verified, index, binding).inspect_err(|_| self.uncount())?;
+        let spent = approvals.spend(verified, index, binding).inspect_err(|_| self.counters.withdraw())?;
         let granted = self.gate.grant(asked.clone(), spent).ok_or(Refusal::OtherCall)?;
         Ok(self.execute(&granted))
     }
@@ -101,6 +101,9 @@ impl Desk {
 
     /// Asks about a call before it is made, where the policy asks.
     pub(super) fn ask_ahead(&self, call: &ToolCall) -> ToolResult {
+        if let Some(refusal) = self.under_another_policy(call) {
+            return refusal;
+        }
         let call = &ToolCall { approval: None, ..call.clone() };
         let asked = match self.gate.decide(call) {
             GateDecision::Denied(verdict) => return refusal(call, ErrorKind::Denied, &verdict),

@@ -28,6 +28,7 @@ use crate::schema;
 use crate::source::Sources;
 
 use super::approvals::Approvals;
+use super::counters::Counters;
 use super::machine::machine;
 
 /// Results that are kept for repeated keys, in bytes of their JSON.
@@ -42,7 +43,7 @@ pub(super) struct Desk {
     cleaner: Cleaner,
     running: Mutex<BTreeMap<String, Cancel>>,
     answered: Mutex<Answers>,
-    calls: Mutex<u64>,
+    pub(super) counters: Counters,
 }
 
 /// What was answered, by idempotency key.
@@ -76,8 +77,9 @@ impl Desk {
         let machine = Machine { secrets: start.secrets.clone(), ..machine(start.protected.clone()) };
         let (gate, cleaner) = (Gate::new(policy, machine), Cleaner::new(redaction, MacKey::new(key)));
         let approvals = Approvals::open(start, &world.root, front)?;
-        let (running, answered, calls) = (Mutex::default(), Mutex::default(), Mutex::new(0));
-        Ok(Self { gate, world, approvals, cleaner, running, answered, calls })
+        let counters = Counters::new(gate.policy().tool_calls(), start.limits);
+        let (running, answered) = (Mutex::default(), Mutex::default());
+        Ok(Self { gate, world, approvals, cleaner, running, answered, counters })
     }
 
     /// The digest of the layers in force.
@@ -152,16 +154,22 @@ impl Desk {
         }
         let body = serde_json::json!([call.tool, call.input, call.run, call.node]);
         let digest = Digest::of_json(&body);
-        if let Some((first, result)) = locked(&self.answered).by_key.get(key) {
+        // looked up and taken under one lock: of two that come at once, one is the first
+        let mut answered = locked(&self.answered);
+        if let Some((first, result)) = answered.by_key.get(key) {
             return repeated(call, *first == digest, result.as_ref());
         }
-        locked(&self.answered).by_key.insert(key.clone(), (digest, None));
+        answered.by_key.insert(key.clone(), (digest, None));
+        drop(answered);
         let result = work();
         locked(&self.answered).keep(key, &result);
         result
     }
 
     fn decide_and_do(&self, call: &ToolCall) -> ToolResult {
+        if let Some(refusal) = self.under_another_policy(call) {
+            return refusal;
+        }
         let asked = match self.gate.decide(call) {
             GateDecision::Denied(verdict) => return refusal(call, ErrorKind::Denied, &verdict),
             GateDecision::Ask(asked) => *asked,
@@ -185,6 +193,7 @@ impl Desk {
         locked(&self.running).insert(key.clone(), cancel.clone());
         let result = execute(granted, &self.world, &cancel);
         locked(&self.running).remove(&key);
+        self.counters.charge(call, &result);
         result
     }
 
@@ -211,6 +220,9 @@ impl Desk {
 
     /// What stands in the way of a call before anything is done.
     fn refusal_of(&self, call: &ToolCall) -> Option<ToolResult> {
+        if let Some(refusal) = self.under_another_policy(call) {
+            return Some(refusal);
+        }
         match self.gate.decide(call) {
             GateDecision::Granted(granted) => {
                 let met = question(&granted, &self.world)
@@ -226,25 +238,12 @@ impl Desk {
         self.refusal_of(call).unwrap_or_else(|| ToolResult::success(&call.tool, Value::Null))
     }
 
-    /// One more call of this session, where the policy still allows one.
-    pub(super) fn count(&self) -> Result<(), ToolError> {
-        let mut calls = locked(&self.calls);
-        if let Some(most) = self.gate.policy().tool_calls()
-            && *calls >= most
-        {
-            let message = format!(
-                "the policy allows {most} calls in a run (`limits.tool_calls`), and they are used up"
-            );
-            return Err(ToolError::new(ErrorKind::Budget, message));
-        }
-        *calls += 1;
-        Ok(())
-    }
-
-    /// A call that was counted and not made.
-    pub(super) fn uncount(&self) {
-        let mut calls = locked(&self.calls);
-        *calls = calls.saturating_sub(1);
+    /// The policy is the runner's. A call may say which one it was made for, and is refused where that is another.
+    pub(super) fn under_another_policy(&self, call: &ToolCall) -> Option<ToolResult> {
+        let named = call.policy_digest.filter(|named| *named != self.policy_digest())?;
+        let message =
+            format!("the call names the policy {named}; the one in force is {}", self.policy_digest());
+        Some(ToolResult::failure(&call.tool, ToolError::new(ErrorKind::Denied, message)))
     }
 }
 

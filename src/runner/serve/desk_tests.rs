@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::approval::{Signer, add_signature};
 use crate::effect::{
     ApprovalRequest, ControlFrame, ErrorKind, FrameBuffer, FrozenLayer, LayerRole, LedgerPlace, ReplyBody,
-    RequestBody, RunnerStart, ToolCall, ToolResult,
+    RequestBody, RunLimits, RunnerStart, ToolCall, ToolResult,
 };
 use crate::ledger::{installation_key, moment};
 
@@ -68,6 +68,7 @@ impl Bench {
             layers: vec![layer],
             protected: Vec::new(),
             secrets: Vec::new(),
+            limits: RunLimits::default(),
             ledger: Some(LedgerPlace { state: place("state"), workspace: "w".into() }),
         };
         let root = OwnedFd::from(fs::File::open(self.path("work")).unwrap());
@@ -439,6 +440,7 @@ fn a_ledger_that_others_may_write_stops_the_runner() {
         }],
         protected: Vec::new(),
         secrets: Vec::new(),
+        limits: RunLimits::default(),
         ledger: Some(LedgerPlace { state: state(&bench.path("state")), workspace: "w".into() }),
     };
     let refused = Desk::open(&start, root, theirs).unwrap_err();

@@ -2,6 +2,7 @@
 
 mod approvals;
 mod asking;
+mod counters;
 mod desk;
 #[cfg(test)]
 mod desk_tests;

@@ -6,6 +6,9 @@ use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
+use serde::Deserialize;
+use serde_json::Value;
+
 use crate::effect::{
     CallFrame, ControlFrame, FrameBuffer, FrameError, ReplyBody, ReplyFrame, RequestBody, Started,
     encode_frame,
@@ -80,6 +83,22 @@ fn await_end(control: &UnixStream, mut arrived: FrameBuffer) {
     }
 }
 
+/// A frame as it arrives: what has no number can't be answered, and ends the conversation.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Numbered {
+    id: u64,
+    body: Value,
+}
+
+/// The request in a frame, while `running` calls are being answered.
+fn understood(body: Value, running: usize) -> Result<RequestBody, String> {
+    if running >= CALLS_AT_ONCE {
+        return Err(format!("more than {CALLS_AT_ONCE} calls at once"));
+    }
+    serde_json::from_value(body).map_err(|error| format!("this is no request: {error}"))
+}
+
 /// Reads requests and answers each on a thread of its own; ends when the interpreter's side is closed and every
 /// call has ended.
 fn answer_calls(desk: &Arc<Desk>, calls: UnixStream) {
@@ -90,14 +109,12 @@ fn answer_calls(desk: &Arc<Desk>, calls: UnixStream) {
     let mut running: Vec<thread::JoinHandle<()>> = Vec::new();
     let mut part = vec![0; 64 << 10];
     loop {
-        match arrived.take::<CallFrame>() {
-            Ok(Some(frame)) => {
+        match arrived.take::<Numbered>() {
+            Ok(Some(Numbered { id, body })) => {
                 running.retain(|call| !call.is_finished());
-                if running.len() >= CALLS_AT_ONCE {
-                    let message = format!("more than {CALLS_AT_ONCE} calls at once");
-                    reply(&writer, frame.id, ReplyBody::Problem { message });
-                } else if let Some(call) = answer(desk, &writer, frame) {
-                    running.push(call);
+                match understood(body, running.len()) {
+                    Ok(body) => running.extend(answer(desk, &writer, CallFrame { id, body })),
+                    Err(message) => reply(&writer, id, ReplyBody::Problem { message }),
                 }
                 continue;
             }
@@ -114,6 +131,8 @@ fn answer_calls(desk: &Arc<Desk>, calls: UnixStream) {
         // as above: a panicked call has been answered by `answer`
         let _ = call.join();
     }
+    // who has sent what is no frame must not wait for an answer to it
+    let _ = reader.shutdown(Shutdown::Both);
 }
 
 /// Answers a cancellation at once, everything else on a thread.

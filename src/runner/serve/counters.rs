@@ -1,0 +1,63 @@
+//! What a session has used up, counted where it is used: neither a call nor its caller has a say in it.
+
+use std::sync::{Mutex, PoisonError};
+
+use crate::effect::{ErrorKind, RunLimits, ToolCall, ToolError, ToolResult};
+
+/// The counters of one session.
+#[derive(Debug)]
+pub(super) struct Counters {
+    /// By the policy.
+    policy_calls: Option<u64>,
+    /// By the user's own settings.
+    user: RunLimits,
+    spent: Mutex<Spent>,
+}
+
+#[derive(Debug, Default)]
+struct Spent {
+    calls: u64,
+    patch_bytes: u64,
+}
+
+impl Counters {
+    /// Nothing is used up yet. `policy_calls` is what the policy says, `user` what its user says beside it.
+    pub(super) fn new(policy_calls: Option<u64>, user: RunLimits) -> Self {
+        Self { policy_calls, user, spent: Mutex::default() }
+    }
+
+    /// One more call of this session, where it is still allowed one.
+    pub(super) fn begin(&self, call: &ToolCall) -> Result<(), ToolError> {
+        let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
+        for (who, most) in [("policy allows", self.policy_calls), ("settings allow", self.user.tool_calls)] {
+            if let Some(most) = most.filter(|most| spent.calls >= *most) {
+                return Err(used_up(format!("the {who} {most} calls in a run (`limits.tool_calls`)")));
+            }
+        }
+        let patches = call.patch_bytes() > 0;
+        if let Some(most) = self.user.patch_bytes.filter(|most| patches && spent.patch_bytes >= *most) {
+            return Err(used_up(format!(
+                "the settings allow {most} bytes of patches in a run (`limits.patch_bytes`)"
+            )));
+        }
+        spent.calls += 1;
+        Ok(())
+    }
+
+    /// A call that was counted was not made after all.
+    pub(super) fn withdraw(&self) {
+        let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
+        spent.calls = spent.calls.saturating_sub(1);
+    }
+
+    /// What a call has used up, now that it has ended: a patch that was not applied, nothing.
+    pub(super) fn charge(&self, call: &ToolCall, result: &ToolResult) {
+        if result.ok {
+            self.spent.lock().unwrap_or_else(PoisonError::into_inner).patch_bytes += call.patch_bytes();
+        }
+    }
+}
+
+fn used_up(limit: String) -> ToolError {
+    ToolError::new(ErrorKind::Budget, limit + ", and they are used up")
+}
