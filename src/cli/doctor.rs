@@ -1,4 +1,4 @@
-//! `lgflow doctor`: what this machine offers and what of it is in force, each with how that was found.
+//! `lgflow doctor`: each layer of the sandbox, in force or not, with how that was found.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::effect::Confinement;
 use crate::front::{InterpreterProcess, Place};
-use crate::sandbox::{Offered, Probed, probe};
+use crate::sandbox::{Helper, Probed, probe};
 use crate::view::escaped;
 
 use super::Exit;
@@ -25,7 +25,7 @@ pub struct DoctorArgs {}
 
 pub(super) fn run(_: &DoctorArgs, output: Output) -> Result<Exit, Problem> {
     let place = here()?;
-    let layers = probe();
+    let layers = probe(&Helper::this_program(), Some(&place.root));
     let system = rustix::system::uname();
     let kernel = format!("{} {}", system.sysname().to_string_lossy(), system.release().to_string_lossy());
     let interpreter = interpreter();
@@ -41,14 +41,6 @@ fn interpreter() -> Confinement {
         .unwrap_or_else(|error| Confinement { layers: Vec::new(), missing: vec![error.to_string()] })
 }
 
-fn offered(offered: Offered) -> &'static str {
-    match offered {
-        Offered::Yes => "yes",
-        Offered::No => "no",
-        Offered::Unknown => "unknown",
-    }
-}
-
 fn human(place: &Place, kernel: &str, layers: &[Probed], interpreter: &Confinement) -> String {
     let mut text = format!("lgflow {}, {}\n", env!("CARGO_PKG_VERSION"), escaped(kernel));
     for (name, path) in [("workspace", &place.root), ("state", &place.state), ("settings", &place.config)] {
@@ -56,18 +48,22 @@ fn human(place: &Place, kernel: &str, layers: &[Probed], interpreter: &Confineme
         let _ = writeln!(text, "{name:12} {}", escaped(&path.display().to_string()));
     }
     let _ = writeln!(text, "{:12} {}", "interpreter", escaped(&interpreter.sentence()));
-    let _ = writeln!(text, "\n{:24}{:10}{:9}how it was found", "layer", "in force", "offered");
+    let _ = writeln!(text, "\n{:24}{:10}how it was found", "layer", "in force");
     for layer in layers {
         let force = if layer.in_force { "yes" } else { "NO" };
-        let name = layer.layer.name();
-        let _ = writeln!(text, "{name:24}{force:10}{:9}{}", offered(layer.offered), escaped(&layer.how));
+        let _ = writeln!(text, "{:24}{force:10}{}", layer.layer.name(), escaped(&layer.how));
+        if let Some(help) = &layer.help {
+            let _ = writeln!(text, "{:34}help: {}", "", escaped(help));
+        }
     }
-    let missing = layers.iter().filter(|layer| !layer.in_force).count();
-    if missing > 0 {
-        let _ = writeln!(
-            text,
-            "\n{missing} of {} layers are not in force in this release: a command runs only where a policy says\n`sandbox: {{ mode: best_effort }}`, and these layers do not protect against it.",
-            layers.len()
+    let missing: Vec<&Probed> = layers.iter().filter(|layer| !layer.in_force).collect();
+    if missing.iter().any(|layer| layer.layer.is_strict()) {
+        text.push_str(
+            "\nPolicies with `sandbox: { mode: strict }`, the default, run no command here: layers that they demand are not\nin force. A policy that says `mode: best_effort` runs it, and these layers do not protect against it.\n",
+        );
+    } else if !missing.is_empty() {
+        text.push_str(
+            "\nEverything that `sandbox: { mode: strict }` demands is in force; the others only where a policy requires them.\n",
         );
     }
     text
@@ -80,8 +76,8 @@ fn document(place: &Place, kernel: &str, layers: &[Probed], interpreter: &Confin
             json!({
                 "name": layer.layer.name(),
                 "in_force": layer.in_force,
-                "offered": offered(layer.offered),
                 "how": layer.how,
+                "help": layer.help,
             })
         })
         .collect();

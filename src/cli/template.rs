@@ -101,8 +101,7 @@ impl Template {
                 layers.join(", ")
             );
         }
-        let sandbox = "\n# The walls that need namespaces, seccomp and Landlock are not in force in this release (`lgflow doctor`).\n\
-                       # With `strict` no command runs until they are.\nsandbox: { mode: best_effort }\n";
+        let sandbox = "\n# Every wall must stand, or no command runs; `lgflow doctor` shows each.\nsandbox: { mode: strict }\n";
         let text = include_str!("templates/policy.yaml")
             .replace("@NAME@", name)
             .replace("@DOES@", if runs { ", run its tests, and change it when a person agrees" } else { "" })

@@ -1,68 +1,66 @@
-//! The helper: a fresh, single-threaded execution of our own program that runs one command and outlives it just long
-//! enough to end everything that it left. Namespaces, Landlock and seccomp will be put up here, between the order and
-//! the start of the command.
+//! The helper: a fresh, single-threaded execution of our own program that has one command run and outlives it just
+//! long enough to see that nothing of it is left. It stays outside of the namespaces that it starts the command's first
+//! process in; where there are none to be had, it runs the command itself, behind what walls there are.
 
 #![expect(
     clippy::disallowed_methods,
-    reason = "this is where commands are started, and ended when their time is over"
+    reason = "a first process that does not end is ended when its time is over"
 )]
 
-use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::{self, IoSliceMut, Read as _, Write as _};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::net::Shutdown;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt as _;
-use std::process::{Command, ExitCode, Stdio};
+use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::Mode;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use rustix::process::{
-    DumpableBehavior, Pid, PidfdFlags, Resource, WaitStatus, fchdir, getpid, pidfd_open, set_child_subreaper,
-    set_dumpable_behavior, setsid, umask,
+    DumpableBehavior, Pid, Signal, WaitOptions, WaitStatus, getpid, kill_process, set_child_subreaper,
+    set_dumpable_behavior, setsid, waitpid,
 };
 
-use super::inherited::{begin_confined, close_all_on_exec};
-use super::tree::{descendants, end_descendants, reap};
-use super::wire::{Cause, DESCRIPTORS, MAX_ORDER, Order, Report};
-
-/// How long a tree that does not end is worked on.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// How often processes are counted.
-const LOOK: Duration = Duration::from_millis(50);
-/// Open files of a command.
-const OPEN_FILES: u64 = 4096;
+use super::begin::{Belongings, Ground, begin, hard_wall};
+use super::cgroup::{Controller, Group};
+use super::first::{First, Told, hear, live};
+use super::layer::{Layer, Standing};
+use super::mounts::path_of;
+use super::namespaces::{Entered, Side, enter, map_users};
+use super::private_root::seen_by_all;
+use super::syscalls::{close_all_on_exec, fork};
+use super::tree::Tree;
+use super::watch::{LOOK, PATIENCE, Watch};
+use super::wire::{Begun, Cause, Ended, MAX_DESCRIPTORS, MAX_ORDER, MAX_REPORT, Memory, Order, Report, View};
 
 /// The life of a helper. Its socket is its standard input; it says nothing elsewhere. To be called first thing in
 /// `main` when the first argument is [`super::HELPER_ARGUMENT`], before any thread.
 pub fn helper_main() -> ExitCode {
     let Ok(socket) = io::stdin().as_fd().try_clone_to_owned() else { return ExitCode::from(1) };
-    let mut socket = UnixStream::from(socket);
-    let report = serve(&socket).unwrap_or_else(|error| Report::Failed { message: error.to_string() });
+    let socket = UnixStream::from(socket);
+    let closed = close_all_on_exec();
+    let done = read_order(&socket).and_then(|(order, descriptors)| {
+        let mut call = Call::take(order, descriptors)?;
+        call.standing.record(Layer::ClosedDescriptors, closed);
+        call.serve(&socket)
+    });
+    let (report, first) = done.unwrap_or_else(|error| (Report::Failed { message: error.to_string() }, None));
     let Ok(text) = serde_json::to_vec(&report) else { return ExitCode::from(1) };
     // if the runner is gone, nobody waits for it
-    let _ = socket.write_all(&text);
+    let _ = (&socket).write_all(&text).and_then(|()| socket.shutdown(Shutdown::Both));
+    if let Some(first) = first {
+        // it has said all that it has to say, and takes its namespaces with it
+        let _ = waitpid(Some(first), WaitOptions::empty());
+    }
     ExitCode::SUCCESS
 }
 
-fn serve(socket: &UnixStream) -> io::Result<Report> {
-    close_all_on_exec()?;
-    let (order, descriptors) = read_order(socket)?;
-    // a session of its own fails only where it has one already
-    let _ = setsid();
-    umask(Mode::from_raw_mode(0o022));
-    set_child_subreaper(Some(getpid()))?;
-    set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
-    rustix::thread::set_no_new_privs(true)?;
-    let child = start(&order, descriptors)?;
-    watch(socket, child, &order)
-}
-
-fn read_order(socket: &UnixStream) -> io::Result<(Order, [OwnedFd; DESCRIPTORS])> {
+fn read_order(socket: &UnixStream) -> io::Result<(Order, Vec<OwnedFd>)> {
     let mut length = [0; 4];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
     let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::WAITALL;
     let got = recvmsg(socket, &mut [IoSliceMut::new(&mut length)], &mut ancillary, flags)?;
@@ -79,82 +77,280 @@ fn read_order(socket: &UnixStream) -> io::Result<(Order, [OwnedFd; DESCRIPTORS])
     let mut text = vec![0; length];
     let mut reader = socket;
     reader.read_exact(&mut text)?;
-    let order = serde_json::from_slice(&text)?;
-    let descriptors =
-        descriptors.try_into().map_err(|_| io::Error::other("the order came without its descriptors"))?;
-    Ok((order, descriptors))
+    Ok((serde_json::from_slice(&text)?, descriptors))
 }
 
-fn start(order: &Order, descriptors: [OwnedFd; DESCRIPTORS]) -> io::Result<Pid> {
-    let [program, folder, stdin, stdout, stderr] = descriptors;
-    fchdir(&folder)?;
-    let name = order.argv.first().ok_or_else(|| io::Error::other("the order names no program"))?;
-    let path = order.script.clone().unwrap_or_else(|| format!("/proc/self/fd/{}", program.as_raw_fd()));
-    let mut command = Command::new(path);
-    command
-        .arg0(name)
-        .args(&order.argv[1..])
-        .env_clear()
-        .envs(&order.env)
-        .stdin(Stdio::from(stdin))
-        .stdout(Stdio::from(stdout))
-        .stderr(Stdio::from(stderr));
-    begin_confined(&mut command, limits(order));
-    let child = command.spawn()?;
-    Pid::from_raw(child.id().cast_signed()).ok_or_else(|| io::Error::other("the system gave no process id"))
+/// One command, with what came beside its order.
+struct Call {
+    order: Order,
+    own: [OwnedFd; 4],
+    sources: Vec<OwnedFd>,
+    standing: Standing,
+    groups: Vec<(Layer, Group)>,
 }
 
-fn limits(order: &Order) -> Vec<(Resource, u64)> {
-    let mut limits = vec![(Resource::Core, 0), (Resource::Nofile, OPEN_FILES)];
-    // not the address space: it is reserved by the gigabyte and never used by some runtimes
-    let wanted = [
-        (Resource::Cpu, order.cpu_seconds),
-        (Resource::Data, order.memory),
-        (Resource::Fsize, order.file_bytes),
-    ];
-    limits.extend(wanted.into_iter().filter_map(|(resource, limit)| Some((resource, limit?))));
-    limits
-}
+type Served = (Report, Option<Pid>);
 
-/// Waits until the command ends, its time is over, or the runner asks for the end or is gone; then ends the tree.
-fn watch(socket: &UnixStream, child: Pid, order: &Order) -> io::Result<Report> {
-    let end = Instant::now() + Duration::from_millis(order.wall_ms);
-    let handle = pidfd_open(child, PidfdFlags::empty())?;
-    let mut reaped: BTreeMap<i32, WaitStatus> = BTreeMap::new();
-    let cause = loop {
-        let left = end.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            break Cause::Timeout;
+impl Call {
+    fn take(order: Order, descriptors: Vec<OwnedFd>) -> io::Result<Self> {
+        let mut all = descriptors.into_iter();
+        let own: Vec<OwnedFd> = all.by_ref().take(4).collect();
+        let own = own.try_into().map_err(|_| io::Error::other("the order came without its descriptors"))?;
+        let sources: Vec<OwnedFd> = all.collect();
+        if sources.is_empty() {
+            return Err(io::Error::other("the order came without its workspace"));
         }
-        let pause = if order.processes.is_some() { left.min(LOOK) } else { left };
-        let mut ready = [PollFd::new(socket, PollFlags::IN), PollFd::new(&handle, PollFlags::IN)];
-        match poll(&mut ready, Some(&timespec(pause))) {
+        let mut standing = Standing::default();
+        for layer in [Layer::CleanEnvironment, Layer::ProcessTreeKilled, Layer::WallLimit, Layer::OutputLimit]
+        {
+            standing.stands(layer);
+        }
+        let mut call = Self { order, own, sources, standing, groups: Vec::new() };
+        call.make_groups();
+        Ok(call)
+    }
+
+    /// Control groups for what is bounded; where a layer is demanded it is tried with any bound.
+    fn make_groups(&mut self) {
+        let demands =
+            |layer: Layer| self.order.only_try || self.order.demanded.iter().any(|name| name == layer.name());
+        let any = |layer: Layer| demands(layer).then_some(u64::MAX >> 2);
+        let memory = self.order.memory.or_else(|| any(Layer::MemoryCgroup));
+        let pids = self.order.processes.map(hard_wall).or_else(|| any(Layer::PidsCgroup).map(|_| 1 << 20));
+        for (layer, controller, limit) in
+            [(Layer::MemoryCgroup, Controller::Memory, memory), (Layer::PidsCgroup, Controller::Pids, pids)]
+        {
+            let Some(limit) = limit else {
+                self.standing.fails(layer, "no rule bounds it");
+                continue;
+            };
+            match Group::make(controller, limit) {
+                Ok(group) => self.groups.push((layer, group)),
+                Err(why) => self.standing.fails(layer, why),
+            }
+        }
+    }
+
+    fn doors(&mut self) -> Vec<(Layer, File)> {
+        let mut doors = Vec::new();
+        for (layer, group) in &self.groups {
+            match group.door() {
+                Ok(door) => doors.push((*layer, door)),
+                Err(error) => self.standing.fails(*layer, error.to_string()),
+            }
+        }
+        doors
+    }
+
+    fn serve(mut self, socket: &UnixStream) -> io::Result<Served> {
+        // a session of its own fails only where it has one already
+        let _ = setsid();
+        let doors = self.doors();
+        let (ours, theirs) = UnixStream::pair()?;
+        let is_exact = self.order.only_try || !self.order.demanded.is_empty();
+        let entered = enter(!self.order.stack.network, is_exact, &mut self.standing)?;
+        let Entered::Yes { side, own_users } = entered else { return self.without(socket, doors) };
+        let first = match side {
+            Side::Outside(first) => first,
+            Side::Inside => {
+                drop(ours);
+                let Self { order, own, sources, standing, groups } = self;
+                // they are the helper's to remove
+                std::mem::forget(groups);
+                live(First { order, own, sources, doors, standing, helper: theirs })
+            }
+        };
+        drop(theirs);
+        if own_users && let Err(error) = map_users(first) {
+            let why = format!("who is who in it can't be said: {error}");
+            self.standing.fails(Layer::UserNamespace, why);
+            let _ = kill_process(first, Signal::KILL);
+            waitpid(Some(first), WaitOptions::empty())?;
+            return self.without(socket, doors);
+        }
+        (&ours).write_all(&[1])?;
+        self.follow(socket, &ours, first, doors)
+    }
+
+    fn follow(
+        mut self,
+        socket: &UnixStream,
+        ours: &UnixStream,
+        first: Pid,
+        doors: Vec<(Layer, File)>,
+    ) -> io::Result<Served> {
+        let wall = Duration::from_millis(self.order.wall_ms);
+        let told = listen(socket, ours, first, wall, memory_group(&self.groups))?;
+        let report = match told {
+            Some(Told::Report(Report::Tried { standing })) if !self.order.only_try => {
+                self.standing = standing.standing();
+                waitpid(Some(first), WaitOptions::empty())?;
+                return self.without(socket, doors);
+            }
+            Some(Told::NoRoot(standing)) => {
+                self.standing = standing.standing();
+                waitpid(Some(first), WaitOptions::empty())?;
+                return self.without(socket, doors);
+            }
+            Some(Told::Report(report)) => report,
+            None => {
+                let message = "the first process of the command's namespaces was ended".to_owned();
+                Report::Failed { message }
+            }
+        };
+        Ok((self.judged(report), Some(first)))
+    }
+
+    /// What the system stopped is a limit, whatever the command made of it.
+    fn judged(&self, report: Report) -> Report {
+        let Report::Ended(mut ended) = report else { return report };
+        // that nobody wants it any more is also how it is ended by us
+        if matches!(ended.cause, Cause::Itself | Cause::Cancelled) && ended.code != Some(0) {
+            for (layer, group) in &self.groups {
+                if group.stopped() > 0 {
+                    ended.cause =
+                        if *layer == Layer::MemoryCgroup { Cause::Memory } else { Cause::Processes };
+                }
+            }
+        }
+        Report::Ended(ended)
+    }
+
+    /// Runs the command without namespaces, where a copy of the workspace or the workspace itself is to be had.
+    fn without(mut self, socket: &UnixStream, doors: Vec<(Layer, File)>) -> io::Result<Served> {
+        let why = "without namespaces of its own a command sees the machine's file system";
+        for layer in [Layer::PrivateRoot, Layer::Masks, Layer::OverlayWorkspace] {
+            if self.standing.why_not(layer).is_none() {
+                self.standing.fails(layer, why);
+            }
+        }
+        for layer in [
+            Layer::UserNamespace,
+            Layer::MountNamespace,
+            Layer::PidNamespace,
+            Layer::NetworkNamespace,
+            Layer::IpcNamespace,
+            Layer::UtsNamespace,
+        ] {
+            if self.standing.is_up(layer) {
+                self.standing.fails(layer, "it was not put up, because others that it needs can't be had");
+            }
+        }
+        let refused = self.standing.has_failed(&self.order.demanded);
+        if self.order.stack.view == View::Overlay && !refused && !self.order.only_try {
+            let why = self.standing.why_not(Layer::OverlayWorkspace).unwrap_or(why).to_owned();
+            return Ok((Report::NoOverlay { why }, None));
+        }
+        set_child_subreaper(Some(getpid()))?;
+        set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+        let Self { order, own: [program, stdin, stdout, stderr], sources, standing, groups } = self;
+        let workspace = path_of(sources[0].as_fd())?;
+        let mut seen: Vec<PathBuf> = seen_by_all(order.stack.network).map(PathBuf::from).collect();
+        seen.push(PathBuf::from("/proc"));
+        seen.extend(order.stack.binds.iter().map(super::wire::Text::path));
+        let (ours, theirs) = UnixStream::pair()?;
+        let Some(child) = fork(0)? else {
+            drop(ours);
+            std::mem::forget(groups);
+            let ground = Ground { workspace: &workspace, is_private: false, user: None, seen };
+            let belongings = Belongings { program, stdin, stdout, stderr, doors };
+            begin(&order, belongings, &ground, standing, theirs)
+        };
+        drop((program, stdin, stdout, stderr, doors, theirs));
+        let report = bare_report(&order, child, hear(ours)?, socket, &groups)?;
+        Ok((report, None))
+    }
+}
+
+fn memory_group(groups: &[(Layer, Group)]) -> Option<&Group> {
+    groups.iter().find(|(layer, _)| *layer == Layer::MemoryCgroup).map(|(_, group)| group)
+}
+
+fn bare_report(
+    order: &Order,
+    child: Pid,
+    begun: Begun,
+    socket: &UnixStream,
+    groups: &[(Layer, Group)],
+) -> io::Result<Report> {
+    let standing = match begun {
+        Begun::Ready { standing } if order.only_try => return Ok(Report::Tried { standing }),
+        Begun::Ready { standing } => standing,
+        Begun::Refused { missing, standing } => return Ok(Report::Refused { missing, standing }),
+        Begun::Failed { message } => return Ok(Report::Failed { message }),
+    };
+    let memory = match order.memory {
+        None => Memory::Free,
+        Some(_) if memory_group(groups).is_some() => Memory::Cgroup,
+        Some(_) => Memory::Sampled,
+    };
+    let watch = Watch {
+        child,
+        tree: Tree::Descendants,
+        wanted: socket,
+        wall: Duration::from_millis(order.wall_ms),
+        processes: order.processes,
+        memory: order.memory.filter(|_| memory == Memory::Sampled),
+        group: memory_group(groups),
+        store: None,
+    };
+    let outcome = watch.until_the_end()?;
+    Ok(Report::Ended(Ended {
+        code: outcome.status.and_then(WaitStatus::exit_status),
+        signal: outcome.status.and_then(WaitStatus::terminating_signal),
+        cause: outcome.cause,
+        left: outcome.left,
+        standing,
+        view: order.stack.view,
+        memory,
+        changes: None,
+        largest: Vec::new(),
+    }))
+}
+
+/// Listens to the first process until it has told all; `None` if it was ended before. What the runner does not want
+/// any more is handed on, and what does not end in time is ended.
+fn listen(
+    socket: &UnixStream,
+    mut ours: &UnixStream,
+    first: Pid,
+    wall: Duration,
+    memory: Option<&Group>,
+) -> io::Result<Option<Told>> {
+    let mut text = Vec::new();
+    let mut part = vec![0; 64 << 10];
+    let mut wanted = true;
+    let mut give_up = Instant::now() + wall + 2 * PATIENCE;
+    loop {
+        let left = give_up.saturating_duration_since(Instant::now());
+        if left.is_zero() || text.len() > MAX_REPORT {
+            let _ = kill_process(first, Signal::KILL);
+        }
+        let mut pause = Timespec { tv_sec: left.as_secs().cast_signed().max(1), tv_nsec: 0 };
+        if memory.is_some() && wanted {
+            pause = Timespec { tv_sec: 0, tv_nsec: i64::from(LOOK.subsec_nanos()) };
+        }
+        let mut ready = vec![PollFd::new(ours, PollFlags::IN)];
+        if wanted {
+            ready.push(PollFd::new(socket, PollFlags::IN));
+        }
+        match poll(&mut ready, Some(&pause)) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(errno) => return Err(errno.into()),
         }
-        let (asked, ended) = (!ready[0].revents().is_empty(), !ready[1].revents().is_empty());
-        if ended {
-            break Cause::Itself;
+        let told = !ready[0].revents().is_empty();
+        // what the system stopped is not left to go on in pieces
+        let stopped = memory.is_some_and(|group| wanted && group.stopped() > 0);
+        if wanted && (stopped || !ready[1].revents().is_empty()) {
+            wanted = false;
+            ours.shutdown(Shutdown::Write)?;
+            give_up = Instant::now() + 2 * PATIENCE;
         }
-        if asked {
-            break Cause::Cancelled;
+        if told {
+            match ours.read(&mut part)? {
+                0 => return Ok(serde_json::from_slice(&text).ok()),
+                count => text.extend_from_slice(&part[..count]),
+            }
         }
-        reap(&mut reaped);
-        if order.processes.is_some_and(|most| descendants().len() as u64 > most) {
-            break Cause::Processes;
-        }
-    };
-    let left = end_descendants(PATIENCE, &mut reaped);
-    let status = reaped.get(&child.as_raw_nonzero().get());
-    Ok(Report::Ended {
-        code: status.and_then(|status| status.exit_status()),
-        signal: status.and_then(|status| status.terminating_signal()),
-        cause,
-        left,
-    })
-}
-
-fn timespec(duration: Duration) -> Timespec {
-    // rounded up: a poll that ends too early would only turn in a circle
-    Timespec { tv_sec: duration.as_secs().cast_signed(), tv_nsec: i64::from(duration.subsec_nanos()) }
+    }
 }

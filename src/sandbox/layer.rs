@@ -1,7 +1,10 @@
-//! The walls by name, and which of them stand in this release. Knows no system call.
+//! The walls by name, which of them a policy demands, and how they stand for one command. Knows no system call.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use crate::effect::SandboxLayer;
-use crate::policy::WorkspaceMode;
+use crate::policy::NetworkAccess;
 
 /// A wall around a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -92,58 +95,90 @@ impl Layer {
         }
     }
 
-    /// Does this release put it up?
-    pub fn is_built(self) -> bool {
-        self <= Layer::ResourceLimits
+    /// The layer of that name.
+    pub fn named(name: &str) -> Option<Layer> {
+        Layer::ALL.into_iter().find(|layer| layer.name() == name)
     }
 
-    /// Does `strict` demand it? Cgroups and Landlock on the network only where a policy says so.
+    /// Does `strict` demand it? Cgroups and Landlock on the network only where a policy says so; and a script, whose
+    /// interpreter opens it again by name, is no reason to refuse.
     pub fn is_strict(self) -> bool {
-        self < Layer::MemoryCgroup
+        self < Layer::MemoryCgroup && self != Layer::ProgramByDescriptor
     }
 }
 
-/// What `strict` and `require` demand and this release does not have, by name.
-pub fn missing_layers(strict: bool, require: &[String]) -> Vec<&str> {
-    let mut missing: Vec<&str> = Vec::new();
-    if strict {
-        missing.extend(
-            Layer::ALL
-                .iter()
-                .filter(|layer| layer.is_strict() && !layer.is_built())
-                .map(|layer| layer.name()),
-        );
-    }
+/// The layers that a command's policy demands, by name: those of `strict`, and those that it names. A command that may
+/// use the machine's network is not asked for a network of its own.
+pub(super) fn demanded(strict: bool, require: &[String], network: NetworkAccess) -> Vec<String> {
+    let wanted = |layer: &&Layer| {
+        strict && layer.is_strict() && (**layer != Layer::NetworkNamespace || network == NetworkAccess::Deny)
+    };
+    let mut names: Vec<String> =
+        Layer::ALL.iter().filter(wanted).map(|layer| layer.name().to_owned()).collect();
     for name in require {
-        let built = Layer::ALL.iter().any(|layer| layer.name() == name && layer.is_built());
-        if !built && !missing.contains(&name.as_str()) {
-            missing.push(name);
+        if !names.contains(name) {
+            names.push(name.clone());
         }
     }
-    missing
+    names
 }
 
-/// Each layer, and whether this release puts it up: what a policy's demands are held against.
-pub fn walls() -> Vec<SandboxLayer> {
-    let wall = |layer: &Layer| SandboxLayer { name: layer.name().to_owned(), in_force: layer.is_built() };
-    Layer::ALL.iter().map(wall).collect()
+/// How each layer stands for one command: filled in by what happened when it was put up.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Standing {
+    layers: BTreeMap<Layer, Result<(), String>>,
 }
 
-/// Each layer, in force or not, for a command that really ran; and what it saw as its workspace.
-pub fn layers_in_force(workspace: WorkspaceMode, by_descriptor: bool) -> Vec<SandboxLayer> {
-    let mut layers: Vec<SandboxLayer> = Layer::ALL
-        .iter()
-        .map(|layer| SandboxLayer {
-            name: layer.name().to_owned(),
-            in_force: layer.is_built() && (by_descriptor || *layer != Layer::ProgramByDescriptor),
-        })
-        .collect();
-    let name = match workspace {
-        WorkspaceMode::Direct => "workspace:direct",
-        WorkspaceMode::Copy | WorkspaceMode::Overlay => "workspace:copy",
-    };
-    layers.push(SandboxLayer { name: name.to_owned(), in_force: true });
-    layers
+impl Standing {
+    /// It is in force.
+    pub(super) fn stands(&mut self, layer: Layer) {
+        self.layers.entry(layer).or_insert(Ok(()));
+    }
+
+    /// It is not, and why. What failed once does not stand, whatever is said later.
+    pub(super) fn fails(&mut self, layer: Layer, why: impl Into<String>) {
+        self.layers.insert(layer, Err(why.into()));
+    }
+
+    /// What a step that puts it up came to.
+    pub(super) fn record<E: Display>(&mut self, layer: Layer, result: Result<(), E>) {
+        match result {
+            Ok(()) => self.stands(layer),
+            Err(error) => self.fails(layer, error.to_string()),
+        }
+    }
+
+    /// Is it in force?
+    pub fn is_up(&self, layer: Layer) -> bool {
+        matches!(self.layers.get(&layer), Some(Ok(())))
+    }
+
+    /// Why it is not in force, where that is known.
+    pub fn why_not(&self, layer: Layer) -> Option<&str> {
+        self.layers.get(&layer)?.as_ref().err().map(String::as_str)
+    }
+
+    /// Those of `names` that are not in force, also what no layer is called.
+    pub fn missing(&self, names: &[String]) -> Vec<String> {
+        let is_missing = |name: &&String| !Layer::named(name).is_some_and(|layer| self.is_up(layer));
+        names.iter().filter(is_missing).cloned().collect()
+    }
+
+    /// Did one of `names` fail already? One that is no layer did.
+    pub(super) fn has_failed(&self, names: &[String]) -> bool {
+        names.iter().any(|name| Layer::named(name).is_none_or(|layer| self.why_not(layer).is_some()))
+    }
+
+    /// Every layer with whether it is in force, as results have it.
+    pub fn layers(&self) -> Vec<SandboxLayer> {
+        let one = |layer: Layer| SandboxLayer { name: layer.name().to_owned(), in_force: self.is_up(layer) };
+        Layer::ALL.into_iter().map(one).collect()
+    }
+
+    /// Each layer that was tried, by name, with why it is not in force where it is not.
+    pub(super) fn told(&self) -> impl Iterator<Item = (&'static str, Option<&str>)> {
+        self.layers.iter().map(|(layer, result)| (layer.name(), result.as_ref().err().map(String::as_str)))
+    }
 }
 
 #[cfg(test)]
@@ -151,36 +186,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn strict_misses_every_wall_that_is_not_built_and_best_effort_none() {
-        let missing = missing_layers(true, &[]);
-        for name in [
-            "user_namespace",
-            "mount_namespace",
-            "pid_namespace",
-            "network_namespace",
-            "ipc_namespace",
-            "private_root",
-            "read_masks",
-            "landlock_fs",
-            "seccomp",
-            "workspace_overlay",
-        ] {
-            assert!(missing.contains(&name), "{name}");
+    fn strict_demands_every_wall_but_those_that_only_a_policy_names() {
+        let names = demanded(true, &[], NetworkAccess::Deny);
+        for name in crate::policy::STRICT_WALLS {
+            assert!(names.iter().any(|known| known == name), "{name}");
         }
-        assert!(!missing.contains(&"memory_cgroup"));
-        assert_eq!(missing_layers(false, &[]), Vec::<&str>::new());
-        assert_eq!(
-            missing_layers(false, &["pids_cgroup".to_owned(), "wall_limit".to_owned()]),
-            ["pids_cgroup"]
-        );
-        assert_eq!(missing_layers(false, &["no_such".to_owned()]), ["no_such"]);
+        for name in ["memory_cgroup", "pids_cgroup", "landlock_net", "program_by_descriptor"] {
+            assert!(!names.iter().any(|known| known == name), "{name}");
+        }
+        assert!(!demanded(true, &[], NetworkAccess::Allow).contains(&"network_namespace".to_owned()));
+        assert_eq!(demanded(false, &["pids_cgroup".to_owned()], NetworkAccess::Deny), ["pids_cgroup"]);
     }
 
     #[test]
-    fn every_wall_that_a_strict_policy_names_is_known_here() {
-        for wall in crate::policy::STRICT_WALLS {
-            assert!(Layer::ALL.iter().any(|layer| layer.name() == wall && layer.is_strict()), "{wall}");
-        }
+    fn what_failed_or_was_never_tried_is_missing() {
+        let mut standing = Standing::default();
+        standing.stands(Layer::Seccomp);
+        standing.fails(Layer::Landlock, "no");
+        standing.stands(Layer::Landlock);
+        let names = ["seccomp", "landlock_fs", "pid_namespace", "no_such"].map(str::to_owned);
+        assert_eq!(standing.missing(&names), ["landlock_fs", "pid_namespace", "no_such"]);
+        assert_eq!(standing.why_not(Layer::Landlock), Some("no"));
     }
 
     #[test]

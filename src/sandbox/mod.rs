@@ -1,44 +1,61 @@
 //! Confining as a pure transform of a command, and the helper that carries it out.
 //!
 //! `confine` turns a command and its grant into a [`Confined`], `run` hands that to a fresh, single-threaded execution
-//! of our own program (`lgflow __sandbox`), which is where the walls stand. In this release the helper cleans the
-//! environment, the descriptors and the process tree; namespaces, Landlock and seccomp are not in force, and every
-//! result says so.
+//! of our own program (`lgflow __sandbox`, the *helper*), which puts up the walls. The way of a command:
+//!
+//! ```text
+//! run ─order→ helper: control groups, namespaces ─fork→ first: private root, overlay ─fork→ begin: limits,
+//!     no capabilities, Landlock, seccomp ─execute→ the command
+//! run ←report─ helper ←told─ first: waits, ends all of them, reads what was changed
+//! ```
 
+mod begin;
+mod capabilities;
+mod cgroup;
+mod changes;
 mod confine;
 mod fetcher;
+mod first;
 mod helper;
-mod inherited;
 mod interpreter;
+mod landlock_rules;
 mod layer;
+mod mask_layer;
 mod masks;
 #[cfg(test)]
 mod masks_tests;
+mod mounts;
+mod namespaces;
 mod output;
+mod overlay_stack;
+mod private_root;
 mod probe;
 mod program;
 mod run;
+mod seccomp_filter;
 mod stack;
+mod syscalls;
 mod tree;
 mod uncarried;
 mod upper;
 #[cfg(test)]
 mod upper_tests;
+mod watch;
 mod wire;
 mod workspace;
 
 pub use confine::{CommandSpec, Confined, Refused, confine};
 pub use fetcher::{FETCHER_ARGUMENT, FetchOrder, become_fetcher};
 pub use helper::helper_main;
-pub use inherited::close_all_on_exec;
 pub use interpreter::{InterpreterError, begin_interpreter, broken_promises, confine_interpreter};
-pub use layer::{Layer, layers_in_force, missing_layers, walls};
+pub use layer::{Layer, Standing};
 pub use masks::{MaskError, MaskMemory, MaskRules, Masks};
 pub use output::Kept;
-pub use probe::{Offered, Probed, probe};
+pub use probe::{Probed, probe, walls};
 pub use program::{Program, ProgramDigests, ProgramError, find_program};
-pub use run::{End, Helper, Ran, RunError, run};
+pub use run::{End, Helper, Job, Ran, RunError, run};
 pub use stack::{Cache, CacheStart, Opaque, PRIVATE_HOME, PRIVATE_TMP, Stack, UpperSize};
+pub use syscalls::close_all_on_exec;
 pub use uncarried::{NotCarried, Uncarried};
 pub use upper::{UpperBounds, UpperChanges, UpperFile, Wanted, read_upper};
 pub use wire::HELPER_ARGUMENT;

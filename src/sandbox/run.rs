@@ -11,8 +11,9 @@ use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -20,10 +21,17 @@ use rustix::fs::{MemfdFlags, SeekFrom, memfd_create, seek};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use rustix::pipe::{PipeFlags, pipe_with};
 
+use crate::effect::SandboxLayer;
+use crate::policy::{NetworkAccess, WorkspaceMode};
+
+use super::layer::Standing;
 use super::output::Kept;
+use super::stack::{CacheStart, Stack};
 use super::tree::end_marked;
-use super::wire::{Cause, DESCRIPTORS, HELPER_ARGUMENT, Order, Report};
-use super::{Confined, Program};
+use super::wire::{
+    Cause, Ended, HELPER_ARGUMENT, MAX_DESCRIPTORS, Memory, Order, Report, StackOrder, Start, Text, View,
+};
+use super::{Confined, Program, UpperBounds, UpperChanges};
 
 /// How long after the command's own limit the helper may still be busy ending its tree.
 const GRACE: Duration = Duration::from_secs(15);
@@ -52,6 +60,23 @@ impl Helper {
     }
 }
 
+/// One command with everything that it gets.
+#[derive(Debug)]
+pub struct Job<'a> {
+    /// The program.
+    pub program: &'a Program,
+    /// The command, confined.
+    pub confined: &'a Confined,
+    /// What it sees as its file system.
+    pub stack: &'a Stack,
+    /// The folder that it begins in, relative to the workspace; the empty path is the workspace itself.
+    pub cwd: &'a Path,
+    /// What it reads as its standard input.
+    pub stdin: Option<&'a str>,
+    /// How much is read of what it changed.
+    pub bounds: UpperBounds,
+}
+
 /// What came of a command.
 #[derive(Debug)]
 pub struct Ran {
@@ -65,6 +90,12 @@ pub struct Ran {
     pub stdout: Kept,
     /// Its standard error.
     pub stderr: Kept,
+    /// Each layer with whether it was in force, then what its workspace was and how memory was bounded.
+    pub layers: Vec<SandboxLayer>,
+    /// What it changed, where its workspace was an overlay.
+    pub changes: Option<UpperChanges>,
+    /// Where the room ran out: the folders with the most bytes.
+    pub largest: Vec<(String, u64)>,
 }
 
 /// Why a command ended.
@@ -78,6 +109,10 @@ pub enum End {
     Cancelled,
     /// It had more processes than it may.
     Processes,
+    /// It took more memory than it may.
+    Memory,
+    /// It wrote more than it may.
+    Room,
 }
 
 /// Why a command could not be run.
@@ -89,6 +124,17 @@ pub enum RunError {
     /// The helper could not start the program.
     #[error("the program could not be started: {0}")]
     NotStarted(String),
+    /// Walls that are demanded do not stand.
+    #[error("these layers of the sandbox are demanded and not in force: {}", .missing.join(", "))]
+    Missing {
+        /// Their names.
+        missing: Vec<String>,
+        /// How all of them stood.
+        standing: Standing,
+    },
+    /// No overlay can be put over the workspace; a copy of it can be run in.
+    #[error("no overlay can be put over the workspace: {0}")]
+    NoOverlay(String),
     /// The helper ended without a report.
     #[error("the helper that ran the command was ended from outside; its processes were ended as well")]
     HelperLost,
@@ -97,38 +143,64 @@ pub enum RunError {
     NotEnded(usize),
 }
 
-/// Runs `confined` in `folder` with `stdin`, until it and everything that it started is gone.
-pub fn run(
+/// Runs a command until it and everything that it started is gone.
+pub fn run(helper: &Helper, job: &Job<'_>, cancelled: &dyn Fn() -> bool) -> Result<Ran, RunError> {
+    let wall = job.confined.wall;
+    let (report, streams) = ask(helper, job, Some(job.confined.output), wall, cancelled)?;
+    ran(report, streams)
+}
+
+/// Puts up every layer as for a command, starts none, and says how they stand.
+pub(super) fn try_layers(helper: &Helper, job: &Job<'_>) -> Result<Standing, RunError> {
+    match ask(helper, job, None, Duration::from_secs(10), &|| false)?.0 {
+        Report::Tried { standing } | Report::Refused { standing, .. } => Ok(standing.standing()),
+        Report::Failed { message } => Err(RunError::NotStarted(message)),
+        Report::NoOverlay { why } => Err(RunError::NoOverlay(why)),
+        Report::Ended(_) => Err(RunError::HelperLost),
+    }
+}
+
+/// Without a bound for its output the command is not started, only tried.
+fn ask(
     helper: &Helper,
-    program: &Program,
-    confined: &Confined,
-    folder: BorrowedFd<'_>,
-    stdin: Option<&str>,
+    job: &Job<'_>,
+    output: Option<u64>,
+    wall: Duration,
     cancelled: &dyn Fn() -> bool,
-) -> Result<Ran, RunError> {
+) -> Result<(Report, Streams), RunError> {
     let marker = marker()?;
     let (socket, theirs) = UnixStream::pair()?;
     let mut child = spawn(helper, theirs)?;
-    let give_up = Instant::now() + confined.wall + GRACE;
-    let done = order(&socket, program, confined, folder, stdin, &marker).map_err(RunError::Io).and_then(
-        |(stdout, stderr)| {
-            let mut streams = Streams::new(stdout, stderr, confined.output)?;
+    let give_up = Instant::now() + wall + GRACE;
+    let done =
+        order(&socket, job, output.is_none(), &marker).map_err(RunError::Io).and_then(|(stdout, stderr)| {
+            let mut streams = Streams::new(stdout, stderr, output.unwrap_or_default())?;
             let report = follow(&socket, &mut streams, give_up, cancelled)?;
             Ok((report, streams))
-        },
-    );
+        });
     drop(socket);
     let lost = matches!(&done, Ok((None, _)) | Err(_));
     if lost {
         // it may have ended already
         let _ = child.kill();
         end_marked(&marker);
+        child.wait()?;
+    } else {
+        reap_later(child);
     }
-    child.wait()?;
     match done? {
-        (Some(report), streams) => ran(report, streams),
+        (Some(report), streams) => Ok((report, streams)),
         (None, _) => Err(RunError::HelperLost),
     }
+}
+
+/// Helpers that have reported, and only have their namespaces taken down: nobody waits for that.
+static DONE: Mutex<Vec<Child>> = Mutex::new(Vec::new());
+
+fn reap_later(child: Child) {
+    let mut done = DONE.lock().unwrap_or_else(PoisonError::into_inner);
+    done.push(child);
+    done.retain_mut(|child| matches!(child.try_wait(), Ok(None)));
 }
 
 fn marker() -> io::Result<String> {
@@ -150,42 +222,85 @@ fn spawn(helper: &Helper, socket: UnixStream) -> io::Result<Child> {
 }
 
 /// Tells the helper what to run; gives the ends of its output that are ours.
-fn order(
-    socket: &UnixStream,
-    program: &Program,
-    confined: &Confined,
-    folder: BorrowedFd<'_>,
-    stdin: Option<&str>,
-    marker: &str,
-) -> io::Result<(OwnedFd, OwnedFd)> {
+fn order(socket: &UnixStream, job: &Job<'_>, only_try: bool, marker: &str) -> io::Result<(OwnedFd, OwnedFd)> {
     let (stdout, their_stdout) = pipe_with(PipeFlags::CLOEXEC)?;
     let (stderr, their_stderr) = pipe_with(PipeFlags::CLOEXEC)?;
-    let stdin = input(stdin)?;
-    let mut env = confined.env.clone();
-    env.extend(marker.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned())));
+    let stdin = input(job.stdin)?;
+    let confined = job.confined;
+    let (name, value) = marker.split_once('=').unwrap_or((marker, ""));
+    let (stack, sources) = stack_order(job.stack);
     let order = Order {
         argv: confined.argv.clone(),
-        env,
+        env: confined.env.clone(),
+        marker: (name.to_owned(), value.to_owned()),
         wall_ms: confined.wall.as_millis() as u64,
         cpu_seconds: confined.cpu.map(|cpu| cpu.as_secs().max(1)),
         memory: confined.memory,
         processes: confined.processes,
         file_bytes: confined.file_bytes,
-        script: program.is_script.then(|| program.path.to_string_lossy().into_owned()),
+        program: Text::of(&job.program.path),
+        is_script: job.program.is_script,
+        cwd: Text::of(job.cwd),
+        demanded: confined.demanded.clone(),
+        stack,
+        only_try,
+        bounds: (job.bounds.files, job.bounds.file_bytes, job.bounds.bytes),
     };
     let text = serde_json::to_vec(&order)?;
-    let descriptors =
-        [program.file.as_fd(), folder, stdin.as_fd(), their_stdout.as_fd(), their_stderr.as_fd()];
+    let mut descriptors =
+        vec![job.program.file.as_fd(), stdin.as_fd(), their_stdout.as_fd(), their_stderr.as_fd()];
+    descriptors.extend(sources);
     send(socket, &text, &descriptors)?;
     Ok((stdout, stderr))
 }
 
-fn send(socket: &UnixStream, text: &[u8], descriptors: &[BorrowedFd<'_>; DESCRIPTORS]) -> io::Result<()> {
+/// The stack as an order has it, and its descriptors in the order in which they are taken.
+fn stack_order(stack: &Stack) -> (StackOrder, Vec<BorrowedFd<'_>>) {
+    let mut sources = vec![stack.workspace.as_fd()];
+    let mut caches = Vec::new();
+    for cache in &stack.caches {
+        let start = match &cache.start {
+            CacheStart::Empty => Start::Empty,
+            CacheStart::Seed(lower) => {
+                sources.extend(lower.iter().map(OwnedFd::as_fd));
+                Start::Seed(lower.len())
+            }
+            CacheStart::Kept { lower, upper, work } => {
+                sources.extend(lower.iter().map(OwnedFd::as_fd));
+                sources.extend([upper.as_fd(), work.as_fd()]);
+                Start::Kept(lower.len())
+            }
+        };
+        caches.push((Text::of(&cache.folder), start));
+    }
+    let texts = |paths: &[PathBuf]| paths.iter().map(|path| Text::of(path)).collect::<Vec<_>>();
+    let order = StackOrder {
+        path: Text::of(&stack.path),
+        view: match stack.view {
+            WorkspaceMode::Overlay => View::Overlay,
+            WorkspaceMode::Copy => View::Copy,
+            WorkspaceMode::Direct => View::Direct,
+        },
+        mask: texts(&stack.mask),
+        opaque: stack.opaque.iter().map(|one| (Text::of(&one.folder), texts(&one.shown))).collect(),
+        caches,
+        binds: texts(&stack.binds),
+        unsafe_write: texts(&stack.unsafe_write),
+        bytes: stack.upper.bytes,
+        inodes: stack.upper.inodes,
+        network: stack.network == NetworkAccess::Allow,
+    };
+    (order, sources)
+}
+
+fn send(socket: &UnixStream, text: &[u8], descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
     let length = u32::try_from(text.len()).map_err(|_| io::Error::other("the arguments are too long"))?;
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
     if !ancillary.push(SendAncillaryMessage::ScmRights(descriptors)) {
-        return Err(io::Error::other("no room for the descriptors"));
+        return Err(io::Error::other(format!(
+            "more than {MAX_DESCRIPTORS} folders are layers of the command's caches"
+        )));
     }
     sendmsg(socket, &[IoSlice::new(&length.to_be_bytes())], &mut ancillary, SendFlags::NOSIGNAL)?;
     let mut writer = socket;
@@ -300,18 +415,53 @@ fn read_report(socket: &UnixStream, text: &mut Vec<u8>) -> io::Result<bool> {
 }
 
 fn ran(report: Report, streams: Streams) -> Result<Ran, RunError> {
-    let (code, signal, cause) = match report {
+    let ended = match report {
+        Report::Ended(ended) if ended.left > 0 => return Err(RunError::NotEnded(ended.left)),
+        Report::Ended(ended) => ended,
+        Report::Refused { missing, standing } => {
+            return Err(RunError::Missing { missing, standing: standing.standing() });
+        }
+        Report::NoOverlay { why } => return Err(RunError::NoOverlay(why)),
         Report::Failed { message } => return Err(RunError::NotStarted(message)),
-        Report::Ended { left, .. } if left > 0 => return Err(RunError::NotEnded(left)),
-        Report::Ended { code, signal, cause, .. } => (code, signal, cause),
+        Report::Tried { .. } => return Err(RunError::HelperLost),
     };
-    let end = match cause {
+    let end = match ended.cause {
         Cause::Itself => End::Itself,
         Cause::Timeout => End::Timeout,
         Cause::Cancelled => End::Cancelled,
         Cause::Processes => End::Processes,
+        Cause::Memory => End::Memory,
+        Cause::Room => End::Room,
     };
-    let exit_code = code.or(signal.map(|signal| 128 + signal)).unwrap_or(255);
+    let exit_code = ended.code.or(ended.signal.map(|signal| 128 + signal)).unwrap_or(255);
+    let layers = layers(&ended);
     let [stdout, stderr] = streams.kept;
-    Ok(Ran { end, exit_code, signal, stdout, stderr })
+    Ok(Ran {
+        end,
+        exit_code,
+        signal: ended.signal,
+        stdout,
+        stderr,
+        layers,
+        changes: ended.changes.map(super::changes::Changes::read),
+        largest: ended.largest,
+    })
+}
+
+/// The layers as results have them.
+fn layers(ended: &Ended) -> Vec<SandboxLayer> {
+    let mut layers = ended.standing.standing().layers();
+    let workspace = match ended.view {
+        View::Overlay => "workspace:overlay",
+        View::Copy => "workspace:copy",
+        View::Direct => "workspace:direct",
+    };
+    let memory = match ended.memory {
+        Memory::Free => None,
+        Memory::Cgroup => Some("memory:cgroup"),
+        Memory::Sampled => Some("memory:sampled"),
+    };
+    let names = [Some(workspace), memory].into_iter().flatten();
+    layers.extend(names.map(|name| SandboxLayer { name: name.to_owned(), in_force: true }));
+    layers
 }

@@ -11,8 +11,81 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, getpid, kill_process, wait};
 
+use super::syscalls::end_all_others;
+
+/// Which processes are a command's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tree {
+    /// All of this PID namespace but its first, which we are.
+    Namespace,
+    /// The descendants of this process, which takes in those that lost their parents.
+    Descendants,
+}
+
+/// What the processes of a command take.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Taken {
+    pub(super) processes: u64,
+    /// Bytes of memory that are theirs alone.
+    pub(super) memory: u64,
+}
+
+impl Tree {
+    /// Ends every process; gives how many could not be ended in `patience`. Reaps those that ended.
+    pub(super) fn end_all(self, patience: Duration, reaped: &mut BTreeMap<i32, WaitStatus>) -> usize {
+        match self {
+            Tree::Namespace => end_namespace(patience, reaped),
+            Tree::Descendants => end_descendants(patience, reaped),
+        }
+    }
+
+    /// Counts the living processes and what they take.
+    pub(super) fn taken(self) -> Taken {
+        let own = getpid().as_raw_nonzero().get();
+        let pids: Vec<i32> = match self {
+            Tree::Namespace => processes()
+                .into_iter()
+                .filter(|(pid, _, dead)| *pid != own && !dead)
+                .map(|(pid, _, _)| pid)
+                .collect(),
+            Tree::Descendants => descendants().iter().map(|pid| pid.as_raw_nonzero().get()).collect(),
+        };
+        let memory = pids.iter().filter_map(|pid| private_memory(*pid)).sum();
+        Taken { processes: pids.len() as u64, memory }
+    }
+}
+
+/// Bytes in memory of a process that it shares with no file.
+fn private_memory(pid: i32) -> Option<u64> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
+    let mut fields = text.split_ascii_whitespace().skip(1).map(str::parse::<u64>);
+    let (resident, shared) = (fields.next()?.ok()?, fields.next()?.ok()?);
+    Some(resident.saturating_sub(shared) * rustix::param::page_size() as u64)
+}
+
+/// Nobody can hide from the first process of a namespace, nor fork faster than all others are ended at once.
+fn end_namespace(patience: Duration, reaped: &mut BTreeMap<i32, WaitStatus>) -> usize {
+    let give_up = Instant::now() + patience;
+    loop {
+        // there may be nobody to end
+        let _ = end_all_others();
+        loop {
+            match wait(WaitOptions::NOHANG) {
+                Ok(Some((pid, status))) => drop(reaped.insert(pid.as_raw_nonzero().get(), status)),
+                Ok(None) => break,
+                // no child is left, and every process of the namespace is a child of its first in the end
+                Err(_) => return 0,
+            }
+        }
+        if Instant::now() > give_up {
+            return processes().iter().filter(|(_, _, dead)| !dead).count().saturating_sub(1);
+        }
+        std::thread::sleep(Duration::from_micros(200));
+    }
+}
+
 /// Ends every descendant of this process; gives how many could not be ended in `patience`. Reaps those that ended.
-pub(super) fn end_descendants(patience: Duration, reaped: &mut BTreeMap<i32, WaitStatus>) -> usize {
+fn end_descendants(patience: Duration, reaped: &mut BTreeMap<i32, WaitStatus>) -> usize {
     let give_up = Instant::now() + patience;
     loop {
         reap(reaped);
@@ -42,7 +115,7 @@ pub(super) fn reap(reaped: &mut BTreeMap<i32, WaitStatus>) {
 }
 
 /// The processes below this one; those that only wait to be reaped are not counted.
-pub(super) fn descendants() -> Vec<Pid> {
+fn descendants() -> Vec<Pid> {
     let mut children: BTreeMap<i32, Vec<(i32, bool)>> = BTreeMap::new();
     for (pid, parent, dead) in processes() {
         children.entry(parent).or_default().push((pid, dead));

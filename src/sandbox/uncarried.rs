@@ -56,6 +56,30 @@ pub enum Uncarried {
     OverLimit,
 }
 
+/// All of them.
+const ALL: [Uncarried; 20] = [
+    Uncarried::Symlink,
+    Uncarried::Fifo,
+    Uncarried::Socket,
+    Uncarried::Device,
+    Uncarried::Other,
+    Uncarried::Setuid,
+    Uncarried::Xattr,
+    Uncarried::HardLink,
+    Uncarried::OpaqueFolder,
+    Uncarried::Unnameable,
+    Uncarried::Clash,
+    Uncarried::Denied,
+    Uncarried::Ignored,
+    Uncarried::Binary,
+    Uncarried::TooLarge,
+    Uncarried::TooDeep,
+    Uncarried::Unreadable,
+    Uncarried::Conflict,
+    Uncarried::Exists,
+    Uncarried::OverLimit,
+];
+
 impl Uncarried {
     /// The word in results.
     pub fn word(self) -> &'static str {
@@ -81,6 +105,11 @@ impl Uncarried {
             Uncarried::Exists => "exists",
             Uncarried::OverLimit => "limit",
         }
+    }
+
+    /// The reason with that word.
+    pub fn named(word: &str) -> Option<Self> {
+        ALL.into_iter().find(|reason| reason.word() == word)
     }
 
     /// The reason that lies in what an entry is.

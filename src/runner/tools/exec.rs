@@ -1,5 +1,5 @@
-//! `exec`: runs one granted program, confined as far as this release can, over a copy of the workspace or, where a
-//! policy says so, over the workspace itself. Decides nothing: the grant came with the call.
+//! `exec`: runs one granted program in the sandbox, over a copy of the workspace or, where a policy says so, over the
+//! workspace itself. Decides nothing: the grant came with the call.
 
 #![expect(clippy::disallowed_methods, reason = "a command is passed variables of ours, and has a deadline")]
 
@@ -15,8 +15,8 @@ use crate::policy::{ExecGrant, Granted, Obligations, WorkspaceMode};
 use crate::redact::Redaction;
 use crate::runner::{Cancel, ToolWorld};
 use crate::sandbox::{
-    CommandSpec, CopyError, End, Helper, Program, ProgramError, Ran, Refused, RunError, WorkspaceCopy,
-    confine, find_program, layers_in_force, missing_layers, run,
+    CommandSpec, CopyError, End, Helper, Job, Program, ProgramError, Ran, Refused, RunError, Stack,
+    UpperBounds, UpperSize, WorkspaceCopy, confine, find_program, run,
 };
 
 use super::access::tool_error;
@@ -53,9 +53,6 @@ pub(super) fn exec_with(
     let mut spec = CommandSpec { argv: argv(&input)?, env: variables(&input)?, deadline: None };
     spec.deadline = cancel.deadline().map(|end| end.saturating_duration_since(Instant::now()));
     let (cwd, stdin) = (input.path("cwd")?, input.text("stdin")?);
-    if let Some(result) = refuse_missing(grant) {
-        return Ok(result);
-    }
     let folders = CallFolders::make(world)?;
     let passed = passed(grant);
     let confined = confine(&spec, grant, &passed, &folders.shown("home"), &folders.shown("tmp"))
@@ -65,16 +62,28 @@ pub(super) fn exec_with(
     check_program(&program, obligations, world)?;
     let used = used(&program, world)?;
     let place = Place::of(grant, world, obligations, &folders)?;
-    let folder = place.folder(world, &cwd)?;
-    let cancelled = || cancel.is_cancelled();
-    let ran = run(helper, &program, &confined, folder.as_fd(), stdin, &cancelled)
-        .map_err(|error| run_error(&error))?;
+    place.folder(world, &cwd)?;
+    let stack = place.stack(grant, world)?;
+    let job = Job {
+        program: &program,
+        confined: &confined,
+        stack: &stack,
+        cwd: std::path::Path::new(if cwd.is_root() { "" } else { cwd.as_str() }),
+        stdin,
+        bounds: UpperBounds { files: 0, file_bytes: 0, bytes: 0 },
+    };
+    let ran = match run(helper, &job, &|| cancel.is_cancelled()) {
+        Ok(ran) => ran,
+        Err(RunError::Missing { missing, standing }) => {
+            return Ok(refuse_missing(grant, &missing, standing.layers()));
+        }
+        Err(error) => return Err(run_error(&error)),
+    };
     let carried = match &place {
         Place::Direct => Carried::default(),
         Place::Copy(copy) => carry(copy, grant, obligations, world)?,
     };
-    let sandbox = layers_in_force(grant.workspace, !program.is_script);
-    Ok(ToolResult { program: Some(used), ..result_of(&ran, &carried, &wanted, sandbox, &world.redaction) })
+    Ok(ToolResult { program: Some(used), ..result_of(&ran, &carried, &wanted, &world.redaction) })
 }
 
 /// What is told of a program: where it was found, and of what it is made.
@@ -142,16 +151,11 @@ impl OkExit {
 }
 
 /// The refusal of a command whose grant demands layers that are not in force.
-fn refuse_missing(grant: &ExecGrant) -> Option<ToolResult> {
-    let strict = grant.mode == crate::policy::SandboxMode::Strict;
-    let missing = missing_layers(strict, &grant.require);
-    if missing.is_empty() {
-        return None;
-    }
+fn refuse_missing(grant: &ExecGrant, missing: &[String], sandbox: Vec<SandboxLayer>) -> ToolResult {
     let rule = &grant.rule;
     let message = format!(
-        "`{}` is not run: the policy demands layers of the sandbox that this release does not put up: {}; a policy that \
-         is trusted may say `sandbox: {{mode: best_effort}}` (see `{}` in {}:{})",
+        "`{}` is not run: the policy demands layers of the sandbox that are not in force here: {}; `lgflow doctor` says \
+         why; a policy that is trusted may say `sandbox: {{mode: best_effort}}` (see `{}` in {}:{})",
         grant.program,
         missing.join(", "),
         rule.rule,
@@ -160,18 +164,14 @@ fn refuse_missing(grant: &ExecGrant) -> Option<ToolResult> {
     );
     let error = ToolError { rule: Some(rule.clone()), ..ToolError::new(ErrorKind::Denied, message) };
     let mut result = ToolResult::failure("exec", error);
-    result.sandbox = layers_in_force(grant.workspace, true);
-    result.sandbox.iter_mut().for_each(|layer| layer.in_force = false);
-    Some(result)
+    result.sandbox = sandbox;
+    result
 }
 
 fn refused(error: &Refused, grant: &ExecGrant) -> ToolError {
     let kind = match error {
         Refused::NoProgram | Refused::Nul(_) => ErrorKind::InvalidInput,
-        Refused::OtherProgram { .. }
-        | Refused::Reserved(_)
-        | Refused::NotListed { .. }
-        | Refused::Missing(_) => ErrorKind::Denied,
+        Refused::OtherProgram { .. } | Refused::Reserved(_) | Refused::NotListed { .. } => ErrorKind::Denied,
     };
     ToolError { rule: Some(grant.rule.clone()), ..ToolError::new(kind, error.to_string()) }
 }
@@ -226,11 +226,33 @@ impl Place {
         }
     }
 
+    fn stack(&self, grant: &ExecGrant, world: &ToolWorld) -> Result<Stack, ToolError> {
+        let (root, view) = match self {
+            Place::Direct => (&world.root, WorkspaceMode::Direct),
+            Place::Copy(copy) => (copy.root(), WorkspaceMode::Copy),
+        };
+        let failed = |error: std::io::Error| ToolError::new(ErrorKind::Internal, error.to_string());
+        let default = UpperSize::default();
+        Ok(Stack {
+            workspace: root.as_fd().try_clone_to_owned().map_err(failed)?,
+            path: std::fs::canonicalize(&world.root_path).map_err(failed)?,
+            view,
+            mask: Vec::new(),
+            opaque: Vec::new(),
+            caches: Vec::new(),
+            binds: grant.visible.clone(),
+            unsafe_write: Vec::new(),
+            upper: UpperSize { bytes: grant.limits.workspace_bytes.unwrap_or(default.bytes), ..default },
+            network: grant.network,
+        })
+    }
+
     fn folder(&self, world: &ToolWorld, cwd: &RelPath) -> Result<Root, ToolError> {
         let root = match self {
             Place::Direct => &world.root,
             Place::Copy(copy) => copy.root(),
         };
+        // that it is there, and no way out, is told before anything starts
         match root.folder(cwd, Links::Refuse) {
             Ok((folder, _)) => Ok(folder),
             Err(error @ FileError::NotFound { .. }) => {
@@ -241,13 +263,7 @@ impl Place {
     }
 }
 
-fn result_of(
-    ran: &Ran,
-    carried: &Carried,
-    wanted: &OkExit,
-    sandbox: Vec<SandboxLayer>,
-    redaction: &Redaction,
-) -> ToolResult {
+fn result_of(ran: &Ran, carried: &Carried, wanted: &OkExit, redaction: &Redaction) -> ToolResult {
     let (stdout, removed) = kept_text(&ran.stdout, redaction);
     let (stderr, more) = kept_text(&ran.stderr, redaction);
     let dropped = ran.stdout.dropped() + ran.stderr.dropped();
@@ -268,7 +284,7 @@ fn result_of(
     result.stdout = stdout;
     result.stderr = stderr;
     result.truncated = dropped > 0 || carried.truncated;
-    result.sandbox = sandbox;
+    result.sandbox.clone_from(&ran.layers);
     result
 }
 
@@ -287,6 +303,17 @@ fn failure(ran: &Ran, wanted: &OkExit) -> Option<ToolError> {
         )),
         End::Processes => {
             limit("processes", "it had more processes than it may; it was ended with all that it started")
+        }
+        End::Memory => limit("memory", "it took more memory than it may"),
+        End::Room => {
+            let folders: Vec<String> =
+                ran.largest.iter().map(|(folder, bytes)| format!("`{folder}` {bytes}")).collect();
+            let message = format!(
+                "it wrote more than it may; the largest folders, in bytes: {}; a build folder belongs into `cache:` of \
+                 the rule, and `limits.workspace_bytes` there is the room",
+                folders.join(", ")
+            );
+            limit("workspace_bytes", &message)
         }
         End::Itself => match ran.signal.map(signal_name).as_deref() {
             Some("SIGXCPU") => limit("cpu", "it used more processor time than it may"),

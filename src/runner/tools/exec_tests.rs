@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -141,29 +142,50 @@ fn kind(result: &ToolResult) -> &ErrorKind {
     &result.error.as_ref().unwrap_or_else(|| panic!("it succeeded: {result:?}")).kind
 }
 
-/// Waits until nothing stands at /proc/PID any more, or only what waits to be reaped by somebody else.
-fn gone(pid: &str) -> bool {
+/// A number of seconds that no other process sleeps for.
+fn token() -> String {
+    static LAST: AtomicU32 = AtomicU32::new(0);
+    format!("1000.{}{:03}", std::process::id(), LAST.fetch_add(1, Ordering::Relaxed))
+}
+
+/// The processes that were started with `token`, as they are numbered outside of the sandbox.
+fn with(token: &str) -> Vec<u32> {
+    let pids =
+        fs::read_dir("/proc").unwrap().filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
+    let has = |pid: &u32| {
+        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        line.starts_with(b"sleep\0") && line.split(|&b| b == 0).any(|part| part == token.as_bytes())
+    };
+    pids.filter(has).collect()
+}
+
+/// Waits until no process was started with `token`.
+fn gone(token: &str) -> bool {
     let end = Instant::now() + Duration::from_secs(20);
     while Instant::now() < end {
-        match fs::read_to_string(format!("/proc/{}/stat", pid.trim())) {
-            Err(_) => return true,
-            Ok(stat) if stat.rsplit(')').next().unwrap().trim().starts_with('Z') => return true,
-            Ok(_) => std::thread::sleep(Duration::from_millis(10)),
+        if with(token).is_empty() {
+            return true;
         }
+        std::thread::sleep(Duration::from_millis(10));
     }
     false
 }
 
-/// Waits for a file with something in it.
-fn content(path: &Path) -> String {
+/// Waits for a process that was started with `token`.
+fn comes(token: &str) -> u32 {
     let end = Instant::now() + Duration::from_secs(30);
     while Instant::now() < end {
-        match fs::read_to_string(path) {
-            Ok(text) if text.ends_with('\n') => return text,
-            _ => std::thread::sleep(Duration::from_millis(10)),
+        if let Some(pid) = with(token).first() {
+            return *pid;
         }
+        std::thread::sleep(Duration::from_millis(10));
     }
-    panic!("{} did not come", path.display());
+    panic!("no process with {token} came");
+}
+
+fn parent(pid: u32) -> u32 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    stat.rsplit(')').next().unwrap().split_ascii_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
 #[test]
@@ -211,10 +233,9 @@ fn the_environment_holds_what_was_granted_and_no_more() {
     let result = bench.call(&json!({ "argv": ["env"], "env": { "LISTED": "yes" } }));
     let mut names: Vec<&str> = result.stdout.lines().map(|line| line.split('=').next().unwrap()).collect();
     names.sort_unstable();
-    assert_eq!(names, ["HOME", "LC_ALL", "LGFLOW_CALL", "LISTED", "PATH", "SET", "TEMP", "TMP", "TMPDIR"]);
+    assert_eq!(names, ["HOME", "LC_ALL", "LISTED", "PATH", "SET", "TEMP", "TMP", "TMPDIR"]);
     assert!(result.stdout.contains("PATH=/usr/bin:/bin\n"));
-    let home = result.stdout.lines().find_map(|line| line.strip_prefix("HOME=")).unwrap();
-    assert!(home.starts_with(bench.folder.path().join("state/exec").to_str().unwrap()), "{home}");
+    assert!(result.stdout.contains("HOME=/home/lgflow\n") && result.stdout.contains("TMPDIR=/tmp\n"));
     for name in ["LD_PRELOAD", "GIT_DIR", "PATH", "HOME", "OTHER", "RIPGREP_CONFIG_PATH"] {
         let result = bench.call(&json!({ "argv": ["env"], "env": { name: "x" } }));
         assert_eq!(*kind(&result), ErrorKind::Denied, "{name}");
@@ -271,86 +292,89 @@ fn endless_output_ends_with_the_time() {
     assert!(result.error.unwrap().output.unwrap()["stdout"].as_str().unwrap().contains("bytes left out"));
 }
 
-/// Leaves its session twice, holds the outputs, writes its pid to PIDS and stays.
-fn escape(pids: &Path, then: &str) -> String {
-    format!("setsid sh -c 'setsid sh -c \"echo \\$\\$ > {}; exec sleep 1000\" &' & {then}", pids.display())
+/// Leaves its session twice, holds the outputs, and stays; `then` goes on when it is there.
+fn escape(token: &str, then: &str) -> String {
+    format!(
+        "setsid sh -c 'setsid sh -c \"touch up; exec sleep {token}\" &' & while [ ! -e up ]; do sleep 0.01; done; {then}"
+    )
 }
 
 #[test]
 fn a_tree_that_escapes_its_session_and_holds_the_pipe_is_gone_at_the_end() {
-    let bench = Bench::new("sh");
-    let pids = bench.folder.path().join("pids");
-    let then = format!("while [ ! -s {} ]; do sleep 0.01; done; echo done", pids.display());
+    let (bench, token) = (Bench::new("sh"), token());
     let start = Instant::now();
-    let result = bench.sh(&escape(&pids, &then));
+    let result = bench.sh(&escape(&token, "echo done"));
     assert!(result.ok, "{result:?}");
     assert_eq!(result.stdout, "done\n");
-    assert!(gone(&content(&pids)), "it outlived its call");
+    assert!(gone(&token), "it outlived its call");
     assert!(start.elapsed() < Duration::from_secs(30));
 }
 
 #[test]
 fn a_tree_that_escapes_its_session_is_gone_at_the_timeout() {
-    let mut bench = Bench::new("sh");
+    let (mut bench, token) = (Bench::new("sh"), token());
     bench.grant().limits.wall = Duration::from_secs(3);
-    let pids = bench.folder.path().join("pids");
-    let result = bench.sh(&escape(&pids, "echo before; sleep 1000"));
+    let result = bench.sh(&escape(&token, "echo before; sleep 1000"));
     assert_eq!(*kind(&result), ErrorKind::Timeout);
     assert_eq!((result.stdout.as_str(), result.exit_code), ("before\n", Some(137)));
-    assert!(gone(&content(&pids)));
+    assert!(gone(&token));
 }
 
 #[test]
 fn a_cancelled_call_is_over_with_its_whole_tree() {
-    let bench = Bench::new("sh");
-    let pids = bench.folder.path().join("pids");
+    let (bench, token) = (Bench::new("sh"), token());
     let cancel = Cancel::default();
     let result = std::thread::scope(|scope| {
         let call = scope.spawn(|| {
-            let script = escape(&pids, "trap '' TERM INT; sleep 1000");
+            let script = escape(&token, "trap '' TERM INT; sleep 1000");
             bench.call_with(&json!({ "argv": ["sh", "-c", script] }), &cancel)
         });
-        content(&pids);
+        comes(&token);
         cancel.cancel();
         call.join().unwrap()
     });
     assert_eq!(*kind(&result), ErrorKind::Cancelled);
-    assert!(gone(&content(&pids)));
+    assert!(gone(&token));
 }
 
 #[test]
 fn a_runner_that_is_killed_takes_the_tree_with_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let pids = folder.path().join("pids");
+    let (folder, token) = (tempfile::tempdir().unwrap(), token());
     let mut runner = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "runner::tools::exec_tests::lives_as_a_runner", "--ignored", "--nocapture"])
         .env("LGFLOW_TEST_FOLDER", folder.path())
+        .env("LGFLOW_TEST_TOKEN", &token)
         .stdout(std::process::Stdio::null())
         .spawn()
         .unwrap();
-    let pid = content(&pids);
-    assert!(Path::new(&format!("/proc/{}", pid.trim())).exists());
+    comes(&token);
     runner.kill().unwrap();
     runner.wait().unwrap();
-    assert!(gone(&pid), "the tree outlived its runner");
+    assert!(gone(&token), "the tree outlived its runner");
 }
 
 #[test]
 #[ignore = "the victim of the test above, which starts it"]
 fn lives_as_a_runner() {
     let folder = PathBuf::from(std::env::var_os("LGFLOW_TEST_FOLDER").unwrap());
+    let token = std::env::var("LGFLOW_TEST_TOKEN").unwrap();
     let bench = Bench::at(&folder, "sh", tempfile::tempdir().unwrap());
-    bench.sh(&escape(&folder.join("pids"), "sleep 1000"));
+    bench.sh(&escape(&token, "sleep 1000"));
 }
 
 #[test]
-fn a_command_that_kills_its_helper_does_not_outlive_the_call() {
-    let bench = Bench::new("sh");
-    let pids = bench.folder.path().join("pids");
-    let then = format!("while [ ! -s {} ]; do sleep 0.01; done; kill -9 $PPID; sleep 1000", pids.display());
-    let result = bench.sh(&escape(&pids, &then));
+fn a_helper_that_is_killed_from_outside_takes_the_tree_with_it() {
+    let (bench, token) = (Bench::new("sh"), token());
+    let result = std::thread::scope(|scope| {
+        let call = scope.spawn(|| bench.sh(&format!("kill -9 $PPID; kill -9 1; sleep {token}")));
+        // the command, the first process of its namespaces, the helper
+        let helper = parent(parent(parent(comes(&token))));
+        let pid = rustix::process::Pid::from_raw(helper.cast_signed()).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+        call.join().unwrap()
+    });
     assert_eq!(*kind(&result), ErrorKind::Internal, "{result:?}");
-    assert!(gone(&content(&pids)));
+    assert!(gone(&token));
 }
 
 #[test]
@@ -387,23 +411,28 @@ fn programs_are_names_from_the_folders_of_the_policy() {
 }
 
 #[test]
-fn strict_is_refused_with_what_is_missing() {
+fn strict_stands_with_every_wall_and_is_refused_with_what_is_missing() {
     let mut bench = Bench::new("sh");
     bench.grant().mode = SandboxMode::Strict;
+    let result = bench.sh("echo ran");
+    assert_eq!(result.stdout, "ran\n", "{result:?}");
+    let in_force = |name: &str| result.sandbox.iter().any(|layer| layer.name == name && layer.in_force);
+    for layer in
+        ["user_namespace", "network_namespace", "private_root", "landlock_fs", "seccomp", "workspace:copy"]
+    {
+        assert!(in_force(layer), "{layer}: {result:?}");
+    }
+    bench.grant().require = vec!["no_such_layer".to_owned()];
     let result = bench.sh("echo x > /dev/null");
     let error = result.error.as_ref().unwrap();
     assert_eq!(error.kind, ErrorKind::Denied);
-    for layer in ["user_namespace", "network_namespace", "private_root", "landlock_fs", "seccomp"] {
-        assert!(error.message.contains(layer), "{}", error.message);
-    }
+    assert!(
+        error.message.contains("no_such_layer") && !error.message.contains("seccomp"),
+        "{}",
+        error.message
+    );
     assert_eq!(error.rule.as_ref().unwrap().line, 7);
-    assert!(!result.sandbox.is_empty() && result.sandbox.iter().all(|layer| !layer.in_force));
     bench.grant().mode = SandboxMode::BestEffort;
-    let result = bench.sh("true");
-    let in_force = |name: &str| result.sandbox.iter().find(|layer| layer.name == name).unwrap().in_force;
-    assert!(in_force("process_tree_killed") && in_force("clean_environment") && in_force("workspace:copy"));
-    assert!(!in_force("network_namespace") && !in_force("landlock_fs") && !in_force("workspace_overlay"));
-    bench.grant().require = vec!["memory_cgroup".to_owned()];
     assert_eq!(*kind(&bench.sh("true")), ErrorKind::Denied);
 }
 
@@ -420,7 +449,7 @@ fn changes_come_back_as_a_patch_and_the_workspace_stays() {
     let result = bench.sh(
         "cat .env ignored src/a 2>/dev/null; echo three >> src/a; rm src/gone; mv src/moved 'src/new name'; \
          echo sub > src/sub; chmod +x src/sub; echo changed > src/locked; echo mine > .env; echo no > outside; \
-         ln -s /etc/passwd src/link; mkfifo src/fifo; printf 'a\\0b' > src/binary; touch src/setuid; chmod u+s src/setuid; \
+         ln -s /etc/passwd src/link; mkfifo src/fifo; printf 'a\\0b' > src/binary; \
          mkdir -p target .lg; echo x > target/built; echo x > ignored; echo evil > .lg/policy.yaml; ln src/a src/twin",
     );
     assert_eq!(result.stdout, "one\ntwo\n", "denied and ignored files are not there: {result:?}");
@@ -449,7 +478,6 @@ fn changes_come_back_as_a_patch_and_the_workspace_stays() {
             ("src/fifo", "fifo"),
             ("src/link", "symlink"),
             ("src/locked", "denied"),
-            ("src/setuid", "setuid"),
             ("src/twin", "hard_link"),
         ]
     );
@@ -473,10 +501,17 @@ fn a_formatter_works_and_its_patch_applies() {
 
 #[test]
 fn a_file_that_somebody_else_changes_meanwhile_is_a_conflict() {
-    let bench = Bench::new("sh");
+    let (bench, token) = (Bench::new("sh"), token());
     bench.write("src/a", "one\n");
     let real = bench.work("src/a");
-    let result = bench.sh(&format!("echo two > src/a; echo theirs > {}", real.display()));
+    let result = std::thread::scope(|scope| {
+        let call = scope.spawn(|| {
+            bench.sh(&format!("echo two > src/a; sleep {token} & while [ ! -e /tmp/never ]; do sleep 0.1; n=x$n; [ $n = xxxxxxxxxx ] && exit 0; done"))
+        });
+        comes(&token);
+        fs::write(&real, "theirs\n").unwrap();
+        call.join().unwrap()
+    });
     assert_eq!(result.output["not_carried"], json!([{ "path": "src/a", "kind": "conflict" }]));
     assert_eq!(result.output["patch"], "");
 }
@@ -511,7 +546,7 @@ fn calls_at_the_same_time_do_not_disturb_each_other() {
     let bench = Bench::new("sh");
     bench.write("src/a", "0\n");
     let scripts: Vec<String> =
-        (1..6).map(|i| format!("echo {i} > src/a; sleep 0.2; cat src/a; echo $HOME")).collect();
+        (1..6).map(|i| format!("echo {i} > src/a; echo {i} > ~/own; sleep 0.2; cat src/a ~/own")).collect();
     let results: Vec<ToolResult> = std::thread::scope(|scope| {
         let calls: Vec<_> = scripts
             .iter()
@@ -526,16 +561,10 @@ fn calls_at_the_same_time_do_not_disturb_each_other() {
             .collect();
         calls.into_iter().map(|call| call.join().unwrap()).collect()
     });
-    let mut homes: Vec<&str> = Vec::new();
     for (index, result) in results.iter().enumerate() {
-        let mut lines = result.stdout.lines();
-        assert_eq!(lines.next(), Some((index + 1).to_string().as_str()));
-        homes.extend(lines.next());
+        assert_eq!(result.stdout, format!("{0}\n{0}\n", index + 1));
         assert!(result.output["patch"].as_str().unwrap().ends_with(&format!("-0\n+{}\n", index + 1)));
     }
-    homes.sort_unstable();
-    homes.dedup();
-    assert_eq!(homes.len(), 5);
 }
 
 #[test]
