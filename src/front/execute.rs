@@ -20,7 +20,6 @@ use crate::effect::{
 };
 use crate::files::{FileError, Root};
 use crate::plan::Plan;
-use crate::sandbox::close_all_on_exec;
 use crate::store::{Durability, RunId, Store, StoreError};
 use crate::trace::{RunState, Summary};
 use crate::view::escaped;
@@ -129,8 +128,6 @@ fn start(
     root: &Root,
     narrator: &mut Narrator,
 ) -> Result<(RunnerProcess, InterpreterProcess), BeginError> {
-    // what a shell has left open is nobody's business but the front's
-    close_all_on_exec()?;
     let runner = SpawnedRunner::spawn(task.program)?;
     let mut interpreter = InterpreterProcess::spawn(task.program, Some(runner.id()))?;
     let (runner, calls) = runner.begin(runner_start(task, run, store), root.as_fd())?;

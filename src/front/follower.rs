@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use crate::store::Blobs;
-use crate::trace::{RunState, apply, read_event};
+use crate::trace::{Phase, RunState, apply, read_event};
 
 use super::{Narrator, Stopped};
 
@@ -21,6 +21,11 @@ pub(super) struct Follower<'a> {
 }
 
 impl Follower<'_> {
+    /// Has the run ended, or does it wait for a person?
+    pub(super) fn is_over(&self) -> bool {
+        matches!(self.state.phase(), Phase::Finished { .. } | Phase::Suspended)
+    }
+
     /// One more line of the trace.
     pub(super) fn follow(&mut self, line: &str) -> Result<(), Stopped> {
         if let Some((path, file)) = &mut self.copy {

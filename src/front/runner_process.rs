@@ -12,6 +12,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use crate::effect::{ControlFrame, FrameBuffer, RunnerStart, Started};
+use crate::sandbox::close_all_on_exec;
 use crate::wire::{WireError, hand_over, next_frame, send_frame};
 
 /// The hidden first argument that makes our own program a runner.
@@ -58,6 +59,8 @@ impl SpawnedRunner {
     /// Starts `program` as a runner: in a process group of its own, so that an interrupt from the terminal reaches the
     /// front alone.
     pub fn spawn(program: &Path) -> Result<Self, StartError> {
+        // what a shell has left open is nobody's business but the front's
+        close_all_on_exec().map_err(system)?;
         let (control, theirs) = UnixStream::pair().map_err(system)?;
         let child = Command::new(program)
             .arg(RUNNER_ARGUMENT)

@@ -87,8 +87,13 @@ impl<'a> Supervision<'a> {
     pub(super) async fn run(&mut self) -> Option<Stopped> {
         loop {
             match self.hear().await {
-                Heard::Interpreter(Ok(InterpreterFrame::Ended { interrupted })) => {
-                    return interrupted.map(Stopped::Interpreter);
+                Heard::Interpreter(Ok(InterpreterFrame::Ended { interrupted: Some(why) })) => {
+                    return Some(Stopped::Interpreter(why));
+                }
+                Heard::Interpreter(Ok(InterpreterFrame::Ended { interrupted: None })) => {
+                    let early =
+                        || Stopped::Unfit("it says that the run has ended, and it has not".to_owned());
+                    return (!self.follower.is_over()).then(early);
                 }
                 heard => {
                     if let Err(stopped) = self.react(heard).await {

@@ -1,0 +1,167 @@
+//! The front against an interpreter that lies. The processes are real, the runner is ours, and in the interpreter's place
+//! runs this test program once more: nothing that it says asks a person, answers for one, or becomes a result.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    unreachable_pub,
+    reason = "a test makes its own files and processes, and stops where it is wrong"
+)]
+
+mod program;
+
+use std::fs;
+use std::os::fd::AsFd as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+use lgflow::compile::{bundle, check_bundle};
+use lgflow::diag::Diagnostics;
+use lgflow::effect::{Confinement, FrontFrame, InterpreterFrame, LayerRole, RunLimits, SandboxLayer};
+use lgflow::files::RelPath;
+use lgflow::front::{Display, Finished, Narrator, Place, Stopped, Task, execute};
+use lgflow::policy::{CONTAINED, Packs, builtin};
+use lgflow::session::check_paths;
+use lgflow::source::Sources;
+use lgflow::store::{Durability, RunId, Store};
+use lgflow::wire::{FirstFrame, receive_first, send_frame};
+use program::Workspace;
+use serde_json::{Value, json};
+
+const GRAPH: &str = "\
+schema: lgflow.graph/v1
+name: asks
+nodes:
+  sure: { uses: approval, with: { show: \"really?\" } }
+  done: { uses: values, with: { done: true } }
+edges: [sure -> done]
+outputs:
+  done: \"{{ nodes.done.output.done }}\"
+";
+
+/// What the liar says, by name.
+fn lies(name: &str, run: &str) -> Vec<Value> {
+    let event = |kind: &str, data: Value| {
+        let line = json!({
+            "schema": "lgflow.event/v1", "run": run, "seq": 1, "ts": "2026-01-01T00:00:00Z", "kind": kind,
+            "data": data, "prev": null, "hash": format!("sha256:{}", "0".repeat(64)),
+        });
+        json!({ "type": "event", "line": line.to_string() })
+    };
+    let answer = json!({ "question": 0, "choice": "approve", "response": null, "comment": "", "by": "user" });
+    match name {
+        "ends" => vec![json!({ "type": "ended", "interrupted": null })],
+        "asks" => vec![json!({ "type": "ask", "calls": [{ "text": "approve this?" }] })],
+        "answers" => vec![event("approval.granted", answer)],
+        "finishes" => {
+            vec![event(
+                "run.finished",
+                json!({ "status": "succeeded", "outputs": { "done": true }, "events": 1 }),
+            )]
+        }
+        "begins twice" => vec![json!({ "type": "ready", "confinement": { "layers": [], "missing": [] } })],
+        "starts the runner" => vec![json!({ "type": "start", "layers": [] })],
+        "says nothing that is a line" => vec![json!({ "type": "event", "line": "\u{1b}[2J approve? [y/n]" })],
+        "dies" => Vec::new(),
+        other => panic!("no lie is called {other}"),
+    }
+}
+
+/// Not a test of its own: what runs in the interpreter's place, told by a variable what to say.
+#[test]
+fn the_liar() {
+    let Ok(name) = std::env::var("LGFLOW_TEST_LIE") else { return };
+    let front = UnixStream::from(std::io::stdin().as_fd().try_clone_to_owned().unwrap());
+    let first: FirstFrame<FrontFrame> = receive_first(&front).unwrap();
+    let FrontFrame::Start(start) = first.frame else { panic!("no task") };
+    let run: RunId = start.run.parse().unwrap();
+    let store = Store::open(Path::new(&start.state), Path::new(&start.workspace)).unwrap();
+    let _log = store.create(&run, Durability::Batch).unwrap();
+    let layers = vec![SandboxLayer { name: "seccomp".into(), in_force: true }];
+    let confinement = Confinement { layers, missing: Vec::new() };
+    send_frame(&front, &InterpreterFrame::Ready { confinement }).unwrap();
+    for lie in lies(&name, run.as_str()) {
+        send_frame(&front, &lie).unwrap();
+    }
+    if name != "dies" {
+        // one that has lied does not go by itself
+        loop {
+            std::thread::park();
+        }
+    }
+}
+
+/// A program that is `lgflow`, but for its interpreter.
+fn with_a_liar(workspace: &Workspace, lie: &str) -> PathBuf {
+    let path = workspace.outside().join("lgflow-with-a-liar");
+    let own = std::env::current_exe().unwrap();
+    let text = format!(
+        "#!/bin/sh\ncase \"$1\" in\n  __interpreter) export LGFLOW_TEST_LIE='{lie}'; exec '{}' --exact the_liar --nocapture ;;\n  *) exec '{}' \"$@\" ;;\nesac\n",
+        own.display(),
+        env!("CARGO_BIN_EXE_lgflow"),
+    );
+    fs::write(&path, text).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    path
+}
+
+fn run(program: &Path, workspace: &Workspace) -> Finished {
+    workspace.write("graph.yaml", GRAPH);
+    let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
+    let graph = workspace.path().join("graph.yaml");
+    let folders = check_paths(&[graph], &Packs::default(), &mut sources, &mut found).unwrap();
+    let texts = bundle(&RelPath::parse("graph.yaml").unwrap(), &folders[0].files, &sources);
+    let plan = check_bundle(&texts, &mut Sources::default(), &mut found);
+    assert!(!found.has_errors(), "{found:?}");
+    let place = Place {
+        root: workspace.path(),
+        state: workspace.state(),
+        config: workspace.outside().join("config"),
+    };
+    let task = Task {
+        place: &place,
+        plan: plan.unwrap(),
+        bundle: texts,
+        limits: RunLimits::default(),
+        layers: vec![builtin(CONTAINED, LayerRole::Grant).unwrap()],
+        secrets: Vec::new(),
+        inputs: json!({}),
+        durability: Durability::Batch,
+        trace: false,
+        program,
+    };
+    execute(&task, &mut Narrator::new(Display::Quiet)).unwrap()
+}
+
+#[test]
+fn what_an_interpreter_says_is_no_question_no_answer_and_no_result() {
+    for lie in [
+        "asks",
+        "answers",
+        "finishes",
+        "begins twice",
+        "starts the runner",
+        "says nothing that is a line",
+        "ends",
+        "dies",
+    ] {
+        let workspace = Workspace::new();
+        let finished = run(&with_a_liar(&workspace, lie), &workspace);
+        let summary = &finished.summary;
+        assert_eq!(summary.status, None, "{lie}");
+        assert!(summary.outputs.is_none() && summary.waiting.is_empty(), "{lie}: {summary:?}");
+        let gone = matches!(finished.interrupted, Some(Stopped::InterpreterGone));
+        let unfit = matches!(finished.interrupted, Some(Stopped::Unfit(_)));
+        assert!(if lie == "dies" { gone } else { unfit }, "{lie}: {:?}", finished.interrupted);
+    }
+}
+
+#[test]
+fn an_honest_one_asks_through_the_trace_and_the_run_waits() {
+    let workspace = Workspace::new();
+    let finished = run(Path::new(env!("CARGO_BIN_EXE_lgflow")), &workspace);
+    assert!(finished.interrupted.is_none(), "{:?}", finished.interrupted);
+    assert_eq!(finished.summary.waiting.len(), 1, "{:?}", finished.summary);
+}
