@@ -68,6 +68,8 @@ pub struct Facts {
     pub links: u64,
     /// The last change of its content: seconds and nanoseconds since 1970.
     pub modified: (i64, i64),
+    /// The last change of content, mode, owner or name: nobody but the system sets it.
+    pub changed: (i64, i64),
 }
 
 impl Facts {
@@ -88,6 +90,7 @@ impl Facts {
             inode: stat.st_ino as u64,
             links: stat.st_nlink as u64,
             modified: (stat.st_mtime as i64, stat.st_mtime_nsec as i64),
+            changed: (stat.st_ctime as i64, stat.st_ctime_nsec as i64),
         }
     }
 }

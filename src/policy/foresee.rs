@@ -10,7 +10,7 @@ use crate::expr::{Root, ValueTemplate};
 use crate::model::Uses;
 use crate::plan::{Action, Plan, PlanNode};
 
-use super::{Decision, Gate, Verdict};
+use super::{Decision, Gate, Verdict, WorkspaceMode};
 
 /// A call that a run may make.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub struct Foreseen {
     pub verdict: Verdict,
     /// What else decides: `inputs.path`, `nodes.plan`. Empty where the verdict is exact.
     pub depends_on: Vec<String>,
+    /// Folders of the workspace that a command really writes, where its rule is known: `.` is all of it.
+    pub writes: Vec<String>,
 }
 
 impl Gate {
@@ -95,14 +97,25 @@ impl Gate {
     }
 
     fn exact(&self, path: &str, tool: &str, input: Value) -> Foreseen {
-        let verdict = self.explain(&ToolCall::new(tool, input));
-        Foreseen { node: path.to_owned(), tool: tool.to_owned(), verdict, depends_on: Vec::new() }
+        let call = ToolCall::new(tool, input);
+        let verdict = self.explain(&call);
+        let writes = if tool == Uses::Exec.as_str() { self.really_written(&call) } else { Vec::new() };
+        Foreseen { node: path.to_owned(), tool: tool.to_owned(), verdict, depends_on: Vec::new(), writes }
+    }
+
+    /// The folders of the workspace that a command would not write in an overlay.
+    fn really_written(&self, call: &ToolCall) -> Vec<String> {
+        match self.exec(call) {
+            Ok((grant, _)) if grant.workspace == WorkspaceMode::Direct => vec![".".to_owned()],
+            Ok((grant, _)) => grant.unsafe_write,
+            Err(_) => Vec::new(),
+        }
     }
 
     fn open(&self, path: &str, tool: Uses, on: &[String]) -> Foreseen {
         let verdict = self.explain_tool(tool.as_str());
-        Foreseen { node: path.to_owned(), tool: tool.as_str().to_owned(), verdict, depends_on: on.to_vec() }
-            .settled()
+        let (node, tool, depends_on) = (path.to_owned(), tool.as_str().to_owned(), on.to_vec());
+        Foreseen { node, tool, verdict, depends_on, writes: Vec::new() }.settled()
     }
 }
 

@@ -4,11 +4,11 @@ use crate::effect::ToolError;
 
 use super::ToolWorld;
 use super::patch::{Recovered, Workshop, recover};
-use super::tools::{patch_error, sweep_call_folders};
+use super::tools::{patch_error, sweep_held_folders};
 
 /// Removes what killed runners left of their commands, and brings every change of this workspace that a crash interrupted to an end: back to before, or on to after. To be
 /// called when the runner starts, before the first call.
 pub fn recover_workspace(world: &ToolWorld) -> Result<Vec<Recovered>, ToolError> {
-    sweep_call_folders(world);
+    sweep_held_folders(world);
     recover(Workshop { root: &world.root, state: &world.state }).map_err(|error| patch_error(&error))
 }

@@ -2,12 +2,16 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use crate::digest::Digest;
+use crate::effect::ToolError;
 use crate::files::{RelPath, Root};
 use crate::redact::Redaction;
 use crate::sandbox::{MaskMemory, ProgramDigests};
+
+use super::tools::RunCaches;
 
 /// What the tools of one session work on.
 #[derive(Debug)]
@@ -33,6 +37,44 @@ pub struct CommandMemory {
     pub masks: Mutex<MaskMemory>,
     /// What programs are made of.
     pub programs: ProgramDigests,
+    /// The policy of the session, by its digest.
+    policy: String,
+    /// Caches that last as long as the session.
+    caches: Mutex<Option<RunCaches>>,
+    /// When a command first worked on the workspace itself.
+    first_direct: Mutex<Option<(i64, i64)>>,
+}
+
+impl CommandMemory {
+    /// Nothing is known yet; the session's policy has this digest.
+    pub fn of(policy: Digest) -> Self {
+        Self { policy: policy.to_string(), ..Self::default() }
+    }
+
+    /// The digest of the policy.
+    pub(super) fn policy(&self) -> &str {
+        &self.policy
+    }
+
+    /// Where caches lie that last as long as the session.
+    pub(super) fn run_caches(&self, world: &ToolWorld) -> Result<PathBuf, ToolError> {
+        let mut caches = self.caches.lock().unwrap_or_else(PoisonError::into_inner);
+        let made = match caches.take() {
+            Some(made) => made,
+            None => RunCaches::make(world)?,
+        };
+        Ok(caches.insert(made).path().to_owned())
+    }
+
+    /// When a command first worked on the workspace itself, in seconds and nanoseconds since 1970.
+    pub(super) fn first_direct(&self) -> Option<(i64, i64)> {
+        *self.first_direct.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A command is about to work on the workspace itself.
+    pub(super) fn works_directly(&self, now: (i64, i64)) {
+        self.first_direct.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(now);
+    }
 }
 
 /// One call's end from outside: cancelled, or its deadline is over.

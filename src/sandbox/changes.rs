@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, openat, statat};
 use serde::{Deserialize, Serialize};
 
-use crate::files::{EntryKind, RelPath};
+use crate::files::{EntryKind, Exclusions, RelPath, Root};
 
 use super::overlay_stack::Mounted;
 use super::{NotCarried, Uncarried, UpperBounds, UpperChanges, UpperFile, Wanted, read_upper};
@@ -23,7 +23,7 @@ const NAMED: usize = 5;
 /// [`UpperChanges`] as text.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Changes {
-    files: Vec<(String, String, u32, Vec<Vec<u8>>)>,
+    files: Vec<File>,
     gone: Vec<String>,
     opaque: Vec<String>,
     not_carried: Vec<(String, String)>,
@@ -31,8 +31,25 @@ pub(super) struct Changes {
     truncated: bool,
 }
 
-/// Reads every upper layer of the workspace. To be called when every process of the command is gone.
-pub(super) fn read_changes(mounted: &Mounted, bounds: (usize, u64, u64)) -> io::Result<Changes> {
+/// [`UpperFile`] as text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct File {
+    path: String,
+    text: String,
+    bits: u32,
+    attributes: Vec<Vec<u8>>,
+    is_copy: bool,
+}
+
+/// Reads every upper layer of the workspace. To be called when every process of the command is gone. What ignore files
+/// of `workspace` name, as it is outside, is listed and not read.
+pub(super) fn read_changes(
+    mounted: &Mounted,
+    workspace: &OwnedFd,
+    bounds: (usize, u64, u64),
+) -> io::Result<Changes> {
+    let root = Root::from_fd(workspace.try_clone()?).map_err(|error| io::Error::other(error.to_string()))?;
+    let mut exclusions = Exclusions::of(&root);
     let bounds = UpperBounds { files: bounds.0, file_bytes: bounds.1, bytes: bounds.2 };
     let mut all = Changes { is_clean: true, ..Changes::default() };
     let places: Vec<RelPath> = mounted
@@ -60,6 +77,8 @@ pub(super) fn read_changes(mounted: &Mounted, bounds: (usize, u64, u64)) -> io::
                 && places.iter().filter(other).any(|place| place.is_within(&path))
             {
                 Wanted::Above
+            } else if exclusions.exclude(&path, kind) {
+                Wanted::No(Uncarried::Ignored)
             } else {
                 Wanted::Yes
             }
@@ -75,7 +94,8 @@ pub(super) fn read_changes(mounted: &Mounted, bounds: (usize, u64, u64)) -> io::
         }));
         all.files.extend(found.files.into_iter().map(|file| {
             let attributes = file.attributes.into_iter().map(CString::into_bytes).collect();
-            (below(&file.path), file.text, file.bits, attributes)
+            let path = below(&file.path);
+            File { path, text: file.text, bits: file.bits, attributes, is_copy: file.is_copy }
         }));
     }
     Ok(all)
@@ -106,9 +126,9 @@ impl Changes {
         let mut files: Vec<UpperFile> = self
             .files
             .into_iter()
-            .filter_map(|(name, text, bits, attributes)| {
+            .filter_map(|File { path: name, text, bits, attributes, is_copy }| {
                 let attributes = attributes.into_iter().filter_map(|name| CString::new(name).ok()).collect();
-                Some(UpperFile { path: path(name)?, text, bits, attributes })
+                Some(UpperFile { path: path(name)?, text, bits, attributes, is_copy })
             })
             .collect();
         let mut gone: Vec<RelPath> = self.gone.into_iter().filter_map(&mut path).collect();
@@ -138,6 +158,13 @@ pub(super) fn largest_folders(mounted: &Mounted, store: BorrowedFd<'_>) -> Vec<(
     let shown =
         |path: PathBuf| if path.as_os_str().is_empty() { ".".to_owned() } else { path.display().to_string() };
     sizes.into_iter().take(NAMED).map(|(path, bytes)| (shown(path), bytes)).collect()
+}
+
+/// The bytes of all that is in a folder.
+pub(super) fn bytes_in(folder: BorrowedFd<'_>) -> u64 {
+    let (mut sizes, mut entries) = (BTreeMap::new(), 0);
+    measure(folder, Path::new(""), &mut sizes, &mut entries);
+    sizes.values().sum()
 }
 
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);

@@ -120,6 +120,8 @@ fn no_root(mut first: First, error: Unmountable) -> io::Result<Told> {
 /// The root and what is needed of it afterwards.
 struct Built {
     store: OwnedFd,
+    /// As it is outside.
+    workspace: OwnedFd,
     mounted: Mounted,
     owner: (Uid, Gid),
     may_choose: bool,
@@ -164,7 +166,7 @@ impl Built {
         }
         let store = root.enter().map_err(root_error)?;
         standing.stands(Layer::PrivateRoot);
-        Ok(Self { store, mounted: mounted?, owner, may_choose })
+        Ok(Self { store, workspace: sources.workspace, mounted: mounted?, owner, may_choose })
     }
 }
 
@@ -241,10 +243,12 @@ fn run(first: First, built: &Built) -> io::Result<Told> {
         memory: order.memory.filter(|_| memory == Memory::Sampled),
         group: None,
         store: Some(built.store.as_fd()),
+        on_disk: &built.mounted.on_disk,
+        disk_bytes: order.stack.bytes,
     };
     let Outcome { status, cause, left } = watch.until_the_end()?;
     let changes = if order.stack.view == View::Overlay && left == 0 {
-        Some(read_changes(&built.mounted, order.bounds)?)
+        Some(read_changes(&built.mounted, &built.workspace, order.bounds)?)
     } else {
         None
     };

@@ -293,6 +293,8 @@ fn bare_report(
         memory: order.memory.filter(|_| memory == Memory::Sampled),
         group: memory_group(groups),
         store: None,
+        on_disk: &[],
+        disk_bytes: 0,
     };
     let outcome = watch.until_the_end()?;
     Ok(Report::Ended(Ended {

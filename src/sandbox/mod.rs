@@ -10,6 +10,7 @@
 //! ```
 
 mod begin;
+mod cache_layers;
 mod capabilities;
 mod cgroup;
 mod changes;
@@ -44,6 +45,7 @@ mod watch;
 mod wire;
 mod workspace;
 
+pub use cache_layers::{CacheLayers, NewLayer, remove_folder};
 pub use confine::{CommandSpec, Confined, Refused, confine};
 pub use fetcher::{FETCHER_ARGUMENT, FetchOrder, become_fetcher};
 pub use helper::helper_main;

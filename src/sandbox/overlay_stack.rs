@@ -43,6 +43,8 @@ pub(super) struct Mounted {
     pub(super) uppers: Vec<Upper>,
     /// Those of caches, whose content is no change.
     pub(super) caches: Vec<Upper>,
+    /// Of these: the ones on a disk.
+    pub(super) on_disk: Vec<OwnedFd>,
 }
 
 /// Why the workspace is not mounted.
@@ -132,7 +134,7 @@ pub(super) fn mount(
         }
     }
     let workspace = order.path.path();
-    mount_caches(root, &workspace, sources, &mut mounted).map_err(other(Layer::OverlayWorkspace))?;
+    mount_caches(root, order, sources, owner, &mut mounted).map_err(other(Layer::OverlayWorkspace))?;
     for (folder, source) in &sources.unsafe_write {
         let mount = detached(source.as_fd(), PLAIN).map_err(other(Layer::PrivateRoot))?;
         root.mount(mount.as_fd(), &workspace.join(folder)).map_err(other(Layer::PrivateRoot))?;
@@ -163,9 +165,10 @@ fn mask<'a>(
     for cache in &sources.caches {
         mask.place(&cache.folder)?;
     }
-    let parts = parts(order, sources);
+    let mut parts = parts(order, sources);
+    parts.extend(sources.caches.iter().map(|cache| cache.folder.clone()));
     for path in order.mask.iter().map(Text::path) {
-        // what is hidden in a part is hidden there
+        // what is hidden in a part or a cache is hidden there
         if !parts.iter().any(|part| path.starts_with(part)) {
             mask.hide(&path)?;
         }
@@ -243,20 +246,34 @@ fn mount_parts(
 
 fn mount_caches(
     root: &PrivateRoot,
-    workspace: &Path,
+    order: &StackOrder,
     sources: &Sources,
+    owner: (Uid, Gid),
     mounted: &mut Mounted,
 ) -> io::Result<()> {
     for (index, cache) in sources.caches.iter().enumerate() {
         let name = format!("cache{index}");
-        let place = workspace.join(&cache.folder);
-        let lower: Vec<BorrowedFd<'_>> = cache.lower.iter().map(OwnedFd::as_fd).collect();
+        let place = order.path.path().join(&cache.folder);
+        let mut lower: Vec<BorrowedFd<'_>> = cache.lower.iter().map(OwnedFd::as_fd).collect();
+        let hidden = order.mask.iter().map(Text::path);
+        let mut hidden = hidden.filter_map(|path| Some(path.strip_prefix(&cache.folder).ok()?.to_owned()));
+        let mask = match lower.last() {
+            Some(seed) => {
+                let mut mask = MaskLayer::begin(root.hidden_folder(&format!("{name}.mask"))?, *seed, owner);
+                hidden.try_for_each(|path| mask.hide(&path))?;
+                Some(mask).filter(|mask| !mask.is_empty())
+            }
+            None => None,
+        };
+        if let Some(mask) = &mask {
+            lower.insert(0, mask.folder());
+        }
         let (mount, upper) = match &cache.kept {
             None if lower.is_empty() => {
                 let folder = root.hidden_folder(&name)?;
                 (detached(folder.as_fd(), PLAIN)?, folder)
             }
-            None => layer(root, &name, &lower, lower[0]).map_err(at(cache.folder.display()))?,
+            None => layer(root, &name, &lower, cache.lower[0].as_fd()).map_err(at(cache.folder.display()))?,
             Some((upper, _)) if lower.is_empty() => (detached(upper.as_fd(), PLAIN)?, upper.try_clone()?),
             Some((upper, work)) => (
                 overlay(&lower, upper.as_fd(), work.as_fd()).map_err(at(cache.folder.display()))?,
@@ -264,6 +281,9 @@ fn mount_caches(
             ),
         };
         root.mount(mount.as_fd(), &place)?;
+        if cache.kept.is_some() {
+            mounted.on_disk.push(upper.try_clone()?);
+        }
         mounted.caches.push(Upper { place: cache.folder.clone(), folder: upper });
     }
     Ok(())

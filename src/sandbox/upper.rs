@@ -77,6 +77,8 @@ pub struct UpperFile {
     pub bits: u32,
     /// The names of its extended attributes, overlayfs' own left out.
     pub attributes: Vec<CString>,
+    /// Did overlayfs copy it from below, when the command began to change it? Then it stood there.
+    pub is_copy: bool,
 }
 
 /// Reads the upper layer that `upper` holds.
@@ -156,8 +158,9 @@ impl Reader<'_> {
             _ => self.found.is_clean = false,
         }
         if is_whiteout(kind, &stat) {
-            if wanted == Wanted::Yes {
-                self.found.gone.push(path.clone());
+            match wanted {
+                Wanted::No(why) => self.refuse(path.to_string(), why),
+                _ => self.found.gone.push(path.clone()),
             }
             return Ok(true);
         }
@@ -230,7 +233,13 @@ impl Reader<'_> {
         let text = text(opened, size)?;
         self.bytes += text.len() as u64;
         let bits = stat.st_mode & 0o777;
-        self.found.files.push(UpperFile { path: path.clone(), text, bits, attributes: found.others });
+        self.found.files.push(UpperFile {
+            path: path.clone(),
+            text,
+            bits,
+            attributes: found.others,
+            is_copy: found.origin,
+        });
         Ok(())
     }
 
@@ -270,6 +279,7 @@ fn is_whiteout(kind: FileType, stat: &Stat) -> bool {
 struct Attributes {
     opaque: bool,
     whiteout: bool,
+    origin: bool,
     others: Vec<CString>,
 }
 
@@ -287,6 +297,7 @@ fn attributes(file: &OwnedFd) -> Result<Attributes, Errno> {
             // `x` says that names in the folder may be whiteouts, `y` that nothing shows through
             Some(b"opaque") => found.opaque = value_is(file, name, b"y"),
             Some(b"whiteout") => found.whiteout = true,
+            Some(b"origin") => found.origin = true,
             // a command's own attribute of that name is stored one level deeper
             Some(own) if !own.starts_with(b"overlay.") => {}
             // labels that the machine puts on every file

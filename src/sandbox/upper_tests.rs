@@ -149,6 +149,7 @@ fn attributes_of_the_command_are_told_and_overlayfs_own_are_not() {
     let names: Vec<(&str, usize)> =
         found.files.iter().map(|file| (file.path.as_str(), file.attributes.len())).collect();
     assert_eq!(names, [("forged", 1), ("marked", 1), ("own", 0)]);
+    assert_eq!(found.files.iter().map(|file| file.is_copy).collect::<Vec<_>>(), [false, false, true]);
     assert!(found.gone.is_empty());
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,7 @@ use rustix::fs::fstatvfs;
 use rustix::process::{Pid, PidfdFlags, WaitStatus, pidfd_open};
 
 use super::cgroup::Group;
+use super::changes::bytes_in;
 use super::tree::{Tree, reap};
 use super::wire::Cause;
 
@@ -21,6 +22,8 @@ use super::wire::Cause;
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// How often it is looked what a command takes.
 pub(super) const LOOK: Duration = Duration::from_millis(50);
+/// Every how many looks it is counted what it has on a disk.
+const LOOKS_AT_DISK: u32 = 10;
 /// With less than that nothing can be written any more.
 const NO_ROOM: u64 = 64 << 10;
 
@@ -40,6 +43,10 @@ pub(super) struct Watch<'a> {
     pub(super) group: Option<&'a Group>,
     /// Where it writes to, where that has a size.
     pub(super) store: Option<BorrowedFd<'a>>,
+    /// Folders on a disk that it writes to, which nothing else bounds.
+    pub(super) on_disk: &'a [OwnedFd],
+    /// The most bytes in these.
+    pub(super) disk_bytes: u64,
 }
 
 /// How it ended.
@@ -68,6 +75,7 @@ impl Watch<'_> {
     fn wait(&self, reaped: &mut BTreeMap<i32, WaitStatus>, room: &mut bool) -> io::Result<Cause> {
         let end = Instant::now() + self.wall;
         let handle = pidfd_open(self.child, PidfdFlags::empty())?;
+        let mut looks = 0_u32;
         loop {
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -90,6 +98,10 @@ impl Watch<'_> {
             if let Some(cause) = self.takes_too_much() {
                 return Ok(cause);
             }
+            looks = looks.wrapping_add(1);
+            if looks.is_multiple_of(LOOKS_AT_DISK) && self.fills_the_disk() {
+                return Ok(Cause::Room);
+            }
         }
     }
 
@@ -107,6 +119,11 @@ impl Watch<'_> {
         let written = self.store.and_then(|store| fstatvfs(store).ok());
         let written = written.map_or(0, |facts| (facts.f_blocks - facts.f_bfree) * facts.f_frsize);
         self.memory.is_some_and(|most| taken.memory + written > most).then_some(Cause::Memory)
+    }
+
+    fn fills_the_disk(&self) -> bool {
+        let bytes = self.on_disk.iter().map(|folder| bytes_in(folder.as_fd())).sum::<u64>();
+        bytes > self.disk_bytes
     }
 
     fn has_room(&self) -> bool {

@@ -68,6 +68,7 @@ fn verdict_document(call: &Foreseen) -> Value {
         "tool": call.tool,
         "decision": call.verdict.decision.as_str(),
         "depends_on": call.depends_on,
+        "writes": call.writes,
         "rule": reason.map(|reason| &reason.rule),
         "reason": reason.map(|reason| reason.message.as_str()),
     })
@@ -184,6 +185,15 @@ fn calls(facts: &PlanFacts<'_>, text: &mut String) {
             (_, false) => format!("depends on {}", depends.join(", ")),
         };
         let _ = writeln!(text, "  {} {}: {word}", escaped(&call.node), escaped(&call.tool));
+        if !call.writes.is_empty() {
+            let folders: Vec<String> =
+                call.writes.iter().map(|folder| format!("`{}`", escaped(folder))).collect();
+            let _ = writeln!(
+                text,
+                "      really writes {} of the workspace, without an overlay",
+                folders.join(", ")
+            );
+        }
         if let Some(reason) = call.verdict.deciding() {
             let _ = writeln!(text, "      {}: {}", escaped(&reason.place()), escaped(&reason.message));
         }

@@ -97,6 +97,17 @@ impl<'a> History<'a> {
         Ok(found)
     }
 
+    /// When the first change was recorded, in seconds and nanoseconds since 1970; also where it was taken back since.
+    pub(crate) fn began(&self) -> Result<Option<(i64, i64)>, PatchError> {
+        let failed = |error: FileError| journal_error("reading the history", error);
+        let first = self.folder.join("00000001.json").map_err(|error| failed(error.into()))?;
+        match self.state.facts(&first) {
+            Ok(facts) => Ok(Some(facts.modified)),
+            Err(FileError::NotFound { .. } | FileError::Kind { .. }) => Ok(None),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
     /// The changes that still hold: neither taken back nor taking back, oldest first.
     pub(crate) fn standing(&self) -> Result<Vec<Past>, PatchError> {
         let all = self.all()?;

@@ -70,7 +70,7 @@ impl Desk {
             root_path: PathBuf::from(&start.root),
             state: Root::open(Path::new(&start.state)).map_err(|error| error.to_string())?,
             protected: protected.map_err(|error| error.to_string())?,
-            memory: CommandMemory::default(),
+            memory: CommandMemory::of(policy.digest()),
             redaction: Arc::clone(&redaction),
         };
         recover_workspace(&world).map_err(|error| error.message)?;

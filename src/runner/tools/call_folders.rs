@@ -1,5 +1,5 @@
-//! The folders of one command in the state folder: gone when it ends, and swept by the next runner where a runner was
-//! killed. Knows no command.
+//! Folders of ours in the state folder that last as long as somebody of us holds them: those of one command, and the
+//! caches of a run. Gone when they are let go, and swept by the next runner where a runner was killed. Knows no command.
 
 #![expect(clippy::disallowed_methods, reason = "a command gets folders of its own in the state folder")]
 
@@ -13,26 +13,41 @@ use rustix::fs::{FlockOperation, flock};
 use crate::effect::{ErrorKind, ToolError};
 use crate::files::RelPath;
 use crate::runner::ToolWorld;
+use crate::sandbox::remove_folder;
 
 use super::access::tool_error;
 
-/// Beneath the state folder.
-const FOLDER: &str = "exec";
+/// What folders are held for; each kind lies in a folder of its own beneath the state folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Call,
+    RunCaches,
+}
 
-/// The folders of one call, while it lasts.
-pub(super) struct CallFolders {
-    pub(super) path: PathBuf,
-    /// Locked as long as we live, so that nobody takes the folders for left behind.
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Kind::Call => "exec",
+            Kind::RunCaches => "caches",
+        }
+    }
+}
+
+/// A folder while it lasts.
+#[derive(Debug)]
+struct HeldFolder {
+    path: PathBuf,
+    below: RelPath,
+    /// Locked as long as we live, so that nobody takes the folder for left behind.
     _alive: File,
 }
 
-impl CallFolders {
-    /// Makes them: `home`, `tmp` and `work`.
-    pub(super) fn make(world: &ToolWorld) -> Result<Self, ToolError> {
+impl HeldFolder {
+    fn make(world: &ToolWorld, kind: Kind) -> Result<Self, ToolError> {
         let mut random = [0; 8];
         getrandom::fill(&mut random).map_err(|error| failed(&error))?;
         let name = format!("{:016x}", u64::from_be_bytes(random));
-        let all = RelPath::parse(FOLDER).map_err(|error| failed(&error))?;
+        let all = RelPath::parse(kind.name()).map_err(|error| failed(&error))?;
         let below = all.join(&name).map_err(|error| failed(&error))?;
         let path = path_of(world.state.as_fd()).map_err(|error| failed(&error))?.join(below.as_str());
         world.state.make_folders(&all).map_err(|error| tool_error(&error))?;
@@ -42,37 +57,77 @@ impl CallFolders {
         let alive = File::open(&path).map_err(|error| failed(&error))?;
         flock(&alive, FlockOperation::NonBlockingLockExclusive).map_err(|errno| failed(&errno))?;
         drop(turn);
-        // whatever happens from here on, the folder goes with this value
-        let folders = Self { path, _alive: alive };
+        Ok(Self { path, below, _alive: alive })
+    }
+}
+
+impl Drop for HeldFolder {
+    fn drop(&mut self) {
+        // every process that could write there is gone
+        remove_folder(&self.path);
+    }
+}
+
+/// The folders of one call, while it lasts.
+pub(super) struct CallFolders {
+    held: HeldFolder,
+}
+
+impl CallFolders {
+    /// Makes them: `home`, `tmp` and `work`.
+    pub(super) fn make(world: &ToolWorld) -> Result<Self, ToolError> {
+        // whatever happens from here on, the folders go with this value
+        let held = HeldFolder::make(world, Kind::Call)?;
         for inner in ["home", "tmp", "work"] {
-            let inner = below.join(inner).map_err(|error| failed(&error))?;
+            let inner = held.below.join(inner).map_err(|error| failed(&error))?;
             world.state.make_folders(&inner).map_err(|error| tool_error(&error))?;
         }
-        Ok(folders)
+        Ok(Self { held })
+    }
+
+    /// The path of one of them.
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.held.path.join(name)
     }
 
     /// The path of one of them, as a command is told it.
     pub(super) fn shown(&self, name: &str) -> String {
-        self.path.join(name).display().to_string()
+        self.path(name).display().to_string()
     }
 }
 
-impl Drop for CallFolders {
-    fn drop(&mut self) {
-        // every process that could write there is gone
-        remove(&self.path);
+/// The folder of a run's caches, as long as its runner lives.
+#[derive(Debug)]
+pub(in crate::runner) struct RunCaches {
+    held: HeldFolder,
+}
+
+impl RunCaches {
+    /// Makes it.
+    pub(in crate::runner) fn make(world: &ToolWorld) -> Result<Self, ToolError> {
+        Ok(Self { held: HeldFolder::make(world, Kind::RunCaches)? })
+    }
+
+    /// Where it is.
+    pub(in crate::runner) fn path(&self) -> &Path {
+        &self.held.path
     }
 }
 
-/// Removes the folders of calls whose runner was killed. What can't be removed stays, and is tried again next time.
-pub(in crate::runner) fn sweep_call_folders(world: &ToolWorld) {
+/// Removes the folders of runners that were killed. What can't be removed stays, and is tried again next time.
+pub(in crate::runner) fn sweep_held_folders(world: &ToolWorld) {
     let Ok(state) = path_of(world.state.as_fd()) else { return };
-    let all = state.join(FOLDER);
-    let Ok(_turn) = take_turn(&all) else { return };
-    for entry in fs::read_dir(&all).into_iter().flatten().flatten() {
+    for kind in [Kind::Call, Kind::RunCaches] {
+        sweep(&state.join(kind.name()));
+    }
+}
+
+fn sweep(all: &Path) {
+    let Ok(_turn) = take_turn(all) else { return };
+    for entry in fs::read_dir(all).into_iter().flatten().flatten() {
         let path = entry.path();
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) && is_abandoned(&path) {
-            remove(&path);
+            remove_folder(&path);
         }
     }
 }
@@ -87,26 +142,6 @@ fn take_turn(all: &Path) -> io::Result<File> {
     let held = File::open(all)?;
     flock(&held, FlockOperation::LockExclusive)?;
     Ok(held)
-}
-
-/// What a command made unreadable is made readable first.
-fn remove(path: &Path) {
-    if fs::remove_dir_all(path).is_err() {
-        open_up(path);
-        let _ = fs::remove_dir_all(path);
-    }
-}
-
-/// Gives the owner every right on the folders below `path`, so that they can be removed. No link is followed.
-fn open_up(path: &Path) {
-    use std::os::unix::fs::PermissionsExt as _;
-    let _ = fs::set_permissions(path, fs::Permissions::from_mode(0o700));
-    let Ok(entries) = fs::read_dir(path) else { return };
-    for entry in entries.flatten() {
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            open_up(&entry.path());
-        }
-    }
 }
 
 /// Where a held folder lies now.

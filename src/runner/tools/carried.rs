@@ -1,5 +1,5 @@
-//! What a command changed in its copy of the workspace → a patch that `apply_patch` takes, and a list of what no patch
-//! can hold. The copy is hostile input.
+//! What a command changed in its overlay or copy of the workspace → a patch that `apply_patch` takes, and a list of what no patch
+//! can hold. Both are hostile input.
 
 use std::collections::BTreeMap;
 
@@ -11,15 +11,18 @@ use crate::files::{Links, RelPath};
 use crate::policy::{ExecGrant, Obligations};
 use crate::runner::ToolWorld;
 use crate::runner::patch::{Content, FilePatch, Side, compose, render};
-use crate::sandbox::{Difference, NotCarried, Uncarried, WorkspaceCopy};
+use crate::sandbox::{Difference, NotCarried, Uncarried, UpperBounds, UpperChanges, WorkspaceCopy};
 
-use super::exec::copy_error;
+use super::place::copy_error;
+use super::upper_sides::sides;
 use super::writing::Writing;
 
 /// The most bytes of a patch where no policy says less.
 const PATCH_BYTES: u64 = 16 << 20;
 /// The most files of a patch where no policy says less.
 const PATCH_FILES: u64 = 10_000;
+/// The most that is listed as not carried.
+const MAX_LISTED: usize = 1000;
 /// The most bytes of a file of the workspace that is compared.
 const MAX_FILE: u64 = 64 << 20;
 
@@ -41,7 +44,7 @@ pub(super) fn carry(
     let writing = Writing::of(obligations, world);
     let caches: Vec<RelPath> =
         grant.cache_folders.iter().filter_map(|path| RelPath::parse(path).ok()).collect();
-    let hidden = |path: &RelPath| !writing.allows_read(path);
+    let hidden = |path: &RelPath| !writing.shows(path);
     let (differences, mut not_carried) =
         copy.differences(&caches, &hidden).map_err(|error| copy_error(&error))?;
     let mut sides = BTreeMap::new();
@@ -58,6 +61,34 @@ pub(super) fn carry(
     let not_carried =
         not_carried.iter().map(|one| json!({ "path": one.path, "kind": one.kind.word() })).collect();
     Ok(Carried { patch, not_carried, truncated })
+}
+
+/// Takes back what may be carried of what a command left in its overlay.
+pub(super) fn carry_changes(
+    changes: &UpperChanges,
+    started: (i64, i64),
+    obligations: &Obligations,
+    world: &ToolWorld,
+) -> Carried {
+    let writing = Writing::of(obligations, world);
+    let (sides, mut not_carried) = sides(changes, started, &writing, world);
+    let (patch, truncated) = bounded(&compose(&sides), obligations, &mut not_carried);
+    let truncated = truncated || changes.truncated || not_carried.len() > MAX_LISTED;
+    Carried { patch, not_carried: listed(not_carried), truncated }
+}
+
+/// How much is read of what a command left: no more than a patch can hold.
+pub(super) fn bounds(obligations: &Obligations) -> UpperBounds {
+    let files = obligations.limits.patch_files.unwrap_or(PATCH_FILES).min(PATCH_FILES) as usize;
+    // files that rules refuse are read before they are refused
+    UpperBounds { files: 2 * files + 1000, file_bytes: PATCH_BYTES, bytes: 4 * PATCH_BYTES }
+}
+
+fn listed(mut not_carried: Vec<NotCarried>) -> Vec<Value> {
+    not_carried.sort();
+    not_carried.dedup();
+    not_carried.truncate(MAX_LISTED);
+    not_carried.iter().map(|one| json!({ "path": one.path, "kind": one.kind.word() })).collect()
 }
 
 /// Both sides of a difference; the error is why it can't be carried.

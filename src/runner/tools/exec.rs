@@ -1,32 +1,32 @@
-//! `exec`: runs one granted program in the sandbox, over a copy of the workspace or, where a policy says so, over the
-//! workspace itself. Decides nothing: the grant came with the call.
+//! `exec`: runs one granted program in the sandbox, over an overlay of the workspace or what else the grant says. Decides
+//! nothing: the grant came with the call.
 
 #![expect(clippy::disallowed_methods, reason = "a command is passed variables of ours, and has a deadline")]
 
 use std::collections::BTreeMap;
-use std::os::fd::AsFd as _;
+use std::path::Path;
 use std::time::Instant;
 
 use serde_json::{Value, json};
 
 use crate::effect::{ErrorKind, ProgramUsed, SandboxLayer, ToolCall, ToolError, ToolResult};
-use crate::files::{FileError, Links, RelPath, Root};
-use crate::policy::{ExecGrant, Granted, Obligations, WorkspaceMode};
+use crate::files::RelPath;
+use crate::policy::{ExecGrant, Granted, Obligations};
 use crate::redact::Redaction;
 use crate::runner::{Cancel, ToolWorld};
 use crate::sandbox::{
-    CommandSpec, CopyError, End, Helper, Job, Program, ProgramError, Ran, Refused, RunError, Stack,
-    UpperBounds, UpperSize, WorkspaceCopy, confine, find_program, run,
+    CommandSpec, Confined, End, Helper, Job, Layer, Program, ProgramError, Ran, Refused, RunError, confine,
+    find_program, run,
 };
 
-use super::access::tool_error;
+use super::caches::CacheCall;
 use super::call_folders::CallFolders;
-use super::carried::{Carried, carry};
+use super::carried::{Carried, bounds};
 use super::input::{Input, invalid};
 use super::kept_text::kept_text;
+use super::place::{Asked, Place};
 use super::prepare::check_program;
 use super::signal::signal_name;
-use super::writing::Writing;
 
 /// `{argv, cwd?, stdin?, env?, ok_exit?}` → `{exit_code, signal, stdout, stderr, patch, not_carried}`.
 pub(in crate::runner) fn exec(
@@ -34,18 +34,18 @@ pub(in crate::runner) fn exec(
     world: &ToolWorld,
     cancel: &Cancel,
 ) -> Result<ToolResult, ToolError> {
-    exec_with(&Helper::this_program(), &call.request().input, call.obligations(), world, cancel)
+    exec_with(&Helper::this_program(), call.request(), call.obligations(), world, cancel)
 }
 
 /// The same, with another program as the helper.
 pub(super) fn exec_with(
     helper: &Helper,
-    input: &Value,
+    call: &ToolCall,
     obligations: &Obligations,
     world: &ToolWorld,
     cancel: &Cancel,
 ) -> Result<ToolResult, ToolError> {
-    let input = Input::new("exec", input, &["argv", "cwd", "stdin", "env", "ok_exit"])?;
+    let input = Input::new("exec", &call.input, &["argv", "cwd", "stdin", "env", "ok_exit"])?;
     let grant = obligations.exec.as_ref().ok_or_else(|| {
         ToolError::new(ErrorKind::Denied, "the call was granted without a rule for its command")
     })?;
@@ -61,29 +61,77 @@ pub(super) fn exec_with(
         .map_err(|error| program_error(&error, grant))?;
     check_program(&program, obligations, world)?;
     let used = used(&program, world)?;
-    let place = Place::of(grant, world, obligations, &folders)?;
-    place.folder(world, &cwd)?;
-    let stack = place.stack(grant, world)?;
-    let job = Job {
-        program: &program,
-        confined: &confined,
-        stack: &stack,
-        cwd: std::path::Path::new(if cwd.is_root() { "" } else { cwd.as_str() }),
-        stdin,
-        bounds: UpperBounds { files: 0, file_bytes: 0, bytes: 0 },
+    let cache = CacheCall { run: &call.run, verify: call.verify, program: &used.digest };
+    let asked = Asked { grant, obligations, world, cache };
+    let command = Command { helper, program: &program, confined: &confined, cwd: &cwd, stdin, cancel };
+    let (ran, place) = match command.run(asked, &folders)? {
+        Ok(done) => done,
+        Err(refusal) => return Ok(refusal),
     };
-    let ran = match run(helper, &job, &|| cancel.is_cancelled()) {
-        Ok(ran) => ran,
-        Err(RunError::Missing { missing, standing }) => {
-            return Ok(refuse_missing(grant, &missing, standing.layers()));
+    let (carried, caches) = place.take_back(&ran, asked)?;
+    let mut result =
+        ToolResult { program: Some(used), ..result_of(&ran, &carried, &wanted, &world.redaction) };
+    result.sandbox.extend(caches);
+    Ok(result)
+}
+
+/// One command that is ready to be run.
+struct Command<'a> {
+    helper: &'a Helper,
+    program: &'a Program,
+    confined: &'a Confined,
+    cwd: &'a RelPath,
+    stdin: Option<&'a str>,
+    cancel: &'a Cancel,
+}
+
+impl Command<'_> {
+    /// Runs it in the place that the grant says; in a copy, where no overlay can be put over the workspace. The inner
+    /// error is the refusal for want of walls.
+    fn run(
+        &self,
+        asked: Asked<'_>,
+        folders: &CallFolders,
+    ) -> Result<Result<(Ran, Place), ToolResult>, ToolError> {
+        let place = Place::of(asked, folders)?;
+        let done = self.run_in(self.confined, &place, asked)?;
+        let done = match done {
+            Err(RunError::NoOverlay(_)) => {
+                let mut confined = self.confined.clone();
+                // a copy keeps the workspace from the command as well
+                confined.demanded.retain(|layer| layer != Layer::OverlayWorkspace.name());
+                let place = Place::copy(asked, folders)?;
+                self.run_in(&confined, &place, asked)?.map(|ran| (ran, place))
+            }
+            done => done.map(|ran| (ran, place)),
+        };
+        match done {
+            Ok(done) => Ok(Ok(done)),
+            Err(RunError::Missing { missing, standing }) => {
+                Ok(Err(refuse_missing(asked.grant, &missing, standing.layers())))
+            }
+            Err(error) => Err(run_error(&error)),
         }
-        Err(error) => return Err(run_error(&error)),
-    };
-    let carried = match &place {
-        Place::Direct => Carried::default(),
-        Place::Copy(copy) => carry(copy, grant, obligations, world)?,
-    };
-    Ok(ToolResult { program: Some(used), ..result_of(&ran, &carried, &wanted, &world.redaction) })
+    }
+
+    fn run_in(
+        &self,
+        confined: &Confined,
+        place: &Place,
+        asked: Asked<'_>,
+    ) -> Result<Result<Ran, RunError>, ToolError> {
+        place.check_folder(self.cwd, asked.world)?;
+        let stack = place.stack(asked)?;
+        let job = Job {
+            program: self.program,
+            confined,
+            stack: &stack,
+            cwd: Path::new(if self.cwd.is_root() { "" } else { self.cwd.as_str() }),
+            stdin: self.stdin,
+            bounds: bounds(asked.obligations),
+        };
+        Ok(run(self.helper, &job, &|| self.cancel.is_cancelled()))
+    }
 }
 
 /// What is told of a program: where it was found, and of what it is made.
@@ -189,78 +237,6 @@ fn program_error(error: &ProgramError, grant: &ExecGrant) -> ToolError {
 
 fn run_error(error: &RunError) -> ToolError {
     ToolError::new(ErrorKind::Internal, error.to_string())
-}
-
-pub(super) fn copy_error(error: &CopyError) -> ToolError {
-    match error {
-        CopyError::TooLarge { .. } => {
-            let limit = Some("workspace_bytes".to_owned());
-            ToolError { limit, ..ToolError::new(ErrorKind::Limit, error.to_string()) }
-        }
-        CopyError::File(error) => tool_error(error),
-    }
-}
-
-/// What the command sees as its workspace.
-enum Place {
-    Direct,
-    Copy(WorkspaceCopy),
-}
-
-impl Place {
-    fn of(
-        grant: &ExecGrant,
-        world: &ToolWorld,
-        obligations: &Obligations,
-        folders: &CallFolders,
-    ) -> Result<Self, ToolError> {
-        match grant.workspace {
-            WorkspaceMode::Direct => Ok(Place::Direct),
-            WorkspaceMode::Copy | WorkspaceMode::Overlay => {
-                let writing = Writing::of(obligations, world);
-                let target = Root::open(&folders.path.join("work")).map_err(|error| tool_error(&error))?;
-                WorkspaceCopy::make(&world.root, target, &|path| writing.allows_read(path))
-                    .map(Place::Copy)
-                    .map_err(|error| copy_error(&error))
-            }
-        }
-    }
-
-    fn stack(&self, grant: &ExecGrant, world: &ToolWorld) -> Result<Stack, ToolError> {
-        let (root, view) = match self {
-            Place::Direct => (&world.root, WorkspaceMode::Direct),
-            Place::Copy(copy) => (copy.root(), WorkspaceMode::Copy),
-        };
-        let failed = |error: std::io::Error| ToolError::new(ErrorKind::Internal, error.to_string());
-        let default = UpperSize::default();
-        Ok(Stack {
-            workspace: root.as_fd().try_clone_to_owned().map_err(failed)?,
-            path: std::fs::canonicalize(&world.root_path).map_err(failed)?,
-            view,
-            mask: Vec::new(),
-            opaque: Vec::new(),
-            caches: Vec::new(),
-            binds: grant.visible.clone(),
-            unsafe_write: Vec::new(),
-            upper: UpperSize { bytes: grant.limits.workspace_bytes.unwrap_or(default.bytes), ..default },
-            network: grant.network,
-        })
-    }
-
-    fn folder(&self, world: &ToolWorld, cwd: &RelPath) -> Result<Root, ToolError> {
-        let root = match self {
-            Place::Direct => &world.root,
-            Place::Copy(copy) => copy.root(),
-        };
-        // that it is there, and no way out, is told before anything starts
-        match root.folder(cwd, Links::Refuse) {
-            Ok((folder, _)) => Ok(folder),
-            Err(error @ FileError::NotFound { .. }) => {
-                Err(invalid(format!("`cwd`: {error}, or has no file that the command may see")))
-            }
-            Err(error) => Err(tool_error(&error)),
-        }
-    }
 }
 
 fn result_of(ran: &Ran, carried: &Carried, wanted: &OkExit, redaction: &Redaction) -> ToolResult {

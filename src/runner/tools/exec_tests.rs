@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::effect::{ErrorKind, RuleRef, ToolResult};
+use crate::effect::{ErrorKind, RuleRef, ToolCall, ToolResult};
 use crate::files::Root;
 use crate::policy::{
     ExecGrant, ExecLimits, GrantLimits, NetworkAccess, Obligations, PathRules, SandboxMode, WorkspaceMode,
@@ -81,8 +81,14 @@ impl Bench {
     }
 
     fn call_with(&self, input: &Value, cancel: &Cancel) -> ToolResult {
-        let result = exec_with(&helper(), input, &self.obligations, &self.world, cancel)
-            .unwrap_or_else(|error| ToolResult::failure("exec", error));
+        let result = exec_with(
+            &helper(),
+            &ToolCall::new("exec", input.clone()),
+            &self.obligations,
+            &self.world,
+            cancel,
+        )
+        .unwrap_or_else(|error| ToolResult::failure("exec", error));
         let left: Vec<_> = match fs::read_dir(self.folder.path().join("state/exec")) {
             Ok(entries) => entries.map(|entry| entry.unwrap().path()).collect(),
             Err(_) => Vec::new(),
@@ -554,8 +560,14 @@ fn calls_at_the_same_time_do_not_disturb_each_other() {
                 let bench = &bench;
                 scope.spawn(move || {
                     let input = json!({ "argv": ["sh", "-c", script] });
-                    exec_with(&helper(), &input, &bench.obligations, &bench.world, &Cancel::default())
-                        .unwrap()
+                    exec_with(
+                        &helper(),
+                        &ToolCall::new("exec", input),
+                        &bench.obligations,
+                        &bench.world,
+                        &Cancel::default(),
+                    )
+                    .unwrap()
                 })
             })
             .collect();

@@ -3,6 +3,7 @@
 
 mod access;
 mod apply_patch;
+mod caches;
 mod call_folders;
 mod carried;
 #[cfg(test)]
@@ -16,18 +17,20 @@ mod input;
 mod kept_text;
 mod list_files;
 mod llm;
+mod place;
 mod prepare;
 mod read_file;
 mod repo_context;
 mod rollback;
 mod search_files;
 mod signal;
+mod upper_sides;
 mod words;
 mod workspace_diff;
 mod writing;
 
 pub(super) use apply_patch::apply_patch;
-pub(super) use call_folders::sweep_call_folders;
+pub(super) use call_folders::{RunCaches, sweep_held_folders};
 pub(super) use exec::exec;
 pub(super) use git_tree::files_of;
 pub(super) use list_files::list_files;

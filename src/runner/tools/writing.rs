@@ -3,7 +3,7 @@
 
 use crate::effect::{ErrorKind, RuleRef, ToolError};
 use crate::files::RelPath;
-use crate::policy::{Decision, Obligations, PathRules, Verdict};
+use crate::policy::{Decision, Obligations, PathRules, Verdict, is_secret_name};
 use crate::runner::ToolWorld;
 use crate::runner::patch::{PatchError, is_protected};
 
@@ -58,6 +58,11 @@ impl<'a> Writing<'a> {
     pub(super) fn allows_read(&self, path: &RelPath) -> bool {
         self.invariant(path).is_none()
             && self.obligations.read.check(path.as_str()).decision == Decision::Allow
+    }
+
+    /// May a command see it? Names that hold secrets it may not, whatever the rules say.
+    pub(super) fn shows(&self, path: &RelPath) -> bool {
+        self.allows_read(path) && !is_secret_name(path.as_str())
     }
 
     fn objection(&self, path: &RelPath, touch: Touch) -> Option<ToolError> {
