@@ -61,6 +61,7 @@ pub(super) fn run(args: &PlanArgs, output: Output) -> Result<Exit, Problem> {
         }
     };
     let gate = Gate::new(set, Machine { secrets, ..machine(place.protected()) });
+    super::pack::warn_of_old(&place, output)?;
     let facts = PlanFacts {
         source: &chosen.name,
         plan: &chosen.plan,

@@ -89,6 +89,7 @@ pub(super) fn run(args: &RunArgs, output: Output) -> Result<Exit, Problem> {
     if let Some(refusal) = ready.refusal {
         return Err(Problem::with(Exit::Denied, "denied by policy", refusal));
     }
+    super::pack::warn_of_old(&place, output)?;
     let program = Path::new("/proc/self/exe");
     let task = Task {
         place: &place,

@@ -10,7 +10,7 @@ use crate::digest::Digest;
 use crate::model::{PackName, PackVersion};
 use crate::trust::{read_private, write_private};
 
-use super::{PackError, Source};
+use super::{Lock, Locked, PackError, Source};
 
 const SCHEMA: &str = "lgflow.publishers/v1";
 
@@ -109,6 +109,17 @@ impl Memory {
     /// The highest version of a pack that was seen.
     pub fn highest(&self, pack: &PackName) -> Option<&PackVersion> {
         self.seen.get(pack)?.versions.keys().next_back()
+    }
+
+    /// The packs of a lock of which a higher version was seen, each with that version.
+    pub fn higher_seen<'a>(
+        &'a self,
+        lock: &'a Lock,
+    ) -> impl Iterator<Item = (&'a PackName, &'a Locked, &'a PackVersion)> {
+        lock.packs.iter().filter_map(|(name, locked)| {
+            let highest = self.highest(name).filter(|highest| **highest > locked.version)?;
+            Some((name, locked, highest))
+        })
     }
 
     /// Is this content of this version what was seen before, and is no higher version known?

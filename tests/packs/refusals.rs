@@ -110,6 +110,9 @@ fn a_lower_version_than_seen_and_another_content_of_one_version() {
     // and knowingly back
     bench.pack("packs/base", "1.1.0", "", CEILING);
     bench.lgflow(&["pack", "update", "--allow-lower"]).ended(0);
+    for command in ["run", "plan"] {
+        bench.lgflow(&[command]).ended(0).says("`acme/base` is locked at 1.1.0, and 1.2.0 was seen");
+    }
     let listed = bench.lgflow(&["pack", "list", "--format", "json"]).ended(0).json();
     assert_eq!(
         (&listed["packs"][0]["version"], &listed["packs"][0]["highest_seen"]),

@@ -12,7 +12,7 @@ mod verify;
 use clap::{Args, Subcommand};
 
 use crate::front::Place;
-use crate::packs::LockPlace;
+use crate::packs::{LockPlace, Memory};
 
 use super::Exit;
 use super::output::Output;
@@ -54,6 +54,22 @@ pub(super) fn run(args: &PackArgs, output: Output) -> Result<Exit, Problem> {
         PackCommand::Verify(args) => verify::run(args, output),
         PackCommand::Test(args) => test::run(args, output),
     }
+}
+
+/// Says which packs of this workspace are lower than what was seen: a run goes on with them, and not in silence.
+pub(super) fn warn_of_old(place: &Place, output: Output) -> Result<(), Problem> {
+    let lock = lock_place(place, false)?.read()?;
+    if lock.packs.is_empty() {
+        return Ok(());
+    }
+    let memory = Memory::read(&place.state)?;
+    for (name, locked, highest) in memory.higher_seen(&lock) {
+        output.note(&format!(
+            "warning: `{name}` is locked at {}, and {highest} was seen on this machine; run `lgflow pack update {name}`, or see who changed the lock\n",
+            locked.version
+        ));
+    }
+    Ok(())
 }
 
 /// The lock that a command is about.
