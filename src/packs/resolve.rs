@@ -63,7 +63,8 @@ pub fn resolve(
     Ok(Resolution { chosen, packs, unknown, warnings })
 }
 
-/// What the pack requires and is not locked, where it lies beside it in the same source.
+/// What the pack requires and is not locked, or is locked in a version that does not do, where it lies beside it in
+/// the same source.
 fn with_siblings(
     first: Candidate,
     opened: &Opened,
@@ -73,19 +74,22 @@ fn with_siblings(
     let mut ahead = vec![first];
     while let Some(candidate) = ahead.pop() {
         for needed in &candidate.pack.requires {
-            let name = &needed.pack.value;
-            let there = chosen.contains_key(name)
-                || name == candidate.name()
-                || ahead.iter().any(|other| other.name() == name);
-            if there || lock.packs.contains_key(name) {
+            let (name, version) = (&needed.pack.value, &needed.version.value);
+            let known = |other: &Candidate| other.name() == name;
+            let there = chosen.contains_key(name) || known(&candidate) || ahead.iter().any(known);
+            let locked = lock.packs.get(name);
+            if there || locked.is_some_and(|locked| locked.version.satisfies(version)) {
                 continue;
             }
-            let sibling = opened.sibling(name).ok_or_else(|| PackError::Missing {
-                by: candidate.name().clone(),
-                needed: name.clone(),
-                version: needed.version.value.clone(),
-            })?;
-            ahead.push(sibling?);
+            match (opened.sibling(name), locked) {
+                (Some(sibling), _) => ahead.push(sibling?),
+                // that it does not do is told where all are compared
+                (None, Some(_)) => {}
+                (None, None) => {
+                    let (by, needed, version) = (candidate.name().clone(), name.clone(), version.clone());
+                    return Err(PackError::Missing { by, needed, version });
+                }
+            }
         }
         chosen.insert(candidate.name().clone(), candidate);
     }

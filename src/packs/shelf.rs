@@ -44,7 +44,7 @@ impl Shelf {
     }
 
     /// Empties the folder for what is not yet whole.
-    pub fn renew(&self) -> Result<(), PackError> {
+    pub(super) fn renew(&self) -> Result<(), PackError> {
         self.clear()?;
         Ok(make_private_folder(&self.scratch())?)
     }

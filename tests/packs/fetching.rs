@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::fs::symlink;
 use std::process::Stdio;
 
-use crate::bench::{Bench, CEILING};
+use crate::bench::{Bench, CEILING, write_pack};
 use crate::program::Ran;
 use crate::repository::{Daemon, Repository, Web, git};
 
@@ -83,6 +83,48 @@ fn after_a_clone_the_lock_is_installed_and_updates_follow_the_tags() {
     bench.lgflow(&["pack", "update"]).ended(0);
     let lock = bench.work.read(".lg/lg.lock");
     assert!(lock.contains("refs/heads/main") && lock.contains(&commit), "{lock}");
+}
+
+#[test]
+fn several_packs_of_one_repository() {
+    let (bench, repository) = published();
+    write_pack(&repository.tree().join("core"), "acme/core", "2.0.0", "", CEILING);
+    repository.release("1.1.0", CEILING);
+    write_pack(
+        &repository.tree().join("base"),
+        "acme/base",
+        "1.2.0",
+        "requires: { acme/core: 2.0.0 }\n",
+        CEILING,
+    );
+    repository.commit("requires");
+    repository.tag("v1.2.0", "HEAD");
+    let url = repository.bare.to_str().unwrap();
+    // what lies beside it and is required comes along, out of the same commit
+    bench.lgflow(&add(url, "v1.2.0")).ended(0);
+    let lock = bench.work.read(".lg/lg.lock");
+    assert!(lock.contains("acme/core") && lock.contains("\"folder\": \"core\""), "{lock}");
+    fs::remove_dir_all(bench.work.state()).unwrap();
+    bench.lgflow(&["pack", "add", "--trust-source"]).ended(0);
+    assert_eq!(bench.trees().len(), 2);
+    bench.lgflow(&["pack", "update"]).ended(0);
+    bench.lgflow(&["pack", "verify"]).ended(0);
+    assert_eq!(bench.work.read(".lg/lg.lock"), lock);
+    // and moves along, where only both together fit
+    write_pack(&repository.tree().join("core"), "acme/core", "3.0.0", "", CEILING);
+    write_pack(
+        &repository.tree().join("base"),
+        "acme/base",
+        "2.0.0",
+        "requires: { acme/core: 3.0.0 }\n",
+        CEILING,
+    );
+    repository.commit("both");
+    repository.tag("v2.0.0", "HEAD");
+    bench.refused(3, &["pack", "update", "acme/core"]).says("`acme/base` requires `acme/core` 2.0.0");
+    bench.lgflow(&["pack", "update", "acme/base"]).ended(0);
+    let lock = bench.work.read(".lg/lg.lock");
+    assert!(lock.contains("3.0.0") && lock.contains("\"2.0.0\"") && !lock.contains("1.2.0"), "{lock}");
 }
 
 #[test]

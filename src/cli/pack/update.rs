@@ -76,7 +76,6 @@ fn one(
     if wanted.revision.is_none() && matches!(wanted.source, Source::Directory(_)) && revision.is_some() {
         return Err(Problem::usage("a folder has no revisions; `--rev` is of a git repository"));
     }
-    work.shelf.renew()?;
     let opened = open(&wanted, work.shelf)?;
     let candidate = opened.candidate(wanted.name.as_ref(), wanted.folder.as_ref())?;
     if candidate.locked == *old {

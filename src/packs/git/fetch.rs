@@ -30,6 +30,7 @@ pub(in crate::packs) struct Fetched {
 
 /// Fetches one commit from `url`, which was checked, on the shelf.
 pub(in crate::packs) fn fetch(url: &str, asked: &Asked, shelf: &Shelf) -> Result<Fetched, PackError> {
+    shelf.renew()?;
     let bare = Bare::new(shelf, url)?;
     let revision = meant(&bare, url, asked)?;
     let wanted = match asked {
