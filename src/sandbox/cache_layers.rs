@@ -11,9 +11,12 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as 
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
-    CWD, FlockOperation, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT, fgetxattr, flock, openat, utimensat,
+    CWD, FlockOperation, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT, fgetxattr, flock, fstatfs, openat,
+    utimensat,
 };
 
+/// How the system calls an overlay.
+const OVERLAY: rustix::fs::FsWord = 0x794c_7630;
 /// The most layers on each other.
 const MAX_LAYERS: usize = 16;
 /// The most bytes of one cache; when it has more, it begins anew.
@@ -58,6 +61,11 @@ impl CacheLayers {
             flock(&layers.in_use, FlockOperation::LockShared)?;
         }
         Ok(layers)
+    }
+
+    /// Can what lies there be a layer that is written? Not where the folder itself lies in an overlay, as in a container.
+    pub fn can_be_written(&self) -> bool {
+        fstatfs(&self.in_use).is_ok_and(|facts| facts.f_type != OVERLAY)
     }
 
     /// Room for a layer on top.

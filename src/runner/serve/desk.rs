@@ -18,10 +18,10 @@ use crate::effect::{
     ToolInfo, ToolResult, WorkTree,
 };
 use crate::files::{RelPath, Root};
-use crate::policy::{Gate, GateDecision, Granted, Machine, PolicySet, Verdict};
+use crate::policy::{Decision, Gate, GateDecision, Granted, Machine, PolicySet, Verdict};
 use crate::runner::clean::Cleaner;
 use crate::runner::revision::revision;
-use crate::runner::tools::question;
+use crate::runner::tools::{look_ahead, question};
 use crate::runner::work_tree::work_tree;
 use crate::runner::{Cancel, CommandMemory, ToolWorld, execute, recover_workspace, redaction};
 use crate::schema;
@@ -80,6 +80,13 @@ impl Desk {
         let counters = Counters::new(gate.policy().tool_calls(), start.limits);
         let (running, answered) = (Mutex::default(), Mutex::default());
         Ok(Self { gate, world, approvals, cleaner, running, answered, counters })
+    }
+
+    /// Looks through the workspace, where a command may come.
+    pub(super) fn look_ahead(&self) {
+        if self.gate.explain_tool("exec").decision != Decision::Deny {
+            look_ahead(&self.world, self.gate.read());
+        }
     }
 
     /// The digest of the layers in force.

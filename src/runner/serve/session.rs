@@ -53,6 +53,9 @@ pub fn serve(control: UnixStream) -> Result<(), ServeError> {
         let desk = Arc::clone(&desk);
         move || answer_calls(&desk, calls)
     });
+    let ahead = Arc::clone(&desk);
+    // nobody waits for it but the first command
+    thread::spawn(move || ahead.look_ahead());
     await_end(&control, arrived);
     desk.cancel_all();
     // the interpreter may be gone already, and a thread that panicked has nobody left to tell

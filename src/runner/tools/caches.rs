@@ -6,7 +6,7 @@
 
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, openat, statat};
 
@@ -103,25 +103,23 @@ impl Chosen {
         world: &ToolWorld,
     ) -> Result<Self, ToolError> {
         let own = |start, seed, layer| Ok(Self { folder: folder.clone(), start, seed, layer });
-        if keeping == CacheKeeping::Shared && !call.verify {
-            let layers = CacheLayers::open(&shared_folder(grant, call, world, folder)?);
-            let layer = layers.and_then(CacheLayers::begin).map_err(|error| failed(&error))?;
+        let keeping = if call.verify { CacheKeeping::Seed } else { keeping };
+        if keeping == CacheKeeping::Shared
+            && let Some(layer) = new_layer(&shared_folder(grant, call, world, folder)?)?
+        {
             return own("shared", None, Some(layer));
         }
-        let seed = seed(world, folder)?;
-        let seed = match seed {
+        let seed = match seed(world, folder)? {
             Some(seed) if call.verify && !is_from_before(&seed, call.run, world)? => None,
             seed => seed,
         };
-        let start = if seed.is_some() { "seed" } else { "empty" };
-        if keeping == CacheKeeping::Run && !call.verify {
+        if keeping == CacheKeeping::Run {
             let name = Digest::of(format!("{folder}\n{}", grant.toolchains.join(" "))).hex();
-            let place = world.memory.run_caches(world)?.join(&name[..32]);
-            let layer =
-                CacheLayers::open(&place).and_then(CacheLayers::begin).map_err(|error| failed(&error))?;
-            return own("run", seed, Some(layer));
+            if let Some(layer) = new_layer(&world.memory.run_caches(world)?.join(&name[..32]))? {
+                return own("run", seed, Some(layer));
+            }
         }
-        own(start, seed, None)
+        own(if seed.is_some() { "seed" } else { "empty" }, seed, None)
     }
 
     fn stack(&self) -> io::Result<Cache> {
@@ -138,6 +136,15 @@ impl Chosen {
         };
         Ok(Cache { folder, start })
     }
+}
+
+/// A layer on top of those in a folder of ours; none where the folder's file system can't hold one.
+fn new_layer(folder: &Path) -> Result<Option<NewLayer>, ToolError> {
+    let layers = CacheLayers::open(folder).map_err(|error| failed(&error))?;
+    if !layers.can_be_written() {
+        return Ok(None);
+    }
+    layers.begin().map(Some).map_err(|error| failed(&error))
 }
 
 /// The user's own build folder, if there is one. One that is a link could be any folder, and is refused.

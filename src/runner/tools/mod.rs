@@ -35,6 +35,7 @@ pub(super) use exec::exec;
 pub(super) use git_tree::files_of;
 pub(super) use list_files::list_files;
 pub(super) use llm::llm;
+pub(super) use place::look_ahead;
 pub(super) use prepare::{prepare, question};
 pub(super) use read_file::read_file;
 pub(super) use repo_context::repo_context;

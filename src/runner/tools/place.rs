@@ -11,7 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::effect::{ErrorKind, SandboxLayer, ToolError};
 use crate::files::{FileError, Links, RelPath, Root};
-use crate::policy::{ExecGrant, Obligations, WorkspaceMode};
+use crate::policy::{ExecGrant, GitSight, Obligations, PathRules, WorkspaceMode};
 use crate::runner::ToolWorld;
 use crate::sandbox::{
     CopyError, End, MaskError, MaskRules, Masks, Opaque, Ran, Stack, UpperSize, WorkspaceCopy,
@@ -162,16 +162,25 @@ impl Place {
 }
 
 fn masks(asked: Asked<'_>) -> Result<Masks, ToolError> {
-    let own: Vec<String> = asked.world.protected.iter().map(RelPath::to_string).collect();
-    let rules = MaskRules { read: &asked.obligations.read, git: asked.grant.git, own: &own };
-    let mut memory = asked.world.memory.masks.lock().unwrap_or_else(PoisonError::into_inner);
-    memory.find(&asked.world.root, rules).map_err(|error| match &error {
+    find_masks(asked.world, &asked.obligations.read, asked.grant.git).map_err(|error| match &error {
         MaskError::TooMany { .. } => {
             let limit = Some("workspace_entries".to_owned());
             ToolError { limit, ..ToolError::new(ErrorKind::Limit, error.to_string()) }
         }
         MaskError::Io(_) => ToolError::new(ErrorKind::Internal, error.to_string()),
     })
+}
+
+/// Looks through the workspace before the first command needs it: where the disk is cold that takes seconds.
+pub(in crate::runner) fn look_ahead(world: &ToolWorld, read: &PathRules) {
+    // if something is wrong, the first command says it
+    let _ = find_masks(world, read, GitSight::Hidden);
+}
+
+fn find_masks(world: &ToolWorld, read: &PathRules, git: GitSight) -> Result<Masks, MaskError> {
+    let own: Vec<String> = world.protected.iter().map(RelPath::to_string).collect();
+    let mut memory = world.memory.masks.lock().unwrap_or_else(PoisonError::into_inner);
+    memory.find(&world.root, MaskRules { read, git, own: &own })
 }
 
 pub(super) fn copy_error(error: &CopyError) -> ToolError {
