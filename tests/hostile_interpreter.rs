@@ -21,7 +21,7 @@ use lgflow::compile::{bundle, check_bundle};
 use lgflow::diag::Diagnostics;
 use lgflow::effect::{Confinement, FrontFrame, InterpreterFrame, LayerRole, RunLimits, SandboxLayer};
 use lgflow::files::RelPath;
-use lgflow::front::{Display, Finished, Narrator, Place, Stopped, Task, execute};
+use lgflow::front::{Display, Finished, Named, Narrator, Place, Stopped, Task, execute};
 use lgflow::policy::{CONTAINED, Packs, builtin};
 use lgflow::session::check_paths;
 use lgflow::source::Sources;
@@ -131,6 +131,11 @@ fn run(program: &Path, workspace: &Workspace) -> Finished {
         durability: Durability::Batch,
         trace: false,
         program,
+        named: Named::default(),
+        signing_key: None,
+        color: false,
+        attended: false,
+        resume: None,
     };
     execute(&task, &mut Narrator::new(Display::Quiet)).unwrap()
 }

@@ -40,6 +40,7 @@ fn request_of(inputs: &[serde_json::Value], terms: &Terms) -> ApprovalRequest {
         input: input.clone(),
         reason: "asks".into(),
         rule: None,
+        diff: None,
     });
     ApprovalRequest {
         schema: "lgflow.approval_request/v1".into(),

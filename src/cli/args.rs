@@ -3,6 +3,7 @@
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use super::answer::{ApproveArgs, RejectArgs};
 use super::completions::CompletionsArgs;
 use super::config::ConfigArgs;
 use super::doctor::DoctorArgs;
@@ -14,6 +15,7 @@ use super::pack::PackArgs;
 use super::plan::PlanArgs;
 use super::policy::PolicyCommandArgs;
 use super::run::RunArgs;
+use super::runs::RunsArgs;
 use super::schema::SchemaArgs;
 use super::tool::ToolArgs;
 use super::trace::TraceArgs;
@@ -69,6 +71,12 @@ pub enum Command {
     Plan(PlanArgs),
     /// Run a graph
     Run(RunArgs),
+    /// List and show the runs of this workspace, and go on with one
+    Runs(RunsArgs),
+    /// Approve what a suspended run asks, after it was shown
+    Approve(ApproveArgs),
+    /// Reject what a suspended run asks
+    Reject(RejectArgs),
     /// Check, explain, test and compare policies
     Policy(PolicyCommandArgs),
     /// List, describe and call tools

@@ -10,8 +10,8 @@ use super::hidden;
 use super::output::Output;
 use super::problem::Problem;
 use super::{
-    Cli, Command, Exit, Format, completions, config, doctor, explain, export, init, man, pack, plan, policy,
-    run as run_graph, schema, tool, trace, trust, validate,
+    Cli, Command, Exit, Format, answer, completions, config, doctor, explain, export, init, man, pack, plan,
+    policy, run as run_graph, runs, schema, tool, trace, trust, validate,
 };
 
 /// The program.
@@ -57,6 +57,9 @@ fn run(command: Command, output: Output) -> Result<Exit, Problem> {
         Command::Export(args) => export::run(&args, output),
         Command::Plan(args) => plan::run(&args, output),
         Command::Run(args) => run_graph::run(&args, output),
+        Command::Runs(args) => runs::run(&args, output),
+        Command::Approve(args) => answer::approve(&args, output),
+        Command::Reject(args) => answer::reject(&args, output),
         Command::Policy(args) => policy::run(&args, output),
         Command::Tool(args) => tool::run(&args, output),
         Command::Trace(args) => trace::run(&args, output),

@@ -1,5 +1,6 @@
 //! Arguments, a file a subcommand, printing, exit codes.
 
+mod answer;
 mod args;
 mod completions;
 mod config;
@@ -23,6 +24,7 @@ mod policy_explain;
 mod policy_test;
 mod problem;
 mod run;
+mod runs;
 mod schema;
 mod template;
 mod terminal;

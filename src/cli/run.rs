@@ -10,7 +10,8 @@ use crate::config::Settings;
 use crate::diag::Diagnostics;
 use crate::effect::{ErrorKind, GraphBundle, RuleRef, RunLimits, SecretDeclaration};
 use crate::front::{
-    Chosen, Display, Finished, Mark, Narrator, Place, Task, choose, execute, layers, settings,
+    Chosen, Display, Finished, Mark, Named, Narrator, Place, Task, choose, execute, is_attended, layers,
+    settings,
 };
 use crate::interpret::bind_inputs;
 use crate::plan::Plan;
@@ -90,7 +91,6 @@ pub(super) fn run(args: &RunArgs, output: Output) -> Result<Exit, Problem> {
         return Err(Problem::with(Exit::Denied, "denied by policy", refusal));
     }
     super::pack::warn_of_old(&place, output)?;
-    let program = Path::new("/proc/self/exe");
     let task = Task {
         place: &place,
         plan: ready.plan,
@@ -101,13 +101,38 @@ pub(super) fn run(args: &RunArgs, output: Output) -> Result<Exit, Problem> {
         inputs: ready.inputs,
         durability: ready.durability,
         trace: args.trace,
-        program,
+        program: Path::new("/proc/self/exe"),
+        named: Named {
+            graph: ready.graph,
+            policies: absolute(&args.policy.policies)?,
+            trusted: args.policy.trust,
+            profile: args.profile.clone(),
+        },
+        signing_key: ready.signing_key,
+        color: style_of_stderr().color,
+        attended: is_attended(),
+        resume: None,
     };
-    let mut narrator = Narrator::new(Display::for_stderr(style_of_stderr().color));
+    carry_out(&task, output)
+}
+
+/// Runs it, and says what it came to.
+pub(super) fn carry_out(task: &Task<'_>, output: Output) -> Result<Exit, Problem> {
+    let mut narrator = Narrator::new(Display::for_stderr(task.color));
     let finished =
-        execute(&task, &mut narrator).map_err(|error| Problem::failed("the run did not begin", &error));
+        execute(task, &mut narrator).map_err(|error| Problem::failed("the run did not begin", &error));
     narrator.close();
-    Ok(report(&finished?, &task, &mut narrator, output))
+    Ok(report(&finished?, task, &mut narrator, output))
+}
+
+/// Paths that mean the same from everywhere.
+fn absolute(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Problem> {
+    // a pack is no path
+    let one = |path: &PathBuf| {
+        if path.to_string_lossy().starts_with("pack:") { Ok(path.clone()) } else { std::path::absolute(path) }
+    };
+    let all = paths.iter().map(one).collect::<std::io::Result<Vec<PathBuf>>>();
+    all.map_err(|error| Problem::failed("cannot begin", &error))
 }
 
 /// Everything that a run needs.
@@ -120,6 +145,8 @@ struct Ready {
     inputs: Value,
     durability: Durability,
     refusal: Option<String>,
+    graph: Option<PathBuf>,
+    signing_key: Option<PathBuf>,
 }
 
 fn prepare(
@@ -154,6 +181,12 @@ fn prepare(
         inputs,
         durability,
         refusal,
+        graph: graph
+            .as_ref()
+            .map(|path| absolute(std::slice::from_ref(path)))
+            .transpose()?
+            .and_then(|mut paths| paths.pop()),
+        signing_key: settings.signing_key().map(PathBuf::from),
     }))
 }
 
@@ -242,7 +275,8 @@ fn conclude(finished: &Finished, status: &str, narrator: &mut Narrator) {
         let why = escaped(&stopped.to_string());
         narrator.line(Mark::Failed, &format!("interrupted: {why}; nothing that was recorded is lost"));
         let run = &finished.run;
-        let next = format!("`lgflow trace show {run}` lists what was done; start the run again to go on");
+        let next =
+            format!("`lgflow trace show {run}` lists what was done; `lgflow runs resume {run}` goes on");
         narrator.line(Mark::Note, &next);
     } else if let Some(error) = error {
         let node = error.node.as_ref().map(|node| format!("{}: ", escaped(node))).unwrap_or_default();
@@ -258,11 +292,18 @@ fn conclude(finished: &Finished, status: &str, narrator: &mut Narrator) {
     for open in waiting {
         let node = escaped(&open.node);
         let why = open.show.get("reason").and_then(Value::as_str).map(|why| format!(": {}", escaped(why)));
-        let text = format!(
-            "{node}: waits for an approval, which this release cannot take later{}",
-            why.unwrap_or_default()
+        let id = open.id.0;
+        narrator.line(
+            Mark::Note,
+            &format!("question {id}: {node} waits for an answer{}", why.unwrap_or_default()),
         );
-        narrator.line(Mark::Note, &text);
+    }
+    if status == RunStatus::Suspended.as_str() {
+        let run = &finished.run;
+        let next = format!(
+            "answer with `lgflow approve {run}` or `lgflow reject {run}`, then `lgflow runs resume {run}`"
+        );
+        narrator.line(Mark::Note, &next);
     }
     let mark = if status == RunStatus::Succeeded.as_str() { Mark::Done } else { Mark::Failed };
     narrator.line(
@@ -289,14 +330,19 @@ fn exit_of(finished: &Finished) -> Exit {
     if finished.interrupted.is_some() {
         return Exit::Failed;
     }
-    match finished.summary.status {
+    exit_of_status(finished.summary.status, &finished.summary)
+}
+
+/// The exit code of a run that stands like this.
+pub(super) fn exit_of_status(status: Option<RunStatus>, summary: &Summary) -> Exit {
+    match status {
         Some(RunStatus::Succeeded) => Exit::Done,
         Some(RunStatus::Denied) => Exit::Denied,
         Some(RunStatus::Suspended) => Exit::Suspended,
         Some(RunStatus::Cancelled) => Exit::Interrupted,
         Some(RunStatus::OutOfBudget) => Exit::Budget,
         Some(RunStatus::Failed) => {
-            let kind = finished.summary.error.as_ref().map(|failed| &failed.error.kind);
+            let kind = summary.error.as_ref().map(|failed| &failed.error.kind);
             if kind == Some(&ErrorKind::Internal) { Exit::Bug } else { Exit::Failed }
         }
         None => Exit::Failed,

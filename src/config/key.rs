@@ -98,6 +98,13 @@ pub const KEYS: &[KeyInfo] = &[
         about: "bytes of patches that a run may apply",
     },
     KeyInfo {
+        key: "signing_key",
+        kind: Kind::Text,
+        class: Class::User,
+        default: None,
+        about: "the file with the Ed25519 secret key that your approvals are signed with; else the installation's own key",
+    },
+    KeyInfo {
         key: "profile",
         kind: Kind::Text,
         class: Class::OneRun,

@@ -68,6 +68,11 @@ impl Settings {
         self.number("limits.patch_bytes")
     }
 
+    /// The file of the key that approvals are signed with.
+    pub fn signing_key(&self) -> Option<&str> {
+        self.text("signing_key")
+    }
+
     /// The profile in force.
     pub fn profile(&self) -> Option<&str> {
         self.text("profile")

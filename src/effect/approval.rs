@@ -101,6 +101,9 @@ pub struct ShownCall {
     /// The rule that asks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<RuleRef>,
+    /// The change that it would make, where its parameters do not say it line by line; worked out by the runner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diff: Option<String>,
 }
 
 /// What an approval needs to count.

@@ -18,6 +18,30 @@ pub enum FrontFrame {
     Probe,
     /// The user wants the run to end: the first time in order, the second at once.
     Interrupt,
+    /// A person has answered a question of the run. Where the policy asks, the approval in it is what the runner
+    /// believes, and not this frame.
+    Answer(Box<PersonsAnswer>),
+    /// Nobody answers now: a suspended run is left as it is.
+    Leave,
+}
+
+/// A person's answer to a question of the run.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct PersonsAnswer {
+    /// The number of the question.
+    pub question: u32,
+    /// Agreed, or chosen?
+    pub granted: bool,
+    /// One of the options.
+    pub choice: Option<String>,
+    /// The further answer.
+    pub response: Option<Value>,
+    /// A remark.
+    pub comment: String,
+    /// Which key.
+    pub by: String,
+    /// The signed approval that a call will carry.
+    pub approval: Option<Value>,
 }
 
 /// From the interpreter to the front.
@@ -74,6 +98,9 @@ pub struct InterpreterStart {
     pub redact: Vec<(String, String)>,
     /// Facts for the first event.
     pub facts: serde_json::Map<String, Value>,
+    /// Go on with a run that is in the store, instead of beginning it.
+    #[serde(default)]
+    pub resume: bool,
 }
 
 /// The texts of a graph and of all that it names: the interpreter compiles them again and opens nothing.

@@ -20,6 +20,6 @@ pub use control::{FrozenLayer, LayerRole, LedgerPlace, RunLimits, RunnerStart, S
 pub use error_kind::ErrorKind;
 pub use frame::{CallFrame, Capabilities, ControlFrame, ReplyBody, ReplyFrame, RequestBody, ToolInfo};
 pub use interpreter::{
-    BundledFile, Confinement, FrontFrame, GraphBundle, InterpreterFrame, InterpreterStart,
+    BundledFile, Confinement, FrontFrame, GraphBundle, InterpreterFrame, InterpreterStart, PersonsAnswer,
 };
 pub use secret::{SecretDeclaration, SecretSource, SecretUse};

@@ -18,7 +18,7 @@ pub(super) struct TraceCopy {
 }
 
 impl TraceCopy {
-    /// Makes the folder and the empty file.
+    /// Makes the folder and the empty file; a copy of an earlier part of the run gives way.
     pub(super) fn create(root: &Root, run: &RunId) -> Result<(Self, File), FileError> {
         let path = RelPath::parse(&format!("artifacts/runs/run-{run}.jsonl"))?;
         root.make_folders(&RelPath::parse("artifacts/runs")?)?;
@@ -26,8 +26,21 @@ impl TraceCopy {
             Ok(()) | Err(FileError::Exists { .. }) => {}
             Err(error) => return Err(error),
         }
+        match root.remove_file(&path) {
+            Ok(()) | Err(FileError::NotFound { .. }) => {}
+            Err(error) => return Err(error),
+        }
         let file = root.create_new(&path)?;
         Ok((Self { path }, file))
+    }
+
+    /// Writes what there was before.
+    pub(super) fn copy_lines(copy: Option<&(Self, File)>, lines: &str) -> std::io::Result<()> {
+        use std::io::Write as _;
+        copy.map_or(Ok(()), |(_, file)| {
+            let mut file = file;
+            file.write_all(lines.as_bytes())
+        })
     }
 
     /// Puts the payloads of `lines` beside them.

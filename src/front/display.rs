@@ -83,6 +83,14 @@ impl Display {
         }
     }
 
+    /// Words to a person who is asked something, with the cursor behind them. They must be escaped already.
+    pub fn ask(&mut self, text: &str) {
+        self.close();
+        if !matches!(self, Self::Quiet) {
+            eprint!("{text}");
+        }
+    }
+
     /// Takes away what is drawn beneath the lines.
     pub fn close(&mut self) {
         if let Self::Live(live) = self {

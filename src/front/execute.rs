@@ -16,19 +16,27 @@ use serde_json::{Map, Value, json};
 
 use crate::digest::Digest;
 use crate::effect::{
-    FrozenLayer, GraphBundle, InterpreterStart, RunLimits, RunnerStart, SecretDeclaration, Started,
+    FrozenLayer, GraphBundle, InterpreterStart, LedgerPlace, RunLimits, RunnerStart, SecretDeclaration,
+    Started,
 };
 use crate::files::{FileError, Root};
+use crate::ledger::{Ledger, LedgerError, RunRecord};
 use crate::plan::Plan;
 use crate::store::{Durability, RunId, Store, StoreError};
 use crate::trace::{RunState, Summary};
 use crate::view::escaped;
 
+use super::answering::Answering;
 use super::artifacts::TraceCopy;
+use super::asking::Asking;
 use super::follower::Follower;
 use super::keep_out::{KeepOutError, KeptOut};
+use super::keys::signer;
 use super::supervise::Supervision;
-use super::{InterpreterProcess, Mark, Narrator, Place, RunnerProcess, SpawnedRunner, StartError, Stopped};
+use super::{
+    InterpreterProcess, Mark, Narrator, Place, RunnerProcess, SigningKeyError, SpawnedRunner, StartError,
+    Stopped,
+};
 
 /// What is to be run.
 #[derive(Debug)]
@@ -53,6 +61,38 @@ pub struct Task<'a> {
     pub trace: bool,
     /// The program that becomes the runner and the interpreter: our own.
     pub program: &'a Path,
+    /// What the command line named: what a later resume begins with.
+    pub named: Named,
+    /// The secret key that the user answers with, where the settings name one.
+    pub signing_key: Option<PathBuf>,
+    /// Are questions shown in colour?
+    pub color: bool,
+    /// Is somebody there to be asked?
+    pub attended: bool,
+    /// A run of the store that is gone on with.
+    pub resume: Option<Resume>,
+}
+
+/// What the command line of a run named.
+#[derive(Debug, Clone, Default)]
+pub struct Named {
+    /// The graph file.
+    pub graph: Option<PathBuf>,
+    /// Policy files.
+    pub policies: Vec<PathBuf>,
+    /// Was the workspace trusted for this run alone?
+    pub trusted: bool,
+    /// The profile.
+    pub profile: Option<String>,
+}
+
+/// A stored run.
+#[derive(Debug)]
+pub struct Resume {
+    /// Its id.
+    pub run: RunId,
+    /// Where it stands.
+    pub state: RunState,
 }
 
 /// What a run came to.
@@ -85,6 +125,12 @@ pub enum BeginError {
     /// The runner or the interpreter did not start.
     #[error(transparent)]
     Process(#[from] StartError),
+    /// The ledger cannot be opened or written.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The key that answers cannot be used.
+    #[error(transparent)]
+    Key(#[from] SigningKeyError),
     /// The machine refused.
     #[error("cannot begin: {0}")]
     Io(#[from] io::Error),
@@ -95,17 +141,30 @@ pub fn execute(task: &Task<'_>, narrator: &mut Narrator) -> Result<Finished, Beg
     let kept_out = KeptOut::of(task)?;
     let root = Root::open(&task.place.root)?;
     let store = Store::open(&task.place.state, &task.place.root)?;
-    let run = new_run_id()?;
+    let run = task.resume.as_ref().map_or_else(new_run_id, |resume| Ok(resume.run.clone()))?;
+    let answering = answering(task, &run, &store)?;
     let copy = if task.trace { Some(TraceCopy::create(&root, &run)?) } else { None };
+    if task.trace && task.resume.is_some() {
+        TraceCopy::copy_lines(copy.as_ref(), &store.log(&run)?)?;
+    }
     let (runner, mut interpreter) = start((task, &kept_out), &run, &store, &root, narrator)?;
     let path = copy.as_ref().map(|(copy, _)| PathBuf::from(copy.path.as_str()));
     let follower = Follower {
-        state: RunState::new(run.as_str(), &task.plan),
+        state: task
+            .resume
+            .as_ref()
+            .map_or_else(|| RunState::new(run.as_str(), &task.plan), |resume| resume.state.clone()),
+        last: None,
         blobs: store.blobs(),
         narrator,
         copy: copy.and_then(|(_, file)| Some((path.clone()?, file))),
     };
-    let (follower, interrupted) = supervise(&mut interpreter, &runner, follower)?;
+    let ledger = answering.ledger.clone();
+    let asking = Asking::new(answering, task);
+    let (follower, interrupted) = supervise(&mut interpreter, &runner, follower, asking)?;
+    if let Some(head) = follower.head() {
+        ledger.reach(run.as_str(), &head)?;
+    }
     let mut summary = follower.state.summary();
     let started = runner.started().clone();
     runner.stop();
@@ -143,10 +202,11 @@ fn supervise<'a>(
     interpreter: &mut InterpreterProcess,
     runner: &RunnerProcess,
     follower: Follower<'a>,
+    asking: Asking,
 ) -> io::Result<(Follower<'a>, Option<Stopped>)> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let mut supervision = Supervision::new(interpreter, runner, follower)?;
+        let mut supervision = Supervision::new(interpreter, runner, follower, asking)?;
         let stopped = supervision.run().await;
         interpreter.end()?;
         let (follower, words) = supervision.into_parts();
@@ -155,6 +215,30 @@ fn supervise<'a>(
         }
         Ok((follower, stopped))
     })
+}
+
+/// Opens the ledger, and records what the run is started with.
+fn answering(task: &Task<'_>, run: &RunId, store: &Store) -> Result<Answering, BeginError> {
+    let ledger = Ledger::open(&task.place.state, &store.id())?;
+    let signer = signer(task.signing_key.as_deref(), &ledger)?;
+    if task.resume.is_none() {
+        let Named { graph, policies, trusted, profile } = task.named.clone();
+        let record = RunRecord {
+            starter: signer.key(),
+            graph,
+            policies,
+            trusted,
+            profile,
+            bundle: task.bundle.clone(),
+            limits: task.limits,
+            plan: Digest::of_json(&task.plan.document()),
+            layers: task.layers.clone(),
+            durability: task.durability.as_str().to_owned(),
+            trace: task.trace,
+        };
+        ledger.begin(run.as_str(), &record)?;
+    }
+    Ok(Answering { ledger, signer, run: run.to_string() })
 }
 
 fn new_run_id() -> io::Result<RunId> {
@@ -172,7 +256,7 @@ fn runner_start(task: &Task<'_>, run: &RunId, store: &Store) -> RunnerStart {
         state: store.folder().display().to_string(),
         layers: task.layers.clone(),
         protected: task.place.protected(),
-        ledger: None,
+        ledger: Some(LedgerPlace { state: task.place.state.display().to_string(), workspace: store.id() }),
         secrets: task.secrets.clone(),
         limits: task.limits,
     }
@@ -196,6 +280,7 @@ fn interpreter_start(
         revision: runner.revision.clone(),
         redact: kept_out.patterns(),
         facts: facts((task, kept_out), runner),
+        resume: task.resume.is_some(),
     }
 }
 

@@ -5,8 +5,9 @@ use std::fs::File;
 use std::io::Write as _;
 use std::path::PathBuf;
 
+use crate::ledger::Head;
 use crate::store::Blobs;
-use crate::trace::{Phase, RunState, apply, read_event};
+use crate::trace::{Envelope, Phase, RunState, apply, read_event};
 
 use super::{Narrator, Stopped};
 
@@ -18,6 +19,8 @@ pub(super) struct Follower<'a> {
     pub(super) narrator: &'a mut Narrator,
     /// The copy, and the path to name it by.
     pub(super) copy: Option<(PathBuf, File)>,
+    /// The last line.
+    pub(super) last: Option<String>,
 }
 
 impl Follower<'_> {
@@ -35,6 +38,14 @@ impl Follower<'_> {
         let event = read_event(&self.state, line, |digest| self.blobs.get(digest))
             .map_err(|error| Stopped::Unfit(error.to_string()))?;
         self.narrator.tell(&self.state, &event);
-        apply(&mut self.state, &event).map_err(|error| Stopped::Unfit(error.to_string()))
+        apply(&mut self.state, &event).map_err(|error| Stopped::Unfit(error.to_string()))?;
+        self.last = Some(line.to_owned());
+        Ok(())
+    }
+
+    /// How far the run has come.
+    pub(super) fn head(&self) -> Option<Head> {
+        let (event, hash) = Envelope::parse(self.last.as_deref()?)?;
+        Some(Head { events: event.seq, hash })
     }
 }

@@ -1,11 +1,15 @@
 //! Starts and joins the processes; terminal and live display. Decides nothing.
 
+mod again;
+mod answering;
 mod artifacts;
+mod asking;
 mod display;
 mod execute;
 mod follower;
 mod interpreter_process;
 mod keep_out;
+mod keys;
 mod last_words;
 mod narrator;
 mod place;
@@ -15,10 +19,14 @@ mod screen;
 mod settings;
 mod single;
 mod supervise;
+mod terminal;
 
+pub use again::{Again, AgainError, PastRun, differences, layers_of_both, past_runs, stored_run};
+pub use answering::{AnswerError, Answering, Asked, Outcome, Word};
 pub use display::{Display, Live, Mark};
-pub use execute::{BeginError, Finished, Task, execute};
+pub use execute::{BeginError, Finished, Named, Resume, Task, execute};
 pub use interpreter_process::InterpreterProcess;
+pub use keys::{SigningKeyError, signer};
 pub use narrator::Narrator;
 pub use place::{Place, PlaceError};
 pub use prepare::{Chosen, PrepareError, choose, layers, usual, workspace_packs};
@@ -26,3 +34,4 @@ pub use runner_process::{RUNNER_ARGUMENT, RunnerProcess, SpawnedRunner, StartErr
 pub use settings::{Flag, settings};
 pub use single::call_tool;
 pub use supervise::Stopped;
+pub use terminal::{is_attended, read_answer};

@@ -60,6 +60,11 @@ impl Narrator {
         self.display.line(mark, text);
     }
 
+    /// A question to a person, with the cursor behind it.
+    pub fn ask(&mut self, text: &str) {
+        self.display.ask(text);
+    }
+
     /// Takes away what is drawn beneath the lines.
     pub fn close(&mut self) {
         self.display.close();

@@ -8,10 +8,13 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::client::{Frames, Lost};
 use crate::effect::{ControlFrame, FrameBuffer, FrontFrame, InterpreterFrame};
+use crate::trace::Phase;
+use crate::view::escaped;
 
+use super::asking::{Asking, Step};
 use super::follower::Follower;
 use super::last_words::LastWords;
-use super::{InterpreterProcess, RunnerProcess};
+use super::{InterpreterProcess, Mark, RunnerProcess};
 
 /// So many interrupts end our own processes without asking them.
 const FORCE: u32 = 3;
@@ -49,6 +52,7 @@ enum Heard {
     Interpreter(Result<InterpreterFrame, Lost>),
     Runner(Result<ControlFrame, Lost>),
     Interrupt,
+    Typed(Option<String>),
 }
 
 /// A run as its front sees it.
@@ -60,6 +64,7 @@ pub(super) struct Supervision<'a> {
     control: Option<Frames>,
     user: User,
     follower: Follower<'a>,
+    asking: Asking,
     interrupts: u32,
 }
 
@@ -69,6 +74,7 @@ impl<'a> Supervision<'a> {
         interpreter: &mut InterpreterProcess,
         runner: &RunnerProcess,
         follower: Follower<'a>,
+        asking: Asking,
     ) -> io::Result<Self> {
         let (socket, arrived, said) = interpreter.channels()?;
         let control =
@@ -79,6 +85,7 @@ impl<'a> Supervision<'a> {
             control,
             user: User::new()?,
             follower,
+            asking,
             interrupts: 0,
         })
     }
@@ -114,23 +121,57 @@ impl<'a> Supervision<'a> {
             frame = self.interpreter.next() => Heard::Interpreter(frame),
             frame = next(&mut self.control) => Heard::Runner(frame),
             () = self.user.interrupts() => Heard::Interrupt,
+            line = self.asking.typed() => Heard::Typed(line),
             never = self.words.listen() => match never {},
         }
     }
 
     async fn react(&mut self, heard: Heard) -> Result<(), Stopped> {
         match heard {
-            Heard::Interpreter(Ok(InterpreterFrame::Event { line })) => self.follower.follow(&line),
+            Heard::Interpreter(Ok(InterpreterFrame::Event { line })) => {
+                self.follower.follow(&line)?;
+                if *self.follower.state.phase() == Phase::Suspended {
+                    let step = self.asking.next(&self.follower.state);
+                    self.take(step).await;
+                }
+                Ok(())
+            }
+            Heard::Typed(line) => {
+                let step = self.asking.answer(&self.follower.state, line.as_deref());
+                self.take(step).await;
+                Ok(())
+            }
             Heard::Interpreter(Ok(frame)) => Err(Stopped::Unfit(format!("it began twice: {frame:?}"))),
             Heard::Interpreter(Err(Lost::Closed)) => Err(Stopped::InterpreterGone),
             Heard::Interpreter(Err(lost)) => Err(Stopped::Unfit(lost.to_string())),
-            Heard::Runner(Ok(frame)) => from_runner(&frame),
+            Heard::Runner(Ok(ControlFrame::Ask(request))) => {
+                self.asking.heard(*request);
+                Ok(())
+            }
+            Heard::Runner(Ok(_)) => Err(Stopped::Runner("it began twice".to_owned())),
             Heard::Runner(Err(_)) => {
                 self.control = None;
                 Ok(())
             }
             Heard::Interrupt => self.interrupt().await,
         }
+    }
+
+    /// Tells the run, asks the person, or leaves it.
+    async fn take(&mut self, mut step: Step) {
+        let frame = loop {
+            match step {
+                Step::Answer(answer) => break FrontFrame::Answer(answer),
+                Step::Leave => break FrontFrame::Leave,
+                Step::Ask(text) => return self.follower.narrator.ask(&text),
+                Step::Note(text) => {
+                    self.follower.narrator.line(Mark::Note, &escaped(&text));
+                    step = self.asking.next(&self.follower.state);
+                }
+            }
+        };
+        // an interpreter that is gone is heard of by its socket
+        let _ = self.interpreter.send(&frame).await;
     }
 
     async fn interrupt(&mut self) -> Result<(), Stopped> {
@@ -141,19 +182,6 @@ impl<'a> Supervision<'a> {
         // an interpreter that is gone is heard of by its socket
         let _ = self.interpreter.send(&FrontFrame::Interrupt).await;
         Ok(())
-    }
-}
-
-/// What the runner says on its control channel during a run. Nothing that the interpreter sends arrives here.
-fn from_runner(frame: &ControlFrame) -> Result<(), Stopped> {
-    match frame {
-        ControlFrame::Start(_)
-        | ControlFrame::Started(_)
-        | ControlFrame::Refused { .. }
-        | ControlFrame::Stop => Err(Stopped::Runner("it began twice".to_owned())),
-        ControlFrame::Ask(_) => {
-            Err(Stopped::Runner("it asked, and was given no ledger to ask by".to_owned()))
-        }
     }
 }
 

@@ -108,6 +108,7 @@ fn approved(state: &RunState, unit: Unit, asked: &CallOrder, approval: &Value) -
             approval: Some(approval.clone()),
             ..call.clone()
         }),
+        CallOrder::Prepare(call) => CallOrder::Prepare(call.clone()),
         CallOrder::Batch(calls) => CallOrder::Batch(
             calls.iter().map(|call| ToolCall { approval: Some(approval.clone()), ..call.clone() }).collect(),
         ),
@@ -122,7 +123,9 @@ fn order(state: &RunState, unit: Unit) -> Result<CallOrder, NodeError> {
     match &node.action {
         Action::Call { with } => {
             let input = evaluate(state, unit, with)?;
-            Ok(CallOrder::Single(call(state, unit, node.uses.as_str(), input)))
+            let approval = state.given_ahead(unit).cloned();
+            let call = call(state, unit, node.uses.as_str(), input);
+            Ok(CallOrder::Single(ToolCall { approval, ..call }))
         }
         Action::Llm(conversation) => {
             let input = conversation_input(state, unit, conversation)?;

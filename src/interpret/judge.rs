@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::effect::{ErrorKind, ToolCall, ToolResult};
+use crate::expr::ValueTemplate;
 use crate::plan::{Action, Conversation};
 use crate::schema::validate_value;
 use crate::trace::{
@@ -14,7 +15,7 @@ use crate::trace::{
 
 use super::calls::{refuse, started, used_up};
 use super::finish::{finish, finish_cancelled};
-use super::step::asked;
+use super::step::{asked, shown_call};
 
 /// The longest wait between attempts.
 const LONGEST: Duration = Duration::from_mins(1);
@@ -38,6 +39,9 @@ pub(super) fn judge(state: &RunState, frame: &Frame, unit: Unit, returned: &Retu
 }
 
 fn call(state: &RunState, frame: &Frame, unit: Unit, outcome: &CallOutcome) -> Vec<EventBody> {
+    if let Action::Approval { show, options, response } = &frame.plan().node(unit.at.node).action {
+        return prepared(state, unit, outcome, (show, options, response.as_ref()));
+    }
     let asks = outcome.results().iter().filter_map(|result| result.error.as_ref());
     if let Some(error) = asks.into_iter().find(|error| error.kind == ErrorKind::ApprovalRequired) {
         return policy_asks(state, unit, error);
@@ -50,6 +54,34 @@ fn call(state: &RunState, frame: &Frame, unit: Unit, outcome: &CallOutcome) -> V
         (Action::Llm(conversation), output) => answered(state, frame, unit, conversation, output),
         (_, Ok(output)) => finish(state, unit, Ok(output)),
         (_, Err(error)) => failed(state, frame, unit, error),
+    }
+}
+
+/// The runner has looked at the call that is to be shown: where the policy asks, the question is the runner's own.
+fn prepared(
+    state: &RunState,
+    unit: Unit,
+    outcome: &CallOutcome,
+    (show, options, response): (&ValueTemplate, &[String], Option<&Value>),
+) -> Vec<EventBody> {
+    let result = outcome.results().first();
+    let error = result.and_then(|result| result.error.as_ref());
+    let request = match error {
+        Some(error) if error.kind == ErrorKind::ApprovalRequired => {
+            error.approval.as_ref().map(|asked| &asked.nonce)
+        }
+        Some(error) => return finish(state, unit, Err(NodeError::of_tool(error))),
+        None => None,
+    };
+    let shown = shown_call(state, unit, show).map(|call| {
+        json!({ "call": { "node": call.node, "tool": call.tool, "input": call.input, "request": request } })
+    });
+    match shown {
+        Ok(shown) => {
+            let response = response.cloned().map(Arc::new);
+            vec![asked(state, unit, shown, options.to_vec(), response, false)]
+        }
+        Err(error) => finish(state, unit, Err(error)),
     }
 }
 
@@ -88,7 +120,8 @@ fn policy_asks(state: &RunState, unit: Unit, error: &crate::effect::ToolError) -
             asked.calls().iter().map(|call| json!({ "tool": call.tool, "input": call.input })).collect()
         })
         .unwrap_or_default();
-    let show = json!({ "calls": calls, "reason": error.message, "rule": error.rule });
+    let request = error.approval.as_ref().map(|asked| &asked.nonce);
+    let show = json!({ "calls": calls, "reason": error.message, "rule": error.rule, "request": request });
     vec![asked(state, unit, show, Vec::new(), None, true)]
 }
 

@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use crate::effect::ErrorKind;
+use crate::effect::{ErrorKind, ToolCall};
 use crate::expr::ValueTemplate;
-use crate::model::Uses;
 use crate::plan::{Action, Plan};
 use crate::trace::{
-    EventBody, Frame, FrameId, NodeError, NodeResult, Question, QuestionId, RunState, Status, Step, Unit,
+    CallOrder, EventBody, Frame, FrameId, NodeError, NodeResult, Question, QuestionId, RunState, Status,
+    Step, Unit,
 };
 
 use super::begin::is_skipped;
+use super::calls::{call, started};
 use super::finish::{finish, finish_cancelled, finish_with};
 use super::inputs::bind_inputs;
 use super::items::item_of;
@@ -46,7 +47,11 @@ fn begin(state: &RunState, frame: &Frame, unit: Unit) -> Vec<EventBody> {
     let action = &frame.plan().node(unit.at.node).action;
     let begun = match action {
         Action::Graph { plan, inputs } => graph(state, unit, plan, inputs),
-        Action::Approval { show, options, response } => question(state, frame, unit, show).map(|show| {
+        // the runner looks at the call first: what a person is to approve is its question
+        Action::Approval { show, .. } if shows_call(show) => {
+            shown_call(state, unit, show).map(|call| vec![started(state, unit, CallOrder::Prepare(call))])
+        }
+        Action::Approval { show, options, response } => evaluate(state, unit, show).map(|show| {
             vec![asked(state, unit, show, options.clone(), response.clone().map(Arc::new), false)]
         }),
         _ => compute(state, unit, action)
@@ -92,11 +97,22 @@ pub(super) fn asked(
     EventBody::ApprovalRequested(Box::new(Question { id, unit, show, options, response, policy }))
 }
 
-/// What is shown; `{call: NODE}` shows the exact call that NODE will make.
-fn question(state: &RunState, frame: &Frame, unit: Unit, show: &ValueTemplate) -> Result<Value, NodeError> {
-    let shown = evaluate(state, unit, show)?;
-    let Some(name) = shown.get("call").and_then(Value::as_str) else { return Ok(shown) };
+/// Is it a call that is shown, `{call: NODE}`?
+fn shows_call(show: &ValueTemplate) -> bool {
+    match show {
+        ValueTemplate::Literal(show) => show.get("call").is_some(),
+        ValueTemplate::Object(entries) => entries.iter().any(|(name, _)| name == "call"),
+        ValueTemplate::Expression(_) | ValueTemplate::Text(_) | ValueTemplate::List(_) => false,
+    }
+}
+
+/// The exact call that NODE will make.
+pub(super) fn shown_call(state: &RunState, unit: Unit, show: &ValueTemplate) -> Result<ToolCall, NodeError> {
     let internal = |message: String| NodeError::new(ErrorKind::Internal, message);
+    let frame =
+        state.frame(unit.at.frame).ok_or_else(|| internal("there is no such execution".to_owned()))?;
+    let shown = evaluate(state, unit, show)?;
+    let name = shown.get("call").and_then(Value::as_str).unwrap_or_default();
     let node = frame.plan.index.node(name).ok_or_else(|| internal(format!("there is no node `{name}`")))?;
     let known = frame.plan().node(node);
     let Action::Call { with } = &known.action else {
@@ -105,9 +121,5 @@ fn question(state: &RunState, frame: &Frame, unit: Unit, show: &ValueTemplate) -
     // as that node will see it: what comes between is not known yet, and is an error
     let there = Unit::node(crate::trace::At { node, ..unit.at });
     let input = evaluate(state, there, with)?;
-    Ok(json!({ "call": { "node": name, "tool": tool(known.uses), "input": input } }))
-}
-
-fn tool(uses: Uses) -> &'static str {
-    uses.as_str()
+    Ok(call(state, there, known.uses.as_str(), input))
 }

@@ -10,7 +10,7 @@ use crate::digest::{MacKey, hex};
 use crate::effect::ApprovalRequest;
 
 use super::private::{append, make_folder, names_in, put_new, read, replace};
-use super::records::{Answered, Reply, seal, unseal};
+use super::records::{Answered, Head, Reply, RunRecord, seal, unseal};
 use super::spending::{Step, spend};
 use super::{LedgerError, installation_key, moment};
 
@@ -30,7 +30,7 @@ impl Ledger {
     pub fn open(state: &Path, workspace: &str) -> Result<Self, LedgerError> {
         let key = installation_key(state)?;
         let folder = state.join("ledger").join(workspace);
-        for part in ["requests", "answers", "replies", "spent", "runs"] {
+        for part in ["requests", "answers", "replies", "spent", "runs", "heads"] {
             make_folder(&folder.join(part))?;
         }
         Ok(Self { folder, key })
@@ -50,15 +50,26 @@ impl Ledger {
         Ok(hex(&bytes))
     }
 
-    /// Records which key starts a run; the first word stands.
-    pub fn begin(&self, run: &str, starter: &str) -> Result<(), LedgerError> {
+    /// Records what a run is started with; the first word stands.
+    pub fn begin(&self, run: &str, record: &RunRecord) -> Result<(), LedgerError> {
         let Some(path) = self.place("runs", run) else { return Ok(()) };
-        put_new(&path, &seal(&self.key, &format!("runs/{run}"), &starter)).map(drop)
+        put_new(&path, &seal(&self.key, &format!("runs/{run}"), record)).map(drop)
     }
 
-    /// The key that started a run.
-    pub fn starter(&self, run: &str) -> Result<Option<String>, LedgerError> {
+    /// What a run was started with, if it was started here.
+    pub fn begun(&self, run: &str) -> Result<Option<RunRecord>, LedgerError> {
         self.record("runs", run)
+    }
+
+    /// Records how far a run has come.
+    pub fn reach(&self, run: &str, head: &Head) -> Result<(), LedgerError> {
+        let Some(path) = self.place("heads", run) else { return Ok(()) };
+        replace(&path, &seal(&self.key, &format!("heads/{run}"), head))
+    }
+
+    /// How far a run had come, if it was ever recorded.
+    pub fn reached(&self, run: &str) -> Result<Option<Head>, LedgerError> {
+        self.record("heads", run)
     }
 
     /// Records a request before anybody hears of it.

@@ -1,11 +1,13 @@
 //! What the ledger keeps, each sealed with the installation's key: a file that anybody else wrote is not believed.
 
+use std::path::PathBuf;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::digest::{MacKey, canonical_json};
-use crate::effect::Approval;
+use crate::digest::{Digest, MacKey, canonical_json};
+use crate::effect::{Approval, FrozenLayer, GraphBundle, RunLimits};
 
 /// A person's answer to a request, until it is used.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,6 +42,42 @@ pub struct Reply {
     pub comment: String,
     /// Which key.
     pub by: String,
+}
+
+/// What a run was started with: all that is needed to go on with it, and to see whether it still is the same.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// The key that started it.
+    pub starter: String,
+    /// The graph file that was named; an absolute path.
+    pub graph: Option<PathBuf>,
+    /// The policy files that were named; absolute paths.
+    pub policies: Vec<PathBuf>,
+    /// Was the workspace trusted for this run alone?
+    pub trusted: bool,
+    /// The profile that was named.
+    pub profile: Option<String>,
+    /// The texts of the graph.
+    pub bundle: GraphBundle,
+    /// The user's own limits.
+    pub limits: RunLimits,
+    /// The digest of the plan's document.
+    pub plan: Digest,
+    /// The layers that bound it.
+    pub layers: Vec<FrozenLayer>,
+    /// When a line of its trace is safe.
+    pub durability: String,
+    /// Is its trace written into the workspace as well?
+    pub trace: bool,
+}
+
+/// How far a run had come when its front last saw it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// The number of events.
+    pub events: u64,
+    /// The hash of the last.
+    pub hash: Digest,
 }
 
 /// A record with its seal.

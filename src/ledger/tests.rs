@@ -11,10 +11,12 @@ use serde_json::json;
 
 use crate::approval::{Refusal, Terms, call_digest};
 use crate::digest::Digest;
-use crate::effect::{ApprovalBinding, ApprovalRequest, BoundCall, RootIdentity, ShownCall};
+use crate::effect::{
+    ApprovalBinding, ApprovalRequest, BoundCall, GraphBundle, RootIdentity, RunLimits, ShownCall,
+};
 
 use super::spending::Step;
-use super::{Answered, Ledger, LedgerError, Reply, installation_key};
+use super::{Answered, Head, Ledger, LedgerError, Reply, RunRecord, installation_key};
 
 fn request(nonce: &str) -> ApprovalRequest {
     let input = json!({ "patch": "x" });
@@ -35,9 +37,31 @@ fn request(nonce: &str) -> ApprovalRequest {
             root: RootIdentity { dev: 1, ino: 2 },
             nonce: nonce.into(),
         },
-        shown: vec![ShownCall { tool: "apply_patch".into(), input, reason: "asks".into(), rule: None }],
+        shown: vec![ShownCall {
+            tool: "apply_patch".into(),
+            input,
+            reason: "asks".into(),
+            rule: None,
+            diff: None,
+        }],
         terms: Terms::default().wire("local:x"),
         issued: 5,
+    }
+}
+
+fn record(starter: &str) -> RunRecord {
+    RunRecord {
+        starter: starter.into(),
+        graph: None,
+        policies: Vec::new(),
+        trusted: false,
+        profile: None,
+        bundle: GraphBundle { root: "graph.yaml".into(), files: Vec::new() },
+        limits: RunLimits::default(),
+        plan: Digest::of("plan"),
+        layers: Vec::new(),
+        durability: "batch".into(),
+        trace: false,
     }
 }
 
@@ -68,15 +92,17 @@ fn records_are_read_back_and_others_are_not_believed() {
     ledger.issue(&request(&nonce)).unwrap();
     ledger.answer(&nonce, &Answered::Rejected { by: "me".into(), comment: "no".into() }).unwrap();
     ledger.reply("run", 3, &Reply { granted: true, ..Reply::default() }).unwrap();
-    ledger.begin("run", "local:1").unwrap();
-    ledger.begin("run", "local:2").unwrap();
+    ledger.begin("run", &record("local:1")).unwrap();
+    ledger.begin("run", &record("local:2")).unwrap();
+    ledger.reach("run", &Head { events: 3, hash: Digest::of("x") }).unwrap();
     assert_eq!(ledger.issued(&nonce).unwrap(), Some(request(&nonce)));
     assert_eq!(ledger.requests("run").unwrap(), [request(&nonce)]);
     assert_eq!(ledger.requests("other").unwrap(), []);
     assert!(matches!(ledger.answered(&nonce).unwrap(), Some(Answered::Rejected { .. })));
     assert!(ledger.replied("run", 3).unwrap().unwrap().granted);
     assert_eq!(ledger.replied("run", 4).unwrap(), None);
-    assert_eq!(ledger.starter("run").unwrap().as_deref(), Some("local:1"));
+    assert_eq!(ledger.begun("run").unwrap(), Some(record("local:1")));
+    assert_eq!(ledger.reached("run").unwrap().unwrap().events, 3);
     let folder = state.path().join("ledger/w-1/requests");
     let text = fs::read_to_string(folder.join(&nonce)).unwrap();
     fs::write(folder.join("another"), &text).unwrap();

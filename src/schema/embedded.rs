@@ -12,6 +12,8 @@ const DOCUMENTS: &[(&str, &str)] = &[
     ("event", include_str!("../../schemas/event.schema.json")),
     ("tool-call", include_str!("../../schemas/tool-call.schema.json")),
     ("tool-result", include_str!("../../schemas/tool-result.schema.json")),
+    ("approval-request", include_str!("../../schemas/approval-request.schema.json")),
+    ("approval", include_str!("../../schemas/approval.schema.json")),
     ("verifier-report", include_str!("../../schemas/verifier-report.schema.json")),
     ("diagnostics", include_str!("../../schemas/diagnostics.schema.json")),
     ("problem", include_str!("../../schemas/problem.schema.json")),

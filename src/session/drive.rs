@@ -3,16 +3,20 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::client::{Connection, Lost};
 use crate::digest::Digest;
-use crate::effect::{ErrorKind, ReplyBody, ReplyFrame, RequestBody, ToolError, ToolResult};
+use crate::effect::{ErrorKind, PersonsAnswer, ReplyBody, ReplyFrame, RequestBody, ToolError, ToolResult};
 use crate::interpret::{self, Effect, Request};
 use crate::store::StoreError;
-use crate::trace::{self, CallId, CallOrder, CallOutcome, Cancel, EventBody, IllegalEvent, Phase, RunState};
+use crate::trace::{
+    self, Answer, CallId, CallOrder, CallOutcome, Cancel, EventBody, IllegalEvent, Phase, RunState, WaitId,
+};
 
 use super::interrupts::{Heard, Interrupts};
 use super::recorder::Recorder;
+use super::stored::only_reads;
 use super::timers::Timers;
 
 /// Why a run stopped before its end. What was recorded up to there stands.
@@ -27,9 +31,21 @@ pub enum Interrupted {
     /// Nothing more could be recorded, so nothing more was done.
     #[error("the run could not be recorded, so it stopped: {0}")]
     Store(#[from] StoreError),
+    /// A call had begun, and whether it was done is not known.
+    #[error("a call that changes something had begun, and whether it was done is not known")]
+    Unfinished,
     /// An event did not fit the state: a bug of ours.
     #[error("a bug of lgflow, please report it: {0}")]
     Illegal(#[from] IllegalEvent),
+}
+
+/// What came next.
+enum Next {
+    Event(EventBody),
+    /// It concerned nobody any more.
+    Nothing,
+    /// Nobody answers now.
+    Leave,
 }
 
 /// Told of each event, by its line of the trace.
@@ -71,9 +87,18 @@ impl<'a> Session<'a> {
         Self { state, recorder, connection, interrupts, observer, asked, timers, cancelled: false }
     }
 
-    /// Lets `first` happen and goes on to the end, or to where only a person can go on.
-    pub async fn run(mut self, first: EventBody) -> Ended {
-        let interrupted = self.drive(first).await.err();
+    /// Lets `first` happen and goes on to the end, or to where only a person can go on and nobody does.
+    pub async fn run(self, first: EventBody) -> Ended {
+        self.go_on(first, Vec::new()).await
+    }
+
+    /// Goes on with a stored run: `waits` are what is left of the times that had begun.
+    pub async fn resume(self, waits: Vec<(WaitId, Duration)>) -> Ended {
+        self.go_on(EventBody::RunResumed, waits).await
+    }
+
+    async fn go_on(mut self, first: EventBody, waits: Vec<(WaitId, Duration)>) -> Ended {
+        let interrupted = self.drive(first, waits).await.err();
         let written = self.recorder.finish();
         let (digest, unwritten) = match written {
             Ok(digest) => (digest, None),
@@ -82,18 +107,51 @@ impl<'a> Session<'a> {
         Ended { state: self.state, digest, interrupted: interrupted.or(unwritten) }
     }
 
-    async fn drive(&mut self, first: EventBody) -> Result<(), Interrupted> {
+    async fn drive(&mut self, first: EventBody, waits: Vec<(WaitId, Duration)>) -> Result<(), Interrupted> {
         self.happen(&first)?;
-        loop {
-            self.decide().await?;
-            if matches!(self.state.phase(), Phase::Finished { .. } | Phase::Suspended) {
-                return Ok(());
-            }
-            let heard = self.listen().await?;
-            if let Some(event) = heard {
-                self.happen(&event)?;
+        for (wait, left) in waits {
+            // what has run out meanwhile comes before any answer
+            if left.is_zero() && self.state.awaits(wait) {
+                self.happen(&EventBody::WaitFinished { wait })?;
+            } else {
+                self.timers.start(wait, left);
             }
         }
+        self.ask_again().await?;
+        let mut left = false;
+        loop {
+            self.decide().await?;
+            match self.state.phase() {
+                Phase::Finished { .. } => return Ok(()),
+                Phase::Suspended if left => return Ok(()),
+                Phase::Suspended => {
+                    let state = &self.state;
+                    self.timers.pause(|wait| state.awaits_person(wait));
+                }
+                _ => {}
+            }
+            match self.listen().await? {
+                Next::Event(event) => self.happen(&event)?,
+                Next::Nothing => {}
+                Next::Leave => left = true,
+            }
+            if *self.state.phase() != Phase::Suspended {
+                left = false;
+                self.timers.go_on();
+            }
+        }
+    }
+
+    /// Calls that had begun when the run was interrupted, and that only read, are made again. No other is.
+    async fn ask_again(&mut self) -> Result<(), Interrupted> {
+        let open: Vec<_> = self.state.open_calls().map(|(call, order)| (call, Arc::clone(order))).collect();
+        for (call, order) in open {
+            if !only_reads(&order) {
+                return Err(Interrupted::Unfinished);
+            }
+            self.act(Effect::Call(call, order)).await?;
+        }
+        Ok(())
     }
 
     /// Everything that follows from where the run stands: recorded and made safe, then done.
@@ -129,6 +187,7 @@ impl<'a> Session<'a> {
                 let request = match &*order {
                     CallOrder::Single(single) => RequestBody::Execute { call: single.clone() },
                     CallOrder::Batch(calls) => RequestBody::Batch { calls: calls.clone() },
+                    CallOrder::Prepare(call) => RequestBody::Prepare { call: call.clone() },
                 };
                 let id = self.connection.send(request).await?;
                 self.asked.insert(id, call);
@@ -149,17 +208,32 @@ impl<'a> Session<'a> {
     }
 
     /// The next thing that happens outside; nothing, where it concerns nobody any more.
-    async fn listen(&mut self) -> Result<Option<EventBody>, Interrupted> {
-        tokio::select! {
-            reply = self.connection.next() => Ok(self.heard(reply?)),
+    async fn listen(&mut self) -> Result<Next, Interrupted> {
+        let event = tokio::select! {
+            reply = self.connection.next() => self.heard(reply?),
             wait = self.timers.next() => {
-                Ok(self.state.awaits(wait).then_some(EventBody::WaitFinished { wait }))
+                self.state.awaits(wait).then_some(EventBody::WaitFinished { wait })
             }
             heard = self.interrupts.next() => match heard {
-                Heard::Interrupt => Ok(Some(self.interrupted())),
-                Heard::FrontGone => Err(Interrupted::Front),
+                Heard::Interrupt => Some(self.interrupted()),
+                Heard::Answer(answer) => self.answered(*answer),
+                Heard::Leave => return Ok(Next::Leave),
+                Heard::FrontGone => return Err(Interrupted::Front),
             },
-        }
+        };
+        Ok(event.map_or(Next::Nothing, Next::Event))
+    }
+
+    /// A person's answer; nothing, where the question is withdrawn.
+    fn answered(&self, given: PersonsAnswer) -> Option<EventBody> {
+        let question = self.state.open_questions().find(|open| open.id.0 == given.question)?.id;
+        let PersonsAnswer { granted, choice, response, comment, by, approval, .. } = given;
+        let answer = Box::new(Answer { choice, response, comment, by, approval });
+        Some(if granted {
+            EventBody::ApprovalGranted { question, answer }
+        } else {
+            EventBody::ApprovalRejected { question, answer }
+        })
     }
 
     fn interrupted(&mut self) -> EventBody {
@@ -173,7 +247,9 @@ impl<'a> Session<'a> {
         let order =
             self.state.open_calls().find(|(id, _)| *id == call).map(|(_, order)| Arc::clone(order))?;
         let outcome = match (reply.body, &*order) {
-            (ReplyBody::Result { result }, CallOrder::Single(_)) => CallOutcome::Single(*result),
+            (ReplyBody::Result { result }, CallOrder::Single(_) | CallOrder::Prepare(_)) => {
+                CallOutcome::Single(*result)
+            }
             (ReplyBody::Results { results }, CallOrder::Batch(_)) => CallOutcome::Batch(results),
             (ReplyBody::Problem { message }, order) => failed(order, &message),
             (_, order) => failed(order, "the runner answered something else than it was asked"),
@@ -186,7 +262,7 @@ impl<'a> Session<'a> {
 fn failed(order: &CallOrder, message: &str) -> CallOutcome {
     let result = |tool: &str| ToolResult::failure(tool, ToolError::new(ErrorKind::Internal, message));
     match order {
-        CallOrder::Single(call) => CallOutcome::Single(result(&call.tool)),
+        CallOrder::Single(call) | CallOrder::Prepare(call) => CallOutcome::Single(result(&call.tool)),
         CallOrder::Batch(calls) => {
             CallOutcome::Batch(calls.iter().take(1).map(|call| result(&call.tool)).collect())
         }

@@ -7,6 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::thread;
+use std::time::Duration;
 
 use regex::Regex;
 use serde_json::Value;
@@ -21,10 +22,10 @@ use crate::redact::Values;
 use crate::sandbox::{InterpreterError, begin_interpreter, broken_promises, confine_interpreter};
 use crate::source::Sources;
 use crate::store::{Blobs, Durability, RunId, RunLog, Store, StoreError};
-use crate::trace::{Chain, EventBody, Redaction, RunStarted, RunState};
+use crate::trace::{Chain, EventBody, Redaction, RunStarted, RunState, WaitId};
 use crate::wire::{FirstFrame, WireError, next_frame, receive_first, send_frame};
 
-use super::{Ended, Interrupter, Interrupts, Recorder, Session, system_clock};
+use super::{Ended, Interrupter, Interrupts, Recorder, Session, StoredError, fold, resumable, system_clock};
 
 /// The hidden first argument that makes our own program an interpreter.
 pub const INTERPRETER_ARGUMENT: &str = "__interpreter";
@@ -47,6 +48,9 @@ pub enum BeginError {
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The stored run cannot be gone on with.
+    #[error(transparent)]
+    Stored(#[from] StoredError),
     /// The system refused.
     #[error("cannot begin: {0}")]
     Io(#[from] io::Error),
@@ -61,7 +65,9 @@ pub fn interpret(front: &UnixStream) -> Result<(), BeginError> {
     let served = match first.frame {
         FrontFrame::Probe => probe(front, first.arrived),
         FrontFrame::Start(_) => serve(front, first),
-        FrontFrame::Interrupt => return Err(BeginError::NotStartedByFront),
+        FrontFrame::Interrupt | FrontFrame::Answer(_) | FrontFrame::Leave => {
+            return Err(BeginError::NotStartedByFront);
+        }
     };
     if let Err(error) = &served {
         // a front that is gone needs no reason
@@ -91,12 +97,9 @@ fn serve(front: &UnixStream, mut first: FirstFrame<FrontFrame>) -> Result<(), Be
     let tested = listener.start(&confinement, Some(own.clone()))?;
     let plan = compile(&start)?;
     tested.tested()?;
-    let event = first_event(&start, &plan, &confinement);
+    let begin = Begin::of(&start, &run, &plan, &place, &confinement)?;
     send_frame(front, &InterpreterFrame::Ready { confinement })?;
-    let state = RunState::new(run.as_str(), &plan);
-    let chain = Chain::new(run.as_str(), redaction(&start)?);
-    let recorder = Recorder::new(chain, place.log, place.blobs, place.durability, system_clock);
-    let ended = drive(front, state, recorder, UnixStream::from(calls), interrupts, event)?;
+    let ended = drive(front, begin, place, UnixStream::from(calls), interrupts)?;
     let interrupted = ended.interrupted.map(|why| why.to_string());
     Ok(send_frame(front, &InterpreterFrame::Ended { interrupted })?)
 }
@@ -105,16 +108,57 @@ fn serve(front: &UnixStream, mut first: FirstFrame<FrontFrame>) -> Result<(), Be
 struct Place {
     folders: [PathBuf; 2],
     log: RunLog,
+    /// What the log held before.
+    before: String,
     blobs: Blobs,
     durability: Durability,
+}
+
+/// Where a run begins, or is gone on with.
+struct Begin {
+    state: RunState,
+    chain: Chain,
+    /// Of a run that begins.
+    first: Option<EventBody>,
+    /// Of a run that is gone on with.
+    waits: Vec<(WaitId, Duration)>,
+}
+
+impl Begin {
+    fn of(
+        start: &InterpreterStart,
+        run: &RunId,
+        plan: &Arc<Plan>,
+        place: &Place,
+        confinement: &Confinement,
+    ) -> Result<Self, BeginError> {
+        let redaction = redaction(start)?;
+        if start.resume {
+            let blob = |digest: &Digest| place.blobs.get(digest);
+            let stored = fold(run.as_str(), plan, &place.before, &blob, &system_clock())?;
+            resumable(&stored.state)?;
+            let chain = Chain::resume(run.as_str(), &stored.verified, redaction);
+            return Ok(Self { state: stored.state, chain, first: None, waits: stored.waits });
+        }
+        Ok(Self {
+            state: RunState::new(run.as_str(), plan),
+            chain: Chain::new(run.as_str(), redaction),
+            first: Some(first_event(start, plan, confinement)),
+            waits: Vec::new(),
+        })
+    }
 }
 
 impl Place {
     fn open(start: &InterpreterStart, run: &RunId) -> Result<Self, BeginError> {
         let durability = Durability::parse(&start.durability).unwrap_or_default();
         let store = Store::open(Path::new(&start.state), Path::new(&start.workspace))?;
-        let log = store.create(run, durability)?;
-        Ok(Self { folders: store.folders_of(run)?, log, blobs: store.blobs(), durability })
+        let (log, before) = if start.resume {
+            store.reopen(run, durability)?
+        } else {
+            (store.create(run, durability)?, String::new())
+        };
+        Ok(Self { folders: store.folders_of(run)?, log, before, blobs: store.blobs(), durability })
     }
 }
 
@@ -144,8 +188,11 @@ impl Listener {
 
     fn listen(mut self) {
         while let Ok(Some(frame)) = next_frame(&self.front, &mut self.arrived) {
-            if matches!(frame, FrontFrame::Interrupt) {
-                self.interrupter.interrupt();
+            match frame {
+                FrontFrame::Interrupt => self.interrupter.interrupt(),
+                FrontFrame::Answer(answer) => self.interrupter.answer(answer),
+                FrontFrame::Leave => self.interrupter.leave(),
+                FrontFrame::Start(_) | FrontFrame::Probe => {}
             }
         }
         self.interrupter.front_gone();
@@ -194,12 +241,13 @@ fn first_event(start: &InterpreterStart, plan: &Plan, confinement: &Confinement)
 /// Single-threaded: a session waits for answers and does little itself.
 fn drive(
     front: &UnixStream,
-    state: RunState,
-    recorder: Recorder,
+    begin: Begin,
+    place: Place,
     calls: UnixStream,
     interrupts: Interrupts,
-    first: EventBody,
 ) -> io::Result<Ended> {
+    let Begin { state, chain, first, waits } = begin;
+    let recorder = Recorder::new(chain, place.log, place.blobs, place.durability, system_clock);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         // trying to execute has set the signal of a closed pipe back to its deadly default
@@ -209,7 +257,11 @@ fn drive(
             // where the front is gone, its listener says so
             let _ = send_frame(front, &InterpreterFrame::Event { line: line.to_owned() });
         };
-        Ok(Session::new(state, recorder, connection, interrupts, &mut observer).run(first).await)
+        let session = Session::new(state, recorder, connection, interrupts, &mut observer);
+        Ok(match first {
+            Some(first) => session.run(first).await,
+            None => session.resume(waits).await,
+        })
     })
 }
 

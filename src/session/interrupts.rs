@@ -1,13 +1,19 @@
 //! What reaches a session from the front: interrupts, of which the first ends a run in order and the second at once,
-//! and the front's end.
+//! a person's answers, and the front's end.
 
 use tokio::sync::mpsc;
 
+use crate::effect::PersonsAnswer;
+
 /// One thing from the front.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum Heard {
     /// The user wants an end.
     Interrupt,
+    /// A person has answered.
+    Answer(Box<PersonsAnswer>),
+    /// Nobody answers now.
+    Leave,
     /// Nobody is there any more.
     FrontGone,
 }
@@ -44,6 +50,16 @@ impl Interrupter {
     /// One more interrupt.
     pub fn interrupt(&self) {
         self.send(Heard::Interrupt);
+    }
+
+    /// A person's answer.
+    pub fn answer(&self, answer: Box<PersonsAnswer>) {
+        self.send(Heard::Answer(answer));
+    }
+
+    /// Nobody answers now: a suspended run is left as it is.
+    pub fn leave(&self) {
+        self.send(Heard::Leave);
     }
 
     /// The front has ended: the session stops where it is.

@@ -8,7 +8,9 @@ mod interrupts;
 mod load;
 mod policies;
 mod policy_tests;
+mod questions;
 mod recorder;
+mod stored;
 mod timers;
 
 pub use drive::{Ended, Interrupted, Observer, Session};
@@ -17,4 +19,6 @@ pub use interrupts::{Interrupter, Interrupts};
 pub use load::{CheckedFolder, check_own_folder, check_paths};
 pub use policies::{given_layers, graph_layers, workspace_layers};
 pub use policy_tests::{TestFile, given_policy_tests, own_policy_tests};
+pub use questions::{OpenQuestion, open_questions};
 pub use recorder::{Clock, Recorder, system_clock};
+pub use stored::{Stored, StoredError, fold, resumable};

@@ -10,6 +10,8 @@ use crate::trace::WaitId;
 #[derive(Debug, Default)]
 pub(super) struct Timers {
     waiting: BTreeSet<(Instant, WaitId)>,
+    /// What is left of waits that stand still.
+    paused: Vec<(Duration, WaitId)>,
 }
 
 impl Timers {
@@ -18,6 +20,23 @@ impl Timers {
         // a wait longer than the clock reaches never ends
         if let Some(end) = Instant::now().checked_add(duration) {
             self.waiting.insert((end, wait));
+        }
+    }
+
+    /// The run is suspended: time passes for those alone that `goes_on` names.
+    pub(super) fn pause(&mut self, goes_on: impl Fn(WaitId) -> bool) {
+        let now = Instant::now();
+        let (running, still) =
+            std::mem::take(&mut self.waiting).into_iter().partition(|(_, wait)| goes_on(*wait));
+        self.waiting = running;
+        let still: BTreeSet<(Instant, WaitId)> = still;
+        self.paused.extend(still.into_iter().map(|(end, wait)| (end.saturating_duration_since(now), wait)));
+    }
+
+    /// It goes on, and so does their time.
+    pub(super) fn go_on(&mut self) {
+        for (left, wait) in std::mem::take(&mut self.paused) {
+            self.start(wait, left);
         }
     }
 

@@ -42,6 +42,11 @@ impl Store {
         &self.folder
     }
 
+    /// The workspace's id: the name of its folder.
+    pub fn id(&self) -> String {
+        self.folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+    }
+
     /// The blobs that runs of this workspace share.
     pub fn blobs(&self) -> Blobs {
         Blobs::new(self.folder.join("blobs"))
@@ -63,6 +68,19 @@ impl Store {
             make_private(folder)?;
         }
         Ok(folders)
+    }
+
+    /// Goes on with the log of a run that nobody executes: locks it, and gives what it holds.
+    pub fn reopen(&self, run: &RunId, durability: Durability) -> Result<(RunLog, String), StoreError> {
+        let events = self.run(run)?.events;
+        let lock = self.lock(run)?.ok_or_else(|| StoreError::Busy(run.to_string()))?;
+        let text = read_log(&events)?;
+        Ok((RunLog::create(events, lock, durability)?, text))
+    }
+
+    /// What the log of a run holds.
+    pub fn log(&self, run: &RunId) -> Result<String, StoreError> {
+        read_log(&self.run(run)?.events)
     }
 
     /// The files of a run.
@@ -103,6 +121,14 @@ impl Store {
             Err(error) => Err(StoreError::io("lock", &path)(error.into())),
         }
     }
+}
+
+fn read_log(events: &Path) -> Result<String, StoreError> {
+    let text = fs::read_to_string(events).map_err(StoreError::io("read", events))?;
+    if text.is_empty() || text.ends_with('\n') {
+        return Ok(text);
+    }
+    Err(StoreError::Torn(events.to_owned()))
 }
 
 /// A readable name and enough of the digest of the path to tell workspaces apart.

@@ -91,7 +91,10 @@ impl RunState {
                 self.phase = Phase::Suspended;
                 Ok(())
             }
-            EventBody::RunResumed => self.resume(),
+            EventBody::RunResumed => {
+                self.resume();
+                Ok(())
+            }
             EventBody::RunCancelled { how } => {
                 self.cancel(*how);
                 Ok(())
@@ -245,12 +248,11 @@ impl RunState {
         Ok(())
     }
 
-    fn resume(&mut self) -> Legal {
-        if self.phase != Phase::Suspended {
-            return Err("the run is not suspended");
+    /// One that was not suspended was interrupted: its processes died.
+    fn resume(&mut self) {
+        if self.phase == Phase::Suspended {
+            self.phase = Phase::Running;
         }
-        self.phase = Phase::Running;
-        Ok(())
     }
 
     fn cancel(&mut self, how: Cancel) {

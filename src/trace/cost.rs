@@ -4,6 +4,9 @@ use super::{CallOrder, CallOutcome, Cost};
 
 /// The cost of a call or of a batch: only calls that were made count.
 pub(crate) fn cost_of(order: &CallOrder, outcome: &CallOutcome) -> Cost {
+    if matches!(order, CallOrder::Prepare(_)) {
+        return Cost::default();
+    }
     let made = order.calls().iter().zip(outcome.results());
     made.fold(Cost::default(), |sum, (call, result)| Cost {
         tool_calls: sum.tool_calls + 1,

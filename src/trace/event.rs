@@ -262,19 +262,20 @@ pub enum DeadReason {
 
 /// What is asked of the runner.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "an order is held behind an `Arc`, and most are of one call")]
 pub enum CallOrder {
     /// One call.
     Single(ToolCall),
     /// Calls in order, all checked before the first.
     Batch(Vec<ToolCall>),
+    /// Not the call itself: what would be decided of it, and a question to a person where the policy asks.
+    Prepare(ToolCall),
 }
 
 impl CallOrder {
     /// The calls.
     pub fn calls(&self) -> &[ToolCall] {
         match self {
-            CallOrder::Single(call) => std::slice::from_ref(call),
+            CallOrder::Single(call) | CallOrder::Prepare(call) => std::slice::from_ref(call),
             CallOrder::Batch(calls) => calls,
         }
     }

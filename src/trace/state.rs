@@ -29,6 +29,8 @@ pub struct RunState {
     pub(crate) calls: BTreeMap<CallId, OpenCall>,
     pub(crate) waits: BTreeMap<WaitId, (WaitFor, Duration)>,
     pub(crate) questions: BTreeMap<QuestionId, Question>,
+    /// Approvals of calls that were shown before they are made, by the node that will make each.
+    pub(crate) given: BTreeMap<At, Arc<Value>>,
     /// Executions that end because of a failure, and are not over.
     pub(crate) ending: BTreeSet<FrameId>,
     pub(crate) next_call: u32,
@@ -333,6 +335,7 @@ impl RunState {
             calls: BTreeMap::new(),
             waits: BTreeMap::new(),
             questions: BTreeMap::new(),
+            given: BTreeMap::new(),
             ending: BTreeSet::new(),
             next_call: 0,
             next_wait: 0,
@@ -385,6 +388,21 @@ impl RunState {
         self.waits.iter().map(|(id, (reason, duration))| (*id, *reason, *duration))
     }
 
+    /// Is this wait the time that a person has for an answer? It passes while the run is suspended, too.
+    pub fn times_a_person(&self, reason: WaitFor) -> bool {
+        let WaitFor::Timeout(unit) = reason else { return false };
+        let asking = self.unit(unit).and_then(|unit| match unit.step {
+            Step::Asking(question) => self.questions.get(&question),
+            _ => None,
+        });
+        asking.is_some_and(|question| !question.policy)
+    }
+
+    /// Is this open wait the time that a person has for an answer?
+    pub fn awaits_person(&self, wait: WaitId) -> bool {
+        self.waits.get(&wait).is_some_and(|(reason, _)| self.times_a_person(*reason))
+    }
+
     /// Does the run still wait for this time to pass? A timer of what has ended meanwhile is of no more use.
     pub fn awaits(&self, wait: WaitId) -> bool {
         self.waits.contains_key(&wait)
@@ -405,6 +423,11 @@ impl RunState {
     pub fn loop_path(&self, frame: FrameId, at: LoopIx) -> String {
         let target = self.frame(frame).map(|known| known.plan.plan.loops[at.0 as usize].target);
         target.map_or_else(String::new, |node| self.node_path(At { frame, node }))
+    }
+
+    /// The approval that was given before a unit's first call.
+    pub(crate) fn given_ahead(&self, unit: Unit) -> Option<&Value> {
+        if unit.item.is_some() { None } else { self.given.get(&unit.at).map(|approval| &**approval) }
     }
 
     pub(crate) fn frame(&self, id: FrameId) -> Option<&Frame> {

@@ -131,9 +131,11 @@ impl RunState {
         match state.step {
             Step::Queued => self.dequeue(unit),
             Step::Returned(_) if state.slot => self.done(Task::Step(unit))?,
+            Step::Ready if matches!(**order, CallOrder::Prepare(_)) => self.done(Task::Step(unit))?,
             _ => return Err("the node makes no call now"),
         }
         self.next_call += 1;
+        self.given.remove(&unit.at);
         let Some(state) = self.unit_mut(unit) else { return Ok(()) };
         let (first, held) = (state.calls == 0, state.slot);
         state.calls += 1;
@@ -166,7 +168,8 @@ impl RunState {
             self.agenda.retain(|task| *task != Task::CancelCall(id));
         }
         let refused = |kind: &ErrorKind| *kind == ErrorKind::Denied;
-        for result in outcome.results() {
+        let made = !matches!(*call.order, CallOrder::Prepare(_));
+        for result in outcome.results().iter().filter(|_| made) {
             self.totals.calls += 1;
             self.totals.denied += u64::from(result.error.as_ref().is_some_and(|error| refused(&error.kind)));
         }
@@ -285,6 +288,9 @@ impl RunState {
 
     pub(crate) fn finish_wait(&mut self, id: WaitId) -> Legal {
         let (reason, _) = self.waits.remove(&id).ok_or("there is no such wait")?;
+        if self.phase == Phase::Suspended {
+            self.phase = Phase::Running;
+        }
         match reason {
             WaitFor::Backoff(unit) => self.enqueue(unit, false),
             WaitFor::Timeout(unit) => self.time_out(unit),
@@ -315,7 +321,9 @@ impl RunState {
         if let Some(state) = self.unit_mut(question.unit) {
             state.step = Step::Asking(question.id);
         }
-        if !question.policy {
+        // one that shows a call has begun its time with that
+        let begun = self.unit(question.unit).is_some_and(|state| state.calls > 0);
+        if !question.policy && !begun {
             self.set_timer(question.unit);
         }
         Ok(())
@@ -327,6 +335,7 @@ impl RunState {
             self.phase = Phase::Running;
         }
         let boxed = Box::new(answer.clone());
+        self.give_ahead(&question, answer, granted);
         match (granted, question.policy) {
             (true, true) => {
                 if let Some(state) = self.unit_mut(question.unit) {
@@ -338,6 +347,17 @@ impl RunState {
             (false, _) => self.come_back(question.unit, Returned::Rejected(boxed)),
         }
         Ok(())
+    }
+
+    /// The approval of a call that was shown is kept for the node that will make it.
+    fn give_ahead(&mut self, question: &Question, answer: &Answer, granted: bool) {
+        let Some(approval) = answer.approval.as_ref().filter(|_| granted && !question.policy) else { return };
+        let shown = question.show.get("call").and_then(|call| call.get("node")?.as_str());
+        let name = shown.and_then(|path| path.rsplit('/').next()).unwrap_or_default();
+        let frame = question.unit.at.frame;
+        if let Some(node) = self.frame(frame).and_then(|frame| frame.plan.index.node(name)) {
+            self.given.insert(At { frame, node }, Arc::new(approval.clone()));
+        }
     }
 
     /// The next item may start, or all are done: a task says so, once.

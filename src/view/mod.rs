@@ -1,5 +1,6 @@
 //! Plans, diagnostics and traces as text, JSON, SARIF, Mermaid, DOT. Returns strings; prints nothing.
 
+mod approval_text;
 pub mod diagnostics;
 mod explanation;
 pub mod graph;
@@ -11,6 +12,7 @@ mod trace_text;
 
 pub use crate::source::{escaped, is_unsafe_to_show};
 
+pub use approval_text::{approval_text, question_text};
 pub use explanation::{explanation_document, explanation_text, reason_document};
 pub use json_text::json_text;
 pub use layers::{

@@ -128,6 +128,10 @@ impl<'w> Drive<'w> {
             Open::Call(call, order) => {
                 let outcome = match &*order {
                     CallOrder::Single(asked) => CallOutcome::Single((self.world)(asked)),
+                    CallOrder::Prepare(asked) => CallOutcome::Single(lgflow::effect::ToolResult::success(
+                        &asked.tool,
+                        serde_json::Value::Null,
+                    )),
                     CallOrder::Batch(calls) => {
                         let mut results = Vec::new();
                         for asked in calls {

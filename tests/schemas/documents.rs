@@ -1,8 +1,13 @@
 //! Documents that the program really makes satisfy their published schemas.
 
+use lgflow::approval::{Moment, Signer, Terms, add_signature, call_digest};
 use lgflow::compile::CheckedRoot;
 use lgflow::diag::Diagnostics;
-use lgflow::effect::{ErrorKind, RuleRef, ToolCall, ToolError, ToolResult};
+use lgflow::digest::{Digest, MacKey};
+use lgflow::effect::{
+    ApprovalBinding, ApprovalRequest, AskedRef, BoundCall, BoundTarget, ErrorKind, RootIdentity, RuleRef,
+    ShownCall, ToolCall, ToolError, ToolResult,
+};
 use lgflow::policy::Packs;
 use lgflow::schema::Validator;
 use lgflow::session::check_paths;
@@ -71,4 +76,56 @@ fn calls_and_results() {
     let mut silent = failure;
     silent["error"] = Value::Null;
     assert!(!schema.accepts(&silent), "a failure without an error");
+}
+
+#[test]
+fn requests_and_approvals() {
+    let (policy, input) = (Digest::of("policy"), json!({ "argv": ["cargo", "test"] }));
+    let bound = BoundCall {
+        call_digest: call_digest("exec", &input),
+        preimages: [("a".to_owned(), None), ("b".to_owned(), Some(policy))].into(),
+        paths: vec!["a".into()],
+        target: Some(BoundTarget::Program { path: "/usr/bin/cargo".into(), digest: policy }),
+    };
+    let request = ApprovalRequest {
+        schema: "lgflow.approval_request/v1".into(),
+        binding: ApprovalBinding {
+            v: 1,
+            run: "r".into(),
+            node: "n".into(),
+            iteration: "n!1".into(),
+            calls: vec![bound],
+            policy_digest: policy,
+            root: RootIdentity { dev: 1, ino: 2 },
+            nonce: "ab".into(),
+        },
+        shown: vec![ShownCall {
+            tool: "exec".into(),
+            input,
+            reason: "asks".into(),
+            rule: None,
+            diff: Some("x".into()),
+        }],
+        terms: Terms::default().wire("local:x"),
+        issued: 1,
+    };
+    let document = serde_json::to_value(&request).unwrap();
+    let schema = validator("approval-request");
+    assert_valid(&schema, "request", &document);
+    let mut silent = document;
+    silent.as_object_mut().unwrap().remove("binding");
+    assert!(!schema.accepts(&silent), "a request that binds nothing");
+    let moment = Moment { millis: 2, boot: "b".into() };
+    let signature = Signer::Local(MacKey::new([1; 32])).sign(&request, &moment).unwrap();
+    let approval = add_signature(None, &request, signature).unwrap();
+    let document = serde_json::to_value(&approval).unwrap();
+    let schema = validator("approval");
+    assert_valid(&schema, "approval", &document);
+    let mut more = document;
+    more["always"] = json!(true);
+    assert!(!schema.accepts(&more), "an approval for ever");
+    let asked = AskedRef { nonce: "ab".into(), request: policy };
+    let error = ToolError { approval: Some(asked), ..ToolError::new(ErrorKind::ApprovalRequired, "asks") };
+    let result = serde_json::to_value(ToolResult::failure("exec", error)).unwrap();
+    assert_valid(&validator("tool-result"), "a call that asks", &result);
 }

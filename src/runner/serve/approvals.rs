@@ -24,6 +24,15 @@ use crate::runner::tools::prepare;
 /// The schema id of a request.
 const REQUEST: &str = "lgflow.approval_request/v1";
 
+/// What an approval of some calls would be bound to, as things stand.
+#[derive(Debug)]
+pub(super) struct Bound {
+    /// Its nonce is still to be drawn.
+    pub(super) now: ApprovalBinding,
+    /// For each call, the change that it would make, where its parameters do not say it line by line.
+    diffs: Vec<Option<String>>,
+}
+
 /// The asking side of a desk.
 #[derive(Debug)]
 pub(super) struct Approvals {
@@ -42,7 +51,8 @@ impl Approvals {
         let Some(place) = &start.ledger else { return Ok(None) };
         let ledger =
             Ledger::open(Path::new(&place.state), &place.workspace).map_err(|error| error.to_string())?;
-        let starter = ledger.starter(&start.run).map_err(|error| error.to_string())?.unwrap_or_default();
+        let begun = ledger.begun(&start.run).map_err(|error| error.to_string())?;
+        let starter = begun.map(|record| record.starter).unwrap_or_default();
         let (dev, ino) = root.identity().map_err(|error| error.to_string())?;
         let root = RootIdentity { dev, ino };
         let run = start.run.clone();
@@ -50,7 +60,7 @@ impl Approvals {
         Ok(Some(Self { ledger, run, starter, root, front, asking }))
     }
 
-    /// What an approval of these calls is bound to, as things stand. The nonce is still to be drawn.
+    /// What an approval of these calls is bound to, as things stand.
     ///
     /// # Errors
     /// The index of a call that could not do its work as things stand, and why.
@@ -59,13 +69,14 @@ impl Approvals {
         calls: &[Asked<ToolCall>],
         policy_digest: Digest,
         world: &ToolWorld,
-    ) -> Result<ApprovalBinding, (usize, ToolError)> {
+    ) -> Result<Bound, (usize, ToolError)> {
         let mut touched = BTreeSet::new();
-        let mut bound = Vec::new();
+        let (mut bound, mut diffs) = (Vec::new(), Vec::new());
         for (at, asked) in calls.iter().enumerate() {
             let prepared = prepare(asked, world, &touched).map_err(|error| (at, error))?;
             touched.extend(prepared.paths.iter().cloned());
             let call = asked.request();
+            diffs.push(prepared.diff);
             bound.push(BoundCall {
                 call_digest: call_digest(&call.tool, &call.input),
                 preimages: prepared.preimages,
@@ -74,7 +85,7 @@ impl Approvals {
             });
         }
         let first = calls.first().map(Asked::request);
-        Ok(ApprovalBinding {
+        let now = ApprovalBinding {
             v: 1,
             run: self.run.clone(),
             node: first.map(|call| call.node.clone()).unwrap_or_default(),
@@ -83,18 +94,20 @@ impl Approvals {
             policy_digest,
             root: self.root,
             nonce: String::new(),
-        })
+        };
+        Ok(Bound { now, diffs })
     }
 
     /// Puts the question, unless the same one is open already: recorded first, then told to the front.
     pub(super) fn ask(
         &self,
         calls: &[Asked<ToolCall>],
-        binding: ApprovalBinding,
+        bound: Bound,
         terms: &Terms,
     ) -> Result<AskedRef, String> {
         let _one_at_a_time = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
-        let shown: Vec<ShownCall> = calls.iter().map(shown).collect();
+        let Bound { now: binding, diffs } = bound;
+        let shown: Vec<ShownCall> = calls.iter().zip(diffs).map(shown).collect();
         let terms = terms.wire(&self.starter);
         let open = self.ledger.requests(&self.run).map_err(|error| error.to_string())?;
         let same = |known: &ApprovalRequest| {
@@ -163,7 +176,7 @@ impl Approvals {
 }
 
 /// A call as it is shown; of a call that does not ask itself, no reason.
-fn shown(asked: &Asked<ToolCall>) -> ShownCall {
+fn shown((asked, diff): (&Asked<ToolCall>, Option<String>)) -> ShownCall {
     let call = asked.request();
     let asks = asked.verdict().deciding().filter(|reason| reason.decision == Decision::Ask);
     ShownCall {
@@ -171,6 +184,7 @@ fn shown(asked: &Asked<ToolCall>) -> ShownCall {
         input: call.input.clone(),
         reason: asks.map(|reason| reason.message.clone()).unwrap_or_default(),
         rule: asks.map(|reason| reason.rule.clone()),
+        diff,
     }
 }
 

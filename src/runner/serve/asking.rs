@@ -4,14 +4,15 @@
 use serde_json::Value;
 
 use crate::approval::{Refusal, Verified};
-use crate::effect::{ApprovalBinding, ErrorKind, ToolCall, ToolError, ToolResult};
+use crate::effect::{ErrorKind, ToolCall, ToolError, ToolResult};
 use crate::policy::{Asked, GateDecision, Granted};
 use crate::runner::tools::question;
 
+use super::approvals::Bound;
 use super::desk::{Desk, in_order, not_run, refusal};
 
 /// A call without an approval that counts: what it is bound to, and why the one that it carried was refused.
-type Open = (Asked<ToolCall>, Option<ApprovalBinding>, Option<Refusal>);
+type Open = (Asked<ToolCall>, Option<Bound>, Option<Refusal>);
 
 impl Desk {
     /// Does a granted call; where its tool meets a path that asks before anything is done, the call as a question.
@@ -39,7 +40,7 @@ impl Desk {
         };
         let Some(given) = &asked.request().approval else { return Err((asked, Some(binding), None)) };
         let terms = self.gate.policy().approval_terms();
-        let checked = approvals.check(given, &binding, &terms);
+        let checked = approvals.check(given, &binding.now, &terms);
         match checked.and_then(|verified| self.spend_and_do(&asked, &verified, 0, &binding)) {
             Ok(result) => Ok(result),
             Err(refusal) => Err((asked, Some(binding), Some(refusal))),
@@ -52,13 +53,14 @@ impl Desk {
         asked: &Asked<ToolCall>,
         verified: &Verified,
         index: usize,
-        binding: &ApprovalBinding,
+        binding: &Bound,
     ) -> Result<ToolResult, Refusal> {
         let approvals = self.approvals.as_ref().ok_or(Refusal::Unknown)?;
         if let Err(error) = self.counters.begin(asked.request()) {
             return Ok(ToolResult::failure(&asked.request().tool, error));
         }
-        let spent = approvals.spend(verified, index, binding).inspect_err(|_| self.counters.withdraw())?;
+        let spent =
+            approvals.spend(verified, index, &binding.now).inspect_err(|_| self.counters.withdraw())?;
         let granted = self.gate.grant(asked.clone(), spent).ok_or(Refusal::OtherCall)?;
         Ok(self.execute(&granted))
     }
@@ -69,7 +71,7 @@ impl Desk {
         &self,
         calls: &[Asked<ToolCall>],
         at: usize,
-        binding: Option<ApprovalBinding>,
+        binding: Option<Bound>,
         refused: Option<&Refusal>,
     ) -> ToolResult {
         let Some(asks) = calls.get(at) else { return not_run(&ToolCall::new("", Value::Null)) };
@@ -143,7 +145,7 @@ impl Desk {
         };
         let terms = self.gate.policy().approval_terms();
         let given = calls.first().and_then(|call| call.approval.as_ref());
-        let refused = match given.map(|given| approvals.check(given, &binding, &terms)) {
+        let refused = match given.map(|given| approvals.check(given, &binding.now, &terms)) {
             None => None,
             Some(Err(refusal)) => Some(refusal),
             Some(Ok(verified)) => {

@@ -8,6 +8,7 @@ use crate::effect::{BoundTarget, ErrorKind, ToolCall, ToolError};
 use crate::model::Uses;
 use crate::policy::{Asked, Granted, Obligations};
 use crate::runner::ToolWorld;
+use crate::runner::patch::{Planned, Side, compose, render};
 use crate::sandbox::{Program, find_program};
 
 use super::access::Reading;
@@ -24,6 +25,8 @@ pub(in crate::runner) struct Prepared {
     pub(in crate::runner) paths: Vec<String>,
     /// What it runs.
     pub(in crate::runner) target: Option<BoundTarget>,
+    /// The change that it would make, where its parameters do not say it line by line.
+    pub(in crate::runner) diff: Option<String>,
 }
 
 /// What `asked` would touch. `touched` are the paths of the calls before it in its list: what stands there is not known
@@ -42,7 +45,8 @@ pub(in crate::runner) fn prepare(
         Some(Uses::Rollback) => {
             let (_, planned) = rollback::foresee(call, obligations, world)?;
             let preimages = preimages(&planned);
-            Ok(Prepared { paths: preimages.keys().cloned().collect(), preimages, target: None })
+            let paths = preimages.keys().cloned().collect();
+            Ok(Prepared { paths, preimages, target: None, diff: diff(&planned) })
         }
         Some(Uses::ReadFile) => {
             let input = Input::new("read_file", &call.input, &["path", "range", "encoding"])?;
@@ -71,12 +75,21 @@ fn patch(
 ) -> Result<Prepared, ToolError> {
     let paths: Vec<String> =
         apply_patch::paths_of(call, obligations, world)?.iter().map(ToString::to_string).collect();
-    let preimages = if paths.iter().any(|path| touched.contains(path)) {
-        BTreeMap::new()
-    } else {
-        preimages(&apply_patch::foresee(call, obligations, world)?)
-    };
-    Ok(Prepared { preimages, paths, target: None })
+    if paths.iter().any(|path| touched.contains(path)) {
+        return Ok(Prepared { paths, ..Prepared::default() });
+    }
+    let planned = apply_patch::foresee(call, obligations, world)?;
+    let diff = if call.input.get("patch").is_some() { None } else { diff(&planned) };
+    Ok(Prepared { preimages: preimages(&planned), paths, target: None, diff })
+}
+
+/// What was planned, as a diff; none where bytes that are not UTF-8 stand in the way of one.
+fn diff(planned: &Planned) -> Option<String> {
+    let sides = planned.wanted.iter().map(|wanted| {
+        let before = wanted.before.as_ref().map(|version| version.content.clone());
+        (wanted.path.clone(), Side { before, after: wanted.after.clone() })
+    });
+    render(&compose(&sides.collect()))
 }
 
 fn command(call: &ToolCall, obligations: &Obligations, world: &ToolWorld) -> Result<Prepared, ToolError> {

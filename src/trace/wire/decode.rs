@@ -241,7 +241,7 @@ impl Reader<'_> {
             return Some(CallOrder::Batch(serde_json::from_value(calls.clone()).ok()?));
         }
         let call = ToolCall::new(self.text("tool")?, data.get("input")?.clone());
-        Some(CallOrder::Single(ToolCall {
+        let call = ToolCall {
             run: self.envelope.run.clone(),
             node: self.text("call_node")?,
             idempotency_key: self.text("key")?,
@@ -249,7 +249,9 @@ impl Reader<'_> {
             approval: data.get("approval").cloned(),
             verify: data.get("verify").and_then(Value::as_bool).unwrap_or_default(),
             ..call
-        }))
+        };
+        let prepare = data.get("prepare").and_then(Value::as_bool).unwrap_or_default();
+        Some(if prepare { CallOrder::Prepare(call) } else { CallOrder::Single(call) })
     }
 
     fn outcome(&self) -> Option<CallOutcome> {

@@ -269,7 +269,10 @@ impl Wire {
     /// A call as its tool and input, so that a reader finds them; the rest of the protocol's message beside.
     fn order(&mut self, order: &CallOrder) {
         match order {
-            CallOrder::Single(call) => {
+            CallOrder::Single(call) | CallOrder::Prepare(call) => {
+                if matches!(order, CallOrder::Prepare(_)) {
+                    self.put("prepare", true);
+                }
                 self.put("tool", call.tool.as_str());
                 self.put("input", call.input.clone());
                 self.put("key", call.idempotency_key.as_str());

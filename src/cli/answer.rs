@@ -1,0 +1,218 @@
+//! `lgflow approve` and `lgflow reject`: answers to the open questions of a suspended run. They show what is asked, as
+//! the runner put it, and ask at the terminal; without one, an approval needs the digest of the request that was shown.
+
+use std::io::Write as _;
+
+use clap::Args;
+use serde_json::Value;
+
+use crate::digest::Digest;
+use crate::front::{Answering, Asked, Outcome, Place, Word, is_attended, read_answer, settings, signer};
+use crate::ledger::Ledger;
+use crate::session::{OpenQuestion, open_questions};
+use crate::source::Sources;
+use crate::store::{RunId, Store};
+use crate::view::escaped;
+
+use super::Exit;
+use super::output::Output;
+use super::problem::Problem;
+use super::runs::run_id;
+use super::terminal::style_of_stderr;
+
+/// Arguments of `lgflow approve`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  lgflow approve 01k…                        every open question of the run, one after the other\n  lgflow approve 01k… 2                      the question with this number, or of the node with this name\n  lgflow approve 01k… gate --choice ship     an approval node with choices\n  lgflow approve 01k… 2 --digest sha256:…    without a terminal: exactly the request that was shown\n\nAn approval is for exactly what was shown, once. Then `lgflow runs resume` goes on."
+)]
+pub struct ApproveArgs {
+    #[command(flatten)]
+    which: Which,
+    /// The digest of the request, as it was shown: approves without a terminal, and nothing else than that
+    #[arg(long, value_name = "DIGEST")]
+    digest: Option<String>,
+    /// One of the choices of an approval node
+    #[arg(long, value_name = "NAME")]
+    choice: Option<String>,
+    /// The further answer that an approval node wants, as JSON
+    #[arg(long, value_name = "JSON")]
+    response: Option<String>,
+}
+
+/// Arguments of `lgflow reject`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  lgflow reject 01k… 2 --comment \"not on a Friday\"\n  lgflow reject 01k…"
+)]
+pub struct RejectArgs {
+    #[command(flatten)]
+    which: Which,
+}
+
+/// Which question of which run.
+#[derive(Debug, Args)]
+struct Which {
+    /// The run's id
+    #[arg(value_name = "RUN")]
+    run: String,
+    /// The number of the question, or the node that asks; may be left out where only one is open, or at a terminal
+    #[arg(value_name = "CALL")]
+    call: Option<String>,
+    /// A remark, for the trace and for the node's output
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    comment: String,
+}
+
+pub(super) fn approve(args: &ApproveArgs, output: Output) -> Result<Exit, Problem> {
+    let desk = Desk::open(&args.which)?;
+    let digest = args.digest.as_deref().map(str::parse::<Digest>).transpose();
+    let digest = digest.map_err(|error| Problem::usage(format!("`--digest`: {error}")))?;
+    let response = args.response.as_deref().map(serde_json::from_str::<Value>).transpose();
+    let response = response.map_err(|error| Problem::usage(format!("`--response` is no JSON: {error}")))?;
+    let comment = args.which.comment.clone();
+    let word = Word { granted: true, choice: args.choice.clone(), response, comment };
+    for asked in desk.meant(args.which.call.as_deref(), is_attended() && digest.is_none())? {
+        output.note(&asked.text(style_of_stderr().color));
+        if !desk.agrees(&asked, digest, &word, output)? {
+            output.note("left open\n");
+            continue;
+        }
+        desk.say(&asked, word.clone(), output)?;
+    }
+    desk.next(output);
+    Ok(Exit::Done)
+}
+
+pub(super) fn reject(args: &RejectArgs, output: Output) -> Result<Exit, Problem> {
+    let desk = Desk::open(&args.which)?;
+    for asked in desk.meant(args.which.call.as_deref(), false)? {
+        output.note(&asked.text(style_of_stderr().color));
+        let word = Word { comment: args.which.comment.clone(), ..Word::default() };
+        desk.say(&asked, word, output)?;
+    }
+    desk.next(output);
+    Ok(Exit::Done)
+}
+
+/// The open questions of a run, and who answers them.
+struct Desk {
+    answering: Answering,
+    run: RunId,
+    open: Vec<Asked>,
+}
+
+impl Desk {
+    fn open(which: &Which) -> Result<Self, Problem> {
+        let failed = |error: &dyn std::error::Error| Problem::failed("cannot answer", error);
+        let run = run_id(&which.run)?;
+        let place = Place::here().map_err(|error| failed(&error))?;
+        let store = Store::open(&place.state, &place.root).map_err(|error| failed(&error))?;
+        let log = store.log(&run).map_err(|error| failed(&error))?;
+        let ledger = Ledger::open(&place.state, &store.id()).map_err(|error| failed(&error))?;
+        let (mut sources, mut found) = (Sources::default(), crate::diag::Diagnostics::default());
+        let settings =
+            settings(&place, Vec::new(), &mut sources, &mut found).map_err(|error| failed(&error))?;
+        let key = settings.signing_key().map(std::path::PathBuf::from);
+        let signer = signer(key.as_deref(), &ledger).map_err(|error| failed(&error))?;
+        let answering = Answering { ledger, signer, run: run.to_string() };
+        let blobs = store.blobs();
+        let questions = open_questions(&log, &|digest| blobs.get(digest));
+        let open = questions.into_iter().map(|question| asked(&answering, question)).collect();
+        Ok(Self { answering, run, open })
+    }
+
+    /// The questions that are meant; all of them only where each is asked about.
+    fn meant(&self, call: Option<&str>, all: bool) -> Result<Vec<Asked>, Problem> {
+        let listed = || {
+            let line = |asked: &Asked| format!("  {}  {}", asked.id, escaped(&asked.node));
+            self.open.iter().map(line).collect::<Vec<_>>().join("\n")
+        };
+        if self.open.is_empty() {
+            return Err(Problem::usage(format!("the run `{}` waits for no answer", self.run)));
+        }
+        let Some(call) = call else {
+            if all || self.open.len() == 1 {
+                return Ok(self.open.clone());
+            }
+            return Err(Problem::usage(format!("several questions are open; name one:\n{}", listed())));
+        };
+        let is_meant = |asked: &&Asked| asked.id.to_string() == call || asked.node == call;
+        let found: Vec<Asked> = self.open.iter().filter(is_meant).cloned().collect();
+        match found.len() {
+            1 => Ok(found),
+            0 => Err(Problem::usage(format!(
+                "`{}` is no open question; these are:\n{}",
+                escaped(call),
+                listed()
+            ))),
+            _ => Err(Problem::usage(format!(
+                "`{}` asks more than once; use a number:\n{}",
+                escaped(call),
+                listed()
+            ))),
+        }
+    }
+
+    /// Does the person who sees it agree? At a terminal they are asked; elsewhere the digest must be that of what was
+    /// shown. What no policy asks about, a node's own question, is answered by naming it.
+    fn agrees(
+        &self,
+        asked: &Asked,
+        digest: Option<Digest>,
+        word: &Word,
+        output: Output,
+    ) -> Result<bool, Problem> {
+        let Some(request) = &asked.request else {
+            if asked.policy {
+                return Err(Problem::usage(crate::front::AnswerError::NoRequest.to_string()));
+            }
+            if !is_attended() || word.choice.is_some() {
+                return Ok(true);
+            }
+            return Ok(ask(output, "Approve? [y/N] "));
+        };
+        let shown = crate::approval::request_digest(request);
+        match digest {
+            Some(digest) if digest == shown => Ok(true),
+            Some(_) => Err(Problem::usage(format!(
+                "`--digest` names another request than the one that is open, which is {shown}; nothing was approved"
+            ))),
+            None if is_attended() => Ok(ask(output, "Approve? [y/N] ")),
+            None => Err(Problem::usage(format!(
+                "nobody can be asked here; after reading the request, approve it by its digest: `lgflow approve {} {} \
+                 --digest {shown}`",
+                self.run, asked.id
+            ))),
+        }
+    }
+
+    fn say(&self, asked: &Asked, word: Word, output: Output) -> Result<(), Problem> {
+        let granted = word.granted;
+        let said = self.answering.say(asked, word).map_err(|error| Problem::usage(error.to_string()))?;
+        let node = escaped(&asked.node);
+        output.note(&match said {
+            Outcome::Short { have, want } => format!("{node}: {have} of {want} keys have approved\n"),
+            Outcome::Answer(_) if granted => format!("{node}: approved\n"),
+            Outcome::Answer(_) => format!("{node}: rejected\n"),
+        });
+        Ok(())
+    }
+
+    fn next(&self, output: Output) {
+        output.note(&format!("`lgflow runs resume {}` goes on\n", self.run));
+    }
+}
+
+fn asked(answering: &Answering, question: OpenQuestion) -> Asked {
+    let request = answering.request(&question.show);
+    let OpenQuestion { id, node, show, options, response, policy } = question;
+    Asked { id, node, show, options, response, policy, request }
+}
+
+/// A plain yes, typed after the question.
+fn ask(output: Output, prompt: &str) -> bool {
+    output.note(prompt);
+    // standard error is unbuffered where it is a terminal
+    let _ = std::io::stderr().flush();
+    read_answer().is_some_and(|line| matches!(line.to_ascii_lowercase().as_str(), "y" | "yes"))
+}

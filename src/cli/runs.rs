@@ -1,0 +1,238 @@
+//! `lgflow runs`: the runs of this workspace, and going on with one.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use crate::diag::Diagnostics;
+use crate::front::{
+    Again, AgainError, Named, PastRun, Place, Resume, Task, choose, differences, is_attended, layers,
+    layers_of_both, past_runs, settings, stored_run,
+};
+use crate::session::resumable;
+use crate::source::Sources;
+use crate::store::{Durability, RunId};
+use crate::trace::Summary;
+use crate::trust::TrustNow;
+use crate::view::{RunFacts, escaped, run_document};
+
+use super::Exit;
+use super::output::Output;
+use super::problem::Problem;
+use super::run::{carry_out, exit_of_status, trust_now};
+use super::terminal::style_of_stderr;
+use super::validate::print;
+
+/// Arguments of `lgflow runs`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  lgflow runs list\n  lgflow runs show 01k…\n  lgflow runs resume 01k…    goes on after `lgflow approve`"
+)]
+pub struct RunsArgs {
+    #[command(subcommand)]
+    command: RunsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum RunsCommand {
+    /// List the runs of this workspace, newest first
+    #[command(after_help = "Example:\n  lgflow runs list --format json | jq '.runs[] | select(.resumable)'")]
+    List,
+    /// Show where a run stands and what it waits for
+    #[command(after_help = "Example:\n  lgflow runs show 01k…")]
+    Show(OneRun),
+    /// Go on with a run that is suspended, or was interrupted
+    #[command(
+        after_help = "Example:\n  lgflow runs resume 01k…\n\nThe graph and its policies must be the ones that it was started with. Exit code 5 if it still waits for an answer."
+    )]
+    Resume(OneRun),
+}
+
+/// Names a run.
+#[derive(Debug, Args)]
+struct OneRun {
+    /// The run's id
+    #[arg(value_name = "RUN")]
+    run: String,
+}
+
+pub(super) fn run(args: &RunsArgs, output: Output) -> Result<Exit, Problem> {
+    let place = Place::here().map_err(|error| Problem::failed("cannot find the store", &error))?;
+    match &args.command {
+        RunsCommand::List => list(&place, output),
+        RunsCommand::Show(one) => show(&place, &run_id(&one.run)?, output),
+        RunsCommand::Resume(one) => resume(&place, &run_id(&one.run)?, output),
+    }
+}
+
+/// A run's id, with or without the `run-` of a trace's file.
+pub(super) fn run_id(word: &str) -> Result<RunId, Problem> {
+    let id = word.trim_start_matches("run-").parse();
+    id.map_err(|error| {
+        Problem::usage(format!("`{}` is no run: {error}; `lgflow runs list` lists them", escaped(word)))
+    })
+}
+
+/// A problem with a stored run, with the exit code that it means.
+pub(super) fn problem(error: &AgainError) -> Problem {
+    let detail = error.to_string();
+    match error {
+        AgainError::OtherTrace(_) | AgainError::Stored(..) | AgainError::Foreign(_) => {
+            let detail = match std::error::Error::source(error) {
+                Some(source) if !detail.contains(&source.to_string()) => format!("{detail}: {source}"),
+                _ => detail,
+            };
+            Problem::with(Exit::Unverified, "the run cannot be believed", detail)
+        }
+        _ => Problem::failed("cannot read the run", error),
+    }
+}
+
+fn list(place: &Place, output: Output) -> Result<Exit, Problem> {
+    let runs = past_runs(place).map_err(|error| problem(&error))?;
+    Ok(output.either(|| list_text(&runs), || list_document(&runs)))
+}
+
+fn list_text(runs: &[PastRun]) -> String {
+    let line = |run: &PastRun| {
+        let started = run.started.get(..19).unwrap_or(&run.started);
+        let more = if run.resumable { "  resumable" } else { "" };
+        format!("{}  {started}  {:<13}  {}{more}\n", run.run, run.status, escaped(&run.graph))
+    };
+    runs.iter().map(line).collect()
+}
+
+fn list_document(runs: &[PastRun]) -> Value {
+    let row = |run: &PastRun| {
+        json!({
+            "run": run.run.as_str(),
+            "status": run.status,
+            "graph": run.graph,
+            "started": run.started,
+            "resumable": run.resumable,
+        })
+    };
+    json!({ "schema": "lgflow.runs/v1", "runs": runs.iter().map(row).collect::<Vec<_>>() })
+}
+
+fn show(place: &Place, run: &RunId, output: Output) -> Result<Exit, Problem> {
+    let past = past_runs(place).map_err(|error| problem(&error))?.into_iter().find(|past| past.run == *run);
+    let again = stored_run(place, run).map_err(|error| problem(&error))?;
+    let summary = again.stored.state.summary();
+    let status = past.as_ref().map_or("interrupted", |past| past.status.as_str());
+    let facts = RunFacts {
+        run: run.as_str(),
+        status,
+        exit_code: exit_of_status(summary.status, &summary).code(),
+        graph: &again.plan.name,
+        graph_digest: again.plan.digest.to_string(),
+        trace: None,
+    };
+    Ok(output.either(|| show_text(&summary, &facts, past.as_ref()), || run_document(&summary, &facts)))
+}
+
+fn show_text(summary: &Summary, facts: &RunFacts<'_>, past: Option<&PastRun>) -> String {
+    use std::fmt::Write as _;
+    let mut text =
+        format!("run      {}\nstatus   {}\ngraph    {}\n", facts.run, facts.status, escaped(facts.graph));
+    // writing to a String cannot fail
+    if let Some(past) = past {
+        let _ = writeln!(text, "started  {}", past.started);
+    }
+    for (id, node) in &summary.nodes {
+        let status = node.status.map_or("-", crate::trace::Status::as_str);
+        let why = node.error.as_ref().map(|error| format!("  {}: {}", error.kind, escaped(&error.message)));
+        let _ = writeln!(text, "  {:<24} {status}{}", escaped(id), why.unwrap_or_default());
+    }
+    for open in &summary.waiting {
+        let _ = writeln!(text, "question {}: {} waits for an answer", open.id.0, escaped(&open.node));
+    }
+    if !summary.waiting.is_empty() {
+        let _ = writeln!(text, "answer with `lgflow approve {0}` or `lgflow reject {0}`", facts.run);
+    }
+    if past.is_some_and(|past| past.resumable) {
+        let _ = writeln!(text, "go on with `lgflow runs resume {}`", facts.run);
+    }
+    text
+}
+
+fn resume(place: &Place, run: &RunId, output: Output) -> Result<Exit, Problem> {
+    let again = stored_run(place, run).map_err(|error| problem(&error))?;
+    let refused =
+        |why: String| Problem::failed(format!("the run `{run}` cannot be gone on with"), &Refused(why));
+    resumable(&again.stored.state).map_err(|error| refused(error.to_string()))?;
+    let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
+    let task = meant(place, run, again, &mut sources, &mut found);
+    if found.has_errors() {
+        print(&sources, &found, output);
+        return Ok(Exit::Invalid);
+    }
+    match task? {
+        Some(task) => carry_out(&task, output),
+        None => Ok(Exit::Invalid),
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Refused(String);
+
+/// The run again, if its graph and its layers are what they were.
+fn meant<'a>(
+    place: &'a Place,
+    run: &RunId,
+    again: Again,
+    sources: &mut Sources,
+    found: &mut Diagnostics,
+) -> Result<Option<Task<'a>>, Problem> {
+    let Again { stored, record, plan } = again;
+    let failed = |error: &dyn std::error::Error| Problem::failed("cannot begin", error);
+    let flags = record.profile.iter().map(|name| ("profile", "--profile".to_owned(), name.clone())).collect();
+    let settings = settings(place, flags, sources, found).map_err(|error| failed(&error))?;
+    let graph = record.graph.as_ref().map(|path| place.shown(path));
+    let chosen = choose(place, graph.as_deref(), sources, found)
+        .map_err(|error| Problem::prepare("cannot begin", &error))?;
+    let Some(chosen) = chosen else {
+        return Ok(None);
+    };
+    let now = chosen.plan.clone().bounded(&record.limits);
+    let differ = differences(&plan.document(), &now.document());
+    let changed = |what: &str, names: &[String]| {
+        let names: Vec<String> = names.iter().map(|name| format!("  {}", escaped(name))).collect();
+        let detail = format!(
+            "the run `{run}` cannot be gone on with, because {what} since it was started:\n{}\nput it back, or start a \
+             new run",
+            names.join("\n")
+        );
+        Problem::with(Exit::Failed, "the run is bound to what it was started with", detail)
+    };
+    if !differ.is_empty() || now.digest != plan.digest {
+        return Err(changed("its graph has changed", &differ));
+    }
+    let trust = if record.trusted { TrustNow::Yes } else { trust_now(false, &settings)? };
+    let bound = layers(place, Some(&chosen), &record.policies, trust, sources, found)
+        .map_err(|error| Problem::prepare("cannot begin", &error))?;
+    if let Some(refusal) = bound.refusal() {
+        return Err(Problem::with(Exit::Denied, "denied by policy", refusal));
+    }
+    let layers = layers_of_both(&record.layers, &bound.layers)
+        .map_err(|names| changed("its policies have changed", &names))?;
+    Ok(Some(Task {
+        place,
+        plan: now,
+        bundle: chosen.bundle,
+        limits: record.limits,
+        layers,
+        secrets: settings.secrets().to_vec(),
+        inputs: Value::Null,
+        durability: Durability::parse(&record.durability).unwrap_or_default(),
+        trace: record.trace,
+        program: Path::new("/proc/self/exe"),
+        named: Named::default(),
+        signing_key: settings.signing_key().map(PathBuf::from),
+        color: style_of_stderr().color,
+        attended: is_attended(),
+        resume: Some(Resume { run: run.clone(), state: stored.state }),
+    }))
+}

@@ -1,0 +1,240 @@
+//! Stored runs: which there are, where each stands, and what must be the same before one is gone on with. Starts
+//! nothing.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::compile::check_bundle;
+use crate::diag::Diagnostics;
+use crate::digest::Digest;
+use crate::effect::{FrozenLayer, LayerRole};
+use crate::ledger::{Head, Ledger, LedgerError, RunRecord};
+use crate::plan::Plan;
+use crate::session::{Stored, StoredError, fold, system_clock};
+use crate::source::Sources;
+use crate::store::{RunId, Store, StoreError};
+use crate::trace::Envelope;
+
+use super::Place;
+
+/// The most differences that are named.
+const NAMED: usize = 10;
+
+/// A run of this workspace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PastRun {
+    /// Its id.
+    pub run: RunId,
+    /// How it ended, or stands.
+    pub status: String,
+    /// The graph's name.
+    pub graph: String,
+    /// RFC 3339.
+    pub started: String,
+    /// Can it be gone on with?
+    pub resumable: bool,
+}
+
+/// A stored run with all that belongs to it.
+#[derive(Debug)]
+pub struct Again {
+    /// Where it stands.
+    pub stored: Stored,
+    /// What it was started with.
+    pub record: RunRecord,
+    /// Its plan.
+    pub plan: Arc<Plan>,
+}
+
+/// A stored run that cannot be gone on with.
+#[derive(Debug, thiserror::Error)]
+pub enum AgainError {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The ledger.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// It was started by somebody else.
+    #[error("the run `{0}` was not started by this installation: it can be shown, and not gone on with")]
+    Foreign(RunId),
+    /// Its trace is not the one that its front has seen.
+    #[error("the trace of the run `{0}` is not the one that was recorded: it was cut or written anew")]
+    OtherTrace(RunId),
+    /// Its trace does not hold.
+    #[error("the run `{0}` cannot be gone on with: {1}")]
+    Stored(RunId, #[source] StoredError),
+    /// Its graph cannot be compiled by this version.
+    #[error("the graph of the run `{0}` cannot be compiled by this version of lgflow")]
+    Graph(RunId),
+}
+
+/// The runs of a workspace, newest first.
+pub fn past_runs(place: &Place) -> Result<Vec<PastRun>, AgainError> {
+    let store = Store::open(&place.state, &place.root)?;
+    let ledger = Ledger::open(&place.state, &store.id())?;
+    let mut runs: Vec<PastRun> =
+        store.runs()?.into_iter().filter_map(|run| past_run(&store, &ledger, run)).collect();
+    runs.reverse();
+    Ok(runs)
+}
+
+/// One of them; none where its log cannot be read.
+fn past_run(store: &Store, ledger: &Ledger, run: RunId) -> Option<PastRun> {
+    let busy = store.run(&run).ok()?.busy;
+    let log = store.log(&run).ok()?;
+    let (mut first, _) = Envelope::parse(log.lines().next()?)?;
+    let (last, _) = Envelope::parse(log.lines().next_back()?)?;
+    let started = first.ts.clone();
+    // a payload that is gone takes the name with it, and no more
+    let _ = first.move_in(|digest| store.blobs().get(digest));
+    let graph = first.data.get("facts").and_then(|facts| facts.get("graph")?.as_str()).unwrap_or_default();
+    let status = match last.kind.as_str() {
+        "run.finished" => last.data.get("status").and_then(Value::as_str).unwrap_or("failed").to_owned(),
+        _ if busy => "running".to_owned(),
+        "run.suspended" => "suspended".to_owned(),
+        _ => "interrupted".to_owned(),
+    };
+    let open = matches!(status.as_str(), "suspended" | "interrupted");
+    let resumable = open && matches!(ledger.begun(run.as_str()), Ok(Some(_)));
+    Some(PastRun { status, graph: graph.to_owned(), started, resumable, run })
+}
+
+/// A stored run, folded back into where it stood.
+pub fn stored_run(place: &Place, run: &RunId) -> Result<Again, AgainError> {
+    let store = Store::open(&place.state, &place.root)?;
+    let ledger = Ledger::open(&place.state, &store.id())?;
+    let log = store.log(run)?;
+    let record = ledger.begun(run.as_str())?.ok_or_else(|| AgainError::Foreign(run.clone()))?;
+    if let Some(head) = ledger.reached(run.as_str())?
+        && !holds(&log, &head)
+    {
+        return Err(AgainError::OtherTrace(run.clone()));
+    }
+    let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
+    let plan = check_bundle(&record.bundle, &mut sources, &mut found);
+    let plan = plan.ok_or_else(|| AgainError::Graph(run.clone()))?.bounded(&record.limits);
+    if Digest::of_json(&plan.document()) != record.plan {
+        return Err(AgainError::Graph(run.clone()));
+    }
+    let blobs = store.blobs();
+    let stored = fold(run.as_str(), &plan, &log, &|digest| blobs.get(digest), &system_clock())
+        .map_err(|error| AgainError::Stored(run.clone(), error))?;
+    Ok(Again { stored, record, plan })
+}
+
+/// Does the log have the event that was the last when its front saw it?
+fn holds(log: &str, head: &Head) -> bool {
+    let at = usize::try_from(head.events).unwrap_or(usize::MAX).saturating_sub(1);
+    log.lines().nth(at).and_then(Envelope::parse).is_some_and(|(_, hash)| hash == head.hash)
+}
+
+/// Where two plans differ, by the names of what differs. Order counts.
+pub fn differences(then: &Value, now: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    compare("", then, now, &mut found);
+    let more = found.len().saturating_sub(NAMED);
+    found.truncate(NAMED);
+    if more > 0 {
+        found.push(format!("and {more} more"));
+    }
+    found
+}
+
+fn compare(at: &str, then: &Value, now: &Value, found: &mut Vec<String>) {
+    match (then, now) {
+        (Value::Object(then), Value::Object(now)) => {
+            let names: std::collections::BTreeSet<&String> = then.keys().chain(now.keys()).collect();
+            for name in names {
+                let place = if at.is_empty() { name.clone() } else { format!("{at}.{name}") };
+                let null = Value::Null;
+                compare(&place, then.get(name).unwrap_or(&null), now.get(name).unwrap_or(&null), found);
+            }
+        }
+        (Value::Array(then), Value::Array(now)) if then.len() == now.len() => {
+            for (index, (then, now)) in then.iter().zip(now).enumerate() {
+                let id = then.get("id").or_else(|| then.get("name")).and_then(Value::as_str);
+                let name = id.map_or_else(|| index.to_string(), str::to_owned);
+                compare(&format!("{at}[{name}]"), then, now, found);
+            }
+        }
+        _ if then == now => {}
+        _ => found.push(at.to_owned()),
+    }
+}
+
+/// The layers of a run that is gone on with: those of then, and those that have come since, as ceilings. What bound it
+/// then and is no longer as it was is named instead.
+pub fn layers_of_both(then: &[FrozenLayer], now: &[FrozenLayer]) -> Result<Vec<FrozenLayer>, Vec<String>> {
+    let content = |layer: &FrozenLayer| Digest::of_json(&said(layer));
+    let known: Vec<Digest> = now.iter().map(content).collect();
+    let changed: Vec<String> = then
+        .iter()
+        .filter(|layer| !known.contains(&content(layer)))
+        .map(|layer| layer.name.clone())
+        .collect();
+    if !changed.is_empty() {
+        return Err(changed);
+    }
+    let old: Vec<Digest> = then.iter().map(content).collect();
+    let grants = |layer: &&FrozenLayer| layer.role == LayerRole::Grant;
+    if then.iter().find(grants).map(content) != now.iter().find(grants).map(content) {
+        return Err(now.iter().filter(grants).map(|layer| layer.name.clone()).collect());
+    }
+    let more = now.iter().filter(|layer| !old.contains(&content(layer))).cloned();
+    Ok(then.iter().cloned().chain(more).collect())
+}
+
+/// What a layer says, without its names.
+fn said(layer: &FrozenLayer) -> Value {
+    let includes: Vec<Value> = layer.includes.iter().map(said).collect();
+    serde_json::json!([layer.text, layer.syntax, includes])
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn layer(name: &str, role: LayerRole, text: &str) -> FrozenLayer {
+        FrozenLayer {
+            name: name.into(),
+            role,
+            text: text.into(),
+            syntax: "yaml".into(),
+            includes: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn differences_are_named_and_order_counts() {
+        let then =
+            json!({ "nodes": [{ "id": "a", "with": { "x": 1 } }, { "id": "b" }], "order": ["a", "b"] });
+        assert!(differences(&then, &then).is_empty());
+        let mut now = then.clone();
+        now["nodes"][0]["with"]["x"] = json!(2);
+        assert_eq!(differences(&then, &now), ["nodes[a].with.x"]);
+        let mut turned = then.clone();
+        turned["order"] = json!(["b", "a"]);
+        assert_eq!(differences(&then, &turned), ["order[0]", "order[1]"]);
+        let mut longer = then.clone();
+        longer["nodes"].as_array_mut().unwrap().push(json!({ "id": "c" }));
+        assert_eq!(differences(&then, &longer), ["nodes"]);
+    }
+
+    #[test]
+    fn what_bound_it_binds_it_and_what_has_come_since_binds_it_too() {
+        let grant = layer("policy.yaml", LayerRole::Grant, "a");
+        let user = layer("user", LayerRole::Ceiling, "b");
+        let then = [grant.clone()];
+        let renamed = [layer("elsewhere/policy.yaml", LayerRole::Grant, "a"), user.clone()];
+        assert_eq!(layers_of_both(&then, &renamed).unwrap(), [grant.clone(), user.clone()]);
+        let edited = [layer("policy.yaml", LayerRole::Grant, "c")];
+        assert_eq!(layers_of_both(&then, &edited).unwrap_err(), ["policy.yaml"]);
+        assert_eq!(layers_of_both(&[grant.clone(), user.clone()], &then).unwrap_err(), ["user"]);
+        let turned = [layer("user", LayerRole::Grant, "b"), layer("policy.yaml", LayerRole::Ceiling, "a")];
+        assert!(layers_of_both(&[grant, user], &turned).is_err());
+    }
+}

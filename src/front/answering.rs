@@ -1,0 +1,262 @@
+//! Answers to the open questions of a run: recorded ones, and those of a person at the terminal. What a person is shown
+//! comes from the runner; what the workflow says of itself is shown as its own.
+
+use serde_json::Value;
+
+use crate::approval::{Approver, LOCAL, Refusal, Signer, add_signature, shows_what_it_binds};
+use crate::effect::{ApprovalRequest, PersonsAnswer};
+use crate::ledger::{Answered, Ledger, LedgerError, Reply, moment};
+use crate::schema::validate_value;
+use crate::view::{approval_text, question_text};
+
+/// Whoever answers: the ledger, and the key.
+#[derive(Debug)]
+pub struct Answering {
+    /// Where answers are recorded.
+    pub ledger: Ledger,
+    /// The key that agrees.
+    pub signer: Signer,
+    /// The run.
+    pub run: String,
+}
+
+/// A question of a run, from whatever its front knows of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Asked {
+    /// Its number in the run.
+    pub id: u32,
+    /// Who asks.
+    pub node: String,
+    /// The workflow's own text.
+    pub show: Value,
+    /// The choices.
+    pub options: Vec<String>,
+    /// JSON Schema of a further answer.
+    pub response: Option<Value>,
+    /// Does the policy ask?
+    pub policy: bool,
+    /// The runner's request that it stands for.
+    pub request: Option<ApprovalRequest>,
+}
+
+/// What a person says.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Word {
+    /// Yes?
+    pub granted: bool,
+    /// One of the options.
+    pub choice: Option<String>,
+    /// The further answer.
+    pub response: Option<Value>,
+    /// A remark.
+    pub comment: String,
+}
+
+/// What an answer came to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// The run can be told.
+    Answer(Box<PersonsAnswer>),
+    /// More keys have to sign.
+    Short {
+        /// That have.
+        have: usize,
+        /// That must.
+        want: u32,
+    },
+}
+
+/// An answer that could not be given.
+#[derive(Debug, thiserror::Error)]
+pub enum AnswerError {
+    /// The ledger.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The key refuses.
+    #[error("it cannot be approved: {0}")]
+    Refused(#[from] Refusal),
+    /// The key is nobody's who may.
+    #[error("the key `{0}` is not among those that the policy lets approve: {1}")]
+    NotAnApprover(String, String),
+    /// A choice that is none.
+    #[error("`{0}` is none of the choices: {1}")]
+    Choice(String, String),
+    /// The further answer does not fit.
+    #[error("the response {0}")]
+    Response(String),
+    /// No runner of this installation asked.
+    #[error(
+        "no runner of this installation has asked this, so nothing can be approved; resume the run to ask anew"
+    )]
+    NoRequest,
+}
+
+impl Asked {
+    /// What a person is to see.
+    pub fn text(&self, color: bool) -> String {
+        match &self.request {
+            Some(request) if self.policy => approval_text(request, color),
+            Some(request) => {
+                question_text(&self.node, &Value::Null, &self.options, color) + &approval_text(request, color)
+            }
+            None => question_text(&self.node, &self.show, &self.options, color),
+        }
+    }
+
+    /// What stands before the answer.
+    pub fn prompt(&self) -> String {
+        if self.options.is_empty() {
+            "Approve? [y/N] ".to_owned()
+        } else {
+            format!("Your choice ({}; nothing leaves it open): ", self.options.join(", "))
+        }
+    }
+
+    /// The nonce in what the run shows.
+    pub fn nonce_of(show: &Value) -> Option<&str> {
+        show.get("request").or_else(|| show.get("call")?.get("request"))?.as_str()
+    }
+}
+
+impl Answering {
+    /// The runner's request behind what the run shows, from the ledger.
+    pub fn request(&self, show: &Value) -> Option<ApprovalRequest> {
+        let request = self.ledger.issued(Asked::nonce_of(show)?).ok().flatten()?;
+        (request.binding.run == self.run && shows_what_it_binds(&request)).then_some(request)
+    }
+
+    /// The answer that is on record, if it is whole.
+    pub fn recorded(&self, asked: &Asked) -> Result<Option<PersonsAnswer>, LedgerError> {
+        if let Some(reply) = self.ledger.replied(&self.run, asked.id)?.filter(|_| !asked.policy) {
+            let approval = match &asked.request {
+                Some(request) if reply.granted => self.approval_of(request)?,
+                _ => None,
+            };
+            return Ok(Some(of_reply(asked.id, reply, approval)));
+        }
+        let Some(request) = asked.request.as_ref().filter(|_| asked.policy) else { return Ok(None) };
+        Ok(match self.ledger.answered(&request.binding.nonce)? {
+            Some(Answered::Approved { approval, comment }) => {
+                let keys: Vec<&str> = approval.signatures.iter().map(|one| one.key.as_str()).collect();
+                let whole = keys.len() >= request.terms.quorum as usize;
+                whole.then(|| PersonsAnswer {
+                    question: asked.id,
+                    granted: true,
+                    comment,
+                    by: keys.join(", "),
+                    approval: serde_json::to_value(&*approval).ok(),
+                    ..PersonsAnswer::default()
+                })
+            }
+            Some(Answered::Rejected { by, comment }) => {
+                Some(PersonsAnswer { question: asked.id, comment, by, ..PersonsAnswer::default() })
+            }
+            None => None,
+        })
+    }
+
+    /// May this key approve it at all?
+    pub fn may_approve(&self, request: &ApprovalRequest) -> bool {
+        let name = match &self.signer {
+            Signer::Local(_) => LOCAL.to_owned(),
+            Signer::Own(key) => Approver::Key(key.public()).name(),
+        };
+        request.terms.approvers.contains(&name)
+    }
+
+    /// Records what a person said of a question that was shown to them.
+    pub fn say(&self, asked: &Asked, word: Word) -> Result<Outcome, AnswerError> {
+        let by = self.signer.key();
+        if asked.policy {
+            let request = asked.request.as_ref().ok_or(AnswerError::NoRequest)?;
+            if word.granted {
+                return self.agree(asked, request, word);
+            }
+            let answer = Answered::Rejected { by: by.clone(), comment: word.comment.clone() };
+            self.ledger.answer(&request.binding.nonce, &answer)?;
+            let answer =
+                PersonsAnswer { question: asked.id, comment: word.comment, by, ..PersonsAnswer::default() };
+            return Ok(Outcome::Answer(Box::new(answer)));
+        }
+        check_word(asked, &word)?;
+        let approval = match &asked.request {
+            Some(request) if word.granted => match self.agree(asked, request, word.clone())? {
+                short @ Outcome::Short { .. } => return Ok(short),
+                Outcome::Answer(answer) => answer.approval,
+            },
+            _ => None,
+        };
+        let Word { granted, choice, response, comment } = word;
+        let reply = Reply { granted, choice, response, comment, by };
+        self.ledger.reply(&self.run, asked.id, &reply)?;
+        Ok(Outcome::Answer(Box::new(of_reply(asked.id, reply, approval))))
+    }
+
+    fn agree(&self, asked: &Asked, request: &ApprovalRequest, word: Word) -> Result<Outcome, AnswerError> {
+        if !self.may_approve(request) {
+            let allowed = request.terms.approvers.join(", ");
+            return Err(AnswerError::NotAnApprover(self.signer.key(), allowed));
+        }
+        let nonce = &request.binding.nonce;
+        let before = match self.ledger.answered(nonce)? {
+            Some(Answered::Approved { approval, .. }) => Some(*approval),
+            _ => None,
+        };
+        let signature = self.signer.sign(request, &moment())?;
+        let approval = add_signature(before, request, signature)?;
+        let answer =
+            Answered::Approved { approval: Box::new(approval.clone()), comment: word.comment.clone() };
+        self.ledger.answer(nonce, &answer)?;
+        let (have, want) = (approval.signatures.len(), request.terms.quorum);
+        if have < want as usize {
+            return Ok(Outcome::Short { have, want });
+        }
+        Ok(Outcome::Answer(Box::new(PersonsAnswer {
+            question: asked.id,
+            granted: true,
+            comment: word.comment,
+            by: self.signer.key(),
+            approval: serde_json::to_value(&approval).ok(),
+            ..PersonsAnswer::default()
+        })))
+    }
+
+    fn approval_of(&self, request: &ApprovalRequest) -> Result<Option<Value>, LedgerError> {
+        Ok(match self.ledger.answered(&request.binding.nonce)? {
+            Some(Answered::Approved { approval, .. }) => serde_json::to_value(&*approval).ok(),
+            _ => None,
+        })
+    }
+}
+
+fn of_reply(question: u32, reply: Reply, approval: Option<Value>) -> PersonsAnswer {
+    let Reply { granted, choice, response, comment, by } = reply;
+    PersonsAnswer { question, granted, choice, response, comment, by, approval }
+}
+
+/// Is it an answer to this question?
+fn check_word(asked: &Asked, word: &Word) -> Result<(), AnswerError> {
+    if !word.granted {
+        return Ok(());
+    }
+    match &word.choice {
+        Some(choice) if !asked.options.contains(choice) => {
+            let known =
+                if asked.options.is_empty() { "there are none".to_owned() } else { asked.options.join(", ") };
+            return Err(AnswerError::Choice(choice.clone(), known));
+        }
+        None if !asked.options.is_empty() => {
+            return Err(AnswerError::Choice(String::new(), asked.options.join(", ")));
+        }
+        _ => {}
+    }
+    if let Some(schema) = &asked.response {
+        let given = word.response.clone().unwrap_or_default();
+        if let Some(error) = validate_value(schema, &given).first() {
+            return Err(AnswerError::Response(format!("does not fit its schema: {error}")));
+        }
+    } else if word.response.is_some() {
+        return Err(AnswerError::Response("is not asked for".to_owned()));
+    }
+    Ok(())
+}

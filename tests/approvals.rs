@@ -1,0 +1,428 @@
+//! Approvals through the program: asked at a terminal and later, answered, refused, and gone on with.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    unreachable_pub,
+    reason = "a test makes its own files and processes, and stops where it is wrong"
+)]
+
+mod program;
+
+use std::fs;
+use std::path::PathBuf;
+
+use program::{Ran, Workspace};
+use serde_json::{Value, json};
+
+const BEFORE: &str = "one\ntwo\nthree\n";
+const AFTER: &str = "one\nTWO\nthree\n";
+const PATCHES: &str = r#"schema: lgflow.graph/v1
+name: patches
+nodes:
+  look: { uses: read_file, with: { path: a.txt } }
+  apply:
+    uses: apply_patch
+    with: { patch: "--- a/a.txt\n+++ b/a.txt\n@@ -1,3 +1,3 @@\n one\n-two\n+TWO\n three\n" }
+  after: { uses: read_file, with: { path: a.txt } }
+edges: [ look -> apply -> after ]
+outputs: { text: "{{ nodes.after.output.content }}" }
+"#;
+const ALLOWS: &str = "schema: lgflow.policy/v1\nname: open\ntools: {read_file: allow, apply_patch: allow}\npaths: \
+                      {read: {allow: ['**']}, write: {allow: ['**']}}\n";
+const ASKS: &str = "schema: lgflow.policy/v1\nname: asks\ntools: {read_file: allow, apply_patch: ask}\npaths: {read: \
+                    {allow: ['**']}, write: {allow: ['**']}}\n";
+
+fn workspace() -> Workspace {
+    let workspace = Workspace::git();
+    workspace.write("a.txt", BEFORE).write("graph.yaml", PATCHES);
+    workspace
+}
+
+/// Runs it at a terminal; a person types `answers`.
+fn at_terminal(workspace: &Workspace, answers: &Value, arguments: &[&str]) -> (i32, String) {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/program/terminal.py");
+    let answers = answers.to_string();
+    let program = [script, answers.as_str(), env!("CARGO_BIN_EXE_lgflow")];
+    let all: Vec<&str> = program.into_iter().chain(arguments.iter().copied()).collect();
+    let output = workspace.program("python3", &all).env("TERM", "xterm").output().unwrap();
+    let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+    let code = shown.trim_end().rsplit("EXIT ").next().and_then(|code| code.parse().ok());
+    (code.unwrap_or_else(|| panic!("{shown}\n{}", String::from_utf8_lossy(&output.stderr))), shown)
+}
+
+/// Without the terminal's own words.
+fn plain(shown: &str) -> String {
+    let mut plain = String::new();
+    let mut rest = shown;
+    while let Some((before, after)) = rest.split_once('\u{1b}') {
+        plain.push_str(before);
+        rest = after.find(|c: char| c.is_ascii_alphabetic()).map_or("", |at| &after[at + 1..]);
+    }
+    plain + rest
+}
+
+fn suspended(workspace: &Workspace, arguments: &[&str]) -> Value {
+    let all: Vec<&str> = ["run", "--format", "json"].into_iter().chain(arguments.iter().copied()).collect();
+    let document = workspace.lgflow(&all).ended(5).json();
+    assert_eq!(document["status"], "suspended");
+    document
+}
+
+fn run_of(document: &Value) -> String {
+    document["run"].as_str().unwrap().to_owned()
+}
+
+/// The digest that `approve` shows, and refuses to go on without.
+fn shown_digest(workspace: &Workspace, run: &str) -> String {
+    let ran = workspace.lgflow(&["approve", run]).ended(2);
+    let at = ran.stderr.rfind("--digest ").unwrap_or_else(|| panic!("{}", ran.stderr));
+    ran.stderr[at + 9..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == ':').collect()
+}
+
+fn approve(workspace: &Workspace, run: &str) -> Ran {
+    let digest = shown_digest(workspace, run);
+    workspace.lgflow(&["approve", run, "--digest", &digest])
+}
+
+fn ledger(workspace: &Workspace) -> PathBuf {
+    let folders = fs::read_dir(workspace.state().join("ledger")).unwrap();
+    folders.map(|folder| folder.unwrap().path()).next().unwrap()
+}
+
+#[test]
+fn a_patch_is_applied_after_a_yes_at_the_terminal() {
+    let workspace = workspace();
+    let (code, shown) = at_terminal(&workspace, &json!(["y"]), &["run", "-g", "graph.yaml"]);
+    let shown = plain(&shown);
+    assert_eq!(code, 0, "{shown}");
+    assert_eq!(workspace.read("a.txt"), AFTER);
+    for line in ["-two", "+TWO", "path: a.txt (now sha256:"] {
+        assert!(shown.contains(line), "{line}\n{shown}");
+    }
+}
+
+#[test]
+fn anything_but_a_yes_is_a_no() {
+    for answer in ["", "n", "yess", "always"] {
+        let workspace = workspace();
+        let (code, shown) = at_terminal(&workspace, &json!([answer]), &["run", "-g", "graph.yaml"]);
+        assert_eq!(code, 1, "{answer}: {shown}");
+        assert!(shown.contains("rejected"), "{shown}");
+        assert_eq!(workspace.read("a.txt"), BEFORE);
+    }
+}
+
+#[test]
+fn the_end_of_the_input_leaves_it_open() {
+    let workspace = workspace();
+    let (code, shown) = at_terminal(&workspace, &json!([null]), &["run", "-g", "graph.yaml"]);
+    assert_eq!(code, 5, "{shown}");
+    assert_eq!(workspace.read("a.txt"), BEFORE);
+}
+
+#[test]
+fn without_a_terminal_it_suspends_and_goes_on_after_an_approval() {
+    let workspace = workspace();
+    let run = run_of(&suspended(&workspace, &["-g", "graph.yaml"]));
+    let listed = workspace.lgflow(&["runs", "list", "--format", "json"]).ended(0).json();
+    assert_eq!(listed["schema"], "lgflow.runs/v1");
+    let row = &listed["runs"][0];
+    assert_eq!(
+        (&row["run"], &row["status"], &row["resumable"]),
+        (&json!(run), &json!("suspended"), &json!(true))
+    );
+    let shown = workspace.lgflow(&["runs", "show", &run, "--format", "json"]).ended(0).json();
+    assert_eq!((&shown["status"], &shown["exit_code"]), (&json!("suspended"), &json!(5)));
+    assert_eq!(shown["waiting"][0]["node"], "apply");
+    workspace.lgflow(&["runs", "resume", &run]).ended(5);
+    assert_eq!(workspace.read("a.txt"), BEFORE);
+    approve(&workspace, &run).ended(0).says("approved");
+    let resumed = workspace.lgflow(&["runs", "resume", &run, "--format", "json"]).ended(0).json();
+    assert_eq!(workspace.read("a.txt"), AFTER);
+    workspace.lgflow(&["trace", "verify", &run]).ended(0);
+    let allowed = Workspace::git();
+    allowed.write("a.txt", BEFORE).write("graph.yaml", PATCHES).write("open.yaml", ALLOWS);
+    let straight = allowed
+        .lgflow(&["run", "-g", "graph.yaml", "--policy", "open.yaml", "--format", "json"])
+        .ended(0)
+        .json();
+    for key in ["outputs", "path", "nodes", "status", "error", "graph_digest"] {
+        assert_eq!(resumed[key], straight[key], "{key}");
+    }
+    workspace.lgflow(&["runs", "resume", &run]).ended(1).says("it is over");
+}
+
+#[test]
+fn a_rejection_fails_the_node_and_says_why() {
+    let workspace = workspace();
+    let run = run_of(&suspended(&workspace, &["-g", "graph.yaml"]));
+    workspace.lgflow(&["reject", &run, "apply", "--comment", "not today"]).ended(0);
+    workspace.lgflow(&["runs", "resume", &run]).ended(1).says("not today");
+    assert_eq!(workspace.read("a.txt"), BEFORE);
+}
+
+#[test]
+fn no_flag_approves_what_was_not_shown() {
+    let workspace = workspace();
+    let run = run_of(&suspended(&workspace, &["-g", "graph.yaml"]));
+    let other = format!("sha256:{}", "0".repeat(64));
+    workspace.lgflow(&["approve", &run]).ended(2).says("nobody can be asked here");
+    workspace.lgflow(&["approve", &run, "--digest", &other]).ended(2).says("nothing was approved");
+    workspace.lgflow(&["approve", &run, "--digest", "yes"]).ended(2);
+    workspace.lgflow(&["approve", &run, "--yes"]).ended(2);
+    workspace.lgflow(&["runs", "resume", &run]).ended(5);
+    assert_eq!(workspace.read("a.txt"), BEFORE);
+}
+
+#[test]
+fn a_target_that_changed_after_the_approval_is_left_alone() {
+    let workspace = workspace();
+    let run = run_of(&suspended(&workspace, &["-g", "graph.yaml"]));
+    approve(&workspace, &run).ended(0);
+    workspace.write("a.txt", "one\ntwo\nthree\nfour\n");
+    let ran = workspace.lgflow(&["runs", "resume", &run]);
+    assert_ne!(ran.code, Some(0), "{}", ran.stderr);
+    assert_eq!(workspace.read("a.txt"), "one\ntwo\nthree\nfour\n");
+}
+
+#[test]
+fn an_approval_is_not_taken_from_a_workspace_or_another_installation() {
+    let workspace = workspace();
+    let run = run_of(&suspended(&workspace, &["-g", "graph.yaml"]));
+    approve(&workspace, &run).ended(0);
+    // the answer of an installation whose key is another
+    fs::write(workspace.state().join("keys/approvals.key"), "ab".repeat(32)).unwrap();
+    let ran = workspace.lgflow(&["runs", "resume", &run]);
+    assert_ne!(ran.code, Some(0), "{}", ran.stderr);
+    assert_eq!(workspace.read("a.txt"), BEFORE);
+}
+
+#[test]
+fn a_trace_that_was_cut_or_edited_is_not_gone_on_with() {
+    let workspace = workspace();
+    let run = run_of(&suspended(&workspace, &["-g", "graph.yaml"]));
+    approve(&workspace, &run).ended(0);
+    let store = fs::read_dir(workspace.state()).unwrap().map(|entry| entry.unwrap().path());
+    let log = store
+        .map(|folder| folder.join("runs").join(&run).join("events.jsonl"))
+        .find(|log| log.exists())
+        .unwrap();
+    let whole = fs::read_to_string(&log).unwrap();
+    let lines: Vec<&str> = whole.lines().collect();
+    fs::write(&log, lines[..lines.len() - 1].join("\n") + "\n").unwrap();
+    workspace.lgflow(&["runs", "resume", &run]).ended(7);
+    fs::write(&log, whole.replacen("\"look\"", "\"lool\"", 1)).unwrap();
+    workspace.lgflow(&["runs", "resume", &run]).ended(7);
+    assert_eq!(workspace.read("a.txt"), BEFORE);
+    fs::write(&log, whole).unwrap();
+    workspace.lgflow(&["runs", "resume", &run]).ended(0);
+}
+
+#[test]
+fn a_run_is_bound_to_its_graph_its_order_and_its_policies() {
+    let workspace = workspace();
+    workspace.write("asks.yaml", ASKS);
+    let run = run_of(&suspended(&workspace, &["-g", "graph.yaml", "--policy", "asks.yaml"]));
+    approve(&workspace, &run).ended(0);
+    let resume = |code: i32| workspace.lgflow(&["runs", "resume", &run]).ended(code);
+    workspace.write("graph.yaml", PATCHES.replace("+TWO", "+ZWEI"));
+    resume(1).says("its graph has changed").says("apply");
+    workspace.write("graph.yaml", PATCHES.replace("name: patches", "name: other"));
+    resume(1).says("its graph has changed");
+    workspace.write("graph.yaml", PATCHES).write("asks.yaml", format!("{ASKS}approvals: {{ttl: 2h}}\n"));
+    resume(1).says("its policies have changed").says("asks.yaml");
+    workspace.write("asks.yaml", ASKS.replace("apply_patch: ask", "apply_patch: allow"));
+    resume(1).says("its policies have changed");
+    assert_eq!(workspace.read("a.txt"), BEFORE);
+    workspace.write("asks.yaml", ASKS);
+    resume(0);
+    assert_eq!(workspace.read("a.txt"), AFTER);
+}
+
+#[test]
+fn what_the_user_forbids_meanwhile_is_forbidden() {
+    let workspace = workspace();
+    let run = run_of(&suspended(&workspace, &["-g", "graph.yaml"]));
+    approve(&workspace, &run).ended(0);
+    let folder = workspace.outside().join("home/.config/lgflow");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(
+        folder.join("policy.yaml"),
+        "schema: lgflow.policy/v1\nname: mine\ntools: {read_file: allow, apply_patch: deny}\n",
+    )
+    .unwrap();
+    workspace.lgflow(&["runs", "resume", &run]).ended(4);
+    assert_eq!(workspace.read("a.txt"), BEFORE);
+}
+
+const GATE: &str = r#"schema: lgflow.graph/v1
+name: gate
+nodes:
+  gate:
+    uses: approval
+    with:
+      show: "ship it?"
+      options: [ship, wait]
+      response: { type: object, required: [n], properties: { n: { type: integer } } }
+outputs: { choice: "{{ nodes.gate.output.choice }}", n: "{{ nodes.gate.output.response.n }}", said: "{{ nodes.gate.output.comment }}" }
+"#;
+
+#[test]
+fn a_node_may_ask_with_choices_and_a_response() {
+    let workspace = Workspace::git();
+    workspace.write("graph.yaml", GATE);
+    let run = run_of(&suspended(&workspace, &["-g", "graph.yaml"]));
+    workspace
+        .lgflow(&["approve", &run, "--choice", "sail", "--response", "{\"n\": 1}"])
+        .ended(2)
+        .says("ship, wait");
+    workspace.lgflow(&["approve", &run, "--choice", "ship", "--response", "{\"n\": \"x\"}"]).ended(2);
+    workspace.lgflow(&["approve", &run, "--choice", "ship", "--response", "{"]).ended(2);
+    workspace
+        .lgflow(&["approve", &run, "gate", "--choice", "ship", "--response", "{\"n\": 7}", "--comment", "go"])
+        .ended(0);
+    let resumed = workspace.lgflow(&["runs", "resume", &run, "--format", "json"]).ended(0).json();
+    assert_eq!(resumed["outputs"], json!({ "choice": "ship", "n": 7, "said": "go" }));
+    let (code, shown) =
+        at_terminal(&workspace, &json!(["sail", "wait", "{\"n\": 2}"]), &["run", "-g", "graph.yaml"]);
+    assert_eq!(code, 0, "{shown}");
+    assert!(plain(&shown).contains("\"choice\": \"wait\""), "{shown}");
+}
+
+#[test]
+fn the_time_for_an_answer_passes_while_the_run_is_suspended() {
+    let workspace = Workspace::git();
+    workspace.write(
+        "graph.yaml",
+        "schema: lgflow.graph/v1\nname: late\nbudgets: { wall: 2h }\nnodes:\n  gate: { uses: approval, with: { show: \
+         now? }, timeout: 1h }\n",
+    );
+    let run = run_of(&suspended(&workspace, &["-g", "graph.yaml"]));
+    let (mut sources, mut found) = (lgflow::source::Sources::default(), lgflow::diag::Diagnostics::default());
+    let path = workspace.path().join("graph.yaml");
+    let checked =
+        lgflow::session::check_paths(&[path], &lgflow::policy::Packs::default(), &mut sources, &mut found)
+            .unwrap();
+    let lgflow::compile::CheckedRoot::Graph(plan) = &checked[0].roots[0].1 else { panic!("{found:?}") };
+    let log = fs::read_to_string(log_of(&workspace, &run)).unwrap();
+    let left = |now: &str| {
+        let stored = lgflow::session::fold(&run, plan, &log, &|_| None, now).unwrap();
+        let mut left: Vec<u64> = stored.waits.iter().map(|(_, left)| left.as_secs() / 600).collect();
+        left.sort_unstable();
+        left
+    };
+    let first: Value = serde_json::from_str(log.lines().next().unwrap()).unwrap();
+    let started = time::OffsetDateTime::parse(
+        first["ts"].as_str().unwrap(),
+        &time::format_description::well_known::Rfc3339,
+    )
+    .unwrap();
+    let after = |minutes: i64| {
+        let then = started + time::Duration::minutes(minutes);
+        then.format(&time::format_description::well_known::Rfc3339).unwrap()
+    };
+    // an hour for the answer, which passes; two hours for the run, of which none has passed
+    assert_eq!(left(&after(15)), [4, 11]);
+    assert_eq!(left(&after(90)), [0, 11]);
+    assert_eq!(left(&after(-90)), [6, 11], "a clock that was set back makes no time");
+}
+
+fn log_of(workspace: &Workspace, run: &str) -> PathBuf {
+    let folders = fs::read_dir(workspace.state()).unwrap().map(|entry| entry.unwrap().path());
+    let mut logs = folders.map(|folder| folder.join("runs").join(run).join("events.jsonl"));
+    logs.find(|log| log.exists()).unwrap()
+}
+
+const AHEAD: &str = r#"schema: lgflow.graph/v1
+name: ahead
+nodes:
+  gate: { uses: approval, with: { show: { call: apply } } }
+  apply:
+    uses: apply_patch
+    with: { patch: "--- a/a.txt\n+++ b/a.txt\n@@ -1,3 +1,3 @@\n one\n-two\n+TWO\n three\n" }
+edges: [ gate -> apply ]
+"#;
+
+#[test]
+fn a_call_that_was_shown_and_approved_is_not_asked_about_again() {
+    let workspace = Workspace::git();
+    workspace.write("a.txt", BEFORE).write("graph.yaml", AHEAD);
+    let (code, shown) = at_terminal(&workspace, &json!(["y"]), &["run", "-g", "graph.yaml"]);
+    assert_eq!(code, 0, "{shown}");
+    assert_eq!(workspace.read("a.txt"), AFTER);
+    workspace.write("a.txt", BEFORE);
+    let document = suspended(&workspace, &["-g", "graph.yaml"]);
+    assert_eq!(document["waiting"][0]["node"], "gate");
+    let run = run_of(&document);
+    approve(&workspace, &run).ended(0);
+    workspace.lgflow(&["runs", "resume", &run]).ended(0);
+    assert_eq!(workspace.read("a.txt"), AFTER);
+}
+
+#[test]
+fn a_single_call_says_that_it_wants_an_approval() {
+    let workspace = workspace();
+    let input = json!({ "changes": [{ "op": "put", "path": "a.txt", "content": AFTER }] }).to_string();
+    let result = workspace.lgflow(&["tool", "call", "apply_patch", &input]).ended(5).json();
+    assert_eq!(result["error"]["kind"], "approval_required");
+    assert_eq!(workspace.read("a.txt"), BEFORE);
+}
+
+#[test]
+fn a_team_approves_with_keys_of_its_own_and_nobody_twice() {
+    let workspace = workspace();
+    let keys: Vec<(String, String)> = ["ann", "ben"].map(|name| key_of(&workspace, name)).to_vec();
+    let approvers = format!("[\"{}\", \"{}\"]", keys[0].1, keys[1].1);
+    workspace.write("asks.yaml", format!("{ASKS}approvals: {{quorum: 2, approvers: {approvers}}}\n"));
+    let run = run_of(&suspended(&workspace, &["-g", "graph.yaml", "--policy", "asks.yaml"]));
+    let digest = shown_digest(&workspace, &run);
+    let sign = |key: Option<&str>| {
+        let mut command = workspace.command(&["approve", &run, "--digest", &digest]);
+        command.envs(key.map(|key| ("LGFLOW_SIGNING_KEY", key)));
+        Ran::from(command.output().unwrap())
+    };
+    sign(None).ended(2).says("not among those");
+    sign(Some(&keys[0].0)).ended(0).says("1 of 2");
+    sign(Some(&keys[0].0)).ended(0).says("1 of 2");
+    workspace.lgflow(&["runs", "resume", &run]).ended(5);
+    assert_eq!(workspace.read("a.txt"), BEFORE);
+    sign(Some(&keys[1].0)).ended(0).says("approved");
+    workspace.lgflow(&["runs", "resume", &run]).ended(0);
+    assert_eq!(workspace.read("a.txt"), AFTER);
+}
+
+/// A secret key in a file, and its public key as a policy names it.
+fn key_of(workspace: &Workspace, name: &str) -> (String, String) {
+    let path = workspace.outside().join(format!("{name}.pem")).display().to_string();
+    let made =
+        workspace.program("openssl", &["genpkey", "-algorithm", "ed25519", "-out", &path]).output().unwrap();
+    assert!(
+        made.status.success(),
+        "openssl is needed for this test: {}",
+        String::from_utf8_lossy(&made.stderr)
+    );
+    let public = workspace.program("openssl", &["pkey", "-in", &path, "-pubout"]).output().unwrap();
+    let text = String::from_utf8(public.stdout).unwrap();
+    let digits: String = text.lines().filter(|line| !line.starts_with('-')).collect();
+    (path, format!("ed25519:{digits}"))
+}
+
+#[test]
+fn a_spent_approval_is_recorded_before_anything_is_done() {
+    let workspace = workspace();
+    let run = run_of(&suspended(&workspace, &["-g", "graph.yaml"]));
+    approve(&workspace, &run).ended(0);
+    let spent = ledger(&workspace).join("spent");
+    assert_eq!(fs::read_dir(&spent).unwrap().count(), 0);
+    // a ledger that cannot record it: nothing is done
+    fs::remove_dir(&spent).unwrap();
+    fs::write(&spent, "").unwrap();
+    let ran = workspace.lgflow(&["runs", "resume", &run]);
+    assert_ne!(ran.code, Some(0), "{}", ran.stderr);
+    assert_eq!(workspace.read("a.txt"), BEFORE);
+    fs::remove_file(&spent).unwrap();
+    workspace.lgflow(&["runs", "resume", &run]).ended(0);
+    assert_eq!((workspace.read("a.txt").as_str(), fs::read_dir(&spent).unwrap().count()), (AFTER, 1));
+}
