@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use lgflow::diag::{ALL_CODES, Diagnostics};
 use lgflow::files::OwnFolder;
 use lgflow::policy::Packs;
-use lgflow::session::{check_own_folder, check_paths};
+use lgflow::session::{check_own_folder, check_paths, refused_calls};
 use lgflow::source::Sources;
 use lgflow::view::diagnostics::compact;
 
@@ -53,8 +53,11 @@ fn root(case: &Path) -> PathBuf {
 /// What a case yields, with names relative to the folder of its code, and the codes.
 fn check(case: &Path) -> (String, BTreeSet<String>) {
     let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
-    check_paths(&[root(case)], &Packs::default(), &mut sources, &mut found)
+    let checked = check_paths(&[root(case)], &Packs::default(), &mut sources, &mut found)
         .unwrap_or_else(|error| panic!("{}: {error}", case.display()));
+    if !found.has_errors() {
+        refused_calls(&checked, &Packs::default(), &mut sources, &mut found).unwrap();
+    }
     let codes = found.codes().iter().map(ToString::to_string).collect();
     let folder = format!("{}/", case.parent().unwrap().display());
     (compact(&sources, &found).replace(&folder, ""), codes)
@@ -125,5 +128,6 @@ fn sound_files_stay_silent() {
     let checked =
         check_own_folder(folder, Path::new("tests/ok"), &Packs::default(), &mut sources, &mut found).unwrap();
     assert!(!checked.roots.is_empty());
+    refused_calls(&[checked], &Packs::default(), &mut sources, &mut found).unwrap();
     assert!(found.is_empty(), "{}", compact(&sources, &found));
 }

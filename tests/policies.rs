@@ -139,5 +139,5 @@ fn every_example_of_the_reference_is_sound() {
         let (name, text, syntax) = ("docs/policy.md".to_owned(), (*example).to_owned(), "yaml".to_owned());
         compile(&[FrozenLayer { name, role: LayerRole::Grant, text, syntax, includes }]);
     }
-    assert_eq!((policies, examples.len()), (5, 6));
+    assert_eq!((policies, examples.len()), (6, 7));
 }

@@ -14,7 +14,7 @@ use super::Exit;
 use super::output::Output;
 use super::problem::Problem;
 use super::run::PolicyArgs;
-use super::tool::{Here, layers_here, parameters, tools};
+use super::tool::{Here, layers_here, parameters, tools, typed};
 use super::trust::here;
 use super::validate::print;
 
@@ -48,7 +48,7 @@ pub(super) fn run(args: &ExplainCallArgs, output: Output) -> Result<Exit, Proble
         return Ok(Exit::Invalid);
     }
     let Here { layers, secrets } = layers?;
-    let call = ToolCall::new(args.name.as_str(), input);
+    let call = typed(ToolCall::new(args.name.as_str(), input));
     let seen = seen(&call)?;
     let machine = Machine { secrets, ..machine(place.protected()) };
     let explained = match explain(&layers.layers, &machine, &seen, &mut sources) {

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use crate::diag::{Diagnostics, suggestion};
-use crate::effect::{ErrorKind, SecretDeclaration, ToolCall, ToolError, ToolResult};
+use crate::effect::{ErrorKind, Provenance, SecretDeclaration, Source, ToolCall, ToolError, ToolResult};
 use crate::front::{Place, call_tool, choose, layers, settings};
 use crate::model::Uses;
 use crate::schema;
@@ -148,7 +148,7 @@ fn under_policy(args: &CallArgs, place: &Place, input: Value) -> Result<ToolResu
     if let Some(refusal) = layers.refusal() {
         return Ok(failed(&args.name, ErrorKind::Denied, refusal));
     }
-    let call = ToolCall::new(&args.name, input);
+    let call = typed(ToolCall::new(&args.name, input));
     call_tool(place, layers.layers, secrets, call, Path::new("/proc/self/exe"))
         .map_err(|error| Problem::failed("cannot begin", &error))
 }
@@ -179,6 +179,12 @@ pub(super) fn layers_here(
     let layers = layers(place, chosen.as_ref(), &named.policies, trust, sources, found)
         .map_err(|error| Problem::prepare("cannot begin", &error))?;
     Ok(Here { layers, secrets: settings.secrets().to_vec() })
+}
+
+/// A call whose every parameter the user typed.
+pub(super) fn typed(call: ToolCall) -> ToolCall {
+    let user = std::collections::BTreeSet::from([Source::User]);
+    ToolCall { provenance: Some(Box::new(Provenance::of_all(user))), ..call }
 }
 
 fn failed(tool: &str, kind: ErrorKind, message: impl Into<String>) -> ToolResult {

@@ -9,7 +9,7 @@ use crate::diag::Diagnostics;
 use crate::files::{FileError, OwnFolder, RelPath, Root};
 use crate::front::{Place, workspace_packs};
 use crate::policy::Packs;
-use crate::session::{CheckedFolder, check_own_folder, check_paths};
+use crate::session::{CheckedFolder, check_own_folder, check_paths, refused_calls};
 use crate::source::Sources;
 use crate::view::diagnostics;
 
@@ -42,6 +42,9 @@ pub(super) fn run(args: &ValidateArgs, output: Output) -> Result<Exit, Problem> 
     } else {
         check_paths(&args.files, &packs, &mut sources, &mut found).map_err(|error| unreadable(&error))?
     };
+    if !found.has_errors() {
+        refused_calls(&checked, &packs, &mut sources, &mut found).map_err(|error| unreadable(&error))?;
+    }
     if args.deny_warnings {
         found.deny_warnings();
     }

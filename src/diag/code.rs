@@ -149,5 +149,6 @@ codes! {
     // policy and config: what a policy must hold beyond its types, what may stand in which config file
     BAD_PATTERN = "bad-pattern", Error, "a glob or a regular expression that cannot be used";
     EXAMPLE = "example", Error, "a rule and an example that it carries disagree";
+    DENIED_CALL = "denied-call", Error, "a call that the policy of the graph can never allow";
     NOT_HERE = "not-here", Error, "a setting that may not stand in this file";
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::digest::Digest;
 
-use super::{AskedRef, ErrorKind};
+use super::{AskedRef, ErrorKind, Provenance};
 
 /// The schema id of a call.
 const CALL: &str = "lgflow.tool_call/v1";
@@ -38,6 +38,9 @@ pub struct ToolCall {
     /// The digest of the policy that the caller expects to be in force; another one is an error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy_digest: Option<Digest>,
+    /// Where each parameter comes from; what is not told comes from everywhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provenance: Option<Box<Provenance>>,
     /// A signed approval.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<Value>,
@@ -71,6 +74,7 @@ impl ToolCall {
             idempotency_key: String::new(),
             deadline_ms: None,
             policy_digest: None,
+            provenance: None,
             approval: None,
             verify: false,
         }

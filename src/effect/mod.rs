@@ -8,6 +8,7 @@ mod control;
 mod error_kind;
 mod frame;
 mod interpreter;
+mod provenance;
 mod secret;
 
 pub use approval::{
@@ -22,4 +23,5 @@ pub use frame::{CallFrame, Capabilities, ControlFrame, ReplyBody, ReplyFrame, Re
 pub use interpreter::{
     BundledFile, Confinement, FrontFrame, GraphBundle, InterpreterFrame, InterpreterStart, PersonsAnswer,
 };
+pub use provenance::{Provenance, Source};
 pub use secret::{SecretDeclaration, SecretSource, SecretUse};

@@ -5,11 +5,13 @@ mod document;
 mod flow;
 mod limits;
 mod soundness;
+mod sources;
 mod steps;
 mod types;
 
 pub use flow::{Arrow, Body, Flow};
 pub use soundness::{Cycle, Sidestep, cycles, sidesteps};
+pub use sources::{NodeSources, PlanSources, Sources};
 pub use types::{
     Action, ChannelIx, Conversation, EdgeIx, EdgeOutcome, ForEachRule, LoopIx, NodeIx, Plan, PlanBudgets,
     PlanChannel, PlanEdge, PlanInput, PlanLoop, PlanNode, PlanOutput, Rendered, RetryRule,

@@ -1,6 +1,8 @@
 //! One case of a policy's tests: does the gate say what is expected?
 
-use crate::effect::ToolCall;
+use std::collections::BTreeSet;
+
+use crate::effect::{Provenance, Source, ToolCall};
 use crate::model::policy::PolicyCase;
 
 use super::layer::decision;
@@ -22,7 +24,10 @@ pub struct CaseFailure {
 /// # Errors
 /// Another verdict, or another rule that decides.
 pub fn try_case(gate: &Gate, case: &PolicyCase) -> Result<(), Box<CaseFailure>> {
-    let verdict = gate.explain(&ToolCall::new(case.tool.value.as_str(), case.input.clone()));
+    let named: BTreeSet<Source> = case.from.iter().map(|source| Source::read(&source.value)).collect();
+    let from = if named.is_empty() { BTreeSet::from([Source::User]) } else { named };
+    let call = ToolCall::new(case.tool.value.as_str(), case.input.clone());
+    let verdict = gate.explain(&ToolCall { provenance: Some(Box::new(Provenance::of_all(from))), ..call });
     let expected = decision(case.expect.value);
     let wanted = case.rule.as_ref().map(|rule| rule.value.clone());
     let deciders = verdict.reasons.iter().filter(|reason| reason.decision == verdict.decision);

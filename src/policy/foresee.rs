@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use crate::effect::ToolCall;
+use crate::effect::{Source, ToolCall};
 use crate::expr::{Root, ValueTemplate};
 use crate::model::Uses;
-use crate::plan::{Action, Plan, PlanNode};
+use crate::plan::{Action, NodeSources, Plan, PlanNode, PlanSources};
 
 use super::{Decision, Gate, Verdict, WorkspaceMode};
 
@@ -21,6 +21,8 @@ pub struct Foreseen {
     pub tool: String,
     /// What the gate says as far as it can be told; where it is a denial, nothing that is still open changes it.
     pub verdict: Verdict,
+    /// Where what it is made from comes from: `user`, `llm:NAME`, `workspace:PATH`, ….
+    pub sources: Vec<String>,
     /// What else decides: `inputs.path`, `nodes.plan`. Empty where the verdict is exact.
     pub depends_on: Vec<String>,
     /// Folders of the workspace that a command really writes, where its rule is known: `.` is all of it.
@@ -31,24 +33,36 @@ impl Gate {
     /// Every call of `plan` and of its subgraphs, in canonical order. A call that data or a model chooses comes once
     /// for each tool that it may choose.
     pub fn foresee(&self, plan: &Plan) -> Vec<Foreseen> {
+        let sources = PlanSources::of(plan);
+        let foresight = Foresight { gate: self, written: sources.written(plan) };
         let mut found = Vec::new();
-        self.foresee_beneath("", plan, &mut found);
+        foresight.beneath("", plan, Some(&sources), &mut found);
         found
     }
+}
 
-    fn foresee_beneath(&self, above: &str, plan: &Plan, found: &mut Vec<Foreseen>) {
+/// The gate before a run, with what the run may write into its workspace.
+struct Foresight<'g> {
+    gate: &'g Gate,
+    written: BTreeSet<Source>,
+}
+
+impl Foresight<'_> {
+    fn beneath(&self, above: &str, plan: &Plan, sources: Option<&PlanSources>, found: &mut Vec<Foreseen>) {
         for &at in &plan.order {
             let node = plan.node(at);
             let path = format!("{above}{}", node.id);
+            let told = sources.and_then(|sources| sources.node(at));
             if let Action::Graph { plan, .. } = &node.action {
-                self.foresee_beneath(&format!("{path}/"), plan, found);
+                self.beneath(&format!("{path}/"), plan, told.and_then(NodeSources::inner), found);
             } else {
-                found.extend(self.foresee_node(&path, node));
+                let told = told.cloned().unwrap_or_default();
+                found.extend(self.foresee_node(&Place { path: &path, told: &told }, node));
             }
         }
     }
 
-    fn foresee_node(&self, path: &str, node: &PlanNode) -> Vec<Foreseen> {
+    fn foresee_node(&self, path: &Place<'_>, node: &PlanNode) -> Vec<Foreseen> {
         match &node.action {
             Action::Call { with } => vec![self.foresee_call(path, node.uses, with)],
             Action::Llm(conversation) => {
@@ -74,7 +88,7 @@ impl Gate {
         }
     }
 
-    fn literal_batch(&self, path: &str, calls: &Value) -> Vec<Foreseen> {
+    fn literal_batch(&self, path: &Place<'_>, calls: &Value) -> Vec<Foreseen> {
         let calls = calls.as_array().into_iter().flatten().filter_map(|call| {
             let tool = call.get("tool")?.as_str()?;
             Some(self.exact(path, tool, call.get("input").cloned().unwrap_or_default()))
@@ -82,7 +96,7 @@ impl Gate {
         calls.collect()
     }
 
-    fn foresee_call(&self, path: &str, tool: Uses, with: &ValueTemplate) -> Foreseen {
+    fn foresee_call(&self, path: &Place<'_>, tool: Uses, with: &ValueTemplate) -> Foreseen {
         let open = open_sources(tool, with);
         if open.is_empty() {
             return self.exact(path, tool.as_str(), known(with));
@@ -96,26 +110,41 @@ impl Gate {
         }
     }
 
-    fn exact(&self, path: &str, tool: &str, input: Value) -> Foreseen {
-        let call = ToolCall::new(tool, input);
-        let verdict = self.explain(&call);
+    fn exact(&self, path: &Place<'_>, tool: &str, input: Value) -> Foreseen {
+        let call =
+            ToolCall { provenance: Some(Box::new(path.told.provenance())), ..ToolCall::new(tool, input) };
+        let (verdict, _) = self.gate.judge_in(&call, &self.written);
         let writes = if tool == Uses::Exec.as_str() { self.really_written(&call) } else { Vec::new() };
-        Foreseen { node: path.to_owned(), tool: tool.to_owned(), verdict, depends_on: Vec::new(), writes }
+        let (node, sources) = (path.path.to_owned(), path.sources());
+        Foreseen { node, tool: tool.to_owned(), verdict, sources, depends_on: Vec::new(), writes }
     }
 
     /// The folders of the workspace that a command would not write in an overlay.
     fn really_written(&self, call: &ToolCall) -> Vec<String> {
-        match self.exec(call) {
+        match self.gate.exec(call) {
             Ok((grant, _)) if grant.workspace == WorkspaceMode::Direct => vec![".".to_owned()],
             Ok((grant, _)) => grant.unsafe_write,
             Err(_) => Vec::new(),
         }
     }
 
-    fn open(&self, path: &str, tool: Uses, on: &[String]) -> Foreseen {
-        let verdict = self.explain_tool(tool.as_str());
-        let (node, tool, depends_on) = (path.to_owned(), tool.as_str().to_owned(), on.to_vec());
-        Foreseen { node, tool, verdict, depends_on, writes: Vec::new() }.settled()
+    fn open(&self, path: &Place<'_>, tool: Uses, on: &[String]) -> Foreseen {
+        let verdict = self.gate.explain_tool(tool.as_str());
+        let (node, sources, depends_on) = (path.path.to_owned(), path.sources(), on.to_vec());
+        Foreseen { node, tool: tool.as_str().to_owned(), verdict, sources, depends_on, writes: Vec::new() }
+            .settled()
+    }
+}
+
+/// A node, and where what it is given comes from.
+struct Place<'p> {
+    path: &'p str,
+    told: &'p NodeSources,
+}
+
+impl Place<'_> {
+    fn sources(&self) -> Vec<String> {
+        self.told.all().iter().map(ToString::to_string).collect()
     }
 }
 

@@ -1,11 +1,14 @@
 //! The gate: a call becomes a [`Granted`], a question or a denial. The only place that makes a [`Granted`].
 
+use std::collections::BTreeSet;
+
 use crate::approval::{Spent, call_digest};
-use crate::effect::{RuleRef, ToolCall, ToolError};
+use crate::effect::{RuleRef, Source, ToolCall, ToolError};
 use crate::model::Uses;
 
 use super::call::literal_paths;
 use super::change::{Action, Change, keys};
+use super::flows::Marks;
 use super::layer::Layer;
 use super::outside::plain_path;
 use super::{
@@ -20,6 +23,7 @@ pub struct Gate {
     pub(super) machine: Machine,
     read: PathRules,
     write: PathRules,
+    pub(super) marks: Marks,
 }
 
 /// What becomes of a call.
@@ -38,7 +42,7 @@ impl Gate {
     pub fn new(set: PolicySet, machine: Machine) -> Self {
         let read = set.read().protecting(Protected::new(Guard::Folders, &machine.protected));
         let write = set.write().protecting(Protected::new(Guard::Names, &machine.protected));
-        Self { set, machine, read, write }
+        Self { set, machine, read, write, marks: Marks::default() }
     }
 
     /// The layers in force.
@@ -129,6 +133,11 @@ impl Gate {
     }
 
     pub(super) fn judge(&self, call: &ToolCall) -> (Verdict, Option<ExecGrant>) {
+        self.judge_in(call, &self.marks.now())
+    }
+
+    /// The same in a workspace into which `marks` have written.
+    pub(super) fn judge_in(&self, call: &ToolCall, marks: &BTreeSet<Source>) -> (Verdict, Option<ExecGrant>) {
         let mut reasons: Vec<Reason> =
             self.set.layers.iter().filter_map(|layer| tool_reason(layer, &call.tool)).collect();
         reasons.extend(self.path_reasons(call));
@@ -152,6 +161,7 @@ impl Gate {
                 format!("there is no tool `{}`; no policy can allow it", call.tool),
             )),
         }
+        reasons.extend(self.flow_reasons(call, exec.as_ref(), marks));
         (Verdict::of(reasons), exec)
     }
 

@@ -6,9 +6,12 @@ use std::time::Duration;
 use crate::approval::Approver;
 use crate::effect::{LayerRole, RuleRef};
 use crate::model::Policy;
-use crate::model::policy::{CommandRule, PathLists, PathRuleSet, RuleVerdict, SandboxRule};
+use crate::model::policy::{
+    CommandRule, FlowRule, PathLists, PathRuleSet, RuleVerdict, SandboxRule, Section,
+};
 use crate::source::{Sources, Span};
 
+use super::flows::Flow;
 use super::grammar::Grammar;
 use super::{Change, Decision, PathRule, Reason};
 
@@ -38,6 +41,7 @@ pub(super) struct Layer {
     pub(super) network: Option<Vec<Origin>>,
     pub(super) mcp: Option<BTreeMap<String, Vec<String>>>,
     pub(super) secrets: Option<BTreeMap<String, Decision>>,
+    pub(super) flows: Vec<Flow>,
     /// Names and regular expressions.
     pub(super) redact: Vec<(String, String)>,
     pub(super) sandbox: Vec<(SandboxRule, RuleRef)>,
@@ -123,6 +127,7 @@ impl Layer {
             network: build.network(),
             mcp: build.mcp(),
             secrets: build.secrets(),
+            flows: build.flows(),
             redact: build.redact(),
             sandbox: build.sandbox(),
             limits: build.limits(),
@@ -141,6 +146,7 @@ impl Layer {
             ("network", self.network.is_some()),
             ("mcp", self.mcp.is_some()),
             ("secrets", self.secrets.is_some()),
+            ("flows", !self.flows.is_empty()),
             ("redact", !self.redact.is_empty()),
             ("sandbox", !self.sandbox.is_empty()),
             ("limits", self.limits != Limits::default()),
@@ -333,6 +339,17 @@ impl Builder<'_> {
             *entry = decision.max(*entry);
         }
         Some(secrets)
+    }
+
+    fn flows(&self) -> Vec<Flow> {
+        let rules = |part: &Part, section: &Section<FlowRule>| {
+            let place = |rule: &FlowRule| {
+                let name = format!("flows[{} -> {}]", rule.from.value, rule.to.value);
+                Flow::new(rule, self.rule(part, name, rule.from.span))
+            };
+            section.rules.iter().map(place).collect()
+        };
+        self.join(|policy| policy.flows.as_ref(), rules).unwrap_or_default()
     }
 
     fn redact(&self) -> Vec<(String, String)> {

@@ -8,6 +8,7 @@ mod check;
 mod command_change;
 mod exec;
 mod explain;
+mod flows;
 #[cfg(test)]
 mod for_tests;
 mod foresee;

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use crate::client::{Connection, Lost};
 use crate::digest::Digest;
-use crate::effect::{ErrorKind, PersonsAnswer, ReplyBody, ReplyFrame, RequestBody, ToolError, ToolResult};
+use crate::effect::{
+    ErrorKind, PersonsAnswer, ReplyBody, ReplyFrame, RequestBody, ToolCall, ToolError, ToolResult,
+};
 use crate::interpret::{self, Effect, Request};
 use crate::store::StoreError;
 use crate::trace::{
@@ -184,10 +186,14 @@ impl<'a> Session<'a> {
     async fn act(&mut self, effect: Effect) -> Result<(), Interrupted> {
         match effect {
             Effect::Call(call, order) => {
+                let told = |one: &ToolCall| ToolCall {
+                    provenance: self.state.provenance(call).map(Box::new),
+                    ..one.clone()
+                };
                 let request = match &*order {
-                    CallOrder::Single(single) => RequestBody::Execute { call: single.clone() },
-                    CallOrder::Batch(calls) => RequestBody::Batch { calls: calls.clone() },
-                    CallOrder::Prepare(call) => RequestBody::Prepare { call: call.clone() },
+                    CallOrder::Single(single) => RequestBody::Execute { call: told(single) },
+                    CallOrder::Batch(calls) => RequestBody::Batch { calls: calls.iter().map(told).collect() },
+                    CallOrder::Prepare(call) => RequestBody::Prepare { call: told(call) },
                 };
                 let id = self.connection.send(request).await?;
                 self.asked.insert(id, call);

@@ -10,6 +10,7 @@ mod policies;
 mod policy_tests;
 mod questions;
 mod recorder;
+mod refusals;
 mod stored;
 mod timers;
 
@@ -21,4 +22,5 @@ pub use policies::{given_layers, graph_layers, workspace_layers};
 pub use policy_tests::{TestFile, given_policy_tests, own_policy_tests};
 pub use questions::{OpenQuestion, open_questions};
 pub use recorder::{Clock, Recorder, system_clock};
+pub use refusals::refused_calls;
 pub use stored::{Stored, StoredError, fold, resumable};

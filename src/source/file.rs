@@ -47,6 +47,17 @@ impl SourceFile {
         Position { line, column: before.chars().count() - skipped + 1 }
     }
 
+    /// The byte offset of a line and column, both from 1, as [`position`](Self::position) counts them; the end of the
+    /// line where it has no such column.
+    pub fn offset(&self, line: usize, column: usize) -> usize {
+        let start =
+            self.line_starts.get(line.saturating_sub(1)).map_or(self.text.len(), |&start| start as usize);
+        let shown =
+            self.line(line).char_indices().filter(|&(at, c)| c != '\r' && !(c == BOM && start + at == 0));
+        let found = shown.map(|(at, _)| at).nth(column.saturating_sub(1));
+        start + found.unwrap_or(self.line(line).len())
+    }
+
     /// The text of a line, from 1, without its line break.
     pub fn line(&self, line: usize) -> &str {
         let Some(&start) = self.line_starts.get(line.wrapping_sub(1)) else { return "" };
@@ -100,5 +111,10 @@ mod tests {
         assert_eq!(file.position(x), Position { line: 2, column: 2 });
         assert_eq!(file.position(9999).line, 3);
         assert_eq!(file.line(2), "üx");
+        for at in [3, 4, x] {
+            let place = file.position(at);
+            assert_eq!(file.offset(place.line, place.column), at as usize);
+        }
+        assert_eq!(file.offset(2, 9), file.text().find('x').unwrap() + 1);
     }
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::plan::{ChannelIx, EdgeIx, LoopIx, NodeIx, Plan};
+use crate::effect::Provenance;
+use crate::plan::{ChannelIx, EdgeIx, LoopIx, NodeIx, Plan, PlanSources};
 
 use super::channel::Writes;
 use super::{
@@ -38,6 +39,7 @@ pub struct RunState {
     pub(crate) next_question: u32,
     pub(crate) totals: Totals,
     pub(crate) indexes: Indexes,
+    pub(crate) sources: Arc<PlanSources>,
 }
 
 /// Units that wait for a slot: rank, item, node.
@@ -342,6 +344,7 @@ impl RunState {
             next_question: 0,
             totals: Totals::default(),
             indexes,
+            sources: Arc::new(PlanSources::of(plan)),
         }
     }
 
@@ -376,6 +379,20 @@ impl RunState {
     /// The calls that were started and have not ended, with what was asked.
     pub fn open_calls(&self) -> impl Iterator<Item = (CallId, &Arc<CallOrder>)> {
         self.calls.iter().map(|(id, call)| (*id, &call.order))
+    }
+
+    /// Where the parameters of an open call come from, as far as its plan tells.
+    pub fn provenance(&self, call: CallId) -> Option<Provenance> {
+        let at = self.calls.get(&call)?.unit.at;
+        Some(self.sources_of(at.frame)?.node(at.node)?.provenance())
+    }
+
+    /// The sources of an execution.
+    fn sources_of(&self, id: FrameId) -> Option<&PlanSources> {
+        match self.frame(id)?.parent {
+            None => Some(&self.sources),
+            Some((unit, _)) => self.sources_of(unit.at.frame)?.node(unit.at.node)?.inner(),
+        }
     }
 
     /// Does the run still wait for this call?

@@ -67,6 +67,7 @@ fn verdict_document(call: &Foreseen) -> Value {
         "node": call.node,
         "tool": call.tool,
         "decision": call.verdict.decision.as_str(),
+        "sources": call.sources,
         "depends_on": call.depends_on,
         "writes": call.writes,
         "rule": reason.map(|reason| &reason.rule),
@@ -193,6 +194,9 @@ fn calls(facts: &PlanFacts<'_>, text: &mut String) {
                 "      really writes {} of the workspace, without an overlay",
                 folders.join(", ")
             );
+        }
+        if !call.sources.is_empty() {
+            let _ = writeln!(text, "      made from {}", escaped(&call.sources.join(", ")));
         }
         if let Some(reason) = call.verdict.deciding() {
             let _ = writeln!(text, "      {}: {}", escaped(&reason.place()), escaped(&reason.message));

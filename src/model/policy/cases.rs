@@ -33,6 +33,8 @@ pub struct PolicyCase {
     pub input: Value,
     /// The verdict.
     pub expect: Located<RuleVerdict>,
+    /// Where its parameters come from; from the user, where it does not say.
+    pub from: Vec<Located<String>>,
     /// The rule that decides, where the case cares.
     pub rule: Option<Located<String>>,
 }
@@ -45,7 +47,7 @@ const TESTS: Shape = Shape {
 };
 const CASE: Shape = Shape {
     what: "a case",
-    keys: &["tool", "input", "expect", "rule"],
+    keys: &["tool", "input", "expect", "rule", "from"],
     required: &["tool", "input", "expect"],
     own: OwnKeys::Refused,
 };
@@ -76,6 +78,7 @@ pub fn decode_policy_tests(
 
 fn case(d: &mut Decoder<'_>, slot: Slot<'_>) -> Option<PolicyCase> {
     let fields = d.fields(slot, &CASE)?;
+    let from = fields.get("from").and_then(|slot| super::decode_sections::sources(d, slot));
     let tool = fields.get("tool").and_then(|slot| d.filled_string(slot));
     let expect = fields.get("expect").and_then(|slot| d.word(slot, VERDICTS));
     Some(PolicyCase {
@@ -83,6 +86,7 @@ fn case(d: &mut Decoder<'_>, slot: Slot<'_>) -> Option<PolicyCase> {
         tool: tool?,
         input: fields.get("input")?.value.to_json(),
         expect: expect?,
+        from: from.unwrap_or_default(),
         rule: fields.get("rule").and_then(|slot| d.string(slot)),
     })
 }

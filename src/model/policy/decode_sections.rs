@@ -1,5 +1,6 @@
 //! The sections of a policy other than commands, read from their trees.
 
+use crate::model::Uses;
 use crate::model::decode::{Decoder, OwnKeys, Shape, Slot};
 use crate::source::Located;
 
@@ -48,6 +49,13 @@ const APPROVALS: Shape = Shape {
     required: &[],
     own: OwnKeys::Refused,
 };
+
+/// Where values come from.
+const SOURCES: [&str; 7] = ["user", "workspace", "exec", "llm", "http", "mcp", "any"];
+/// Sources that may have a name behind a colon.
+const NAMED_SOURCES: [&str; 4] = ["workspace", "llm", "http", "mcp"];
+/// Where values go to, besides tools and their parameters.
+const SINKS: [&str; 2] = ["code", "network"];
 
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
@@ -146,10 +154,47 @@ pub(super) fn flows(d: &mut Decoder<'_>, slot: Slot<'_>) -> Option<Section<FlowR
 
 fn flow(d: &mut Decoder<'_>, slot: Slot<'_>) -> Option<FlowRule> {
     let fields = d.fields(slot, &FLOW)?;
-    let from = fields.get("from").and_then(|slot| d.filled_string(slot));
-    let to = fields.get("to").and_then(|slot| d.filled_string(slot));
+    let from = fields.get("from").and_then(|slot| source(d, slot));
+    let to = fields.get("to").and_then(|slot| sink(d, slot));
     let verdict = fields.get("verdict").and_then(|slot| d.word(slot, VERDICTS));
     Some(FlowRule { span: fields.span, from: from?, to: to?, verdict: verdict? })
+}
+
+/// A list of sources.
+pub(super) fn sources(d: &mut Decoder<'_>, slot: Slot<'_>) -> Option<Vec<Located<String>>> {
+    let items = d.items(slot)?;
+    Some(items.into_iter().filter_map(|item| source(d, item)).collect())
+}
+
+/// A source: a word, or a word and a name.
+fn source(d: &mut Decoder<'_>, slot: Slot<'_>) -> Option<Located<String>> {
+    let written = d.filled_string(slot)?;
+    let parts = written.value.split_once(':');
+    let named = parts.is_some_and(|(kind, name)| NAMED_SOURCES.contains(&kind) && !name.is_empty());
+    if !named && !SOURCES.contains(&written.value.as_str()) {
+        let message = format!("`{}` is no source of values", written.value);
+        let help = crate::diag::suggestion(&written.value, SOURCES);
+        d.bad_value(written.span, message, help);
+    }
+    Some(written)
+}
+
+/// A sink: `code`, `network`, a tool, or a parameter of a tool.
+fn sink(d: &mut Decoder<'_>, slot: Slot<'_>) -> Option<Located<String>> {
+    let written = d.filled_string(slot)?;
+    let (tool, parameter) = match written.value.split_once('.') {
+        Some((tool, parameter)) => (tool, Some(parameter)),
+        None => (written.value.as_str(), None),
+    };
+    let is_tool = Uses::parse(tool).is_some_and(Uses::is_tool);
+    let plain = |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+    let known = is_tool && parameter.is_none_or(plain);
+    if !known && !SINKS.contains(&written.value.as_str()) {
+        let tools = Uses::ALL.into_iter().filter(|uses| uses.is_tool()).map(Uses::as_str);
+        let help = crate::diag::suggestion(&written.value, tools.chain(SINKS));
+        d.bad_value(written.span, format!("`{}` is no place that values flow to", written.value), help);
+    }
+    Some(written)
 }
 
 pub(super) fn secrets(d: &mut Decoder<'_>, slot: Slot<'_>) -> Option<Section<SecretRule>> {

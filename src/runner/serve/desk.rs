@@ -199,6 +199,7 @@ impl Desk {
         let key = call.idempotency_key.clone();
         locked(&self.running).insert(key.clone(), cancel.clone());
         let result = execute(granted, &self.world, &cancel);
+        self.gate.note(granted, &result);
         locked(&self.running).remove(&key);
         self.counters.charge(call, &result);
         result

@@ -1,0 +1,137 @@
+//! Calls of a graph that the policies which it names can never allow: found before any run. Judged as if the workspace
+//! were trusted and every wall stood, and without what the user or the machine declares.
+
+use std::path::Path;
+
+use crate::compile::CheckedRoot;
+use crate::diag::{Diagnostic, Diagnostics, codes};
+use crate::document::{Limits, Syntax, parse};
+use crate::effect::{ErrorKind, RuleRef};
+use crate::files::{FileError, RelPath};
+use crate::plan::{EdgeOutcome, Plan};
+use crate::policy::{Decision, Foreseen, Gate, Machine, Packs, PolicySet, Reason};
+use crate::source::{FileId, Sources, Span};
+
+use super::{CheckedFolder, graph_layers};
+
+/// Adds a finding for each call of each checked graph that the graph's own policies refuse whatever the run brings.
+/// Graphs that name no policy are left out: which one will hold is not known.
+///
+/// # Errors
+/// A policy that was readable before, and is not any more.
+pub fn refused_calls(
+    checked: &[CheckedFolder],
+    packs: &Packs,
+    sources: &mut Sources,
+    diagnostics: &mut Diagnostics,
+) -> Result<(), FileError> {
+    for folder in checked {
+        for (name, root) in &folder.roots {
+            let CheckedRoot::Graph(plan) = root else { continue };
+            if let Some(gate) = gate_of(folder, name, plan, packs, sources)? {
+                let refused = gate.foresee(plan).into_iter().filter(|call| is_final(plan, call));
+                for call in refused {
+                    diagnostics.extend(finding(name, &call, sources));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The gate of a graph's own layers; `None` where it names none, or one of them is not valid.
+fn gate_of(
+    folder: &CheckedFolder,
+    name: &Path,
+    plan: &Plan,
+    packs: &Packs,
+    sources: &mut Sources,
+) -> Result<Option<Gate>, FileError> {
+    let own = folder.files.iter().find(|(_, read)| Path::new(sources.get(read.file).name()) == name);
+    let (Some((own, _)), false) = (own, plan.policy.is_empty()) else { return Ok(None) };
+    let depth = own.parts().count();
+    let shown = name.ancestors().nth(depth).unwrap_or(Path::new("")).to_path_buf();
+    let mut found = Diagnostics::default();
+    let layers = graph_layers(
+        (&folder.folder, &shown),
+        &RelPath::clone(own),
+        &plan.policy,
+        packs,
+        sources,
+        &mut found,
+    )?;
+    if found.has_errors() {
+        return Ok(None);
+    }
+    Ok(PolicySet::compile(&layers, sources).ok().map(|set| Gate::new(set, Machine::complete())))
+}
+
+/// Is the call refused whatever the run brings, and does nothing wait for that?
+fn is_final(plan: &Plan, call: &Foreseen) -> bool {
+    call.verdict.decision == Decision::Deny
+        && call.depends_on.is_empty()
+        && denial(call).is_some()
+        && !is_expected(plan, call)
+}
+
+/// The reason that no declaration of the user's takes away.
+fn denial(call: &Foreseen) -> Option<&Reason> {
+    let declarable = |reason: &&Reason| {
+        reason.rule.rule == "secrets" || (call.tool == "llm" && reason.rule.rule == "network")
+    };
+    let denials = call.verdict.reasons.iter().filter(|reason| reason.decision == Decision::Deny);
+    denials.clone().find(|reason| !declarable(reason))
+}
+
+/// An edge that catches denials says that its author knows.
+fn is_expected(plan: &Plan, call: &Foreseen) -> bool {
+    let outermost = call.node.split('/').next().unwrap_or_default();
+    let Some(at) = plan.find(outermost) else { return false };
+    plan.node(at).outgoing.iter().any(|&edge| match &plan.edge(edge).outcome {
+        EdgeOutcome::Catch(kinds) => kinds.contains(&ErrorKind::Denied),
+        _ => false,
+    })
+}
+
+fn finding(graph: &Path, call: &Foreseen, sources: &Sources) -> Option<Diagnostic> {
+    let reason = denial(call)?;
+    let outermost = call.node.split('/').next().unwrap_or_default();
+    let span = node_span(graph, outermost, sources)?;
+    let message = format!(
+        "`{}` calls `{}`, which its policy can never allow: {}",
+        call.node, call.tool, reason.message
+    );
+    let found = Diagnostic::new(codes::DENIED_CALL, span, message);
+    let help =
+        "change the call or the rule; or add an edge with `catch: [denied]`, where the denial is meant";
+    let found = found.help(help);
+    Some(match rule_span(&reason.rule, sources) {
+        Some(rule) => found.label(rule, "the rule"),
+        None => found,
+    })
+}
+
+/// The id of a node in its graph file.
+fn node_span(graph: &Path, node: &str, sources: &Sources) -> Option<Span> {
+    let file = file_named(&graph.display().to_string(), sources)?;
+    let syntax = Syntax::of_path(&graph.display().to_string()).unwrap_or(Syntax::Yaml);
+    let parsed = parse(sources, file, syntax, &Limits::default(), &mut Diagnostics::default())?;
+    let entry = parsed.tree.get("nodes")?.entries().iter().find(|entry| entry.key.value == node)?;
+    Some(entry.key.span)
+}
+
+/// The place of a rule, where it is written in a file of the user's.
+fn rule_span(rule: &RuleRef, sources: &Sources) -> Option<Span> {
+    if rule.line == 0 || rule.file.starts_with("builtin:") {
+        return None;
+    }
+    let file = sources.get(file_named(&rule.file, sources)?);
+    let start = file.offset(rule.line, rule.column);
+    let rest = file.text().get(start..)?;
+    let end = rest.find([',', '}', ']', '\n']).unwrap_or(rest.len());
+    Some(Span::new(file.id(), start, start + rest[..end].trim_end().len().max(1)))
+}
+
+fn file_named(name: &str, sources: &Sources) -> Option<FileId> {
+    sources.iter().find(|file| file.name() == name).map(crate::source::SourceFile::id)
+}
