@@ -59,6 +59,14 @@ const POLICY_SAMPLES: &[(&str, &[&str])] = &[
     ),
     ("^([0-9]{1,15}B|[0-9]{1,6}(KiB|MiB|GiB|TiB))$", &["0B", "10MiB", "64KiB"]),
     ("^[A-Za-z_][A-Za-z0-9_]*$", &["RUST_LOG", "CI"]),
+    (
+        "^(user|workspace|exec|llm|http|mcp|any|(workspace|llm|http|mcp):[\\s\\S]+)$",
+        &["llm", "any", "workspace:src/**", "http:https://a.example:443"],
+    ),
+    (
+        "^(code|network|(read_file|list_files|search_files|repo_context|workspace_diff|apply_patch|rollback|exec|http|llm|mcp)(\\.[a-z_]+)?)$",
+        &["code", "network", "exec.argv", "apply_patch"],
+    ),
     ("^[A-Za-z0-9_+][A-Za-z0-9._+-]*$", &["cargo", "g++", "python3.12"]),
     (
         "^https?://[a-z0-9.*\\[\\]:-]+:0*([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])$",
