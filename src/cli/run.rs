@@ -305,7 +305,11 @@ fn conclude(finished: &Finished, status: &str, narrator: &mut Narrator) {
         );
         narrator.line(Mark::Note, &next);
     }
-    let mark = if status == RunStatus::Succeeded.as_str() { Mark::Done } else { Mark::Failed };
+    let mark = match finished.summary.status {
+        Some(RunStatus::Succeeded) if finished.interrupted.is_none() => Mark::Done,
+        Some(RunStatus::Suspended) if finished.interrupted.is_none() => Mark::Note,
+        _ => Mark::Failed,
+    };
     narrator.line(
         mark,
         &format!("{status}: run {}, trace {}", finished.run, escaped(&finished.trace.display().to_string())),

@@ -36,12 +36,14 @@ pub fn approval_text(request: &ApprovalRequest, color: bool) -> String {
     page.text
 }
 
-/// A node's own question: its text is the workflow's, and it is said so.
+/// A node's own question: its text is the workflow's, and it is said so. Null, where a request of the runner follows.
 pub fn question_text(node: &str, show: &Value, options: &[String], color: bool) -> String {
     let mut page = Page { text: String::new(), color };
     page.line(0, BOLD, &format!("{node} asks"));
-    page.line(1, DIM, "the workflow's own text:");
-    page.value(2, show);
+    if !show.is_null() {
+        page.line(1, DIM, "the workflow's own text:");
+        page.value(2, show);
+    }
     if !options.is_empty() {
         page.line(1, PLAIN, &format!("choices: {}", options.join(", ")));
     }
