@@ -204,12 +204,7 @@ fn caches_start_as_told_and_only_a_kept_one_keeps_anything() {
         let seed = bench.folder.path().join("seed");
         let kept = bench.folder.path().join("kept");
         for folder in [&seed, &kept, &kept.join("upper"), &kept.join("work")] {
-            if fs::create_dir(folder).is_err() {
-                assert!(bench.who == Who::Nobody, "{}", folder.display());
-            }
-        }
-        if bench.who == Who::Nobody {
-            return;
+            fs::create_dir(folder).unwrap();
         }
         fs::write(seed.join("built"), "seed\n").unwrap();
         let open = |path: &Path| fs::File::open(path).unwrap().into();
@@ -424,6 +419,29 @@ fn capabilities_are_none_and_privileges_can_not_be_gained() {
         if bench.who == Who::Nobody {
             assert!(text.contains(&format!("Uid:\t{NOBODY}\t{NOBODY}")), "{text}");
         }
+    });
+}
+
+#[test]
+fn a_file_of_another_user_is_named_where_it_can_not_be_changed() {
+    if !rustix::process::geteuid().is_root() {
+        // nobody but root makes a file that is somebody else's
+        return as_each(|bench| assert_eq!(bench.sh("true").hint, None));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let theirs = folder.path().join("theirs");
+    fs::write(&theirs, "x\n").unwrap();
+    fs::set_permissions(&theirs, fs::Permissions::from_mode(0o666)).unwrap();
+    chown(&theirs, Some(1234), Some(1234)).unwrap();
+    as_one(Who::Nobody, move |bench| {
+        let mut call = bench.call();
+        call.stack.workspace = fs::File::open(folder.path()).unwrap().into();
+        call.stack.path = fs::canonicalize(folder.path()).unwrap();
+        let ran = call.sh("cat theirs; echo more >> theirs").unwrap();
+        assert_eq!(ran.stdout.text(), "x\n");
+        let hint = ran.hint.unwrap_or_else(|| panic!("{}", ran.stderr.text()));
+        assert!(hint.contains("`theirs`") && hint.contains("chown"), "{hint}");
     });
 }
 

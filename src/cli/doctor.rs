@@ -1,14 +1,16 @@
 //! `lgflow doctor`: each layer of the sandbox, in force or not, with how that was found.
 
 use std::fmt::Write as _;
+use std::os::fd::AsFd as _;
 use std::path::Path;
 
 use clap::Args;
 use serde_json::{Value, json};
 
 use crate::effect::Confinement;
+use crate::files::Root;
 use crate::front::{InterpreterProcess, Place};
-use crate::sandbox::{Helper, Probed, probe};
+use crate::sandbox::{Helper, Probed, foreign_owners, probe};
 use crate::view::escaped;
 
 use super::Exit;
@@ -55,6 +57,11 @@ fn human(place: &Place, kernel: &str, layers: &[Probed], interpreter: &Confineme
         if let Some(help) = &layer.help {
             let _ = writeln!(text, "{:34}help: {}", "", escaped(help));
         }
+    }
+    if let Ok(workspace) = Root::open(&place.root)
+        && let Some(sentence) = foreign_owners(workspace.as_fd()).sentence()
+    {
+        let _ = writeln!(text, "\n{}", escaped(&sentence));
     }
     let missing: Vec<&Probed> = layers.iter().filter(|layer| !layer.in_force).collect();
     if missing.iter().any(|layer| layer.layer.is_strict()) {

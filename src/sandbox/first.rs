@@ -22,6 +22,7 @@ use super::layer::{Layer, Standing};
 use super::mounts::Outside;
 use super::overlay_stack::{Mounted, Sources, Unmountable, mount};
 use super::private_root::{PrivateRoot, Room, Sight};
+use super::seccomp_filter::put_on_first;
 use super::syscalls::{end, fork};
 use super::tree::Tree;
 use super::watch::{Outcome, Watch};
@@ -233,6 +234,10 @@ fn run(first: First, built: &Built) -> io::Result<Told> {
         }
         Begun::Failed { message } => return Ok(Told::Report(Report::Failed { message })),
     };
+    // what it does from here on needs no more than files and signals; the command is behind its own walls already
+    if standing.standing().is_up(Layer::Seccomp) {
+        put_on_first().map_err(io::Error::other)?;
+    }
     let order = &child.order;
     let watch = Watch {
         child: child.pid,

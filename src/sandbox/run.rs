@@ -24,6 +24,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use crate::effect::SandboxLayer;
 use crate::policy::{NetworkAccess, WorkspaceMode};
 
+use super::foreign::foreign_owners;
 use super::layer::Standing;
 use super::output::Kept;
 use super::stack::{CacheStart, Stack};
@@ -96,6 +97,8 @@ pub struct Ran {
     pub changes: Option<UpperChanges>,
     /// Where the room ran out: the folders with the most bytes.
     pub largest: Vec<(String, u64)>,
+    /// What stood in its way, where it failed and that can be told.
+    pub hint: Option<String>,
 }
 
 /// Why a command ended.
@@ -147,7 +150,19 @@ pub enum RunError {
 pub fn run(helper: &Helper, job: &Job<'_>, cancelled: &dyn Fn() -> bool) -> Result<Ran, RunError> {
     let wall = job.confined.wall;
     let (report, streams) = ask(helper, job, Some(job.confined.output), wall, cancelled)?;
-    ran(report, streams)
+    let ran = ran(report, streams)?;
+    let hint = hint(&ran, job);
+    Ok(Ran { hint, ..ran })
+}
+
+/// The system's word for a file whose owner means nothing inside says nothing to anybody.
+fn hint(ran: &Ran, job: &Job<'_>) -> Option<String> {
+    let errors = ran.stderr.text();
+    let is_overflow = ran.exit_code != 0
+        && ["Value too large for defined data type", "os error 75", "EOVERFLOW"]
+            .iter()
+            .any(|word| errors.contains(word));
+    is_overflow.then(|| foreign_owners(job.stack.workspace.as_fd()).sentence())?
 }
 
 /// Puts up every layer as for a command, starts none, and says how they stand.
@@ -445,6 +460,7 @@ fn ran(report: Report, streams: Streams) -> Result<Ran, RunError> {
         layers,
         changes: ended.changes.map(super::changes::Changes::read),
         largest: ended.largest,
+        hint: None,
     })
 }
 

@@ -100,6 +100,17 @@ pub(super) fn put_on(network: bool) -> Result<(), String> {
     apply_filter(&program).map_err(|error| error.to_string())
 }
 
+/// Puts the filter on the first process of a command's namespaces, when the command has begun: it starts nothing more,
+/// makes no socket, and mounts nothing.
+pub(super) fn put_on_first() -> Result<(), String> {
+    let mut rules = refused(false).map_err(|error| error.to_string())?;
+    for call in [libc::SYS_execve, libc::SYS_execveat, libc::SYS_clone, libc::SYS_socket] {
+        rules.insert(call, Vec::new());
+    }
+    let program = program(rules, libc::EPERM).map_err(|error| error.to_string())?;
+    apply_filter(&program).map_err(|error| error.to_string())
+}
+
 type Error = seccompiler::BackendError;
 
 fn filter(network: bool) -> Result<BpfProgram, Error> {

@@ -123,6 +123,9 @@ impl Bench {
         let bench = Self { folder, who };
         fs::create_dir(bench.work("")).unwrap();
         bench.own("");
+        if who == Who::Nobody {
+            chown(bench.folder.path(), Some(NOBODY), Some(NOBODY)).unwrap();
+        }
         bench
     }
 

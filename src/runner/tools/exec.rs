@@ -297,7 +297,9 @@ fn failure(ran: &Ran, wanted: &OkExit) -> Option<ToolError> {
             _ if wanted.takes(ran.exit_code) => None,
             Some(signal) => Some(ToolError::new(ErrorKind::Exit, format!("it was ended by {signal}"))),
             None => {
-                Some(ToolError::new(ErrorKind::Exit, format!("it ended with exit code {}", ran.exit_code)))
+                let hint = ran.hint.iter().map(|hint| format!("; {hint}")).collect::<String>();
+                let message = format!("it ended with exit code {}{hint}", ran.exit_code);
+                Some(ToolError::new(ErrorKind::Exit, message))
             }
         },
     }
