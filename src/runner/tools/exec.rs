@@ -297,7 +297,7 @@ fn failure(ran: &Ran, wanted: &OkExit) -> Option<ToolError> {
             _ if wanted.takes(ran.exit_code) => None,
             Some(signal) => Some(ToolError::new(ErrorKind::Exit, format!("it was ended by {signal}"))),
             None => {
-                let hint = ran.hint.iter().map(|hint| format!("; {hint}")).collect::<String>();
+                let hint = ran.hint.as_ref().map_or_else(String::new, |hint| format!("; {hint}"));
                 let message = format!("it ended with exit code {}{hint}", ran.exit_code);
                 Some(ToolError::new(ErrorKind::Exit, message))
             }
