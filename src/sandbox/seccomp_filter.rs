@@ -70,6 +70,12 @@ const REFUSED: &[i64] = &[
     libc::SYS_io_uring_register,
 ];
 
+/// Calls of one architecture that reach into the processor's own tables.
+#[cfg(target_arch = "x86_64")]
+const OF_THE_PROCESSOR: &[i64] = &[libc::SYS_modify_ldt, libc::SYS_iopl, libc::SYS_ioperm];
+#[cfg(not(target_arch = "x86_64"))]
+const OF_THE_PROCESSOR: &[i64] = &[];
+
 /// `open_tree` with attributes, which came with Linux 6.15.
 const OPEN_TREE_ATTR: i64 = 467;
 
@@ -142,7 +148,8 @@ fn one_after_the_other(mut first: BpfProgram, second: BpfProgram) -> BpfProgram 
 }
 
 fn refused(network: bool) -> Result<BTreeMap<i64, Vec<SeccompRule>>, Error> {
-    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = REFUSED.iter().map(|&call| (call, Vec::new())).collect();
+    let always = REFUSED.iter().chain(OF_THE_PROCESSOR);
+    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = always.map(|&call| (call, Vec::new())).collect();
     let bits = |bits: u64| has_bits(0, bits);
     let mut namespaces = Vec::new();
     for flag in NAMESPACES {

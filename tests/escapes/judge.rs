@@ -74,6 +74,9 @@ fn call(world: &World, step: &Step, tool: &str, input: &Value) -> Result<Value, 
     let done = world.lgflow(&arguments.map(str::to_owned));
     let text = said(&done.stdout, &done.stderr);
     let result: Value = serde_json::from_slice(&done.stdout).map_err(|error| format!("{error}:\n{text}"))?;
+    if !result["error"]["diagnostics"].is_null() {
+        return Err(format!("the policy of the case is not valid:\n{text}"));
+    }
     let kind = result["error"]["kind"].as_str();
     let wanted = step.error.as_deref();
     let as_wanted = match (kind, wanted) {

@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 use lgflow::effect::{FrozenLayer, LayerRole, ToolCall, ToolResult};
 use lgflow::files::Root;
 use lgflow::policy::{Gate, GateDecision, Machine, PolicySet};
-use lgflow::runner::{Cancel, ToolWorld, execute};
+use lgflow::runner::{Cancel, CommandMemory, ToolWorld, execute};
 use lgflow::source::Sources;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use serde_json::{Value, json};
@@ -46,6 +47,8 @@ impl Place {
             root_path: self.folder.path().to_owned(),
             state: Root::open(self.state.path()).unwrap(),
             protected: Vec::new(),
+            redaction: Arc::default(),
+            memory: CommandMemory::default(),
         };
         match self.gate.decide(&ToolCall::new(tool, input)) {
             GateDecision::Granted(granted) => Some(execute(&granted, &world, &Cancel::default())),

@@ -192,7 +192,7 @@ impl World {
         let entries = fs::read_dir("/proc").unwrap().filter_map(Result::ok);
         let lines = entries.filter_map(|entry| fs::read(entry.path().join("cmdline")).ok());
         lines
-            .filter(|line| contains(line, self.mark.as_bytes()))
+            .filter(|line| line.split(|byte| *byte == 0).any(|argument| argument == self.mark.as_bytes()))
             .map(|line| String::from_utf8_lossy(&line).replace('\0', " "))
             .collect()
     }
