@@ -32,7 +32,7 @@ fn chain(nodes: usize) -> String {
     text
 }
 
-#[divan::bench(args = [20, 1_000, 10_000])]
+#[divan::bench(args = [20, 1_000, 10_000], sample_count = 25, sample_size = 1)]
 fn text_to_plan(bencher: divan::Bencher<'_, '_>, nodes: usize) {
     let text = chain(nodes);
     bencher.bench(|| {

@@ -76,25 +76,25 @@ fn run_traced(plan: &Arc<Plan>) {
     assert!(drive.state.outcome().is_some());
 }
 
-#[divan::bench(args = SIZES, sample_count = 10)]
+#[divan::bench(args = SIZES, sample_count = 25)]
 fn a_chain(bencher: divan::Bencher<'_, '_>, length: u32) {
     let plan = chain(length);
     bencher.counter(ItemsCount::new(length)).bench(|| run(&plan));
 }
 
-#[divan::bench(args = SIZES, sample_count = 10)]
+#[divan::bench(args = SIZES, sample_count = 25)]
 fn a_chain_with_its_trace(bencher: divan::Bencher<'_, '_>, length: u32) {
     let plan = chain(length);
     bencher.counter(ItemsCount::new(length)).bench(|| run_traced(&plan));
 }
 
-#[divan::bench(args = SIZES, sample_count = 10)]
+#[divan::bench(args = SIZES, sample_count = 25)]
 fn a_fan_out_and_its_join(bencher: divan::Bencher<'_, '_>, width: u32) {
     let plan = fan(width);
     bencher.counter(ItemsCount::new(width)).bench(|| run(&plan));
 }
 
-#[divan::bench(args = [10_000], sample_count = 10)]
+#[divan::bench(args = [10_000], sample_count = 25)]
 fn turns_of_a_loop(bencher: divan::Bencher<'_, '_>, count: u32) {
     let plan = turns(count);
     bencher.counter(ItemsCount::new(count)).bench(|| run(&plan));

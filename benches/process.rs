@@ -1,40 +1,101 @@
-//! Whole processes, from start to end: what a person waits for. `cargo bench --bench process`.
+//! Whole processes, from start to end: what a person waits for, and what the machine spends on it. For each case the
+//! median and the ninth decile of the wall time, the mean of user and system time, and what a run leaves in the store.
 
 #![allow(
     clippy::disallowed_methods,
+    clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "a test makes its own files and processes, and stops where it is wrong"
+    reason = "a benchmark makes its own files and processes, prints, and stops where it is wrong"
 )]
 
 use std::fmt::Write as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 fn main() {
-    divan::main();
+    // without it, the benchmark is only tried: `cargo test --benches`
+    let measured = std::env::args().any(|argument| argument == "--bench");
+    println!("{:44} {:>10} {:>10} {:>10} {:>12}", "", "median", "9th decile", "CPU", "store");
+    for case in cases() {
+        case.measure(if measured { case.runs } else { 1 });
+    }
 }
 
-struct Bench {
-    folder: tempfile::TempDir,
+struct Case {
+    name: &'static str,
+    graph: String,
+    arguments: &'static [&'static str],
+    runs: u32,
 }
 
-impl Bench {
-    fn new(graph: &str) -> Self {
+fn cases() -> Vec<Case> {
+    let case = |name, graph, arguments, runs| Case { name, graph, arguments, runs };
+    let (validate, run): (&[&str], &[&str]) = (&["validate", "graph.yaml"], &["run", "-g", "graph.yaml"]);
+    vec![
+        case("print the version", String::new(), &["--version"], 200),
+        case("validate a graph of 20 nodes", chain(20), validate, 200),
+        case("run one render node", RENDER.to_owned(), run, 200),
+        case("validate a chain of 1,000", chain(1_000), validate, 20),
+        case("run a chain of 1,000, with its trace", chain(1_000), run, 20),
+        case("validate a chain of 10,000", chain(10_000), validate, 5),
+        case("run a chain of 10,000, with its trace", chain(10_000), run, 5),
+        case("run 1,000 turns of a loop, with its trace", turns(1_000), run, 20),
+        case("run 10,000 turns of a loop, with its trace", turns(10_000), run, 5),
+    ]
+}
+
+impl Case {
+    fn measure(&self, runs: u32) {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("graph.yaml"), graph).unwrap();
-        Self { folder }
+        std::fs::write(folder.path().join("graph.yaml"), &self.graph).unwrap();
+        self.run(folder.path());
+        let stored = bytes_beneath(&folder.path().join("state"));
+        let spent = cpu_of_children();
+        let mut walls: Vec<Duration> = (0..runs).map(|_| self.run(folder.path())).collect();
+        let spent = cpu_of_children().saturating_sub(spent) / runs;
+        walls.sort_unstable();
+        let (median, decile) = (walls[walls.len() / 2], walls[walls.len() * 9 / 10]);
+        println!("{:44} {} {} {} {stored:>10} B", self.name, shown(median), shown(decile), shown(spent));
     }
 
-    fn lgflow(&self, arguments: &[&str]) {
+    fn run(&self, folder: &Path) -> Duration {
+        let start = Instant::now();
         let status = Command::new(env!("CARGO_BIN_EXE_lgflow"))
-            .args(arguments)
-            .current_dir(self.folder.path())
-            .env("LGFLOW_STATE_DIR", self.folder.path().join("state"))
+            .args(self.arguments)
+            .current_dir(folder)
+            .env("LGFLOW_STATE_DIR", folder.join("state"))
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .status()
             .unwrap();
-        assert!(status.success(), "{arguments:?} ended with {status}");
+        let wall = start.elapsed();
+        assert!(status.success(), "{:?} ended with {status}", self.arguments);
+        wall
     }
+}
+
+fn shown(time: Duration) -> String {
+    format!("{:>7.2} ms", time.as_secs_f64() * 1e3)
+}
+
+/// User and system time of all children that have ended, their own children included (`proc_pid_stat(5)`: fields 16
+/// and 17, in hundredths of a second).
+fn cpu_of_children() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let fields: Vec<&str> = stat[stat.rfind(')').unwrap()..].split_whitespace().collect();
+    let ticks: u64 = fields[14].parse::<u64>().unwrap() + fields[15].parse::<u64>().unwrap();
+    Duration::from_millis(ticks * 10)
+}
+
+fn bytes_beneath(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap());
+    entries
+        .map(|entry| match entry.file_type().unwrap() {
+            kind if kind.is_dir() => bytes_beneath(&entry.path()),
+            _ => entry.metadata().unwrap().len(),
+        })
+        .sum()
 }
 
 /// A chain of `count` nodes with a template each.
@@ -45,10 +106,18 @@ fn chain(count: usize) -> String {
     for at in 0..count {
         let before = if at == 0 { "inputs.n".to_owned() } else { format!("nodes.n{}.output.n", at - 1) };
         let expression = format!("{{{{ {before} + 1 }}}}");
-        let _ = write!(text, "  n{at}:\n    uses: values\n    with: {{ n: \"{expression}\" }}\n");
+        write!(text, "  n{at}:\n    uses: values\n    with: {{ n: \"{expression}\" }}\n").unwrap();
     }
     let names: Vec<String> = (0..count).map(|at| format!("n{at}")).collect();
     text + &format!("edges:\n  - {}\n", names.join(" -> "))
+}
+
+/// A node that turns itself `count` times.
+fn turns(count: usize) -> String {
+    format!(
+        "schema: lgflow.graph/v1\nname: turns\nnodes:\n  body: {{ uses: values, with: {{ n: \"{{{{ loops.body.iteration \
+         }}}}\" }} }}\nedges:\n  - {{ from: body, to: body, when: output.n < {count}, loop: {{ max: {count} }} }}\n"
+    )
 }
 
 const RENDER: &str = "\
@@ -61,21 +130,3 @@ nodes:
 outputs:
   text: \"{{ nodes.hello.output.text }}\"
 ";
-
-#[divan::bench(sample_count = 50, sample_size = 1)]
-fn validate_a_graph_of_20_nodes(bencher: divan::Bencher<'_, '_>) {
-    let bench = Bench::new(&chain(20));
-    bencher.bench_local(|| bench.lgflow(&["validate", "graph.yaml"]));
-}
-
-#[divan::bench(sample_count = 50, sample_size = 1)]
-fn run_one_render_node(bencher: divan::Bencher<'_, '_>) {
-    let bench = Bench::new(RENDER);
-    bencher.bench_local(|| bench.lgflow(&["run", "-g", "graph.yaml"]));
-}
-
-#[divan::bench(sample_count = 50, sample_size = 1)]
-fn print_the_version(bencher: divan::Bencher<'_, '_>) {
-    let bench = Bench::new("");
-    bencher.bench_local(|| bench.lgflow(&["--version"]));
-}

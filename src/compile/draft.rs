@@ -2,10 +2,11 @@
 //! Judges nothing: what could not be looked up is kept for the checks to report.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::diag::nearest;
-use crate::document::{Damage, Tree};
+use crate::diag::{nearest, worth_guessing};
+use crate::document::{Damage, Entry, Tree};
 use crate::model::{Defaults, Edge, Field, Graph, Modifiers, Node, Section, Uses};
 use crate::plan::Arrow;
 use crate::source::{Located, Sources, Span};
@@ -28,6 +29,8 @@ pub(super) struct Draft<'a> {
     pub(super) parts: &'a Parts,
     index: BTreeMap<&'a str, u32>,
     origin: Origin<'a>,
+    /// Every key of every section, by both; looked up for unknown names alone.
+    keys: OnceCell<BTreeSet<(&'a str, &'a str)>>,
 }
 
 /// What a graph was decoded from.
@@ -88,6 +91,7 @@ impl<'a> Draft<'a> {
             parts,
             index,
             origin,
+            keys: OnceCell::new(),
         };
         for edge in &graph.edges {
             draft.link(edge);
@@ -104,6 +108,9 @@ impl<'a> Draft<'a> {
             }
             sure = false;
             self.strangers.push(name);
+            if !worth_guessing(self.strangers.len(), self.index.len()) {
+                return None;
+            }
             let meant = nearest(&name.value, self.index.keys().copied())?;
             self.index.get(meant).copied()
         };
@@ -137,8 +144,17 @@ impl<'a> Draft<'a> {
 
     /// Is `name` declared in a part of the section that could not be read, or by an entry that could not?
     pub(super) fn may_be_lost(&self, section: &str, name: &str) -> bool {
-        let declared = self.origin.tree.get(section).and_then(|section| section.get(name)).is_some();
-        declared || self.origin.damage.lost(name)
+        let keys = self.keys.get_or_init(|| {
+            let keys = |section: &'a Entry| {
+                section
+                    .value
+                    .entries()
+                    .iter()
+                    .map(|entry| (section.key.value.as_str(), entry.key.value.as_str()))
+            };
+            self.origin.tree.entries().iter().flat_map(keys).collect()
+        });
+        keys.contains(&(section, name)) || self.origin.damage.lost(name)
     }
 
     /// The keys of a section, those whose entries have faults included.

@@ -18,16 +18,18 @@ pub(super) fn expression(
     diagnostics: &mut Diagnostics,
 ) -> Option<Expression> {
     let mut found = Diagnostics::default();
+    let place = Place { met: diagnostics.len(), ..*place };
     let parsed =
-        Expression::parse_seeing(text, diagnostics, &mut |read| reading::check(read, place, &mut found));
+        Expression::parse_seeing(text, diagnostics, &mut |read| reading::check(read, &place, &mut found));
     settled(parsed, found, diagnostics)
 }
 
 /// A value whose strings may be templates.
 pub(super) fn value(tree: &Tree, place: &Place<'_>, diagnostics: &mut Diagnostics) -> Option<ValueTemplate> {
     let mut found = Diagnostics::default();
+    let place = Place { met: diagnostics.len(), ..*place };
     let parsed =
-        ValueTemplate::parse_seeing(tree, diagnostics, &mut |read| reading::check(read, place, &mut found));
+        ValueTemplate::parse_seeing(tree, diagnostics, &mut |read| reading::check(read, &place, &mut found));
     settled(parsed, found, diagnostics)
 }
 

@@ -39,6 +39,9 @@ pub(super) fn names(draft: &Draft<'_>) -> Names {
 
 /// Which nodes each loop runs again, where the shape of the graph is sound.
 fn bodies(draft: &Draft<'_>, names: &mut Names) {
+    if names.loops.is_empty() {
+        return;
+    }
     let Some(flow) = build::flow(draft) else { return };
     for body in &flow.loops {
         if let Some(facts) = names.loops.get_mut(draft.id(body.target)) {
@@ -130,7 +133,7 @@ fn one_output(node: &DraftNode<'_>, parts: &Parts) -> Option<Arc<Value>> {
 /// The object that a `values` node gives: exactly its fields.
 fn fields(node: &DraftNode<'_>) -> Value {
     let schemas = node.with.iter().map(|field| (field.name.value.clone(), written(&field.value))).collect();
-    closed(&schemas)
+    closed(schemas)
 }
 
 /// The schema of a value as it is written; what a template or a list gives is any value.
@@ -138,11 +141,13 @@ fn written(tree: &Tree) -> Value {
     if tree.entries().is_empty() {
         return json!({});
     }
-    closed(&tree.entries().iter().map(|entry| (entry.key.value.clone(), written(&entry.value))).collect())
+    closed(tree.entries().iter().map(|entry| (entry.key.value.clone(), written(&entry.value))).collect())
 }
 
-fn closed(properties: &serde_json::Map<String, Value>) -> Value {
-    json!({ "type": "object", "properties": properties, "additionalProperties": false })
+fn closed(properties: serde_json::Map<String, Value>) -> Value {
+    let mut schema = json!({ "type": "object", "additionalProperties": false });
+    schema["properties"] = Value::Object(properties);
+    schema
 }
 
 /// An object with exactly the child's outputs.

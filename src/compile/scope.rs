@@ -63,6 +63,8 @@ pub struct Place<'a> {
     pub output: Option<&'a NodeFacts>,
     /// Is `error` in scope: in a node's edges?
     pub error: bool,
+    /// How many findings there were before: after very many, nothing is guessed any more.
+    pub met: usize,
 }
 
 /// A name from around.
@@ -77,6 +79,6 @@ pub struct Local {
 impl<'a> Place<'a> {
     /// A place that sees the graph's names alone.
     pub fn new(names: &'a Names) -> Self {
-        Self { names, reader: None, locals: &[], output: None, error: false }
+        Self { names, reader: None, locals: &[], output: None, error: false, met: 0 }
     }
 }

@@ -7,5 +7,5 @@ mod sink;
 
 pub use code::{ALL_CODES, Code, CodeInfo, codes};
 pub use diagnostic::{Diagnostic, Label, Severity};
-pub use nearest::{is_one_slip, nearest, suggestion};
+pub use nearest::{is_one_slip, nearest, suggestion, worth_guessing};
 pub use sink::Diagnostics;

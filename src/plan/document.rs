@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use crate::digest::Digest;
+use crate::digest::{Digest, canonical_json};
 use crate::effect::ErrorKind;
 use crate::expr::ValueTemplate;
 use crate::model::{Join, OnCrash, OnItemError, Reduce, Uses};
@@ -27,62 +27,77 @@ enum Children {
 impl Plan {
     /// The whole plan as JSON.
     pub fn document(&self) -> Value {
-        let mut document = self.body(Children::InFull);
-        if let Some(document) = document.as_object_mut() {
-            document.insert("digest".to_owned(), json!(self.digest));
-            document.insert("order".to_owned(), self.ids(&self.order));
-        }
-        document
+        let nodes =
+            self.nodes.iter().map(|node| (node.id.to_string(), self.node_document(node, Children::InFull)));
+        let mut document: Map<String, Value> =
+            self.sections().map(|(name, section)| (name.to_owned(), section)).into_iter().collect();
+        document.insert("nodes".to_owned(), Value::Object(nodes.collect()));
+        document.insert("edges".to_owned(), self.edges.iter().map(|edge| self.edge_document(edge)).collect());
+        document.insert("digest".to_owned(), json!(self.digest));
+        document.insert("order".to_owned(), self.ids(&self.order));
+        Value::Object(document)
     }
 
     /// The digest of the plan's meaning: of its canonical JSON without what depends on the order of the file, which
     /// is the canonical order where two nodes are tied, and the order of edges.
     pub fn compute_digest(&self) -> Digest {
-        let mut meaning = self.body(Children::ByDigest);
-        if let Some(Value::Array(edges)) = meaning.get_mut("edges") {
-            edges.sort_by_cached_key(Value::to_string);
-        }
-        if let Some(Value::Object(loops)) = meaning.get_mut("loops") {
-            for one in loops.values_mut() {
-                if let Some(Value::Array(body)) = one.get_mut("body") {
-                    body.sort_by_cached_key(Value::to_string);
+        // there may be very many nodes and edges: each becomes a text by itself, so that no tree of all stands in memory
+        let mut nodes: Vec<String> = self
+            .nodes
+            .iter()
+            .map(|node| member(node.id.as_str(), &self.node_document(node, Children::ByDigest)))
+            .collect();
+        nodes.sort_unstable();
+        let mut edges: Vec<String> =
+            self.edges.iter().map(|edge| canonical_json(&self.edge_document(edge))).collect();
+        edges.sort_unstable();
+        let mut meaning: Vec<String> = self
+            .sections()
+            .into_iter()
+            .map(|(name, mut section)| {
+                if name == "loops" {
+                    without_order(&mut section);
                 }
-            }
-        }
-        Digest::of_json(&meaning)
+                member(name, &section)
+            })
+            .collect();
+        meaning.push(format!("\"nodes\":{{{}}}", nodes.join(",")));
+        meaning.push(format!("\"edges\":[{}]", edges.join(",")));
+        meaning.sort_unstable();
+        Digest::of(format!("{{{}}}", meaning.join(",")))
     }
 
-    fn body(&self, children: Children) -> Value {
+    /// All but the nodes and edges.
+    fn sections(&self) -> [(&'static str, Value); 9] {
         let inputs = self.inputs.iter().map(|input| {
-            let mut value = json!({ "schema": input.schema });
+            let mut value = object([("schema", input.schema.clone())]);
             put(&mut value, "default", input.default.clone());
             (input.name.to_string(), value)
         });
         let channels = self.channels.iter().map(|channel| {
-            let value = json!({
-                "schema": channel.schema, "start": channel.start, "reduce": reduce(channel.reduce),
-            });
+            let value = object([
+                ("schema", channel.schema.clone()),
+                ("start", channel.start.clone()),
+                ("reduce", reduce(channel.reduce).into()),
+            ]);
             (channel.name.to_string(), value)
         });
-        let nodes = self.nodes.iter().map(|node| (node.id.to_string(), self.node_document(node, children)));
         let loops = self.loops.iter().map(|one| (self.id(one.target), self.loop_document(one)));
         let outputs = self.outputs.iter().map(|output| (output.name.to_string(), template(&output.value)));
         let groups = self.groups.iter().map(|(name, max)| (name.to_string(), json!(max)));
-        let mut concurrency = json!({ "groups": groups.collect::<Map<_, _>>() });
+        let mut concurrency = object([("groups", Value::Object(groups.collect()))]);
         put(&mut concurrency, "max", self.concurrency.map(Value::from));
-        json!({
-            "schema": SCHEMA,
-            "graph": self.name,
-            "inputs": inputs.collect::<Map<_, _>>(),
-            "channels": channels.collect::<Map<_, _>>(),
-            "nodes": nodes.collect::<Map<_, _>>(),
-            "edges": self.edges.iter().map(|edge| self.edge_document(edge)).collect::<Vec<_>>(),
-            "loops": loops.collect::<Map<_, _>>(),
-            "outputs": outputs.collect::<Map<_, _>>(),
-            "budgets": self.budgets_document(),
-            "concurrency": concurrency,
-            "policy": self.policy,
-        })
+        [
+            ("schema", SCHEMA.into()),
+            ("graph", self.name.as_str().into()),
+            ("inputs", Value::Object(inputs.collect())),
+            ("channels", Value::Object(channels.collect())),
+            ("loops", Value::Object(loops.collect())),
+            ("outputs", Value::Object(outputs.collect())),
+            ("budgets", self.budgets_document()),
+            ("concurrency", concurrency),
+            ("policy", self.policy.iter().map(String::as_str).collect()),
+        ]
     }
 
     fn budgets_document(&self) -> Value {
@@ -95,24 +110,30 @@ impl Plan {
     }
 
     fn node_document(&self, node: &PlanNode, children: Children) -> Value {
-        let mut value = json!({
-            "uses": node.uses.as_str(),
-            "with": action_document(&node.action, children),
-            "retry": {
-                "attempts": node.retry.attempts,
-                "backoff_ms": millis(node.retry.backoff),
-                "kinds": kinds(&node.retry.kinds),
-            },
-            "join": match node.join { Join::Some => "some", Join::All => "all" },
-            "cache": node.cache,
-            "verify": node.verify,
-            "on_crash": match node.on_crash {
-                OnCrash::Retry => "retry",
-                OnCrash::Fail => "fail",
-                OnCrash::Ask => "ask",
-            },
-            "loops": self.targets(&node.loops),
-        });
+        let retry = object([
+            ("attempts", node.retry.attempts.into()),
+            ("backoff_ms", millis(node.retry.backoff).into()),
+            ("kinds", kinds(&node.retry.kinds)),
+        ]);
+        let join = match node.join {
+            Join::Some => "some",
+            Join::All => "all",
+        };
+        let on_crash = match node.on_crash {
+            OnCrash::Retry => "retry",
+            OnCrash::Fail => "fail",
+            OnCrash::Ask => "ask",
+        };
+        let mut value = object([
+            ("uses", node.uses.as_str().into()),
+            ("with", action_document(&node.action, children)),
+            ("retry", retry),
+            ("join", join.into()),
+            ("cache", node.cache.into()),
+            ("verify", node.verify.into()),
+            ("on_crash", on_crash.into()),
+            ("loops", self.targets(&node.loops)),
+        ]);
         put(&mut value, "skip_when", node.skip_when.as_ref().map(|when| when.source().into()));
         put(&mut value, "timeout_ms", node.timeout.map(|timeout| millis(timeout).into()));
         put(&mut value, "group", node.group.as_ref().map(|group| group.as_str().into()));
@@ -139,17 +160,18 @@ impl Plan {
     }
 
     fn edge_document(&self, edge: &PlanEdge) -> Value {
-        let mut value = json!({
-            "from": self.id(edge.from),
-            "to": self.id(edge.to),
-            "on": match &edge.outcome {
-                EdgeOutcome::Success => "success",
-                EdgeOutcome::Otherwise => "otherwise",
-                EdgeOutcome::Catch(_) => "catch",
-                EdgeOutcome::Always => "always",
-            },
-            "leaves": self.targets(&edge.leaves),
-        });
+        let outcome = match &edge.outcome {
+            EdgeOutcome::Success => "success",
+            EdgeOutcome::Otherwise => "otherwise",
+            EdgeOutcome::Catch(_) => "catch",
+            EdgeOutcome::Always => "always",
+        };
+        let mut value = object([
+            ("from", self.id(edge.from).into()),
+            ("to", self.id(edge.to).into()),
+            ("on", outcome.into()),
+            ("leaves", self.targets(&edge.leaves)),
+        ]);
         if let EdgeOutcome::Catch(caught) = &edge.outcome {
             put(&mut value, "catch", Some(kinds(caught)));
         }
@@ -167,13 +189,13 @@ impl Plan {
             .filter(|(_, leave)| **leave)
             .map(|(&edge, _)| self.id(self.edge(edge).from).into())
             .collect();
-        json!({
-            "body": self.ids(&one.body),
-            "max": one.max,
-            "delay_ms": millis(one.delay),
-            "outer": self.targets(&one.outer),
-            "leave": left,
-        })
+        object([
+            ("body", self.ids(&one.body)),
+            ("max", one.max.into()),
+            ("delay_ms", millis(one.delay).into()),
+            ("outer", self.targets(&one.outer)),
+            ("leave", left.into()),
+        ])
     }
 
     fn id(&self, at: NodeIx) -> String {
@@ -247,6 +269,25 @@ fn template(value: &ValueTemplate) -> Value {
             Value::Object(fields.iter().map(|(name, value)| (name.clone(), template(value))).collect())
         }
     }
+}
+
+/// A member of an object, as canonical text. Names are ASCII, so the order of such texts is that of their names.
+fn member(name: &str, value: &Value) -> String {
+    format!("\"{name}\":{}", canonical_json(value))
+}
+
+/// The bodies of loops by name: their canonical order may be that of the file.
+fn without_order(loops: &mut Value) {
+    for one in loops.as_object_mut().into_iter().flat_map(|loops| loops.values_mut()) {
+        if let Some(Value::Array(body)) = one.get_mut("body") {
+            body.sort_by_cached_key(Value::to_string);
+        }
+    }
+}
+
+/// An object of values that are moved into it: `json!` would copy each of them.
+fn object<const N: usize>(fields: [(&str, Value); N]) -> Value {
+    Value::Object(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
 fn put(object: &mut Value, key: &str, value: Option<Value>) {

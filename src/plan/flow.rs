@@ -4,6 +4,9 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
+/// Loops around one node. Each has a counter of its own, and nothing is ever told of a node without all of them.
+pub const LOOPS_AROUND: usize = 32;
+
 /// An arrow between two nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Arrow {
@@ -37,15 +40,21 @@ pub struct Flow {
     pub order: Vec<u32>,
 }
 
+/// A loop arrow whose target already has [`LOOPS_AROUND`] loops around it. The graph has no sidestep.
+pub fn too_many_loops_around(nodes: usize, arrows: &[Arrow]) -> Option<usize> {
+    bodies(nodes, arrows).err()
+}
+
 impl Flow {
-    /// The structure of a graph that has neither [`cycles`](super::cycles) nor [`sidesteps`](super::sidesteps).
-    pub fn of(nodes: usize, arrows: &[Arrow]) -> Self {
-        let mut loops = bodies(nodes, arrows);
+    /// The structure of a graph that has neither [`cycles`](super::cycles) nor [`sidesteps`](super::sidesteps); `None`
+    /// where there are [`too_many_loops_around`] a node.
+    pub fn of(nodes: usize, arrows: &[Arrow]) -> Option<Self> {
+        let mut loops = bodies(nodes, arrows).ok()?;
         // a body that contains another is the greater one, so this puts outer loops before inner ones
         loops.sort_by_key(|body| (Reverse(body.nodes.len()), body.target));
         let around = surroundings(nodes, &loops);
         let order = canonical_order(nodes, arrows, &loops, &around);
-        in_canonical_order(loops, order, nodes)
+        Some(in_canonical_order(loops, order, nodes))
     }
 
     /// For each node its place in `order`.
@@ -70,23 +79,30 @@ pub(super) fn incoming(nodes: usize, arrows: &[Arrow], wanted: impl Fn(&Arrow) -
     incoming
 }
 
-/// The natural loops (Aho, Sethi, Ullman, *Compilers*, 10.4), those of one target taken together.
-fn bodies(nodes: usize, arrows: &[Arrow]) -> Vec<Body> {
+/// The natural loops (Aho, Sethi, Ullman, *Compilers*, 10.4), those of one target taken together; or a loop arrow
+/// that puts one loop too many around a node.
+fn bodies(nodes: usize, arrows: &[Arrow]) -> Result<Vec<Body>, usize> {
     let mut turning: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
     for (at, arrow) in arrows.iter().enumerate().filter(|(_, arrow)| arrow.turns) {
         turning.entry(arrow.to).or_default().push(at);
     }
     if turning.is_empty() {
-        return Vec::new();
+        return Ok(Vec::new());
     }
     let incoming = incoming(nodes, arrows, |_| true);
-    turning
-        .into_iter()
-        .map(|(target, turning)| {
-            let nodes = body(target, &turning, arrows, &incoming);
-            Body { target, nodes, arrows: turning }
-        })
-        .collect()
+    let mut around = vec![0; nodes];
+    let mut bodies = Vec::with_capacity(turning.len());
+    for (target, turning) in turning {
+        let nodes = body(target, &turning, arrows, &incoming);
+        for &node in &nodes {
+            around[node as usize] += 1;
+            if around[node as usize] > LOOPS_AROUND {
+                return Err(turning[0]);
+            }
+        }
+        bodies.push(Body { target, nodes, arrows: turning });
+    }
+    Ok(bodies)
 }
 
 fn body(target: u32, turning: &[usize], arrows: &[Arrow], incoming: &[Vec<usize>]) -> Vec<u32> {
@@ -223,7 +239,7 @@ mod tests {
     #[test]
     fn ties_go_by_the_place_in_the_file() {
         // 0 and 2 are ready together; 1 waits for 2
-        let flow = Flow::of(4, &[arrow(2, 1), arrow(0, 3), arrow(1, 3)]);
+        let flow = Flow::of(4, &[arrow(2, 1), arrow(0, 3), arrow(1, 3)]).unwrap();
         assert_eq!(flow.order, [0, 2, 1, 3]);
         assert_eq!(flow.ranks(), [0, 2, 1, 3]);
     }
@@ -231,7 +247,7 @@ mod tests {
     #[test]
     fn a_loop_stands_together_and_its_target_is_its_first() {
         // h, z, t: z is no member of the loop h -> t -> h, and stands behind it although it is before t in the file
-        let flow = Flow::of(3, &[arrow(0, 1), arrow(0, 2), back(2, 0)]);
+        let flow = Flow::of(3, &[arrow(0, 1), arrow(0, 2), back(2, 0)]).unwrap();
         assert_eq!(flow.loops, [Body { target: 0, nodes: vec![0, 2], arrows: vec![2] }]);
         assert_eq!(flow.order, [0, 2, 1]);
         assert_eq!(flow.leaves(0, 1), [0]);
@@ -241,7 +257,7 @@ mod tests {
     fn loops_with_one_target_are_one_and_inner_loops_come_later() {
         // 0 -> 1 -> 2 -> 3; 2 turns 1, and 3 and 1 turn 0
         let arrows = [arrow(0, 1), arrow(1, 2), arrow(2, 3), back(2, 1), back(3, 0), back(1, 0)];
-        let flow = Flow::of(4, &arrows);
+        let flow = Flow::of(4, &arrows).unwrap();
         let outer = Body { target: 0, nodes: vec![0, 1, 2, 3], arrows: vec![4, 5] };
         let inner = Body { target: 1, nodes: vec![1, 2], arrows: vec![3] };
         assert_eq!(flow.loops, [outer, inner]);
@@ -252,7 +268,7 @@ mod tests {
 
     #[test]
     fn a_node_may_turn_itself() {
-        let flow = Flow::of(2, &[arrow(0, 1), back(0, 0)]);
+        let flow = Flow::of(2, &[arrow(0, 1), back(0, 0)]).unwrap();
         assert_eq!(flow.loops, [Body { target: 0, nodes: vec![0], arrows: vec![1] }]);
     }
 
@@ -263,7 +279,7 @@ mod tests {
         arrows.push(back(count - 1, 0));
         assert_eq!(cycles(count as usize, &arrows), [] as [Cycle; 0]);
         assert_eq!(sidesteps(count as usize, &arrows), []);
-        let flow = Flow::of(count as usize, &arrows);
+        let flow = Flow::of(count as usize, &arrows).unwrap();
         assert_eq!(flow.order.len(), count as usize);
     }
 
@@ -289,7 +305,7 @@ mod tests {
             let bad: Vec<usize> = sidesteps(nodes, &arrows).iter().map(|found| found.arrow).collect();
             let sound: Vec<Arrow> = arrows.iter().enumerate()
                 .filter(|(at, _)| !bad.contains(at)).map(|(_, &arrow)| arrow).collect();
-            let flow = Flow::of(nodes, &sound);
+            let flow = Flow::of(nodes, &sound).unwrap();
             let rank = flow.ranks();
             for body in &flow.loops {
                 for node in 0..nodes as u32 {

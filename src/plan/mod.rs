@@ -9,7 +9,7 @@ mod sources;
 mod steps;
 mod types;
 
-pub use flow::{Arrow, Body, Flow};
+pub use flow::{Arrow, Body, Flow, LOOPS_AROUND, too_many_loops_around};
 pub use soundness::{Cycle, Sidestep, cycles, sidesteps};
 pub use sources::{NodeSources, PlanSources, Sources};
 pub use types::{

@@ -10,6 +10,9 @@ use petgraph::graph::{DiGraph, NodeIndex};
 use super::Arrow;
 use super::flow::incoming;
 
+/// Sidesteps that are looked into; each costs a walk through the graph, and nobody reads the thousandth.
+const SIDESTEPS: usize = 1000;
+
 /// A way round without a loop edge: the numbers of its arrows, in order, the first from the node that stands
 /// first in the file.
 pub type Cycle = Vec<usize>;
@@ -44,15 +47,20 @@ pub fn cycles(nodes: usize, arrows: &[Arrow]) -> Vec<Cycle> {
     found
 }
 
-/// Every loop arrow whose target does not dominate its source, from a root above all entries. The graph has no
-/// cycle without a loop arrow.
+/// Every loop arrow whose target does not dominate its source, from a root above all entries; of very many, the
+/// first. The graph has no cycle without a loop arrow.
 pub fn sidesteps(nodes: usize, arrows: &[Arrow]) -> Vec<Sidestep> {
+    if !arrows.iter().any(|arrow| arrow.turns) {
+        return Vec::new();
+    }
     let dominance = Dominance::of(nodes, arrows);
+    let walk = Walk::new(nodes, arrows);
     arrows
         .iter()
         .enumerate()
         .filter(|(_, arrow)| arrow.turns && !dominance.holds(arrow.to, arrow.from))
-        .map(|(at, arrow)| sidestep(nodes, arrows, at, dominance.nearest(arrow.from)))
+        .take(SIDESTEPS)
+        .map(|(at, arrow)| walk.sidestep(at, dominance.nearest(arrow.from)))
         .collect()
 }
 
@@ -176,48 +184,62 @@ fn entries(nodes: usize, arrows: &[Arrow]) -> Vec<u32> {
     (0..nodes as u32).filter(|&at| entry[at as usize]).collect()
 }
 
-fn sidestep(nodes: usize, arrows: &[Arrow], at: usize, dominator: Option<u32>) -> Sidestep {
-    let Arrow { from: source, to: target, .. } = arrows[at];
-    let after = reached(nodes, arrows, target);
-    let incoming = incoming(nodes, arrows, |arrow| !arrow.turns);
-    let mut seen = vec![false; nodes];
-    seen[source as usize] = true;
-    let mut stack = vec![(source, None)];
-    let mut entry = source;
-    let mut beside = None;
-    while let Some((here, entered)) = stack.pop() {
-        if incoming[here as usize].is_empty() {
-            (entry, beside) = (here, entered);
-            break;
-        }
-        for &by in &incoming[here as usize] {
-            let before = arrows[by].from;
-            if before != target && !std::mem::replace(&mut seen[before as usize], true) {
-                let enters = after[here as usize] && !after[before as usize];
-                stack.push((before, if enters { Some(by) } else { entered }));
-            }
-        }
-    }
-    Sidestep { arrow: at, beside, entry, dominator }
+/// The forward arrows, from both of their ends.
+struct Walk<'a> {
+    arrows: &'a [Arrow],
+    /// By node, the numbers of the arrows to it and from it.
+    incoming: Vec<Vec<usize>>,
+    outgoing: Vec<Vec<usize>>,
 }
 
-/// What forward arrows lead to from `start`, itself included.
-fn reached(nodes: usize, arrows: &[Arrow], start: u32) -> Vec<bool> {
-    let mut outgoing = vec![Vec::new(); nodes];
-    for arrow in arrows.iter().filter(|arrow| !arrow.turns) {
-        outgoing[arrow.from as usize].push(arrow.to);
+impl<'a> Walk<'a> {
+    fn new(nodes: usize, arrows: &'a [Arrow]) -> Self {
+        let mut outgoing = vec![Vec::new(); nodes];
+        for (at, arrow) in arrows.iter().enumerate().filter(|(_, arrow)| !arrow.turns) {
+            outgoing[arrow.from as usize].push(at);
+        }
+        Self { arrows, incoming: incoming(nodes, arrows, |arrow| !arrow.turns), outgoing }
     }
-    let mut seen = vec![false; nodes];
-    seen[start as usize] = true;
-    let mut stack = vec![start];
-    while let Some(at) = stack.pop() {
-        for &to in &outgoing[at as usize] {
-            if !std::mem::replace(&mut seen[to as usize], true) {
-                stack.push(to);
+
+    fn sidestep(&self, at: usize, dominator: Option<u32>) -> Sidestep {
+        let Arrow { from: source, to: target, .. } = self.arrows[at];
+        let after = self.reached(target);
+        let mut seen = vec![false; self.incoming.len()];
+        seen[source as usize] = true;
+        let mut stack = vec![(source, None)];
+        let mut entry = source;
+        let mut beside = None;
+        while let Some((here, entered)) = stack.pop() {
+            if self.incoming[here as usize].is_empty() {
+                (entry, beside) = (here, entered);
+                break;
+            }
+            for &by in &self.incoming[here as usize] {
+                let before = self.arrows[by].from;
+                if before != target && !std::mem::replace(&mut seen[before as usize], true) {
+                    let enters = after[here as usize] && !after[before as usize];
+                    stack.push((before, if enters { Some(by) } else { entered }));
+                }
             }
         }
+        Sidestep { arrow: at, beside, entry, dominator }
     }
-    seen
+
+    /// What forward arrows lead to from `start`, itself included.
+    fn reached(&self, start: u32) -> Vec<bool> {
+        let mut seen = vec![false; self.outgoing.len()];
+        seen[start as usize] = true;
+        let mut stack = vec![start];
+        while let Some(at) = stack.pop() {
+            for &by in &self.outgoing[at as usize] {
+                let to = self.arrows[by].to;
+                if !std::mem::replace(&mut seen[to as usize], true) {
+                    stack.push(to);
+                }
+            }
+        }
+        seen
+    }
 }
 
 #[cfg(test)]

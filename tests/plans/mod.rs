@@ -125,7 +125,7 @@ impl Builder {
 
     /// The plan. The graph has neither cycles nor sidesteps.
     pub fn build(mut self, name: &str) -> Arc<Plan> {
-        let flow = Flow::of(self.nodes.len(), &self.arrows());
+        let flow = Flow::of(self.nodes.len(), &self.arrows()).unwrap();
         let mut by_target: BTreeMap<u32, LoopIx> = BTreeMap::new();
         for (at, body) in flow.loops.iter().enumerate() {
             by_target.insert(body.target, LoopIx(at as u32));

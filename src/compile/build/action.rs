@@ -209,7 +209,8 @@ impl Builder<'_, '_> {
         if words.contains(&written.value.as_str()) || self.draft.find(&written.value).is_some() {
             return;
         }
-        let help = suggestion(&written.value, self.draft.ids().chain(words.iter().copied()));
+        let known: Vec<&str> = self.draft.ids().collect();
+        let help = suggestion(&written.value, known.into_iter().chain(words.iter().copied()));
         self.unknown(codes::UNKNOWN_NODE, "nodes", "node", &written, help);
     }
 }

@@ -75,7 +75,7 @@ pub(super) fn plan(
 pub(super) fn flow(draft: &Draft<'_>) -> Option<Flow> {
     let (count, arrows) = (draft.nodes.len(), draft.arrows());
     let sound = draft.is_whole() && cycles(count, &arrows).is_empty() && sidesteps(count, &arrows).is_empty();
-    sound.then(|| Flow::of(count, &arrows))
+    sound.then(|| Flow::of(count, &arrows)).flatten()
 }
 
 /// Tells nodes of their edges and loops, and edges of the loops that they turn and leave.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::compile::draft::Draft;
-use crate::diag::{Diagnostic, Diagnostics, codes, suggestion};
+use crate::diag::{Diagnostic, Diagnostics, codes, suggestion, worth_guessing};
 
 pub(super) fn check(draft: &Draft<'_>, diagnostics: &mut Diagnostics) {
     // an edge with a list of nodes names its other end once for each of them
@@ -13,7 +13,9 @@ pub(super) fn check(draft: &Draft<'_>, diagnostics: &mut Diagnostics) {
             continue;
         }
         let message = format!("unknown node `{}`", name.value);
-        let help = suggestion(&name.value, draft.ids());
-        diagnostics.push(Diagnostic::new(codes::UNKNOWN_NODE, name.span, message).maybe_help(help));
+        let help =
+            worth_guessing(seen.len(), draft.nodes.len()).then(|| suggestion(&name.value, draft.ids()));
+        let finding = Diagnostic::new(codes::UNKNOWN_NODE, name.span, message);
+        diagnostics.push(finding.maybe_help(help.flatten()));
     }
 }

@@ -11,6 +11,7 @@ mod edge_ends;
 mod fail_kind;
 mod forgotten_edge;
 mod loop_agreement;
+mod loop_depth;
 mod loop_target;
 mod modifier;
 mod parameters;

@@ -7,8 +7,8 @@ use crate::plan::PlanNode;
 
 use super::{
     batch_calls, catch_kind, cycle, defaults, duplicate_edge, edge_ends, fail_kind, forgotten_edge,
-    loop_agreement, loop_target, modifier, parameters, prompt_variables, reachable, retry_kind, secret,
-    shadowed, subgraph_inputs, unconnected,
+    loop_agreement, loop_depth, loop_target, modifier, parameters, prompt_variables, reachable, retry_kind,
+    secret, shadowed, subgraph_inputs, unconnected,
 };
 
 /// One check.
@@ -37,6 +37,7 @@ pub(in crate::compile) const CHECKS: &[Check] = &[
     Check { file: "duplicate_edge", codes: &[codes::DUPLICATE_EDGE], run: Run::Draft(duplicate_edge::check) },
     Check { file: "cycle", codes: &[codes::CYCLE], run: Run::Draft(cycle::check) },
     Check { file: "loop_target", codes: &[codes::LOOP_TARGET], run: Run::Draft(loop_target::check) },
+    Check { file: "loop_depth", codes: &[codes::LIMIT], run: Run::Draft(loop_depth::check) },
     Check { file: "loop_agreement", codes: &[codes::LOOP_DISAGREES], run: Run::Draft(loop_agreement::check) },
     Check { file: "unconnected", codes: &[codes::UNCONNECTED_NODE], run: Run::Draft(unconnected::check) },
     Check {

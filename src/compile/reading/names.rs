@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::compile::scope::Place;
-use crate::diag::{Code, Diagnostic, Diagnostics, codes, nearest, suggestion};
+use crate::diag::{Code, Diagnostic, Diagnostics, codes, nearest, suggestion, worth_guessing};
 use crate::expr::{Reference, Root, Segment};
 use crate::source::Span;
 
@@ -28,7 +28,7 @@ fn finding(reference: &Reference, place: &Place<'_>) -> Option<Diagnostic> {
                 codes::UNKNOWN_INPUT,
                 "input",
                 name,
-                reference,
+                (reference, place),
                 &spans(&names.inputs, |known| known.span),
             )),
             Some(known) => fields::in_schema(known.schema.as_deref(), path, name),
@@ -38,7 +38,7 @@ fn finding(reference: &Reference, place: &Place<'_>) -> Option<Diagnostic> {
                 codes::UNKNOWN_CHANNEL,
                 "channel",
                 name,
-                reference,
+                (reference, place),
                 &spans(&names.channels, |known| known.span),
             )),
             Some(known) => fields::in_schema(known.schema.as_deref(), path, name),
@@ -48,7 +48,7 @@ fn finding(reference: &Reference, place: &Place<'_>) -> Option<Diagnostic> {
                 codes::UNKNOWN_NODE,
                 "node",
                 id,
-                reference,
+                (reference, place),
                 &spans(&names.nodes, |node| node.span),
             )),
             Some(node) => fields::of_node(node, path, id),
@@ -85,11 +85,21 @@ fn spans<T>(map: &BTreeMap<String, T>, span: impl Fn(&T) -> Span) -> Vec<(&str, 
     map.iter().map(|(name, known)| (name.as_str(), span(known))).collect()
 }
 
-fn unknown(code: Code, what: &str, name: &str, reference: &Reference, known: &[(&str, Span)]) -> Diagnostic {
-    let help = suggestion(name, known.iter().map(|(name, _)| *name));
-    let found =
-        Diagnostic::new(code, reference.name_span, format!("unknown {what} `{name}`")).maybe_help(help);
+fn unknown(
+    code: Code,
+    what: &str,
+    name: &str,
+    (reference, place): (&Reference, &Place<'_>),
+    known: &[(&str, Span)],
+) -> Diagnostic {
+    let found = Diagnostic::new(code, reference.name_span, format!("unknown {what} `{name}`"));
+    if !worth_guessing(place.met, known.len()) {
+        return found;
+    }
     let near = nearest(name, known.iter().map(|(name, _)| *name));
+    // the nearest name is what is suggested; without one, a short list is
+    let candidates = near.map_or_else(|| known.iter().map(|(name, _)| *name).collect(), |near| vec![near]);
+    let found = found.maybe_help(suggestion(name, candidates));
     match known.iter().find(|(name, _)| Some(*name) == near) {
         Some((name, span)) => found.label(*span, format!("`{name}` is declared here")),
         None => found,
@@ -99,7 +109,7 @@ fn unknown(code: Code, what: &str, name: &str, reference: &Reference, known: &[(
 fn loop_finding(target: &str, reference: &Reference, place: &Place<'_>) -> Option<Diagnostic> {
     let Some(declared) = place.names.loops.get(target) else {
         let known = spans(&place.names.loops, |facts| facts.span);
-        let found = unknown(codes::UNKNOWN_LOOP, "loop", target, reference, &known);
+        let found = unknown(codes::UNKNOWN_LOOP, "loop", target, (reference, place), &known);
         return Some(if place.names.nodes.contains_key(target) {
             found
                 .maybe_help(Some(format!("name the target of a loop edge: no loop edge leads to `{target}`")))

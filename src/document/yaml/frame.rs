@@ -44,8 +44,15 @@ pub(super) enum Key {
 impl Kind {
     pub(super) fn finish(self) -> Value {
         match self {
-            Self::List(items) => Value::List(items),
-            Self::Map(mapping) => Value::Map(mapping.entries),
+            // most collections are small, and a vector that grows starts with room for four
+            Self::List(mut items) => {
+                items.shrink_to_fit();
+                Value::List(items)
+            }
+            Self::Map(mut mapping) => {
+                mapping.entries.shrink_to_fit();
+                Value::Map(mapping.entries)
+            }
         }
     }
 }

@@ -11,6 +11,9 @@ use crate::document::runs::Runs;
 /// The runs of the scalar that stands at `range` of `text` and means `decoded`.
 pub(super) fn runs(text: &str, range: Range<usize>, decoded: &str, style: ScalarStyle) -> Vec<(u32, u32)> {
     let Some(written) = text.get(range.clone()) else { return Vec::new() };
+    if let Some(start) = stands_as_it_is(written, range.start, decoded, style) {
+        return if decoded.is_empty() { Vec::new() } else { vec![(0, start as u32)] };
+    }
     let runs = match style {
         ScalarStyle::Plain => flow(written, range.start, Quote::None),
         ScalarStyle::SingleQuoted => flow(inner(written), range.start + 1, Quote::Single),
@@ -19,6 +22,18 @@ pub(super) fn runs(text: &str, range: Range<usize>, decoded: &str, style: Scalar
         ScalarStyle::Folded => block(text, range, decoded, true),
     };
     runs.agreeing_with(decoded)
+}
+
+/// Where the text of a scalar begins that means exactly what is written: no escape, no line break.
+fn stands_as_it_is(written: &str, start: usize, decoded: &str, style: ScalarStyle) -> Option<usize> {
+    let (content, start, escape) = match style {
+        ScalarStyle::Plain => (written, start, None),
+        ScalarStyle::SingleQuoted => (inner(written), start + 1, Some('\'')),
+        ScalarStyle::DoubleQuoted => (inner(written), start + 1, Some('\\')),
+        ScalarStyle::Literal | ScalarStyle::Folded => return None,
+    };
+    let special = |c: char| matches!(c, '\r' | '\n') || Some(c) == escape;
+    (content == decoded && !content.contains(special)).then_some(start)
 }
 
 #[derive(Clone, Copy, PartialEq)]

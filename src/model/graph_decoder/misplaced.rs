@@ -12,6 +12,9 @@ use super::root::ROOT_KEYS;
 
 /// The tree with misplaced keys at the top; `None` where there are none.
 pub(super) fn put_right(decoder: &mut Decoder<'_>, tree: &Tree) -> Option<Tree> {
+    if !may_be_misplaced(tree) {
+        return None;
+    }
     let mut search = Search { root: tree, found: Vec::new() };
     let sections: Vec<Entry> = tree.entries().iter().map(|entry| search.section(entry)).collect();
     if search.found.is_empty() {
@@ -26,6 +29,21 @@ pub(super) fn put_right(decoder: &mut Decoder<'_>, tree: &Tree) -> Option<Tree> 
         entries.push(entry);
     }
     Some(Tree { value: Value::Map(entries), span: tree.span })
+}
+
+/// Does a key that the graph lacks stand anywhere that the search looks? Of most graphs, none does, and nothing needs
+/// to be copied.
+fn may_be_misplaced(tree: &Tree) -> bool {
+    /// In a section, in an entry of one, in that entry's parameters.
+    const DEPTH: usize = 3;
+    fn holds(tree: &Tree, lacking: &[&str], depth: usize) -> bool {
+        tree.entries().iter().any(|entry| {
+            lacking.contains(&entry.key.value.as_str())
+                || (depth > 1 && holds(&entry.value, lacking, depth - 1))
+        })
+    }
+    let lacking: Vec<&str> = ROOT_KEYS.iter().copied().filter(|key| tree.get(key).is_none()).collect();
+    tree.entries().iter().any(|section| holds(&section.value, &lacking, DEPTH))
 }
 
 struct Search<'t> {
