@@ -1,5 +1,6 @@
 //! How a decided edge, a settled node and a finished iteration change what comes next.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::model::Join;
@@ -56,9 +57,10 @@ impl RunState {
         let node = frame.node_mut(at.node);
         node.stage = Stage::Settled;
         node.result = Some(result.clone());
+        let in_order = in_order(taken);
         for &edge in &plan.node(at.node).outgoing {
             if plan.edge(edge).leaves.is_empty() {
-                self.agenda.push_back(Task::Edge(at.frame, edge, taken.contains(&edge)));
+                self.agenda.push_back(Task::Edge(at.frame, edge, in_order.binary_search(&edge).is_ok()));
             }
         }
         self.note_failure(at, result, taken);
@@ -173,8 +175,9 @@ impl RunState {
         self.done(Task::LoopEnd(id, l))?;
         let Some(frame) = self.frame_mut(id) else { return Ok(()) };
         let (plan, index) = (Arc::clone(&frame.plan.plan), Arc::clone(&frame.plan.index));
+        let taken = in_order(taken);
         for &edge in &index.loops[l.0 as usize].held {
-            self.agenda.push_back(Task::Edge(id, edge, taken.contains(&edge)));
+            self.agenda.push_back(Task::Edge(id, edge, taken.binary_search(&edge).is_ok()));
         }
         self.settle_part(id, plan.loops[l.0 as usize].outer.last().copied());
         Ok(())
@@ -240,4 +243,14 @@ impl Frame {
         iterations.resize(self.plan().node(turned.target).loops.len(), 1);
         super::state::position(self.plan(), turned.target, &iterations)
     }
+}
+
+/// The edges by number: a node may have thousands, and each of them is looked up.
+fn in_order(edges: &[EdgeIx]) -> Cow<'_, [EdgeIx]> {
+    if edges.is_sorted() {
+        return Cow::Borrowed(edges);
+    }
+    let mut sorted = edges.to_vec();
+    sorted.sort_unstable();
+    Cow::Owned(sorted)
 }

@@ -167,9 +167,10 @@ fn visible(plan: &Plan) -> Vec<Box<[(String, NodeIx)]>> {
     let mut far: BTreeMap<NodeIx, Vec<NodeIx>> = BTreeMap::new();
     for (at, node) in plan.nodes.iter().enumerate() {
         let reader = NodeIx(at as u32);
+        let sources: BTreeSet<NodeIx> = node.incoming.iter().map(|edge| plan.edge(*edge).from).collect();
         for name in named_nodes(plan, node) {
             let Some(&source) = by_name.get(name.as_str()) else { continue };
-            let near = source == reader || node.incoming.iter().any(|edge| plan.edge(*edge).from == source);
+            let near = source == reader || sources.contains(&source);
             if near {
                 seen[at].insert(name, source);
             } else {
