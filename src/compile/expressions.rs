@@ -18,7 +18,7 @@ pub(super) fn expression(
     diagnostics: &mut Diagnostics,
 ) -> Option<Expression> {
     let mut found = Diagnostics::default();
-    let place = Place { met: diagnostics.len(), ..*place };
+    let place = Place { met: met(diagnostics), ..*place };
     let parsed =
         Expression::parse_seeing(text, diagnostics, &mut |read| reading::check(read, &place, &mut found));
     settled(parsed, found, diagnostics)
@@ -27,10 +27,15 @@ pub(super) fn expression(
 /// A value whose strings may be templates.
 pub(super) fn value(tree: &Tree, place: &Place<'_>, diagnostics: &mut Diagnostics) -> Option<ValueTemplate> {
     let mut found = Diagnostics::default();
-    let place = Place { met: diagnostics.len(), ..*place };
+    let place = Place { met: met(diagnostics), ..*place };
     let parsed =
         ValueTemplate::parse_seeing(tree, diagnostics, &mut |read| reading::check(read, &place, &mut found));
     settled(parsed, found, diagnostics)
+}
+
+/// How many findings there are; what is found after a full sink is only counted, and needs no guess at all.
+fn met(diagnostics: &Diagnostics) -> usize {
+    if diagnostics.is_full() { usize::MAX } else { diagnostics.len() }
 }
 
 /// What was parsed, unless it reads what is not there.

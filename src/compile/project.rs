@@ -97,7 +97,6 @@ pub fn check_files(
     }
     let roots = paths.iter().map(|path| project.root(path)).collect();
     project.diagnostics.sort();
-    document::limit_findings(project.diagnostics, &Limits::default());
     let files = project.read.iter().filter_map(|(path, read)| Some((path.clone(), (*read)?))).collect();
     Checked { roots, files }
 }

@@ -71,11 +71,6 @@ impl Diagnostics {
         self.found.is_empty()
     }
 
-    /// Takes out those that are `unwanted`, which is asked once for each, in order.
-    pub fn extract(&mut self, unwanted: impl FnMut(&mut Diagnostic) -> bool) -> Diagnostics {
-        Diagnostics { found: self.found.extract_if(.., unwanted).collect(), left_out: LeftOut::default() }
-    }
-
     /// In the order of finding.
     pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
         self.found.iter()

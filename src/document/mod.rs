@@ -2,7 +2,6 @@
 
 mod damage;
 mod decode;
-mod findings;
 mod json;
 mod limits;
 mod number;
@@ -15,7 +14,6 @@ mod yaml;
 
 pub use damage::Damage;
 pub use decode::decode;
-pub use findings::limit_findings;
 pub use limits::Limits;
 pub use parse::{Parsed, parse};
 pub use text::Text;
