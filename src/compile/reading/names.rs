@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::compile::scope::Place;
+use crate::compile::scope::{LoopFacts, Place};
 use crate::diag::{Code, Diagnostic, Diagnostics, codes, nearest, suggestion, worth_guessing};
 use crate::expr::{Reference, Root, Segment};
 use crate::source::Span;
@@ -29,7 +29,7 @@ fn finding(reference: &Reference, place: &Place<'_>) -> Option<Diagnostic> {
                 "input",
                 name,
                 (reference, place),
-                &spans(&names.inputs, |known| known.span),
+                (&names.inputs, |known| known.span),
             )),
             Some(known) => fields::in_schema(known.schema.as_deref(), path, name),
         },
@@ -39,7 +39,7 @@ fn finding(reference: &Reference, place: &Place<'_>) -> Option<Diagnostic> {
                 "channel",
                 name,
                 (reference, place),
-                &spans(&names.channels, |known| known.span),
+                (&names.channels, |known| known.span),
             )),
             Some(known) => fields::in_schema(known.schema.as_deref(), path, name),
         },
@@ -49,7 +49,7 @@ fn finding(reference: &Reference, place: &Place<'_>) -> Option<Diagnostic> {
                 "node",
                 id,
                 (reference, place),
-                &spans(&names.nodes, |node| node.span),
+                (&names.nodes, |node| node.span),
             )),
             Some(node) => fields::of_node(node, path, id),
         },
@@ -81,35 +81,31 @@ fn is_lost(root: &Root, place: &Place<'_>) -> bool {
     }
 }
 
-fn spans<T>(map: &BTreeMap<String, T>, span: impl Fn(&T) -> Span) -> Vec<(&str, Span)> {
-    map.iter().map(|(name, known)| (name.as_str(), span(known))).collect()
-}
-
-fn unknown(
+fn unknown<T>(
     code: Code,
     what: &str,
     name: &str,
     (reference, place): (&Reference, &Place<'_>),
-    known: &[(&str, Span)],
+    (known, span): (&BTreeMap<String, T>, impl Fn(&T) -> Span),
 ) -> Diagnostic {
     let found = Diagnostic::new(code, reference.name_span, format!("unknown {what} `{name}`"));
     if !worth_guessing(place.met, known.len()) {
         return found;
     }
-    let near = nearest(name, known.iter().map(|(name, _)| *name));
+    let near = nearest(name, known.keys().map(String::as_str));
     // the nearest name is what is suggested; without one, a short list is
-    let candidates = near.map_or_else(|| known.iter().map(|(name, _)| *name).collect(), |near| vec![near]);
+    let candidates = near.map_or_else(|| known.keys().map(String::as_str).collect(), |near| vec![near]);
     let found = found.maybe_help(suggestion(name, candidates));
-    match known.iter().find(|(name, _)| Some(*name) == near) {
-        Some((name, span)) => found.label(*span, format!("`{name}` is declared here")),
+    match near.and_then(|near| known.get_key_value(near)) {
+        Some((name, facts)) => found.label(span(facts), format!("`{name}` is declared here")),
         None => found,
     }
 }
 
 fn loop_finding(target: &str, reference: &Reference, place: &Place<'_>) -> Option<Diagnostic> {
     let Some(declared) = place.names.loops.get(target) else {
-        let known = spans(&place.names.loops, |facts| facts.span);
-        let found = unknown(codes::UNKNOWN_LOOP, "loop", target, (reference, place), &known);
+        let known = (&place.names.loops, |facts: &LoopFacts| facts.span);
+        let found = unknown(codes::UNKNOWN_LOOP, "loop", target, (reference, place), known);
         return Some(if place.names.nodes.contains_key(target) {
             found
                 .maybe_help(Some(format!("name the target of a loop edge: no loop edge leads to `{target}`")))
