@@ -102,8 +102,10 @@ fn write_object(object: &Map<String, Value>, text: &mut String) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::arbitrary::any;
     use proptest::collection::{btree_map, vec};
-    use proptest::prelude::*;
+    use proptest::strategy::{Just, Strategy};
+    use proptest::{prop_assert_eq, prop_oneof, proptest};
 
     use super::*;
 
