@@ -7,8 +7,8 @@
 #![allow(
     clippy::disallowed_methods,
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::print_stderr,
-    unreachable_pub,
     reason = "a test makes its own files and processes, and says and stops where it is wrong"
 )]
 

@@ -79,7 +79,9 @@ impl World {
         if self.user == User::Ordinary && rustix::process::geteuid().is_root() {
             lchown(path, Some(NOBODY), Some(NOBODY)).unwrap();
             if path.is_dir() && !path.is_symlink() {
-                fs::read_dir(path).unwrap().for_each(|entry| self.give_to_user(&entry.unwrap().path()));
+                for entry in fs::read_dir(path).unwrap() {
+                    self.give_to_user(&entry.unwrap().path());
+                }
             }
         }
     }
