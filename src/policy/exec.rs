@@ -1,6 +1,6 @@
 //! The gate's decision about a command: every layer that speaks of commands must know it, and what they demand meets.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use crate::effect::{RuleRef, ToolCall};
@@ -37,6 +37,9 @@ struct VariableList {
     rule: RuleRef,
     at: Vec<Step>,
     names: BTreeSet<String>,
+    /// What its layer sets, which a call may say once more. Another layer's values excuse nothing: a ceiling that sets
+    /// a variable lets no call through that was refused without it.
+    set: BTreeMap<String, String>,
 }
 
 impl Gate {
@@ -108,11 +111,15 @@ impl Gate {
                 .altered_by(Change::Elsewhere(agree))
         });
         let variables = exec.env.iter().flat_map(|(name, value)| {
-            let fixed = known.terms.env_set.get(name).is_some_and(|set| set == value);
             if is_reserved_variable(name) || value.contains('\0') {
                 return vec![deny(format!("the variable `{name}` can run other code; no call sets it"))];
             }
-            let lists = known.variables.iter().filter(|list| !fixed && !list.names.contains(name));
+            if known.terms.env_set.get(name).is_some_and(|set| set != value) {
+                let leave = format!("leave `{name}` out of the call");
+                let message = format!("a rule sets `{name}` to another value; {leave}");
+                return vec![deny(message).altered_by(Change::Elsewhere(leave))];
+            }
+            let lists = known.variables.iter().filter(|list| !list.has(name, value));
             lists.map(|list| list.lacks(name)).collect()
         });
         conflicts.chain(variables).chain(self.check_walls(exec, known)).collect()
@@ -247,7 +254,7 @@ fn known_by(layer: &Layer, command: &Command, matched: Matched, exec: &ExecCall)
     Known {
         rule: command.rule.clone(),
         runs_workspace_code: command.runs_workspace_code,
-        variables: VariableList::of_command(command, &terms).into_iter().collect(),
+        variables: VariableList::of_command(layer, command, &terms).into_iter().collect(),
         terms,
         paths: matched.paths,
         allowed: vec![Reason::new(Decision::Allow, command.rule.clone(), message)],
@@ -276,16 +283,23 @@ impl VariableList {
     fn of_all(layer: &Layer) -> impl Iterator<Item = Self> {
         layer.sandbox.iter().filter_map(|(rule, place)| {
             let names = Terms::stated(rule, place).env_pass?;
-            Some(Self { rule: place.clone(), at: keys("sandbox.env.pass"), names })
+            let set = bounds_of_all(layer).env_set;
+            Some(Self { rule: place.clone(), at: keys("sandbox.env.pass"), names, set })
         })
     }
 
     /// The list of a command; one that is not written is empty where silence is strict.
-    fn of_command(command: &Command, terms: &Terms) -> Option<Self> {
+    fn of_command(layer: &Layer, command: &Command, terms: &Terms) -> Option<Self> {
         let mut at = keys("commands");
         at.push(Step::Named(command.source.name.value.clone()));
         at.extend(keys("sandbox.env.pass"));
-        Some(Self { rule: command.rule.clone(), at, names: terms.env_pass.clone()? })
+        let mut set = bounds_of_all(layer).env_set;
+        set.extend(terms.env_set.clone());
+        Some(Self { rule: command.rule.clone(), at, names: terms.env_pass.clone()?, set })
+    }
+
+    fn has(&self, name: &str, value: &str) -> bool {
+        self.names.contains(name) || self.set.get(name).is_some_and(|set| set == value)
     }
 
     fn lacks(&self, name: &str) -> Reason {
