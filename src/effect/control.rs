@@ -115,6 +115,6 @@ pub struct Started {
     /// How the workspace differs from that commit; none outside of a repository.
     #[serde(default)]
     pub work_tree: Option<WorkTree>,
-    /// The walls around commands, in force or not.
+    /// The walls around commands, in force or not; none where the policy lets no command come.
     pub sandbox: Vec<SandboxLayer>,
 }

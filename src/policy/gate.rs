@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::approval::{Spent, call_digest};
-use crate::effect::{RuleRef, Source, ToolCall, ToolError};
+use crate::effect::{RuleRef, SandboxLayer, Source, ToolCall, ToolError};
 use crate::model::Uses;
 
 use super::call::literal_paths;
@@ -53,6 +53,11 @@ impl Gate {
     /// What it was told about the machine.
     pub fn machine(&self) -> &Machine {
         &self.machine
+    }
+
+    /// Tells it which walls stand, before the first call.
+    pub fn found_walls(&mut self, walls: Vec<SandboxLayer>) {
+        self.machine.walls = walls;
     }
 
     /// What may be read.

@@ -24,12 +24,13 @@ use crate::runner::revision::revision;
 use crate::runner::tools::{look_ahead, question};
 use crate::runner::work_tree::work_tree;
 use crate::runner::{Cancel, CommandMemory, ToolWorld, execute, recover_workspace, redaction};
+use crate::sandbox::walls;
 use crate::schema;
 use crate::source::Sources;
 
 use super::approvals::Approvals;
 use super::counters::Counters;
-use super::machine::machine;
+use super::machine::machine_without_walls;
 
 /// Results that are kept for repeated keys, in bytes of their JSON.
 const REMEMBERED_BYTES: usize = 32 << 20;
@@ -74,8 +75,13 @@ impl Desk {
             redaction: Arc::clone(&redaction),
         };
         recover_workspace(&world).map_err(|error| error.message)?;
-        let machine = Machine { secrets: start.secrets.clone(), ..machine(start.protected.clone()) };
-        let (gate, cleaner) = (Gate::new(policy, machine), Cleaner::new(redaction, MacKey::new(key)));
+        let protected = start.protected.clone();
+        let machine = Machine { secrets: start.secrets.clone(), ..machine_without_walls(protected) };
+        let mut gate = Gate::new(policy, machine);
+        if may_run_commands(&gate) {
+            gate.found_walls(walls());
+        }
+        let cleaner = Cleaner::new(redaction, MacKey::new(key));
         let approvals = Approvals::open(start, &world.root, front)?;
         let counters = Counters::new(gate.policy().tool_calls(), start.limits);
         let (running, answered) = (Mutex::default(), Mutex::default());
@@ -84,7 +90,7 @@ impl Desk {
 
     /// Looks through the workspace, where a command may come.
     pub(super) fn look_ahead(&self) {
-        if self.gate.explain_tool("exec").decision != Decision::Deny {
+        if may_run_commands(&self.gate) {
             look_ahead(&self.world, self.gate.read());
         }
     }
@@ -104,7 +110,7 @@ impl Desk {
         work_tree(&self.world)
     }
 
-    /// The walls around commands, in force or not.
+    /// The walls around commands, in force or not; none where no command can come.
     pub(super) fn walls(&self) -> Vec<SandboxLayer> {
         self.gate.machine().walls.clone()
     }
@@ -297,6 +303,11 @@ fn tool_info(name: &str) -> Option<ToolInfo> {
         output_schema: read(schema::tool_output(name))?,
         input_schema,
     })
+}
+
+/// Can a command come at all? Then it is worth knowing what it would meet.
+fn may_run_commands(gate: &Gate) -> bool {
+    gate.explain_tool("exec").decision != Decision::Deny
 }
 
 /// The front has validated the layers before, so one sentence is enough.
