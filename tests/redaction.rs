@@ -48,7 +48,7 @@ fn graph() -> String {
         ("json", "cat whole.json"),
         ("base64", "printf 'x%s' \"$TOKEN\" | base64 -w0; base64 -w0 key.txt"),
         ("hex", "printf %s \"$TOKEN\" | od -An -v -tx1 | tr -d ' \\n'"),
-        ("card", "echo card-123456"),
+        ("card", "echo {{ 'card-' ~ 123456 }}"),
         ("many", "yes \"$TOKEN\" | head -c 200000"),
         ("file", "printf %s \"$TOKEN\" > \"out.txt\"; cp key.txt \"copy.txt\""),
         ("fails", "printf %s \"$TOKEN\" 1>&2; exit 3"),
