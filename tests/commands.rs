@@ -205,6 +205,29 @@ fn a_prompt_file_outside_is_refused_whether_it_is_trusted_or_not() {
 }
 
 #[test]
+fn a_policy_that_is_not_there_is_one_finding_of_every_command() {
+    let workspace = cloned("");
+    workspace.write(".lg/graph.yaml", GRAPH.replace("policy.yaml", "gone.yaml"));
+    for arguments in [&["run"][..], &["plan"], &["validate"], &["policy", "check"]] {
+        let ran = workspace.lgflow(arguments).ended(3);
+        let said = format!("{}{}", ran.stdout, ran.stderr);
+        assert_eq!(said.matches("unreadable-file").count(), 1, "{arguments:?}: {said}");
+    }
+    workspace.lgflow(&["trust"]).ended(3).says("`gone.yaml` does not exist");
+    workspace.lgflow(&["run", "-g", "gone.yaml"]).ended(2).says("`gone.yaml` does not exist");
+}
+
+#[test]
+fn a_workspace_is_found_from_a_folder_beneath_it() {
+    let workspace = cloned("");
+    std::fs::create_dir_all(workspace.path().join("a/b")).unwrap();
+    for arguments in [&["validate"][..], &["export"], &["plan"], &["run"]] {
+        let ran = workspace.command(arguments).current_dir(workspace.path().join("a/b")).output().unwrap();
+        assert_eq!(ran.status.code(), Some(0), "{arguments:?}: {ran:?}");
+    }
+}
+
+#[test]
 fn a_single_call_has_one_result_and_the_exit_code_of_its_kind() {
     let workspace = Workspace::git();
     workspace.write("a.txt", "hi\n").write(".env", "KEY=1\n");

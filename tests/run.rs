@@ -230,8 +230,19 @@ fn killing_the_runner_interrupts_the_run_and_says_how_to_go_on() {
     signal(run.runner, "KILL");
     let ran = Ran::from(run.front.wait_with_output().unwrap()).ended(1);
     assert_eq!(ran.json()["status"], "interrupted");
-    assert!(ran.stderr.contains("lgflow trace show"), "{}", ran.stderr);
+    says_how_to_go_on(&workspace, &ran);
     all_gone(&[run.interpreter, run.sleeper]);
+}
+
+/// What a command did before it was ended is not known, so nothing promises that its run can be gone on with.
+fn says_how_to_go_on(workspace: &Workspace, ran: &Ran) {
+    assert!(ran.stderr.contains("lgflow trace show"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("while `exec` of `nap` ran"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("runs resume"), "{}", ran.stderr);
+    let listed = workspace.lgflow(&["runs", "list", "--format", "json"]).ended(0).json();
+    assert_eq!(listed["runs"][0]["resumable"], false, "{listed}");
+    let run = listed["runs"][0]["run"].as_str().unwrap();
+    workspace.lgflow(&["runs", "resume", run]).ended(1).says("start a new run");
 }
 
 /// A run of [`SLEEPY`] that sleeps: the front, and the processes beneath it.
@@ -272,7 +283,7 @@ fn killing_the_interpreter_interrupts_the_run_and_says_how_to_go_on() {
     let ran = Ran::from(run.front.wait_with_output().unwrap()).ended(1);
     assert_eq!(ran.json()["status"], "interrupted");
     assert!(ran.stderr.contains("the interpreter's process ended"), "{}", ran.stderr);
-    assert!(ran.stderr.contains("lgflow trace show"), "{}", ran.stderr);
+    says_how_to_go_on(&workspace, &ran);
     all_gone(&[run.runner, run.sleeper]);
 }
 

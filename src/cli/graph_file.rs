@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::compile::CheckedRoot;
 use crate::diag::Diagnostics;
+use crate::front::{Place, usual};
 use crate::plan::Plan;
 use crate::session::check_paths;
 use crate::source::Sources;
@@ -13,12 +14,12 @@ use super::output::Output;
 use super::problem::Problem;
 use super::validate::{packs_here, print, unreadable};
 
-/// Where a workspace has its graph, the first that exists.
-const USUAL: [&str; 4] = [".lg/graph.yaml", ".lg/graph.yml", ".lg/graph.toml", ".lg/graph.json"];
-
-/// The graph of this workspace, if it has one.
-pub(super) fn usual() -> Option<PathBuf> {
-    USUAL.iter().map(PathBuf::from).find(|path| path.symlink_metadata().is_ok())
+/// The graph of this workspace, if it has one. Without a home there is no place, and the current folder is meant.
+fn own() -> Option<PathBuf> {
+    match Place::here() {
+        Ok(place) => usual(&place),
+        Err(_) => Some(PathBuf::from(".lg/graph.yaml")).filter(|path| path.symlink_metadata().is_ok()),
+    }
 }
 
 /// The plan of a graph file, the workspace's own where none is named. Findings are printed; with errors there is no
@@ -26,7 +27,7 @@ pub(super) fn usual() -> Option<PathBuf> {
 pub(super) fn plan(named: Option<&Path>, output: Output) -> Result<Option<Arc<Plan>>, Problem> {
     let path = match named {
         Some(path) => path.to_path_buf(),
-        None => usual().ok_or_else(|| {
+        None => own().ok_or_else(|| {
             Problem::usage("there is no `.lg/graph.yaml` here; run `lgflow init`, or name a graph file")
         })?,
     };

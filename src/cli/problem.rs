@@ -59,7 +59,9 @@ impl Problem {
     pub(super) fn prepare(what: impl Display, error: &PrepareError) -> Self {
         match error {
             PrepareError::Packs(error) => Self::pack(error),
-            error => Self::failed(what, error),
+            PrepareError::File(error) => super::validate::unreadable(error),
+            PrepareError::NoGraph(_) => Self::usage(error.to_string()),
+            PrepareError::Trust(_) => Self::failed(what, error),
         }
     }
 

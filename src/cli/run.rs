@@ -11,12 +11,13 @@ use crate::diag::Diagnostics;
 use crate::effect::{ErrorKind, GraphBundle, RuleRef, RunLimits, SecretDeclaration};
 use crate::front::{
     Chosen, Display, Finished, Mark, Named, Narrator, Place, Task, choose, execute, is_attended, layers,
-    settings,
+    settings, stored_run,
 };
 use crate::interpret::bind_inputs;
 use crate::plan::Plan;
+use crate::session::resumable;
 use crate::source::Sources;
-use crate::store::Durability;
+use crate::store::{Durability, RunId};
 use crate::trace::{RunStatus, Summary};
 use crate::trust::TrustNow;
 use crate::view::diagnostics::human;
@@ -254,7 +255,7 @@ fn report(finished: &Finished, task: &Task<'_>, narrator: &mut Narrator, output:
     } else if let Some(outputs) = &finished.summary.outputs {
         output.foreign(&outputs_text(outputs));
     }
-    conclude(finished, status, narrator);
+    conclude(finished, task.place, status, narrator);
     exit
 }
 
@@ -269,15 +270,22 @@ fn outputs_text(outputs: &Value) -> String {
     }
 }
 
-fn conclude(finished: &Finished, status: &str, narrator: &mut Narrator) {
+/// What can be done about a run that was interrupted.
+fn next_step(place: &Place, run: &RunId) -> String {
+    let seen = format!("`lgflow trace show {run}` lists what was done");
+    let stands = stored_run(place, run).map_err(|error| error.to_string());
+    match stands.and_then(|again| resumable(&again.stored.state).map_err(|error| error.to_string())) {
+        Ok(()) => format!("{seen}; `lgflow runs resume {run}` goes on"),
+        Err(why) => format!("{seen}; it cannot be gone on with: {}", escaped(&why)),
+    }
+}
+
+fn conclude(finished: &Finished, place: &Place, status: &str, narrator: &mut Narrator) {
     let Summary { error, waiting, .. } = &finished.summary;
     if let Some(stopped) = &finished.interrupted {
         let why = escaped(&stopped.to_string());
         narrator.line(Mark::Failed, &format!("interrupted: {why}; nothing that was recorded is lost"));
-        let run = &finished.run;
-        let next =
-            format!("`lgflow trace show {run}` lists what was done; `lgflow runs resume {run}` goes on");
-        narrator.line(Mark::Note, &next);
+        narrator.line(Mark::Note, &next_step(place, &finished.run));
     } else if let Some(error) = error {
         let node = error.node.as_ref().map(|node| format!("{}: ", escaped(node))).unwrap_or_default();
         let rule = error.error.rule.as_ref().map(|rule| format!(" ({})", rule_text(rule)));

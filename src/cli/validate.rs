@@ -1,6 +1,6 @@
 //! `lgflow validate`: every check on every file, all findings at once.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -76,17 +76,20 @@ pub(super) fn print(sources: &Sources, found: &Diagnostics, output: Output) {
 }
 
 fn own(packs: &Packs, sources: &mut Sources, found: &mut Diagnostics) -> Result<CheckedFolder, Problem> {
-    let folder = open_own().map_err(|error| match error {
+    let root = Place::here().map_or_else(|_| PathBuf::from("."), |place| place.shown(&place.root));
+    let folder = open_own(&root).map_err(|error| match error {
         FileError::NotFound { .. } => {
             Problem::usage("there is no folder `.lg` here; run `lgflow init`, or name a file")
         }
         error => unreadable(&error),
     })?;
-    check_own_folder(folder, OWN.as_ref(), packs, sources, found).map_err(|error| unreadable(&error))
+    check_own_folder(folder, &root.join(OWN), packs, sources, found).map_err(|error| unreadable(&error))
 }
 
-fn open_own() -> Result<OwnFolder, FileError> {
-    OwnFolder::beneath(&Root::open(".".as_ref())?, &RelPath::parse(OWN)?)
+fn open_own(root: &Path) -> Result<OwnFolder, FileError> {
+    // the current folder itself is shown by the empty path
+    let root = if root.as_os_str().is_empty() { Path::new(".") } else { root };
+    OwnFolder::beneath(&Root::open(root)?, &RelPath::parse(OWN)?)
 }
 
 /// A file that the user named and that can't be read.

@@ -11,7 +11,7 @@ use crate::digest::Digest;
 use crate::effect::{FrozenLayer, LayerRole};
 use crate::ledger::{Head, Ledger, LedgerError, RunRecord};
 use crate::plan::Plan;
-use crate::session::{Stored, StoredError, fold, system_clock};
+use crate::session::{Stored, StoredError, fold, resumable, system_clock};
 use crate::source::Sources;
 use crate::store::{RunId, Store, StoreError};
 use crate::trace::Envelope;
@@ -75,13 +75,13 @@ pub fn past_runs(place: &Place) -> Result<Vec<PastRun>, AgainError> {
     let store = Store::open(&place.state, &place.root)?;
     let ledger = Ledger::open(&place.state, &store.id())?;
     let mut runs: Vec<PastRun> =
-        store.runs()?.into_iter().filter_map(|run| past_run(&store, &ledger, run)).collect();
+        store.runs()?.into_iter().filter_map(|run| past_run(place, &store, &ledger, run)).collect();
     runs.reverse();
     Ok(runs)
 }
 
 /// One of them; none where its log cannot be read.
-fn past_run(store: &Store, ledger: &Ledger, run: RunId) -> Option<PastRun> {
+fn past_run(place: &Place, store: &Store, ledger: &Ledger, run: RunId) -> Option<PastRun> {
     let busy = store.run(&run).ok()?.busy;
     let log = store.log(&run).ok()?;
     let (mut first, _) = Envelope::parse(log.lines().next()?)?;
@@ -96,8 +96,12 @@ fn past_run(store: &Store, ledger: &Ledger, run: RunId) -> Option<PastRun> {
         "run.suspended" => "suspended".to_owned(),
         _ => "interrupted".to_owned(),
     };
-    let open = matches!(status.as_str(), "suspended" | "interrupted");
-    let resumable = open && matches!(ledger.begun(run.as_str()), Ok(Some(_)));
+    let resumable = match status.as_str() {
+        "suspended" => matches!(ledger.begun(run.as_str()), Ok(Some(_))),
+        // a call that may have changed something is not made again
+        "interrupted" => stored_run(place, &run).is_ok_and(|again| resumable(&again.stored.state).is_ok()),
+        _ => false,
+    };
     Some(PastRun { status, graph: graph.to_owned(), started, resumable, run })
 }
 

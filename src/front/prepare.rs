@@ -84,9 +84,11 @@ pub fn choose(
         return from_file(path, &packs, sources, found);
     }
     let Some(path) = usual(place) else { return Ok(from_shipped(sources, found)) };
+    // first, because it says where a policy is named that is not there
+    let Some(chosen) = from_file(&path, &packs, sources, found)? else { return Ok(None) };
     // named from the root, as they were when they were trusted
     let layers = workspace_layers(&place.root, &packs, sources, found)?;
-    Ok(from_file(&path, &packs, sources, found)?.map(|chosen| Chosen { layers, ..chosen }))
+    Ok((!found.has_errors()).then_some(Chosen { layers, ..chosen }))
 }
 
 /// The workspace's own graph, if it has one.
