@@ -119,6 +119,7 @@ fn run(program: &Path, workspace: &Workspace) -> Finished {
         root: workspace.path(),
         state: workspace.state(),
         config: workspace.outside().join("config"),
+        base: None,
     };
     let task = Task {
         place: &place,

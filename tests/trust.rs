@@ -78,9 +78,14 @@ fn place(policy: &str) -> Place {
     Place { state: held.path().join("state"), workspace, _held: held }
 }
 
+fn stands_by(place: &Place, layers: &[FrozenLayer], now: TrustNow) -> Result<Standing, TrustError> {
+    let deciding = what_decides(&place.workspace).unwrap();
+    standing(&place.state, &place.workspace, &deciding, layers, now)
+}
+
 fn stands(place: &Place, policy: &str) -> Standing {
     fs::write(place.workspace.join(".lg/policy.yaml"), policy).unwrap();
-    standing(&place.state, &place.workspace, &frozen(policy), TrustNow::AsRecorded).unwrap()
+    stands_by(place, &frozen(policy), TrustNow::AsRecorded).unwrap()
 }
 
 fn trust(place: &Place, policy: &str) {
@@ -213,7 +218,7 @@ fn trust_survives_a_comment_and_ends_with_one_byte_that_widens() {
 fn trust_for_one_run_goes_by_flag_or_by_the_exact_digest() {
     let place = place(GREEDY);
     let layers = frozen(GREEDY);
-    let now = |now| standing(&place.state, &place.workspace, &layers, now).unwrap();
+    let now = |now| stands_by(&place, &layers, now).unwrap();
     let digest = what_decides(&place.workspace).unwrap().digest();
     assert!(now(TrustNow::Yes).is_trusted());
     assert!(now(TrustNow::IfDigest(digest)).is_trusted());
@@ -233,14 +238,14 @@ fn the_record_is_private_and_a_foreign_one_is_not_believed() {
     let file = fs::read_dir(&folder).unwrap().next().unwrap().unwrap().path();
     assert_eq!((mode(&folder), mode(&file)), (0o700, 0o600));
     fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).unwrap();
-    let error = standing(&place.state, &place.workspace, &frozen(MODEST), TrustNow::AsRecorded).unwrap_err();
+    let error = stands_by(&place, &frozen(MODEST), TrustNow::AsRecorded).unwrap_err();
     assert!(matches!(error, TrustError::Unsafe { .. }), "{error}");
 
     // a record that was made for another workspace says nothing about this one
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
     let text = fs::read_to_string(&file).unwrap().replace("/ws\"", "/other\"");
     fs::write(&file, text).unwrap();
-    let error = standing(&place.state, &place.workspace, &frozen(MODEST), TrustNow::AsRecorded).unwrap_err();
+    let error = stands_by(&place, &frozen(MODEST), TrustNow::AsRecorded).unwrap_err();
     assert!(matches!(error, TrustError::Record { .. }), "{error}");
 }
 

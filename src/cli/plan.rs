@@ -10,13 +10,13 @@ use crate::front::{Chosen, Place, choose, layers, settings};
 use crate::policy::{Gate, Machine, PolicySet};
 use crate::runner::machine;
 use crate::source::Sources;
-use crate::trust::{RunLayers, standing};
+use crate::trust::{RunLayers, standing, what_decides};
 use crate::view::{PlanFacts, plan_document, plan_text};
 
 use super::Exit;
 use super::output::Output;
 use super::problem::Problem;
-use super::run::{PolicyArgs, limits, trust_now};
+use super::run::{PolicyArgs, limits, revision, trust_now};
 use super::trust::here;
 use super::validate::print;
 
@@ -29,6 +29,9 @@ pub struct PlanArgs {
     /// The graph file; without one `.lg/graph.yaml` (or `.toml`), else the shipped `coding` graph
     #[arg(short, long, value_name = "GRAPH")]
     graph: Option<PathBuf>,
+    /// Take everything of `.lg/` that decides from a git revision, not from the work tree
+    #[arg(long, value_name = "REV", conflicts_with_all = ["graph", "policies"])]
+    policy_from: Option<String>,
     /// A profile of the user's configuration
     #[arg(long, value_name = "NAME")]
     profile: Option<String>,
@@ -45,7 +48,9 @@ struct Meant {
 }
 
 pub(super) fn run(args: &PlanArgs, output: Output) -> Result<Exit, Problem> {
-    let place = here()?;
+    let here = here()?;
+    let held = revision(args.policy_from.as_deref(), &here)?;
+    let place = here.decided_by(held.as_ref());
     let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
     let meant = meant(args, &place, &mut sources, &mut found);
     if found.has_errors() {
@@ -87,7 +92,7 @@ fn meant(
     let failed = |error: &dyn std::error::Error| Problem::failed("cannot plan", error);
     let flags = args.profile.iter().map(|name| ("profile", "--profile".to_owned(), name.clone())).collect();
     let settings = settings(place, flags, sources, found).map_err(|error| failed(&error))?;
-    let configured = settings.graph().map(|graph| place.shown(&place.root.join(".lg").join(graph)));
+    let configured = settings.graph().map(|graph| place.configured(graph));
     let graph = args.graph.clone().or(configured);
     let chosen = choose(place, graph.as_deref(), sources, found)
         .map_err(|error| Problem::prepare("cannot plan", &error))?;
@@ -95,7 +100,8 @@ fn meant(
     let trust = trust_now(args.policy.trust, &settings)?;
     let layers = layers(place, Some(&chosen), &args.policy.policies, trust, sources, found)
         .map_err(|error| Problem::prepare("cannot plan", &error))?;
-    let standing = standing(&place.state, &place.root, &chosen.layers, trust);
+    let deciding = what_decides(place.own()).map_err(|error| failed(&error))?;
+    let standing = standing(&place.state, &place.root, &deciding, &chosen.layers, trust);
     let trusted = standing.map_err(|error| failed(&error))?.is_trusted();
     let chosen = Chosen { plan: chosen.plan.bounded(&limits(&settings)), ..chosen };
     Ok(Some(Meant { chosen, layers, secrets: settings.secrets().to_vec(), trusted }))

@@ -7,7 +7,7 @@ use std::fmt::Display;
 use serde_json::{Value, json};
 
 use crate::front::PrepareError;
-use crate::packs::{Class, PackError};
+use crate::packs::{Class, PackError, RevisionError};
 
 use super::Exit;
 
@@ -55,11 +55,28 @@ impl Problem {
         Self { exit, title, detail: lines.join("\n") }
     }
 
+    /// A revision cannot decide; nothing was begun.
+    pub(super) fn revision(error: &RevisionError) -> Self {
+        let detail = crate::view::escaped(&error.to_string());
+        match error {
+            RevisionError::NoRepository { .. }
+            | RevisionError::NoRevision { .. }
+            | RevisionError::NoFolder { .. } => Self::usage(detail),
+            RevisionError::Refused { .. } => {
+                Self { exit: Exit::Denied, title: "denied: the revision cannot decide", detail }
+            }
+            RevisionError::Failed { .. } | RevisionError::Private(_) => {
+                Self { exit: Exit::Failed, title: "failed", detail }
+            }
+        }
+    }
+
     /// What a run begins with could not be put together; `what` was being done.
     pub(super) fn prepare(what: impl Display, error: &PrepareError) -> Self {
         match error {
             PrepareError::Packs(error) => Self::pack(error),
             PrepareError::File(error) => super::validate::unreadable(error),
+            PrepareError::NoGraphThere { .. } => Self::usage(crate::view::escaped(&error.to_string())),
             PrepareError::NoGraph(_) => Self::usage(error.to_string()),
             PrepareError::Trust(_) => Self::failed(what, error),
         }

@@ -10,10 +10,11 @@ use crate::config::Settings;
 use crate::diag::Diagnostics;
 use crate::effect::{ErrorKind, GraphBundle, RuleRef, RunLimits, SecretDeclaration};
 use crate::front::{
-    Chosen, Display, Finished, Mark, Named, Narrator, Place, Task, choose, execute, is_attended, layers,
-    settings, stored_run,
+    Base, Chosen, Display, Finished, Mark, Named, Narrator, Place, Task, choose, execute, is_attended,
+    layers, settings, stored_run,
 };
 use crate::interpret::bind_inputs;
+use crate::packs::RevisionFolder;
 use crate::plan::Plan;
 use crate::session::resumable;
 use crate::source::Sources;
@@ -49,6 +50,9 @@ pub struct RunArgs {
     /// A JSON, YAML or TOML file with inputs; `-i` is stronger
     #[arg(long = "inputs", value_name = "FILE")]
     inputs_file: Option<PathBuf>,
+    /// Take everything of `.lg/` that decides from a git revision, not from the work tree: for a change under test
+    #[arg(long, value_name = "REV", conflicts_with_all = ["graph", "policies"])]
+    policy_from: Option<String>,
     /// Write the trace to `artifacts/runs/` as well
     #[arg(long)]
     trace: bool,
@@ -74,7 +78,9 @@ pub(super) struct PolicyArgs {
 }
 
 pub(super) fn run(args: &RunArgs, output: Output) -> Result<Exit, Problem> {
-    let place = here()?;
+    let here = here()?;
+    let held = revision(args.policy_from.as_deref(), &here)?;
+    let place = here.decided_by(held.as_ref());
     let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
     let prepared = prepare(args, &place, &mut sources, &mut found);
     if found.has_errors() && output.format == Format::Json {
@@ -92,6 +98,12 @@ pub(super) fn run(args: &RunArgs, output: Output) -> Result<Exit, Problem> {
         return Err(Problem::with(Exit::Denied, "denied by policy", refusal));
     }
     super::pack::warn_of_old(&place, output)?;
+    if let Some(Base { revision: base, .. }) = &place.base {
+        let (name, commit) = (escaped(&base.revision), &base.commit);
+        output.note(&format!("graph and policy are those of `{name}` ({commit})\n"));
+    }
+    // the run has its texts and its layers
+    drop(held);
     let task = Task {
         place: &place,
         plan: ready.plan,
@@ -115,6 +127,13 @@ pub(super) fn run(args: &RunArgs, output: Output) -> Result<Exit, Problem> {
         resume: None,
     };
     carry_out(&task, output)
+}
+
+/// The revision that decides, where one was named.
+pub(super) fn revision(named: Option<&str>, place: &Place) -> Result<Option<RevisionFolder>, Problem> {
+    let Some(named) = named else { return Ok(None) };
+    let held = RevisionFolder::read(&place.state, &place.root, named);
+    held.map(Some).map_err(|error| Problem::revision(&error))
 }
 
 /// Runs it, and says what it came to.
@@ -158,7 +177,7 @@ fn prepare(
 ) -> Result<Option<Ready>, Problem> {
     let failed = |error: &dyn std::error::Error| Problem::failed("cannot begin", error);
     let settings = settings(place, flags(args), sources, found).map_err(|error| failed(&error))?;
-    let configured = settings.graph().map(|graph| place.shown(&place.root.join(".lg").join(graph)));
+    let configured = settings.graph().map(|graph| place.configured(graph));
     let graph = args.graph.clone().or(configured);
     let Some(chosen) = choose(place, graph.as_deref(), sources, found)
         .map_err(|error| Problem::prepare("cannot begin", &error))?
@@ -182,11 +201,14 @@ fn prepare(
         inputs,
         durability,
         refusal,
-        graph: graph
-            .as_ref()
-            .map(|path| absolute(std::slice::from_ref(path)))
-            .transpose()?
-            .and_then(|mut paths| paths.pop()),
+        graph: match (&place.base, graph) {
+            // a name beneath the revision's `.lg`, and no path of this machine
+            (Some(_), graph) => graph,
+            (None, graph) => {
+                let paths = graph.as_ref().map(|path| absolute(std::slice::from_ref(path))).transpose()?;
+                paths.and_then(|mut paths| paths.pop())
+            }
+        },
         signing_key: settings.signing_key().map(PathBuf::from),
     }))
 }

@@ -20,7 +20,7 @@ use crate::view::{RunFacts, escaped, run_document};
 use super::Exit;
 use super::output::Output;
 use super::problem::Problem;
-use super::run::{carry_out, exit_of_status, trust_now};
+use super::run::{carry_out, exit_of_status, revision, trust_now};
 use super::terminal::style_of_stderr;
 use super::validate::print;
 
@@ -163,7 +163,11 @@ fn resume(place: &Place, run: &RunId, output: Output) -> Result<Exit, Problem> {
         |why: String| Problem::failed(format!("the run `{run}` cannot be gone on with"), &Refused(why));
     resumable(&again.stored.state).map_err(|error| refused(error.to_string()))?;
     let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
-    let task = meant(place, run, again, &mut sources, &mut found);
+    // the commit of then, whatever the revision means by now
+    let base = again.record.base.as_ref().map(|base| base.commit.as_str());
+    let held = revision(base, place)?;
+    let decided = place.decided_by(held.as_ref());
+    let task = meant(&decided, run, again, &mut sources, &mut found);
     if found.has_errors() {
         print(&sources, &found, output);
         return Ok(Exit::Invalid);
@@ -190,7 +194,10 @@ fn meant<'a>(
     let failed = |error: &dyn std::error::Error| Problem::failed("cannot begin", error);
     let flags = record.profile.iter().map(|name| ("profile", "--profile".to_owned(), name.clone())).collect();
     let settings = settings(place, flags, sources, found).map_err(|error| failed(&error))?;
-    let graph = record.graph.as_ref().map(|path| place.shown(path));
+    let graph = record.graph.as_ref().map(|path| match &place.base {
+        Some(_) => path.clone(),
+        None => place.shown(path),
+    });
     let chosen = choose(place, graph.as_deref(), sources, found)
         .map_err(|error| Problem::prepare("cannot begin", &error))?;
     let Some(chosen) = chosen else {

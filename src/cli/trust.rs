@@ -103,7 +103,8 @@ fn asked(place: &Place, output: Output) -> Result<Option<Asked>, Problem> {
             "a policy of this workspace is not valid; run `lgflow validate`",
         )
     })?;
-    let standing = standing(&place.state, &place.root, &layers, TrustNow::AsRecorded).map_err(cannot)?;
+    let standing =
+        standing(&place.state, &place.root, &deciding, &layers, TrustNow::AsRecorded).map_err(cannot)?;
     Ok(Some(Asked { deciding, layers, requests, standing }))
 }
 

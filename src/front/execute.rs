@@ -229,6 +229,7 @@ fn answering(task: &Task<'_>, run: &RunId, store: &Store) -> Result<Answering, B
             policies,
             trusted,
             profile,
+            base: task.place.base.as_ref().map(|base| base.revision.clone()),
             bundle: task.bundle.clone(),
             limits: task.limits,
             plan: Digest::of_json(&task.plan.document()),
@@ -302,6 +303,7 @@ fn facts((task, kept_out): (&Task<'_>, &KeptOut), runner: &Started) -> Map<Strin
         ("durability", json!(task.durability.as_str())),
         ("sandbox", json!(runner.sandbox)),
         ("work_tree", json!(runner.work_tree)),
+        ("policy_from", json!(task.place.base.as_ref().map(|base| &base.revision))),
     ];
     facts.into_iter().map(|(name, fact)| (name.to_owned(), fact)).collect()
 }

@@ -28,7 +28,7 @@ pub use execute::{BeginError, Finished, Named, Resume, Task, execute};
 pub use interpreter_process::InterpreterProcess;
 pub use keys::{SigningKeyError, signer};
 pub use narrator::Narrator;
-pub use place::{Place, PlaceError};
+pub use place::{Base, Place, PlaceError};
 pub use prepare::{Chosen, PrepareError, choose, layers, usual, workspace_packs};
 pub use runner_process::{RUNNER_ARGUMENT, RunnerProcess, SpawnedRunner, StartError};
 pub use settings::{Flag, settings};

@@ -10,6 +10,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::config::{config_folder, state_folder};
+use crate::ledger::BaseRevision;
+use crate::packs::RevisionFolder;
 
 /// The workspace and the user's folders.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +23,17 @@ pub struct Place {
     pub state: PathBuf,
     /// `$XDG_CONFIG_HOME/lgflow`, else `~/.config/lgflow`.
     pub config: PathBuf,
+    /// Where the `.lg` of a revision was put, if that decides in place of the workspace's.
+    pub base: Option<Base>,
+}
+
+/// The `.lg` of a revision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Base {
+    /// The folder that has it.
+    pub folder: PathBuf,
+    /// Which revision it is.
+    pub revision: BaseRevision,
 }
 
 /// Where a command works could not be found out.
@@ -41,7 +54,30 @@ impl Place {
     /// Looks from the current folder.
     pub fn here() -> Result<Self, PlaceError> {
         let here = env::current_dir().and_then(|folder| folder.canonicalize()).map_err(PlaceError::Here)?;
-        Ok(Self { root: root_of(&here).to_owned(), state: state()?, config: config()? })
+        Ok(Self { root: root_of(&here).to_owned(), state: state()?, config: config()?, base: None })
+    }
+
+    /// The same place, where a revision's `.lg` decides.
+    #[must_use]
+    pub fn decided_by(&self, revision: Option<&RevisionFolder>) -> Self {
+        let base = revision.map(|held| Base {
+            folder: held.folder().to_owned(),
+            revision: BaseRevision { revision: held.revision().to_owned(), commit: held.commit().to_owned() },
+        });
+        Self { base, ..self.clone() }
+    }
+
+    /// The folder whose `.lg` decides.
+    pub fn own(&self) -> &Path {
+        self.base.as_ref().map_or(&self.root, |base| &base.folder)
+    }
+
+    /// The graph that the settings of `.lg` name, as [`choose`](super::choose) takes it.
+    pub fn configured(&self, graph: &str) -> PathBuf {
+        match &self.base {
+            Some(_) => PathBuf::from(graph),
+            None => self.shown(&self.root.join(".lg").join(graph)),
+        }
     }
 
     /// A path of the workspace as a person would type it: relative to the current folder, where it lies beneath.

@@ -7,24 +7,28 @@ use std::sync::Arc;
 use crate::compile::{CheckedRoot, bundle, check_shipped, shipped_bundle};
 use crate::diag::Diagnostics;
 use crate::effect::{FrozenLayer, GraphBundle, LayerRole};
-use crate::files::{FileError, RelPath};
+use crate::files::{FileError, OwnFolder, RelPath, Root};
 use crate::model::PackName;
 use crate::packs::{LockPlace, PackError, installed_packs};
 use crate::plan::Plan;
 use crate::policy::Packs;
-use crate::session::{CheckedFolder, check_paths, given_layers, graph_layers, workspace_layers};
+use crate::session::{
+    CheckedFolder, check_beneath, check_paths, given_layers, graph_layers, workspace_layers,
+};
 use crate::source::Sources;
 use crate::trust::{
     GraphOrigin, LayerSources, RunLayers, TrustError, TrustNow, layers_for_run, machine_layers, standing,
-    user_layer,
+    user_layer, what_decides,
 };
 
-use super::Place;
+use super::{Base, Place};
 
 /// The machine's policies.
 const MACHINE_POLICIES: &str = "/etc/lgflow/policy.d";
-/// Where a workspace has its graph, the first that exists.
-const USUAL: [&str; 4] = [".lg/graph.yaml", ".lg/graph.yml", ".lg/graph.toml", ".lg/graph.json"];
+/// The folder of a workspace's own files.
+const OWN: &str = ".lg";
+/// What a workspace's own graph is called there, the first that exists.
+const USUAL: [&str; 4] = ["graph.yaml", "graph.yml", "graph.toml", "graph.json"];
 
 /// The shipped graph that runs where nothing else is named.
 const SHIPPED: &str = "coding";
@@ -59,11 +63,20 @@ pub enum PrepareError {
     /// It is something else.
     #[error("`{0}` is no graph; its `schema` line must be `lgflow.graph/v1`")]
     NoGraph(String),
+    /// A revision that was asked for has no graph.
+    #[error(
+        "`{folder}` of the revision `{revision}` has no graph ({names}), so nothing in it decides; commit one there \
+         first, or leave `--policy-from` out", names = USUAL.join(", "), folder = OWN
+    )]
+    NoGraphThere {
+        /// As it was named.
+        revision: String,
+    },
 }
 
 /// The packs that the workspace's lock names, verified.
 pub fn workspace_packs(place: &Place) -> Result<Packs, PackError> {
-    installed_packs(&LockPlace::workspace(&place.root)?, &place.state)
+    installed_packs(&LockPlace::workspace(place.own())?, &place.state)
 }
 
 /// The packs that the user's own lock names, verified.
@@ -71,8 +84,8 @@ fn user_packs(place: &Place) -> Result<Packs, PackError> {
     installed_packs(&LockPlace::user(&place.config), &place.state)
 }
 
-/// The graph that is meant: the named one, else the workspace's own, else the shipped one. With findings that are
-/// errors there is none.
+/// The graph that is meant: the named one, else the workspace's own, else the shipped one. Where a revision decides, a
+/// name is one beneath its `.lg`, and its own graph must be there. With findings that are errors there is none.
 pub fn choose(
     place: &Place,
     named: Option<&Path>,
@@ -80,6 +93,9 @@ pub fn choose(
     found: &mut Diagnostics,
 ) -> Result<Option<Chosen>, PrepareError> {
     let packs = workspace_packs(place)?;
+    if let Some(base) = &place.base {
+        return from_base(base, named, &packs, sources, found);
+    }
     if let Some(path) = named {
         return from_file(path, &packs, sources, found);
     }
@@ -93,9 +109,32 @@ pub fn choose(
 
 /// The workspace's own graph, if it has one.
 pub fn usual(place: &Place) -> Option<PathBuf> {
-    let path =
-        USUAL.iter().map(|usual| place.root.join(usual)).find(|path| path.symlink_metadata().is_ok())?;
+    let own = place.root.join(OWN);
+    let path = USUAL.iter().map(|usual| own.join(usual)).find(|path| path.symlink_metadata().is_ok())?;
     Some(place.shown(&path))
+}
+
+/// The graph of a revision: what the work tree has is not looked at. It is shown as git would name it, and its layers
+/// are named as the workspace's own are, so that they can be compared with what was trusted.
+fn from_base(
+    base: &Base,
+    named: Option<&Path>,
+    packs: &Packs,
+    sources: &mut Sources,
+    found: &mut Diagnostics,
+) -> Result<Option<Chosen>, PrepareError> {
+    let own = base.folder.join(OWN);
+    let usual = || USUAL.iter().map(Path::new).find(|usual| own.join(usual).symlink_metadata().is_ok());
+    let Some(graph) = named.or_else(usual) else {
+        return Err(PrepareError::NoGraphThere { revision: base.revision.revision.clone() });
+    };
+    let graph = RelPath::parse(&graph.to_string_lossy()).map_err(FileError::from)?;
+    let folder =
+        OwnFolder::beneath(&Root::open(&base.folder)?, &RelPath::parse(OWN).map_err(FileError::from)?)?;
+    let shown = PathBuf::from(format!("{}:{OWN}", base.revision.revision));
+    let name = shown.join(graph.as_str()).display().to_string();
+    let checked = check_beneath(folder, &shown, &graph, packs, sources, found)?;
+    from_checked(checked, (Path::new(OWN), &graph), name, packs, sources, found)
 }
 
 fn from_file(
@@ -106,22 +145,36 @@ fn from_file(
 ) -> Result<Option<Chosen>, PrepareError> {
     let shown = path.display().to_string();
     let mut checked = check_paths(&[path.to_path_buf()], packs, sources, found)?;
-    let Some(CheckedFolder { folder, roots, files }) = checked.pop() else { return Ok(None) };
+    let Some(checked) = checked.pop() else { return Ok(None) };
+    let parent = path.parent().unwrap_or(Path::new(""));
+    let file = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let own = RelPath::parse(file).map_err(FileError::from)?;
+    from_checked(checked, (parent, &own), shown, packs, sources, found)
+}
+
+/// The graph out of a folder that was checked for it; `own` is its path there, and `parent` the folder's path as its
+/// layers show it.
+fn from_checked(
+    checked: CheckedFolder,
+    (parent, own): (&Path, &RelPath),
+    name: String,
+    packs: &Packs,
+    sources: &mut Sources,
+    found: &mut Diagnostics,
+) -> Result<Option<Chosen>, PrepareError> {
+    let CheckedFolder { folder, roots, files } = checked;
     match roots.into_iter().next() {
         Some((_, CheckedRoot::Graph(plan))) if !found.has_errors() => {
-            let parent = path.parent().unwrap_or(Path::new(""));
-            let file = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            let own = RelPath::parse(file).map_err(FileError::from)?;
-            let layers = graph_layers((&folder, parent), &own, &plan.policy, packs, sources, found)?;
+            let layers = graph_layers((&folder, parent), own, &plan.policy, packs, sources, found)?;
             Ok((!found.has_errors()).then(|| Chosen {
                 plan,
-                bundle: bundle(&own, &files, sources),
+                bundle: bundle(own, &files, sources),
                 origin: GraphOrigin::File,
                 layers,
-                name: shown,
+                name,
             }))
         }
-        Some((_, CheckedRoot::Policy(_))) => Err(PrepareError::NoGraph(shown)),
+        Some((_, CheckedRoot::Policy(_))) => Err(PrepareError::NoGraph(name)),
         _ => Ok(None),
     }
 }
@@ -151,7 +204,8 @@ pub fn layers(
     always.extend(user_layer(&place.config.join("policy.yaml"), &user_packs(place)?)?);
     let graph = chosen.map(|chosen| chosen.layers.clone()).unwrap_or_default();
     let origin = chosen.map_or(GraphOrigin::Shipped, |chosen| chosen.origin);
-    let standing = standing(&place.state, &place.root, &graph, trust)?;
+    let deciding = what_decides(place.own())?;
+    let standing = standing(&place.state, &place.root, &deciding, &graph, trust)?;
     let mut run = layers_for_run(LayerSources { graph, origin, standing, flags, always })?;
     let known = packs_of_the_user(place)?;
     run.refused.retain(|request| request.pack.as_ref().is_none_or(|pack| !known.contains(pack)));
@@ -161,6 +215,6 @@ pub fn layers(
 /// The packs that the user's own lock has as the workspace's has them: a workspace may name them without being
 /// trusted. What they ask for is asked for all the same.
 fn packs_of_the_user(place: &Place) -> Result<BTreeSet<PackName>, PackError> {
-    let workspace = LockPlace::workspace(&place.root)?.read()?;
+    let workspace = LockPlace::workspace(place.own())?.read()?;
     Ok(workspace.shared_with(&LockPlace::user(&place.config).read()?))
 }

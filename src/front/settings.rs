@@ -33,7 +33,7 @@ pub fn settings(
     let input = ConfigInput {
         machine: given(Path::new(MACHINE), sources)?,
         user: given(&place.config.join("config.toml"), sources)?,
-        workspace: workspace(&place.root.join(".lg/config.toml"), sources)?,
+        workspace: workspace(&place.own().join(".lg/config.toml"), sources)?,
         variables: variables(),
         flags,
     };

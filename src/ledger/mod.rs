@@ -15,4 +15,4 @@ pub use error::LedgerError;
 pub use folder::Ledger;
 pub use key::installation_key;
 pub use moment::moment;
-pub use records::{Answered, Head, Reply, RunRecord};
+pub use records::{Answered, BaseRevision, Head, Reply, RunRecord};

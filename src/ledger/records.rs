@@ -44,6 +44,15 @@ pub struct Reply {
     pub by: String,
 }
 
+/// A revision whose `.lg` decides a run, in place of the work tree's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BaseRevision {
+    /// As it was named.
+    pub revision: String,
+    /// The 40 hex digits of the commit that it meant.
+    pub commit: String,
+}
+
 /// What a run was started with: all that is needed to go on with it, and to see whether it still is the same.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunRecord {
@@ -57,6 +66,9 @@ pub struct RunRecord {
     pub trusted: bool,
     /// The profile that was named.
     pub profile: Option<String>,
+    /// The revision that decides it; a later resume takes the same commit.
+    #[serde(default)]
+    pub base: Option<BaseRevision>,
     /// The texts of the graph.
     pub bundle: GraphBundle,
     /// The user's own limits.

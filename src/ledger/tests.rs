@@ -56,6 +56,7 @@ fn record(starter: &str) -> RunRecord {
         policies: Vec::new(),
         trusted: false,
         profile: None,
+        base: None,
         bundle: GraphBundle { root: "graph.yaml".into(), files: Vec::new() },
         limits: RunLimits::default(),
         plan: Digest::of("plan"),

@@ -1,6 +1,6 @@
 //! Packs: policies and graphs of other people, in a tree that is read whole, checked, digested, locked and installed
 //! by its digest. Fetching is asked for by a person, and by nobody else: a run, a plan and a validation read what is
-//! installed, after they have verified it.
+//! installed, after they have verified it. Likewise a revision's own `.lg`, out of the objects of the repository at hand.
 
 mod check;
 mod commit;
@@ -12,6 +12,7 @@ mod lock;
 mod manifest;
 mod memory;
 mod opened;
+mod own_folder;
 mod requirements;
 mod resolve;
 mod shelf;
@@ -28,6 +29,7 @@ pub use lock::{LOCK_FILE, LOCK_SCHEMA, Lock, LockPlace, Locked, Revision};
 pub use manifest::{MANIFEST, read_manifest};
 pub use memory::{Memory, Seen};
 pub use opened::{Candidate, Opened, Wanted, open};
+pub use own_folder::{RevisionError, RevisionFolder};
 pub use resolve::{Resolution, ResolveRules, resolve};
 pub use shelf::Shelf;
 pub use source::Source;

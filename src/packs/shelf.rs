@@ -94,7 +94,8 @@ impl Drop for Shelf {
     }
 }
 
-fn write(folder: &Path, tree: &Tree) -> Result<(), FileError> {
+/// Writes a tree into a folder that is empty.
+pub(super) fn write(folder: &Path, tree: &Tree) -> Result<(), FileError> {
     let root = Root::open(folder)?;
     for (path, file) in tree.files() {
         if let Some((parent, _)) = path.split() {

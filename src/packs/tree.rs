@@ -57,7 +57,7 @@ pub enum TreeProblem {
     HardLink(String),
     /// A name that leads elsewhere, or means another thing on another system.
     #[error(
-        "`{0}` cannot be a name in a pack; use letters, digits and `. _ - + @`, no `..`, no `.git`, and no dot at the end"
+        "`{0}` cannot be a name in such a folder; use letters, digits and `. _ - + @`, no `..`, no `.git`, and no dot at the end"
     )]
     Name(String),
     /// Two names that one file system holds for the same.
@@ -69,7 +69,9 @@ pub enum TreeProblem {
         second: String,
     },
     /// Too many files.
-    #[error("it has more than {MAX_FILES} files; a pack is policies, graphs, prompts and schemas alone")]
+    #[error(
+        "it has more than {MAX_FILES} files; policies, graphs, prompts and schemas are all that belongs there"
+    )]
     Files,
     /// A file that is too large.
     #[error("`{0}` has more than {MAX_FILE} bytes")]

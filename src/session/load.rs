@@ -97,7 +97,7 @@ pub fn check_own_folder(
 ///
 /// # Errors
 /// The file cannot be opened or read.
-pub(super) fn check_beneath(
+pub fn check_beneath(
     folder: OwnFolder,
     shown: &Path,
     path: &RelPath,

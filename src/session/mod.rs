@@ -17,7 +17,7 @@ mod timers;
 pub use drive::{Ended, Interrupted, Observer, Session};
 pub use interpreter::{BeginError, INTERPRETER_ARGUMENT, interpret};
 pub use interrupts::{Interrupter, Interrupts};
-pub use load::{CheckedFolder, check_own_folder, check_paths};
+pub use load::{CheckedFolder, check_beneath, check_own_folder, check_paths};
 pub use policies::{given_layers, graph_layers, workspace_layers};
 pub use policy_tests::{TestFile, given_policy_tests, own_policy_tests};
 pub use questions::{OpenQuestion, open_questions};

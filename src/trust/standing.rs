@@ -7,7 +7,7 @@ use crate::effect::FrozenLayer;
 use crate::policy::widenings;
 
 use super::record::recorded;
-use super::{Deciding, TrustError, what_decides};
+use super::{Deciding, TrustError};
 
 /// What the user says about trust for this one run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -46,15 +46,15 @@ impl Standing {
     }
 }
 
-/// How a workspace (a real path) stands, whose graph names `layers`. An edit that widens nothing keeps trust; what is
-/// not valid is not trusted.
+/// How a workspace (a real path) stands with what decides in it, or in a revision of it, whose graph names `layers`. An
+/// edit that widens nothing keeps trust; what is not valid is not trusted.
 pub fn standing(
     state: &Path,
     workspace: &Path,
+    deciding: &Deciding,
     layers: &[FrozenLayer],
     now: TrustNow,
 ) -> Result<Standing, TrustError> {
-    let deciding = what_decides(workspace)?;
     match now {
         TrustNow::Yes => return Ok(Standing::Trusted),
         TrustNow::IfDigest(digest) if digest == deciding.digest() => return Ok(Standing::Trusted),
@@ -64,7 +64,7 @@ pub fn standing(
         }
         TrustNow::AsRecorded => {}
     }
-    by_record(state, workspace, layers, &deciding)
+    by_record(state, workspace, layers, deciding)
 }
 
 fn by_record(

@@ -185,7 +185,7 @@ fn odd_trees_are_refused_out_of_the_objects() {
         ("latin", entry("100644", "x\u{301}", &manifest)),
     ] {
         repository.raw_tree(&[&odd[..], &pack].concat(), tag);
-        refuse(tag, "cannot be a name in a pack");
+        refuse(tag, "cannot be a name in such a folder");
     }
     repository.raw_tree(&[&entry("100644", "Pack.yaml", &manifest)[..], &pack].concat(), "case");
     refuse("case", "are one name where letters have no case");

@@ -55,13 +55,13 @@ fn a_tree_holds_plain_files_under_plain_names() {
         refuse(if name == "Policy.yaml" {
             "are one name where letters have no case"
         } else {
-            "cannot be a name in a pack"
+            "cannot be a name in such a folder"
         });
         fs::remove_file(odd(name)).unwrap();
     }
     fs::create_dir_all(odd("sub/.git")).unwrap();
     fs::write(odd("sub/.git/config"), "x").unwrap();
-    refuse("`sub/.git/config` cannot be a name in a pack");
+    refuse("`sub/.git/config` cannot be a name in such a folder");
     fs::remove_dir_all(odd("sub")).unwrap();
     fs::write(odd("large.md"), vec![b'x'; (4 << 20) + 1]).unwrap();
     refuse("has more than 4194304 bytes");

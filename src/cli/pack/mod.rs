@@ -77,7 +77,7 @@ fn lock_place(place: &Place, user: bool) -> Result<LockPlace, Problem> {
     if user {
         Ok(LockPlace::user(&place.config))
     } else {
-        LockPlace::workspace(&place.root).map_err(Problem::from)
+        LockPlace::workspace(place.own()).map_err(Problem::from)
     }
 }
 

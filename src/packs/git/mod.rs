@@ -6,3 +6,4 @@ mod fetch;
 mod objects;
 
 pub(super) use fetch::{Asked, Fetched, fetch, is_plain_name};
+pub(super) use objects::Commit;

@@ -28,7 +28,15 @@ struct Entry {
 impl Commit {
     /// The commit that a ref of a repository means. The error is a phrase.
     pub(super) fn of(folder: &Path, name: &str) -> Result<Self, String> {
-        let options = gix::open::Options::isolated().open_path_as_is(true);
+        Self::opened(folder, gix::open::Options::isolated().open_path_as_is(true), name)
+    }
+
+    /// The commit that a revision means in the repository of a work tree. The error is a phrase.
+    pub(in crate::packs) fn here(top: &Path, revision: &str) -> Result<Self, String> {
+        Self::opened(top, gix::open::Options::isolated(), revision)
+    }
+
+    fn opened(folder: &Path, options: gix::open::Options, name: &str) -> Result<Self, String> {
         let repository = gix::open_opts(folder, options).map_err(|error| error.to_string())?;
         let (id, tree) = {
             let named = repository.rev_parse_single(name).map_err(|error| error.to_string())?;
