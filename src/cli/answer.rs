@@ -71,15 +71,17 @@ pub(super) fn approve(args: &ApproveArgs, output: Output) -> Result<Exit, Proble
     let response = response.map_err(|error| Problem::usage(format!("`--response` is no JSON: {error}")))?;
     let comment = args.which.comment.clone();
     let word = Word { granted: true, choice: args.choice.clone(), response, comment };
+    let mut settled = true;
     for asked in desk.meant(args.which.call.as_deref(), is_attended() && digest.is_none())? {
         output.note(&asked.text(style_of_stderr().color));
         if !desk.agrees(&asked, digest, &word, output)? {
             output.note("left open\n");
+            settled = false;
             continue;
         }
-        desk.say(&asked, word.clone(), output)?;
+        settled &= desk.say(&asked, word.clone(), output)?;
     }
-    desk.next(output);
+    desk.next(settled, output);
     Ok(Exit::Done)
 }
 
@@ -90,7 +92,7 @@ pub(super) fn reject(args: &RejectArgs, output: Output) -> Result<Exit, Problem>
         let word = Word { comment: args.which.comment.clone(), ..Word::default() };
         desk.say(&asked, word, output)?;
     }
-    desk.next(output);
+    desk.next(true, output);
     Ok(Exit::Done)
 }
 
@@ -186,7 +188,8 @@ impl Desk {
         }
     }
 
-    fn say(&self, asked: &Asked, word: Word, output: Output) -> Result<(), Problem> {
+    /// Records an answer; does it settle the question, or are further keys needed?
+    fn say(&self, asked: &Asked, word: Word, output: Output) -> Result<bool, Problem> {
         let granted = word.granted;
         let said = self.answering.say(asked, word).map_err(|error| Problem::usage(error.to_string()))?;
         let node = escaped(&asked.node);
@@ -195,11 +198,12 @@ impl Desk {
             Outcome::Answer(_) if granted => format!("{node}: approved\n"),
             Outcome::Answer(_) => format!("{node}: rejected\n"),
         });
-        Ok(())
+        Ok(matches!(said, Outcome::Answer(_)))
     }
 
-    fn next(&self, output: Output) {
-        output.note(&format!("`lgflow runs resume {}` goes on\n", self.run));
+    fn next(&self, settled: bool, output: Output) {
+        let when = if settled { "" } else { " once all of it is answered" };
+        output.note(&format!("`lgflow runs resume {}` goes on{when}\n", self.run));
     }
 }
 

@@ -20,7 +20,7 @@ use super::validate::{print, unreadable};
 /// Arguments of `lgflow config`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  lgflow config                 every setting and where it comes from\n  lgflow config limits.wall     one of them\n\nWeakest first: built-in, .lg/config.toml (workspace-safe keys only), /etc/lgflow/config.toml,\n~/.config/lgflow/config.toml, its [profile.NAME], LGFLOW_* variables, flags."
+    after_help = "Examples:\n  lgflow config                 every setting and where it comes from\n  lgflow config limits.wall     one of them\n\nWeakest first: built-in, .lg/config.toml (workspace-safe keys only), /etc/lgflow/config.toml, ~/.config/lgflow/config.toml, its [profile.NAME], LGFLOW_* variables, flags."
 )]
 pub struct ConfigArgs {
     /// One key; without it, all

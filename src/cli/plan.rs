@@ -23,7 +23,7 @@ use super::validate::print;
 /// Arguments of `lgflow plan`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  lgflow plan                       the graph that `lgflow run` would run here\n  lgflow plan -g flows/fix.yaml     a graph of your own\n  lgflow plan --format json | jq .verdicts\n\nExit code 4 where the run would be refused. A call whose parameters are known only in the run is shown with what\nit depends on."
+    after_help = "Examples:\n  lgflow plan                       the graph that `lgflow run` would run here\n  lgflow plan -g flows/fix.yaml     a graph of your own\n  lgflow plan --format json | jq .verdicts\n\nExit code 4 where the run would be refused. A call whose parameters are known only in the run is shown with what it depends on."
 )]
 pub struct PlanArgs {
     /// The graph file; without one `.lg/graph.yaml` (or `.toml`), else the shipped `coding` graph

@@ -22,7 +22,7 @@ use super::{Exit, Format};
 /// Arguments of `lgflow policy check`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  lgflow policy check                               the layers that bind a run here\n  lgflow policy check .lg/policy.yaml               this file as the grant\n  lgflow policy check grant.yaml ceiling.yaml       the first is the grant, the rest are ceilings\n\nThe policies of the machine and of the user are ceilings of every run, and are shown as such. Exit code 3 if there\nis an error in a file, 4 if a run under these layers would be refused before it starts."
+    after_help = "Examples:\n  lgflow policy check                               the layers that bind a run here\n  lgflow policy check .lg/policy.yaml               this file as the grant\n  lgflow policy check grant.yaml ceiling.yaml       the first is the grant, the rest are ceilings\n\nThe policies of the machine and of the user are ceilings of every run, and are shown as such. Exit code 3 if there is an error in a file, 4 if a run under these layers would be refused before it starts."
 )]
 pub(super) struct CheckArgs {
     /// Policies: the first is the grant, the rest are ceilings; without one, those of this workspace's graph

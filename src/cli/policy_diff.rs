@@ -19,7 +19,7 @@ use super::validate::{packs_here, print, unreadable};
 /// Arguments of `lgflow policy diff`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  lgflow policy diff old.yaml .lg/policy.yaml\n  lgflow policy diff builtin:contained .lg/policy.yaml --deny-widening\n\nWhat a policy includes counts, comments and the order of lines do not. Where it cannot be told whether a change allows\nmore, it counts as if it did. Exit code 0, also where they differ; with `--deny-widening` 4 if the new one allows more; 3 if\na file is not valid."
+    after_help = "Examples:\n  lgflow policy diff old.yaml .lg/policy.yaml\n  lgflow policy diff builtin:contained .lg/policy.yaml --deny-widening\n\nWhat a policy includes counts, comments and the order of lines do not. Where it cannot be told whether a change allows more, it counts as if it did. Exit code 0, also where they differ; with `--deny-widening` 4 if the new one allows more; 3 if a file is not valid."
 )]
 pub(super) struct DiffArgs {
     /// The old policy: a file, or a built-in layer

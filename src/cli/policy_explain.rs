@@ -21,7 +21,7 @@ use super::validate::print;
 /// Arguments of `lgflow policy explain`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  lgflow policy explain read_file '{\"path\": \".env\"}'\n  lgflow policy explain exec '{\"argv\": [\"cargo\", \"test\"]}' --policy .lg/policy.yaml\n  lgflow policy explain apply_patch - < call.json\n\nExit code 0 if the call is allowed, 5 if it wants an approval, 4 if it is denied, 3 if the policy is not valid. A\nchange that is advised was tried on what the layers say: the verdict that it gives is shown with it."
+    after_help = "Examples:\n  lgflow policy explain read_file '{\"path\": \".env\"}'\n  lgflow policy explain exec '{\"argv\": [\"cargo\", \"test\"]}' --policy .lg/policy.yaml\n  lgflow policy explain apply_patch - < call.json\n\nExit code 0 if the call is allowed, 5 if it wants an approval, 4 if it is denied, 3 if the policy is not valid. A change that is advised was tried on what the layers say: the verdict that it gives is shown with it."
 )]
 pub(super) struct ExplainCallArgs {
     /// The tool

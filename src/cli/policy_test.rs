@@ -22,7 +22,7 @@ use super::validate::{packs_here, print, unreadable};
 /// Arguments of `lgflow policy test`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  lgflow policy test                         every file of policy tests in .lg/\n  lgflow policy test .lg/tests/policy.yaml\n\nA file of tests begins with `schema: lgflow.policy_test/v1` and lies in `.lg/`, beside the policies or in `tests/`. The layers\nthat it names are all that counts, on a machine where every wall of the sandbox stands. Exit code 1 if a case comes out\notherwise, 3 if a file is not valid."
+    after_help = "Examples:\n  lgflow policy test                         every file of policy tests in .lg/\n  lgflow policy test .lg/tests/policy.yaml\n\nA file of tests begins with `schema: lgflow.policy_test/v1` and lies in `.lg/`, beside the policies or in `tests/`. The layers that it names are all that counts, on a machine where every wall of the sandbox stands. Exit code 1 if a case comes out otherwise, 3 if a file is not valid."
 )]
 pub(super) struct TestArgs {
     /// Files of policy tests; without one, all in `.lg/`

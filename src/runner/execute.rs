@@ -25,7 +25,7 @@ pub fn execute(call: &Granted<ToolCall>, world: &ToolWorld, cancel: &Cancel) -> 
         Some(Uses::Rollback) => tools::rollback(call, world),
         Some(Uses::Llm) => tools::llm(call),
         Some(Uses::RepoContext) => tools::repo_context(call, world, cancel),
-        _ => Err(ToolError::new(ErrorKind::NotFound, format!("there is no tool `{tool}` in this runner"))),
+        _ => Err(ToolError::new(ErrorKind::NotFound, format!("this version of lgflow has no tool `{tool}`"))),
     };
     let mut result = done.unwrap_or_else(|error| ToolResult::failure(tool, error));
     result.timing_ms = start.elapsed().as_millis() as u64;

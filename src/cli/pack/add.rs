@@ -23,7 +23,7 @@ use super::lock_place;
 /// Arguments of `lgflow pack add`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  lgflow pack add acme/base --from ../packs/base\n  lgflow pack add acme/base --from https://example.com/acme/packs.git --rev v1.2.0\n  lgflow pack add     install what the lock names, after a clone\n\nA publisher's source is asked for once and remembered on this machine, outside of every workspace. Without a terminal, `--trust-source` says yes.\nExit code 4 where a person has to say yes, 7 where a pack is not what it is said to be; nothing is changed then."
+    after_help = "Examples:\n  lgflow pack add acme/base --from ../packs/base\n  lgflow pack add acme/base --from https://example.com/acme/packs.git --rev v1.2.0\n  lgflow pack add     install what the lock names, after a clone\n\nA publisher's source is asked for once and remembered on this machine, outside of every workspace. Without a terminal, `--trust-source` says yes. Exit code 4 where a person has to say yes, 7 where a pack is not what it is said to be; nothing is changed then."
 )]
 pub(super) struct AddArgs {
     /// The pack, `publisher/name`; without one and without a source, everything that the lock names is installed

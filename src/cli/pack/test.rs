@@ -15,7 +15,7 @@ use crate::view::{diagnostics, escaped};
 /// Arguments of `lgflow pack test`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  lgflow pack test\n  lgflow pack test packs/base\n\nThe packs that it requires are those of this workspace's lock. Exit code 3 where a file has errors, 7 where its tree\nis refused, 1 where a case comes out otherwise."
+    after_help = "Examples:\n  lgflow pack test\n  lgflow pack test packs/base\n\nThe packs that it requires are those of this workspace's lock. Exit code 3 where a file has errors, 7 where its tree is refused, 1 where a case comes out otherwise."
 )]
 pub(super) struct TestArgs {
     /// The pack's folder; without one, the current folder

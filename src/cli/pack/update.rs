@@ -16,7 +16,7 @@ use super::lock_place;
 /// Arguments of `lgflow pack update`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  lgflow pack update                          all packs of this workspace's lock\n  lgflow pack update acme/base --rev v1.3.0   one pack, to one revision\n\nA pack that was locked by a tag goes to the tag of the highest version, one of a branch to where the branch is now.\nA version that allows more is asked about; without a terminal the command ends with exit code 4 and says which\n`--accept sha256:…` takes it."
+    after_help = "Examples:\n  lgflow pack update                          all packs of this workspace's lock\n  lgflow pack update acme/base --rev v1.3.0   one pack, to one revision\n\nA pack that was locked by a tag goes to the tag of the highest version, one of a branch to where the branch is now. A version that allows more is asked about; without a terminal the command ends with exit code 4 and says which `--accept sha256:…` takes it."
 )]
 pub(super) struct UpdateArgs {
     /// The packs; without one, all of the lock
