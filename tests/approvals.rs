@@ -275,11 +275,16 @@ fn a_node_may_ask_with_choices_and_a_response() {
     workspace.write("graph.yaml", GATE);
     let run = run_of(&suspended(&workspace, &["-g", "graph.yaml"]));
     workspace
-        .lgflow(&["approve", &run, "--choice", "sail", "--response", "{\"n\": 1}"])
+        .lgflow(&["approve", &run, "--choice", "ship", "--response", "{\"n\": 1}"])
+        .ended(2)
+        .says("name what is approved")
+        .says(&format!("lgflow approve {run} gate"));
+    workspace
+        .lgflow(&["approve", &run, "gate", "--choice", "sail", "--response", "{\"n\": 1}"])
         .ended(2)
         .says("ship, wait");
-    workspace.lgflow(&["approve", &run, "--choice", "ship", "--response", "{\"n\": \"x\"}"]).ended(2);
-    workspace.lgflow(&["approve", &run, "--choice", "ship", "--response", "{"]).ended(2);
+    workspace.lgflow(&["approve", &run, "gate", "--choice", "ship", "--response", "{\"n\": \"x\"}"]).ended(2);
+    workspace.lgflow(&["approve", &run, "gate", "--choice", "ship", "--response", "{"]).ended(2);
     workspace
         .lgflow(&["approve", &run, "gate", "--choice", "ship", "--response", "{\"n\": 7}", "--comment", "go"])
         .ended(0);

@@ -137,6 +137,74 @@ fn the_trace_verifies_and_every_kind_of_tampering_is_named() {
 }
 
 #[test]
+fn a_trace_that_was_written_anew_as_a_whole_is_not_the_one_that_was_sealed() {
+    let workspace = Workspace::git();
+    workspace.write("graph.yaml", HELLO);
+    let ran = workspace.lgflow(&["run", "-g", "graph.yaml", "--format", "json"]).ended(0);
+    let run = ran.json()["run"].as_str().unwrap().to_owned();
+    let verify = || workspace.lgflow(&["trace", "verify", &run, "--format", "json"]);
+    assert_eq!(verify().ended(0).json()["as_sealed"], true);
+
+    let log = find(&workspace.state(), "events.jsonl");
+    let honest = fs::read_to_string(&log).unwrap();
+    fs::write(&log, forged(&honest)).unwrap();
+    let found = verify().ended(7).json();
+    assert_eq!(
+        (&found["fault"], &found["complete"], &found["as_sealed"]),
+        (&json!(null), &json!(true), &json!(false))
+    );
+    workspace.lgflow(&["trace", "verify", &run]).ended(7).says("written anew or cut");
+
+    fs::write(&log, honest).unwrap();
+    verify().ended(0);
+}
+
+/// The same events a year later, with every hash computed again: nothing in it contradicts anything else.
+fn forged(honest: &str) -> String {
+    let mut last = Value::Null;
+    let mut lines = String::new();
+    for line in honest.lines() {
+        let mut event: Value = serde_json::from_str(line).unwrap();
+        let year = event["ts"].as_str().unwrap()[..4].parse::<u32>().unwrap() + 1;
+        event["ts"] = json!(format!("{year}{}", &event["ts"].as_str().unwrap()[4..]));
+        if event["kind"] == "run.finished" {
+            event["data"]["digest"] = last.clone();
+        }
+        event["prev"] = last;
+        event.as_object_mut().unwrap().remove("hash");
+        last = json!(lgflow::digest::Digest::of_json(&event).to_string());
+        event["hash"] = last.clone();
+        lines += &(lgflow::digest::canonical_json(&event) + "\n");
+    }
+    lines
+}
+
+fn find(folder: &std::path::Path, name: &str) -> std::path::PathBuf {
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.ends_with(name) {
+                return path;
+            }
+            if path.is_dir() {
+                folders.push(path);
+            }
+        }
+    }
+    panic!("there is no {name}");
+}
+
+#[test]
+fn what_could_not_be_printed_was_not_done() {
+    let workspace = Workspace::git();
+    workspace.write("graph.yaml", HELLO);
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let ran = workspace.command(&["run", "-g", "graph.yaml"]).stdout(full).output().unwrap();
+    Ran::from(ran).ended(1).says("cannot print");
+}
+
+#[test]
 fn a_trace_is_checked_with_its_payloads_wherever_it_is_named_from() {
     let workspace = Workspace::git();
     workspace.write("a.rs", "fn main() {}\n".repeat(400)).write("README.md", "# A\n\nB.\n");

@@ -74,7 +74,7 @@ pub(super) fn approve(args: &ApproveArgs, output: Output) -> Result<Exit, Proble
     let mut settled = true;
     for asked in desk.meant(args.which.call.as_deref(), is_attended() && digest.is_none())? {
         output.note(&asked.text(style_of_stderr().color));
-        if !desk.agrees(&asked, digest, &word, output)? {
+        if !desk.agrees(&asked, digest, &word, args.which.call.is_some(), output)? {
             output.note("left open\n");
             settled = false;
             continue;
@@ -162,14 +162,15 @@ impl Desk {
         asked: &Asked,
         digest: Option<Digest>,
         word: &Word,
+        named: bool,
         output: Output,
     ) -> Result<bool, Problem> {
         let Some(request) = &asked.request else {
             if asked.policy {
                 return Err(Problem::usage(crate::front::AnswerError::NoRequest.to_string()));
             }
-            if !is_attended() || word.choice.is_some() {
-                return Ok(true);
+            if word.choice.is_some() || !is_attended() {
+                return self.named(asked, named);
             }
             return Ok(ask(output, "Approve? [y/N] "));
         };
@@ -186,6 +187,17 @@ impl Desk {
                 self.run, asked.id
             ))),
         }
+    }
+
+    /// Without a question at a terminal, a node's own question is answered by its name and no other way: what is open may
+    /// be another one by now.
+    fn named(&self, asked: &Asked, named: bool) -> Result<bool, Problem> {
+        if named {
+            return Ok(true);
+        }
+        let (run, node) = (&self.run, escaped(&asked.node));
+        let detail = format!("nobody is asked here; name what is approved: `lgflow approve {run} {node}`");
+        Err(Problem::usage(detail))
     }
 
     /// Records an answer; does it settle the question, or are further keys needed?

@@ -7,7 +7,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser as _};
 
 use super::hidden;
-use super::output::Output;
+use super::output::{Output, all_printed};
 use super::problem::Problem;
 use super::{
     Cli, Command, Exit, Format, answer, completions, config, doctor, explain, export, init, man, pack, plan,
@@ -24,7 +24,7 @@ pub fn main() -> ExitCode {
         let output = Output { format: asked_format() };
         report(&Problem::bug("lgflow has met a case that it does not know; please report it"), output)
     });
-    exit.into()
+    all_printed(exit).into()
 }
 
 fn start() -> Exit {

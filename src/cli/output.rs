@@ -1,6 +1,7 @@
 //! The only place of the commands that prints. Data goes to standard output, everything else to standard error.
 
 use std::io::{self, ErrorKind, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
 
@@ -19,7 +20,10 @@ pub(super) struct Output {
 impl Output {
     /// Text that a person or a program asked for.
     pub(super) fn data(self, text: &str) {
-        forgive_closed(io::stdout().lock().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()));
+        let printed = io::stdout().lock().write_all(text.as_bytes()).and_then(|()| io::stdout().flush());
+        if !forgive_closed(printed) {
+            LOST.store(true, Ordering::Relaxed);
+        }
     }
 
     /// The same, of text that is not ours: as it is for a program, and without what deceives for a person.
@@ -38,7 +42,8 @@ impl Output {
 
     /// A word beside the data.
     pub(super) fn note(self, text: &str) {
-        forgive_closed(io::stderr().lock().write_all(text.as_bytes()));
+        // who does not hear of it is not told of that either
+        let _ = forgive_closed(io::stderr().lock().write_all(text.as_bytes()));
     }
 
     /// The text for a person, or the document, as the format wants it.
@@ -51,11 +56,21 @@ impl Output {
     }
 }
 
-/// A reader that has seen enough is no error, and nobody is left to tell of any other.
-fn forgive_closed(result: io::Result<()>) {
-    if let Err(error) = result
-        && error.kind() != ErrorKind::BrokenPipe
-    {
-        drop(writeln!(io::stderr(), "error: cannot print: {error}"));
+/// Was data lost that somebody waits for?
+static LOST: AtomicBool = AtomicBool::new(false);
+
+/// The end of a command whose data may not have arrived: done it is only if all of it was printed.
+pub(super) fn all_printed(exit: Exit) -> Exit {
+    if exit == Exit::Done && LOST.load(Ordering::Relaxed) { Exit::Failed } else { exit }
+}
+
+/// Was it printed, or is its reader one that has seen enough? If not, says so.
+fn forgive_closed(result: io::Result<()>) -> bool {
+    match result {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            drop(writeln!(io::stderr(), "error: cannot print: {error}"));
+            false
+        }
+        _ => true,
     }
 }

@@ -8,6 +8,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 use crate::digest::Digest;
+use crate::front::is_as_sealed;
 use crate::store::{Blobs, RunId, Store};
 use crate::trace::{Envelope, Verified, verify};
 use crate::view::event_text;
@@ -75,6 +76,8 @@ struct Found {
     text: String,
     /// Where its payloads are; none where only the lines are at hand.
     blobs: Option<Blobs>,
+    /// Of a run in the store: does it end as this installation sealed it? Nothing where it sealed none.
+    sealed: Option<bool>,
 }
 
 fn open(named: &Named) -> Result<Found, Problem> {
@@ -88,7 +91,10 @@ fn open(named: &Named) -> Result<Found, Problem> {
     let id: RunId =
         named.trace.trim_start_matches("run-").parse().map_err(|_| Problem::usage("this is no run id"))?;
     let files = store.run(&id).map_err(|error| Problem::failed("cannot read the run", &error))?;
-    read(&files.events, Some(store.blobs()))
+    let found = read(&files.events, Some(store.blobs()))?;
+    let sealed = is_as_sealed(&place, &id, &found.text)
+        .map_err(|error| Problem::with(Exit::Unverified, "cannot check the seal", error.to_string()))?;
+    Ok(Found { sealed, ..found })
 }
 
 /// The payloads of a trace file: beside a copy, and above the folder of a run in the store.
@@ -114,7 +120,7 @@ fn read(path: &Path, blobs: Option<Blobs>) -> Result<Found, Problem> {
         .map_err(|error| Problem::failed(format!("cannot read `{}`", path.display()), &error))?;
     // a byte that is no text is an event that cannot be read: `verify` says which
     let text = String::from_utf8_lossy(&bytes).into_owned();
-    Ok(Found { path: path.to_owned(), text, blobs })
+    Ok(Found { path: path.to_owned(), text, blobs, sealed: None })
 }
 
 fn show(found: &Found, output: Output) -> Result<Exit, Problem> {
@@ -148,11 +154,18 @@ fn check(found: &Found, incomplete: bool, output: Output) -> Exit {
     if verified.events == 0 && verified.fault.is_none() {
         verified.complete = false;
     }
-    let sound = verified.fault.is_none() && (verified.complete || incomplete);
+    let written_anew = found.sealed == Some(false);
+    let sound = verified.fault.is_none() && !written_anew && (verified.complete || incomplete);
     let checked = found.blobs.is_some() || verified.payloads == 0;
-    let text = verdict(&verified, checked);
+    let text = if written_anew && verified.fault.is_none() {
+        "its events fit together and are not those that this installation sealed: it was written anew or cut"
+            .to_owned()
+    } else {
+        verdict(&verified, checked)
+            + if found.sealed == Some(true) { "; as sealed by this installation" } else { "" }
+    };
     if output.format == Format::Json {
-        output.document(&document(&verified, sound, checked));
+        output.document(&document(&verified, sound, checked, found.sealed));
     } else if sound {
         output.data(&format!("{text}\n"));
     } else {
@@ -184,7 +197,7 @@ fn verdict(verified: &Verified, payloads: bool) -> String {
     format!("consistent, unanchored: {} events of run {run}, digest {head}{payloads}", verified.events)
 }
 
-fn document(verified: &Verified, sound: bool, payloads: bool) -> Value {
+fn document(verified: &Verified, sound: bool, payloads: bool, sealed: Option<bool>) -> Value {
     let fault = verified
         .fault
         .as_ref()
@@ -203,6 +216,7 @@ fn document(verified: &Verified, sound: bool, payloads: bool) -> Value {
         "complete": verified.complete,
         "verdicts": verdicts,
         "payloads_checked": payloads,
+        "as_sealed": sealed,
         "fault": fault,
     })
 }

@@ -128,6 +128,13 @@ pub fn stored_run(place: &Place, run: &RunId) -> Result<Again, AgainError> {
     Ok(Again { stored, record, plan })
 }
 
+/// Is the log of a run the one that this installation sealed when its front last saw it? Nothing where it sealed none.
+pub fn is_as_sealed(place: &Place, run: &RunId, log: &str) -> Result<Option<bool>, AgainError> {
+    let store = Store::open(&place.state, &place.root)?;
+    let head = Ledger::open(&place.state, &store.id())?.reached(run.as_str())?;
+    Ok(head.map(|head| holds(log, &head)))
+}
+
 /// Does the log have the event that was the last when its front saw it?
 fn holds(log: &str, head: &Head) -> bool {
     let at = usize::try_from(head.events).unwrap_or(usize::MAX).saturating_sub(1);

@@ -21,7 +21,9 @@ mod single;
 mod supervise;
 mod terminal;
 
-pub use again::{Again, AgainError, PastRun, differences, layers_of_both, past_runs, stored_run};
+pub use again::{
+    Again, AgainError, PastRun, differences, is_as_sealed, layers_of_both, past_runs, stored_run,
+};
 pub use answering::{AnswerError, Answering, Asked, Outcome, Word};
 pub use display::{Display, Live, Mark};
 pub use execute::{BeginError, Finished, Named, Resume, Task, execute};
