@@ -176,8 +176,8 @@ fn others(workspace: &Path) -> Vec<(&'static str, Contender)> {
         "--",
         PROGRAM,
     ];
-    let codex = ["codex", "sandbox", "linux", "--", PROGRAM];
-    let all = [("bwrap", &bwrap[..]), ("nsjail", &nsjail[..]), ("codex sandbox linux", &codex[..])];
+    let codex = ["codex", "sandbox", "--", PROGRAM];
+    let all = [("bwrap", &bwrap[..]), ("nsjail", &nsjail[..]), ("codex sandbox", &codex[..])];
     let mut found = Vec::new();
     for (name, argv) in all {
         let contender = Contender::command(argv);

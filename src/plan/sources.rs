@@ -98,12 +98,16 @@ impl PlanSources {
             channels: vec![Sources::new(); plan.channels.len()],
             outputs: Sources::new(),
         };
+        // a plan is asked for each name of each expression: by a look, not by a search
+        let nodes = (0..).map(NodeIx).zip(&plan.nodes);
+        let names: BTreeMap<&str, NodeIx> = nodes.map(|(at, node)| (node.id.as_str(), at)).collect();
+        let names = &names;
         loop {
             let before = sources.clone();
             for &at in &plan.order {
-                let node = Reading { plan, input, files, sources: &sources }.node(at);
+                let node = Reading { plan, names, input, files, sources: &sources }.node(at);
                 for (channel, value) in &plan.node(at).update {
-                    let reading = Reading { plan, input, files, sources: &sources };
+                    let reading = Reading { plan, names, input, files, sources: &sources };
                     let written = reading.value(at, value);
                     sources.channels[channel.0 as usize]
                         .extend(written.into_iter().chain(node.control.clone()));
@@ -114,7 +118,7 @@ impl PlanSources {
                 break;
             }
         }
-        let reading = Reading { plan, input, files, sources: &sources };
+        let reading = Reading { plan, names, input, files, sources: &sources };
         let of_outputs = plan.outputs.iter().flat_map(|output| reading.roots(None, output.value.roots()));
         sources.outputs = of_outputs.collect();
         sources
@@ -124,12 +128,17 @@ impl PlanSources {
 /// What is known so far.
 struct Reading<'a> {
     plan: &'a Plan,
+    names: &'a BTreeMap<&'a str, NodeIx>,
     input: &'a dyn Fn(&str) -> Sources,
     files: &'a Sources,
     sources: &'a PlanSources,
 }
 
 impl Reading<'_> {
+    fn named(&self, name: &str) -> Option<NodeIx> {
+        self.names.get(name).copied()
+    }
+
     fn node(&self, at: NodeIx) -> NodeSources {
         let node = self.plan.node(at);
         let mut control = self.sources.nodes[at.0 as usize].control.clone();
@@ -261,7 +270,7 @@ impl Reading<'_> {
     fn root(&self, at: Option<NodeIx>, root: &Root) -> Sources {
         match root {
             Root::Input(name) => (self.input)(name),
-            Root::Node(name) => self.plan.find(name).map(|node| self.output_of(node)).unwrap_or_default(),
+            Root::Node(name) => self.named(name).map(|node| self.output_of(node)).unwrap_or_default(),
             Root::Channel(name) => {
                 let channels = self.plan.channels.iter().zip(&self.sources.channels);
                 let found = channels.filter(|(channel, _)| channel.name.as_str() == name);
@@ -269,7 +278,7 @@ impl Reading<'_> {
             }
             Root::Loop(name) => {
                 let target =
-                    self.plan.find(name).map(|target| self.sources.nodes[target.0 as usize].control.clone());
+                    self.named(name).map(|target| self.sources.nodes[target.0 as usize].control.clone());
                 target.unwrap_or_default()
             }
             Root::Run => Sources::new(),
