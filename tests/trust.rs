@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use lgflow::diag::Diagnostics;
 use lgflow::document::Syntax;
 use lgflow::effect::{FrozenLayer, LayerRole, ToolCall};
+use lgflow::files::private::PrivateError;
 use lgflow::policy::{
     CONTAINED, Decision, Gate, Machine, Packs, PolicySet, PolicyText, freeze, requests_beyond_contained,
     widenings,
@@ -239,7 +240,7 @@ fn the_record_is_private_and_a_foreign_one_is_not_believed() {
     assert_eq!((mode(&folder), mode(&file)), (0o700, 0o600));
     fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).unwrap();
     let error = stands_by(&place, &frozen(MODEST), TrustNow::AsRecorded).unwrap_err();
-    assert!(matches!(error, TrustError::Unsafe { .. }), "{error}");
+    assert!(matches!(error, TrustError::Private(PrivateError::Unsafe { .. })), "{error}");
 
     // a record that was made for another workspace says nothing about this one
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
@@ -264,7 +265,10 @@ fn machine_and_user_policies_are_ceilings_and_must_be_safe() {
     fs::write(&user, MODEST).unwrap();
     assert_eq!(user_layer(&user, &Packs::default()).unwrap()[0].role, LayerRole::Ceiling);
     fs::set_permissions(&user, fs::Permissions::from_mode(0o666)).unwrap();
-    assert!(matches!(user_layer(&user, &Packs::default()), Err(TrustError::Unsafe { .. })));
+    assert!(matches!(
+        user_layer(&user, &Packs::default()),
+        Err(TrustError::Private(PrivateError::Unsafe { .. }))
+    ));
     let as_root = fs::metadata("/proc/self").unwrap();
     if std::os::unix::fs::MetadataExt::uid(&as_root) == 0 {
         let layers = machine_layers(&folder).unwrap();
@@ -276,7 +280,7 @@ fn machine_and_user_policies_are_ceilings_and_must_be_safe() {
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).unwrap();
     }
     // others may write it, or it is not root's: either way nothing of it is believed, and nothing is skipped
-    assert!(matches!(machine_layers(&folder), Err(TrustError::Unsafe { .. })));
+    assert!(matches!(machine_layers(&folder), Err(TrustError::Private(PrivateError::Unsafe { .. }))));
 }
 
 #[test]

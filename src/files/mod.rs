@@ -8,6 +8,7 @@ mod given;
 mod ignored;
 mod open_file;
 mod own;
+pub mod private;
 mod rel_path;
 mod resolve;
 mod root;

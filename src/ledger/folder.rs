@@ -9,10 +9,10 @@ use crate::approval::Refusal;
 use crate::digest::{MacKey, hex};
 use crate::effect::ApprovalRequest;
 
-use super::private::{append, make_folder, names_in, put_new, read, replace};
 use super::records::{Answered, Head, Reply, RunRecord, seal, unseal};
 use super::spending::{Step, spend};
 use super::{LedgerError, installation_key, moment};
+use crate::files::private::{PrivateError, append, make_folder, names_in, put_new, read, replace};
 
 /// The longest name that is looked up.
 const NAME: usize = 64;
@@ -45,7 +45,7 @@ impl Ledger {
     pub fn nonce(&self) -> Result<String, LedgerError> {
         let mut bytes = [0; 16];
         getrandom::fill(&mut bytes).map_err(|error| {
-            LedgerError::io("draw a nonce for", &self.folder)(std::io::Error::other(error.to_string()))
+            PrivateError::io("draw a nonce for", &self.folder)(std::io::Error::other(error.to_string()))
         })?;
         Ok(hex(&bytes))
     }
@@ -53,7 +53,8 @@ impl Ledger {
     /// Records what a run is started with; the first word stands.
     pub fn begin(&self, run: &str, record: &RunRecord) -> Result<(), LedgerError> {
         let Some(path) = self.place("runs", run) else { return Ok(()) };
-        put_new(&path, &seal(&self.key, &format!("runs/{run}"), record)).map(drop)
+        put_new(&path, &seal(&self.key, &format!("runs/{run}"), record))?;
+        Ok(())
     }
 
     /// What a run was started with, if it was started here.
@@ -64,7 +65,7 @@ impl Ledger {
     /// Records how far a run has come.
     pub fn reach(&self, run: &str, head: &Head) -> Result<(), LedgerError> {
         let Some(path) = self.place("heads", run) else { return Ok(()) };
-        replace(&path, &seal(&self.key, &format!("heads/{run}"), head))
+        Ok(replace(&path, &seal(&self.key, &format!("heads/{run}"), head))?)
     }
 
     /// How far a run had come, if it was ever recorded.
@@ -78,7 +79,7 @@ impl Ledger {
         let Some(path) = self.place("requests", nonce) else {
             return Err(LedgerError::Altered(self.folder.join("requests")));
         };
-        replace(&path, &seal(&self.key, &format!("requests/{nonce}"), request))
+        Ok(replace(&path, &seal(&self.key, &format!("requests/{nonce}"), request))?)
     }
 
     /// The request with this nonce, if a runner of this installation issued one.
@@ -100,7 +101,7 @@ impl Ledger {
     /// Records an answer to a request.
     pub fn answer(&self, nonce: &str, answer: &Answered) -> Result<(), LedgerError> {
         let Some(path) = self.place("answers", nonce) else { return Ok(()) };
-        replace(&path, &seal(&self.key, &format!("answers/{nonce}"), answer))
+        Ok(replace(&path, &seal(&self.key, &format!("answers/{nonce}"), answer))?)
     }
 
     /// The answer to a request, if there is one.
@@ -112,7 +113,7 @@ impl Ledger {
     pub fn reply(&self, run: &str, question: u32, reply: &Reply) -> Result<(), LedgerError> {
         let name = format!("{run}.{question}");
         let Some(path) = self.place("replies", &name) else { return Ok(()) };
-        replace(&path, &seal(&self.key, &format!("replies/{name}"), reply))
+        Ok(replace(&path, &seal(&self.key, &format!("replies/{name}"), reply))?)
     }
 
     /// The answer to a node's question, if there is one.
@@ -152,7 +153,7 @@ impl Ledger {
             "kind": refusal.word(),
             "message": refusal.to_string(),
         });
-        append(&self.folder.join("refused.jsonl"), &line.to_string())
+        Ok(append(&self.folder.join("refused.jsonl"), &line.to_string())?)
     }
 
     fn record<T: serde::de::DeserializeOwned>(

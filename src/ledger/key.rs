@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::digest::{MacKey, hex};
 
 use super::LedgerError;
-use super::private::{check_secret, make_folder, put_new, read};
+use crate::files::private::{PrivateError, check_secret, make_folder, put_new, read};
 
 /// The key of the installation whose state lies in `state`; made where there is none.
 pub fn installation_key(state: &Path) -> Result<MacKey, LedgerError> {
@@ -15,7 +15,7 @@ pub fn installation_key(state: &Path) -> Result<MacKey, LedgerError> {
     if read(&path)?.is_none() {
         let mut bytes = [0; 32];
         getrandom::fill(&mut bytes).map_err(|error| {
-            LedgerError::io("make a key for", &path)(std::io::Error::other(error.to_string()))
+            PrivateError::io("make a key for", &path)(std::io::Error::other(error.to_string()))
         })?;
         // where another process was faster, its key is the one
         put_new(&path, &hex(&bytes))?;

@@ -5,7 +5,6 @@ mod error;
 mod folder;
 mod key;
 mod moment;
-mod private;
 mod records;
 mod spending;
 #[cfg(test)]

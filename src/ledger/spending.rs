@@ -12,7 +12,7 @@ use std::path::Path;
 
 use crate::approval::Refusal;
 
-use super::private::sync_folder;
+use crate::files::private::sync_folder;
 
 /// What is done, in order. Anything may stop before each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

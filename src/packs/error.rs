@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use crate::digest::Digest;
 use crate::files::FileError;
+use crate::files::private::PrivateError;
 use crate::model::{PackName, PackVersion};
-use crate::trust::TrustError;
 
 use super::TreeProblem;
 
@@ -53,7 +53,7 @@ pub enum PackError {
     },
     /// A folder of the user's that somebody else could have written.
     #[error(transparent)]
-    Private(#[from] TrustError),
+    Private(#[from] PrivateError),
     /// Another command holds the packs of this user.
     #[error("another `lgflow pack` command is at work (`{path}` is held); run it again when that one has ended", path = .0.display())]
     Busy(PathBuf),

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
+use crate::files::private::{read, replace};
 use crate::model::{PackName, PackVersion};
-use crate::trust::{read_private, write_private};
 
 use super::{Lock, Locked, PackError, Source};
 
@@ -54,7 +54,7 @@ impl Memory {
     /// Reads what is remembered; nothing where nothing was.
     pub fn read(state: &Path) -> Result<Self, PackError> {
         let path = place(state);
-        let Some(text) = read_private(&path)? else { return Ok(Self::default()) };
+        let Some(text) = read(&path)? else { return Ok(Self::default()) };
         let wrong = |problem: String| PackError::Memory { path: path.clone(), problem };
         let wire: Wire = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
         if wire.schema != SCHEMA {
@@ -88,7 +88,7 @@ impl Memory {
         let path = place(state);
         let text = serde_json::to_string_pretty(&wire)
             .map_err(|error| PackError::Memory { path: path.clone(), problem: error.to_string() })?;
-        Ok(write_private(&path, &text)?)
+        Ok(replace(&path, &text)?)
     }
 
     /// Is this publisher known to publish there?

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::digest::hex;
-use crate::trust::{TrustError, make_private_folder};
+use crate::files::private::{PrivateError, make_folder};
 
 use super::git::Commit;
 use super::shelf::write;
@@ -86,7 +86,7 @@ pub enum RevisionError {
     },
     /// The state folder is not the user's own.
     #[error(transparent)]
-    Private(#[from] TrustError),
+    Private(#[from] PrivateError),
 }
 
 impl RevisionFolder {
@@ -121,7 +121,7 @@ impl RevisionFolder {
         })?;
         let held = Self { folder: fresh(state).map_err(failed)?, revision: named.clone(), commit: id };
         for private in [&held.folder, &held.folder.join(OWN)] {
-            make_private_folder(private)?;
+            make_folder(private)?;
         }
         write(&held.folder.join(OWN), &tree).map_err(|error| failed(error.to_string()))?;
         Ok(held)
@@ -155,7 +155,7 @@ fn fresh(state: &Path) -> Result<PathBuf, String> {
     let mut name = [0; 12];
     getrandom::fill(&mut name).map_err(|error| error.to_string())?;
     for private in [state.to_owned(), state.join("revisions")] {
-        make_private_folder(&private).map_err(|error| error.to_string())?;
+        make_folder(&private).map_err(|error| error.to_string())?;
     }
     Ok(state.join("revisions").join(hex(&name)))
 }

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 
 use crate::digest::Digest;
+use crate::files::private::make_folder;
 use crate::files::{FileError, RelPath, Root};
-use crate::trust::make_private_folder;
 
 use super::{PackError, Tree, read_folder};
 
@@ -25,10 +25,10 @@ pub struct Shelf {
 impl Shelf {
     /// Takes the shelf for a command that works in `workspace`, and clears away what an interrupted one has left.
     pub fn take(state: &Path, workspace: &Path) -> Result<Self, PackError> {
-        make_private_folder(state)?;
+        make_folder(state)?;
         let folder = state.join("packs");
         for private in [folder.clone(), folder.join("trees")] {
-            make_private_folder(&private)?;
+            make_folder(&private)?;
         }
         let path = folder.join("busy");
         let file = OpenOptions::new().create(true).append(true).open(&path);
@@ -46,7 +46,7 @@ impl Shelf {
     /// Empties the folder for what is not yet whole.
     pub(super) fn renew(&self) -> Result<(), PackError> {
         self.clear()?;
-        Ok(make_private_folder(&self.scratch())?)
+        Ok(make_folder(&self.scratch())?)
     }
 
     /// A folder for what is not yet whole; it is cleared when the shelf is taken and left.
@@ -75,7 +75,7 @@ impl Shelf {
             remove_all(&place)?;
         }
         let new = self.scratch().join(format!("new-{}", digest.hex()));
-        make_private_folder(&new)?;
+        make_folder(&new)?;
         write(&new, tree).map_err(PackError::file(new.display().to_string()))?;
         fs::rename(&new, &place).map_err(PackError::io("rename", &new))?;
         let trees = self.folder.join("trees");

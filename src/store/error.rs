@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::files::private::PrivateError;
+
 /// The store could not do what it was asked. Nothing that was committed before is lost.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -36,6 +38,15 @@ pub enum StoreError {
     /// Another process executes it.
     #[error("the run `{0}` is being executed by another process")]
     Busy(String),
+}
+
+impl From<PrivateError> for StoreError {
+    fn from(error: PrivateError) -> Self {
+        match error {
+            PrivateError::Io { action, path, source } => Self::Io { action, path, source },
+            PrivateError::Unsafe { path, problem } => Self::Untrusted { path, problem },
+        }
+    }
 }
 
 impl StoreError {

@@ -1,14 +1,14 @@
 //! The folder of one workspace's runs: `<state>/<workspace id>/runs/<run>/events.jsonl`, and their blobs.
 #![expect(clippy::disallowed_methods, reason = "the store keeps its own files in the user's state folder")]
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 
 use crate::digest::Digest;
+use crate::files::private::make_folder;
 
 use super::{Blobs, Durability, RunId, RunLog, StoreError};
 
@@ -31,9 +31,9 @@ impl Store {
     /// Opens the folder of `workspace` (a real path) in the user's state folder, and makes it where it is not there.
     /// It must belong to this user and be open to nobody else.
     pub fn open(state: &Path, workspace: &Path) -> Result<Self, StoreError> {
-        make_private(state)?;
+        make_folder(state)?;
         let folder = state.join(workspace_id(workspace));
-        make_private(&folder)?;
+        make_folder(&folder)?;
         Ok(Self { folder })
     }
 
@@ -55,8 +55,8 @@ impl Store {
     /// Starts the log of a new run, and locks it.
     pub fn create(&self, run: &RunId, durability: Durability) -> Result<RunLog, StoreError> {
         let folder = self.run_folder(run);
-        make_private(&self.folder.join("runs"))?;
-        make_private(&folder)?;
+        make_folder(&self.folder.join("runs"))?;
+        make_folder(&folder)?;
         let lock = self.lock(run)?.ok_or_else(|| StoreError::Busy(run.to_string()))?;
         RunLog::create(folder.join("events.jsonl"), lock, durability)
     }
@@ -65,7 +65,7 @@ impl Store {
     pub fn folders_of(&self, run: &RunId) -> Result<[PathBuf; 2], StoreError> {
         let folders = [self.run_folder(run), self.folder.join("blobs")];
         for folder in &folders {
-            make_private(folder)?;
+            make_folder(folder)?;
         }
         Ok(folders)
     }
@@ -139,31 +139,6 @@ fn workspace_id(workspace: &Path) -> String {
     format!("{plain}-{}", &Digest::of(workspace.as_os_str().as_bytes()).hex()[..16])
 }
 
-/// Makes a folder of mode 0700, with what leads to it; refuses one that somebody else owns or may write.
-fn make_private(folder: &Path) -> Result<(), StoreError> {
-    if let Some(parent) = folder.parent().filter(|parent| !parent.exists()) {
-        fs::create_dir_all(parent).map_err(StoreError::io("create", parent))?;
-    }
-    match DirBuilder::new().mode(0o700).create(folder) {
-        Ok(()) => return Ok(()),
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(StoreError::io("create", folder)(error)),
-    }
-    let found = fs::symlink_metadata(folder).map_err(StoreError::io("read", folder))?;
-    let untrusted = |problem| Err(StoreError::Untrusted { path: folder.to_owned(), problem });
-    if found.file_type().is_symlink() {
-        untrusted("is a symbolic link")
-    } else if !found.is_dir() {
-        untrusted("is not a folder")
-    } else if found.uid() != rustix::process::geteuid().as_raw() {
-        untrusted("belongs to another user")
-    } else if found.mode() & 0o022 != 0 {
-        untrusted("can be written by others")
-    } else {
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -208,7 +183,7 @@ mod tests {
         fs::create_dir(&folder).unwrap();
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).unwrap();
         let refused = Store::open(&folder, Path::new("/w")).unwrap_err().to_string();
-        assert!(refused.contains("can be written by others"), "{refused}");
+        assert!(refused.contains("may be written by others"), "{refused}");
     }
 
     #[test]

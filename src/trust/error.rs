@@ -1,9 +1,9 @@
 //! Why trust could not be read or recorded. Each is a reason not to trust.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::files::FileError;
+use crate::files::private::PrivateError;
 
 /// Why trust could not be read or recorded.
 #[derive(Debug, thiserror::Error)]
@@ -31,25 +31,9 @@ pub enum TrustError {
         /// The limit.
         limit: u64,
     },
-    /// The system refused.
-    #[error("cannot {action} `{path}`: {error}", path = path.display())]
-    Io {
-        /// What was tried.
-        action: &'static str,
-        /// On what.
-        path: PathBuf,
-        /// What the system said.
-        #[source]
-        error: io::Error,
-    },
-    /// A folder or file that somebody else could have written.
-    #[error("`{path}` {problem}; nothing in it is believed", path = path.display())]
-    Unsafe {
-        /// The place.
-        path: PathBuf,
-        /// What is wrong with it.
-        problem: &'static str,
-    },
+    /// The system refused, or somebody else could have written it.
+    #[error(transparent)]
+    Private(#[from] PrivateError),
     /// The record is not one that we wrote.
     #[error("the record of trust `{path}` cannot be read: {problem}; run `lgflow trust` again", path = path.display())]
     Record {
@@ -64,11 +48,6 @@ pub enum TrustError {
 }
 
 impl TrustError {
-    pub(super) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        let path = path.to_owned();
-        move |error| TrustError::Io { action, path, error }
-    }
-
     pub(super) fn file(path: &Path) -> impl FnOnce(FileError) -> Self {
         let path = path.to_owned();
         move |error| TrustError::File { path, error }

@@ -11,7 +11,7 @@ use crate::policy::{Packs, PolicyText, freeze};
 use crate::source::Sources;
 
 use super::TrustError;
-use super::private::{check_mine, check_roots, names_in};
+use crate::files::private::{check_mine, check_roots, names_in};
 
 /// Bytes of a policy file.
 const LIMIT: u64 = 1 << 20;
@@ -19,7 +19,10 @@ const LIMIT: u64 = 1 << 20;
 /// The layers in `/etc/lgflow/policy.d` (the folder is given): each `*.yaml` and `*.toml`, by name. The folder and
 /// each file must be root's, and nobody else's to write.
 pub fn machine_layers(folder: &Path) -> Result<Vec<FrozenLayer>, TrustError> {
-    let Some(names) = names_in(folder)? else { return Ok(Vec::new()) };
+    let names = names_in(folder)?;
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
     check_roots(folder)?;
     let mut layers = Vec::new();
     for name in names.iter().filter(|name| syntax(name).is_some()) {

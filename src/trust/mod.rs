@@ -4,7 +4,6 @@ mod deciding;
 mod error;
 mod layers;
 mod machine;
-mod private;
 mod record;
 mod standing;
 
@@ -12,6 +11,5 @@ pub use deciding::{Deciding, what_decides};
 pub use error::TrustError;
 pub use layers::{GraphOrigin, LayerSources, RunLayers, layers_for_run};
 pub use machine::{machine_layers, user_layer};
-pub use private::{make_private_folder, read_private, write_private};
 pub use record::{forget, record};
 pub use standing::{Standing, TrustNow, standing};

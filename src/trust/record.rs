@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Digest;
 use crate::effect::FrozenLayer;
 
-use super::private::{check_mine, make_private_folder, read_private, remove, write_private};
 use super::{Deciding, TrustError};
+use crate::files::private::{check_mine, make_folder, read, remove, replace};
 
 /// The schema id of a record.
 const SCHEMA: &str = "lgflow.trust/v1";
@@ -34,8 +34,8 @@ pub fn record(
     deciding: &Deciding,
     layers: &[FrozenLayer],
 ) -> Result<(), TrustError> {
-    make_private_folder(state)?;
-    make_private_folder(&folder(state))?;
+    make_folder(state)?;
+    make_folder(&folder(state))?;
     let record = Record {
         schema: SCHEMA.to_owned(),
         workspace: workspace.to_owned(),
@@ -45,12 +45,12 @@ pub fn record(
     let path = place(state, workspace);
     let text = serde_json::to_string_pretty(&record)
         .map_err(|error| TrustError::Record { path: path.clone(), problem: error.to_string() })?;
-    write_private(&path, &text)
+    Ok(replace(&path, &text)?)
 }
 
 /// Takes trust back; was there any?
 pub fn forget(state: &Path, workspace: &Path) -> Result<bool, TrustError> {
-    remove(&place(state, workspace))
+    Ok(remove(&place(state, workspace))?)
 }
 
 /// What the user trusted of a workspace, if anything.
@@ -60,7 +60,7 @@ pub(super) fn recorded(state: &Path, workspace: &Path) -> Result<Option<Record>,
         return Ok(None);
     }
     check_mine(&folder(state))?;
-    let Some(text) = read_private(&path)? else { return Ok(None) };
+    let Some(text) = read(&path)? else { return Ok(None) };
     let problem = |problem: String| TrustError::Record { path: path.clone(), problem };
     let record: Record = serde_json::from_str(&text).map_err(|error| problem(error.to_string()))?;
     if record.schema != SCHEMA || record.workspace != workspace {
