@@ -74,7 +74,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
     ("clap_mangen", &["cli"]),
-    ("rustix", &["files", "trust", "ledger", "sandbox", "store", "wire", "runner", "packs", "front", "cli"]),
+    ("rustix", &["files", "sandbox", "store", "wire", "runner", "packs", "front", "cli"]),
     // vocabulary that every room may speak
     ("serde", &["*"]),
     ("serde_json", &["*"]),

@@ -240,6 +240,20 @@ pub struct RuleRef {
     pub column: usize,
 }
 
+impl RuleRef {
+    /// What protects git folders, `.lg` and our own state, and stands in no file.
+    pub fn protection() -> Self {
+        let layer = "builtin:invariants";
+        Self {
+            layer: layer.to_owned(),
+            rule: "protected".to_owned(),
+            file: layer.to_owned(),
+            line: 0,
+            column: 0,
+        }
+    }
+}
+
 /// A layer of the sandbox.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SandboxLayer {

@@ -36,13 +36,7 @@ impl Protected {
     /// The denial, where the path is out of reach.
     pub fn check(&self, path: &str) -> Option<Reason> {
         let name = self.find(path)?;
-        let rule = RuleRef {
-            layer: "builtin:invariants".to_owned(),
-            rule: "protected".to_owned(),
-            file: "builtin:invariants".to_owned(),
-            line: 0,
-            column: 0,
-        };
+        let rule = RuleRef::protection();
         let message = format!("`{path}` lies in `{name}`, which is protected; no policy can allow it");
         Some(Reason::new(Decision::Deny, rule, message))
     }

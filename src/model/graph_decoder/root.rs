@@ -16,8 +16,8 @@ const SCHEMA: &str = "lgflow.graph/v1";
 /// All ids that a graph file may have.
 const SCHEMAS: [&str; 1] = [SCHEMA];
 
-/// The keys of a graph file.
-pub(super) const ROOT_KEYS: &[&str] = &[
+/// Every key of a graph, wherever it stands: first those of a file alone, last the reference to a file.
+const KEYS: [&str; 16] = [
     "schema",
     "name",
     "description",
@@ -33,7 +33,17 @@ pub(super) const ROOT_KEYS: &[&str] = &[
     "nodes",
     "edges",
     "outputs",
+    "file",
 ];
+
+/// The keys of a graph file.
+pub(super) const ROOT_KEYS: &[&str] = KEYS.split_at(15).0;
+
+/// The keys of an inline graph, which has the name that it stands under, or a reference to a file.
+pub(super) const INLINE_OR_FILE_KEYS: &[&str] = KEYS.split_at(2).1;
+
+/// The same without the reference.
+pub(super) const INLINE_KEYS: &[&str] = ROOT_KEYS.split_at(2).1;
 
 const FILE: Shape = Shape {
     what: "a graph",
@@ -41,27 +51,6 @@ const FILE: Shape = Shape {
     required: &["schema", "name", "nodes"],
     own: OwnKeys::Extensions,
 };
-
-/// Keys of an inline graph: it has the name that it stands under.
-pub(super) const INLINE_KEYS: &[&str] = INLINE_OR_FILE_KEYS.split_at(13).0;
-
-/// The same, or a reference to a file.
-pub(super) const INLINE_OR_FILE_KEYS: &[&str] = &[
-    "description",
-    "inputs",
-    "policy",
-    "models",
-    "prompts",
-    "graphs",
-    "state",
-    "budgets",
-    "concurrency",
-    "defaults",
-    "nodes",
-    "edges",
-    "outputs",
-    "file",
-];
 
 /// Reads a graph file. `None` where there is nothing to go on with: another schema, or no nodes at all. `damage`
 /// is what the parser skipped: nothing that follows from it is reported.

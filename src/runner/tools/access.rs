@@ -92,13 +92,7 @@ impl<'a> Reading<'a> {
 }
 
 fn protected(path: &RelPath, folder: &RelPath) -> ToolError {
-    let rule = RuleRef {
-        layer: "builtin:invariants".to_owned(),
-        rule: "protected".to_owned(),
-        file: "builtin:invariants".to_owned(),
-        line: 0,
-        column: 0,
-    };
+    let rule = RuleRef::protection();
     let message = format!("`{path}` may not be read: `{folder}` holds lgflow's own state");
     ToolError { rule: Some(rule), ..ToolError::new(ErrorKind::Denied, message) }
 }

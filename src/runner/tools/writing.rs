@@ -81,13 +81,7 @@ impl<'a> Writing<'a> {
         if !ours && !path.parts().any(is_protected) {
             return None;
         }
-        let rule = RuleRef {
-            layer: "builtin:invariants".to_owned(),
-            rule: "protected".to_owned(),
-            file: "builtin:invariants".to_owned(),
-            line: 0,
-            column: 0,
-        };
+        let rule = RuleRef::protection();
         let message =
             format!("`{path}` is never written: git folders, `.lg` and lgflow's own state are out of reach");
         Some(ToolError { rule: Some(rule), ..ToolError::new(ErrorKind::Denied, message) })
