@@ -15,11 +15,14 @@ use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use lgflow::digest::Digest;
 use lgflow::effect::{
-    ControlFrame, FrameBuffer, FrozenLayer, LayerRole, RunLimits, RunnerStart, Started, encode_frame,
+    ControlFrame, FrameBuffer, FrozenLayer, HeldPlan, LayerRole, PlannedCall, PlannedProgram, RunLimits,
+    RunnerStart, Shape, Started, encode_frame,
 };
 use lgflow::wire::{hand_over, next_frame, send_frame};
 use program::Workspace;
@@ -52,6 +55,10 @@ impl Taken {
     }
 
     fn under(limits: RunLimits) -> Self {
+        Self::with(POLICY, limits, None)
+    }
+
+    fn with(policy: &str, limits: RunLimits, plan: Option<HeldPlan>) -> Self {
         let workspace = Workspace::new();
         workspace.write("a.txt", "one\n");
         std::fs::create_dir(workspace.state()).unwrap();
@@ -66,7 +73,7 @@ impl Taken {
         let layer = FrozenLayer {
             name: "policy.yaml".into(),
             role: LayerRole::Grant,
-            text: POLICY.into(),
+            text: policy.into(),
             syntax: "yaml".into(),
             includes: Vec::new(),
         };
@@ -80,6 +87,7 @@ impl Taken {
             ledger: None,
             secrets: Vec::new(),
             limits,
+            plan,
         };
         let root = File::open(workspace.path()).unwrap();
         hand_over(&control, &ControlFrame::Start(start), &[root.as_fd(), their_calls.as_fd()]).unwrap();
@@ -147,6 +155,42 @@ fn the_harmless_twin_works() {
     let mut named = read("3");
     named["policy_digest"] = json!(digest);
     assert_eq!(kind(&taken.call(&named)), "");
+}
+
+#[test]
+fn it_cannot_leave_the_plan_that_the_run_is_held_to() {
+    const COMMANDS: &str = "schema: lgflow.policy/v1\nname: p\ntools: { exec: allow, read_file: allow }\npaths: { read: \
+                            { allow: ['**'] } }\ncommands: [{ name: list, program: ls, args: [['...']] }]\n";
+    let ls = std::fs::canonicalize("/usr/bin").unwrap().join("ls");
+    let ls = Path::new("/usr/local/bin/ls").exists().then(|| "/usr/local/bin/ls".into()).unwrap_or(ls);
+    let seen = Digest::of(std::fs::read(&ls).unwrap());
+    let held = |digest: Digest| HeldPlan {
+        checksum: Digest::of("plan"),
+        calls: vec![PlannedCall {
+            node: "list".into(),
+            tool: "exec".into(),
+            input: Shape::Exact(json!({ "argv": ["ls"] })),
+        }],
+        programs: vec![PlannedProgram {
+            name: "ls".into(),
+            path: Some(ls.display().to_string()),
+            digest: Some(digest),
+        }],
+    };
+    let list = |argv: &[&str], key: &str| json!({ "tool": "exec", "node": "list", "input": { "argv": argv }, "idempotency_key": key });
+    let mut taken = Taken::with(COMMANDS, RunLimits::default(), Some(held(seen)));
+    let reply = taken.call(&list(&["ls"], "1"));
+    assert_eq!(kind(&reply), "", "{reply}");
+    assert_eq!(reply["result"]["stdout"], "a.txt\n");
+    // the policy would allow it
+    assert_eq!(kind(&taken.call(&list(&["ls", "-a"], "2"))), "unplanned");
+    assert_eq!(kind(&taken.call(&list(&["ls"], "3"))), "unplanned", "it goes on");
+
+    let mut other = Taken::with(COMMANDS, RunLimits::default(), Some(held(Digest::of("another program"))));
+    let reply = other.call(&list(&["ls"], "1"));
+    assert_eq!(kind(&reply), "unplanned", "{reply}");
+    assert!(reply["result"]["error"]["message"].as_str().unwrap().contains("is not what the plan saw"));
+    assert_eq!(kind(&other.call(&list(&["ls"], "2"))), "unplanned", "it goes on");
 }
 
 #[test]

@@ -128,6 +128,7 @@ fn run(program: &Path, workspace: &Workspace) -> Finished {
         limits: RunLimits::default(),
         layers: vec![builtin(CONTAINED, LayerRole::Grant).unwrap()],
         secrets: Vec::new(),
+        held: None,
         inputs: json!({}),
         durability: Durability::Batch,
         trace: false,

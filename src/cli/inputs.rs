@@ -1,22 +1,65 @@
 //! Inputs as they are typed: `KEY=VALUE`, or a file.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use clap::Args;
 use serde_json::{Map, Value};
 
 use crate::diag::{Diagnostics, nearest};
 use crate::document::{Limits, Syntax, parse};
 use crate::files::read_given;
+use crate::interpret::bind_inputs;
 use crate::plan::Plan;
 use crate::source::Sources;
+use crate::view::escaped;
 
 use super::problem::Problem;
 
 /// Bytes of a file of inputs.
 const LIMIT: u64 = 16 << 20;
 
+/// What a run is given.
+#[derive(Debug, Args)]
+pub(super) struct InputArgs {
+    /// What is wanted: the graph's input `request`
+    #[arg(value_name = "REQUEST")]
+    request: Option<String>,
+    /// An input; a value that the input's schema does not want as text is read as JSON
+    #[arg(short, long = "input", value_name = "KEY=VALUE")]
+    inputs: Vec<String>,
+    /// A JSON, YAML or TOML file with inputs; `-i` is stronger
+    #[arg(long = "inputs", value_name = "FILE")]
+    inputs_file: Option<PathBuf>,
+}
+
+impl InputArgs {
+    /// Was nothing given at all?
+    pub(super) fn is_empty(&self) -> bool {
+        self.request.is_none() && self.inputs.is_empty() && self.inputs_file.is_none()
+    }
+
+    /// The inputs of `plan`, defaults put in; `name` is how the graph is shown.
+    pub(super) fn bind(&self, plan: &Plan, name: &str) -> Result<Value, Problem> {
+        let mut given = match &self.inputs_file {
+            Some(path) => file(path)?,
+            None => Map::new(),
+        };
+        for one in &self.inputs {
+            let (name, value) = pair(one, plan)?;
+            given.insert(name, value);
+        }
+        if let Some(request) = &self.request {
+            given.insert("request".to_owned(), Value::from(request.as_str()));
+        }
+        bind_inputs(plan, given).map_err(|problems| {
+            let said: Vec<String> = problems.iter().map(|problem| escaped(&problem.message)).collect();
+            Problem::usage(format!("`{name}`: {}", said.join("; ")))
+        })
+    }
+}
+
 /// A name and its value. Where the input's schema wants text, the value is text as it stands; otherwise it is JSON.
-pub(super) fn pair(pair: &str, plan: &Plan) -> Result<(String, Value), Problem> {
+fn pair(pair: &str, plan: &Plan) -> Result<(String, Value), Problem> {
     let Some((name, text)) = pair.split_once('=') else {
         return Err(Problem::usage(format!("`-i {pair}` has no `=`; write `-i KEY=VALUE`")));
     };
@@ -39,7 +82,7 @@ pub(super) fn pair(pair: &str, plan: &Plan) -> Result<(String, Value), Problem> 
 }
 
 /// The inputs of a file: one object.
-pub(super) fn file(path: &Path) -> Result<Map<String, Value>, Problem> {
+fn file(path: &Path) -> Result<Map<String, Value>, Problem> {
     let shown = path.display();
     let text = read_given(path, LIMIT).map_err(|error| Problem::usage(error.to_string()))?;
     let syntax = Syntax::of_path(&path.to_string_lossy()).unwrap_or(Syntax::Json);

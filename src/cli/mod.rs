@@ -10,6 +10,7 @@ mod exit;
 mod explain;
 mod export;
 mod graph_file;
+mod held;
 mod hidden;
 mod init;
 mod inputs;

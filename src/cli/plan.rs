@@ -1,29 +1,33 @@
 //! `lgflow plan`: what a run would do. Starts no process and changes nothing.
+#![expect(clippy::disallowed_methods, reason = "the plan is written where the user says")]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use serde_json::Value;
 
 use crate::diag::Diagnostics;
 use crate::effect::SecretDeclaration;
-use crate::front::{Chosen, Place, choose, layers, settings};
-use crate::policy::{Gate, Machine, PolicySet};
-use crate::runner::machine;
+use crate::front::{Beginning, Chosen, Foresight, Place, bound_document, choose, layers, settings};
+use crate::policy::PolicySet;
 use crate::source::Sources;
 use crate::trust::{RunLayers, standing, what_decides};
-use crate::view::{PlanFacts, plan_document, plan_text};
+use crate::view::{PlanFacts, escaped, json_text, plan_document, plan_text};
 
-use super::Exit;
+use super::held::unbound;
+use super::inputs::InputArgs;
 use super::output::Output;
 use super::problem::Problem;
 use super::run::{PolicyArgs, limits, revision, trust_now};
+use super::terminal::stdout_file;
 use super::trust::here;
 use super::validate::print;
+use super::{Exit, Format};
 
 /// Arguments of `lgflow plan`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  lgflow plan                       the graph that `lgflow run` would run here\n  lgflow plan -g flows/fix.yaml     a graph of your own\n  lgflow plan --format json | jq .verdicts\n\nExit code 4 where the run would be refused. A call whose parameters are known only in the run is shown with what it depends on."
+    after_help = "Examples:\n  lgflow plan                       the graph that `lgflow run` would run here\n  lgflow plan -g flows/fix.yaml     a graph of your own\n  lgflow plan --format json | jq .verdicts\n  lgflow plan -o plan.json          and then `lgflow run --plan plan.json`: that, and nothing else\n\nExit code 4 where the run would be refused. A call whose parameters are known only in the run is shown with what it depends on. Inputs that are given are bound to the plan; without any it leaves them open."
 )]
 pub struct PlanArgs {
     /// The graph file; without one `.lg/graph.yaml` (or `.toml`), else the shipped `coding` graph
@@ -37,6 +41,11 @@ pub struct PlanArgs {
     profile: Option<String>,
     #[command(flatten)]
     policy: PolicyArgs,
+    #[command(flatten)]
+    given: InputArgs,
+    /// Write the plan to this file as well, for `lgflow run --plan`
+    #[arg(short = 'o', long = "output", value_name = "FILE")]
+    file: Option<PathBuf>,
 }
 
 /// The graph under the user's limits, and the layers that would bind it.
@@ -44,6 +53,7 @@ struct Meant {
     chosen: Chosen,
     layers: RunLayers,
     secrets: Vec<SecretDeclaration>,
+    inputs: Option<Value>,
     trusted: bool,
 }
 
@@ -57,7 +67,7 @@ pub(super) fn run(args: &PlanArgs, output: Output) -> Result<Exit, Problem> {
         print(&sources, &found, output);
         return Ok(Exit::Invalid);
     }
-    let Some(Meant { chosen, layers, secrets, trusted }) = meant? else { return Ok(Exit::Invalid) };
+    let Some(Meant { chosen, layers, secrets, inputs, trusted }) = meant? else { return Ok(Exit::Invalid) };
     let set = match PolicySet::compile(&layers.layers, &mut sources) {
         Ok(set) => set,
         Err(findings) => {
@@ -65,7 +75,15 @@ pub(super) fn run(args: &PlanArgs, output: Output) -> Result<Exit, Problem> {
             return Ok(Exit::Invalid);
         }
     };
-    let gate = Gate::new(set, Machine { secrets, ..machine(place.protected()) });
+    let beginning = Beginning {
+        place: &place,
+        plan: &chosen.plan,
+        layers: &layers.layers,
+        secrets: &secrets,
+        inputs: inputs.as_ref(),
+    };
+    let foresight = Foresight::of(&beginning, set);
+    let gate = &foresight.gate;
     super::pack::warn_of_old(&place, output)?;
     let facts = PlanFacts {
         source: &chosen.name,
@@ -74,13 +92,39 @@ pub(super) fn run(args: &PlanArgs, output: Output) -> Result<Exit, Problem> {
         policy_digest: gate.policy().digest(),
         trusted,
         refusal: layers.refusal(),
-        calls: &gate.foresee(&chosen.plan),
+        calls: &foresight.calls,
         sandbox: &gate.machine().walls,
     };
-    let exit = output.either(|| plan_text(&facts), || plan_document(&facts));
+    let wanted = output.format == Format::Json || args.file.is_some();
+    let document = if wanted { Some(bound(args, &foresight, &beginning, &facts)?) } else { None };
+    let exit = output.either(|| plan_text(&facts), || document.clone().unwrap_or_default());
+    if let (Some(file), Some(document)) = (&args.file, &document) {
+        write(file, document, output)?;
+    }
     let Some(refusal) = facts.refusal else { return Ok(exit) };
     output.note(&format!("error: {refusal}\n"));
     Ok(Exit::Denied)
+}
+
+/// The document, bound to how things stand. The file that it goes to is no change of the workspace.
+fn bound(
+    args: &PlanArgs,
+    foresight: &Foresight,
+    beginning: &Beginning<'_>,
+    facts: &PlanFacts<'_>,
+) -> Result<Value, Problem> {
+    let own = args.file.clone().or_else(stdout_file);
+    let bindings = foresight.bindings(beginning, own.as_deref()).map_err(|error| unbound(&error))?;
+    Ok(bound_document(plan_document(facts), &bindings))
+}
+
+fn write(file: &Path, document: &Value, output: Output) -> Result<(), Problem> {
+    let shown = escaped(&file.display().to_string());
+    std::fs::write(file, json_text(document))
+        .map_err(|error| Problem::failed(format!("cannot write `{shown}`"), &error))?;
+    output
+        .note(&format!("the plan is in `{shown}`; `lgflow run --plan {shown}` runs it, and nothing else\n"));
+    Ok(())
 }
 
 fn meant(
@@ -104,5 +148,9 @@ fn meant(
     let standing = standing(&place.state, &place.root, &deciding, &chosen.layers, trust);
     let trusted = standing.map_err(|error| failed(&error))?.is_trusted();
     let chosen = Chosen { plan: chosen.plan.bounded(&limits(&settings)), ..chosen };
-    Ok(Some(Meant { chosen, layers, secrets: settings.secrets().to_vec(), trusted }))
+    let inputs = match &args.given {
+        given if given.is_empty() => None,
+        given => Some(given.bind(&chosen.plan, &chosen.name)?),
+    };
+    Ok(Some(Meant { chosen, layers, secrets: settings.secrets().to_vec(), inputs, trusted }))
 }

@@ -4,16 +4,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::config::Settings;
 use crate::diag::Diagnostics;
-use crate::effect::{ErrorKind, GraphBundle, RuleRef, RunLimits, SecretDeclaration};
+use crate::effect::{ErrorKind, GraphBundle, HeldPlan, RuleRef, RunLimits, SecretDeclaration};
 use crate::front::{
-    Base, Chosen, Display, Finished, Mark, Named, Narrator, Place, Task, choose, execute, is_attended,
+    Base, Beginning, Display, Finished, Mark, Named, Narrator, Place, Task, choose, execute, is_attended,
     layers, settings, stored_run,
 };
-use crate::interpret::bind_inputs;
 use crate::packs::RevisionFolder;
 use crate::plan::Plan;
 use crate::session::resumable;
@@ -24,7 +23,8 @@ use crate::trust::TrustNow;
 use crate::view::diagnostics::human;
 use crate::view::{RunFacts, escaped, run_document};
 
-use super::inputs;
+use super::held::held;
+use super::inputs::InputArgs;
 use super::output::Output;
 use super::problem::Problem;
 use super::terminal::style_of_stderr;
@@ -35,24 +35,20 @@ use super::{Exit, Format};
 /// Arguments of `lgflow run`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  lgflow run \"summarize repo\" --trace        the shipped graph, nothing configured\n  lgflow run -g flows/fix.yaml -i tries=3     a graph of your own\n  lgflow run --format json | jq .outputs      for scripts"
+    after_help = "Examples:\n  lgflow run \"summarize repo\" --trace        the shipped graph, nothing configured\n  lgflow run -g flows/fix.yaml -i tries=3     a graph of your own\n  lgflow run --plan plan.json                 what `lgflow plan -o plan.json` has shown, and nothing else\n  lgflow run --format json | jq .outputs      for scripts"
 )]
 pub struct RunArgs {
-    /// What is wanted: the graph's input `request`
-    #[arg(value_name = "REQUEST")]
-    request: Option<String>,
+    #[command(flatten)]
+    given: InputArgs,
     /// The graph file; without one `.lg/graph.yaml` (or `.toml`), else the shipped `coding` graph
     #[arg(short, long, value_name = "GRAPH")]
     graph: Option<PathBuf>,
-    /// An input; a value that the input's schema does not want as text is read as JSON
-    #[arg(short, long = "input", value_name = "KEY=VALUE")]
-    inputs: Vec<String>,
-    /// A JSON, YAML or TOML file with inputs; `-i` is stronger
-    #[arg(long = "inputs", value_name = "FILE")]
-    inputs_file: Option<PathBuf>,
     /// Take everything of `.lg/` that decides from a git revision, not from the work tree: for a change under test
     #[arg(long, value_name = "REV", conflicts_with_all = ["graph", "policies"])]
     policy_from: Option<String>,
+    /// Demand what the plan in this file was made for, and stop at the first call that it does not show
+    #[arg(long, value_name = "FILE")]
+    plan: Option<PathBuf>,
     /// Write the trace to `artifacts/runs/` as well
     #[arg(long)]
     trace: bool,
@@ -111,6 +107,7 @@ pub(super) fn run(args: &RunArgs, output: Output) -> Result<Exit, Problem> {
         limits: ready.limits,
         layers: ready.layers,
         secrets: ready.secrets,
+        held: ready.held,
         inputs: ready.inputs,
         durability: ready.durability,
         trace: args.trace,
@@ -162,6 +159,7 @@ struct Ready {
     limits: RunLimits,
     layers: Vec<crate::effect::FrozenLayer>,
     secrets: Vec<SecretDeclaration>,
+    held: Option<HeldPlan>,
     inputs: Value,
     durability: Durability,
     refusal: Option<String>,
@@ -187,17 +185,26 @@ fn prepare(
     let trust = trust_now(args.policy.trust, &settings)?;
     let layers = layers(place, Some(&chosen), &args.policy.policies, trust, sources, found)
         .map_err(|error| Problem::prepare("cannot begin", &error))?;
-    let inputs = bind(args, &chosen)?;
+    let inputs = args.given.bind(&chosen.plan, &chosen.name)?;
     let limits = limits(&settings);
     let plan = chosen.plan.bounded(&limits);
     let durability = Durability::parse(settings.durability()).unwrap_or_default();
     let refusal = layers.refusal();
+    let (secrets, layers) = (settings.secrets().to_vec(), layers.layers);
+    let beginning =
+        Beginning { place, plan: &plan, layers: &layers, secrets: &secrets, inputs: Some(&inputs) };
+    let held = match &args.plan {
+        // what nobody has trusted is said first
+        Some(file) if refusal.is_none() => Some(held(file, &beginning)?),
+        _ => None,
+    };
     Ok(Some(Ready {
         plan,
         bundle: chosen.bundle,
         limits,
-        layers: layers.layers,
-        secrets: settings.secrets().to_vec(),
+        layers,
+        secrets,
+        held,
         inputs,
         durability,
         refusal,
@@ -230,24 +237,6 @@ pub(super) fn trust_now(flag: bool, settings: &Settings) -> Result<TrustNow, Pro
             .map(TrustNow::IfDigest)
             .map_err(|error| Problem::usage(format!("LGFLOW_TRUST is `{}`: {error}", escaped(digest)))),
     }
-}
-
-fn bind(args: &RunArgs, chosen: &Chosen) -> Result<Value, Problem> {
-    let mut given = match &args.inputs_file {
-        Some(path) => inputs::file(path)?,
-        None => Map::new(),
-    };
-    for pair in &args.inputs {
-        let (name, value) = inputs::pair(pair, &chosen.plan)?;
-        given.insert(name, value);
-    }
-    if let Some(request) = &args.request {
-        given.insert("request".to_owned(), Value::from(request.as_str()));
-    }
-    bind_inputs(&chosen.plan, given).map_err(|problems| {
-        let said: Vec<String> = problems.iter().map(|problem| escaped(&problem.message)).collect();
-        Problem::usage(format!("`{}`: {}", chosen.name, said.join("; ")))
-    })
 }
 
 /// The user's own limits, which can only lower a plan.

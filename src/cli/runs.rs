@@ -232,6 +232,7 @@ fn meant<'a>(
         limits: record.limits,
         layers,
         secrets: settings.secrets().to_vec(),
+        held: record.held,
         inputs: Value::Null,
         durability: Durability::parse(&record.durability).unwrap_or_default(),
         trace: record.trace,

@@ -4,6 +4,7 @@
 
 use std::env;
 use std::io::{IsTerminal, stderr, stdout};
+use std::path::{Path, PathBuf};
 
 use crate::view::diagnostics::Style;
 
@@ -20,6 +21,12 @@ pub(super) fn style_of_stderr() -> Style {
 /// Is a person reading the data?
 pub(super) fn stdout_is_a_terminal() -> bool {
     stdout().is_terminal()
+}
+
+/// The file that the data goes to, where a shell has opened one.
+pub(super) fn stdout_file() -> Option<PathBuf> {
+    let file = Path::new("/proc/self/fd/1").read_link().ok()?;
+    file.metadata().is_ok_and(|facts| facts.is_file()).then_some(file)
 }
 
 fn colours_are_wanted() -> bool {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 
-use super::{SandboxLayer, SecretDeclaration};
+use super::{HeldPlan, SandboxLayer, SecretDeclaration};
 
 /// The first message on the control channel. The root descriptor and the call socket travel with it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,6 +29,9 @@ pub struct RunnerStart {
     pub ledger: Option<LedgerPlace>,
     /// The user's own limits, counted by the runner as well.
     pub limits: RunLimits,
+    /// The plan that the run is held to; without one, whatever the policy allows may come.
+    #[serde(default)]
+    pub plan: Option<HeldPlan>,
 }
 
 /// Where the ledger of a workspace lies.

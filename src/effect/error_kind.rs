@@ -22,6 +22,8 @@ pub enum ErrorKind {
     Cancelled,
     Budget,
     Internal,
+    /// The plan that the run is held to did not show the call.
+    Unplanned,
     /// The runner wants an approval before it decides; never the kind of a node's error.
     ApprovalRequired,
     /// An author's own, from a `fail` node.
@@ -47,7 +49,8 @@ impl ErrorKind {
         [ErrorKind::Denied, ErrorKind::Rejected, ErrorKind::Exhausted, ErrorKind::Expression];
 
     /// What is never caught.
-    pub const NEVER: [ErrorKind; 3] = [ErrorKind::Cancelled, ErrorKind::Budget, ErrorKind::Internal];
+    pub const NEVER: [ErrorKind; 4] =
+        [ErrorKind::Cancelled, ErrorKind::Budget, ErrorKind::Internal, ErrorKind::Unplanned];
 
     /// What `retry` repeats unless it lists kinds.
     pub const RETRIED: [ErrorKind; 3] = [ErrorKind::RateLimited, ErrorKind::Upstream, ErrorKind::Timeout];
@@ -71,6 +74,7 @@ impl ErrorKind {
             ErrorKind::Cancelled => "cancelled",
             ErrorKind::Budget => "budget",
             ErrorKind::Internal => "internal",
+            ErrorKind::Unplanned => "unplanned",
             ErrorKind::ApprovalRequired => "approval_required",
             ErrorKind::Custom(kind) => kind,
         }

@@ -8,6 +8,7 @@ mod control;
 mod error_kind;
 mod frame;
 mod interpreter;
+mod planned;
 mod provenance;
 mod secret;
 
@@ -22,6 +23,9 @@ pub use error_kind::ErrorKind;
 pub use frame::{CallFrame, Capabilities, ControlFrame, ReplyBody, ReplyFrame, RequestBody, ToolInfo};
 pub use interpreter::{
     BundledFile, Confinement, FrontFrame, GraphBundle, InterpreterFrame, InterpreterStart, PersonsAnswer,
+};
+pub use planned::{
+    HeldPlan, PlanBindings, PlannedCall, PlannedProgram, PlannedToolchain, PlannedWorkspace, Shape,
 };
 pub use provenance::{Provenance, Source};
 pub use secret::{SecretDeclaration, SecretSource, SecretUse};

@@ -16,8 +16,8 @@ use serde_json::{Map, Value, json};
 
 use crate::digest::Digest;
 use crate::effect::{
-    FrozenLayer, GraphBundle, InterpreterStart, LedgerPlace, RunLimits, RunnerStart, SecretDeclaration,
-    Started,
+    FrozenLayer, GraphBundle, HeldPlan, InterpreterStart, LedgerPlace, RunLimits, RunnerStart,
+    SecretDeclaration, Started,
 };
 use crate::files::{FileError, Root};
 use crate::ledger::{Ledger, LedgerError, RunRecord};
@@ -53,6 +53,8 @@ pub struct Task<'a> {
     pub layers: Vec<FrozenLayer>,
     /// The secrets that the user or the machine declares.
     pub secrets: Vec<SecretDeclaration>,
+    /// The plan that it is held to.
+    pub held: Option<HeldPlan>,
     /// Its inputs, defaults put in.
     pub inputs: Value,
     /// When a line of the trace is safe.
@@ -234,6 +236,7 @@ fn answering(task: &Task<'_>, run: &RunId, store: &Store) -> Result<Answering, B
             limits: task.limits,
             plan: Digest::of_json(&task.plan.document()),
             layers: task.layers.clone(),
+            held: task.held.clone(),
             durability: task.durability.as_str().to_owned(),
             trace: task.trace,
         };
@@ -260,6 +263,7 @@ fn runner_start(task: &Task<'_>, run: &RunId, store: &Store) -> RunnerStart {
         ledger: Some(LedgerPlace { state: task.place.state.display().to_string(), workspace: store.id() }),
         secrets: task.secrets.clone(),
         limits: task.limits,
+        plan: task.held.clone(),
     }
 }
 
@@ -303,6 +307,7 @@ fn facts((task, kept_out): (&Task<'_>, &KeptOut), runner: &Started) -> Map<Strin
         ("durability", json!(task.durability.as_str())),
         ("sandbox", json!(runner.sandbox)),
         ("work_tree", json!(runner.work_tree)),
+        ("held_to", json!(task.held.as_ref().map(|plan| plan.checksum))),
         ("policy_from", json!(task.place.base.as_ref().map(|base| &base.revision))),
     ];
     facts.into_iter().map(|(name, fact)| (name.to_owned(), fact)).collect()

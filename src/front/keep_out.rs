@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::effect::FrozenLayer;
+use crate::effect::{FrozenLayer, SecretDeclaration};
 use crate::policy::PolicySet;
 use crate::redact::Redaction;
 use crate::runner::{SecretError, redaction};
@@ -40,23 +40,36 @@ pub(super) struct KeptOut {
 impl KeptOut {
     /// Reads the declared secrets, and refuses a task that carries one of them.
     pub(super) fn of(task: &Task<'_>) -> Result<Self, KeepOutError> {
-        let patterns = patterns(&task.layers);
-        let redaction = redaction(&task.secrets, &patterns)?;
-        let values = redaction.values();
-        let found = |place: String, text: &str| match values.found_in(text.as_bytes()) {
+        let kept = Self::from_inputs(&task.secrets, &task.layers, &task.inputs)?;
+        for file in &task.bundle.files {
+            kept.refuse(format!("`{}`", file.name), &file.text)?;
+        }
+        Ok(kept)
+    }
+
+    /// The same of inputs alone.
+    fn from_inputs(
+        secrets: &[SecretDeclaration],
+        layers: &[FrozenLayer],
+        inputs: &Value,
+    ) -> Result<Self, KeepOutError> {
+        let patterns = patterns(layers);
+        let redaction = redaction(secrets, &patterns)?;
+        let patterns = patterns.iter().map(|(name, regex)| (name.clone(), regex.as_str().to_owned()));
+        let kept = Self { patterns: patterns.collect(), redaction };
+        for (name, value) in inputs.as_object().into_iter().flatten() {
+            kept.refuse(format!("the input `{name}`"), &value.to_string())?;
+            // a text as it is, too: what is escaped in JSON is only one of its forms
+            kept.refuse(format!("the input `{name}`"), value.as_str().unwrap_or_default())?;
+        }
+        Ok(kept)
+    }
+
+    fn refuse(&self, place: String, text: &str) -> Result<(), KeepOutError> {
+        match self.redaction.values().found_in(text.as_bytes()) {
             Some(name) => Err(KeepOutError::Found { place, name: name.to_owned() }),
             None => Ok(()),
-        };
-        for (name, value) in task.inputs.as_object().into_iter().flatten() {
-            found(format!("the input `{name}`"), &value.to_string())?;
-            // a text as it is, too: what is escaped in JSON is only one of its forms
-            found(format!("the input `{name}`"), value.as_str().unwrap_or_default())?;
         }
-        for file in &task.bundle.files {
-            found(format!("`{}`", file.name), &file.text)?;
-        }
-        let patterns = patterns.iter().map(|(name, regex)| (name.clone(), regex.as_str().to_owned()));
-        Ok(Self { patterns: patterns.collect(), redaction })
     }
 
     /// Names and regular expressions.
@@ -70,6 +83,15 @@ impl KeptOut {
         self.redaction.redact(&mut inputs);
         inputs
     }
+}
+
+/// Inputs as the trace of a run under these layers will hold them; refused where they carry a secret.
+pub(super) fn recorded_inputs(
+    secrets: &[SecretDeclaration],
+    layers: &[FrozenLayer],
+    inputs: &Value,
+) -> Result<Value, KeepOutError> {
+    Ok(KeptOut::from_inputs(secrets, layers, inputs)?.recorded(inputs))
 }
 
 /// The patterns of layers that were compiled before; of others, none: nothing runs under those.

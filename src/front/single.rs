@@ -34,6 +34,7 @@ pub fn call_tool(
         ledger: None,
         secrets,
         limits: RunLimits::default(),
+        plan: None,
     };
     let (runner, calls) = RunnerProcess::start(program, start, root.as_fd())?;
     let tool = call.tool.clone();

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use crate::effect::ErrorKind;
 use crate::model::OnItemError;
 use crate::trace::{At, EventBody, Frame, NodeError, NodeResult, RunState, Status, Step, Unit, Work};
 
@@ -43,11 +44,11 @@ fn together(work: &Work, on_error: OnItemError) -> NodeResult {
     });
     let count = work.items.as_ref().and_then(|items| items.as_array()).map_or(0, Vec::len);
     let cut = work.units.len() < count || results.clone().any(|result| result.status() == Status::Cancelled);
-    if on_error == OnItemError::Stop {
-        let failed = results.clone().zip(0u32..).find_map(|(result, at)| Some((result.error()?, at)));
-        if let Some((error, at)) = failed {
-            return NodeResult::failed(NodeError { index: Some(at), ..NodeError::clone(error) }, None);
-        }
+    // a run that has left its plan is over, and nothing makes a value of that
+    let ends = |error: &NodeError| on_error == OnItemError::Stop || error.kind == ErrorKind::Unplanned;
+    let errors = results.clone().zip(0u32..).filter_map(|(result, at)| Some((result.error()?, at)));
+    if let Some((error, at)) = errors.into_iter().find(|(error, _)| ends(error)) {
+        return NodeResult::failed(NodeError { index: Some(at), ..NodeError::clone(error) }, None);
     }
     if work.cancelling && cut {
         return NodeResult::without_output(Status::Cancelled);

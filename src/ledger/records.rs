@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::digest::{Digest, MacKey, canonical_json};
-use crate::effect::{Approval, FrozenLayer, GraphBundle, RunLimits};
+use crate::effect::{Approval, FrozenLayer, GraphBundle, HeldPlan, RunLimits};
 
 /// A person's answer to a request, until it is used.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -77,6 +77,9 @@ pub struct RunRecord {
     pub plan: Digest,
     /// The layers that bound it.
     pub layers: Vec<FrozenLayer>,
+    /// The plan that it is held to: a later resume is held to the same.
+    #[serde(default)]
+    pub held: Option<HeldPlan>,
     /// When a line of its trace is safe.
     pub durability: String,
     /// Is its trace written into the workspace as well?

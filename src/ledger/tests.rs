@@ -61,6 +61,7 @@ fn record(starter: &str) -> RunRecord {
         limits: RunLimits::default(),
         plan: Digest::of("plan"),
         layers: Vec::new(),
+        held: None,
         durability: "batch".into(),
         trace: false,
     }

@@ -1,5 +1,5 @@
 //! A plan as a JSON document, `lgflow.plan/v1`, and the digest of its meaning. A document is for people and other
-//! programs; nothing reads a plan back from one.
+//! programs; no graph is read back from one.
 
 use std::time::Duration;
 

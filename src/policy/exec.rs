@@ -188,7 +188,7 @@ impl Gate {
     }
 
     /// The toolchains that every layer which names some names, and what they open, the system's folders last.
-    fn toolchains(&self) -> (Vec<String>, Manifest) {
+    pub(super) fn toolchains(&self) -> (Vec<String>, Manifest) {
         let mut names: Option<BTreeSet<&str>> = None;
         for layer in &self.set.layers {
             let listed = match &layer.toolchains {

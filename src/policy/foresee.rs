@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use crate::effect::{Source, ToolCall};
+use crate::effect::{Shape, Source, ToolCall};
 use crate::expr::{Root, ValueTemplate};
 use crate::model::Uses;
-use crate::plan::{Action, NodeSources, Plan, PlanNode, PlanSources};
+use crate::plan::{Action, Conversation, NodeSources, Plan, PlanNode, PlanSources};
 
 use super::{Decision, Gate, Verdict, WorkspaceMode};
 
@@ -19,6 +19,8 @@ pub struct Foreseen {
     pub node: String,
     /// The tool.
     pub tool: String,
+    /// What is known of its parameters: a run that is held to the plan makes no other call.
+    pub input: Shape,
     /// What the gate says as far as it can be told; where it is a denial, nothing that is still open changes it.
     pub verdict: Verdict,
     /// Where what it is made from comes from: `user`, `llm:NAME`, `workspace:PATH`, ….
@@ -67,7 +69,8 @@ impl Foresight<'_> {
             Action::Call { with } => vec![self.foresee_call(path, node.uses, with)],
             Action::Llm(conversation) => {
                 let input = json!({ "model": conversation.model });
-                let call = self.exact(path, Uses::Llm.as_str(), input);
+                let shape = conversation_shape(conversation);
+                let call = Foreseen { input: shape, ..self.exact(path, Uses::Llm.as_str(), input) };
                 let answer = ["the model's answer".to_owned()];
                 let chosen = conversation.tools.iter().map(|&tool| self.open(path, tool, &answer));
                 std::iter::once(call).chain(chosen).collect()
@@ -98,16 +101,15 @@ impl Foresight<'_> {
 
     fn foresee_call(&self, path: &Place<'_>, tool: Uses, with: &ValueTemplate) -> Foreseen {
         let open = open_sources(tool, with);
-        if open.is_empty() {
-            return self.exact(path, tool.as_str(), known(with));
-        }
-        match tool {
+        let foreseen = match tool {
+            _ if open.is_empty() => self.exact(path, tool.as_str(), known(with)),
             // what is left out names no path, so a denial of the rest stays one
             Uses::ReadFile | Uses::ApplyPatch => {
                 Foreseen { depends_on: open, ..self.exact(path, tool.as_str(), known(with)) }.settled()
             }
             _ => self.open(path, tool, &open),
-        }
+        };
+        Foreseen { input: shape(with), ..foreseen }
     }
 
     fn exact(&self, path: &Place<'_>, tool: &str, input: Value) -> Foreseen {
@@ -115,8 +117,16 @@ impl Foresight<'_> {
             ToolCall { provenance: Some(Box::new(path.told.provenance())), ..ToolCall::new(tool, input) };
         let (verdict, _) = self.gate.judge_in(&call, &self.written);
         let writes = if tool == Uses::Exec.as_str() { self.really_written(&call) } else { Vec::new() };
-        let (node, sources) = (path.path.to_owned(), path.sources());
-        Foreseen { node, tool: tool.to_owned(), verdict, sources, depends_on: Vec::new(), writes }
+        let (node, tool, sources) = (path.path.to_owned(), tool.to_owned(), path.sources());
+        Foreseen {
+            node,
+            tool,
+            input: Shape::Exact(call.input),
+            verdict,
+            sources,
+            depends_on: Vec::new(),
+            writes,
+        }
     }
 
     /// The folders of the workspace that a command would not write in an overlay.
@@ -130,9 +140,9 @@ impl Foresight<'_> {
 
     fn open(&self, path: &Place<'_>, tool: Uses, on: &[String]) -> Foreseen {
         let verdict = self.gate.explain_tool(tool.as_str());
-        let (node, sources, depends_on) = (path.path.to_owned(), path.sources(), on.to_vec());
-        Foreseen { node, tool: tool.as_str().to_owned(), verdict, sources, depends_on, writes: Vec::new() }
-            .settled()
+        let (node, tool) = (path.path.to_owned(), tool.as_str().to_owned());
+        let (sources, depends_on) = (path.sources(), on.to_vec());
+        Foreseen { node, tool, input: Shape::Any, verdict, sources, depends_on, writes: Vec::new() }.settled()
     }
 }
 
@@ -205,6 +215,37 @@ fn named(root: &Root) -> String {
         Root::Error => "error".to_owned(),
         Root::Local(name) => name.clone(),
     }
+}
+
+/// What is known of a value before the run.
+fn shape(value: &ValueTemplate) -> Shape {
+    match value {
+        ValueTemplate::Literal(value) => Shape::Exact((**value).clone()),
+        ValueTemplate::Expression(_) => Shape::Any,
+        ValueTemplate::Text(_) => Shape::Text,
+        ValueTemplate::List(items) => Shape::List(items.iter().map(shape).collect()),
+        ValueTemplate::Object(fields) => {
+            Shape::Object(fields.iter().map(|(name, value)| (name.clone(), shape(value))).collect())
+        }
+    }
+}
+
+/// What is known of the call that asks a model: all but its messages, which a repair adds to.
+fn conversation_shape(conversation: &Conversation) -> Shape {
+    let exact = |name: &str, value: Value| (name.to_owned(), Shape::Exact(value));
+    let mut members = vec![
+        exact("model", json!(conversation.model)),
+        exact("params", json!(conversation.params)),
+        ("messages".to_owned(), Shape::Any),
+    ];
+    members.extend(conversation.output_schema.clone().map(|schema| exact("output_schema", schema)));
+    if !conversation.tools.is_empty() {
+        let tools: Vec<&str> = conversation.tools.iter().map(|tool| tool.as_str()).collect();
+        members.push(exact("tools", json!(tools)));
+        members.push(exact("max_rounds", conversation.max_rounds.into()));
+        members.push(exact("max_calls", conversation.max_calls.into()));
+    }
+    Shape::Object(members.into_iter().collect())
 }
 
 /// The literal parts of a value; what holds a template is left out.

@@ -9,6 +9,7 @@ mod command_change;
 mod exec;
 mod explain;
 mod flows;
+mod footing;
 #[cfg(test)]
 mod for_tests;
 mod foresee;
@@ -38,6 +39,7 @@ pub use case::{CaseFailure, try_case};
 pub use change::{Action, Change, Edit, Step};
 pub use check::check_policy;
 pub use explain::{Alteration, Bound, Explanation, LayerOpinion, explain};
+pub use footing::Footing;
 pub use foresee::Foreseen;
 pub use freeze::{PolicyText, ReadPolicy, freeze};
 pub use gate::{Gate, GateDecision};

@@ -60,6 +60,19 @@ impl Manifest {
         manifest
     }
 
+    /// The folders of a toolchain itself: those of fetched packages are not among them.
+    pub(super) fn own(toolchain: &str, places: &Toolchains) -> Vec<PathBuf> {
+        let mut manifest = Self::default();
+        match toolchain {
+            "rust" => return places.rust.iter().map(|rust| rust.folder.clone()).collect(),
+            "python" => manifest.prefix(places.python.as_deref()),
+            "node" => manifest.prefix(places.node.as_deref()),
+            "go" => return places.go.iter().cloned().collect(),
+            _ => {}
+        }
+        manifest.visible
+    }
+
     /// The toolchain itself, without rustup, which would choose and install; packages, without `credentials.toml` and
     /// `config.toml` beside them.
     fn rust(&mut self, places: &Toolchains) {

@@ -2,6 +2,7 @@
 
 mod clean;
 mod execute;
+mod footing;
 mod patch;
 mod recover;
 mod revision;
@@ -12,8 +13,10 @@ mod work_tree;
 mod world;
 
 pub use execute::execute;
+pub use footing::{planned_programs, planned_toolchains};
 pub use patch::{Recovered, Recovery, paths_of_patch};
 pub use recover::recover_workspace;
 pub use secrets::{SecretError, redaction};
 pub use serve::{ServeError, machine, serve};
+pub use work_tree::planned_workspace;
 pub use world::{Cancel, CommandMemory, ToolWorld};

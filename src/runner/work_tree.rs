@@ -5,17 +5,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
+use std::path::Path;
 
 use gix::index::entry::{Flags, Mode};
 use gix::objs::{Kind, compute_hash};
 use gix::{ObjectId, Repository};
 
 use crate::digest::Digest;
-use crate::effect::WorkTree;
-use crate::files::{EntryKind, Facts, IgnoreFiles, Links, RelPath, Walk, walk};
+use crate::effect::{PlannedWorkspace, WorkTree};
+use crate::files::{EntryKind, Facts, IgnoreFiles, Links, RelPath, Root, Walk, walk};
 use crate::policy::is_secret_name;
 
 use super::ToolWorld;
+use super::revision::revision;
 use super::tools::files_of;
 
 /// The most files, of the commit and of the workspace each.
@@ -46,21 +48,51 @@ struct Indexed {
 
 /// How the workspace differs from its commit; none outside of a repository.
 pub(super) fn work_tree(world: &ToolWorld) -> Option<WorkTree> {
-    let repository = gix::open_opts(&world.root_path, gix::open::Options::isolated()).ok()?;
-    Some(compare(world, &repository).unwrap_or_else(|why| WorkTree::Unknown { why }))
+    let ToolWorld { root, root_path, protected, .. } = world;
+    let repository = repository_at(root_path)?;
+    let ground = Ground { root, protected, without: None };
+    Some(compare(&ground, Some(&repository)).unwrap_or_else(|why| WorkTree::Unknown { why }))
 }
 
-fn compare(world: &ToolWorld, repository: &Repository) -> Result<WorkTree, String> {
-    let index = index_of(repository)?;
-    let committed = committed(repository, &index)?;
+/// The workspace beneath `root`, as a plan is bound to it. Outside of a repository every file that no ignore file names
+/// counts. `protected` are our own folders in it, and `without` is a file that does not count: the plan's own.
+pub fn planned_workspace(
+    root: &Root,
+    root_path: &Path,
+    protected: &[String],
+    without: Option<&RelPath>,
+) -> PlannedWorkspace {
+    let protected: Vec<RelPath> = protected.iter().filter_map(|path| RelPath::parse(path).ok()).collect();
+    let repository = repository_at(root_path);
+    let ground = Ground { root, protected: &protected, without };
+    let tree = compare(&ground, repository.as_ref()).unwrap_or_else(|why| WorkTree::Unknown { why });
+    PlannedWorkspace { revision: revision(root_path), tree }
+}
+
+fn repository_at(root_path: &Path) -> Option<Repository> {
+    gix::open_opts(root_path, gix::open::Options::isolated()).ok()
+}
+
+/// What is looked at.
+struct Ground<'a> {
+    root: &'a Root,
+    /// Folders of ours beneath the root.
+    protected: &'a [RelPath],
+    /// A file that does not count.
+    without: Option<&'a RelPath>,
+}
+
+fn compare(ground: &Ground<'_>, repository: Option<&Repository>) -> Result<WorkTree, String> {
+    let index = repository.map(index_of).transpose()?.unwrap_or_default();
+    let committed = repository.map(|held| committed(held, &index)).transpose()?.unwrap_or_default();
     let mut left = MAX_BYTES;
     let (mut lines, mut files) = (String::new(), 0);
-    for path in paths(world, &index, &committed)? {
-        let (indexed, noted) = (index.files.get(&path), committed.get(&path));
+    for path in paths(ground, &index, &committed)?.iter().filter(|path| Some(*path) != ground.without) {
+        let (indexed, noted) = (index.files.get(path), committed.get(path));
         if indexed.is_some_and(|indexed| indexed.left_alone) {
             continue;
         }
-        let Some(line) = difference(world, repository, &path, (indexed, noted), &mut left)? else { continue };
+        let Some(line) = difference(ground, repository, path, (indexed, noted), &mut left)? else { continue };
         // writing to a string can't fail
         let _ = writeln!(lines, "{line}  {path}");
         files += 1;
@@ -73,13 +105,13 @@ fn compare(world: &ToolWorld, repository: &Repository) -> Result<WorkTree, Strin
 
 /// What stands before the path of a file that differs.
 fn difference(
-    world: &ToolWorld,
-    repository: &Repository,
+    ground: &Ground<'_>,
+    repository: Option<&Repository>,
     path: &RelPath,
     (indexed, noted): (Option<&Indexed>, Option<&Noted>),
     left: &mut u64,
 ) -> Result<Option<String>, String> {
-    let facts = match world.root.facts(path) {
+    let facts = match ground.root.facts(path) {
         Ok(facts) if facts.kind == EntryKind::File => facts,
         // a link, or a folder of another repository, that git has noted as such
         Ok(_) if noted.is_none() => return Ok(None),
@@ -93,14 +125,16 @@ fn difference(
     if is_secret_name(path.as_str()) {
         return Ok(Some("secret".to_owned()));
     }
-    let bytes = world.root.file(path, Links::Refuse).and_then(|mut file| file.read(*left));
+    let bytes = ground.root.file(path, Links::Refuse).and_then(|mut file| file.read(*left));
     let Ok(bytes) = bytes else {
         return Err(format!("`{path}` can't be read, or more than {MAX_BYTES} bytes have changed"));
     };
     *left -= bytes.len() as u64;
-    let id = compute_hash(repository.object_hash(), Kind::Blob, &bytes).map_err(|error| error.to_string())?;
-    if same_mode && noted.is_some_and(|noted| noted.id == id) {
-        return Ok(None);
+    if let (Some(repository), Some(noted), true) = (repository, noted, same_mode) {
+        let id = compute_hash(repository.object_hash(), Kind::Blob, &bytes);
+        if id.map_err(|error| error.to_string())? == noted.id {
+            return Ok(None);
+        }
     }
     let mode = if executable { "x" } else { "" };
     Ok(Some(format!("{}{mode}", Digest::of(&bytes).hex())))
@@ -112,6 +146,7 @@ fn is_untouched(indexed: Option<&Indexed>, noted: Option<&Noted>, facts: &Facts)
     indexed.noted.id == noted.id && indexed.unchanged_if == Some((facts.size, facts.modified))
 }
 
+#[derive(Default)]
 struct Index {
     files: BTreeMap<RelPath, Indexed>,
     /// The tree that the index was last seen to be equal to.
@@ -169,7 +204,7 @@ fn committed(repository: &Repository, index: &Index) -> Result<BTreeMap<RelPath,
 
 /// All paths that may differ, bytewise: those of the commit, and what stands in the workspace and no ignore file names.
 fn paths(
-    world: &ToolWorld,
+    ground: &Ground<'_>,
     index: &Index,
     committed: &BTreeMap<RelPath, Noted>,
 ) -> Result<BTreeSet<RelPath>, String> {
@@ -179,9 +214,9 @@ fn paths(
         ignore_files: IgnoreFiles::Honour,
         max_entries: MAX_ENTRIES,
     };
-    let is_ours = |path: &RelPath| world.protected.iter().any(|folder| path.is_within(folder));
+    let is_ours = |path: &RelPath| ground.protected.iter().any(|folder| path.is_within(folder));
     let walked =
-        walk(&world.root, &options, &mut |path, _| !is_ours(path)).map_err(|error| error.to_string())?;
+        walk(ground.root, &options, &mut |path, _| !is_ours(path)).map_err(|error| error.to_string())?;
     if walked.truncated || walked.files.len() > MAX_FILES {
         return Err(format!("the workspace has more than {MAX_FILES} files"));
     }
@@ -191,11 +226,9 @@ fn paths(
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
     use std::process::Command;
     use std::time::{Duration, SystemTime};
 
-    use crate::files::Root;
     use crate::runner::CommandMemory;
 
     use super::*;
@@ -316,5 +349,24 @@ mod tests {
         assert!(!bench.path("ran").exists());
         bench.write(".git/index", "DIRC broken");
         assert!(matches!(bench.state(), WorkTree::Unknown { why } if why.contains("index")));
+    }
+
+    #[test]
+    fn a_plan_is_bound_to_every_file_outside_of_a_repository_and_not_to_its_own() {
+        let bench = Bench::new();
+        bench.write("a", "1\n");
+        bench.write("own/state", "x");
+        bench.write("plan.json", "{}");
+        let bound = |without: Option<&str>| {
+            let without = without.map(|path| RelPath::parse(path).unwrap());
+            let protected = ["own".to_owned()];
+            planned_workspace(&bench.world.root, bench.folder.path(), &protected, without.as_ref())
+        };
+        let lines = format!("{}  a\n", Digest::of("1\n").hex());
+        let alone = WorkTree::Dirty { files: 1, digest: Digest::of(lines) };
+        assert_eq!(bound(Some("plan.json")), PlannedWorkspace { revision: None, tree: alone.clone() });
+        assert_ne!(bound(None).tree, alone);
+        bench.write("a", "2\n");
+        assert_ne!(bound(Some("plan.json")).tree, alone);
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use crate::digest::Digest;
-use crate::effect::ToolError;
+use crate::effect::{HeldPlan, PlannedProgram, ToolError};
 use crate::files::{RelPath, Root};
 use crate::redact::Redaction;
 use crate::sandbox::{MaskMemory, ProgramDigests};
@@ -39,6 +39,8 @@ pub struct CommandMemory {
     pub programs: ProgramDigests,
     /// The policy of the session, by its digest.
     policy: String,
+    /// The programs that the session's plan saw; without a plan, any.
+    planned: Option<Vec<PlannedProgram>>,
     /// Caches that last as long as the session.
     caches: Mutex<Option<RunCaches>>,
     /// When a command first worked on the workspace itself.
@@ -49,6 +51,17 @@ impl CommandMemory {
     /// Nothing is known yet; the session's policy has this digest.
     pub fn of(policy: Digest) -> Self {
         Self { policy: policy.to_string(), ..Self::default() }
+    }
+
+    /// The same, where the session is held to a plan.
+    #[must_use]
+    pub fn held_to(self, plan: Option<&HeldPlan>) -> Self {
+        Self { planned: plan.map(|plan| plan.programs.clone()), ..self }
+    }
+
+    /// The programs that the session's plan saw; without a plan, any.
+    pub(super) fn planned(&self) -> Option<&[PlannedProgram]> {
+        self.planned.as_deref()
     }
 
     /// The digest of the policy.

@@ -424,7 +424,7 @@ impl RunStatus {
         match outcome {
             GraphOutcome::Succeeded(_) => RunStatus::Succeeded,
             GraphOutcome::Failed(GraphError { error, .. }) => match error.kind {
-                ErrorKind::Denied => RunStatus::Denied,
+                ErrorKind::Denied | ErrorKind::Unplanned => RunStatus::Denied,
                 ErrorKind::Budget => RunStatus::OutOfBudget,
                 ErrorKind::Cancelled => RunStatus::Cancelled,
                 _ => RunStatus::Failed,

@@ -66,6 +66,7 @@ fn verdict_document(call: &Foreseen) -> Value {
     json!({
         "node": call.node,
         "tool": call.tool,
+        "input": call.input,
         "decision": call.verdict.decision.as_str(),
         "sources": call.sources,
         "depends_on": call.depends_on,

@@ -32,7 +32,7 @@ const EXCLUSIVE: [(&str, &str); 6] = [
 ];
 
 /// Error kinds that no edge catches.
-const UNCATCHABLE: [&str; 3] = ["cancelled", "budget", "internal"];
+const UNCATCHABLE: [&str; 4] = ["cancelled", "budget", "internal", "unplanned"];
 
 impl Reader<'_, '_> {
     pub(super) fn edges(&mut self, slot: Slot<'_>) -> Vec<Edge> {

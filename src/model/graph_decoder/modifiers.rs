@@ -32,8 +32,8 @@ const ITEM_ERRORS: [(&str, OnItemError); 2] =
     [("stop", OnItemError::Stop), ("collect", OnItemError::Collect)];
 
 /// Error kinds that are never repeated.
-const NOT_RETRIED: [&str; 7] =
-    ["denied", "rejected", "exhausted", "expression", "cancelled", "budget", "internal"];
+const NOT_RETRIED: [&str; 8] =
+    ["denied", "rejected", "exhausted", "expression", "cancelled", "budget", "internal", "unplanned"];
 
 impl Reader<'_, '_> {
     pub(super) fn modifiers(&mut self, fields: &Fields<'_>, uses: Option<Uses>) -> Modifiers {

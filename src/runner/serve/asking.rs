@@ -103,7 +103,7 @@ impl Desk {
 
     /// Asks about a call before it is made, where the policy asks.
     pub(super) fn ask_ahead(&self, call: &ToolCall) -> ToolResult {
-        if let Some(refusal) = self.under_another_policy(call) {
+        if let Some(refusal) = self.out_of_bounds(call) {
             return refusal;
         }
         let call = &ToolCall { approval: None, ..call.clone() };

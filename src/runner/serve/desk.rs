@@ -30,6 +30,7 @@ use crate::source::Sources;
 
 use super::approvals::Approvals;
 use super::counters::Counters;
+use super::held::Held;
 use super::machine::machine_without_walls;
 
 /// Results that are kept for repeated keys, in bytes of their JSON.
@@ -45,6 +46,7 @@ pub(super) struct Desk {
     running: Mutex<BTreeMap<String, Cancel>>,
     answered: Mutex<Answers>,
     pub(super) counters: Counters,
+    held: Held,
 }
 
 /// What was answered, by idempotency key.
@@ -71,7 +73,7 @@ impl Desk {
             root_path: PathBuf::from(&start.root),
             state: Root::open(Path::new(&start.state)).map_err(|error| error.to_string())?,
             protected: protected.map_err(|error| error.to_string())?,
-            memory: CommandMemory::of(policy.digest()),
+            memory: CommandMemory::of(policy.digest()).held_to(start.plan.as_ref()),
             redaction: Arc::clone(&redaction),
         };
         recover_workspace(&world).map_err(|error| error.message)?;
@@ -85,7 +87,8 @@ impl Desk {
         let approvals = Approvals::open(start, &world.root, front)?;
         let counters = Counters::new(gate.policy().tool_calls(), start.limits);
         let (running, answered) = (Mutex::default(), Mutex::default());
-        Ok(Self { gate, world, approvals, cleaner, running, answered, counters })
+        let held = Held::to(start.plan.clone());
+        Ok(Self { gate, world, approvals, cleaner, running, answered, counters, held })
     }
 
     /// Looks through the workspace, where a command may come.
@@ -180,7 +183,7 @@ impl Desk {
     }
 
     fn decide_and_do(&self, call: &ToolCall) -> ToolResult {
-        if let Some(refusal) = self.under_another_policy(call) {
+        if let Some(refusal) = self.out_of_bounds(call) {
             return refusal;
         }
         let asked = match self.gate.decide(call) {
@@ -206,6 +209,7 @@ impl Desk {
         locked(&self.running).insert(key.clone(), cancel.clone());
         let result = execute(granted, &self.world, &cancel);
         self.gate.note(granted, &result);
+        self.held.note(call, &result);
         locked(&self.running).remove(&key);
         self.counters.charge(call, &result);
         result
@@ -234,7 +238,7 @@ impl Desk {
 
     /// What stands in the way of a call before anything is done.
     fn refusal_of(&self, call: &ToolCall) -> Option<ToolResult> {
-        if let Some(refusal) = self.under_another_policy(call) {
+        if let Some(refusal) = self.out_of_bounds(call) {
             return Some(refusal);
         }
         match self.gate.decide(call) {
@@ -252,8 +256,13 @@ impl Desk {
         self.refusal_of(call).unwrap_or_else(|| ToolResult::success(&call.tool, Value::Null))
     }
 
+    /// The refusal of a call, whatever the policy says of it: it was made for another one, or no plan showed it.
+    pub(super) fn out_of_bounds(&self, call: &ToolCall) -> Option<ToolResult> {
+        self.under_another_policy(call).or_else(|| self.held.refuses(call))
+    }
+
     /// The policy is the runner's. A call may say which one it was made for, and is refused where that is another.
-    pub(super) fn under_another_policy(&self, call: &ToolCall) -> Option<ToolResult> {
+    fn under_another_policy(&self, call: &ToolCall) -> Option<ToolResult> {
         let named = call.policy_digest.filter(|named| *named != self.policy_digest())?;
         let message =
             format!("the call names the policy {named}; the one in force is {}", self.policy_digest());

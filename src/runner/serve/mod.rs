@@ -7,6 +7,7 @@ mod desk;
 #[cfg(test)]
 mod desk_tests;
 mod handshake;
+mod held;
 mod machine;
 mod session;
 mod toolchains;

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::digest::Digest;
-use crate::effect::{BoundTarget, ErrorKind, ToolCall, ToolError};
+use crate::effect::{BoundTarget, ErrorKind, PlannedProgram, ToolCall, ToolError};
 use crate::model::Uses;
 use crate::policy::{Asked, Granted, Obligations};
 use crate::runner::ToolWorld;
@@ -104,12 +104,26 @@ fn command(call: &ToolCall, obligations: &Obligations, world: &ToolWorld) -> Res
     Ok(Prepared { paths: cwd.into_iter().collect(), target: Some(target), ..Prepared::default() })
 }
 
-/// Where a person approved a command, its program must be the one that it was then.
+/// Where a person approved a command, its program must be the one that it was then; and where the session is held to a
+/// plan, one that the plan saw.
 pub(super) fn check_program(
     program: &Program,
     obligations: &Obligations,
     world: &ToolWorld,
 ) -> Result<(), ToolError> {
+    if let Some(planned) = world.memory.planned() {
+        let (path, digest) = (program.path.display().to_string(), program_digest(program, world)?);
+        let same = |seen: &PlannedProgram| {
+            seen.path.as_deref() == Some(path.as_str()) && seen.digest == Some(digest)
+        };
+        if !planned.iter().any(same) {
+            let message = format!(
+                "`{path}` is not what the plan saw: it is {digest} now; nothing was run; make a new plan with `lgflow \
+                 plan`, read it, and run that"
+            );
+            return Err(ToolError::new(ErrorKind::Unplanned, message));
+        }
+    }
     let wanted = obligations.approved.as_ref().and_then(|approved| approved.program);
     if wanted.is_none_or(|wanted| program_digest(program, world).is_ok_and(|found| found == wanted)) {
         return Ok(());
