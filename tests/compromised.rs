@@ -161,8 +161,8 @@ fn the_harmless_twin_works() {
 fn it_cannot_leave_the_plan_that_the_run_is_held_to() {
     const COMMANDS: &str = "schema: lgflow.policy/v1\nname: p\ntools: { exec: allow, read_file: allow }\npaths: { read: \
                             { allow: ['**'] } }\ncommands: [{ name: list, program: ls, args: [['...']] }]\n";
-    let ls = std::fs::canonicalize("/usr/bin").unwrap().join("ls");
-    let ls = Path::new("/usr/local/bin/ls").exists().then(|| "/usr/local/bin/ls".into()).unwrap_or(ls);
+    let folders = ["/usr/local/bin", "/usr/bin"];
+    let ls = folders.iter().map(|folder| Path::new(folder).join("ls")).find(|ls| ls.exists()).unwrap();
     let seen = Digest::of(std::fs::read(&ls).unwrap());
     let held = |digest: Digest| HeldPlan {
         checksum: Digest::of("plan"),

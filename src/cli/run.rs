@@ -35,7 +35,7 @@ use super::{Exit, Format};
 /// Arguments of `lgflow run`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  lgflow run \"summarize repo\" --trace        the shipped graph, nothing configured\n  lgflow run -g flows/fix.yaml -i tries=3     a graph of your own\n  lgflow run --plan plan.json                 what `lgflow plan -o plan.json` has shown, and nothing else\n  lgflow run --format json | jq .outputs      for scripts"
+    after_help = "Examples:\n  lgflow run \"summarize repo\" --trace        the shipped graph, nothing configured\n  lgflow run -g flows/fix.yaml -i tries=3     a graph of your own\n  lgflow run --plan plan.json                 what `lgflow plan -o` has shown, and no more\n  lgflow run --format json | jq .outputs      for scripts"
 )]
 pub struct RunArgs {
     #[command(flatten)]
