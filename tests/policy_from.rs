@@ -252,3 +252,50 @@ fn a_workspace_in_a_folder_of_its_repository_has_its_own_folder_there() {
     let ran = Ran::from(command.current_dir(workspace.path().join("part")).output().unwrap()).ended(0);
     assert_eq!(ran.stdout.trim_end(), "part: part");
 }
+
+#[test]
+fn the_policies_of_a_change_are_compared_with_those_of_its_base() {
+    let (workspace, _) = base(GRAPH, POLICY);
+    let diff = |workspace: &Workspace, more: &[&str]| {
+        workspace.lgflow(&[&["policy", "diff", "--against", "main"], more].concat())
+    };
+    assert!(diff(&workspace, &["--deny-widening"]).ended(0).stdout.ends_with("they say the same\n"));
+    change(&workspace);
+    let ran = diff(&workspace, &["--deny-widening"]).ended(4);
+    for text in
+        ["--- main:.lg\n+++ the work tree\n", "  + tools.exec: allow\n", "  + paths.read[**]: allow\n"]
+    {
+        assert!(ran.stdout.contains(text), "`{text}`: {}", ran.stdout);
+    }
+    let found = diff(&workspace, &["--format", "json"]).ended(0).json();
+    assert_eq!((&found["old"], &found["widens"]), (&json!("main:.lg"), &json!(true)));
+    // what is not committed counts, wherever the command is started, and a ceiling that is gone is a widening
+    workspace.write(".lg/graph.yaml", GRAPH.replace("[policy.yaml]", "[policy.yaml, ceiling.yaml]"));
+    workspace.write(".lg/policy.yaml", POLICY).write(".lg/ceiling.yaml", POLICY.replace("base", "ceiling"));
+    commit(&workspace);
+    git(&workspace, &["branch", "-f", "main"]);
+    workspace.write(".lg/graph.yaml", GRAPH);
+    let mut below = workspace.command(&["policy", "diff", "--against", "main", "--deny-widening"]);
+    let ran = Ran::from(below.current_dir(workspace.path().join(".lg")).output().unwrap()).ended(4);
+    assert!(ran.stdout.contains(".lg/ceiling.yaml"), "{}", ran.stdout);
+    // a change that takes all of it away is left with what holds without a policy
+    fs::remove_dir_all(workspace.path().join(".lg")).unwrap();
+    let ran = diff(&workspace, &[]).ended(0);
+    assert!(ran.stdout.contains("+ tools.list_files: allow"), "{}", ran.stdout);
+}
+
+#[test]
+fn a_revision_that_cannot_be_compared_says_why() {
+    let (workspace, _) = base(GRAPH, POLICY);
+    let against = |revision: &str| workspace.lgflow(&["policy", "diff", "--against", revision]);
+    against("nowhere").ended(2).says("there is no revision `nowhere`").says("lgflow policy diff OLD NEW");
+    workspace.lgflow(&["policy", "diff", "--against", "main", "a.yaml", "b.yaml"]).ended(2);
+    workspace.lgflow(&["policy", "diff"]).ended(2);
+    workspace.lgflow(&["policy", "diff", "a.yaml"]).ended(2);
+    git(&workspace, &["rm", "-rq", "--cached", ".lg/graph.yaml"]);
+    git(&workspace, &["commit", "-qm", "two"]);
+    against("HEAD").ended(2).says("has no graph").says("name another revision");
+    workspace.write(".lg/policy.yaml", "schema: lgflow.policy/v1\nname: x\ntool: {}\n");
+    let ran = against("HEAD~1").ended(3);
+    assert!(ran.stdout.contains("unknown-key"), "{}", ran.stdout);
+}

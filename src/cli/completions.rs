@@ -19,6 +19,6 @@ pub struct CompletionsArgs {
 pub(super) fn run(args: &CompletionsArgs, output: Output) -> Exit {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "lgflow", &mut script);
-    output.data(&String::from_utf8_lossy(&script));
+    output.own(&String::from_utf8_lossy(&script));
     Exit::Done
 }

@@ -6,8 +6,10 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser as _};
 
+use crate::front::print_commands;
+
 use super::hidden;
-use super::output::{Output, all_printed};
+use super::output::{Output, all_printed, close};
 use super::problem::Problem;
 use super::{
     Cli, Command, Exit, Format, answer, completions, config, doctor, explain, export, init, man, pack, plan,
@@ -24,6 +26,7 @@ pub fn main() -> ExitCode {
         let output = Output { format: asked_format() };
         report(&Problem::bug("lgflow has met a case that it does not know; please report it"), output)
     });
+    close();
     all_printed(exit).into()
 }
 
@@ -33,8 +36,11 @@ fn start() -> Exit {
         Err(error) => return wrong_usage(&error),
     };
     let output = Output { format: cli.format };
+    if cli.format == Format::Github {
+        print_commands();
+    }
     let Some(command) = cli.command else {
-        output.data(&Cli::command().render_help().to_string());
+        output.own(&Cli::command().render_help().to_string());
         return Exit::Done;
     };
     let findings_only = matches!(cli.format, Format::Sarif | Format::Github);
@@ -84,7 +90,7 @@ fn wrong_usage(error: &clap::Error) -> Exit {
     let text = error.render().to_string();
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            output.data(&text);
+            output.own(&text);
             Exit::Done
         }
         _ if output.format == Format::Json => {

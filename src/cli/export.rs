@@ -38,8 +38,8 @@ pub(super) fn run(args: &ExportArgs, output: Output) -> Result<Exit, Problem> {
     let Some(plan) = graph_file::plan(args.file.as_deref(), output)? else { return Ok(Exit::Invalid) };
     let usual = if output.format == Format::Json { Target::Json } else { Target::Mermaid };
     match args.to.unwrap_or(usual) {
-        Target::Mermaid => output.data(&mermaid(&plan)),
-        Target::Dot => output.data(&dot(&plan)),
+        Target::Mermaid => output.code(&mermaid(&plan)),
+        Target::Dot => output.code(&dot(&plan)),
         Target::Json => output.document(&plan.document()),
     }
     Ok(Exit::Done)

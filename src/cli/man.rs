@@ -35,7 +35,7 @@ pub(super) fn run(args: &ManArgs, output: Output) -> Result<Exit, Problem> {
         let known = pages.iter().filter_map(|(name, _)| name.strip_prefix("lgflow-"));
         return Err(unknown("command", args.command.as_deref().unwrap_or_default(), known));
     };
-    output.data(&String::from_utf8_lossy(page));
+    output.own(&String::from_utf8_lossy(page));
     Ok(Exit::Done)
 }
 

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
 
+use crate::front::{Stream, guarded, guarded_json, guarded_where_needed, last_mark};
 use crate::view::{escaped, json_text};
 
 use super::terminal::stdout_is_a_terminal;
@@ -18,8 +19,18 @@ pub(super) struct Output {
 
 #[expect(clippy::unused_self, reason = "whoever prints says through what")]
 impl Output {
-    /// Text that a person or a program asked for.
+    /// Text that a person asked for. Some of it may not be ours.
     pub(super) fn data(self, text: &str) {
+        self.own(&guarded(Stream::Out, text));
+    }
+
+    /// Text in a language of other programs: in a log that reads commands it is guarded only where that is needed.
+    pub(super) fn code(self, text: &str) {
+        self.own(&guarded_where_needed(Stream::Out, text));
+    }
+
+    /// Text that is ours, word for word.
+    pub(super) fn own(self, text: &str) {
         let printed = io::stdout().lock().write_all(text.as_bytes()).and_then(|()| io::stdout().flush());
         if !forgive_closed(printed) {
             LOST.store(true, Ordering::Relaxed);
@@ -37,13 +48,13 @@ impl Output {
 
     /// A document that a program asked for.
     pub(super) fn document(self, value: &Value) {
-        self.data(&json_text(value));
+        self.own(&guarded_json(&json_text(value)));
     }
 
     /// A word beside the data.
     pub(super) fn note(self, text: &str) {
         // who does not hear of it is not told of that either
-        let _ = forgive_closed(io::stderr().lock().write_all(text.as_bytes()));
+        let _ = forgive_closed(io::stderr().lock().write_all(guarded(Stream::Err, text).as_bytes()));
     }
 
     /// The text for a person, or the document, as the format wants it.
@@ -54,6 +65,13 @@ impl Output {
         }
         Exit::Done
     }
+}
+
+/// Ends what was begun in a log that reads commands. Nothing is printed after it.
+pub(super) fn close() {
+    let _ = forgive_closed(io::stdout().lock().write_all(last_mark(Stream::Out).as_bytes()));
+    let _ = forgive_closed(io::stdout().flush());
+    let _ = forgive_closed(io::stderr().lock().write_all(last_mark(Stream::Err).as_bytes()));
 }
 
 /// Was data lost that somebody waits for?

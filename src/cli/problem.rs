@@ -55,13 +55,13 @@ impl Problem {
         Self { exit, title, detail: lines.join("\n") }
     }
 
-    /// A revision cannot decide; nothing was begun.
-    pub(super) fn revision(error: &RevisionError) -> Self {
+    /// A revision cannot decide; nothing was begun. `instead` is what can be done without one.
+    pub(super) fn revision(error: &RevisionError, instead: &str) -> Self {
         let detail = crate::view::escaped(&error.to_string());
         match error {
             RevisionError::NoRepository { .. }
             | RevisionError::NoRevision { .. }
-            | RevisionError::NoFolder { .. } => Self::usage(detail),
+            | RevisionError::NoFolder { .. } => Self::usage(format!("{detail}, or {instead}")),
             RevisionError::Refused { .. } => {
                 Self { exit: Exit::Denied, title: "denied: the revision cannot decide", detail }
             }

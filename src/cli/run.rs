@@ -130,7 +130,7 @@ pub(super) fn run(args: &RunArgs, output: Output) -> Result<Exit, Problem> {
 pub(super) fn revision(named: Option<&str>, place: &Place) -> Result<Option<RevisionFolder>, Problem> {
     let Some(named) = named else { return Ok(None) };
     let held = RevisionFolder::read(&place.state, &place.root, named);
-    held.map(Some).map_err(|error| Problem::revision(&error))
+    held.map(Some).map_err(|error| Problem::revision(&error, "leave `--policy-from` out"))
 }
 
 /// Runs it, and says what it came to.

@@ -52,7 +52,7 @@ fn document(name: &str, output: Output) -> Result<Exit, Problem> {
     let Some(text) = schema::document(name) else {
         return Err(unknown("schema", name, schema::names().chain(["tool"])));
     };
-    output.data(text);
+    output.own(text);
     Ok(Exit::Done)
 }
 

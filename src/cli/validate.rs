@@ -71,7 +71,7 @@ pub(super) fn print(sources: &Sources, found: &Diagnostics, output: Output) {
         Format::Human => output.data(&diagnostics::human(sources, found, terminal::style())),
         Format::Json => output.document(&diagnostics::json(sources, found)),
         Format::Sarif => output.document(&diagnostics::sarif(sources, found)),
-        Format::Github => output.data(&diagnostics::github(sources, found)),
+        Format::Github => output.own(&diagnostics::github(sources, found)),
     }
 }
 

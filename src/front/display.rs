@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::ci_log::{Stream, guarded};
 use super::screen::{QuietKeys, Screen, columns};
 
 /// Where progress is shown.
@@ -78,7 +79,7 @@ impl Display {
     pub fn line(&mut self, mark: Mark, text: &str) {
         match self {
             Self::Quiet => {}
-            Self::Plain => eprintln!("{} {text}", mark.sign()),
+            Self::Plain => eprint!("{}", guarded(Stream::Err, &format!("{} {text}\n", mark.sign()))),
             Self::Live(live) => live.line(mark, text),
         }
     }
@@ -87,7 +88,7 @@ impl Display {
     pub fn ask(&mut self, text: &str) {
         self.close();
         if !matches!(self, Self::Quiet) {
-            eprint!("{text}");
+            eprint!("{}", guarded(Stream::Err, text));
         }
     }
 

@@ -4,6 +4,7 @@ mod again;
 mod answering;
 mod artifacts;
 mod asking;
+mod ci_log;
 mod display;
 mod execute;
 mod follower;
@@ -27,6 +28,7 @@ pub use again::{
     Again, AgainError, PastRun, differences, is_as_sealed, layers_of_both, past_runs, stored_run,
 };
 pub use answering::{AnswerError, Answering, Asked, Outcome, Word};
+pub use ci_log::{Stream, guarded, guarded_json, guarded_where_needed, last_mark, print_commands};
 pub use display::{Display, Live, Mark};
 pub use execute::{BeginError, Finished, Named, Resume, Task, execute};
 pub use foresight::{Beginning, Foresight, ForesightError};

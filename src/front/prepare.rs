@@ -66,7 +66,7 @@ pub enum PrepareError {
     /// A revision that was asked for has no graph.
     #[error(
         "`{folder}` of the revision `{revision}` has no graph ({names}), so nothing in it decides; commit one there \
-         first, or leave `--policy-from` out", names = USUAL.join(", "), folder = OWN
+         first, or name another revision", names = USUAL.join(", "), folder = OWN
     )]
     NoGraphThere {
         /// As it was named.

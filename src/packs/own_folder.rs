@@ -31,8 +31,8 @@ pub struct RevisionFolder {
 pub enum RevisionError {
     /// There is no git.
     #[error(
-        "`{}` is in no git repository, so there is no revision `{revision}` to take `{OWN}` from; run it in a clone, or \
-         leave `--policy-from` out", .workspace.display()
+        "`{}` is in no git repository, so there is no revision `{revision}` to take `{OWN}` from; run it in a \
+         clone", .workspace.display()
     )]
     NoRepository {
         /// The workspace.
@@ -43,7 +43,7 @@ pub enum RevisionError {
     /// The repository cannot be read, or has no such revision.
     #[error(
         "there is no revision `{revision}` here: {problem}; name a branch, a tag or a commit that this clone has (after \
-         `git fetch origin main`: `--policy-from origin/main`)"
+         `git fetch origin main` there is `origin/main`)"
     )]
     NoRevision {
         /// What was named.
@@ -54,7 +54,7 @@ pub enum RevisionError {
     /// It has no such folder.
     #[error(
         "the revision `{revision}` ({commit}) has no folder `{folder}`, so nothing in it decides; commit a graph and a \
-         policy there first (`lgflow init`), or leave `--policy-from` out"
+         policy there first (`lgflow init`)"
     )]
     NoFolder {
         /// What was named.
