@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::compile::CheckedRoot;
 use crate::diag::Diagnostics;
-use crate::files::{FileError, OwnFolder, RelPath, Root};
+use crate::files::{EntryKind, FileError, OwnFolder, RelPath, Root};
 use crate::front::{Place, workspace_packs};
 use crate::policy::Packs;
 use crate::session::{CheckedFolder, check_own_folder, check_paths, refused_calls};
@@ -97,6 +97,9 @@ pub(super) fn unreadable(error: &FileError) -> Problem {
     match error {
         FileError::TooLarge { .. } | FileError::NotText { .. } => {
             Problem::with(Exit::Invalid, "invalid file", error.to_string())
+        }
+        FileError::Kind { kind: EntryKind::Folder, wanted: EntryKind::File, .. } => {
+            Problem::usage(format!("{error}; name a file in it"))
         }
         _ => Problem::usage(error.to_string()),
     }

@@ -142,11 +142,32 @@ struct Source<'s> {
 
 impl Project<'_, '_> {
     fn take_root(&mut self, root: Root) {
+        if !model::says_ours(&root.bytes) {
+            self.strange(&root.name, root.bytes);
+            self.read.insert(root.path, None);
+            return;
+        }
         let file =
             document::decode(self.sources, &root.name, root.bytes, &Limits::default(), self.diagnostics);
         // the kind is corrected when its `schema` line is read
         let read = file.map(|file| ReadFile { file, kind: FileKind::Graph });
         self.read.insert(root.path, read);
+    }
+
+    /// A file that does not say that it is ours: one finding, about its name. Its text is not even taken, so that no
+    /// form of a report can show any of it.
+    fn strange(&mut self, name: &str, bytes: Vec<u8>) {
+        let file = self.sources.add(name, "");
+        let (mut apart, mut found) = (Sources::default(), Diagnostics::default());
+        document::decode(&mut apart, name, bytes, &Limits::default(), &mut found);
+        // what is said of a file as a whole, and not of a place in it: its size, an encoding of wide characters
+        let told = found.iter().find(|found| apart.get(found.span().file).text().is_empty());
+        let finding = match told {
+            Some(told) => Diagnostic::new(told.code, Span::whole(file), told.message.as_str())
+                .maybe_help(told.help.clone()),
+            None => not_ours(name, file),
+        };
+        self.diagnostics.push(finding);
     }
 
     fn root(&mut self, path: &RelPath) -> CheckedRoot {
@@ -426,6 +447,13 @@ impl Project<'_, '_> {
         let finding = Diagnostic::new(codes::UNREADABLE_FILE, named.path.span, message);
         self.diagnostics.push(finding.maybe_help(help));
     }
+}
+
+fn not_ours(name: &str, file: FileId) -> Diagnostic {
+    let message = format!("`{name}` is no graph and no policy: it has no line `schema: {GRAPH_ID}1`");
+    Diagnostic::new(codes::NOT_OURS, Span::whole(file), message).help(format!(
+        "name another file, or begin it with `schema: {GRAPH_ID}1` or `schema: {POLICY_ID}1`; nothing of it is shown"
+    ))
 }
 
 /// The value of the `schema` line.

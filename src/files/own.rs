@@ -1,10 +1,11 @@
 //! Files of ours: what a graph, a policy or a config names. They are opened before any policy holds, so they are held
 //! to more than the workspace's files are: beneath one folder, no link at all, a regular file with one name, bounded.
 
+use std::io;
 use std::path::Path;
 
 use super::root::folder_of;
-use super::{FileError, Links, OpenFile, RelPath, Root};
+use super::{EntryKind, FileError, Links, OpenFile, RelPath, Root};
 
 /// The folder that files of ours may be named in: the workspace's `.lg`, or the folder of a file that the user named.
 #[derive(Debug)]
@@ -16,8 +17,14 @@ impl OwnFolder {
     /// The folder of a file that the user named, and the file's path in it. Links in `path` are the user's own word.
     pub fn of_file(path: &Path) -> Result<(Self, RelPath), FileError> {
         let shown = path.display().to_string();
-        let name = path.file_name().and_then(|name| name.to_str());
-        let name = name.ok_or(FileError::NotFound { path: shown })?;
+        let Some(name) = path.file_name() else {
+            // `.`, `..` and `/` name folders
+            return Err(FileError::Kind { path: shown, kind: EntryKind::Folder, wanted: EntryKind::File });
+        };
+        let name = name.to_str().ok_or_else(|| {
+            let why = "the name is not UTF-8; give the file another";
+            FileError::Io { path: shown, error: io::Error::new(io::ErrorKind::InvalidInput, why) }
+        })?;
         Ok((Self { root: folder_of(path)? }, RelPath::root().join(name)?))
     }
 

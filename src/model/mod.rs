@@ -4,6 +4,7 @@ mod decode;
 mod graph;
 mod graph_decoder;
 mod name;
+mod ours;
 mod pack;
 mod parameters;
 pub mod policy;
@@ -16,6 +17,7 @@ pub use graph::{
 };
 pub use graph_decoder::{decode_graph, decode_schema};
 pub use name::{Name, NodeId};
+pub use ours::says_ours;
 pub use pack::{PACK_PREFIX, PACK_SCHEMA, Pack, PackName, PackRef, PackVersion, Requirement, decode_pack};
 pub use parameters::Parameters;
 pub use policy::Policy;

@@ -4,15 +4,18 @@
 use crate::diag::{Diagnostic, Diagnostics, codes, suggestion};
 use crate::document::{Limits, Syntax, parse};
 use crate::effect::{FrozenLayer, LayerRole};
-use crate::model::Policy;
 use crate::model::policy::decode_policy;
-use crate::source::{Located, Sources};
+use crate::model::{Policy, says_ours};
+use crate::source::{Located, Sources, Span};
 
 use super::Packs;
 use super::builtin::{BUILTINS, builtin};
 
 /// Layers inside of layers, at most.
 pub(super) const MAX_DEPTH: usize = 8;
+
+/// How a policy file begins.
+const SCHEMA_LINE: &str = "schema: lgflow.policy/v1";
 
 /// The text of a policy file, and the name to show it by.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,11 +86,23 @@ impl Freezer<'_, '_> {
     }
 
     fn policy(&mut self, file: &PolicyText) -> Option<Policy> {
+        if !says_ours(file.text.as_bytes()) {
+            self.strange(file);
+            return None;
+        }
         let id = self.sources.add(file.name.as_str(), file.text.as_str());
         let parsed = parse(self.sources, id, file.syntax, &Limits::default(), self.diagnostics)?;
         let policy = decode_policy(&parsed.tree, &parsed.damage, self.diagnostics)?;
         super::check_policy(&policy, self.diagnostics);
         Some(policy)
+    }
+
+    /// Nothing is shown of a file that does not say that it is ours: it may have been named to be read out.
+    fn strange(&mut self, file: &PolicyText) {
+        let id = self.sources.add(file.name.as_str(), "");
+        let message = format!("`{}` is no policy file: it has no line `{SCHEMA_LINE}`", file.name);
+        let help = format!("name another file, or begin it with `{SCHEMA_LINE}`; nothing of it is shown");
+        self.diagnostics.push(Diagnostic::new(codes::NOT_OURS, Span::whole(id), message).help(help));
     }
 
     fn named(&mut self, naming: &str, names: &[Located<String>], role: LayerRole) -> Vec<FrozenLayer> {

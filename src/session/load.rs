@@ -18,8 +18,8 @@ use crate::source::Sources;
 const MOST_FILES: usize = 10_000;
 /// The settings of a workspace, in its `.lg` folder.
 const CONFIG: &str = "config.toml";
-/// What a file of ours says somewhere: in its `schema` line.
-const OURS: [&[u8]; 3] = [b"lgflow.graph/", b"lgflow.policy/", b"lgflow.policy_test/"];
+/// The ids of what is checked, among all that are ours.
+const CHECKED: [&[u8]; 3] = [b"lgflow.graph/", b"lgflow.policy/", b"lgflow.policy_test/"];
 
 /// What became of the files of one folder.
 #[derive(Debug)]
@@ -85,7 +85,7 @@ pub fn check_own_folder(
     let mut roots = Vec::new();
     for path in found.files.into_iter().filter(may_be_ours) {
         let bytes = read(&folder, &path)?;
-        if is_main(&path) || says_ours(&bytes) {
+        if is_main(&path) || is_to_check(&bytes) {
             let name = shown.join(path.as_str()).display().to_string();
             roots.push(Root { path, name, bytes });
         }
@@ -185,12 +185,12 @@ fn is_main(path: &RelPath) -> bool {
 }
 
 /// A schema of ours, put there for editors, names our ids as well.
-fn says_ours(bytes: &[u8]) -> bool {
+fn is_to_check(bytes: &[u8]) -> bool {
     const HEAD: usize = 300;
     let holds = |bytes: &[u8], word: &[u8]| bytes.windows(word.len()).any(|window| window == word);
     let head = &bytes[..bytes.len().min(HEAD)];
     if holds(head, b"\"$schema\"") && holds(head, b"json-schema.org") {
         return false;
     }
-    OURS.iter().any(|mark| bytes.windows(mark.len()).any(|window| window == *mark))
+    CHECKED.iter().any(|mark| bytes.windows(mark.len()).any(|window| window == *mark))
 }
