@@ -2,15 +2,18 @@
 //! what the rules are asked about, before a byte of it is read.
 
 use crate::effect::{ErrorKind, RuleRef, ToolCall, ToolError};
-use crate::files::{EntryKind, FileError, Links, OpenFile, RelPath, Root, Walk, Walked, walk};
+use crate::files::{EntryKind, Facts, FileError, Links, OpenFile, RelPath, Root, Walk, Walked, walk};
 use crate::policy::{Decision, Granted, Obligations, PathRules};
 use crate::runner::ToolWorld;
+
+use super::twins::Twins;
 
 /// What a call may read.
 pub(super) struct Reading<'a> {
     pub(super) root: &'a Root,
     rules: &'a PathRules,
     protected: &'a [RelPath],
+    twins: Twins,
     /// The most bytes of one call.
     pub(super) limit: Option<u64>,
 }
@@ -27,6 +30,7 @@ impl<'a> Reading<'a> {
             root: &world.root,
             rules: &obligations.read,
             protected: &world.protected,
+            twins: Twins::default(),
             limit: obligations.limits.read_bytes,
         }
     }
@@ -37,13 +41,21 @@ impl<'a> Reading<'a> {
         self.demand(path)?;
         let file = self.root.file(path, Links::Inside).map_err(|error| tool_error(&error))?;
         self.demand(file.path())?;
+        self.refuse_twin(file.path(), file.facts())?;
         Ok(file)
     }
 
     /// Opens a file that a walk of this reading found: the rules have allowed its path, and no link is followed to
     /// another. One that has become a link since is refused.
     pub(super) fn open_found(&self, path: &RelPath) -> Result<OpenFile, ToolError> {
-        self.root.file(path, Links::Refuse).map_err(|error| tool_error(&error))
+        let file = self.root.file(path, Links::Refuse).map_err(|error| tool_error(&error))?;
+        self.refuse_twin(path, file.facts())?;
+        Ok(file)
+    }
+
+    /// Refuses what was found under an allowed name and is a denied file.
+    pub(super) fn refuse_twin(&self, path: &RelPath, facts: &Facts) -> Result<(), ToolError> {
+        self.twins.refuse(self.root, (path, facts), &|path| self.allows(path))
     }
 
     /// Walks; what may not be read is not there.

@@ -14,8 +14,10 @@ use crate::runner::patch::{
     resolve_changes, resolve_patch,
 };
 
+use super::access::Reading;
+use super::git_folders::git_folder_above;
 use super::input::{Input, invalid};
-use super::writing::{Touch, Writing, patch_error};
+use super::writing::{Touch, Writing, git_folder, patch_error};
 
 /// The most bytes of a patch where no policy says less.
 const PATCH_BYTES: u64 = 16 << 20;
@@ -99,7 +101,9 @@ fn demanded(input: &Input<'_>, obligations: &Obligations, world: &ToolWorld) -> 
 }
 
 fn plan(input: &Input<'_>, obligations: &Obligations, world: &ToolWorld) -> Result<Planned, ToolError> {
-    let planned = match &demanded(input, obligations, world)? {
+    let asked = demanded(input, obligations, world)?;
+    check_places(&asked, obligations, world)?;
+    let planned = match &asked {
         Asked::Patch(files) => resolve_patch(&world.root, files),
         Asked::Changes(changes) => resolve_changes(&world.root, changes),
     };
@@ -107,6 +111,22 @@ fn plan(input: &Input<'_>, obligations: &Obligations, world: &ToolWorld) -> Resu
     check_expected(input, &planned)?;
     check_approved(obligations, &planned)?;
     Ok(planned)
+}
+
+/// What no name tells: a folder that is a git directory, and a file that is another one under a second name.
+fn check_places(asked: &Asked, obligations: &Obligations, world: &ToolWorld) -> Result<(), ToolError> {
+    let touched = asked.touched();
+    let written: Vec<&RelPath> =
+        touched.iter().filter(|(_, touch)| *touch != Touch::Read).map(|(path, _)| *path).collect();
+    if let Some(folder) = git_folder_above(&world.root, &written) {
+        return Err(git_folder(&folder));
+    }
+    let reading = Reading::under(obligations, world);
+    let read = touched.into_iter().filter(|(_, touch)| *touch != Touch::Write);
+    for (path, facts) in read.filter_map(|(path, _)| Some((path, world.root.facts(path).ok()?))) {
+        reading.refuse_twin(path, &facts)?;
+    }
+    Ok(())
 }
 
 impl Asked {

@@ -11,6 +11,7 @@ mod change_tests;
 mod exec;
 #[cfg(test)]
 mod exec_tests;
+mod git_folders;
 mod git_tree;
 mod globs;
 mod input;
@@ -24,6 +25,7 @@ mod repo_context;
 mod rollback;
 mod search_files;
 mod signal;
+mod twins;
 mod upper_sides;
 mod words;
 mod workspace_diff;

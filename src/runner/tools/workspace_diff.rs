@@ -11,7 +11,7 @@ use crate::policy::{Granted, Obligations};
 use crate::runner::ToolWorld;
 use crate::runner::patch::{Content, FilePatch, History, PatchError, Side, Version, compose, render};
 
-use super::access::tool_error;
+use super::access::{Reading, tool_error};
 use super::git_tree::GitTree;
 use super::input::Input;
 use super::list_files::MAX_ENTRIES;
@@ -39,13 +39,14 @@ type Sides = BTreeMap<RelPath, Side>;
 fn since_start(world: &ToolWorld, run: &str, obligations: &Obligations) -> Result<Sides, ToolError> {
     let failed = |error: PatchError| patch_error(&error);
     let writing = Writing::of(obligations, world);
+    let reading = Reading::under(obligations, world);
     let history = History::of(&world.state, run).map_err(failed)?;
     let mut sides = Sides::new();
     for (path, (first, _)) in History::net(&history.standing().map_err(failed)?) {
         let Ok(path) = RelPath::parse(&path) else { continue };
         if writing.allows_read(&path) {
             let before = first.map(|first| history.content(first)).transpose().map_err(failed)?;
-            let after = present(world, &path);
+            let after = present(world, &reading, &path);
             sides.insert(path, Side { before, after });
         }
     }
@@ -54,6 +55,7 @@ fn since_start(world: &ToolWorld, run: &str, obligations: &Obligations) -> Resul
 
 fn since_revision(world: &ToolWorld, revision: &str, obligations: &Obligations) -> Result<Sides, ToolError> {
     let writing = Writing::of(obligations, world);
+    let reading = Reading::under(obligations, world);
     let tree = GitTree::of(world, revision)?;
     let options = Walk {
         start: RelPath::root(),
@@ -67,7 +69,7 @@ fn since_revision(world: &ToolWorld, revision: &str, obligations: &Obligations) 
     let mut sides = Sides::new();
     for path in tree.paths().filter(|path| writing.allows_read(path)).chain(&walked.files) {
         if !sides.contains_key(path) {
-            let side = Side { before: tree.content(path)?, after: present(world, path) };
+            let side = Side { before: tree.content(path)?, after: present(world, &reading, path) };
             // what is equal needs no room
             if side.before != side.after {
                 sides.insert(path.clone(), side);
@@ -78,8 +80,11 @@ fn since_revision(world: &ToolWorld, revision: &str, obligations: &Obligations) 
 }
 
 /// The file as it is; a link or a special file that stands in its place is none.
-fn present(world: &ToolWorld, path: &RelPath) -> Option<Content> {
-    Version::read(&world.root, path).ok().flatten().map(|version| version.content)
+fn present(world: &ToolWorld, reading: &Reading<'_>, path: &RelPath) -> Option<Content> {
+    let version = Version::read(&world.root, path).ok().flatten()?;
+    // of a denied file under a second name nothing is told, as if nothing stood there
+    reading.refuse_twin(path, &version.facts).ok()?;
+    Some(version.content)
 }
 
 fn result_of(files: &[FilePatch], obligations: &Obligations) -> ToolResult {

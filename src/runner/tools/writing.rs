@@ -81,11 +81,24 @@ impl<'a> Writing<'a> {
         if !ours && !path.parts().any(is_protected) {
             return None;
         }
-        let rule = RuleRef::protection();
-        let message =
-            format!("`{path}` is never written: git folders, `.lg` and lgflow's own state are out of reach");
-        Some(ToolError { rule: Some(rule), ..ToolError::new(ErrorKind::Denied, message) })
+        Some(out_of_reach(format!(
+            "`{path}` is never written: git folders, `.lg` and lgflow's own state are out of reach"
+        )))
     }
+}
+
+/// The refusal of a change beneath a folder that git takes for a git directory, whatever its name is.
+pub(super) fn git_folder(folder: &RelPath) -> ToolError {
+    out_of_reach(format!(
+        "nothing is written beneath `{folder}`: git takes a folder with `HEAD`, `objects` and `refs` in it for a git \
+         directory, and runs its hooks"
+    ))
+}
+
+/// What no layer can allow.
+fn out_of_reach(message: String) -> ToolError {
+    let rule = RuleRef::protection();
+    ToolError { rule: Some(rule), ..ToolError::new(ErrorKind::Denied, message) }
 }
 
 /// The error that a verdict means, unless it allows.
