@@ -18,10 +18,28 @@ pub(crate) struct Case {
     pub(crate) policy: String,
     /// Python, run as the user before the program, outside of every sandbox.
     pub(crate) setup: Option<String>,
+    /// The rules of `docs/threats.md` that it shows, by number.
+    pub(crate) rules: Vec<String>,
+    /// The examples of `docs/threats.md` that it is one of, as `class/name`.
+    pub(crate) threats: Vec<String>,
+    /// Tests that stand elsewhere and show it: then there is no attack here.
+    pub(crate) tests: Vec<String>,
+    /// The world without the wall that holds here: the attack must be noticed in it.
+    pub(crate) broken: Option<Broken>,
     pub(crate) attack: Vec<Step>,
     pub(crate) twin: Vec<Step>,
-    /// Does the twin leave something in the workspace?
-    pub twin_writes: bool,
+    /// Does the attack leave something in the workspace that is no harm?
+    pub(crate) attack_writes: bool,
+    /// Does the twin?
+    pub(crate) twin_writes: bool,
+}
+
+/// How a world differs in which the wall is taken away.
+#[derive(Debug)]
+pub(crate) struct Broken {
+    pub(crate) policy: Option<String>,
+    /// Python, after the case's own setup.
+    pub(crate) setup: Option<String>,
 }
 
 /// One thing that is done, and what has to come of it.
@@ -65,6 +83,16 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
+/// `ESCAPE=name` tries one case alone while it is written.
+fn filter() -> Option<String> {
+    std::env::var("ESCAPE").ok()
+}
+
+/// Are some cases left out?
+pub(crate) fn is_filtered() -> bool {
+    filter().is_some()
+}
+
 /// The classes, by their folders.
 pub(crate) fn classes() -> Vec<String> {
     names(&folder())
@@ -74,8 +102,7 @@ impl Case {
     /// The cases of a class, by name.
     pub(crate) fn of_class(class: &str) -> Vec<Self> {
         let files = names(&folder().join(class));
-        // `ESCAPE=name` tries one alone while it is written
-        let wanted = std::env::var("ESCAPE").unwrap_or_default();
+        let wanted = filter().unwrap_or_default();
         files.iter().filter(|file| file.contains(&wanted)).map(|file| Self::read(class, file)).collect()
     }
 
@@ -90,16 +117,40 @@ impl Case {
             answer: keys.text("answer").expect("`answer`"),
             policy: keys.text("policy").unwrap_or_else(|| "grant".to_owned()),
             setup: keys.text("setup"),
+            rules: keys.numbers("rules"),
+            threats: keys.texts("threats").unwrap_or_default(),
+            tests: keys.texts("tests").unwrap_or_default(),
+            broken: keys.take("broken").map(|table| broken(&name, table)),
             attack: keys.steps("attack"),
             twin: keys.steps("twin"),
-            twin_writes: keys.take("twin_writes").is_some_and(|value| value.as_bool().unwrap()),
+            attack_writes: keys.flag("attack_writes"),
+            twin_writes: keys.flag("twin_writes"),
             name: name.clone(),
         };
         keys.end();
-        assert!(!case.attack.is_empty() && !case.twin.is_empty(), "{name}: an attack and a twin");
+        let complete = !case.attack.is_empty() && !case.twin.is_empty();
+        let elsewhere = !case.tests.is_empty() && case.attack.is_empty() && case.twin.is_empty();
+        assert!(complete || elsewhere, "{name}: an attack and a twin, or tests that stand elsewhere");
+        assert!(
+            !case.rules.is_empty() || !case.threats.is_empty(),
+            "{name}: what rule or example is this of?"
+        );
         assert!(["deny", "contain", "limit"].contains(&case.answer.as_str()), "{name}: {}", case.answer);
         case
     }
+
+    /// Its folder.
+    pub(crate) fn class(&self) -> &str {
+        self.name.split('/').next().unwrap_or_default()
+    }
+}
+
+fn broken(name: &str, table: toml::Value) -> Broken {
+    let mut keys = Keys { name, table: table.try_into().unwrap() };
+    let broken = Broken { policy: keys.text("policy"), setup: keys.text("setup") };
+    keys.end();
+    assert!(broken.policy.is_some() || broken.setup.is_some(), "{name}: how is it broken?");
+    broken
 }
 
 struct Keys<'a> {
@@ -123,6 +174,15 @@ impl Keys<'_> {
             value => value.try_into().unwrap_or_else(|error| panic!("{}: {key}: {error}", self.name)),
         };
         self.table.remove(key).map(texts)
+    }
+
+    fn numbers(&mut self, key: &str) -> Vec<String> {
+        let numbers: Option<Vec<u32>> = self.take(key).map(|value| value.try_into().unwrap());
+        numbers.unwrap_or_default().iter().map(u32::to_string).collect()
+    }
+
+    fn flag(&mut self, key: &str) -> bool {
+        self.take(key).is_some_and(|value| value.as_bool().unwrap())
     }
 
     fn steps(&mut self, key: &str) -> Vec<Step> {

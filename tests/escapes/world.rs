@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::case::Case;
+use super::case::{Broken, Case};
 
 /// The user and group `nobody` of most systems.
 const NOBODY: u32 = 65534;
@@ -17,7 +17,7 @@ const NOBODY: u32 = 65534;
 const PYTHON: &str = "/usr/bin/python3";
 
 /// Who runs the program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum User {
     Root,
     Ordinary,
@@ -45,7 +45,8 @@ pub(crate) struct World {
 pub(crate) type Tree = BTreeMap<PathBuf, (u32, Vec<u8>)>;
 
 impl World {
-    pub(crate) fn new(user: User, case: &Case) -> Self {
+    /// A fresh world of a case; without its wall, if `is_broken`.
+    pub(crate) fn new(user: User, case: &Case, is_broken: bool) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let folder = tempfile::Builder::new().prefix("escape-").tempdir().unwrap();
@@ -53,11 +54,11 @@ impl World {
         let id = format!("{:08x}{number:04x}", std::process::id());
         let secrets = ["file", "variable", "denied"].map(|of| format!("SECRET-{of}-{id}-tH1s1sN0tT0b3s33n"));
         let world = Self { user, folder, secrets, mark: format!("mark-{id}") };
-        world.furnish(case);
+        world.furnish(case, case.broken.as_ref().filter(|_| is_broken));
         world
     }
 
-    fn furnish(&self, case: &Case) {
+    fn furnish(&self, case: &Case, broken: Option<&Broken>) {
         for folder in ["work", "home", "state", "outside", "bin"] {
             fs::create_dir(self.base().join(folder)).unwrap();
         }
@@ -66,11 +67,19 @@ impl World {
         write("outside/secret.txt", &format!("{}\n", self.secrets[0]));
         write("work/.env", &format!("TOKEN={}\n", self.secrets[2]));
         write("work/plain.txt", "plain text\n");
-        write("policy.yaml", &self.filled(&policy(&case.policy)));
-        fs::copy(env!("CARGO_BIN_EXE_lgflow"), self.program()).unwrap();
+        let name = broken.and_then(|broken| broken.policy.as_ref()).unwrap_or(&case.policy);
+        write("policy.yaml", &self.filled(&policy(name)));
         self.give_to_user(self.base());
-        if let Some(setup) = &case.setup {
-            let done = self.outside(setup);
+        put_program(&self.program());
+        let setups: Vec<&str> = case
+            .setup
+            .iter()
+            .chain(broken.and_then(|broken| broken.setup.as_ref()))
+            .map(String::as_str)
+            .collect();
+        if !setups.is_empty() {
+            let setup = setups.join("\n");
+            let done = self.outside(&setup);
             assert!(done.status.success(), "{}: its setup: {done:?}", case.name);
         }
     }
@@ -115,7 +124,8 @@ impl World {
 
     /// Python outside of every sandbox, as the user.
     pub(crate) fn outside(&self, script: &str) -> Output {
-        let text = format!("{}\n{}", self.filled(include_str!("prelude.py")), self.filled(script));
+        let preludes = [include_str!("prelude.py"), include_str!("outside.py"), script];
+        let text = self.filled(&preludes.join("\n"));
         self.command(Path::new(PYTHON)).args(["-c", &text]).output().unwrap()
     }
 
@@ -185,8 +195,11 @@ impl World {
 
     /// An error where `bytes` hold a secret.
     pub(crate) fn holds_no_secret(&self, what: &str, bytes: &[u8]) -> Result<(), String> {
-        let found = self.secrets.iter().find(|secret| contains(bytes, secret.as_bytes()));
-        found.map_or(Ok(()), |secret| Err(format!("{what} holds {secret}")))
+        let found = self.secrets.iter().find_map(|secret| Some((secret, find(bytes, secret.as_bytes())?)));
+        found.map_or(Ok(()), |(secret, at)| {
+            let around = &bytes[at.saturating_sub(300)..(at + 150).min(bytes.len())];
+            Err(format!("{what} holds {secret}:\n… {} …", String::from_utf8_lossy(around)))
+        })
     }
 
     /// What still runs with the mark of this world.
@@ -200,13 +213,21 @@ impl World {
     }
 }
 
+/// Puts the program where every user can reach it: the build folder may be one user's alone.
+fn put_program(at: &Path) {
+    let built = env!("CARGO_BIN_EXE_lgflow");
+    if fs::hard_link(built, at).is_err() {
+        fs::copy(built, at).unwrap();
+    }
+}
+
 fn policy(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/escapes/policies/{name}.yaml"));
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-fn contains(haystack: &[u8], needle: &[u8]) -> bool {
-    haystack.windows(needle.len()).any(|window| window == needle)
+fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
+    haystack.windows(needle.len()).position(|window| window == needle)
 }
 
 fn collect(folder: &Path, tree: &mut Tree) {
