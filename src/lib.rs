@@ -33,6 +33,7 @@ pub mod schema;
 pub mod session;
 pub mod source;
 pub mod store;
+pub mod testing;
 pub mod trace;
 pub mod trust;
 pub mod view;

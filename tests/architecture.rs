@@ -41,6 +41,7 @@ const ROOMS: &[(&str, u32)] = &[
     ("session", 9),
     ("packs", 9),
     ("front", 10),
+    ("testing", 10),
     ("cli", 11),
 ];
 
@@ -63,7 +64,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("seccompiler", &["sandbox"]),
     ("libc", &["sandbox"]),
     ("miette", &["view"]),
-    ("similar", &["runner"]),
+    ("similar", &["runner", "testing"]),
+    ("quick_junit", &["testing"]),
     ("gix", &["runner", "packs"]),
     ("roxmltree", &["runner"]),
     ("grep_matcher", &["runner"]),

@@ -17,6 +17,7 @@ use super::policy::PolicyCommandArgs;
 use super::run::RunArgs;
 use super::runs::RunsArgs;
 use super::schema::SchemaArgs;
+use super::test::TestArgs;
 use super::tool::ToolArgs;
 use super::trace::TraceArgs;
 use super::trust::TrustArgs;
@@ -69,6 +70,8 @@ pub enum Command {
     Export(ExportArgs),
     /// Show what a run would do, and start nothing
     Plan(PlanArgs),
+    /// Play the tests of graphs: scripted runs against what they are expected to come to
+    Test(TestArgs),
     /// Run a graph
     Run(RunArgs),
     /// List and show the runs of this workspace, and go on with one

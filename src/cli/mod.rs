@@ -29,6 +29,7 @@ mod runs;
 mod schema;
 mod template;
 mod terminal;
+mod test;
 mod tool;
 mod trace;
 mod trust;

@@ -110,6 +110,8 @@ fn sound(checked: &[CheckedFolder]) -> String {
         checked.iter().flat_map(|folder| &folder.roots).map(|(_, root)| root).collect();
     let graphs = roots.iter().filter(|root| matches!(root, CheckedRoot::Graph(_))).count();
     let number = |count: usize, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
-    let others = roots.len() - graphs;
-    format!("no findings in {} and {} of policy\n", number(graphs, "graph"), number(others, "file"))
+    let tests = roots.iter().filter(|root| matches!(root, CheckedRoot::GraphTests(_))).count();
+    let others = roots.len() - graphs - tests;
+    let tests = if tests == 0 { String::new() } else { format!(", {} of tests", number(tests, "file")) };
+    format!("no findings in {}{tests} and {} of policy\n", number(graphs, "graph"), number(others, "file"))
 }

@@ -50,6 +50,9 @@ pub fn check_bundle(
     };
     match check_files(vec![root], &mut load, sources, diagnostics).roots.pop()? {
         CheckedRoot::Graph(plan) => Some(plan),
-        CheckedRoot::Policy(_) | CheckedRoot::PolicyTests(_) | CheckedRoot::Broken => None,
+        CheckedRoot::Policy(_)
+        | CheckedRoot::PolicyTests(_)
+        | CheckedRoot::GraphTests(_)
+        | CheckedRoot::Broken => None,
     }
 }

@@ -15,6 +15,8 @@ pub enum FileKind {
     Prompt,
     /// A JSON Schema.
     Schema,
+    /// Tests of a graph. No file names one.
+    Test,
     /// A policy of an installed pack: `publisher/name/file`, beneath all packs that may be named.
     PackPolicy,
 }
@@ -26,6 +28,7 @@ impl fmt::Display for FileKind {
             FileKind::Policy => "policy",
             FileKind::Prompt => "prompt",
             FileKind::Schema => "schema",
+            FileKind::Test => "file of tests",
             FileKind::PackPolicy => "policy of a pack",
         })
     }

@@ -7,6 +7,7 @@ mod checks;
 mod draft;
 mod expressions;
 mod graph;
+mod graph_tests;
 mod kinds;
 mod literal;
 mod load;
@@ -21,6 +22,7 @@ mod shipped;
 mod tools;
 
 pub use bundle::{bundle, check_bundle};
+pub use graph_tests::CheckedTests;
 pub use load::{FileKind, FileRef, Load, LoadProblem, Loaded};
 pub use project::{Checked, CheckedRoot, ReadFile, Root, check_files};
 pub use scope::{Known, Local, LoopFacts, Names, NodeFacts, Place};

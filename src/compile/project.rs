@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::diag::{Diagnostic, Diagnostics, Severity, codes, suggestion};
 use crate::document::{self, Limits, Parsed, Syntax, Text};
 use crate::files::{PathError, RelPath};
+use crate::model::graph_test::decode_graph_tests;
 use crate::model::policy::{decode_policy, decode_policy_tests};
 use crate::model::{self, Field, Graph, PACK_PREFIX, PackRef, PromptSource, SubgraphSource, Uses};
 use crate::plan::Plan;
@@ -16,6 +17,7 @@ use crate::source::{FileId, Located, Sources, Span};
 use super::draft::Origin;
 use super::expressions;
 use super::graph;
+use super::graph_tests::{self, CheckedTests};
 use super::literal;
 use super::load::{FileKind, FileRef, Load, LoadProblem, Loaded};
 use super::parts::Parts;
@@ -26,6 +28,8 @@ const GRAPH_ID: &str = "lgflow.graph/v";
 const POLICY_ID: &str = "lgflow.policy/v";
 /// Likewise of a file of policy tests.
 const POLICY_TESTS_ID: &str = "lgflow.policy_test/v";
+/// Likewise of a file of graph tests.
+const GRAPH_TESTS_ID: &str = "lgflow.test/v";
 /// How the name of a policy begins that is no file.
 const BUILTIN: &str = "builtin:";
 /// Graphs within graphs within graphs, at most.
@@ -61,6 +65,8 @@ pub enum CheckedRoot {
     Policy(FileId),
     /// Tests of a policy.
     PolicyTests(FileId),
+    /// Tests of a graph.
+    GraphTests(Arc<CheckedTests>),
     /// A file with errors.
     Broken,
 }
@@ -184,6 +190,10 @@ impl Project<'_, '_> {
             return CheckedRoot::Broken;
         };
         let id = schema_line(&parsed).unwrap_or_default();
+        if id.starts_with(GRAPH_TESTS_ID) {
+            self.read.insert(path.clone(), Some(ReadFile { kind: FileKind::Test, ..read }));
+            return self.graph_tests(path, read.file, &parsed, before).unwrap_or(CheckedRoot::Broken);
+        }
         let is_policy = id.starts_with(POLICY_ID);
         if !is_policy && !id.starts_with(POLICY_TESTS_ID) {
             return self.graph(path, &parsed, before).map_or(CheckedRoot::Broken, CheckedRoot::Graph);
@@ -380,6 +390,23 @@ impl Project<'_, '_> {
         for layer in tests.iter().flat_map(|tests| &tests.policy) {
             self.layer(path, layer);
         }
+    }
+
+    /// Tests with the graph that they name; what is wrong with that graph is reported once, in its own file.
+    fn graph_tests(
+        &mut self,
+        path: &RelPath,
+        file: FileId,
+        parsed: &Parsed,
+        before: usize,
+    ) -> Option<CheckedRoot> {
+        let mut tests = decode_graph_tests(&parsed.tree, &parsed.damage, self.diagnostics)?;
+        let graph = path.reference(&tests.graph.value).ok();
+        let plan = self.graph_file(path, &tests.graph)?;
+        graph_tests::check(&mut tests, &plan, self.diagnostics);
+        let sound = self.diagnostics.count(Severity::Error) == before;
+        let checked = CheckedTests { file, tests, graph: graph?, plan };
+        sound.then(|| CheckedRoot::GraphTests(Arc::new(checked)))
     }
 
     fn prompt_file(&mut self, naming: &RelPath, path: &Located<String>) -> Option<Text> {

@@ -72,7 +72,10 @@ pub fn check_shipped(name: &str, sources: &mut Sources, diagnostics: &mut Diagno
     };
     match check_files(vec![root], &mut load, sources, diagnostics).roots.pop()? {
         CheckedRoot::Graph(plan) => Some(plan),
-        CheckedRoot::Policy(_) | CheckedRoot::PolicyTests(_) | CheckedRoot::Broken => None,
+        CheckedRoot::Policy(_)
+        | CheckedRoot::PolicyTests(_)
+        | CheckedRoot::GraphTests(_)
+        | CheckedRoot::Broken => None,
     }
 }
 

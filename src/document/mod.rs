@@ -2,6 +2,7 @@
 
 mod damage;
 mod decode;
+mod inline;
 mod json;
 mod limits;
 mod number;
@@ -14,6 +15,7 @@ mod yaml;
 
 pub use damage::Damage;
 pub use decode::decode;
+pub use inline::inline;
 pub use limits::Limits;
 pub use parse::{Parsed, parse};
 pub use text::Text;

@@ -8,6 +8,7 @@ mod control;
 mod error_kind;
 mod frame;
 mod interpreter;
+mod ok_exit;
 mod planned;
 mod provenance;
 mod secret;
@@ -24,6 +25,7 @@ pub use frame::{CallFrame, Capabilities, ControlFrame, ReplyBody, ReplyFrame, Re
 pub use interpreter::{
     BundledFile, Confinement, FrontFrame, GraphBundle, InterpreterFrame, InterpreterStart, PersonsAnswer,
 };
+pub use ok_exit::OkExit;
 pub use planned::{
     HeldPlan, PlanBindings, PlannedCall, PlannedProgram, PlannedToolchain, PlannedWorkspace, Shape,
 };

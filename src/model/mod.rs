@@ -3,6 +3,7 @@
 mod decode;
 mod graph;
 mod graph_decoder;
+pub mod graph_test;
 mod name;
 mod ours;
 mod pack;

@@ -91,7 +91,7 @@ pub fn check_pack(tree: &Tree, shown: &str, packs: &Packs) -> Result<CheckedPack
             CheckedRoot::PolicyTests(file) if !result.found.has_errors() => {
                 Trial { tree, shown, packs }.run(path, *file, &mut result);
             }
-            CheckedRoot::PolicyTests(_) | CheckedRoot::Broken => {}
+            CheckedRoot::PolicyTests(_) | CheckedRoot::GraphTests(_) | CheckedRoot::Broken => {}
         }
     }
     result.found.sort();

@@ -136,16 +136,24 @@ impl Gate {
 
     /// Remembers what a call that was done has written into the workspace.
     pub fn note(&self, done: &Granted<ToolCall>, result: &ToolResult) {
-        let call = done.request();
-        let wrote =
-            match Uses::parse(&call.tool) {
-                Some(Uses::ApplyPatch) => result.ok,
-                Some(Uses::Exec) => done.obligations().exec.as_ref().is_some_and(|exec| {
-                    exec.workspace == WorkspaceMode::Direct || !exec.unsafe_write.is_empty()
-                }),
-                Some(Uses::Mcp) => true,
-                _ => false,
-            };
+        let direct =
+            |exec: &ExecGrant| exec.workspace == WorkspaceMode::Direct || !exec.unsafe_write.is_empty();
+        let command = done.obligations().exec.as_ref().is_some_and(direct);
+        self.note_of(done.request(), result.ok, command);
+    }
+
+    /// The same of a call of which a rehearsal says that it was approved and done.
+    pub fn note_rehearsed(&self, call: &ToolCall, ok: bool) {
+        self.note_of(call, ok, false);
+    }
+
+    fn note_of(&self, call: &ToolCall, ok: bool, command_writes: bool) {
+        let wrote = match Uses::parse(&call.tool) {
+            Some(Uses::ApplyPatch) => ok,
+            Some(Uses::Exec) => command_writes,
+            Some(Uses::Mcp) => true,
+            _ => false,
+        };
         if wrote {
             let sources = streams(call).into_iter().flat_map(|stream| stream.sources);
             self.marks.add(sources.filter(Source::is_foreign).collect());

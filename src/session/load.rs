@@ -19,7 +19,7 @@ const MOST_FILES: usize = 10_000;
 /// The settings of a workspace, in its `.lg` folder.
 const CONFIG: &str = "config.toml";
 /// The ids of what is checked, among all that are ours.
-const CHECKED: [&[u8]; 3] = [b"lgflow.graph/", b"lgflow.policy/", b"lgflow.policy_test/"];
+const CHECKED: [&[u8]; 4] = [b"lgflow.graph/", b"lgflow.policy/", b"lgflow.policy_test/", b"lgflow.test/"];
 
 /// What became of the files of one folder.
 #[derive(Debug)]

@@ -3,6 +3,7 @@
 //! graph language and no rule of the policy, and speaks to no terminal.
 
 mod drive;
+mod graph_tests;
 mod interpreter;
 mod interrupts;
 mod load;
@@ -12,9 +13,11 @@ mod questions;
 mod recorder;
 mod refusals;
 mod stored;
+mod test_files;
 mod timers;
 
 pub use drive::{Ended, Interrupted, Observer, Session};
+pub use graph_tests::{GraphTestFile, given_graph_tests, own_graph_tests};
 pub use interpreter::{BeginError, INTERPRETER_ARGUMENT, interpret};
 pub use interrupts::{Interrupter, Interrupts};
 pub use load::{CheckedFolder, check_beneath, check_own_folder, check_paths};

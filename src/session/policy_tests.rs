@@ -7,16 +7,14 @@ use crate::compile::CheckedRoot;
 use crate::diag::Diagnostics;
 use crate::document::{Limits, Syntax, parse};
 use crate::effect::FrozenLayer;
-use crate::files::{FileError, OwnFolder, RelPath, Root};
+use crate::files::{FileError, RelPath};
 use crate::model::policy::{PolicyCase, decode_policy_tests};
 use crate::policy::Packs;
 use crate::source::{FileId, Sources};
 
 use super::graph_layers;
-use super::load::{CheckedFolder, check_beneath, check_own_folder, check_paths};
-
-/// The folder of a workspace's own files.
-const OWN: &str = ".lg";
+use super::load::CheckedFolder;
+use super::test_files::{given_tests, own_tests};
 
 /// A file of policy tests.
 #[derive(Debug)]
@@ -40,9 +38,8 @@ pub fn own_policy_tests(
     sources: &mut Sources,
     diagnostics: &mut Diagnostics,
 ) -> Result<Vec<TestFile>, FileError> {
-    let folder = OwnFolder::beneath(&Root::open(root)?, &RelPath::parse(OWN)?)?;
-    let checked = check_own_folder(folder, shown, packs, sources, diagnostics)?;
-    read_all(&checked, shown, packs, sources, diagnostics)
+    let folder = own_tests(root, shown, packs, sources, diagnostics)?;
+    read_all(&folder.checked, &folder.shown, packs, sources, diagnostics)
 }
 
 /// The policy tests in a file that the user named. One in the workspace's `.lg` folder names policies beneath that
@@ -57,20 +54,8 @@ pub fn given_policy_tests(
     sources: &mut Sources,
     diagnostics: &mut Diagnostics,
 ) -> Result<Vec<TestFile>, FileError> {
-    let own = root.join(OWN);
-    let absolute = path.canonicalize().ok();
-    let beneath = absolute.as_ref().and_then(|path| path.strip_prefix(&own).ok()).and_then(Path::to_str);
-    let Some(beneath) = beneath else {
-        let checked = check_paths(&[path.to_path_buf()], packs, sources, diagnostics)?;
-        let shown = path.parent().unwrap_or(Path::new("")).to_path_buf();
-        let read = checked.iter().map(|folder| read_all(folder, &shown, packs, sources, diagnostics));
-        return Ok(read.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect());
-    };
-    let depth = beneath.split('/').count();
-    let shown = path.ancestors().nth(depth).unwrap_or(Path::new("")).to_path_buf();
-    let folder = OwnFolder::beneath(&Root::open(root)?, &RelPath::parse(OWN)?)?;
-    let checked = check_beneath(folder, &shown, &RelPath::parse(beneath)?, packs, sources, diagnostics)?;
-    read_all(&checked, &shown, packs, sources, diagnostics)
+    let folder = given_tests(path, root, packs, sources, diagnostics)?;
+    read_all(&folder.checked, &folder.shown, packs, sources, diagnostics)
 }
 
 fn read_all(

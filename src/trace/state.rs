@@ -400,6 +400,11 @@ impl RunState {
         self.calls.contains_key(&call)
     }
 
+    /// Is this call to end early?
+    pub(crate) fn is_cancelling(&self, call: CallId) -> bool {
+        self.calls.get(&call).is_some_and(|open| open.cancelling)
+    }
+
     /// The waits that have begun and not ended, with their whole length.
     pub fn open_waits(&self) -> impl Iterator<Item = (WaitId, WaitFor, Duration)> {
         self.waits.iter().map(|(id, (reason, duration))| (*id, *reason, *duration))

@@ -4,7 +4,7 @@ use lgflow::schema::document;
 use serde_json::Value;
 
 use crate::generator::{Generator, Random, mutate};
-use crate::verdict::{decode_graph_json, decode_policy_json, validator};
+use crate::verdict::{decode_graph_json, decode_policy_json, decode_tests_json, validator};
 
 const DOCUMENTS: u64 = 600;
 const MUTATIONS: usize = 4;
@@ -91,6 +91,14 @@ fn policies() {
         found
     };
     agree("policy", POLICY_SAMPLES, decode);
+}
+
+/// Strings that fit each pattern of the schema of graph tests.
+const TEST_SAMPLES: &[(&str, &[&str])] = &[("^[a-z][a-z0-9_]*$", &["timeout", "my_own"])];
+
+#[test]
+fn graph_tests() {
+    agree("test", TEST_SAMPLES, decode_tests_json);
 }
 
 fn agree(

@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use lgflow::diag::Diagnostics;
 use lgflow::document::{Limits, Syntax, parse};
+use lgflow::model::graph_test::decode_graph_tests;
 use lgflow::model::policy::decode_policy;
 use lgflow::model::{Graph, SubgraphSource, decode_graph};
 use lgflow::schema::{Validator, check_parameters, document};
@@ -63,6 +64,17 @@ pub fn decode_policy_json(value: &Value) -> Vec<String> {
     let file = sources.add("policy", serde_json::to_string_pretty(value).unwrap());
     if let Some(parsed) = parse(&sources, file, Syntax::Json, &Limits::default(), &mut found) {
         decode_policy(&parsed.tree, &parsed.damage, &mut found);
+    }
+    messages(&found)
+}
+
+/// What the decoder says of a file of graph tests that is given as JSON.
+pub fn decode_tests_json(value: &Value) -> Vec<String> {
+    let mut sources = Sources::default();
+    let mut found = Diagnostics::default();
+    let file = sources.add("tests", serde_json::to_string_pretty(value).unwrap());
+    if let Some(parsed) = parse(&sources, file, Syntax::Json, &Limits::default(), &mut found) {
+        decode_graph_tests(&parsed.tree, &parsed.damage, &mut found);
     }
     messages(&found)
 }

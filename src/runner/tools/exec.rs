@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use crate::effect::{ErrorKind, ProgramUsed, SandboxLayer, ToolCall, ToolError, ToolResult};
+use crate::effect::{ErrorKind, OkExit, ProgramUsed, SandboxLayer, ToolCall, ToolError, ToolResult};
 use crate::files::RelPath;
 use crate::policy::{ExecGrant, Granted, Obligations};
 use crate::redact::Redaction;
@@ -49,7 +49,7 @@ pub(super) fn exec_with(
     let grant = obligations.exec.as_ref().ok_or_else(|| {
         ToolError::new(ErrorKind::Denied, "the call was granted without a rule for its command")
     })?;
-    let wanted = OkExit::read(&input)?;
+    let wanted = ok_exit(&input)?;
     let mut spec = CommandSpec { argv: argv(&input)?, env: variables(&input)?, deadline: None };
     spec.deadline = cancel.deadline().map(|end| end.saturating_duration_since(Instant::now()));
     let (cwd, stdin) = (input.path("cwd")?, input.text("stdin")?);
@@ -169,33 +169,9 @@ fn passed(grant: &ExecGrant) -> BTreeMap<String, String> {
     grant.env_pass.iter().filter_map(|name| Some((name.clone(), std::env::var(name).ok()?))).collect()
 }
 
-/// Which exit codes are a success.
-enum OkExit {
-    Zero,
-    Any,
-    These(Vec<i64>),
-}
-
-impl OkExit {
-    fn read(input: &Input<'_>) -> Result<Self, ToolError> {
-        let wrong = || invalid("`ok_exit` of `exec` is neither `any` nor a list of exit codes");
-        match input.value("ok_exit") {
-            None => Ok(OkExit::Zero),
-            Some(Value::String(word)) if word == "any" => Ok(OkExit::Any),
-            Some(Value::Array(codes)) => {
-                codes.iter().map(Value::as_i64).collect::<Option<_>>().map(OkExit::These).ok_or_else(wrong)
-            }
-            Some(_) => Err(wrong()),
-        }
-    }
-
-    fn takes(&self, code: i32) -> bool {
-        match self {
-            OkExit::Zero => code == 0,
-            OkExit::Any => true,
-            OkExit::These(codes) => codes.contains(&i64::from(code)),
-        }
-    }
+fn ok_exit(input: &Input<'_>) -> Result<OkExit, ToolError> {
+    OkExit::read(input.value("ok_exit"))
+        .ok_or_else(|| invalid("`ok_exit` of `exec` is neither `any` nor a list of exit codes"))
 }
 
 /// The refusal of a command whose grant demands layers that are not in force.
@@ -294,7 +270,7 @@ fn failure(ran: &Ran, wanted: &OkExit) -> Option<ToolError> {
         End::Itself => match ran.signal.map(signal_name).as_deref() {
             Some("SIGXCPU") => limit("cpu", "it used more processor time than it may"),
             Some("SIGXFSZ") => limit("workspace_bytes", "it wrote a file that is larger than it may"),
-            _ if wanted.takes(ran.exit_code) => None,
+            _ if wanted.takes(i64::from(ran.exit_code)) => None,
             Some(signal) => Some(ToolError::new(ErrorKind::Exit, format!("it was ended by {signal}"))),
             None => {
                 let hint = ran.hint.as_ref().map_or_else(String::new, |hint| format!("; {hint}"));

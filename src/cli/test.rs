@@ -1,0 +1,198 @@
+//! `lgflow test`: the cases that are kept beside graphs, played by their scripts, with a report of those that came to
+//! something else.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use crate::compile::CheckedTests;
+use crate::diag::Diagnostics;
+use crate::files::write_given;
+use crate::model::graph_test::GraphCase;
+use crate::policy::{Gate, Machine, PolicySet};
+use crate::session::{GraphTestFile, given_graph_tests, own_graph_tests};
+use crate::source::Sources;
+use crate::testing::{
+    CaseReport, Coverage, Covered, Difference, FileReport, Problem as CaseProblem, Rehearsal, bless, judge,
+    junit, rehearse, tests_document, tests_text,
+};
+
+use super::Exit;
+use super::output::Output;
+use super::problem::Problem;
+use super::trust::here;
+use super::validate::{packs_here, print, unreadable};
+
+/// Arguments of `lgflow test`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  lgflow test                          every file of graph tests in .lg/\n  lgflow test .lg/tests/fix.yaml       one of them\n  lgflow test --case 'gives up'        cases whose name holds this\n  lgflow test --bless                  write what was found in the place of what was expected\n\nA file of tests begins with `schema: lgflow.test/v1` and lies in `.lg/`, beside the graph or in `tests/`. Nothing is run and nothing is changed: calls come to what the case says, after the policy that the graph names has let them through, on a machine where every wall of the sandbox stands. Exit code 1 if a case comes to something else, 3 if a file is not valid."
+)]
+pub struct TestArgs {
+    /// Files of graph tests; without one, all in `.lg/`
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Play only cases whose name holds this text
+    #[arg(long, value_name = "TEXT")]
+    case: Option<String>,
+    /// Write what was found into the files, in the place of what was expected
+    #[arg(long, conflicts_with = "case")]
+    bless: bool,
+    /// Write the report as JUnit XML as well
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+}
+
+/// A case that was played.
+struct Played<'c> {
+    case: &'c GraphCase,
+    came_to: Rehearsal,
+    differences: Vec<Difference>,
+}
+
+pub(super) fn run(args: &TestArgs, output: Output) -> Result<Exit, Problem> {
+    let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
+    let files = files(args, &mut sources, &mut found)?;
+    if found.has_errors() {
+        print(&sources, &found, output);
+        return Ok(Exit::Invalid);
+    }
+    if files.is_empty() {
+        let detail = "there is no file of graph tests here; write one that begins with \
+                      `schema: lgflow.test/v1` into `.lg/tests/`, or name one";
+        return Err(Problem::usage(detail));
+    }
+    let (mut reports, mut covered) = (Vec::new(), Vec::new());
+    for file in &files {
+        let set = match PolicySet::compile(&file.layers, &mut sources) {
+            Ok(set) => set,
+            Err(findings) => {
+                print(&sources, &findings, output);
+                return Ok(Exit::Invalid);
+            }
+        };
+        let mut played = play(file, &set, args.case.as_deref());
+        cover(file, &mut played, &mut covered);
+        let blessed = if args.bless { blessed(file, &played, &sources, output)? } else { false };
+        reports.push(report(file, played, blessed));
+    }
+    if reports.iter().all(|report| report.cases.is_empty()) {
+        return Err(Problem::usage("no case has such a name"));
+    }
+    let covered: Vec<(String, Covered)> = covered
+        .into_iter()
+        .map(|(file, coverage): (&GraphTestFile, Coverage)| {
+            (file.graph.clone(), coverage.of(&file.checked.plan))
+        })
+        .collect();
+    if let Some(path) = &args.junit {
+        write_junit(path, &reports, &sources)?;
+    }
+    output
+        .either(|| tests_text(&reports, &covered, &sources), || tests_document(&reports, &covered, &sources));
+    let sound = reports.iter().flat_map(|report| &report.cases).all(CaseReport::is_as_expected);
+    Ok(if sound { Exit::Done } else { Exit::Failed })
+}
+
+fn files(
+    args: &TestArgs,
+    sources: &mut Sources,
+    found: &mut Diagnostics,
+) -> Result<Vec<GraphTestFile>, Problem> {
+    let place = here()?;
+    let packs = packs_here()?;
+    if args.files.is_empty() {
+        let own = place.root.join(".lg");
+        if !own.is_dir() {
+            return Ok(Vec::new());
+        }
+        return own_graph_tests(&place.root, &place.shown(&own), &packs, sources, found)
+            .map_err(|error| unreadable(&error));
+    }
+    let mut all = Vec::new();
+    for path in &args.files {
+        let files = given_graph_tests(path, &place.root, &packs, sources, found)
+            .map_err(|error| unreadable(&error))?;
+        if files.is_empty() && !found.has_errors() {
+            let detail = format!("`{}` holds no graph tests: its `schema` line is another", path.display());
+            return Err(Problem::usage(detail));
+        }
+        all.extend(files);
+    }
+    Ok(all)
+}
+
+fn play<'f>(file: &'f GraphTestFile, set: &PolicySet, named: Option<&str>) -> Vec<Played<'f>> {
+    let CheckedTests { tests, plan, .. } = &*file.checked;
+    let meant = |case: &&GraphCase| named.is_none_or(|part| case.name.value.contains(part));
+    tests
+        .cases
+        .iter()
+        .filter(meant)
+        .map(|case| {
+            // a case knows nothing of what another one has done
+            let gate = Gate::new(set.clone(), Machine::complete());
+            let came_to = rehearse(plan, &gate, case);
+            let differences = judge(case, &came_to);
+            Played { case, came_to, differences }
+        })
+        .collect()
+}
+
+fn cover<'f>(
+    file: &'f GraphTestFile,
+    played: &mut [Played<'_>],
+    covered: &mut Vec<(&'f GraphTestFile, Coverage)>,
+) {
+    let at = covered.iter().position(|(known, _)| known.graph == file.graph).unwrap_or_else(|| {
+        covered.push((file, Coverage::default()));
+        covered.len() - 1
+    });
+    for case in played {
+        covered[at].1.add(std::mem::take(&mut case.came_to.coverage));
+    }
+}
+
+/// Was something of the file replaced by what was found?
+fn blessed(
+    file: &GraphTestFile,
+    played: &[Played<'_>],
+    sources: &Sources,
+    output: Output,
+) -> Result<bool, Problem> {
+    let cases: Vec<(&GraphCase, &Rehearsal, &[Difference])> =
+        played.iter().map(|one| (one.case, &one.came_to, &one.differences[..])).collect();
+    let failed = |error: &dyn std::error::Error| Problem::failed("cannot bless", error);
+    let Some(text) = bless(sources, file.checked.file, &cases).map_err(|error| failed(&error))? else {
+        return Ok(false);
+    };
+    write_given(Path::new(&file.name), &text).map_err(|error| failed(&error))?;
+    output.note(&format!("blessed {}\n", crate::view::escaped(&file.name)));
+    Ok(true)
+}
+
+fn report(file: &GraphTestFile, played: Vec<Played<'_>>, blessed: bool) -> FileReport {
+    let cases = played.into_iter().map(|Played { case, came_to, mut differences }| {
+        let mut problems = came_to.problems;
+        let expects_nothing = case.expect.is_empty() && !blessed;
+        if expects_nothing {
+            problems.push(CaseProblem {
+                span: case.expect.span,
+                message: "the case expects nothing, so it shows nothing".to_owned(),
+                help: "write what it comes to under `expect`, or let `lgflow test --bless` write it"
+                    .to_owned(),
+            });
+        }
+        if blessed {
+            differences.retain(|one| !one.can_be_blessed);
+        }
+        CaseReport { name: case.name.value.clone(), span: case.span, differences, problems }
+    });
+    FileReport { name: file.name.clone(), graph: file.graph.clone(), cases: cases.collect() }
+}
+
+fn write_junit(path: &Path, reports: &[FileReport], sources: &Sources) -> Result<(), Problem> {
+    let failed = |error: &dyn std::error::Error| Problem::failed("cannot write the JUnit report", error);
+    let xml = junit(reports, sources).map_err(|error| failed(&std::io::Error::other(error)))?;
+    write_given(path, &xml).map_err(|error| failed(&error))
+}

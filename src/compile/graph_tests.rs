@@ -1,0 +1,302 @@
+//! Tests of graphs against the plan of the graph that they test: each name exists there, each scripted result is one
+//! that the tool could give, and no two scripts speak of the same call.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use crate::diag::{Code, Diagnostic, Diagnostics, codes, suggestion};
+use crate::digest::Digest;
+use crate::files::RelPath;
+use crate::model::Uses;
+use crate::model::graph_test::{
+    Expectations, GraphCase, GraphTests, Scripted, ScriptedAnswer, ScriptedOutcome, Which,
+};
+use crate::plan::{Action, Plan, PlanNode};
+use crate::schema::{self, validate_value};
+use crate::source::{FileId, Located};
+
+/// A file of graph tests with the graph that it tests.
+#[derive(Debug, Clone)]
+pub struct CheckedTests {
+    /// The file of the tests.
+    pub file: FileId,
+    /// What it says; scripted outputs have every field that the tool's output has.
+    pub tests: GraphTests,
+    /// The graph's path, beneath the folder that all files of one call share.
+    pub graph: RelPath,
+    /// The graph.
+    pub plan: Arc<Plan>,
+}
+
+/// Checks tests against their plan, and completes their scripted outputs.
+pub(super) fn check(tests: &mut GraphTests, plan: &Plan, diagnostics: &mut Diagnostics) {
+    let mut names = BTreeSet::new();
+    for case in &mut tests.cases {
+        if !names.insert(case.name.value.clone()) {
+            let message = format!("two cases are called `{}`", case.name.value);
+            let found = Diagnostic::new(codes::BAD_VALUE, case.name.span, message);
+            diagnostics.push(found.help("give each case a name of its own"));
+        }
+        Check { plan, diagnostics }.case(case);
+    }
+}
+
+struct Check<'c> {
+    plan: &'c Plan,
+    diagnostics: &'c mut Diagnostics,
+}
+
+impl Check<'_> {
+    fn case(&mut self, case: &mut GraphCase) {
+        let mut seen = BTreeSet::new();
+        for result in &mut case.results {
+            self.result(result);
+            let which = (node_of(&result.which), tool_of(&result.which), number(result.call.as_ref()));
+            if !seen.insert(which) {
+                let message = "another result stands for the same calls";
+                let found = Diagnostic::new(codes::BAD_VALUE, result.span, message);
+                self.diagnostics.push(found.help("remove one of them, or give each the `call` it is for"));
+            }
+        }
+        let mut asked = BTreeSet::new();
+        for answer in &case.answers {
+            self.answer(answer);
+            if !asked.insert((answer.node.value.clone(), number(answer.question.as_ref()))) {
+                let message = "another answer stands for the same question";
+                let found = Diagnostic::new(codes::BAD_VALUE, answer.span, message);
+                self.diagnostics
+                    .push(found.help("remove one of them, or give each the `question` it is for"));
+            }
+        }
+        self.inputs(&case.inputs);
+        self.expectations(&case.expect);
+    }
+
+    /// Which inputs are missing or do not fit is said when the case is run, as it would be to a user.
+    fn inputs(&mut self, inputs: &Located<Value>) {
+        let known: Vec<&str> = self.plan.inputs.iter().map(|input| input.name.as_str()).collect();
+        for name in inputs.value.as_object().into_iter().flat_map(Map::keys) {
+            if !known.contains(&name.as_str()) {
+                let message = format!("the graph has no input `{name}`");
+                let found = Diagnostic::new(codes::UNKNOWN_INPUT, inputs.span, message);
+                self.diagnostics.push(found.maybe_help(suggestion(name, known.iter().copied())));
+            }
+        }
+    }
+
+    fn result(&mut self, result: &mut Scripted) {
+        self.which(&result.which);
+        let by_node = result.which.node.as_ref().and_then(|node| find(self.plan, &node.value));
+        let tool = match (&result.which.tool, by_node) {
+            (Some(tool), _) => tool.value,
+            (None, Some(node)) if node.uses.is_tool() => node.uses,
+            _ => return,
+        };
+        let kind = match &mut result.outcome {
+            ScriptedOutcome::Output(output) => return self.output(tool, output),
+            ScriptedOutcome::Error { kind, .. } => kind,
+            ScriptedOutcome::Hangs => return,
+        };
+        if matches!(kind.value.as_str(), "cancelled" | "budget" | "exhausted" | "approval_required") {
+            let message = format!("no call ends with the kind `{}`: the run itself decides that", kind.value);
+            let found = Diagnostic::new(codes::BAD_VALUE, kind.span, message);
+            self.diagnostics.push(found.help("script what the tool does, and let the run come to it"));
+        }
+    }
+
+    /// What is left out has the empty value of its type; what is there is what the tool could give.
+    fn output(&mut self, tool: Uses, output: &mut Located<Value>) {
+        // what a model or a server says is not the tool's to promise
+        if matches!(tool, Uses::Llm | Uses::Mcp | Uses::Http) {
+            return;
+        }
+        let schema = schema::tool_output(tool.as_str()).and_then(|text| serde_json::from_str(text).ok());
+        let Some(schema) = schema else { return };
+        complete(&schema, &mut output.value);
+        if let Some(fault) = validate_value(&schema, &output.value).first() {
+            let message = format!("`{}` never gives this: {fault}", tool.as_str());
+            let found = Diagnostic::new(codes::BAD_VALUE, output.span, message);
+            let help = format!("`lgflow schema tool {}` says what it gives", tool.as_str());
+            self.diagnostics.push(found.help(help));
+        }
+    }
+
+    fn answer(&mut self, answer: &ScriptedAnswer) {
+        let Some(node) = self.node(&answer.node) else { return };
+        let Action::Approval { options, .. } = &node.action else { return };
+        let known: Vec<&str> = if options.is_empty() {
+            vec!["approve", "reject"]
+        } else {
+            options.iter().map(String::as_str).collect()
+        };
+        if !known.contains(&answer.choice.value.as_str()) {
+            let message = format!("`{}` is no choice of `{}`", answer.choice.value, answer.node.value);
+            let found = Diagnostic::new(codes::BAD_VALUE, answer.choice.span, message);
+            self.diagnostics.push(found.help(format!("choose one of `{}`", known.join("`, `"))));
+        }
+    }
+
+    fn expectations(&mut self, expect: &Expectations) {
+        let channels: Vec<&str> = self.plan.channels.iter().map(|channel| channel.name.as_str()).collect();
+        let outputs: Vec<&str> = self.plan.outputs.iter().map(|output| output.name.as_str()).collect();
+        for (name, _) in &expect.channels {
+            self.known(codes::UNKNOWN_CHANNEL, "channel", name, &channels);
+        }
+        for (name, _) in &expect.outputs {
+            self.known(codes::UNKNOWN_FIELD, "output", name, &outputs);
+        }
+        let nodes: Vec<&str> = self.plan.nodes.iter().map(|node| node.id.as_str()).collect();
+        for name in
+            expect.nodes.iter().map(|(name, _)| name).chain(expect.iterations.iter().map(|(name, _)| name))
+        {
+            self.known(codes::UNKNOWN_NODE, "node", name, &nodes);
+        }
+        if let Some(node) = expect.error.as_ref().and_then(|error| error.node.as_ref()) {
+            self.node(node);
+        }
+        for call in expect.calls.iter().chain(&expect.never) {
+            self.which(&call.which);
+        }
+        for denial in &expect.denied {
+            self.which(&denial.which);
+        }
+    }
+
+    fn known(&mut self, code: Code, what: &str, name: &Located<String>, known: &[&str]) {
+        if !known.contains(&name.value.as_str()) {
+            let message = format!("the graph has no {what} `{}`", name.value);
+            let help = suggestion(&name.value, known.iter().copied());
+            self.diagnostics.push(Diagnostic::new(code, name.span, message).maybe_help(help));
+        }
+    }
+
+    fn which(&mut self, which: &Which) {
+        let Some(name) = &which.node else { return };
+        let Some(node) = self.node(name) else { return };
+        let makes = |tool: Uses| match &node.action {
+            Action::Batch { tools, .. } => tools.contains(&tool),
+            Action::Llm(conversation) => tool == Uses::Llm || conversation.tools.contains(&tool),
+            _ => node.uses == tool,
+        };
+        if !node.uses.is_tool() && node.uses != Uses::Batch {
+            let message = format!("`{}` makes no calls: it is `{}`", name.value, node.uses.as_str());
+            let found = Diagnostic::new(codes::BAD_VALUE, name.span, message);
+            let help = match &node.action {
+                Action::Graph { .. } => format!("name a node inside: `{}/…`", name.value),
+                Action::Approval { .. } => "script its answer under `answers`".to_owned(),
+                _ => "remove it; the interpreter computes it".to_owned(),
+            };
+            self.diagnostics.push(found.help(help));
+        } else if let Some(tool) = &which.tool
+            && !makes(tool.value)
+        {
+            let message = format!("`{}` makes no calls of `{}`", name.value, tool.value.as_str());
+            let found = Diagnostic::new(codes::BAD_VALUE, tool.span, message);
+            self.diagnostics.push(found.help("remove `tool`, or correct it"));
+        }
+    }
+
+    /// The node with this path; that there is none is reported.
+    fn node(&mut self, name: &Located<String>) -> Option<PlanNode> {
+        let found = find(self.plan, &name.value).cloned();
+        if found.is_none() {
+            let all = paths(self.plan, "");
+            let message = format!("the graph has no node `{}`", name.value);
+            let help = suggestion(&name.value, all.iter().map(String::as_str));
+            self.diagnostics.push(Diagnostic::new(codes::UNKNOWN_NODE, name.span, message).maybe_help(help));
+        }
+        found
+    }
+}
+
+fn node_of(which: &Which) -> Option<String> {
+    which.node.as_ref().map(|node| node.value.clone())
+}
+
+fn tool_of(which: &Which) -> Option<&'static str> {
+    which.tool.as_ref().map(|tool| tool.value.as_str())
+}
+
+fn number(of: Option<&Located<u32>>) -> Option<u32> {
+    of.map(|number| number.value)
+}
+
+/// `outer/inner`: a node inside of the subgraph of another one.
+fn find<'p>(plan: &'p Plan, path: &str) -> Option<&'p PlanNode> {
+    match path.split_once('/') {
+        None => plan.find(path).map(|at| plan.node(at)),
+        Some((outer, inner)) => match &plan.node(plan.find(outer)?).action {
+            Action::Graph { plan, .. } => find(plan, inner),
+            _ => None,
+        },
+    }
+}
+
+fn paths(plan: &Plan, before: &str) -> Vec<String> {
+    let of = |node: &PlanNode| {
+        let path = format!("{before}{}", node.id);
+        let inside = match &node.action {
+            Action::Graph { plan, .. } => paths(plan, &format!("{path}/")),
+            _ => Vec::new(),
+        };
+        std::iter::once(path).chain(inside).collect::<Vec<_>>()
+    };
+    plan.nodes.iter().flat_map(of).collect()
+}
+
+/// Adds what an object must have and does not: the empty value of its type.
+fn complete(schema: &Value, value: &mut Value) {
+    let Some(object) = value.as_object_mut() else { return };
+    let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    for name in required {
+        if !object.contains_key(name) {
+            object.insert(name.to_owned(), empty(&schema["properties"][name]));
+        }
+    }
+}
+
+fn empty(schema: &Value) -> Value {
+    let types: Vec<&str> = match &schema["type"] {
+        Value::String(one) => vec![one],
+        Value::Array(several) => several.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
+    };
+    if types.contains(&"null") {
+        return Value::Null;
+    }
+    if let Some(first) = schema["enum"].as_array().and_then(|words| words.first()) {
+        return first.clone();
+    }
+    let is_digest = schema["pattern"].as_str().is_some_and(|pattern| pattern.contains("sha256:"));
+    match types.first() {
+        Some(&"string") if is_digest => json!(Digest::of(b"").to_string()),
+        Some(&"string") => json!(""),
+        Some(&"integer" | &"number") => schema.get("minimum").cloned().unwrap_or_else(|| json!(0)),
+        Some(&"boolean") => json!(false),
+        Some(&"array") => json!([]),
+        Some(&"object") => {
+            let mut object = json!({});
+            complete(schema, &mut object);
+            object
+        }
+        _ => Value::Null,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_output_that_is_left_out_altogether_is_one_that_its_tool_could_give() {
+        for tool in Uses::ALL.into_iter().filter(|uses| uses.is_tool()) {
+            let schema: Value = serde_json::from_str(schema::tool_output(tool.as_str()).unwrap()).unwrap();
+            let mut output = json!({});
+            complete(&schema, &mut output);
+            let faults = validate_value(&schema, &output);
+            assert!(faults.is_empty(), "{}: {}: {output}", tool.as_str(), faults[0]);
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! The tree of a file of graph tests, read.
+
+use serde_json::Value;
+
+use crate::diag::{Diagnostic, Diagnostics, codes};
+use crate::document::{Damage, Tree};
+use crate::model::decode::{Decoder, Fields, OwnKeys, Shape, Slot};
+use crate::source::{Located, Span};
+
+use super::{
+    Expectations, ExpectedCall, ExpectedDenial, ExpectedError, GraphCase, GraphTests, Scripted,
+    ScriptedAnswer, ScriptedOutcome, Which,
+};
+use crate::model::Uses;
+
+/// The schema id of a file of graph tests.
+pub const GRAPH_TEST_SCHEMA: &str = "lgflow.test/v1";
+
+const fn shape(
+    what: &'static str,
+    keys: &'static [&'static str],
+    required: &'static [&'static str],
+) -> Shape {
+    Shape { what, keys, required, own: OwnKeys::Refused }
+}
+
+const TESTS: Shape =
+    shape("a file of graph tests", &["schema", "graph", "cases"], &["schema", "graph", "cases"]);
+const CASE: Shape = shape("a case", &["name", "inputs", "results", "answers", "expect"], &["name", "expect"]);
+const RESULT: Shape =
+    shape("a scripted result", &["node", "tool", "call", "output", "error", "hangs", "tokens"], &[]);
+const ERROR: Shape = shape("a scripted error", &["kind", "message", "output"], &["kind"]);
+const ANSWER: Shape =
+    shape("a scripted answer", &["node", "question", "choice", "response", "comment"], &["node", "choice"]);
+const EXPECT: Shape = shape(
+    "what a case expects",
+    &[
+        "status",
+        "error",
+        "outputs",
+        "path",
+        "nodes",
+        "channels",
+        "iterations",
+        "calls",
+        "never",
+        "denied",
+        "waiting",
+    ],
+    &[],
+);
+const EXPECTED_ERROR: Shape = shape("an expected error", &["node", "kind", "message"], &[]);
+const EXPECTED_CALL: Shape = shape("an expected call", &["node", "tool", "input", "times"], &[]);
+const NEVER: Shape = shape("a call that is never made", &["node", "tool", "input"], &[]);
+const DENIED: Shape = shape("a refused call", &["node", "tool", "rule"], &[]);
+
+/// How a run can end in a test.
+const STATUSES: &[(&str, &str)] = &[
+    ("succeeded", "succeeded"),
+    ("failed", "failed"),
+    ("denied", "denied"),
+    ("suspended", "suspended"),
+    ("cancelled", "cancelled"),
+    ("out_of_budget", "out_of_budget"),
+];
+/// How a node can end.
+const NODE_STATUSES: &[(&str, &str)] = &[
+    ("succeeded", "succeeded"),
+    ("failed", "failed"),
+    ("skipped", "skipped"),
+    ("not_reached", "not_reached"),
+    ("cancelled", "cancelled"),
+];
+
+/// Reads a file of graph tests; `None` where it is no mapping, or names no graph.
+pub fn decode_graph_tests(tree: &Tree, damage: &Damage, diagnostics: &mut Diagnostics) -> Option<GraphTests> {
+    let mut decoder = Decoder::new(diagnostics, damage);
+    let d = &mut decoder;
+    let start = Span { end: tree.span.start, ..tree.span };
+    let fields = d.fields(Slot { key: "tests", key_span: start, value: tree }, &TESTS)?;
+    if let Some(id) = fields.get("schema").and_then(|slot| d.string(slot))
+        && id.value != GRAPH_TEST_SCHEMA
+    {
+        let message = format!("`{}` is not the schema of graph tests", id.value);
+        let found = Diagnostic::new(codes::UNKNOWN_SCHEMA, id.span, message);
+        d.report(found.help(format!("write `{GRAPH_TEST_SCHEMA}`")));
+    }
+    let graph = fields.get("graph").and_then(|slot| d.filled_string(slot));
+    let cases = fields.get("cases").and_then(|slot| d.items(slot)).unwrap_or_default();
+    let cases = cases.into_iter().filter_map(|slot| case(d, slot)).collect();
+    Some(GraphTests { graph: graph?, cases })
+}
+
+fn case(d: &mut Decoder<'_>, slot: Slot<'_>) -> Option<GraphCase> {
+    let fields = d.fields(slot, &CASE)?;
+    let name = fields.get("name").and_then(|slot| d.filled_string(slot));
+    let inputs = fields.get("inputs").and_then(|slot| {
+        d.entries(slot)?;
+        Some(located(slot))
+    });
+    let results = list(d, &fields, "results", scripted);
+    let answers = list(d, &fields, "answers", answer);
+    let expect = fields.get("expect").and_then(|slot| expectations(d, slot));
+    Some(GraphCase {
+        span: fields.span,
+        name: name?,
+        inputs: inputs.unwrap_or_else(|| Located::new(Value::Object(serde_json::Map::new()), fields.span)),
+        results,
+        answers,
+        expect: expect?,
+    })
+}
+
+fn list<T>(
+    d: &mut Decoder<'_>,
+    fields: &Fields<'_>,
+    key: &str,
+    read: fn(&mut Decoder<'_>, Slot<'_>) -> Option<T>,
+) -> Vec<T> {
+    let items = fields.get(key).and_then(|slot| d.items(slot)).unwrap_or_default();
+    items.into_iter().filter_map(|slot| read(d, slot)).collect()
+}
+
+fn located(slot: Slot<'_>) -> Located<Value> {
+    Located::new(slot.value.to_json(), slot.value.span)
+}
+
+/// `node`, `tool`, or both.
+fn which(d: &mut Decoder<'_>, fields: &Fields<'_>, what: &str) -> Option<Which> {
+    let node = fields.get("node").and_then(|slot| d.filled_string(slot));
+    let tool = fields.get("tool").and_then(|slot| tool(d, slot));
+    if fields.get("node").is_none() && fields.get("tool").is_none() {
+        let message = format!("{what} says of which calls it is");
+        let found = Diagnostic::new(codes::MISSING_KEY, fields.span, message);
+        d.report(found.help("add `node: …`, `tool: …`, or both"));
+        return None;
+    }
+    Some(Which { node, tool })
+}
+
+fn tool(d: &mut Decoder<'_>, slot: Slot<'_>) -> Option<Located<Uses>> {
+    let words: Vec<(&'static str, Uses)> =
+        Uses::ALL.iter().filter(|uses| uses.is_tool()).map(|uses| (uses.as_str(), *uses)).collect();
+    d.word(slot, &words)
+}
+
+fn scripted(d: &mut Decoder<'_>, slot: Slot<'_>) -> Option<Scripted> {
+    let fields = d.fields(slot, &RESULT)?;
+    let which = which(d, &fields, "a scripted result");
+    let call = fields.get("call").and_then(|slot| d.count(slot, 1));
+    let tokens = fields.get("tokens").and_then(|slot| d.count(slot, 0)).map(|count| u64::from(count.value));
+    let outcome = outcome(d, &fields);
+    Some(Scripted { span: fields.span, which: which?, call, outcome: outcome?, tokens })
+}
+
+/// One of `output`, `error` and `hangs`.
+fn outcome(d: &mut Decoder<'_>, fields: &Fields<'_>) -> Option<ScriptedOutcome> {
+    let given: Vec<Slot<'_>> =
+        ["output", "error", "hangs"].iter().filter_map(|key| fields.get(key)).collect();
+    let [one] = given[..] else {
+        match given[..] {
+            [] => {
+                let found = Diagnostic::new(
+                    codes::MISSING_KEY,
+                    fields.span,
+                    "a scripted result says what the call comes to",
+                );
+                d.report(found.help("add `output: …`, `error: {kind: …}` or `hangs: true`"));
+            }
+            [first, second, ..] => {
+                d.conflict(second.key_span, second.key, first.key_span, first.key, "a scripted result");
+            }
+            [_] => {}
+        }
+        return None;
+    };
+    match one.key {
+        "output" => Some(ScriptedOutcome::Output(located(one))),
+        "error" => error(d, one),
+        _ => {
+            let hangs = d.boolean(one)?;
+            if !hangs.value {
+                d.bad_value(hangs.span, "a call that does not hang comes to something", None);
+                return None;
+            }
+            Some(ScriptedOutcome::Hangs)
+        }
+    }
+}
+
+fn error(d: &mut Decoder<'_>, slot: Slot<'_>) -> Option<ScriptedOutcome> {
+    let fields = d.fields(slot, &ERROR)?;
+    let kind = fields.get("kind").and_then(|slot| d.filled_string(slot));
+    if let Some(kind) = &kind {
+        d.kind_shape(kind);
+    }
+    let message = fields.get("message").and_then(|slot| d.string(slot));
+    Some(ScriptedOutcome::Error {
+        kind: kind?,
+        message: message.map_or_else(|| "as the test says".to_owned(), |message| message.value),
+        output: fields.get("output").map(|slot| slot.value.to_json()),
+    })
+}
+
+fn answer(d: &mut Decoder<'_>, slot: Slot<'_>) -> Option<ScriptedAnswer> {
+    let fields = d.fields(slot, &ANSWER)?;
+    let node = fields.get("node").and_then(|slot| d.filled_string(slot));
+    let choice = fields.get("choice").and_then(|slot| d.filled_string(slot));
+    let question = fields.get("question").and_then(|slot| d.count(slot, 1));
+    let comment = fields.get("comment").and_then(|slot| d.string(slot));
+    Some(ScriptedAnswer {
+        span: fields.span,
+        node: node?,
+        question,
+        choice: choice?,
+        response: fields.get("response").map(located),
+        comment: comment.map(|comment| comment.value).unwrap_or_default(),
+    })
+}
+
+fn expectations(d: &mut Decoder<'_>, slot: Slot<'_>) -> Option<Expectations> {
+    let fields = d.fields(slot, &EXPECT)?;
+    Some(Expectations {
+        span: fields.span,
+        status: fields.get("status").and_then(|slot| d.word(slot, STATUSES)),
+        error: fields.get("error").and_then(|slot| expected_error(d, slot)),
+        outputs: named(d, &fields, "outputs", |_, slot| Some(located(slot))),
+        path: names(d, &fields, "path"),
+        nodes: named(d, &fields, "nodes", |d, slot| d.word(slot, NODE_STATUSES)),
+        channels: named(d, &fields, "channels", |_, slot| Some(located(slot))),
+        iterations: named(d, &fields, "iterations", |d, slot| d.count(slot, 0)),
+        calls: list(d, &fields, "calls", |d, slot| expected_call(d, slot, &EXPECTED_CALL)),
+        never: list(d, &fields, "never", |d, slot| expected_call(d, slot, &NEVER)),
+        denied: list(d, &fields, "denied", denied),
+        waiting: names(d, &fields, "waiting"),
+    })
+}
+
+/// A mapping from names to something.
+fn named<T>(
+    d: &mut Decoder<'_>,
+    fields: &Fields<'_>,
+    key: &str,
+    read: fn(&mut Decoder<'_>, Slot<'_>) -> Option<T>,
+) -> Vec<(Located<String>, T)> {
+    let entries = fields.get(key).and_then(|slot| d.entries(slot)).unwrap_or_default();
+    let read = entries.iter().filter_map(|entry| Some((entry.key.clone(), read(d, Slot::of(entry))?)));
+    read.collect()
+}
+
+/// A list of strings, as a value.
+fn names(d: &mut Decoder<'_>, fields: &Fields<'_>, key: &str) -> Option<Located<Value>> {
+    let slot = fields.get(key)?;
+    d.strings(slot)?;
+    Some(located(slot))
+}
+
+fn expected_error(d: &mut Decoder<'_>, slot: Slot<'_>) -> Option<ExpectedError> {
+    let fields = d.fields(slot, &EXPECTED_ERROR)?;
+    Some(ExpectedError {
+        node: fields.get("node").and_then(|slot| d.filled_string(slot)),
+        kind: fields.get("kind").and_then(|slot| d.filled_string(slot)),
+        message: fields.get("message").and_then(|slot| d.filled_string(slot)),
+    })
+}
+
+fn expected_call(d: &mut Decoder<'_>, slot: Slot<'_>, shape: &Shape) -> Option<ExpectedCall> {
+    let fields = d.fields(slot, shape)?;
+    let input = fields.get("input").and_then(|slot| {
+        d.entries(slot)?;
+        Some(located(slot))
+    });
+    let times = fields.get("times").and_then(|slot| d.count(slot, 0));
+    Some(ExpectedCall { span: fields.span, which: which(d, &fields, shape.what)?, input, times })
+}
+
+fn denied(d: &mut Decoder<'_>, slot: Slot<'_>) -> Option<ExpectedDenial> {
+    let fields = d.fields(slot, &DENIED)?;
+    let rule = fields.get("rule").and_then(|slot| d.filled_string(slot));
+    Some(ExpectedDenial { span: fields.span, which: which(d, &fields, DENIED.what)?, rule })
+}

@@ -1,0 +1,120 @@
+//! What was found, written in the place of what was expected: edits of the file's text, which keep everything else as its
+//! author wrote it. A text that would then say anything else is not written.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use crate::diag::Diagnostics;
+use crate::document::{Limits, Syntax, Tree, inline, parse};
+use crate::model::graph_test::GraphCase;
+use crate::source::{FileId, Sources, Span};
+
+use super::{Difference, Rehearsal};
+
+/// Why a file was not blessed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BlessError {
+    /// The values do not stand where they can be replaced.
+    #[error("what was found cannot be written into `{0}` without changing more than that; edit it by hand")]
+    Unclear(String),
+}
+
+/// The text of a file with what was found in the place of what was expected; nothing where there is nothing to bless.
+/// `cases` are those of the file, with what they came to and how that parts from what they expect.
+///
+/// # Errors
+/// The edited text does not say exactly what was to be said.
+pub fn bless(
+    sources: &Sources,
+    file: FileId,
+    cases: &[(&GraphCase, &Rehearsal, &[Difference])],
+) -> Result<Option<String>, BlessError> {
+    let mut edits: BTreeMap<Span, Value> = BTreeMap::new();
+    for (case, came_to, differences) in cases {
+        if case.expect.is_empty() && came_to.problems.is_empty() {
+            edits.insert(case.expect.span, all_of(came_to));
+        }
+        for difference in differences.iter().filter(|one| one.can_be_blessed) {
+            edits.extend(difference.found.clone().map(|found| (difference.span, found)));
+        }
+    }
+    if edits.is_empty() {
+        return Ok(None);
+    }
+    let source = sources.get(file);
+    let syntax = Syntax::of_path(source.name()).unwrap_or(Syntax::Yaml);
+    let mut text = source.text().to_string();
+    for (span, value) in edits.iter().rev() {
+        let (start, end) = (with_header(&text, span.start as usize), span.end as usize);
+        let tail = if text[start..end].ends_with('\n') { "\n" } else { "" };
+        text.replace_range(start..end, &format!("{}{tail}", inline(value, syntax)));
+    }
+    let unclear = || BlessError::Unclear(source.name().to_owned());
+    let before = tree(source.text(), source.name(), syntax).ok_or_else(unclear)?;
+    let after = tree(&text, source.name(), syntax).ok_or_else(unclear)?;
+    let edits = edits.into_iter().map(|(span, value)| ((span.start, span.end), value)).collect();
+    if says(&before, &after, &edits) { Ok(Some(text)) } else { Err(unclear()) }
+}
+
+/// The place where a value begins, the `|` or `>` before a text of several lines included.
+fn with_header(text: &str, start: usize) -> usize {
+    let before = text[..start].trim_end_matches([' ', '\n']);
+    let line = before.rfind('\n').map_or(0, |at| at + 1);
+    // a comment may stand behind the mark
+    let head = before[line..].split(" #").next().unwrap_or_default().trim_end();
+    let mark = head.trim_end_matches(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-'));
+    let is_header = before.len() < start && text[before.len()..start].contains('\n');
+    if is_header && mark.ends_with(['|', '>']) { line + mark.len() - 1 } else { start }
+}
+
+/// What a case that expects nothing yet is given: status, path, outputs and error.
+fn all_of(came_to: &Rehearsal) -> Value {
+    let summary = &came_to.summary;
+    let mut all = Map::new();
+    all.extend(summary.status.map(|status| ("status".to_owned(), json!(status.as_str()))));
+    all.insert("path".to_owned(), json!(summary.path));
+    if let Some(outputs) =
+        summary.outputs.as_ref().filter(|outputs| outputs.as_object().is_some_and(|o| !o.is_empty()))
+    {
+        all.insert("outputs".to_owned(), (**outputs).clone());
+    }
+    if let Some(error) = &summary.error {
+        let mut said = Map::new();
+        said.extend(error.node.as_ref().map(|node| ("node".to_owned(), json!(node))));
+        said.insert("kind".to_owned(), json!(error.error.kind.as_str()));
+        all.insert("error".to_owned(), Value::Object(said));
+    }
+    let waiting: Vec<&str> = summary.waiting.iter().map(|question| question.node.as_str()).collect();
+    if !waiting.is_empty() {
+        all.insert("waiting".to_owned(), json!(waiting));
+    }
+    Value::Object(all)
+}
+
+fn tree(text: &str, name: &str, syntax: Syntax) -> Option<Tree> {
+    let mut sources = Sources::default();
+    let file = sources.add(name, text);
+    let mut found = Diagnostics::default();
+    let parsed = parse(&sources, file, syntax, &Limits::default(), &mut found)?;
+    (!found.has_errors()).then_some(parsed.tree)
+}
+
+/// Does the tree after say what the one before does, but for the edited places?
+fn says(before: &Tree, after: &Tree, edits: &BTreeMap<(u32, u32), Value>) -> bool {
+    if let Some(value) = edits.get(&(before.span.start, before.span.end)) {
+        return after.to_json() == *value;
+    }
+    let (entries, after_entries) = (before.entries(), after.entries());
+    let (items, after_items) = (before.items(), after.items());
+    if !entries.is_empty() || !items.is_empty() {
+        return entries.len() == after_entries.len()
+            && items.len() == after_items.len()
+            && entries
+                .iter()
+                .zip(after_entries)
+                .all(|(a, b)| a.key.value == b.key.value && says(&a.value, &b.value, edits))
+            && items.iter().zip(after_items).all(|(a, b)| says(a, b, edits));
+    }
+    before.to_json() == after.to_json()
+}

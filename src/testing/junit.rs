@@ -1,0 +1,60 @@
+//! The report as JUnit XML: a suite for each file, a test case for each case.
+
+use std::fmt::Write as _;
+
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+
+use crate::source::{Sources, Span};
+
+use super::{CaseReport, FileReport, text_difference};
+
+/// The report as JUnit XML.
+///
+/// # Errors
+/// The XML could not be written: the reason.
+pub fn junit(files: &[FileReport], sources: &Sources) -> Result<String, String> {
+    let mut report = Report::new("lgflow");
+    for file in files {
+        let mut suite = TestSuite::new(file.name.clone());
+        for case in &file.cases {
+            let mut one = TestCase::new(case.name.clone(), status(case, sources));
+            one.set_classname(file.graph.clone());
+            suite.add_test_case(one);
+        }
+        report.add_test_suite(suite);
+    }
+    report.to_string().map_err(|error| error.to_string())
+}
+
+fn status(case: &CaseReport, sources: &Sources) -> TestCaseStatus {
+    if case.is_as_expected() {
+        return TestCaseStatus::success();
+    }
+    let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+    let mut text = String::new();
+    for problem in &case.problems {
+        // writing to a String cannot fail
+        let _ = writeln!(
+            text,
+            "{}: {}
+  help: {}",
+            place(sources, problem.span),
+            problem.message,
+            problem.help
+        );
+    }
+    for difference in &case.differences {
+        let _ = write!(text, "{}:\n{}", place(sources, difference.span), text_difference(difference));
+    }
+    let first = case.problems.first().map(|problem| problem.message.clone());
+    let message = first.or_else(|| case.differences.first().map(|one| format!("{} is otherwise", one.place)));
+    status.set_message(message.unwrap_or_default());
+    status.set_description(text);
+    status
+}
+
+fn place(sources: &Sources, span: Span) -> String {
+    let file = sources.get(span.file);
+    let at = file.position(span.start);
+    format!("{}:{}:{}", file.name(), at.line, at.column)
+}

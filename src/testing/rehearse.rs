@@ -1,0 +1,436 @@
+//! One case as a run: the interpreter decides, the policy is asked about each call, and the script says what comes of
+//! it. Clocks do not run: waits between attempts and turns are over at once, and a timeout ends what hangs.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::digest::Digest;
+use crate::effect::{AskedRef, ErrorKind, ToolCall, ToolError, ToolResult};
+use crate::interpret::{Effect, bind_inputs, next};
+use crate::model::graph_test::{GraphCase, ScriptedAnswer};
+use crate::plan::Plan;
+use crate::policy::{Gate, GateDecision, Verdict};
+use crate::schema::validate_value;
+use crate::source::Span;
+use crate::trace::{
+    Answer, CallId, CallOrder, CallOutcome, EventBody, FrameId, IllegalEvent, Phase, QuestionId, RunStarted,
+    RunState, Summary, WaitFor, WaitId, apply,
+};
+
+use super::Coverage;
+use super::script::{Scene, Script};
+
+/// More events than any case is worth.
+const MOST_EVENTS: usize = 1_000_000;
+
+/// A call that was made, or would have been.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MadeCall {
+    /// The node: `outer/inner`.
+    pub node: String,
+    /// The tool.
+    pub tool: String,
+    /// Its parameters.
+    pub input: Value,
+    /// The rules that refused it, strictest first, where the policy did.
+    pub refused_by: Option<Vec<String>>,
+}
+
+/// Why a case could not be played as it is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Where in the case.
+    pub span: Span,
+    /// What is wrong.
+    pub message: String,
+    /// The edit that mends it.
+    pub help: String,
+}
+
+impl Problem {
+    fn new(span: Span, message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { span, message: message.into(), help: help.into() }
+    }
+}
+
+/// What a case came to.
+#[derive(Debug)]
+pub struct Rehearsal {
+    /// The run as a whole.
+    pub summary: Summary,
+    /// Its channels at the end, by name.
+    pub channels: Vec<(String, Arc<Value>)>,
+    /// The calls, in the order in which they were made.
+    pub calls: Vec<MadeCall>,
+    /// What it came by.
+    pub coverage: Coverage,
+    /// What is wrong with the case itself; the rest is then as far as it was played.
+    pub problems: Vec<Problem>,
+}
+
+/// Plays a case of `plan` under the policy of `gate`, which is of this case alone.
+pub fn rehearse(plan: &Arc<Plan>, gate: &Gate, case: &GraphCase) -> Rehearsal {
+    let mut stage = Stage {
+        gate,
+        case,
+        script: Script::new(case),
+        state: RunState::new("test", plan),
+        coverage: Coverage::default(),
+        waiting: VecDeque::new(),
+        hanging: BTreeMap::new(),
+        unanswered: BTreeSet::new(),
+        calls: Vec::new(),
+        problems: Vec::new(),
+        events: 0,
+    };
+    if let Err(stop) = stage.play(plan) {
+        stage.problems.push(stop);
+    } else {
+        for (span, message) in stage.script.unused() {
+            let help = "remove it, or correct whom it is for".to_owned();
+            stage.problems.push(Problem { span, message, help });
+        }
+    }
+    stage.end(plan)
+}
+
+/// What ends something by the passing of time.
+enum Clock {
+    Wait(WaitId),
+    Call(CallId),
+}
+
+struct Stage<'s> {
+    gate: &'s Gate,
+    case: &'s GraphCase,
+    script: Script<'s>,
+    state: RunState,
+    coverage: Coverage,
+    /// Calls that have begun, and are not answered.
+    waiting: VecDeque<(CallId, Arc<CallOrder>)>,
+    /// Calls that come to nothing by themselves, with the time that the runner gives them.
+    hanging: BTreeMap<CallId, Option<Duration>>,
+    /// Questions that the script has no answer to.
+    unanswered: BTreeSet<QuestionId>,
+    calls: Vec<MadeCall>,
+    problems: Vec<Problem>,
+    events: usize,
+}
+
+impl Stage<'_> {
+    fn play(&mut self, plan: &Arc<Plan>) -> Result<(), Problem> {
+        let inputs = self.case.inputs.value.as_object().cloned().unwrap_or_default();
+        let inputs = bind_inputs(plan, inputs).map_err(|problems| {
+            let words: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            Problem::new(self.case.inputs.span, words.join("; "), "correct `inputs`")
+        })?;
+        let facts = Arc::new(json!({}));
+        let start = RunStarted { inputs: Arc::new(inputs), revision: None, facts };
+        self.happen(&EventBody::RunStarted(Box::new(start)))?;
+        loop {
+            self.decide()?;
+            if matches!(self.state.phase(), Phase::Finished { .. }) {
+                return Ok(());
+            }
+            let next = match self.state.phase() {
+                Phase::Suspended => self.answer_question()?,
+                _ => match self.answer_call()? {
+                    Some(event) => Some(event),
+                    None => self.ring(),
+                },
+            };
+            match next {
+                Some(event) => self.happen(&event)?,
+                None if *self.state.phase() == Phase::Suspended => return Ok(()),
+                None => {
+                    let message = "the run waits for ever: a call hangs, and no timeout ends it";
+                    return Err(Problem::new(
+                        self.case.span,
+                        message,
+                        "give its node a `timeout`, or a result",
+                    ));
+                }
+            }
+        }
+    }
+
+    fn happen(&mut self, event: &EventBody) -> Result<(), Problem> {
+        self.events += 1;
+        if self.events > MOST_EVENTS {
+            let message = format!("the run has more than {MOST_EVENTS} events");
+            return Err(Problem::new(self.case.span, message, "test it with smaller loops and lists"));
+        }
+        apply(&mut self.state, event).map_err(|illegal: IllegalEvent| {
+            let message = format!("a bug of lgflow, please report it: {illegal}");
+            Problem::new(self.case.span, message, "leave the case out")
+        })?;
+        self.coverage.see(&self.state, event);
+        Ok(())
+    }
+
+    fn decide(&mut self) -> Result<(), Problem> {
+        loop {
+            let requests = next(&self.state);
+            if requests.is_empty() {
+                return Ok(());
+            }
+            for request in requests {
+                self.happen(&request.record)?;
+                match request.effect {
+                    Some(Effect::Call(call, order)) => self.waiting.push_back((call, order)),
+                    Some(Effect::Cancel(call)) => self.cancel(call),
+                    Some(Effect::Wait(..)) | None => {}
+                }
+            }
+        }
+    }
+
+    /// A call that is to end early ends so, as if the runner had heard of it in time.
+    fn cancel(&mut self, call: CallId) {
+        if self.hanging.remove(&call).is_none() {
+            return;
+        }
+        let order = self.state.open_calls().find(|(id, _)| *id == call).map(|(_, order)| Arc::clone(order));
+        self.waiting.extend(order.map(|order| (call, order)));
+    }
+
+    /// The first call that has begun.
+    fn answer_call(&mut self) -> Result<Option<EventBody>, Problem> {
+        while let Some((call, order)) = self.waiting.pop_front() {
+            if !self.state.awaits_call(call) {
+                continue;
+            }
+            if self.state.is_cancelling(call) {
+                let outcome = ended(&order, &ErrorKind::Cancelled, "the call was cancelled");
+                return Ok(Some(finished(call, outcome)));
+            }
+            match self.outcome(call, &order)? {
+                Some(outcome) => return Ok(Some(finished(call, outcome))),
+                None => drop(self.hanging.insert(call, deadline(&order))),
+            }
+        }
+        Ok(None)
+    }
+
+    /// What an order comes to; nothing where it hangs.
+    fn outcome(&mut self, id: CallId, order: &CallOrder) -> Result<Option<CallOutcome>, Problem> {
+        let provenance = self.state.provenance(id).map(Box::new);
+        let told = |call: &ToolCall| ToolCall { provenance: provenance.clone(), ..call.clone() };
+        match order {
+            CallOrder::Prepare(call) => Ok(Some(CallOutcome::Single(self.look(&told(call))))),
+            CallOrder::Single(call) => {
+                let call = told(call);
+                if let Some(refusal) = self.refusal(&call) {
+                    self.note_call(&call, &refusal);
+                    return Ok(Some(CallOutcome::Single(refusal)));
+                }
+                Ok(self.done(&call)?.map(CallOutcome::Single))
+            }
+            CallOrder::Batch(calls) => self.batch(&calls.iter().map(told).collect::<Vec<_>>()),
+        }
+    }
+
+    /// All are decided before the first is done; then in order, up to the first failure.
+    fn batch(&mut self, calls: &[ToolCall]) -> Result<Option<CallOutcome>, Problem> {
+        let refusals: Vec<Option<ToolResult>> = calls.iter().map(|call| self.refusal(call)).collect();
+        if refusals.iter().any(Option::is_some) {
+            let mut results = Vec::new();
+            for (call, refusal) in calls.iter().zip(refusals) {
+                let refusal = refusal.unwrap_or_else(|| {
+                    let message = "not run: another call of the batch was refused";
+                    ToolResult::failure(&call.tool, ToolError::new(ErrorKind::Cancelled, message))
+                });
+                self.note_call(call, &refusal);
+                results.push(refusal);
+            }
+            return Ok(Some(CallOutcome::Batch(results)));
+        }
+        let mut results = Vec::new();
+        for call in calls {
+            let Some(result) = self.done(call)? else { return Ok(None) };
+            let failed = !result.ok;
+            results.push(result);
+            if failed {
+                break;
+            }
+        }
+        Ok(Some(CallOutcome::Batch(results)))
+    }
+
+    /// What the policy says before anything is done; nothing where the call goes ahead.
+    fn refusal(&self, call: &ToolCall) -> Option<ToolResult> {
+        match self.gate.decide(call) {
+            GateDecision::Granted(_) => None,
+            GateDecision::Ask(_) if call.approval.is_some() => None,
+            GateDecision::Ask(asked) => {
+                Some(refused(call, ErrorKind::ApprovalRequired, asked.verdict(), Some(asked_ref())))
+            }
+            GateDecision::Denied(verdict) => Some(refused(call, ErrorKind::Denied, &verdict, None)),
+        }
+    }
+
+    /// The runner looks at a call that is to be shown to a person.
+    fn look(&self, call: &ToolCall) -> ToolResult {
+        self.refusal(call).unwrap_or_else(|| ToolResult::success(&call.tool, Value::Null))
+    }
+
+    /// A call that goes ahead; nothing where it hangs.
+    fn done(&mut self, call: &ToolCall) -> Result<Option<ToolResult>, Problem> {
+        let turn = self.script.turn(call);
+        match self.script.result(call, turn) {
+            Some(Scene::Hangs) => Ok(None),
+            Some(Scene::Result(result)) => {
+                self.note_call(call, &result);
+                self.gate.note_rehearsed(call, result.ok);
+                Ok(Some(*result))
+            }
+            None => {
+                let input = super::difference::shortened(&call.input.to_string());
+                let number = turn.of_node();
+                let (node, tool) = (&call.node, &call.tool);
+                let message =
+                    format!("no result is scripted for call {number} of `{node}`: `{tool}` with {input}");
+                let help = format!("add `{{ node: {node}, call: {number}, output: … }}` under `results`");
+                Err(Problem::new(self.case.span, message, help))
+            }
+        }
+    }
+
+    fn note_call(&mut self, call: &ToolCall, result: &ToolResult) {
+        let kind = result.error.as_ref().map(|error| &error.kind);
+        if kind == Some(&ErrorKind::ApprovalRequired) {
+            return;
+        }
+        let refused = kind == Some(&ErrorKind::Denied) && !result.rules.is_empty();
+        self.calls.push(MadeCall {
+            node: call.node.clone(),
+            tool: call.tool.clone(),
+            input: call.input.clone(),
+            refused_by: refused.then(|| result.rules.iter().map(|rule| rule.rule.clone()).collect()),
+        });
+    }
+
+    /// A question that the script answers, in the order in which they were asked.
+    fn answer_question(&mut self) -> Result<Option<EventBody>, Problem> {
+        loop {
+            let unanswered = &self.unanswered;
+            let open = self.state.open_questions().find(|question| !unanswered.contains(&question.id));
+            let Some(question) = open.cloned() else { return Ok(None) };
+            let node = self.state.node_path(question.unit.at);
+            let Some(answer) = self.script.answer(&node) else {
+                self.unanswered.insert(question.id);
+                continue;
+            };
+            return answered(question.id, &question.options, question.response.as_deref(), answer).map(Some);
+        }
+    }
+
+    /// A clock: waits between attempts and turns first; what ends something only where a call hangs.
+    fn ring(&mut self) -> Option<EventBody> {
+        let passes = |reason: &WaitFor| matches!(reason, WaitFor::Backoff(_) | WaitFor::Delay(..));
+        let first = self.state.open_waits().find(|(_, reason, _)| passes(reason)).map(|(wait, ..)| wait);
+        if let Some(wait) = first {
+            return Some(EventBody::WaitFinished { wait });
+        }
+        if self.hanging.is_empty() {
+            return None;
+        }
+        let waits = self.state.open_waits().map(|(wait, _, duration)| (duration, Clock::Wait(wait)));
+        let calls = self.hanging.iter().filter_map(|(call, time)| Some(((*time)?, Clock::Call(*call))));
+        let (_, clock) = calls.chain(waits).min_by_key(|(duration, _)| *duration)?;
+        match clock {
+            Clock::Wait(wait) => Some(EventBody::WaitFinished { wait }),
+            Clock::Call(call) => {
+                self.hanging.remove(&call);
+                let order = self.state.open_calls().find(|(id, _)| *id == call).map(|(_, order)| order)?;
+                Some(finished(call, ended(order, &ErrorKind::Timeout, "it took longer than its `timeout`")))
+            }
+        }
+    }
+
+    fn end(self, plan: &Plan) -> Rehearsal {
+        let root = self.state.frame(FrameId::ROOT);
+        let channels = plan.channels.iter().enumerate().filter_map(|(at, channel)| {
+            let value = root?.channel_at_end(crate::plan::ChannelIx(at as u32));
+            Some((channel.name.as_str().to_owned(), value))
+        });
+        Rehearsal {
+            channels: channels.collect(),
+            summary: self.state.summary(),
+            calls: self.calls,
+            coverage: self.coverage,
+            problems: self.problems,
+        }
+    }
+}
+
+/// The event of an answer, where it is one to the question.
+fn answered(
+    question: QuestionId,
+    options: &[String],
+    response: Option<&Value>,
+    answer: &ScriptedAnswer,
+) -> Result<EventBody, Problem> {
+    let choice = answer.choice.value.as_str();
+    if !options.is_empty() && !options.iter().any(|option| option == choice)
+        || options.is_empty() && !matches!(choice, "approve" | "reject")
+    {
+        let known = if options.is_empty() { "approve`, `reject".to_owned() } else { options.join("`, `") };
+        let message = format!("`{choice}` is no answer to this question");
+        return Err(Problem::new(answer.choice.span, message, format!("choose one of `{known}`")));
+    }
+    if let (Some(schema), Some(given)) = (response, &answer.response)
+        && let Some(fault) = validate_value(schema, &given.value).first()
+    {
+        let message = format!("the node does not take this `response`: {fault}");
+        return Err(Problem::new(given.span, message, "correct it, or the node's `response`"));
+    }
+    let given = Box::new(Answer {
+        choice: (!options.is_empty()).then(|| choice.to_owned()),
+        response: answer.response.as_ref().map(|response| response.value.clone()),
+        comment: answer.comment.clone(),
+        by: "test".to_owned(),
+        // what it would be signed with is the runner's to look at, and there is none
+        approval: Some(json!({ "rehearsed": true })),
+    });
+    Ok(if choice == "reject" && options.is_empty() {
+        EventBody::ApprovalRejected { question, answer: given }
+    } else {
+        EventBody::ApprovalGranted { question, answer: given }
+    })
+}
+
+fn finished(call: CallId, outcome: CallOutcome) -> EventBody {
+    EventBody::CallFinished { call, outcome: Arc::new(outcome) }
+}
+
+/// What an order comes to that was ended before it came to anything.
+fn ended(order: &CallOrder, kind: &ErrorKind, message: &str) -> CallOutcome {
+    let result = |call: &ToolCall| ToolResult::failure(&call.tool, ToolError::new(kind.clone(), message));
+    match order {
+        CallOrder::Single(call) | CallOrder::Prepare(call) => CallOutcome::Single(result(call)),
+        CallOrder::Batch(calls) => CallOutcome::Batch(calls.iter().take(1).map(result).collect()),
+    }
+}
+
+/// The time that the runner gives an order: the longest of its calls'.
+fn deadline(order: &CallOrder) -> Option<Duration> {
+    order.calls().iter().filter_map(|call| call.deadline_ms).max().map(Duration::from_millis)
+}
+
+fn refused(call: &ToolCall, kind: ErrorKind, verdict: &Verdict, approval: Option<AskedRef>) -> ToolResult {
+    let deciding = verdict.deciding();
+    let message = deciding.map_or_else(|| "no rule allows it".to_owned(), |reason| reason.message.clone());
+    let rule = deciding.map(|reason| reason.rule.clone());
+    let error = ToolError { rule, approval, ..ToolError::new(kind, message) };
+    let deciding = verdict.reasons.iter().filter(|reason| reason.decision == verdict.decision);
+    let rules = deciding.map(|reason| reason.rule.clone()).collect();
+    ToolResult { rules, ..ToolResult::failure(&call.tool, error) }
+}
+
+fn asked_ref() -> AskedRef {
+    AskedRef { nonce: "rehearsed".to_owned(), request: Digest::of(b"rehearsed") }
+}

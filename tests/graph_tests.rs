@@ -1,0 +1,393 @@
+//! `lgflow test`: cases beside a graph, played by their scripts. Nothing is ever run or changed.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    unreachable_pub,
+    reason = "a test makes its own files and processes, and stops where it is wrong"
+)]
+
+mod program;
+
+use program::Workspace;
+use serde_json::{Value, json};
+
+const POLICY: &str = "\
+schema: lgflow.policy/v1
+name: p
+tools: { exec: allow, apply_patch: ask, read_file: allow, llm: allow }
+paths:
+  read: { allow: ['**'], deny: ['secret/**'] }
+  write: { allow: ['src/**'] }
+commands:
+  - { name: test, program: cargo, args: [[test, '...']] }
+";
+
+const GRAPH: &str = "\
+schema: lgflow.graph/v1
+name: fix
+inputs:
+  file: { type: string, default: notes.txt }
+policy: [policy.yaml]
+models:
+  planner: { use: default }
+prompts:
+  ask: { text: 'mend it: {{ failures }}' }
+state:
+  failures: { type: array, items: { type: string }, reduce: append }
+  tries: { type: integer, reduce: sum }
+nodes:
+  look: { uses: read_file, with: { path: '{{ inputs.file }}' } }
+  plan:
+    uses: llm
+    with: { model: planner, prompt: ask, vars: { failures: '{{ state.failures | join }}' } }
+  sure: { uses: approval, with: { show: 'go on?', options: [yes_do, no_stop] } }
+  apply:
+    uses: apply_patch
+    with: { changes: [{ op: put, path: src/a.rs, content: '{{ nodes.plan.output.text }}' }] }
+  test:
+    uses: exec
+    with: { argv: [cargo, test], ok_exit: any }
+    timeout: 5m
+    update: { failures: '{{ output.stdout }}', tries: 1 }
+  done: { uses: values, with: { text: 'tries: {{ state.tries }}' } }
+  give_up: { uses: fail, with: { message: 'it still fails' } }
+edges:
+  - look -> plan -> sure
+  - { from: sure, to: apply, when: \"nodes.sure.output.choice == 'yes_do'\" }
+  - { from: sure, to: give_up, otherwise: true }
+  - apply -> test
+  - { from: test, to: plan, when: 'nodes.test.output.exit_code != 0', loop: { max: 3 } }
+  - { from: test, to: done, otherwise: true }
+  - { from: test, to: give_up, catch: [exhausted, timeout] }
+outputs: { text: '{{ nodes.done.output.text }}' }
+";
+
+const TESTS: &str = "\
+schema: lgflow.test/v1
+graph: ../graph.yaml
+cases:
+  - name: passes at the second try
+    results:
+      - { node: look, output: { content: 'hello' } }
+      - { node: plan, output: { text: 'fn a() {}' } }
+      - { tool: apply_patch, output: {} }
+      - { node: test, call: 1, output: { exit_code: 101, stdout: 'one failed' } }
+      - { node: test, call: 2, output: { exit_code: 0 } }
+    answers:
+      - { node: sure, choice: yes_do }
+      - { node: apply, choice: approve }
+    expect:
+      status: succeeded
+      outputs: { text: 'tries: 2' }
+      path: [look, plan, sure, apply, test, plan, sure, apply, test, done]
+      nodes: { give_up: not_reached }
+      channels: { failures: ['one failed', ''] }
+      iterations: { plan: 2 }
+      calls:
+        - { node: apply, input: { changes: [{ op: put, path: src/a.rs, content: 'fn a() {}' }] }, times: 2 }
+        - { tool: exec, input: { argv: [cargo, test] } }
+      never: [{ tool: exec, input: { argv: [cargo, publish] } }]
+  - name: hangs, and is given up
+    results:
+      - { node: look, output: { content: 'hello' } }
+      - { tool: llm, output: { text: x } }
+      - { node: apply, output: {} }
+      - { node: test, hangs: true }
+    answers:
+      - { node: sure, question: 1, choice: yes_do }
+      - { node: apply, choice: approve }
+    expect:
+      status: failed
+      error: { node: give_up, kind: failed, message: still fails }
+      nodes: { test: failed, done: not_reached }
+  - name: a denied file is not read
+    inputs: { file: secret/key }
+    expect:
+      status: denied
+      error: { node: look, kind: denied }
+      denied: [{ node: look, rule: paths.read.deny }]
+      never: [{ tool: read_file }, { tool: llm }]
+  - name: nobody answers
+    results:
+      - { node: look, output: { content: '' } }
+      - { node: plan, output: { text: x } }
+    expect: { status: suspended, waiting: [sure] }
+";
+
+fn workspace(tests: &str) -> Workspace {
+    let workspace = Workspace::git();
+    workspace.write(".lg/graph.yaml", GRAPH).write(".lg/policy.yaml", POLICY);
+    workspace.write(".lg/tests/fix.yaml", tests);
+    workspace
+}
+
+/// The cases with one text in the place of another.
+fn with(from: &str, to: &str) -> String {
+    assert!(TESTS.contains(from), "{from}");
+    TESTS.replacen(from, to, 1)
+}
+
+fn document(workspace: &Workspace, code: i32) -> Value {
+    let found = workspace.lgflow(&["test", "--format", "json"]).ended(code).json();
+    assert_eq!(found["schema"], "lgflow.tests/v1");
+    found
+}
+
+#[test]
+fn cases_that_come_to_what_they_expect_have_no_effect_and_their_coverage_is_told() {
+    let workspace = workspace(TESTS);
+    let found = document(&workspace, 0);
+    assert_eq!((&found["cases"], &found["failed"]), (&json!(4), &json!(0)), "{found:#}");
+    let coverage = &found["coverage"][0];
+    assert_eq!((&coverage["nodes"], &coverage["never_run"]), (&json!(7), &json!([])), "{coverage:#}");
+    let never = coverage["never_taken"].as_array().unwrap();
+    assert_eq!(never, &[json!("sure -> give_up (otherwise)")]);
+    assert_eq!(coverage["never_caught"], json!([]));
+    assert!(!workspace.path().join("src").exists());
+    // neither a run nor a ledger was made
+    assert!(!workspace.state().exists(), "{:?}", workspace.state());
+    let ran = workspace.lgflow(&["test"]).ended(0);
+    assert!(ran.stdout.contains("4 cases in 1 file: 4 as expected, 0 otherwise"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("never taken: sure -> give_up (otherwise)"), "{}", ran.stdout);
+}
+
+#[test]
+fn each_kind_of_expectation_fails_where_it_is_not_met() {
+    let cases = [
+        ("status: succeeded", "status: failed", "status", json!("succeeded")),
+        ("outputs: { text: 'tries: 2' }", "outputs: { text: 'tries: 3' }", "outputs.text", json!("tries: 2")),
+        (
+            "nodes: { give_up: not_reached }",
+            "nodes: { give_up: skipped }",
+            "nodes.give_up",
+            json!("not_reached"),
+        ),
+        ("['one failed', '']", "['one failed']", "channels.failures", json!(["one failed", ""])),
+        ("iterations: { plan: 2 }", "iterations: { plan: 1 }", "iterations.plan", json!(2)),
+        ("times: 2", "times: 3", "calls of `apply`: times", json!(2)),
+        (
+            "[cargo, publish]",
+            "[cargo, test]",
+            "calls of `exec`",
+            json!([{ "argv": ["cargo", "test"], "ok_exit": "any" }, { "argv": ["cargo", "test"], "ok_exit": "any" }]),
+        ),
+        (
+            "input: { argv: [cargo, test] }",
+            "input: { argv: [cargo, doc] }",
+            "calls of `exec`",
+            json!([{ "argv": ["cargo", "test"], "ok_exit": "any" }, { "argv": ["cargo", "test"], "ok_exit": "any" }]),
+        ),
+        ("message: still fails", "message: passes", "error.message", json!("it still fails")),
+        ("kind: failed, ", "kind: exit, ", "error.kind", json!("failed")),
+        (
+            "rule: paths.read.deny",
+            "rule: paths.read.allow",
+            "refusals of `look`",
+            json!([["paths.read.deny"]]),
+        ),
+        ("waiting: [sure]", "waiting: []", "waiting", json!(["sure"])),
+    ];
+    for (from, to, place, seen) in cases {
+        let found = document(&workspace(&with(from, to)), 1);
+        assert_eq!(found["failed"], 1, "{from}: {found:#}");
+        let failed: Vec<&Value> = found["files"][0]["cases"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .flat_map(|case| case["differences"].as_array().unwrap())
+            .collect();
+        assert_eq!(failed.len(), 1, "{from}: {failed:#?}");
+        assert_eq!((&failed[0]["place"], &failed[0]["found"]), (&json!(place), &seen), "{from}");
+    }
+}
+
+#[test]
+fn a_script_that_the_run_does_not_follow_is_a_problem_of_the_case() {
+    let cases = [
+        (
+            with("      - { node: test, call: 2, output: { exit_code: 0 } }\n", ""),
+            "no result is scripted for call 2 of `test`",
+        ),
+        (with("call: 2, output", "call: 5, output"), "no result is scripted for call 2 of `test`"),
+        (
+            with(
+                "      - { node: test, hangs: true }\n",
+                "      - { node: test, hangs: true }\n      - { node: test, call: 9, output: { exit_code: 0 } }\n",
+            ),
+            "no call took the result that is scripted for call 9 of `test`",
+        ),
+        (
+            with(
+                "      - { node: apply, choice: approve }\n    expect:\n      status: failed",
+                "      - { node: apply, choice: approve }\n      - { node: test, choice: approve }\n    expect:\n      status: failed",
+            ),
+            "`test` did not ask what is answered here",
+        ),
+        (
+            with("expect: { status: suspended, waiting: [sure] }", "expect: {}"),
+            "the case expects nothing, so it shows nothing",
+        ),
+        (with("inputs: { file: secret/key }", "inputs: { file: 3 }"), "file"),
+    ];
+    for (tests, words) in cases {
+        let workspace = workspace(&tests);
+        let ran = workspace.lgflow(&["test"]).ended(1);
+        assert!(ran.stdout.contains(words), "{words}:\n{}", ran.stdout);
+        assert!(ran.stdout.contains(".lg/tests/fix.yaml:"), "{}", ran.stdout);
+    }
+}
+
+#[test]
+fn what_can_never_be_is_a_finding_before_anything_is_played() {
+    let cases = [
+        (
+            "{ node: look, output: { content: 'hello' } }",
+            "{ node: lok, output: {} }",
+            "unknown-node",
+            "write `look`",
+        ),
+        ("output: { exit_code: 101", "output: { exit: 101", "bad-value", "never gives this"),
+        (
+            "{ node: sure, choice: yes_do }",
+            "{ node: sure, choice: approve }",
+            "bad-value",
+            "choose one of `yes_do`, `no_stop`",
+        ),
+        ("{ node: test, hangs: true }", "{ node: done, hangs: true }", "bad-value", "makes no calls"),
+        (
+            "{ node: test, hangs: true }",
+            "{ node: test, tool: llm, hangs: true }",
+            "bad-value",
+            "makes no calls of `llm`",
+        ),
+        (
+            "node: test, call: 2",
+            "node: test, call: 1",
+            "bad-value",
+            "another result stands for the same calls",
+        ),
+        ("channels: { failures", "channels: { failure", "unknown-channel", "write `failures`"),
+        ("outputs: { text", "outputs: { txt", "unknown-field", "write `text`"),
+        ("graph: ../graph.yaml", "graph: ../grph.yaml", "unreadable-file", "grph.yaml"),
+        ("inputs: { file:", "inputs: { fil:", "unknown-input", "write `file`"),
+        ("status: succeeded", "status: interrupted", "bad-value", "interrupted"),
+        ("hangs: true", "hangs: true, output: {}", "conflicting-keys", "`hangs`"),
+    ];
+    for (from, to, code, words) in cases {
+        let workspace = workspace(&with(from, to));
+        for command in [&["test"][..], &["validate"]] {
+            let ran = workspace.lgflow(command).ended(3);
+            assert!(ran.stdout.contains(code) && ran.stdout.contains(words), "{to}:\n{}", ran.stdout);
+        }
+    }
+    workspace(TESTS).lgflow(&["validate"]).ended(0);
+}
+
+#[test]
+fn blessing_writes_what_was_found_and_keeps_the_rest_of_the_text() {
+    let tests = with("iterations: { plan: 2 }", "iterations: { plan: 7 } # how often")
+        .replacen("outputs: { text: 'tries: 2' }", "outputs:\n        text: |\n          other\n", 1)
+        .replacen(
+            "path: [look, plan, sure, apply, test, plan, sure, apply, test, done]",
+            "path:\n        - look\n        - plan",
+            1,
+        )
+        .replacen("expect: { status: suspended, waiting: [sure] }", "expect: {}", 1);
+    let workspace = workspace(&tests);
+    workspace.lgflow(&["test"]).ended(1);
+    assert_eq!(workspace.read(".lg/tests/fix.yaml"), tests);
+    let ran = workspace.lgflow(&["test", "--bless"]).ended(0);
+    assert!(ran.stderr.contains("blessed .lg/tests/fix.yaml"), "{}", ran.stderr);
+    let blessed = workspace.read(".lg/tests/fix.yaml");
+    assert!(blessed.contains("iterations: { plan: 2 } # how often"), "{blessed}");
+    assert!(blessed.contains("\"waiting\":[\"sure\"]"), "{blessed}");
+    workspace.lgflow(&["test"]).ended(0);
+    // a second time there is nothing to write
+    let ran = workspace.lgflow(&["test", "--bless"]).ended(0);
+    assert!(!ran.stderr.contains("blessed"), "{}", ran.stderr);
+    assert_eq!(workspace.read(".lg/tests/fix.yaml"), blessed);
+}
+
+#[test]
+fn blessing_does_not_hide_what_no_value_mends() {
+    let workspace = workspace(&with("[cargo, publish]", "[cargo, test]").replacen("plan: 2", "plan: 3", 1));
+    let ran = workspace.lgflow(&["test", "--bless"]).ended(1);
+    assert!(ran.stdout.contains("calls of `exec`: \"never\""), "{}", ran.stdout);
+    assert!(workspace.read(".lg/tests/fix.yaml").contains("plan: 2"));
+}
+
+#[test]
+fn tests_in_toml_are_played_and_blessed_alike() {
+    let workspace = workspace(TESTS);
+    let toml = "schema = \"lgflow.test/v1\"\ngraph = \"../graph.yaml\"\n[[cases]]\nname = \"denied\"\ninputs = { file = \"secret/key\" }\n[cases.expect]\nstatus = \"failed\" # wrong\npath = [\"plan\"]\n";
+    workspace.write(".lg/tests/more.toml", toml);
+    workspace.lgflow(&["test", ".lg/tests/more.toml"]).ended(1);
+    workspace.lgflow(&["test", "--bless", ".lg/tests/more.toml"]).ended(0);
+    let blessed = workspace.read(".lg/tests/more.toml");
+    assert!(blessed.contains("status = \"denied\" # wrong"), "{blessed}");
+    assert!(blessed.contains("path = [\"look\"]"), "{blessed}");
+}
+
+#[test]
+fn junit_holds_every_case_with_its_difference() {
+    let workspace = workspace(&with("iterations: { plan: 2 }", "iterations: { plan: 1 }"));
+    workspace.lgflow(&["test", "--junit", "out.xml"]).ended(1);
+    let xml = workspace.read("out.xml");
+    for words in ["tests=\"4\"", "failures=\"1\"", "name=\"passes at the second try\"", "iterations.plan: 2"]
+    {
+        assert!(xml.contains(words), "{words}:\n{xml}");
+    }
+}
+
+#[test]
+fn cases_are_chosen_by_name_and_files_by_path() {
+    let workspace = workspace(TESTS);
+    let ran = workspace.lgflow(&["test", "--case", "denied"]).ended(0);
+    assert!(ran.stdout.contains("1 case in 1 file"), "{}", ran.stdout);
+    workspace.lgflow(&["test", "--case", "no such"]).ended(2).says("no case has such a name");
+    workspace.lgflow(&["test", ".lg/graph.yaml"]).ended(2).says("holds no graph tests");
+    Workspace::git().lgflow(&["test"]).ended(2).says("lgflow.test/v1");
+}
+
+#[test]
+fn nodes_of_subgraphs_and_items_are_scripted_by_their_path_and_number() {
+    let workspace = Workspace::git();
+    workspace.write(".lg/graph.yaml", "\
+schema: lgflow.graph/v1
+name: outer
+inputs: { names: { type: array, items: { type: string } } }
+graphs:
+  one:
+    inputs: { name: { type: string } }
+    nodes:
+      read: { uses: read_file, with: { path: '{{ inputs.name }}' }, retry: { attempts: 2, kinds: [upstream] } }
+    outputs: { text: '{{ nodes.read.output.content }}' }
+nodes:
+  each:
+    uses: graph
+    for_each: { in: inputs.names, as: name, on_error: collect }
+    with: { graph: one, inputs: { name: '{{ name }}' } }
+outputs: { all: '{{ nodes.each.output }}' }
+");
+    workspace.write(
+        ".lg/tests/outer.yaml",
+        "\
+schema: lgflow.test/v1
+graph: ../graph.yaml
+cases:
+  - name: the second item fails twice
+    inputs: { names: [a, b] }
+    results:
+      - { node: each/read, call: 1, output: { content: one } }
+      - { node: each/read, error: { kind: upstream, message: gone } }
+    expect:
+      status: succeeded
+      calls: [{ node: each/read, times: 3 }]
+      path: [each, each/read, each/read]
+",
+    );
+    let ran = workspace.lgflow(&["test"]).ended(0);
+    assert!(ran.stdout.contains("2 of 2 nodes"), "{}", ran.stdout);
+}
