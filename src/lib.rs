@@ -26,6 +26,7 @@ pub mod model;
 pub mod packs;
 pub mod plan;
 pub mod policy;
+pub mod receipt;
 pub mod redact;
 pub mod runner;
 pub mod sandbox;

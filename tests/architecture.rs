@@ -30,6 +30,7 @@ const ROOMS: &[(&str, u32)] = &[
     ("trace", 5),
     ("compile", 6),
     ("interpret", 6),
+    ("receipt", 6),
     ("trust", 6),
     ("ledger", 6),
     ("sandbox", 7),

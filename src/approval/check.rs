@@ -39,6 +39,11 @@ impl Verified {
     pub fn by(&self) -> impl Iterator<Item = &str> {
         self.by.iter().map(String::as_str)
     }
+
+    /// The nonce of the request that it answers.
+    pub fn nonce(&self) -> &str {
+        &self.nonce
+    }
 }
 
 /// Holds an approval against what is expected.

@@ -10,8 +10,8 @@ use crate::config::Settings;
 use crate::diag::Diagnostics;
 use crate::effect::{ErrorKind, GraphBundle, HeldPlan, RuleRef, RunLimits, SecretDeclaration};
 use crate::front::{
-    Base, Beginning, Display, Finished, Mark, Named, Narrator, Place, Task, choose, execute, is_attended,
-    layers, settings, stored_run,
+    Base, Beginning, Display, Finished, Mark, Named, Narrator, Place, Stopped, Task, choose, execute,
+    is_attended, layers, settings, stored_run,
 };
 use crate::packs::RevisionFolder;
 use crate::plan::Plan;
@@ -350,8 +350,10 @@ fn status_of(finished: &Finished) -> &'static str {
 }
 
 fn exit_of(finished: &Finished) -> Exit {
-    if finished.interrupted.is_some() {
-        return Exit::Failed;
+    match finished.interrupted {
+        Some(Stopped::Discord(_) | Stopped::Stored) => return Exit::Unverified,
+        Some(_) => return Exit::Failed,
+        None => {}
     }
     exit_of_status(finished.summary.status, &finished.summary)
 }

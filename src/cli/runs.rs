@@ -78,7 +78,10 @@ pub(super) fn run_id(word: &str) -> Result<RunId, Problem> {
 pub(super) fn problem(error: &AgainError) -> Problem {
     let detail = error.to_string();
     match error {
-        AgainError::OtherTrace(_) | AgainError::Stored(..) | AgainError::Foreign(_) => {
+        AgainError::OtherTrace(_)
+        | AgainError::Discord(..)
+        | AgainError::Stored(..)
+        | AgainError::Foreign(_) => {
             let detail = match std::error::Error::source(error) {
                 Some(source) if !detail.contains(&source.to_string()) => format!("{detail}: {source}"),
                 _ => detail,

@@ -8,10 +8,12 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 use crate::digest::Digest;
-use crate::front::is_as_sealed;
+use crate::front::{is_as_sealed, vouched_run};
+use crate::ledger::known_key;
+use crate::receipt::{Told, Vouched, vouch};
 use crate::store::{Blobs, RunId, Store};
 use crate::trace::{Envelope, Verified, verify};
-use crate::view::event_text;
+use crate::view::{escaped, event_text};
 
 use super::output::Output;
 use super::problem::Problem;
@@ -33,7 +35,7 @@ enum TraceCommand {
     /// Print the events of a run
     #[command(after_help = "Example:\n  lgflow trace show artifacts/runs/run-01k….jsonl")]
     Show(Named),
-    /// Check that no event was edited, cut or moved
+    /// Check that no event was edited, cut or moved, and that the runner vouches for each call
     #[command(after_help = "Example:\n  lgflow trace verify artifacts/runs/run-01k….jsonl")]
     Verify(VerifyArgs),
 }
@@ -78,12 +80,17 @@ struct Found {
     blobs: Option<Blobs>,
     /// Of a run in the store: does it end as this installation sealed it? Nothing where it sealed none.
     sealed: Option<bool>,
+    /// What the runner vouches for; none where its receipts are not at hand.
+    vouched: Option<Vouched>,
 }
 
 fn open(named: &Named) -> Result<Found, Problem> {
     let path = Path::new(&named.trace);
     if path.exists() || !is_run(&named.trace) {
-        return read(path, blobs_of(path));
+        let blobs = blobs_of(path);
+        let found = read(path, blobs)?;
+        let vouched = vouched_beside(path, &found.text, found.blobs.as_ref());
+        return Ok(Found { vouched, ..found });
     }
     let place = super::trust::here()?;
     let store = Store::open(&place.state, &place.root)
@@ -94,7 +101,18 @@ fn open(named: &Named) -> Result<Found, Problem> {
     let found = read(&files.events, Some(store.blobs()))?;
     let sealed = is_as_sealed(&place, &id, &found.text)
         .map_err(|error| Problem::with(Exit::Unverified, "cannot check the seal", error.to_string()))?;
-    Ok(Found { sealed, ..found })
+    let vouched = vouched_run(&place, &id, &found.text)
+        .map_err(|error| Problem::with(Exit::Unverified, "cannot check the receipts", error.to_string()))?;
+    Ok(Found { sealed, vouched: Some(vouched), ..found })
+}
+
+/// The receipts beside a trace file, held against it.
+fn vouched_beside(path: &Path, text: &str, blobs: Option<&Blobs>) -> Option<Vouched> {
+    let bytes = fs::read(path.with_extension("receipts.jsonl")).ok()?;
+    let key = super::trust::here().ok().and_then(|place| known_key(&place.state));
+    let told = Told::of_log(text, &|digest| blobs?.get(digest));
+    let run = text.lines().next().and_then(Envelope::parse).map(|(first, _)| first.run);
+    Some(vouch(&told, &String::from_utf8_lossy(&bytes), run.as_deref(), key.as_ref()))
 }
 
 /// The payloads of a trace file: beside a copy, and above the folder of a run in the store.
@@ -120,7 +138,7 @@ fn read(path: &Path, blobs: Option<Blobs>) -> Result<Found, Problem> {
         .map_err(|error| Problem::failed(format!("cannot read `{}`", path.display()), &error))?;
     // a byte that is no text is an event that cannot be read: `verify` says which
     let text = String::from_utf8_lossy(&bytes).into_owned();
-    Ok(Found { path: path.to_owned(), text, blobs, sealed: None })
+    Ok(Found { path: path.to_owned(), text, blobs, sealed: None, vouched: None })
 }
 
 fn show(found: &Found, output: Output) -> Result<Exit, Problem> {
@@ -154,18 +172,23 @@ fn check(found: &Found, incomplete: bool, output: Output) -> Exit {
     if verified.events == 0 && verified.fault.is_none() {
         verified.complete = false;
     }
-    let written_anew = found.sealed == Some(false);
-    let sound = verified.fault.is_none() && !written_anew && (verified.complete || incomplete);
-    let checked = found.blobs.is_some() || verified.payloads == 0;
-    let text = if written_anew && verified.fault.is_none() {
-        "its events fit together and are not those that this installation sealed: it was written anew or cut"
-            .to_owned()
+    let discord = found.vouched.as_ref().and_then(|vouched| vouched.discord);
+    let whole = verified.fault.is_none() && found.sealed != Some(false) && discord.is_none();
+    let sound = whole && (verified.complete || incomplete);
+    let text = if verified.fault.is_some() {
+        faulty(&verified)
+    } else if found.sealed == Some(false) {
+        let anew = "its events fit together and are not those that this installation sealed: it was written anew or cut";
+        discord.map_or_else(|| anew.to_owned(), |discord| format!("{anew}; {discord}"))
+    } else if let Some(discord) = discord {
+        format!("{discord}; its events fit together by themselves")
+    } else if verified.complete {
+        consistent(found, &verified)
     } else {
-        verdict(&verified, checked)
-            + if found.sealed == Some(true) { "; as sealed by this installation" } else { "" }
+        unfinished(&verified)
     };
     if output.format == Format::Json {
-        output.document(&document(&verified, sound, checked, found.sealed));
+        output.document(&document(found, &verified, sound));
     } else if sound {
         output.data(&format!("{text}\n"));
     } else {
@@ -174,39 +197,89 @@ fn check(found: &Found, incomplete: bool, output: Output) -> Exit {
     if sound { Exit::Done } else { Exit::Unverified }
 }
 
-fn verdict(verified: &Verified, payloads: bool) -> String {
-    if let Some(fault) = &verified.fault {
-        let before = match verified.events {
-            0 => "nothing before it holds".to_owned(),
-            events => format!("events 1 to {events} hold"),
-        };
-        return format!("event {} {} (line {}); {before}", fault.seq, fault.what.as_str(), fault.line);
-    }
-    if !verified.complete {
-        let text =
-            "incomplete: there is no `run.finished`; the run was interrupted, goes on, or its end was cut";
-        return format!("{text} (`--allow incomplete` accepts {} events that hold)", verified.events);
-    }
-    let head = verified.head.map(|head| head.to_string()).unwrap_or_default();
-    let run = verified.run.as_deref().unwrap_or_default();
-    let payloads = if payloads {
-        ""
-    } else {
-        "; its payloads outside of the lines are not at hand and were not checked"
+/// The first event that does not hold.
+fn faulty(verified: &Verified) -> String {
+    let Some(fault) = &verified.fault else { return String::new() };
+    let before = match verified.events {
+        0 => "nothing before it holds".to_owned(),
+        events => format!("events 1 to {events} hold"),
     };
-    format!("consistent, unanchored: {} events of run {run}, digest {head}{payloads}", verified.events)
+    format!("event {} {} (line {}); {before}", fault.seq, fault.what.as_str(), fault.line)
 }
 
-fn document(verified: &Verified, sound: bool, payloads: bool, sealed: Option<bool>) -> Value {
+fn unfinished(verified: &Verified) -> String {
+    format!(
+        "incomplete: there is no `run.finished`; the run was interrupted, goes on, or its end was cut (`--allow incomplete` \
+         accepts {} events that hold)",
+        verified.events
+    )
+}
+
+/// All that holds of a trace in which nothing is wrong, and what could not be looked at.
+fn consistent(found: &Found, verified: &Verified) -> String {
+    let head = verified.head.map(|head| head.to_string()).unwrap_or_default();
+    let run = verified.run.as_deref().unwrap_or_default();
+    let mut text = format!(
+        "{}: {} events of run {run}, digest {head}",
+        verdicts(found, verified).join(", "),
+        verified.events
+    );
+    if !payloads_checked(found, verified) {
+        text += "; its payloads outside of the lines are not at hand and were not checked";
+    }
+    match &found.vouched {
+        None => {
+            text +=
+                "; the runner's receipts are not at hand: a call that was left out or made up would not show"
+        }
+        Some(vouched) if vouched.signed => {
+            text += &format!("; {} receipts of the runner agree", vouched.count)
+        }
+        Some(vouched) => {
+            let key = escaped(vouched.key.as_deref().unwrap_or_default());
+            text +=
+                &format!("; {} receipts agree, and the key {key} that made them is not here", vouched.count);
+        }
+    }
+    if found.sealed == Some(true) {
+        text += "; as sealed by this installation";
+    }
+    text
+}
+
+fn payloads_checked(found: &Found, verified: &Verified) -> bool {
+    found.blobs.is_some() || verified.payloads == 0
+}
+
+fn verdicts(found: &Found, verified: &Verified) -> Vec<String> {
+    let discord = found.vouched.as_ref().is_some_and(|vouched| vouched.discord.is_some());
+    if verified.fault.is_some() || discord || found.sealed == Some(false) {
+        return Vec::new();
+    }
+    let mut verdicts = vec![if verified.complete { "consistent" } else { "incomplete" }.to_owned()];
+    if let Some(vouched) = found.vouched.as_ref().filter(|vouched| vouched.signed) {
+        verdicts.push(format!("signed by {}", escaped(vouched.key.as_deref().unwrap_or_default())));
+    }
+    verdicts.push("unanchored".to_owned());
+    verdicts
+}
+
+fn document(found: &Found, verified: &Verified, sound: bool) -> Value {
     let fault = verified
         .fault
         .as_ref()
         .map(|fault| json!({ "seq": fault.seq, "line": fault.line, "what": fault.what.as_str() }));
-    let verdicts: &[&str] = match (&verified.fault, verified.complete) {
-        (Some(_), _) => &[],
-        (None, true) => &["consistent", "unanchored"],
-        (None, false) => &["incomplete", "unanchored"],
-    };
+    let receipts = found.vouched.as_ref().map(|vouched| {
+        let fault = vouched.discord.map(|discord| {
+            json!({
+                "event": discord.event,
+                "receipt": discord.receipt,
+                "what": discord.what.as_str(),
+                "message": discord.to_string(),
+            })
+        });
+        json!({ "count": vouched.count, "key": vouched.key, "signed": vouched.signed, "fault": fault })
+    });
     json!({
         "schema": "lgflow.verification/v1",
         "ok": sound,
@@ -214,9 +287,10 @@ fn document(verified: &Verified, sound: bool, payloads: bool, sealed: Option<boo
         "events": verified.events,
         "digest": verified.head,
         "complete": verified.complete,
-        "verdicts": verdicts,
-        "payloads_checked": payloads,
-        "as_sealed": sealed,
+        "verdicts": verdicts(found, verified),
+        "payloads_checked": payloads_checked(found, verified),
+        "as_sealed": found.sealed,
+        "receipts": receipts,
         "fault": fault,
     })
 }

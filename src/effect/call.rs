@@ -80,6 +80,12 @@ impl ToolCall {
         }
     }
 
+    /// May it change something? What is not known to only look may.
+    pub fn changes(&self) -> bool {
+        let looks = ["read_file", "list_files", "search_files", "repo_context", "workspace_diff", "llm"];
+        !looks.contains(&self.tool.as_str())
+    }
+
     /// Bytes of the patch, or of the contents of the changes, that it asks to apply; 0 where it applies none.
     pub fn patch_bytes(&self) -> u64 {
         if self.tool != "apply_patch" {

@@ -104,6 +104,27 @@ pub fn read(path: &Path) -> Result<Option<String>, PrivateError> {
     fs::read_to_string(path).map(Some).map_err(PrivateError::io("read", path))
 }
 
+/// The same, whatever bytes it holds.
+pub fn read_lossy(path: &Path) -> Result<Option<String>, PrivateError> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(PrivateError::io("read", path)(error)),
+        Ok(_) => check_mine(path)?,
+    }
+    let bytes = fs::read(path).map_err(PrivateError::io("read", path))?;
+    Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+/// Opens a file to read it and to add to it, and makes it where it is not there. Never through a link.
+pub fn open_to_add(path: &Path) -> Result<File, PrivateError> {
+    let mut options = OpenOptions::new();
+    options.create(true).append(true).read(true).mode(0o600);
+    let file = options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32).open(path);
+    let file = file.map_err(PrivateError::io("open", path))?;
+    check_mine(path)?;
+    Ok(file)
+}
+
 /// Removes a file; was there one?
 pub fn remove(path: &Path) -> Result<bool, PrivateError> {
     match fs::remove_file(path) {

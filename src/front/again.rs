@@ -11,12 +11,14 @@ use crate::digest::Digest;
 use crate::effect::{FrozenLayer, LayerRole};
 use crate::ledger::{Head, Ledger, LedgerError, RunRecord};
 use crate::plan::Plan;
+use crate::receipt::{Discord, Told};
 use crate::session::{Stored, StoredError, fold, resumable, system_clock};
 use crate::source::Sources;
 use crate::store::{RunId, Store, StoreError};
 use crate::trace::Envelope;
 
 use super::Place;
+use super::vouching::{believed, vouched};
 
 /// The most differences that are named.
 const NAMED: usize = 10;
@@ -62,6 +64,9 @@ pub enum AgainError {
     /// Its trace is not the one that its front has seen.
     #[error("the trace of the run `{0}` is not the one that was recorded: it was cut or written anew")]
     OtherTrace(RunId),
+    /// Its trace is not what the runner did.
+    #[error("the trace of the run `{0}` is not what the runner did: {1}")]
+    Discord(RunId, Discord),
     /// Its trace does not hold.
     #[error("the run `{0}` cannot be gone on with: {1}")]
     Stored(RunId, #[source] StoredError),
@@ -90,7 +95,10 @@ fn past_run(place: &Place, store: &Store, ledger: &Ledger, run: RunId) -> Option
     // a payload that is gone takes the name with it, and no more
     let _ = first.move_in(|digest| store.blobs().get(digest));
     let graph = first.data.get("facts").and_then(|facts| facts.get("graph")?.as_str()).unwrap_or_default();
+    let discord = ledger.reached(run.as_str()).ok().flatten().is_some_and(|head| head.discord.is_some());
     let status = match last.kind.as_str() {
+        // what it says of its end is not what the runner did
+        _ if discord => "interrupted".to_owned(),
         "run.finished" => last.data.get("status").and_then(Value::as_str).unwrap_or("failed").to_owned(),
         _ if busy => "running".to_owned(),
         "run.suspended" => "suspended".to_owned(),
@@ -125,6 +133,8 @@ pub fn stored_run(place: &Place, run: &RunId) -> Result<Again, AgainError> {
     let blobs = store.blobs();
     let stored = fold(run.as_str(), &plan, &log, &|digest| blobs.get(digest), &system_clock())
         .map_err(|error| AgainError::Stored(run.clone(), error))?;
+    let told = Told::of_log(&log, &|digest| blobs.get(digest));
+    believed(&vouched(&ledger, run, &told)?).map_err(|discord| AgainError::Discord(run.clone(), discord))?;
     Ok(Again { stored, record, plan })
 }
 

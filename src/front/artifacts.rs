@@ -1,5 +1,5 @@
 //! The copy of a trace in the workspace, `artifacts/runs/run-<id>.jsonl`, with the payloads that stand outside of its
-//! lines. Opened beneath the held root, never through a link: a repository may ship anything under that name.
+//! lines and the runner's receipts. Opened beneath the held root, never through a link: a repository may ship anything under that name.
 
 use std::fs::File;
 
@@ -41,6 +41,16 @@ impl TraceCopy {
             let mut file = file;
             file.write_all(lines.as_bytes())
         })
+    }
+
+    /// Puts the runner's receipts beside the lines.
+    pub(super) fn add_receipts(root: &Root, run: &RunId, receipts: &str) -> Result<(), FileError> {
+        let path = RelPath::parse(&format!("artifacts/runs/run-{run}.receipts.jsonl"))?;
+        match root.remove_file(&path) {
+            Ok(()) | Err(FileError::NotFound { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        root.write_new(&path, receipts.as_bytes(), 0o600)
     }
 
     /// Puts the payloads of `lines` beside them.

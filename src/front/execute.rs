@@ -5,7 +5,6 @@
     reason = "a run begins at a time, and its trace is read back for the copy"
 )]
 
-use std::fs;
 use std::io;
 use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
@@ -22,6 +21,7 @@ use crate::effect::{
 use crate::files::{FileError, Root};
 use crate::ledger::{Ledger, LedgerError, RunRecord};
 use crate::plan::Plan;
+use crate::receipt::{Told, Vouched};
 use crate::store::{Durability, RunId, Store, StoreError};
 use crate::trace::{RunState, Summary};
 use crate::view::escaped;
@@ -33,6 +33,7 @@ use super::follower::Follower;
 use super::keep_out::{KeepOutError, KeptOut};
 use super::keys::signer;
 use super::supervise::Supervision;
+use super::vouching::{believed, sealed, vouched};
 use super::{
     InterpreterProcess, Mark, Narrator, Place, RunnerProcess, SigningKeyError, SpawnedRunner, StartError,
     Stopped,
@@ -146,9 +147,8 @@ pub fn execute(task: &Task<'_>, narrator: &mut Narrator) -> Result<Finished, Beg
     let run = task.resume.as_ref().map_or_else(new_run_id, |resume| Ok(resume.run.clone()))?;
     let answering = answering(task, &run, &store)?;
     let copy = if task.trace { Some(TraceCopy::create(&root, &run)?) } else { None };
-    if task.trace && task.resume.is_some() {
-        TraceCopy::copy_lines(copy.as_ref(), &store.log(&run)?)?;
-    }
+    let before = if task.resume.is_some() { store.log(&run)? } else { String::new() };
+    TraceCopy::copy_lines(copy.as_ref(), &before)?;
     let (runner, mut interpreter) = start((task, &kept_out), &run, &store, &root, narrator)?;
     let path = copy.as_ref().map(|(copy, _)| PathBuf::from(copy.path.as_str()));
     let follower = Follower {
@@ -157,6 +157,7 @@ pub fn execute(task: &Task<'_>, narrator: &mut Narrator) -> Result<Finished, Beg
             .as_ref()
             .map_or_else(|| RunState::new(run.as_str(), &task.plan), |resume| resume.state.clone()),
         last: None,
+        told: Told::of_log(&before, &|digest| store.blobs().get(digest)),
         blobs: store.blobs(),
         narrator,
         copy: copy.and_then(|(_, file)| Some((path.clone()?, file))),
@@ -164,21 +165,35 @@ pub fn execute(task: &Task<'_>, narrator: &mut Narrator) -> Result<Finished, Beg
     let ledger = answering.ledger.clone();
     let asking = Asking::new(answering, task);
     let (follower, interrupted) = supervise(&mut interpreter, &runner, follower, asking)?;
-    if let Some(head) = follower.head() {
-        ledger.reach(run.as_str(), &head)?;
-    }
     let mut summary = follower.state.summary();
     let started = runner.started().clone();
     runner.stop();
-    let events = store.run(&run)?.events;
+    let log = store.log(&run).unwrap_or_default();
+    let vouched = vouched(&ledger, &run, &follower.told)?;
+    if let Some(head) = follower.head() {
+        ledger.reach(run.as_str(), &sealed(head, &vouched))?;
+    }
+    let interrupted = interrupted.or_else(|| unfit_end(&follower, &log, &vouched));
     if path.is_some() {
-        TraceCopy::add_blobs(&root, &fs::read_to_string(&events)?, &store.blobs())?;
+        TraceCopy::add_blobs(&root, &log, &store.blobs())?;
+        TraceCopy::add_receipts(&root, &run, &ledger.receipts_of(run.as_str())?.unwrap_or_default())?;
     }
     if interrupted.is_some() {
         // an end that could not be recorded is none
         summary.outputs = None;
     }
+    let events = store.run(&run)?.events;
     Ok(Finished { run, summary, interrupted, trace: path.unwrap_or(events), runner: started })
+}
+
+/// Why a run that says it has come to its end is not believed.
+fn unfit_end(follower: &Follower<'_>, log: &str, vouched: &Vouched) -> Option<Stopped> {
+    if let Err(discord) = believed(vouched) {
+        return Some(Stopped::Discord(discord));
+    }
+    let (events, last) = (log.lines().count() as u64, log.lines().next_back());
+    let told = follower.head().is_some_and(|head| head.events == events);
+    (!told || last != follower.last.as_deref()).then_some(Stopped::Stored)
 }
 
 /// Starts both processes; they come up side by side.

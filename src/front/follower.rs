@@ -6,8 +6,9 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use crate::ledger::Head;
+use crate::receipt::Told;
 use crate::store::Blobs;
-use crate::trace::{Envelope, Phase, RunState, apply, read_event};
+use crate::trace::{Envelope, EventBody, Phase, RunState, apply, read_event};
 
 use super::{Narrator, Stopped};
 
@@ -21,6 +22,8 @@ pub(super) struct Follower<'a> {
     pub(super) copy: Option<(PathBuf, File)>,
     /// The last line.
     pub(super) last: Option<String>,
+    /// What they tell of calls: to be held against the runner's receipts.
+    pub(super) told: Told,
 }
 
 impl Follower<'_> {
@@ -37,15 +40,31 @@ impl Follower<'_> {
         }
         let event = read_event(&self.state, line, |digest| self.blobs.get(digest))
             .map_err(|error| Stopped::Unfit(error.to_string()))?;
+        self.gather(&event, line);
         self.narrator.tell(&self.state, &event);
         apply(&mut self.state, &event).map_err(|error| Stopped::Unfit(error.to_string()))?;
         self.last = Some(line.to_owned());
         Ok(())
     }
 
+    fn gather(&mut self, event: &EventBody, line: &str) {
+        let tells = matches!(
+            event,
+            EventBody::RunStarted(_)
+                | EventBody::CallStarted { .. }
+                | EventBody::CallFinished { .. }
+                | EventBody::RunSuspended { .. }
+                | EventBody::RunFinished { .. }
+        );
+        match tells.then(|| Envelope::parse(line)).flatten() {
+            Some((envelope, _)) => self.told.hear(envelope, &|digest| self.blobs.get(digest)),
+            None => self.told.pass(),
+        }
+    }
+
     /// How far the run has come.
     pub(super) fn head(&self) -> Option<Head> {
         let (event, hash) = Envelope::parse(self.last.as_deref()?)?;
-        Some(Head { events: event.seq, hash })
+        Some(Head { events: event.seq, hash, receipts: None, discord: None })
     }
 }

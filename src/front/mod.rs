@@ -23,6 +23,7 @@ mod settings;
 mod single;
 mod supervise;
 mod terminal;
+mod vouching;
 
 pub use again::{
     Again, AgainError, PastRun, differences, is_as_sealed, layers_of_both, past_runs, stored_run,
@@ -43,3 +44,4 @@ pub use settings::{Flag, settings};
 pub use single::call_tool;
 pub use supervise::Stopped;
 pub use terminal::{is_attended, read_answer};
+pub use vouching::vouched_run;

@@ -8,6 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::client::{Frames, Lost};
 use crate::effect::{ControlFrame, FrameBuffer, FrontFrame, InterpreterFrame};
+use crate::receipt::Discord;
 use crate::trace::Phase;
 use crate::view::escaped;
 
@@ -40,6 +41,12 @@ pub enum Stopped {
     /// The user has asked again and again.
     #[error("you interrupted it {FORCE} times, so it was ended where it was")]
     Forced,
+    /// It did not keep what it told.
+    #[error("what the interpreter has stored is not what it told")]
+    Stored,
+    /// What it told is not what the runner did.
+    #[error("the trace is not what the runner did: {0}")]
+    Discord(Discord),
     /// The system refused.
     #[error("the front cannot wait for its processes: {0}")]
     Io(#[from] io::Error),

@@ -9,10 +9,13 @@ use crate::approval::Refusal;
 use crate::digest::{MacKey, hex};
 use crate::effect::ApprovalRequest;
 
+use super::receipts::ReceiptFile;
 use super::records::{Answered, Head, Reply, RunRecord, seal, unseal};
 use super::spending::{Step, spend};
 use super::{LedgerError, installation_key, moment};
-use crate::files::private::{PrivateError, append, make_folder, names_in, put_new, read, replace};
+use crate::files::private::{
+    PrivateError, append, make_folder, names_in, put_new, read, read_lossy, replace,
+};
 
 /// The longest name that is looked up.
 const NAME: usize = 64;
@@ -30,7 +33,7 @@ impl Ledger {
     pub fn open(state: &Path, workspace: &str) -> Result<Self, LedgerError> {
         let key = installation_key(state)?;
         let folder = state.join("ledger").join(workspace);
-        for part in ["requests", "answers", "replies", "spent", "runs", "heads"] {
+        for part in ["requests", "answers", "replies", "spent", "runs", "heads", "receipts"] {
             make_folder(&folder.join(part))?;
         }
         Ok(Self { folder, key })
@@ -154,6 +157,18 @@ impl Ledger {
             "message": refusal.to_string(),
         });
         Ok(append(&self.folder.join("refused.jsonl"), &line.to_string())?)
+    }
+
+    /// The receipts of a run, to be added to: held by one runner at a time. With what there is already. None where the
+    /// run has no name that a file could have.
+    pub fn receipts(&self, run: &str) -> Result<Option<(ReceiptFile, String)>, LedgerError> {
+        self.place("receipts", &format!("{run}.jsonl")).map(|path| ReceiptFile::open(&path)).transpose()
+    }
+
+    /// What there is of the receipts of a run, to the last byte.
+    pub fn receipts_of(&self, run: &str) -> Result<Option<String>, LedgerError> {
+        let Some(path) = self.place("receipts", &format!("{run}.jsonl")) else { return Ok(None) };
+        Ok(read_lossy(&path)?)
     }
 
     fn record<T: serde::de::DeserializeOwned>(

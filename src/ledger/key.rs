@@ -25,6 +25,13 @@ pub fn installation_key(state: &Path) -> Result<MacKey, LedgerError> {
     bytes_of(&text).map(MacKey::new).ok_or(LedgerError::Altered(path))
 }
 
+/// The key of the installation, if it has one already.
+pub fn known_key(state: &Path) -> Option<MacKey> {
+    let path = state.join("keys").join("approvals.key");
+    check_secret(&path).ok()?;
+    bytes_of(&read(&path).ok()??).map(MacKey::new)
+}
+
 fn bytes_of(text: &str) -> Option<[u8; 32]> {
     let mut bytes = [0; 32];
     if text.len() != 64 || !text.is_ascii() {

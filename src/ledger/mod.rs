@@ -1,10 +1,12 @@
-//! What was asked, answered and spent, in the user's state and never in a workspace; and this installation's key. A
+//! What was asked, answered and spent, and the runner's receipts, in the user's state and never in a workspace; and this
+//! installation's key. A
 //! spent approval is recorded durably before anything is done with it. Decides nothing: `approval` says what counts.
 
 mod error;
 mod folder;
 mod key;
 mod moment;
+mod receipts;
 mod records;
 mod spending;
 #[cfg(test)]
@@ -12,6 +14,7 @@ mod tests;
 
 pub use error::LedgerError;
 pub use folder::Ledger;
-pub use key::installation_key;
+pub use key::{installation_key, known_key};
 pub use moment::moment;
-pub use records::{Answered, BaseRevision, Head, Reply, RunRecord};
+pub use receipts::ReceiptFile;
+pub use records::{Answered, BaseRevision, Head, ReceiptHead, Reply, RunRecord};

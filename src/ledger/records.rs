@@ -93,6 +93,21 @@ pub struct Head {
     pub events: u64,
     /// The hash of the last.
     pub hash: Digest,
+    /// How far the runner's receipts had come.
+    #[serde(default)]
+    pub receipts: Option<ReceiptHead>,
+    /// Why the run is not to be believed: its receipts and its events did not say the same.
+    #[serde(default)]
+    pub discord: Option<String>,
+}
+
+/// How far the receipts of a run had come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReceiptHead {
+    /// How many there are.
+    pub count: u64,
+    /// The digest of the last line.
+    pub hash: Digest,
 }
 
 /// A record with its seal.

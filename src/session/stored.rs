@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::digest::Digest;
-use crate::model::Uses;
+use crate::effect::ToolCall;
 use crate::plan::Plan;
 use crate::trace::{
     CallOrder, Envelope, EventBody, IllegalEvent, Phase, ReadError, RunState, Verified, WaitId, apply,
@@ -95,7 +95,7 @@ pub fn resumable(state: &RunState) -> Result<(), StoredError> {
         return Err(StoredError::Over(status.as_str()));
     }
     let changing = state.open_calls().filter(|(_, order)| !only_reads(order));
-    let unsafe_call = changing.flat_map(|(_, order)| order.calls()).find(|call| !reads(&call.tool));
+    let unsafe_call = changing.flat_map(|(_, order)| order.calls()).find(|call| call.changes());
     match unsafe_call {
         None => Ok(()),
         Some(call) => Err(StoredError::Unfinished(format!("`{}` of `{}`", call.tool, call.node))),
@@ -104,21 +104,7 @@ pub fn resumable(state: &RunState) -> Result<(), StoredError> {
 
 /// Does an order only look, so that it may be given again?
 pub(super) fn only_reads(order: &CallOrder) -> bool {
-    matches!(order, CallOrder::Prepare(_)) || order.calls().iter().all(|call| reads(&call.tool))
-}
-
-fn reads(tool: &str) -> bool {
-    matches!(
-        Uses::parse(tool),
-        Some(
-            Uses::ReadFile
-                | Uses::ListFiles
-                | Uses::SearchFiles
-                | Uses::RepoContext
-                | Uses::WorkspaceDiff
-                | Uses::Llm
-        )
-    )
+    matches!(order, CallOrder::Prepare(_)) || !order.calls().iter().any(ToolCall::changes)
 }
 
 /// How much time has counted.

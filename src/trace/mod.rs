@@ -28,7 +28,7 @@ pub use index::Index;
 pub use result::{GraphError, GraphOutcome, NodeError, NodeResult, Status};
 pub use state::{Phase, RunState, Totals};
 pub use summary::{NodeSummary, Summary, Waiting};
-pub use wire::{Blob, Envelope, ReadError, read_event};
+pub use wire::{Blob, Envelope, ReadError, order_data, read_event, result_data, results_data};
 
 pub(crate) use channel::writable;
 pub(crate) use state::{Frame, Returned, Step, Task, Work};

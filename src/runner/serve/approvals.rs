@@ -60,6 +60,11 @@ impl Approvals {
         Ok(Some(Self { ledger, run, starter, root, front, asking }))
     }
 
+    /// The ledger that the front has named.
+    pub(super) fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
     /// What an approval of these calls is bound to, as things stand.
     ///
     /// # Errors

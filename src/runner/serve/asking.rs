@@ -9,7 +9,7 @@ use crate::policy::{Asked, GateDecision, Granted};
 use crate::runner::tools::question;
 
 use super::approvals::Bound;
-use super::desk::{Desk, in_order, not_run, refusal};
+use super::desk::{Desk, in_order, not_run, refusal, unrecorded};
 
 /// A call without an approval that counts: what it is bound to, and why the one that it carried was refused.
 type Open = (Asked<ToolCall>, Option<Bound>, Option<Refusal>);
@@ -20,13 +20,16 @@ impl Desk {
         if let Err(error) = self.counters.begin(granted.request()) {
             return Err(ToolResult::failure(&granted.request().tool, error));
         }
-        let result = self.execute(granted);
+        let result = self.execute(granted, None);
         let met = result.error.as_ref().filter(|error| error.kind == ErrorKind::ApprovalRequired);
         let Some(asked) = met.and_then(|met| self.gate.ask_after(granted.request(), Some(met))) else {
             return Err(result);
         };
         self.counters.withdraw();
-        Ok(asked)
+        match self.receipts.withdrawn(granted.request()) {
+            Ok(()) => Ok(asked),
+            Err(why) => Err(unrecorded(granted.request(), &why)),
+        }
     }
 
     /// Does a call that wants an approval with the one that it carries. Without one that counts it stays open: what it
@@ -61,8 +64,9 @@ impl Desk {
         }
         let spent =
             approvals.spend(verified, index, &binding.now).inspect_err(|_| self.counters.withdraw())?;
+        let nonce = verified.nonce().to_owned();
         let granted = self.gate.grant(asked.clone(), spent).ok_or(Refusal::OtherCall)?;
-        Ok(self.execute(&granted))
+        Ok(self.execute(&granted, Some(format!("{nonce}.{index}"))))
     }
 
     /// The refusal of calls that want an approval, with the request by which a person is asked. `at` is the first that

@@ -1,32 +1,28 @@
-//! What a session has used up, counted where it is used: neither a call nor its caller has a say in it.
+//! What a run has used up, counted where it is used, over all its sessions: neither a call nor its caller has a say in it.
 
 use std::sync::{Mutex, PoisonError};
 
 use crate::effect::{ErrorKind, RunLimits, ToolCall, ToolError, ToolResult};
+use crate::receipt::Used;
 
-/// The counters of one session.
+/// The counters of one run.
 #[derive(Debug)]
 pub(super) struct Counters {
     /// By the policy.
     policy_calls: Option<u64>,
     /// By the user's own settings.
     user: RunLimits,
-    spent: Mutex<Spent>,
-}
-
-#[derive(Debug, Default)]
-struct Spent {
-    calls: u64,
-    patch_bytes: u64,
+    spent: Mutex<Used>,
 }
 
 impl Counters {
-    /// Nothing is used up yet. `policy_calls` is what the policy says, `user` what its user says beside it.
-    pub(super) fn new(policy_calls: Option<u64>, user: RunLimits) -> Self {
-        Self { policy_calls, user, spent: Mutex::default() }
+    /// `spent` is what the run has used up already. `policy_calls` is what the policy says, `user` what its user says
+    /// beside it.
+    pub(super) fn new(policy_calls: Option<u64>, user: RunLimits, spent: Used) -> Self {
+        Self { policy_calls, user, spent: Mutex::new(spent) }
     }
 
-    /// One more call of this session, where it is still allowed one.
+    /// One more call of this run, where it is still allowed one.
     pub(super) fn begin(&self, call: &ToolCall) -> Result<(), ToolError> {
         let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
         for (who, most) in [("policy allows", self.policy_calls), ("settings allow", self.user.tool_calls)] {

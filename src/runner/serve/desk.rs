@@ -19,6 +19,7 @@ use crate::effect::{
 };
 use crate::files::{RelPath, Root};
 use crate::policy::{Decision, Gate, GateDecision, Granted, Machine, PolicySet, Verdict};
+use crate::redact::{Redaction, Values};
 use crate::runner::clean::Cleaner;
 use crate::runner::revision::revision;
 use crate::runner::tools::{look_ahead, question};
@@ -32,6 +33,7 @@ use super::approvals::Approvals;
 use super::counters::Counters;
 use super::held::Held;
 use super::machine::machine_without_walls;
+use super::receipts::Receipts;
 
 /// Results that are kept for repeated keys, in bytes of their JSON.
 const REMEMBERED_BYTES: usize = 32 << 20;
@@ -43,6 +45,7 @@ pub(super) struct Desk {
     pub(super) world: ToolWorld,
     pub(super) approvals: Option<Approvals>,
     cleaner: Cleaner,
+    pub(super) receipts: Receipts,
     running: Mutex<BTreeMap<String, Cancel>>,
     answered: Mutex<Answers>,
     pub(super) counters: Counters,
@@ -85,10 +88,17 @@ impl Desk {
         }
         let cleaner = Cleaner::new(redaction, MacKey::new(key));
         let approvals = Approvals::open(start, &world.root, front)?;
-        let counters = Counters::new(gate.policy().tool_calls(), start.limits);
+        let policy = gate.policy();
+        let (receipts, used) = Receipts::open(
+            &start.run,
+            approvals.as_ref().map(Approvals::ledger),
+            (policy.digest(), &gate.machine().walls),
+            Redaction::new(Values::default(), policy.redact_patterns().to_vec()),
+        )?;
+        let counters = Counters::new(policy.tool_calls(), start.limits, used);
         let (running, answered) = (Mutex::default(), Mutex::default());
         let held = Held::to(start.plan.clone());
-        Ok(Self { gate, world, approvals, cleaner, running, answered, counters, held })
+        Ok(Self { gate, world, approvals, cleaner, receipts, running, answered, counters, held })
     }
 
     /// Looks through the workspace, where a command may come.
@@ -201,8 +211,12 @@ impl Desk {
         self.put_question(&[asked], 0, binding, refused.as_ref())
     }
 
-    pub(super) fn execute(&self, granted: &Granted<ToolCall>) -> ToolResult {
+    /// Does a call, once it is on record that it is about to be; `approval` is what was spent for it.
+    pub(super) fn execute(&self, granted: &Granted<ToolCall>, approval: Option<String>) -> ToolResult {
         let call = granted.request();
+        if let Err(why) = self.receipts.begun(call, approval) {
+            return unrecorded(call, &why);
+        }
         let deadline = call.deadline_ms.map(|millis| Instant::now() + Duration::from_millis(millis));
         let cancel = Cancel::at(deadline);
         let key = call.idempotency_key.clone();
@@ -212,7 +226,10 @@ impl Desk {
         self.held.note(call, &result);
         locked(&self.running).remove(&key);
         self.counters.charge(call, &result);
-        result
+        match self.receipts.ended(call, &result) {
+            Ok(()) => result,
+            Err(why) => unrecorded(call, &why),
+        }
     }
 
     /// All are decided before the first is done; then in order, up to the first failure.
@@ -352,6 +369,12 @@ pub(super) fn refusal(call: &ToolCall, kind: ErrorKind, verdict: &Verdict) -> To
 pub(super) fn not_run(call: &ToolCall) -> ToolResult {
     let message = "not run: another call of the batch was refused";
     ToolResult::failure(&call.tool, ToolError::new(ErrorKind::Cancelled, message))
+}
+
+/// What is not on record is not done, or not said to be.
+pub(super) fn unrecorded(call: &ToolCall, why: &str) -> ToolResult {
+    let message = format!("the runner could not write its receipt: {why}");
+    ToolResult::failure(&call.tool, ToolError::new(ErrorKind::Internal, message))
 }
 
 /// A thread that panicked while it held a lock leaves counters that are still sound.

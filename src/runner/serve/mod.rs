@@ -9,6 +9,7 @@ mod desk_tests;
 mod handshake;
 mod held;
 mod machine;
+mod receipts;
 mod session;
 mod toolchains;
 

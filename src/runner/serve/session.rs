@@ -16,6 +16,7 @@ use crate::effect::{
 
 use super::desk::Desk;
 use super::handshake::{self, HandshakeError, Task};
+use super::receipts::Ticket;
 
 /// More calls than this at once are refused: the interpreter's own limits are far below.
 const CALLS_AT_ONCE: usize = 256;
@@ -94,14 +95,6 @@ struct Numbered {
     body: Value,
 }
 
-/// The request in a frame, while `running` calls are being answered.
-fn understood(body: Value, running: usize) -> Result<RequestBody, String> {
-    if running >= CALLS_AT_ONCE {
-        return Err(format!("more than {CALLS_AT_ONCE} calls at once"));
-    }
-    serde_json::from_value(body).map_err(|error| format!("this is no request: {error}"))
-}
-
 /// Reads requests and answers each on a thread of its own; ends when the interpreter's side is closed and every
 /// call has ended.
 fn answer_calls(desk: &Arc<Desk>, calls: UnixStream) {
@@ -115,10 +108,7 @@ fn answer_calls(desk: &Arc<Desk>, calls: UnixStream) {
         match arrived.take::<Numbered>() {
             Ok(Some(Numbered { id, body })) => {
                 running.retain(|call| !call.is_finished());
-                match understood(body, running.len()) {
-                    Ok(body) => running.extend(answer(desk, &writer, CallFrame { id, body })),
-                    Err(message) => reply(&writer, id, ReplyBody::Problem { message }),
-                }
+                running.extend(take_up(desk, &writer, (id, body), running.len()));
                 continue;
             }
             Ok(None) => {}
@@ -131,11 +121,38 @@ fn answer_calls(desk: &Arc<Desk>, calls: UnixStream) {
     }
     desk.cancel_all();
     for call in running {
-        // as above: a panicked call has been answered by `answer`
+        // a call that panicked has been answered by `answer`
         let _ = call.join();
     }
     // who has sent what is no frame must not wait for an answer to it
     let _ = reader.shutdown(Shutdown::Both);
+}
+
+/// Takes up a request while `running` calls are being answered: it has a receipt, in the order in which it came, before
+/// anything is done for it.
+fn take_up(
+    desk: &Arc<Desk>,
+    writer: &Arc<Mutex<UnixStream>>,
+    (id, body): (u64, Value),
+    running: usize,
+) -> Option<thread::JoinHandle<()>> {
+    let problem = |message: String| {
+        reply(writer, id, ReplyBody::Problem { message });
+        None
+    };
+    let body: RequestBody = match serde_json::from_value(body) {
+        Ok(body) => body,
+        Err(error) => return problem(format!("this is no request: {error}")),
+    };
+    match desk.receipts.received(&body) {
+        Err(why) => problem(format!("the runner could not write its receipt, so nothing was done: {why}")),
+        Ok(Some(ticket)) if running >= CALLS_AT_ONCE => {
+            let body = ticket.failed(&format!("more than {CALLS_AT_ONCE} calls at once"));
+            settle(desk, writer, id, Some(&ticket), body);
+            None
+        }
+        Ok(ticket) => answer(desk, writer, CallFrame { id, body }, ticket),
+    }
 }
 
 /// Answers a cancellation at once, everything else on a thread.
@@ -143,6 +160,7 @@ fn answer(
     desk: &Arc<Desk>,
     writer: &Arc<Mutex<UnixStream>>,
     frame: CallFrame,
+    ticket: Option<Ticket>,
 ) -> Option<thread::JoinHandle<()>> {
     let CallFrame { id, body } = frame;
     if let RequestBody::Cancel { key } = body {
@@ -154,22 +172,50 @@ fn answer(
         let (desk, writer) = (Arc::clone(desk), Arc::clone(writer));
         move || {
             let answered = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| desk.answer(body)));
-            let body = answered.unwrap_or_else(|_| ReplyBody::Problem {
-                message: "the tool failed in a way that is a bug of lgflow; its effects are unknown".into(),
+            let body = answered.unwrap_or_else(|_| {
+                failed_answer(
+                    ticket.as_ref(),
+                    "the tool failed in a way that is a bug of lgflow; its effects are unknown",
+                )
             });
-            reply(&writer, id, body);
+            settle(&desk, &writer, id, ticket.as_ref(), body);
         }
     };
     Some(thread::spawn(task))
 }
 
-fn reply(writer: &Mutex<UnixStream>, id: u64, body: ReplyBody) {
-    let frame = encode_frame(&ReplyFrame { id, body }).or_else(|error| {
-        encode_frame(&ReplyFrame { id, body: ReplyBody::Problem { message: error.to_string() } })
-    });
-    if let Ok(bytes) = frame {
-        let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
+fn failed_answer(ticket: Option<&Ticket>, message: &str) -> ReplyBody {
+    ticket.map_or_else(|| ReplyBody::Problem { message: message.to_owned() }, |ticket| ticket.failed(message))
+}
+
+/// Writes the receipt of an answer and sends it, both before the next one: receipts and answers have one order.
+fn settle(desk: &Desk, writer: &Mutex<UnixStream>, id: u64, ticket: Option<&Ticket>, body: ReplyBody) {
+    let frame = |body: ReplyBody| (desk.receipts.facts(&body), encode_frame(&ReplyFrame { id, body }));
+    let (facts, bytes) = match frame(body) {
+        (facts, Ok(bytes)) => (facts, Ok(bytes)),
+        // larger than what can be sent
+        (_, Err(error)) => frame(failed_answer(ticket, &error.to_string())),
+    };
+    let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
+    let written = ticket.map_or(Ok(()), |ticket| desk.receipts.answered(ticket, facts));
+    let bytes = match written {
+        Ok(()) => bytes,
+        Err(why) => {
+            let message = format!("what was done has no receipt: {why}");
+            frame(ReplyBody::Problem { message }).1
+        }
+    };
+    if let Ok(bytes) = bytes {
         // an interpreter that is gone reads nothing: the control channel ends us
+        let _ = writer.write_all(&bytes);
+    }
+}
+
+/// Sends what has no receipt.
+fn reply(writer: &Mutex<UnixStream>, id: u64, body: ReplyBody) {
+    if let Ok(bytes) = encode_frame(&ReplyFrame { id, body }) {
+        let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
+        // as above
         let _ = writer.write_all(&bytes);
     }
 }

@@ -9,6 +9,7 @@ use crate::trace::{
     WaitId,
 };
 
+use super::calls::{order_data, result_data, results_data};
 use super::fields::{answer_to, dead_to, edges_to, error_to, outcome_to, result_to};
 
 /// What of an event stands beside its data.
@@ -167,10 +168,10 @@ fn encode_effect(state: &RunState, event: &EventBody, wire: &mut Wire) {
         EventBody::CallCancelled { call } => wire.call(state, *call),
         EventBody::CallFinished { call, outcome } => {
             wire.call(state, *call);
-            match &**outcome {
-                CallOutcome::Single(result) => wire.put("result", json!(result)),
-                CallOutcome::Batch(results) => wire.put("results", json!(results)),
-            }
+            wire.data.extend(match &**outcome {
+                CallOutcome::Single(result) => result_data(result),
+                CallOutcome::Batch(results) => results_data(results),
+            });
         }
         EventBody::GraphStarted { frame, unit, attempt, inputs } => {
             wire.unit(state, *unit);
@@ -266,32 +267,8 @@ impl Wire {
         self.put("call", call.0);
     }
 
-    /// A call as its tool and input, so that a reader finds them; the rest of the protocol's message beside.
     fn order(&mut self, order: &CallOrder) {
-        match order {
-            CallOrder::Single(call) | CallOrder::Prepare(call) => {
-                if matches!(order, CallOrder::Prepare(_)) {
-                    self.put("prepare", true);
-                }
-                self.put("tool", call.tool.as_str());
-                self.put("input", call.input.clone());
-                self.put("key", call.idempotency_key.as_str());
-                self.put("call_node", call.node.as_str());
-                if let Some(deadline) = call.deadline_ms {
-                    self.put("deadline_ms", deadline);
-                }
-                if let Some(approval) = &call.approval {
-                    self.put("approval", approval.clone());
-                }
-                if call.verify {
-                    self.put("verify", true);
-                }
-            }
-            CallOrder::Batch(calls) => {
-                self.put("tool", "batch");
-                self.put("calls", json!(calls));
-            }
-        }
+        self.data.extend(order_data(order));
     }
 
     fn cost(&mut self, cost: Cost) {

@@ -1,10 +1,12 @@
 //! The stored form of events, `lgflow.event/v1`: one line of canonical JSON each. Knows no chain and changes no state.
 
+mod calls;
 mod decode;
 mod encode;
 mod envelope;
 mod fields;
 
+pub use calls::{order_data, result_data, results_data};
 pub use decode::{ReadError, read_event};
 pub use envelope::{Blob, Envelope};
 

@@ -1,0 +1,45 @@
+//! What a run has used up, from the runner's own receipts: a resumed run goes on counting where it was left.
+
+use super::{Receipt, What};
+
+/// What a run has used up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Used {
+    /// Calls.
+    pub calls: u64,
+    /// Bytes of patches that were applied.
+    pub patch_bytes: u64,
+}
+
+/// What was used up by the calls of these receipts. One that had begun, and of whose end nothing is known, counts.
+pub fn used(receipts: &[Receipt]) -> Used {
+    let mut calls = 0u64;
+    let mut applied = 0u64;
+    let mut open: Vec<(&str, u64)> = Vec::new();
+    for receipt in receipts {
+        match &receipt.what {
+            What::Begun { key, patch_bytes, .. } => {
+                calls += 1;
+                if *patch_bytes > 0 {
+                    open.push((key, *patch_bytes));
+                }
+            }
+            What::Withdrawn { key } => {
+                calls = calls.saturating_sub(1);
+                take(&mut open, key);
+            }
+            What::Ended { key, ok } => {
+                let bytes = take(&mut open, key);
+                applied += if *ok { bytes } else { 0 };
+            }
+            What::Opened { .. } | What::Received { .. } | What::Answered { .. } => {}
+        }
+    }
+    let unknown: u64 = open.iter().map(|(_, bytes)| bytes).sum();
+    Used { calls, patch_bytes: applied + unknown }
+}
+
+fn take(open: &mut Vec<(&str, u64)>, key: &str) -> u64 {
+    let at = open.iter().position(|(other, _)| *other == key);
+    at.map_or(0, |at| open.remove(at).1)
+}

@@ -1,0 +1,192 @@
+//! The runner's receipts, as it writes them: what it was asked, what it began, what that came to, what it answered. On a chain of
+//! its own, with a key that the interpreter cannot read, in a place that it cannot open.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde_json::{Map, Value, json};
+
+use crate::digest::{Digest, hex};
+use crate::effect::{ErrorKind, ReplyBody, RequestBody, SandboxLayer, ToolCall, ToolError, ToolResult};
+use crate::ledger::{Ledger, ReceiptFile, moment};
+use crate::receipt::{ReceiptChain, ResultFact, Used, What, calls_of, check, key_name, results_of, used};
+use crate::redact::Redaction;
+use crate::trace::{CallOrder, order_data, result_data, results_data};
+
+/// The receipts of one session.
+#[derive(Debug)]
+pub(super) struct Receipts {
+    /// None where there is no run, or nowhere to write.
+    book: Option<Mutex<Book>>,
+    /// What the interpreter takes out of what it records.
+    patterns: Redaction,
+    policy: Digest,
+}
+
+#[derive(Debug)]
+struct Book {
+    file: ReceiptFile,
+    chain: ReceiptChain,
+}
+
+/// A request that was received, until it is answered.
+#[derive(Debug)]
+pub(super) struct Ticket {
+    /// The number of its receipt; 0 where none are written.
+    request: u64,
+    /// The first of its calls, for an answer that cannot be given.
+    tool: String,
+    list: bool,
+}
+
+impl Receipts {
+    /// Goes on with the receipts of `run`, and says what it has used up by them.
+    ///
+    /// # Errors
+    /// Receipts that do not hold, or that another process writes.
+    pub(super) fn open(
+        run: &str,
+        ledger: Option<&Ledger>,
+        (policy, walls): (Digest, &[SandboxLayer]),
+        patterns: Redaction,
+    ) -> Result<(Self, Used), String> {
+        let place =
+            ledger.map(|ledger| ledger.receipts(run)).transpose().map_err(|error| error.to_string())?;
+        let (Some(ledger), Some((file, text))) = (ledger, place.flatten()) else {
+            return Ok((Self { book: None, patterns, policy }, Used::default()));
+        };
+        let checked = check(&text, Some(run), Some(ledger.key()));
+        if let Some(fault) = &checked.fault {
+            return Err(format!("{fault}; a run whose receipts were altered is not gone on with"));
+        }
+        let mut session = [0; 16];
+        getrandom::fill(&mut session).map_err(|error| error.to_string())?;
+        let chain = ReceiptChain::after(&checked, run, &hex(&session), ledger.key().clone());
+        let mut book = Book { file, chain };
+        let mut walls = json!(walls);
+        patterns.redact(&mut walls);
+        book.write(
+            What::Opened {
+                policy,
+                sandbox: Digest::of_json(&walls),
+                key: key_name(ledger.key()),
+                version: env!("CARGO_PKG_VERSION").into(),
+            },
+            false,
+        )?;
+        let spent = used(&checked.receipts);
+        Ok((Self { book: Some(Mutex::new(book)), patterns, policy }, spent))
+    }
+
+    /// A request has arrived. None where it asks for no call.
+    pub(super) fn received(&self, body: &RequestBody) -> Result<Option<Ticket>, String> {
+        let told = |call: &ToolCall| ToolCall { provenance: None, ..call.clone() };
+        let order = match body {
+            RequestBody::Execute { call } => CallOrder::Single(told(call)),
+            RequestBody::Prepare { call } => CallOrder::Prepare(told(call)),
+            RequestBody::Batch { calls } => CallOrder::Batch(calls.iter().map(told).collect()),
+            RequestBody::Capabilities | RequestBody::Explain { .. } | RequestBody::Cancel { .. } => {
+                return Ok(None);
+            }
+        };
+        let tool = order.calls().first().map(|call| call.tool.clone()).unwrap_or_default();
+        let list = matches!(order, CallOrder::Batch(_));
+        let request = match &self.book {
+            None => 0,
+            Some(book) => {
+                let calls = calls_of(self.recorded(order_data(&order)));
+                locked(book).write(What::Received { calls }, false)?
+            }
+        };
+        Ok(Some(Ticket { request, tool, list }))
+    }
+
+    /// A call is about to be done; one that changes something is on record, on the disk, before it is.
+    pub(super) fn begun(&self, call: &ToolCall, approval: Option<String>) -> Result<(), String> {
+        let what = || What::Begun {
+            key: self.key(call),
+            tool: call.tool.clone(),
+            patch_bytes: call.patch_bytes(),
+            approval,
+        };
+        self.add(what, call.changes())
+    }
+
+    /// A call has come to an end.
+    pub(super) fn ended(&self, call: &ToolCall, result: &ToolResult) -> Result<(), String> {
+        if !call.changes() {
+            return Ok(());
+        }
+        self.add(|| What::Ended { key: self.key(call), ok: result.ok }, false)
+    }
+
+    /// A call that had begun was not made after all.
+    pub(super) fn withdrawn(&self, call: &ToolCall) -> Result<(), String> {
+        self.add(|| What::Withdrawn { key: self.key(call) }, false)
+    }
+
+    /// What the receipt of an answer will say; nothing where it answers no call, or none are written.
+    pub(super) fn facts(&self, body: &ReplyBody) -> Vec<ResultFact> {
+        let data = match body {
+            _ if self.book.is_none() => return Vec::new(),
+            ReplyBody::Result { result } => result_data(result),
+            ReplyBody::Results { results } => results_data(results),
+            ReplyBody::Capabilities { .. } | ReplyBody::Cancelled { .. } | ReplyBody::Problem { .. } => {
+                return Vec::new();
+            }
+        };
+        results_of(&self.recorded(data))
+    }
+
+    /// An answer is about to be sent. To be called in the order in which answers are.
+    pub(super) fn answered(&self, ticket: &Ticket, results: Vec<ResultFact>) -> Result<(), String> {
+        self.add(|| What::Answered { request: ticket.request, policy: self.policy, results }, false)
+    }
+
+    fn add(&self, what: impl FnOnce() -> What, durable: bool) -> Result<(), String> {
+        let Some(book) = &self.book else { return Ok(()) };
+        let what = what();
+        locked(book).write(what, durable).map(drop)
+    }
+
+    /// Members of an event's data, as the interpreter records them.
+    fn recorded(&self, mut data: Map<String, Value>) -> Map<String, Value> {
+        if !self.patterns.is_empty() {
+            for value in data.values_mut() {
+                self.patterns.redact(value);
+            }
+        }
+        data
+    }
+
+    fn key(&self, call: &ToolCall) -> String {
+        let mut key = call.idempotency_key.clone();
+        self.patterns.redact_text(&mut key);
+        key
+    }
+}
+
+impl Book {
+    fn write(&mut self, what: What, durable: bool) -> Result<u64, String> {
+        let (line, n) = self.chain.append(moment().millis, what);
+        self.file.add(&line, durable).map_err(|error| error.to_string())?;
+        Ok(n)
+    }
+}
+
+impl Ticket {
+    /// The answer where none can be given: it says why.
+    pub(super) fn failed(&self, message: &str) -> ReplyBody {
+        let error = ToolError::new(ErrorKind::Internal, message);
+        let result = ToolResult::failure(self.tool.clone(), error);
+        if self.list {
+            ReplyBody::Results { results: vec![result] }
+        } else {
+            ReplyBody::Result { result: Box::new(result) }
+        }
+    }
+}
+
+fn locked(book: &Mutex<Book>) -> MutexGuard<'_, Book> {
+    // a line is written whole or the file is marked as broken
+    book.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,541 @@
+//! The runner's receipts against an interpreter that lies. The processes are real and so are front and runner; in the
+//! interpreter's place runs this test program once more: an honest session whose every word to the runner, and every word
+//! back, goes through hands that leave out, make up, alter and reorder.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    unreachable_pub,
+    reason = "a test makes its own files and processes, and stops where it is wrong"
+)]
+
+mod program;
+
+use std::fs;
+use std::os::fd::AsFd as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use lgflow::client::Connection;
+use lgflow::compile::{bundle, check_bundle};
+use lgflow::diag::Diagnostics;
+use lgflow::digest::{Digest, canonical_json};
+use lgflow::effect::{
+    Confinement, FrameBuffer, FrontFrame, InterpreterFrame, InterpreterStart, LayerRole, RunLimits,
+    SandboxLayer,
+};
+use lgflow::files::RelPath;
+use lgflow::front::{Display, Finished, Named, Narrator, Place, Stopped, Task, execute};
+use lgflow::ledger::known_key;
+use lgflow::policy::{CONTAINED, Packs, builtin};
+use lgflow::receipt::{Told, Wrong, vouch};
+use lgflow::session::{Interrupts, Recorder, Session, check_paths, system_clock};
+use lgflow::source::Sources;
+use lgflow::store::{Durability, RunId, Store};
+use lgflow::trace::{Chain, EventBody, Redaction, RunStarted, RunState, verify};
+use lgflow::wire::{FirstFrame, next_frame, receive_first, send_frame};
+use program::Workspace;
+use serde_json::{Value, json};
+
+const GRAPH: &str = "\
+schema: lgflow.graph/v1
+name: reads
+nodes:
+  first: { uses: read_file, with: { path: a.txt } }
+  left: { uses: read_file, with: { path: b.txt } }
+  right: { uses: read_file, with: { path: c.txt } }
+  end: { uses: values, with: { done: true } }
+edges: [first -> left, first -> right, left -> end, right -> end]
+outputs:
+  text: \"{{ nodes.first.output.content }}{{ nodes.left.output.content }}\"
+";
+
+/// The number of a call that the session knows nothing of.
+const SECRET: u64 = 1_000_000;
+
+/// The hands between a session and its runner.
+struct Hands {
+    lie: String,
+    /// By the number of a request, its node.
+    nodes: Mutex<Vec<(u64, String)>>,
+    held: Mutex<Vec<Value>>,
+}
+
+impl Hands {
+    /// What becomes of a request: what goes on to the runner, and what goes back to the session at once.
+    fn asked(&self, mut frame: Value) -> (Vec<Value>, Vec<Value>) {
+        let node = frame["body"]["call"]["node"].as_str().unwrap_or_default().to_owned();
+        let id = frame["id"].as_u64().unwrap();
+        self.nodes.lock().unwrap().push((id, node.clone()));
+        match (self.lie.as_str(), node.as_str()) {
+            ("leaves one out", "first") => {
+                let mut secret = frame.clone();
+                secret["id"] = json!(SECRET);
+                secret["body"]["call"]["idempotency_key"] = json!("secret");
+                (vec![frame, secret], Vec::new())
+            }
+            ("makes one up", "left") => {
+                let output = json!({ "path": "b.txt", "content": "made up" });
+                let result = lgflow::effect::ToolResult::success("read_file", output);
+                (Vec::new(), vec![json!({ "id": id, "body": { "type": "result", "result": result } })])
+            }
+            ("asks for another call", "first") => {
+                frame["body"]["call"]["input"]["path"] = json!("c.txt");
+                (vec![frame], Vec::new())
+            }
+            ("swaps two calls", "left") => {
+                self.held.lock().unwrap().push(frame);
+                (Vec::new(), Vec::new())
+            }
+            ("swaps two calls", "right") => {
+                let mut both = vec![frame];
+                both.append(&mut self.held.lock().unwrap());
+                (both, Vec::new())
+            }
+            _ => (vec![frame], Vec::new()),
+        }
+    }
+
+    /// What becomes of a reply.
+    fn answered(&self, mut frame: Value) -> Vec<Value> {
+        let id = frame["id"].as_u64().unwrap();
+        let nodes = self.nodes.lock().unwrap();
+        let node = nodes.iter().find(|(known, _)| *known == id).map_or("", |(_, node)| node.as_str());
+        match (self.lie.as_str(), node) {
+            ("leaves one out", _) if id == SECRET => Vec::new(),
+            ("alters a result", "left") => {
+                frame["body"]["result"]["output"]["content"] = json!("altered");
+                vec![frame]
+            }
+            ("alters a verdict", "right") => {
+                frame["body"]["result"]["rules"][0]["line"] = json!(99);
+                vec![frame]
+            }
+            ("swaps two results", "left" | "right") => {
+                let mut held = self.held.lock().unwrap();
+                if held.is_empty() {
+                    held.push(frame);
+                    return Vec::new();
+                }
+                vec![frame, held.pop().unwrap()]
+            }
+            _ => vec![frame],
+        }
+    }
+}
+
+/// A socket that a session may take for its runner's.
+fn through_hands(lie: &str, runner: UnixStream) -> UnixStream {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let hands = Arc::new(Hands { lie: lie.to_owned(), nodes: Mutex::default(), held: Mutex::default() });
+    let (asking, answering) = (theirs.try_clone().unwrap(), theirs);
+    let back = answering.try_clone().unwrap();
+    let to_runner = runner.try_clone().unwrap();
+    let up = Arc::clone(&hands);
+    std::thread::spawn(move || {
+        let mut arrived = FrameBuffer::default();
+        while let Ok(Some(frame)) = next_frame::<Value>(&asking, &mut arrived) {
+            let (on, at_once) = up.asked(frame);
+            on.iter().for_each(|frame| send_frame(&to_runner, frame).unwrap());
+            at_once.iter().for_each(|frame| send_frame(&back, frame).unwrap());
+        }
+    });
+    std::thread::spawn(move || {
+        let mut arrived = FrameBuffer::default();
+        while let Ok(Some(frame)) = next_frame::<Value>(&runner, &mut arrived) {
+            hands.answered(frame).iter().for_each(|frame| send_frame(&answering, frame).unwrap());
+        }
+    });
+    ours
+}
+
+/// Not a test of its own: what runs in the interpreter's place, told by a variable how to lie.
+#[test]
+fn the_liar() {
+    let Ok(lie) = std::env::var("LGFLOW_TEST_LIE") else { return };
+    let front = UnixStream::from(std::io::stdin().as_fd().try_clone_to_owned().unwrap());
+    let mut first: FirstFrame<FrontFrame> = receive_first(&front).unwrap();
+    let [calls] = first.take().unwrap();
+    let FrontFrame::Start(start) = first.frame else { panic!("no task") };
+    let layers = vec![SandboxLayer { name: "seccomp".into(), in_force: true }];
+    let confinement = Confinement { layers, missing: Vec::new() };
+    send_frame(&front, &InterpreterFrame::Ready { confinement }).unwrap();
+    let interrupted = drive(&start, &lie, through_hands(&lie, UnixStream::from(calls)), &front);
+    send_frame(&front, &InterpreterFrame::Ended { interrupted }).unwrap();
+}
+
+fn drive(start: &InterpreterStart, lie: &str, calls: UnixStream, front: &UnixStream) -> Option<String> {
+    let run: RunId = start.run.parse().unwrap();
+    let store = Store::open(Path::new(&start.state), Path::new(&start.workspace)).unwrap();
+    let log = store.create(&run, Durability::Batch).unwrap();
+    let plan = check_bundle(&start.graph, &mut Sources::default(), &mut Diagnostics::default()).unwrap();
+    let plan = plan.bounded(&start.limits);
+    let chain = Chain::new(run.as_str(), Redaction::default());
+    let recorder = Recorder::new(chain, log, store.blobs(), Durability::Batch, system_clock);
+    let mut facts = start.facts.clone();
+    if lie == "names another policy" {
+        facts["policy_digest"] = json!(Digest::of("another"));
+    }
+    let begin = EventBody::RunStarted(Box::new(RunStarted {
+        inputs: Arc::new(start.inputs.clone()),
+        revision: start.revision.clone(),
+        facts: Arc::new(Value::Object(facts)),
+    }));
+    let mut observer = |line: &str| {
+        // one that stores something else than it tells
+        let told =
+            if lie == "stores another trace" { line.replacen("\"seq\"", "\"seq\" ", 1) } else { line.into() };
+        send_frame(front, &InterpreterFrame::Event { line: told }).unwrap();
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let ended = runtime.block_on(async {
+        let connection = Connection::new(calls).unwrap();
+        let (_interrupter, interrupts) = Interrupts::new();
+        let state = RunState::new(run.as_str(), &plan);
+        Session::new(state, recorder, connection, interrupts, &mut observer).run(begin).await
+    });
+    ended.interrupted.map(|why| why.to_string())
+}
+
+/// A program that is `lgflow`, but for its interpreter.
+fn with_a_liar(workspace: &Workspace, lie: &str) -> PathBuf {
+    let path = workspace.outside().join("lgflow-with-a-liar");
+    let own = std::env::current_exe().unwrap();
+    let text = format!(
+        "#!/bin/sh\ncase \"$1\" in\n  __interpreter) export LGFLOW_TEST_LIE='{lie}'; exec '{}' --exact the_liar --nocapture ;;\n  *) exec '{}' \"$@\" ;;\nesac\n",
+        own.display(),
+        env!("CARGO_BIN_EXE_lgflow"),
+    );
+    fs::write(&path, text).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    path
+}
+
+fn reads() -> Workspace {
+    let workspace = Workspace::new();
+    workspace.write("graph.yaml", GRAPH);
+    for name in ["a.txt", "b.txt", "c.txt"] {
+        workspace.write(name, format!("{name}\n"));
+    }
+    workspace
+}
+
+fn run(workspace: &Workspace, lie: &str) -> Finished {
+    let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
+    let graph = workspace.path().join("graph.yaml");
+    let folders = check_paths(&[graph], &Packs::default(), &mut sources, &mut found).unwrap();
+    let texts = bundle(&RelPath::parse("graph.yaml").unwrap(), &folders[0].files, &sources);
+    let plan = check_bundle(&texts, &mut Sources::default(), &mut found);
+    assert!(!found.has_errors(), "{found:?}");
+    let place = Place {
+        root: workspace.path(),
+        state: workspace.state(),
+        config: workspace.outside().join("config"),
+        base: None,
+    };
+    let task = Task {
+        place: &place,
+        plan: plan.unwrap(),
+        bundle: texts,
+        limits: RunLimits::default(),
+        layers: vec![builtin(CONTAINED, LayerRole::Grant).unwrap()],
+        secrets: Vec::new(),
+        inputs: json!({}),
+        durability: Durability::Batch,
+        trace: false,
+        program: &with_a_liar(workspace, lie),
+        named: Named::default(),
+        signing_key: None,
+        color: false,
+        attended: false,
+        resume: None,
+    };
+    execute(&task, &mut Narrator::new(Display::Quiet)).unwrap()
+}
+
+#[test]
+fn the_harmless_twin_succeeds_and_is_vouched_for() {
+    let workspace = reads();
+    let finished = run(&workspace, "not at all");
+    assert!(finished.interrupted.is_none(), "{:?}", finished.interrupted);
+    assert_eq!(finished.summary.outputs.unwrap()["text"], "a.txt\nb.txt\n");
+    let ran = workspace.lgflow(&["trace", "verify", finished.run.as_str()]).ended(0);
+    for words in
+        ["consistent, signed by local:", ", unanchored: ", "receipts of the runner agree", "as sealed"]
+    {
+        assert!(ran.stdout.contains(words), "`{words}`: {}", ran.stdout);
+    }
+}
+
+#[test]
+fn each_lie_ends_the_run_and_is_named_by_verify() {
+    for (lie, what) in [
+        ("leaves one out", Wrong::LeftOut),
+        ("makes one up", Wrong::MadeUp),
+        ("asks for another call", Wrong::OtherCall),
+        ("alters a result", Wrong::OtherResult),
+        ("alters a verdict", Wrong::OtherVerdict),
+        ("swaps two calls", Wrong::Order),
+        ("swaps two results", Wrong::ResultOrder),
+        ("names another policy", Wrong::OtherPolicy),
+    ] {
+        let workspace = reads();
+        let finished = run(&workspace, lie);
+        let Some(Stopped::Discord(found)) = finished.interrupted else {
+            panic!("{lie}: {:?}", finished.interrupted)
+        };
+        assert_eq!(found.what, what, "{lie}: {found}");
+        assert!(finished.summary.outputs.is_none(), "{lie}: it gave outputs");
+        let run = finished.run.as_str();
+        let ran = workspace.lgflow(&["trace", "verify", run, "--format", "json"]).ended(7).json();
+        let fault = &ran["receipts"]["fault"];
+        assert_eq!(
+            (&ran["fault"], &fault["what"], &fault["event"], &ran["verdicts"]),
+            (&Value::Null, &json!(what.as_str()), &json!(found.event), &json!([])),
+            "{lie}: {ran}"
+        );
+        workspace.lgflow(&["trace", "verify", run]).ended(7).says(&found.to_string());
+        let listed = workspace.lgflow(&["runs", "list", "--format", "json"]).ended(0).json();
+        assert_eq!(
+            (&listed["runs"][0]["status"], &listed["runs"][0]["resumable"]),
+            (&json!("interrupted"), &json!(false)),
+            "{lie}"
+        );
+        workspace.lgflow(&["runs", "resume", run]).ended(7);
+    }
+}
+
+#[test]
+fn what_is_stored_is_what_was_told() {
+    let workspace = reads();
+    let finished = run(&workspace, "stores another trace");
+    assert!(matches!(finished.interrupted, Some(Stopped::Stored)), "{:?}", finished.interrupted);
+    workspace.lgflow(&["trace", "verify", finished.run.as_str()]).ended(0);
+}
+
+/// The receipts of the only run, and its log.
+fn files(workspace: &Workspace) -> (PathBuf, PathBuf) {
+    (find(&workspace.state().join("ledger"), ".jsonl"), find(&workspace.state(), "events.jsonl"))
+}
+
+fn find(folder: &Path, end: &str) -> PathBuf {
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.to_str().unwrap().ends_with(end) {
+                return path;
+            }
+        }
+    }
+    panic!("there is no {end}");
+}
+
+fn finished(workspace: &Workspace, more: &[&str]) -> Value {
+    let all: Vec<&str> =
+        ["run", "-g", "graph.yaml", "--format", "json"].into_iter().chain(more.iter().copied()).collect();
+    workspace.lgflow(&all).ended(0).json()
+}
+
+#[test]
+fn receipts_are_the_users_alone_and_out_of_the_interpreters_reach() {
+    let workspace = reads();
+    finished(&workspace, &[]);
+    let (receipts, log) = files(&workspace);
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&receipts), mode(receipts.parent().unwrap())), (0o600, 0o700));
+    // the walls open the folder of the run and that of the blobs beside `runs`
+    let store = log.parent().unwrap().parent().unwrap().parent().unwrap();
+    assert!(!receipts.starts_with(store), "{}", receipts.display());
+    let kinds: Vec<String> = fs::read_to_string(&receipts)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["kind"].as_str().unwrap().to_owned())
+        .collect();
+    let one = ["request.received", "call.begun", "request.answered"];
+    assert_eq!(kinds[..4], [&["session.opened"], &one[..]].concat()[..]);
+    assert_eq!(kinds.len(), 10, "{kinds:?}");
+}
+
+#[test]
+fn any_byte_of_the_events_or_of_the_receipts_that_is_changed_is_found_on_its_line() {
+    let workspace = reads();
+    let ran = finished(&workspace, &[]);
+    let run = ran["run"].as_str().unwrap();
+    let (receipts, log) = files(&workspace);
+    let (receipts, log) = (fs::read_to_string(receipts).unwrap(), fs::read_to_string(log).unwrap());
+    let key = known_key(&workspace.state()).unwrap();
+    let told = Told::of_log(&log, &|_| None);
+    let line_of = |text: &str, at: usize| text[..at].matches('\n').count() as u64 + 1;
+    let changed = |text: &str, at: usize| {
+        let mut bytes = text.as_bytes().to_vec();
+        bytes[at] = if bytes[at] == b'x' { b'y' } else { b'x' };
+        String::from_utf8(bytes).unwrap()
+    };
+    assert_eq!(vouch(&told, &receipts, Some(run), Some(&key)).discord, None);
+    for at in (0..receipts.len()).step_by(7) {
+        let found = vouch(&told, &changed(&receipts, at), Some(run), Some(&key)).discord.unwrap();
+        assert_eq!(found.receipt, Some(line_of(&receipts, at)), "byte {at}: {found}");
+    }
+    for at in (0..log.len()).step_by(7) {
+        let fault = verify(changed(&log, at).lines(), None).fault.unwrap_or_else(|| panic!("byte {at}"));
+        assert_eq!(fault.line as u64, line_of(&log, at), "byte {at}: {fault:?}");
+    }
+}
+
+/// The same events with `alter` done to one, and every hash computed again.
+fn forged(log: &str, kind: &str, alter: impl Fn(&mut Value)) -> String {
+    let mut last = Value::Null;
+    let mut lines = String::new();
+    for line in log.lines() {
+        let mut event: Value = serde_json::from_str(line).unwrap();
+        if event["kind"] == kind {
+            alter(&mut event["data"]);
+        }
+        if event["kind"] == "run.finished" {
+            event["data"]["digest"] = last.clone();
+        }
+        event["prev"] = last;
+        event.as_object_mut().unwrap().remove("hash");
+        last = json!(Digest::of_json(&event).to_string());
+        event["hash"] = last.clone();
+        lines += &(canonical_json(&event) + "\n");
+    }
+    lines
+}
+
+#[test]
+fn a_trace_that_is_carried_elsewhere_takes_its_receipts_along() {
+    let workspace = reads();
+    let ran = finished(&workspace, &["--trace"]);
+    let copy = workspace.path().join(ran["trace"].as_str().unwrap());
+    let receipts = copy.with_extension("receipts.jsonl");
+    let at_home = workspace.lgflow(&["trace", "verify", copy.to_str().unwrap()]).ended(0);
+    assert!(at_home.stdout.starts_with("consistent, signed by local:"), "{}", at_home.stdout);
+
+    let elsewhere = Workspace::new();
+    elsewhere
+        .write("t.jsonl", fs::read(&copy).unwrap())
+        .write("t.receipts.jsonl", fs::read(&receipts).unwrap());
+    let ran = elsewhere.lgflow(&["trace", "verify", "t.jsonl"]).ended(0);
+    assert!(ran.stdout.starts_with("consistent, unanchored: "), "{}", ran.stdout);
+    assert!(ran.stdout.contains("that made them is not here"), "{}", ran.stdout);
+
+    let other = |data: &mut Value| data["result"]["output"]["content"] = json!("another");
+    let log = fs::read_to_string(&copy).unwrap();
+    elsewhere.write("t.jsonl", forged(&log, "call.finished", other));
+    elsewhere.lgflow(&["trace", "verify", "t.jsonl"]).ended(7).says("another result than the runner gave");
+
+    fs::remove_file(elsewhere.path().join("t.receipts.jsonl")).unwrap();
+    let ran = elsewhere.lgflow(&["trace", "verify", "t.jsonl"]).ended(0);
+    assert!(ran.stdout.contains("receipts are not at hand"), "{}", ran.stdout);
+}
+
+#[test]
+fn receipts_that_are_gone_cut_or_made_anew_are_found() {
+    let workspace = reads();
+    let ran = finished(&workspace, &[]);
+    let run = ran["run"].as_str().unwrap();
+    let (path, log) = files(&workspace);
+    let honest = fs::read_to_string(&path).unwrap();
+    let cases = [
+        (String::new(), "receipts are gone"),
+        (honest.lines().take(9).map(|line| format!("{line}\n")).collect(), "that the runner never gave"),
+        (honest.replacen("\"at\":1", "\"at\":2", 1), "receipt 1 of the runner was edited"),
+    ];
+    for (text, why) in cases {
+        fs::write(&path, text).unwrap();
+        workspace.lgflow(&["trace", "verify", run]).ended(7).says(why);
+    }
+    // events and receipts cut together, so that they agree: the seal knows how far both had come
+    let cut = |text: &str, lines: usize| {
+        text.lines().take(lines).map(|line| format!("{line}\n")).collect::<String>()
+    };
+    fs::write(&path, cut(&honest, 1)).unwrap();
+    let events = fs::read_to_string(&log).unwrap();
+    fs::write(&log, cut(&events, 1)).unwrap();
+    workspace
+        .lgflow(&["trace", "verify", run, "--allow", "incomplete"])
+        .ended(7)
+        .says("receipt 2 of the runner was cut");
+}
+
+const PATCHES: &str = r#"schema: lgflow.graph/v1
+name: patches
+nodes:
+  look: { uses: read_file, with: { path: a.txt } }
+  apply:
+    uses: apply_patch
+    with: { changes: [{ op: put, path: a.txt, content: "two\n" }] }
+  after: { uses: read_file, with: { path: a.txt } }
+edges: [ look -> apply -> after ]
+outputs: { text: "{{ nodes.after.output.content }}" }
+"#;
+
+fn asks(most: u64) -> String {
+    format!(
+        "schema: lgflow.policy/v1\nname: asks\ntools: {{read_file: allow, apply_patch: ask}}\npaths: {{read: {{allow: ['**']}}, \
+         write: {{allow: ['**']}}}}\nlimits: {{ tool_calls: {most} }}\n"
+    )
+}
+
+#[test]
+fn calls_are_counted_over_both_parts_of_a_run_that_was_suspended() {
+    for (most, code, status) in [(2, 6, "out_of_budget"), (3, 0, "succeeded")] {
+        let workspace = Workspace::git();
+        workspace.write("a.txt", "one\n").write("graph.yaml", PATCHES).write("policy.yaml", asks(most));
+        let run = ["run", "-g", "graph.yaml", "--policy", "policy.yaml", "--format", "json"];
+        let run = workspace.lgflow(&run).ended(5).json()["run"].as_str().unwrap().to_owned();
+        let shown = workspace.lgflow(&["approve", &run]).ended(2).stderr;
+        let at = shown.rfind("--digest ").unwrap() + "--digest ".len();
+        let digest: String =
+            shown[at..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == ':').collect();
+        workspace.lgflow(&["approve", &run, "--digest", &digest]).ended(0);
+        let ran = workspace.lgflow(&["runs", "resume", &run, "--format", "json"]).ended(code).json();
+        assert_eq!(ran["status"], status, "{ran}");
+        assert_eq!(workspace.read("a.txt"), "two\n");
+        workspace.lgflow(&["trace", "verify", &run]).ended(0);
+    }
+}
+
+#[test]
+fn denials_questions_and_spent_approvals_have_receipts() {
+    let workspace = Workspace::git();
+    workspace.write("a.txt", "one\n").write("graph.yaml", PATCHES).write("policy.yaml", asks(9));
+    let run = ["run", "-g", "graph.yaml", "--policy", "policy.yaml", "--format", "json"];
+    let run = workspace.lgflow(&run).ended(5).json()["run"].as_str().unwrap().to_owned();
+    let shown = workspace.lgflow(&["approve", &run]).ended(2).stderr;
+    let at = shown.rfind("--digest ").unwrap() + "--digest ".len();
+    let digest: String = shown[at..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == ':').collect();
+    workspace.lgflow(&["approve", &run, "--digest", &digest]).ended(0);
+    workspace.lgflow(&["runs", "resume", &run]).ended(0);
+    let (path, _) = files(&workspace);
+    let receipts: Vec<Value> =
+        fs::read_to_string(path).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let decisions: Vec<&str> = receipts
+        .iter()
+        .filter(|receipt| receipt["kind"] == "request.answered")
+        .map(|receipt| receipt["results"][0]["verdict"]["decision"].as_str().unwrap())
+        .collect();
+    assert_eq!(decisions, ["allow", "ask", "allow", "allow"]);
+    let spent = receipts.iter().find(|receipt| !receipt["approval"].is_null()).unwrap();
+    assert_eq!((&spent["kind"], &spent["tool"]), (&json!("call.begun"), &json!("apply_patch")));
+    let sessions = receipts.iter().filter(|receipt| receipt["kind"] == "session.opened").count();
+    assert_eq!(sessions, 2);
+
+    let denied = Workspace::new();
+    denied
+        .write("graph.yaml", GRAPH.replace("b.txt", ".env"))
+        .write("a.txt", "")
+        .write("c.txt", "")
+        .write(".env", "x");
+    denied.lgflow(&["run", "-g", "graph.yaml"]).ended(4);
+    let (path, _) = files(&denied);
+    let text = fs::read_to_string(path).unwrap();
+    assert!(text.contains("\"decision\":\"deny\",\"rule\":{"), "{text}");
+}
