@@ -291,6 +291,7 @@ fn each_lie_ends_the_run_and_is_named_by_verify() {
         assert!(finished.summary.outputs.is_none(), "{lie}: it gave outputs");
         let run = finished.run.as_str();
         let ran = workspace.lgflow(&["trace", "verify", run, "--format", "json"]).ended(7).json();
+        is_valid("verification", &ran);
         let fault = &ran["receipts"]["fault"];
         assert_eq!(
             (&ran["fault"], &fault["what"], &fault["event"], &ran["verdicts"]),
@@ -314,6 +315,14 @@ fn what_is_stored_is_what_was_told() {
     let finished = run(&workspace, "stores another trace");
     assert!(matches!(finished.interrupted, Some(Stopped::Stored)), "{:?}", finished.interrupted);
     workspace.lgflow(&["trace", "verify", finished.run.as_str()]).ended(0);
+}
+
+#[track_caller]
+fn is_valid(schema: &str, document: &Value) {
+    let text = lgflow::schema::document(schema).unwrap();
+    let validator = lgflow::schema::Validator::new(&serde_json::from_str(text).unwrap()).unwrap();
+    let errors: Vec<String> = validator.errors(document).iter().map(ToString::to_string).collect();
+    assert!(errors.is_empty(), "{errors:#?}\n{document:#}");
 }
 
 /// The receipts of the only run, and its log.
@@ -418,6 +427,10 @@ fn a_trace_that_is_carried_elsewhere_takes_its_receipts_along() {
     let at_home = workspace.lgflow(&["trace", "verify", copy.to_str().unwrap()]).ended(0);
     assert!(at_home.stdout.starts_with("consistent, signed by local:"), "{}", at_home.stdout);
 
+    let json =
+        workspace.lgflow(&["trace", "verify", copy.to_str().unwrap(), "--format", "json"]).ended(0).json();
+    is_valid("verification", &json);
+
     let elsewhere = Workspace::new();
     elsewhere
         .write("t.jsonl", fs::read(&copy).unwrap())
@@ -517,6 +530,7 @@ fn denials_questions_and_spent_approvals_have_receipts() {
     let (path, _) = files(&workspace);
     let receipts: Vec<Value> =
         fs::read_to_string(path).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    receipts.iter().for_each(|receipt| is_valid("receipt", receipt));
     let decisions: Vec<&str> = receipts
         .iter()
         .filter(|receipt| receipt["kind"] == "request.answered")
@@ -537,5 +551,6 @@ fn denials_questions_and_spent_approvals_have_receipts() {
     denied.lgflow(&["run", "-g", "graph.yaml"]).ended(4);
     let (path, _) = files(&denied);
     let text = fs::read_to_string(path).unwrap();
+    text.lines().for_each(|line| is_valid("receipt", &serde_json::from_str(line).unwrap()));
     assert!(text.contains("\"decision\":\"deny\",\"rule\":{"), "{text}");
 }

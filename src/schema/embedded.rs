@@ -11,6 +11,8 @@ const DOCUMENTS: &[(&str, &str)] = &[
     ("run", include_str!("../../schemas/run.schema.json")),
     ("runs", include_str!("../../schemas/runs.schema.json")),
     ("event", include_str!("../../schemas/event.schema.json")),
+    ("receipt", include_str!("../../schemas/receipt.schema.json")),
+    ("verification", include_str!("../../schemas/verification.schema.json")),
     ("tool-call", include_str!("../../schemas/tool-call.schema.json")),
     ("tool-result", include_str!("../../schemas/tool-result.schema.json")),
     ("approval-request", include_str!("../../schemas/approval-request.schema.json")),
