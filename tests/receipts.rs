@@ -252,6 +252,7 @@ fn run(workspace: &Workspace, lie: &str) -> Finished {
         color: false,
         attended: false,
         resume: None,
+        held: None,
     };
     execute(&task, &mut Narrator::new(Display::Quiet)).unwrap()
 }
@@ -423,7 +424,7 @@ fn a_trace_that_is_carried_elsewhere_takes_its_receipts_along() {
     let workspace = reads();
     let ran = finished(&workspace, &["--trace"]);
     let copy = workspace.path().join(ran["trace"].as_str().unwrap());
-    let receipts = copy.with_extension("receipts.jsonl");
+    let receipts = copy.with_extension("receipts");
     let at_home = workspace.lgflow(&["trace", "verify", copy.to_str().unwrap()]).ended(0);
     assert!(at_home.stdout.starts_with("consistent, signed by local:"), "{}", at_home.stdout);
 
@@ -432,9 +433,7 @@ fn a_trace_that_is_carried_elsewhere_takes_its_receipts_along() {
     is_valid("verification", &json);
 
     let elsewhere = Workspace::new();
-    elsewhere
-        .write("t.jsonl", fs::read(&copy).unwrap())
-        .write("t.receipts.jsonl", fs::read(&receipts).unwrap());
+    elsewhere.write("t.jsonl", fs::read(&copy).unwrap()).write("t.receipts", fs::read(&receipts).unwrap());
     let ran = elsewhere.lgflow(&["trace", "verify", "t.jsonl"]).ended(0);
     assert!(ran.stdout.starts_with("consistent, unanchored: "), "{}", ran.stdout);
     assert!(ran.stdout.contains("that made them is not here"), "{}", ran.stdout);
@@ -444,7 +443,7 @@ fn a_trace_that_is_carried_elsewhere_takes_its_receipts_along() {
     elsewhere.write("t.jsonl", forged(&log, "call.finished", other));
     elsewhere.lgflow(&["trace", "verify", "t.jsonl"]).ended(7).says("another result than the runner gave");
 
-    fs::remove_file(elsewhere.path().join("t.receipts.jsonl")).unwrap();
+    fs::remove_file(elsewhere.path().join("t.receipts")).unwrap();
     let ran = elsewhere.lgflow(&["trace", "verify", "t.jsonl"]).ended(0);
     assert!(ran.stdout.contains("receipts are not at hand"), "{}", ran.stdout);
 }

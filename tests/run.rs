@@ -100,7 +100,7 @@ fn the_trace_verifies_and_every_kind_of_tampering_is_named() {
     workspace.write("graph.yaml", HELLO);
     workspace.lgflow(&["run", "-g", "graph.yaml", "--trace"]).ended(0);
     let runs = workspace.path().join("artifacts/runs");
-    let trace = fs::read_dir(&runs).unwrap().next().unwrap().unwrap().path();
+    let trace = find(&runs, ".jsonl");
     assert_eq!(workspace.read("artifacts/.gitignore"), "*\n");
     let file = trace.to_str().unwrap();
     workspace.lgflow(&["trace", "verify", file]).ended(0);
@@ -184,11 +184,10 @@ fn find(folder: &std::path::Path, name: &str) -> std::path::PathBuf {
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            if path.ends_with(name) {
-                return path;
-            }
             if path.is_dir() {
                 folders.push(path);
+            } else if path.to_str().unwrap().ends_with(name) {
+                return path;
             }
         }
     }

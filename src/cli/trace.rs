@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::digest::Digest;
 use crate::front::{is_as_sealed, vouched_run};
-use crate::ledger::known_key;
+use crate::ledger::{kept_receipts, known_key};
 use crate::receipt::{Told, Vouched, vouch};
 use crate::store::{Blobs, RunId, Store};
 use crate::trace::{Envelope, Verified, verify};
@@ -89,7 +89,7 @@ fn open(named: &Named) -> Result<Found, Problem> {
     if path.exists() || !is_run(&named.trace) {
         let blobs = blobs_of(path);
         let found = read(path, blobs)?;
-        let vouched = vouched_beside(path, &found.text, found.blobs.as_ref());
+        let vouched = vouched_of(path, &found.text, found.blobs.as_ref());
         return Ok(Found { vouched, ..found });
     }
     let place = super::trust::here()?;
@@ -106,13 +106,25 @@ fn open(named: &Named) -> Result<Found, Problem> {
     Ok(Found { sealed, vouched: Some(vouched), ..found })
 }
 
-/// The receipts beside a trace file, held against it.
-fn vouched_beside(path: &Path, text: &str, blobs: Option<&Blobs>) -> Option<Vouched> {
-    let bytes = fs::read(path.with_extension("receipts.jsonl")).ok()?;
-    let key = super::trust::here().ok().and_then(|place| known_key(&place.state));
+/// The receipts of a trace file, held against it: those beside it, and those that the ledger keeps of a log of the store.
+fn vouched_of(path: &Path, text: &str, blobs: Option<&Blobs>) -> Option<Vouched> {
+    let state = super::trust::here().ok().map(|place| place.state);
+    let beside = fs::read(path.with_extension("receipts")).ok();
+    let beside = beside.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    let receipts = beside.or_else(|| of_the_store(path, state.as_deref()?))?;
+    let key = state.as_deref().and_then(known_key);
     let told = Told::of_log(text, &|digest| blobs?.get(digest));
     let run = text.lines().next().and_then(Envelope::parse).map(|(first, _)| first.run);
-    Some(vouch(&told, &String::from_utf8_lossy(&bytes), run.as_deref(), key.as_ref()))
+    Some(vouch(&told, &receipts, run.as_deref(), key.as_ref()))
+}
+
+/// The receipts of a log of this user's own store.
+fn of_the_store(log: &Path, state: &Path) -> Option<String> {
+    let (log, state) = (log.canonicalize().ok()?, state.canonicalize().ok()?);
+    let run = log.parent()?;
+    let workspace = run.parent()?.parent()?;
+    let names = (workspace.file_name()?.to_str()?, run.file_name()?.to_str()?);
+    (workspace.parent() == Some(&state)).then(|| kept_receipts(&state, names.0, names.1)).flatten()
 }
 
 /// The payloads of a trace file: beside a copy, and above the folder of a run in the store.

@@ -45,7 +45,7 @@ impl TraceCopy {
 
     /// Puts the runner's receipts beside the lines.
     pub(super) fn add_receipts(root: &Root, run: &RunId, receipts: &str) -> Result<(), FileError> {
-        let path = RelPath::parse(&format!("artifacts/runs/run-{run}.receipts.jsonl"))?;
+        let path = RelPath::parse(&format!("artifacts/runs/run-{run}.receipts"))?;
         match root.remove_file(&path) {
             Ok(()) | Err(FileError::NotFound { .. }) => {}
             Err(error) => return Err(error),

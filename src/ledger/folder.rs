@@ -9,7 +9,7 @@ use crate::approval::Refusal;
 use crate::digest::{MacKey, hex};
 use crate::effect::ApprovalRequest;
 
-use super::receipts::ReceiptFile;
+use super::receipts::{ReceiptFile, path_of};
 use super::records::{Answered, Head, Reply, RunRecord, seal, unseal};
 use super::spending::{Step, spend};
 use super::{LedgerError, installation_key, moment};
@@ -162,13 +162,16 @@ impl Ledger {
     /// The receipts of a run, to be added to: held by one runner at a time. With what there is already. None where the
     /// run has no name that a file could have.
     pub fn receipts(&self, run: &str) -> Result<Option<(ReceiptFile, String)>, LedgerError> {
-        self.place("receipts", &format!("{run}.jsonl")).map(|path| ReceiptFile::open(&path)).transpose()
+        let known = self.place("receipts", run).is_some();
+        known.then(|| ReceiptFile::open(&path_of(&self.folder, run))).transpose()
     }
 
     /// What there is of the receipts of a run, to the last byte.
     pub fn receipts_of(&self, run: &str) -> Result<Option<String>, LedgerError> {
-        let Some(path) = self.place("receipts", &format!("{run}.jsonl")) else { return Ok(None) };
-        Ok(read_lossy(&path)?)
+        if self.place("receipts", run).is_none() {
+            return Ok(None);
+        }
+        Ok(read_lossy(&path_of(&self.folder, run))?)
     }
 
     fn record<T: serde::de::DeserializeOwned>(

@@ -1,6 +1,8 @@
 //! Chains and traces made by hand: what holds, and each way of not holding, at its place.
 
-use proptest::prelude::{Strategy, any, prop_assert, prop_assert_eq, proptest};
+use proptest::arbitrary::any;
+use proptest::strategy::Strategy as _;
+use proptest::{prop_assert, prop_assert_eq, proptest};
 use serde_json::{Map, Value, json};
 
 use crate::digest::{Digest, MacKey};

@@ -56,6 +56,10 @@ impl Bench {
     }
 
     fn seat_held_to(&self, policy: &str, plan: Option<HeldPlan>) -> Seat {
+        self.open(policy, plan).unwrap()
+    }
+
+    fn open(&self, policy: &str, plan: Option<HeldPlan>) -> Result<Seat, String> {
         let (front, theirs) = UnixStream::pair().unwrap();
         let layer = FrozenLayer {
             name: "t".into(),
@@ -78,7 +82,7 @@ impl Bench {
             ledger: Some(LedgerPlace { state: place("state"), workspace: "w".into() }),
         };
         let root = OwnedFd::from(fs::File::open(self.path("work")).unwrap());
-        Seat { desk: Desk::open(&start, root, theirs).unwrap(), front }
+        Ok(Seat { desk: Desk::open(&start, root, theirs)?, front })
     }
 
     fn text(&self) -> String {
@@ -174,6 +178,7 @@ fn an_approved_patch_is_applied_once() {
     // put back by hand, as if nothing had been done: the approval is spent all the same, here and after a restart
     fs::write(bench.path("work/a.txt"), "one\ntwo\nthree\n").unwrap();
     assert_eq!(kind(&seat.do_it(&with(&call, "apply!1+2", &approval))), ErrorKind::ApprovalRequired);
+    drop(seat);
     let restarted = bench.seat(ASKS);
     let replayed = restarted.do_it(&with(&call, "apply!1+1", &approval));
     assert_eq!(kind(&replayed), ErrorKind::ApprovalRequired);
@@ -183,18 +188,18 @@ fn an_approved_patch_is_applied_once() {
 }
 
 #[test]
-fn two_runners_with_one_approval_apply_it_once() {
+fn a_run_has_one_runner_at_a_time_and_two_calls_with_one_approval_apply_it_once() {
     let bench = Bench::new();
-    let mut first = bench.seat(ASKS);
-    let second = bench.seat(ASKS);
+    let mut seat = bench.seat(ASKS);
+    let second = bench.open(ASKS, None).map(drop).unwrap_err();
+    assert!(second.contains("being executed by another process"), "{second}");
     let call = patch("apply!1", PATCH);
-    first.do_it(&call);
-    let approval = bench.agree(&first.asked());
-    let approved = with(&call, "apply!1+1", &approval);
+    seat.do_it(&call);
+    let approval = bench.agree(&seat.asked());
     let done: Vec<bool> = std::thread::scope(|scope| {
-        let tries = [&first, &second].map(|seat| {
-            let approved = &approved;
-            scope.spawn(move || seat.do_it(approved).ok)
+        let tries = ["apply!1+1", "apply!1+2"].map(|key| {
+            let (seat, approved) = (&seat, with(&call, key, &approval));
+            scope.spawn(move || seat.do_it(&approved).ok)
         });
         tries.into_iter().map(|tried| tried.join().unwrap()).collect()
     });
@@ -258,6 +263,7 @@ fn an_approval_under_another_policy_does_not_count() {
     let call = patch("apply!1", PATCH);
     seat.do_it(&call);
     let approval = bench.agree(&seat.asked());
+    drop(seat);
     let stricter = bench.seat(&format!("{ASKS}approvals: {{ttl: 5m}}\n"));
     let result = stricter.do_it(&with(&call, "apply!1+1", &approval));
     assert_eq!(kind(&result), ErrorKind::ApprovalRequired);
@@ -349,6 +355,7 @@ fn a_list_is_approved_whole_and_each_call_spent_once() {
     assert_eq!(kind(&alone), ErrorKind::ApprovalRequired, "one of a list is not the list");
     let done = seat.do_all(&approved(&calls));
     assert!(done.len() == 3 && done.iter().all(|result| result.ok), "{done:?}");
+    drop(seat);
     let restarted = bench.seat(ASKS);
     for name in ["b.txt", "c.txt"] {
         fs::remove_file(bench.path("work").join(name)).unwrap();
@@ -483,6 +490,7 @@ fn a_list_with_a_call_that_no_plan_shows_is_refused_whole_and_nobody_is_asked_ah
     assert!(results.iter().any(|result| kind_of(result) == Some(ErrorKind::Unplanned)), "{results:?}");
     assert!(bench.untouched());
 
+    drop(seat);
     let asking = bench.seat_held_to(ASKS, Some(plan()));
     let call = planned("later", "apply_patch", json!({"patch": PATCH}));
     let ReplyBody::Result { result } = asking.desk.answer(RequestBody::Prepare { call }) else { panic!() };
