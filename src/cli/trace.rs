@@ -239,20 +239,16 @@ fn consistent(found: &Found, verified: &Verified) -> String {
     if !payloads_checked(found, verified) {
         text += "; its payloads outside of the lines are not at hand and were not checked";
     }
-    match &found.vouched {
-        None => {
-            text +=
-                "; the runner's receipts are not at hand: a call that was left out or made up would not show"
-        }
-        Some(vouched) if vouched.signed => {
-            text += &format!("; {} receipts of the runner agree", vouched.count)
-        }
+    let receipts = match &found.vouched {
+        None => "; the runner's receipts are not at hand: a call that was left out or made up would not show"
+            .to_owned(),
+        Some(vouched) if vouched.signed => format!("; {} receipts of the runner agree", vouched.count),
         Some(vouched) => {
             let key = escaped(vouched.key.as_deref().unwrap_or_default());
-            text +=
-                &format!("; {} receipts agree, and the key {key} that made them is not here", vouched.count);
+            format!("; {} receipts agree, and the key {key} that made them is not here", vouched.count)
         }
-    }
+    };
+    text.push_str(&receipts);
     if found.sealed == Some(true) {
         text += "; as sealed by this installation";
     }

@@ -119,7 +119,7 @@ pub fn read_lossy(path: &Path) -> Result<Option<String>, PrivateError> {
 pub fn open_to_add(path: &Path) -> Result<File, PrivateError> {
     let mut options = OpenOptions::new();
     options.create(true).append(true).read(true).mode(0o600);
-    let file = options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32).open(path);
+    let file = options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed()).open(path);
     let file = file.map_err(PrivateError::io("open", path))?;
     check_mine(path)?;
     Ok(file)

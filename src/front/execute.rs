@@ -171,7 +171,7 @@ pub fn execute(task: &Task<'_>, narrator: &mut Narrator) -> Result<Finished, Beg
     let log = store.log(&run).unwrap_or_default();
     let vouched = vouched(&ledger, &run, &follower.told)?;
     if let Some(head) = follower.head() {
-        ledger.reach(run.as_str(), &sealed(head, &vouched))?;
+        ledger.reach(run.as_str(), &sealed(&head, &vouched))?;
     }
     let interrupted = interrupted.or_else(|| unfit_end(&follower, &log, &vouched));
     if path.is_some() {

@@ -27,9 +27,9 @@ pub fn vouched_run(place: &Place, run: &RunId, log: &str) -> Result<Vouched, Aga
 }
 
 /// The seal on a run whose receipts were looked at.
-pub(super) fn sealed(head: Head, vouched: &Vouched) -> Head {
+pub(super) fn sealed(head: &Head, vouched: &Vouched) -> Head {
     let receipts = vouched.head.map(|hash| ReceiptHead { count: vouched.count, hash });
-    Head { receipts, discord: vouched.discord.map(|discord| discord.to_string()), ..head }
+    Head { receipts, discord: vouched.discord.map(|discord| discord.to_string()), ..head.clone() }
 }
 
 /// May the run be believed as far as it goes? Where it broke off, its receipts may go further than its trace.

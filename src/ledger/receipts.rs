@@ -1,8 +1,4 @@
 //! The file that the receipts of one run stand in: lines are added at its end, by one process at a time. Knows no receipt.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "the ledger lies outside of every workspace, in the user's own folder"
-)]
 
 use std::fs::{File, TryLockError};
 use std::io::{Read as _, Write as _};
