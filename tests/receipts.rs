@@ -139,14 +139,20 @@ fn through_hands(lie: &str, runner: UnixStream) -> UnixStream {
         let mut arrived = FrameBuffer::default();
         while let Ok(Some(frame)) = next_frame::<Value>(&asking, &mut arrived) {
             let (on, at_once) = up.asked(frame);
-            on.iter().for_each(|frame| send_frame(&to_runner, frame).unwrap());
-            at_once.iter().for_each(|frame| send_frame(&back, frame).unwrap());
+            for frame in on {
+                send_frame(&to_runner, &frame).unwrap();
+            }
+            for frame in at_once {
+                send_frame(&back, &frame).unwrap();
+            }
         }
     });
     std::thread::spawn(move || {
         let mut arrived = FrameBuffer::default();
         while let Ok(Some(frame)) = next_frame::<Value>(&runner, &mut arrived) {
-            hands.answered(frame).iter().for_each(|frame| send_frame(&answering, frame).unwrap());
+            for frame in hands.answered(frame) {
+                send_frame(&answering, &frame).unwrap();
+            }
         }
     });
     ours
@@ -448,6 +454,10 @@ fn a_trace_that_is_carried_elsewhere_takes_its_receipts_along() {
     assert!(ran.stdout.contains("receipts are not at hand"), "{}", ran.stdout);
 }
 
+fn first(text: &str, lines: usize) -> String {
+    text.lines().take(lines).flat_map(|line| [line, "\n"]).collect()
+}
+
 #[test]
 fn receipts_that_are_gone_cut_or_made_anew_are_found() {
     let workspace = reads();
@@ -457,7 +467,7 @@ fn receipts_that_are_gone_cut_or_made_anew_are_found() {
     let honest = fs::read_to_string(&path).unwrap();
     let cases = [
         (String::new(), "receipts are gone"),
-        (honest.lines().take(9).map(|line| format!("{line}\n")).collect(), "that the runner never gave"),
+        (first(&honest, 9), "that the runner never gave"),
         (honest.replacen("\"at\":1", "\"at\":2", 1), "receipt 1 of the runner was edited"),
     ];
     for (text, why) in cases {
@@ -465,12 +475,9 @@ fn receipts_that_are_gone_cut_or_made_anew_are_found() {
         workspace.lgflow(&["trace", "verify", run]).ended(7).says(why);
     }
     // events and receipts cut together, so that they agree: the seal knows how far both had come
-    let cut = |text: &str, lines: usize| {
-        text.lines().take(lines).map(|line| format!("{line}\n")).collect::<String>()
-    };
-    fs::write(&path, cut(&honest, 1)).unwrap();
+    fs::write(&path, first(&honest, 1)).unwrap();
     let events = fs::read_to_string(&log).unwrap();
-    fs::write(&log, cut(&events, 1)).unwrap();
+    fs::write(&log, first(&events, 1)).unwrap();
     workspace
         .lgflow(&["trace", "verify", run, "--allow", "incomplete"])
         .ended(7)
@@ -529,7 +536,9 @@ fn denials_questions_and_spent_approvals_have_receipts() {
     let (path, _) = files(&workspace);
     let receipts: Vec<Value> =
         fs::read_to_string(path).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    receipts.iter().for_each(|receipt| is_valid("receipt", receipt));
+    for receipt in &receipts {
+        is_valid("receipt", receipt);
+    }
     let decisions: Vec<&str> = receipts
         .iter()
         .filter(|receipt| receipt["kind"] == "request.answered")
@@ -550,6 +559,8 @@ fn denials_questions_and_spent_approvals_have_receipts() {
     denied.lgflow(&["run", "-g", "graph.yaml"]).ended(4);
     let (path, _) = files(&denied);
     let text = fs::read_to_string(path).unwrap();
-    text.lines().for_each(|line| is_valid("receipt", &serde_json::from_str(line).unwrap()));
+    for line in text.lines() {
+        is_valid("receipt", &serde_json::from_str(line).unwrap());
+    }
     assert!(text.contains("\"decision\":\"deny\",\"rule\":{"), "{text}");
 }
