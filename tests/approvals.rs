@@ -115,6 +115,21 @@ fn anything_but_a_yes_is_a_no() {
 }
 
 #[test]
+fn an_answer_that_was_typed_before_the_question_is_none() {
+    let workspace = workspace();
+    workspace.write("p.yaml", ASKS);
+    let typed = json!([{ "before": "y" }, { "before": "yes" }, Value::Null]);
+    let (code, shown) = at_terminal(&workspace, &typed, &["run", "-g", "graph.yaml", "--policy", "p.yaml"]);
+    assert_eq!((code, workspace.read("a.txt").as_str()), (5, BEFORE), "{shown}");
+    let run = workspace.lgflow(&["runs", "list", "--format", "json"]).ended(0).json();
+    let run = run["runs"][0]["run"].as_str().unwrap();
+    let (code, shown) = at_terminal(&workspace, &json!([{ "before": "y" }, "n"]), &["approve", run]);
+    assert!(code == 0 && shown.contains("left open"), "{shown}");
+    let (code, shown) = at_terminal(&workspace, &json!([{ "before": "n" }, "y"]), &["approve", run]);
+    assert!(code == 0 && shown.contains("approved"), "{shown}");
+}
+
+#[test]
 fn the_end_of_the_input_leaves_it_open() {
     let workspace = workspace();
     let (code, shown) = at_terminal(&workspace, &json!([null]), &["run", "-g", "graph.yaml"]);
@@ -197,6 +212,43 @@ fn an_approval_is_not_taken_from_a_workspace_or_another_installation() {
     let ran = workspace.lgflow(&["runs", "resume", &run]);
     assert_ne!(ran.code, Some(0), "{}", ran.stderr);
     assert_eq!(workspace.read("a.txt"), BEFORE);
+}
+
+#[test]
+fn a_question_whose_request_is_lost_can_be_refused_and_says_so() {
+    for (damage, removed) in [("altered", false), ("gone", true)] {
+        let workspace = workspace();
+        let document = suspended(&workspace, &["-g", "graph.yaml"]);
+        let run = run_of(&document);
+        assert_eq!(document["waiting"][0]["id"], 1, "questions are counted from 1");
+        for request in fs::read_dir(ledger(&workspace).join("requests")).unwrap() {
+            let path = request.unwrap().path();
+            if removed {
+                fs::remove_file(path).unwrap();
+            } else {
+                let text = fs::read_to_string(&path).unwrap();
+                fs::write(path, text.replace("apply_patch", "apply_match")).unwrap();
+            }
+        }
+        let next = format!("lgflow reject {run} 1");
+        let shown = workspace.lgflow(&["runs", "show", &run]).ended(0);
+        assert!(shown.stdout.contains(&next) && !shown.stdout.contains("lgflow approve"), "{}", shown.stdout);
+        workspace
+            .lgflow(&["approve", &run, "1"])
+            .ended(2)
+            .says("not on record any more")
+            .says("lgflow reject");
+        let left = workspace.lgflow(&["runs", "resume", &run]).ended(5).says(&next);
+        assert!(!left.stderr.contains("lgflow approve"), "{}", left.stderr);
+        workspace.lgflow(&["reject", &run, "1"]).ended(0).says("rejected");
+        let ran = workspace.lgflow(&["runs", "resume", &run, "--format", "json"]).ended(1).json();
+        assert_eq!(
+            (&ran["status"], &ran["error"]["kind"]),
+            (&json!("failed"), &json!("rejected")),
+            "{damage}"
+        );
+        assert_eq!(workspace.read("a.txt"), BEFORE, "{damage}");
+    }
 }
 
 #[test]

@@ -232,7 +232,8 @@ fn a_single_call_has_one_result_and_the_exit_code_of_its_kind() {
     let workspace = Workspace::git();
     workspace.write("a.txt", "hi\n").write(".env", "KEY=1\n");
     workspace.write("q.yaml", "schema: lgflow.policy/v1\nname: q\ntoolz: { list_files: ask }\n");
-    let table: [(&[&str], i32, Option<&str>); 7] = [
+    let table: [(&[&str], i32, Option<&str>); 8] = [
+        (&["read_file", "{"], 1, Some("invalid_input")),
         (&["read_file", "{\"path\": \"a.txt\"}"], 0, None),
         (&["read_file", "{\"path\": \".env\"}"], 4, Some("denied")),
         (&["exec", "{\"argv\": [\"ls\"]}"], 4, Some("denied")),
@@ -247,7 +248,6 @@ fn a_single_call_has_one_result_and_the_exit_code_of_its_kind() {
         assert_eq!(result["error"]["kind"].as_str(), kind, "{arguments:?}: {result}");
         assert_eq!(result["error"]["diagnostics"].is_array(), code == 3, "{result}");
     }
-    workspace.lgflow(&["tool", "call", "read_file", "{"]).ended(2);
 }
 
 #[test]

@@ -50,7 +50,7 @@ fn lies(name: &str, run: &str) -> Vec<Value> {
         });
         json!({ "type": "event", "line": line.to_string() })
     };
-    let answer = json!({ "question": 0, "choice": "approve", "response": null, "comment": "", "by": "user" });
+    let answer = json!({ "question": 1, "choice": "approve", "response": null, "comment": "", "by": "user" });
     match name {
         "ends" => vec![json!({ "type": "ended", "interrupted": null })],
         "asks" => vec![json!({ "type": "ask", "calls": [{ "text": "approve this?" }] })],

@@ -176,8 +176,14 @@ fn wrong_calls_and_policies_have_their_exit_codes() {
     let workspace = workspace();
     workspace.lgflow(&["policy", "explain", "read_flie", "{}"]).ended(2).says("read_file");
     workspace.lgflow(&["policy", "explain", "read_file", "{"]).ended(2);
+    for input in ["{}", r#"{"path": 1}"#, r#"{"path": "a", "paht": "b"}"#] {
+        let ran = workspace.lgflow(&["policy", "explain", "read_file", input]).ended(2);
+        ran.says("these are no parameters of `read_file`").says("lgflow tool schema read_file");
+    }
     workspace.write("bad.yaml", "schema: lgflow.policy/v1\nname: x\ntools: { read_flie: allow }\n");
-    workspace.lgflow(&["policy", "explain", "read_file", "{}", "--policy", "bad.yaml"]).ended(3);
+    workspace
+        .lgflow(&["policy", "explain", "read_file", "{\"path\": \"a\"}", "--policy", "bad.yaml"])
+        .ended(3);
     workspace.lgflow(&["policy", "check", "bad.yaml"]).ended(3);
     workspace.lgflow(&["policy", "diff", "bad.yaml", "builtin:rust"]).ended(3);
     workspace.lgflow(&["policy", "check", "none.yaml"]).ended(2);

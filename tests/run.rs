@@ -560,3 +560,14 @@ nodes:
     let denied = workspace.lgflow(&["run", "-g", "graph.yaml", "--policy", "narrow.yaml"]).ended(4);
     assert!(denied.stderr.contains("narrow.yaml:4"), "no rule with its file and line: {}", denied.stderr);
 }
+
+#[test]
+fn what_a_node_has_said_of_a_budget_is_not_said_again() {
+    let workspace = Workspace::git();
+    let graph = "schema: lgflow.graph/v1\nname: b\nbudgets: { tool_calls: 1 }\nnodes:\n  a: { uses: list_files, with: { path: \
+                 . } }\n  b: { uses: list_files, with: { path: . } }\nedges: [a -> b]\n";
+    workspace.write("b.yaml", graph);
+    let ran = workspace.lgflow(&["run", "-g", "b.yaml"]).ended(6);
+    assert_eq!(ran.stderr.matches("is used up").count(), 1, "{}", ran.stderr);
+    assert!(ran.stderr.contains("out_of_budget: run "), "{}", ran.stderr);
+}

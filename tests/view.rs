@@ -157,3 +157,31 @@ fn a_finding_about_a_whole_long_file_has_its_name_and_how_it_begins() {
         assert!(drawn.len() < 3000 && drawn.contains("whole.md:1:1"), "{drawn}");
     }
 }
+
+#[test]
+fn what_is_left_out_is_said_in_every_form() {
+    let mut sources = Sources::default();
+    let file = sources.add("graph.yaml", "name: x\n");
+    let mut found = Diagnostics::default();
+    for _ in 0..2003 {
+        found.push(Diagnostic::new(codes::UNKNOWN_KEY, Span::new(file, 0, 4), "`name` means nothing here"));
+    }
+    let listed = github(&sources, &found);
+    assert_eq!(listed.lines().count(), 2001);
+    assert_eq!(
+        listed.lines().last(),
+        Some("::error title=lgflow::3 further findings are not listed; mend these first")
+    );
+    let log = sarif(&sources, &found);
+    let notification = &log["runs"][0]["invocations"][0]["toolExecutionNotifications"][0];
+    assert_eq!(notification["message"]["text"], "3 further findings are not listed; mend these first");
+    assert_eq!(
+        (&notification["level"], &notification["properties"]["left_out"]),
+        (&json!("error"), &json!(3))
+    );
+    assert_eq!(json(&sources, &found)["left_out"], 3);
+    assert!(human(&sources, &found, Style { color: false, width: 80 }).contains("the first 2000 are shown"));
+    let (sources, few) = plain();
+    assert!(sarif(&sources, &few)["runs"][0].get("invocations").is_none());
+    assert_eq!(github(&sources, &few).lines().count(), 1);
+}

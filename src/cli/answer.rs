@@ -7,7 +7,9 @@ use clap::Args;
 use serde_json::Value;
 
 use crate::digest::Digest;
-use crate::front::{Answering, Asked, Outcome, Place, Word, is_attended, read_answer, settings, signer};
+use crate::front::{
+    Answering, Asked, Outcome, Place, Word, discard_typed, is_attended, read_answer, settings, signer,
+};
 use crate::ledger::Ledger;
 use crate::session::{OpenQuestion, open_questions};
 use crate::source::Sources;
@@ -227,6 +229,7 @@ fn asked(answering: &Answering, question: OpenQuestion) -> Asked {
 
 /// A plain yes, typed after the question.
 fn ask(output: Output, prompt: &str) -> bool {
+    discard_typed();
     output.note(prompt);
     // standard error is unbuffered where it is a terminal
     let _ = std::io::stderr().flush();

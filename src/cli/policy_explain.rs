@@ -8,7 +8,7 @@ use crate::effect::ToolCall;
 use crate::policy::{Decision, Machine, explain};
 use crate::runner::{machine, paths_of_patch};
 use crate::source::Sources;
-use crate::view::{explanation_document, explanation_text};
+use crate::view::{escaped, explanation_document, explanation_text};
 
 use super::Exit;
 use super::output::Output;
@@ -39,7 +39,8 @@ pub(super) fn run(args: &ExplainCallArgs, output: Output) -> Result<Exit, Proble
         let hint = suggestion(&args.name, names).map(|help| format!("; {help}")).unwrap_or_default();
         return Err(Problem::usage(format!("there is no tool `{}`{hint}", args.name)));
     }
-    let input = parameters(args.input.as_deref())?;
+    let input = parameters(args.input.as_deref()).map_err(|error| Problem::usage(error.to_string()))?;
+    fits(&args.name, &input)?;
     let place = here()?;
     let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
     let layers = layers_here(&args.policy, &place, &mut sources, &mut found);
@@ -75,6 +76,24 @@ pub(super) fn run(args: &ExplainCallArgs, output: Output) -> Result<Exit, Proble
         Decision::Ask => Exit::Suspended,
         Decision::Deny => Exit::Denied,
     })
+}
+
+/// A call that its tool would not take is none, whatever a policy says of it.
+fn fits(tool: &str, input: &Value) -> Result<(), Problem> {
+    let schema = crate::schema::tool_input(tool).unwrap_or("{}");
+    let schema = serde_json::from_str::<Value>(schema).map_err(|error| Problem::bug(error.to_string()))?;
+    let wrong: Vec<String> = crate::schema::validate_value(&schema, input)
+        .iter()
+        .map(|fault| escaped(&fault.to_string()))
+        .collect();
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    Err(Problem::usage(format!(
+        "these are no parameters of `{tool}`, so it makes no such call whatever a policy says: {}; `lgflow tool schema \
+         {tool}` shows them",
+        wrong.join("; ")
+    )))
 }
 
 /// The call as gate and tool judge it together: of a patch, every path that its text names.

@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use crate::config::Settings;
 use crate::diag::Diagnostics;
-use crate::effect::{ErrorKind, GraphBundle, HeldPlan, RuleRef, RunLimits, SecretDeclaration};
+use crate::effect::{ErrorKind, GraphBundle, HeldPlan, RunLimits, SecretDeclaration};
 use crate::front::{
     Base, Beginning, Display, Finished, Mark, Named, Narrator, Place, Stopped, Task, choose, execute,
-    is_attended, layers, settings, stored_run,
+    is_attended, layers, settings, stored_run, unanswerable,
 };
 use crate::packs::RevisionFolder;
 use crate::plan::Plan;
@@ -27,6 +27,7 @@ use super::held::held;
 use super::inputs::InputArgs;
 use super::output::Output;
 use super::problem::Problem;
+use super::runs::lost_text;
 use super::terminal::style_of_stderr;
 use super::trust::here;
 use super::validate::print;
@@ -298,16 +299,17 @@ fn conclude(finished: &Finished, place: &Place, status: &str, narrator: &mut Nar
         narrator.line(Mark::Failed, &format!("interrupted: {why}; nothing that was recorded is lost"));
         narrator.line(Mark::Note, &next_step(place, &finished.run));
     } else if let Some(error) = error {
-        let node = error.node.as_ref().map(|node| format!("{}: ", escaped(node))).unwrap_or_default();
-        let rule = error.error.rule.as_ref().map(|rule| format!(" ({})", rule_text(rule)));
-        let text = format!(
-            "{node}{}: {}{}",
-            error.error.kind,
-            escaped(&error.error.message),
-            rule.unwrap_or_default()
-        );
-        narrator.line(Mark::Failed, &text);
+        let rule = error.error.rule.as_ref().map(|rule| format!(" ({})", escaped(&rule.place())));
+        let told = error.node.as_ref().is_some_and(|node| narrator.has_told(node, &error.error.message));
+        // its node has said it; who refused it is more
+        if !told || rule.is_some() {
+            let node = error.node.as_ref().map(|node| format!("{}: ", escaped(node))).unwrap_or_default();
+            let (kind, message) = (&error.error.kind, escaped(&error.error.message));
+            narrator.line(Mark::Failed, &format!("{node}{kind}: {message}{}", rule.unwrap_or_default()));
+        }
     }
+    // a ledger that cannot be read has been told of before
+    let lost = unanswerable(place, &finished.run, waiting).unwrap_or_default();
     for open in waiting {
         let node = escaped(&open.node);
         let why = open.show.get("reason").and_then(Value::as_str).map(|why| format!(": {}", escaped(why)));
@@ -317,7 +319,10 @@ fn conclude(finished: &Finished, place: &Place, status: &str, narrator: &mut Nar
             &format!("question {id}: {node} waits for an answer{}", why.unwrap_or_default()),
         );
     }
-    if status == RunStatus::Suspended.as_str() {
+    for id in &lost {
+        narrator.line(Mark::Note, &format!("question {}: {}", id.0, lost_text(finished.run.as_str(), *id)));
+    }
+    if status == RunStatus::Suspended.as_str() && waiting.len() > lost.len() {
         let run = &finished.run;
         let next = format!(
             "answer with `lgflow approve {run}` or `lgflow reject {run}`, then `lgflow runs resume {run}`"
@@ -333,12 +338,6 @@ fn conclude(finished: &Finished, place: &Place, status: &str, narrator: &mut Nar
         mark,
         &format!("{status}: run {}, trace {}", finished.run, escaped(&finished.trace.display().to_string())),
     );
-}
-
-/// The layer and the rule, with its place; a rule that is not written has none.
-fn rule_text(rule: &RuleRef) -> String {
-    let line = if rule.line > 0 { format!(":{}:{}", rule.line, rule.column) } else { String::new() };
-    format!("{} `{}`, {}{line}", escaped(&rule.layer), rule.rule, escaped(&rule.file))
 }
 
 /// The word of the run document; `interrupted` where one of our processes died.

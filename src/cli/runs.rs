@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 use crate::diag::Diagnostics;
 use crate::front::{
     Again, AgainError, Named, PastRun, Place, Resume, Task, choose, differences, is_attended, layers,
-    layers_of_both, past_runs, settings, stored_run,
+    layers_of_both, past_runs, settings, stored_run, unanswerable,
 };
 use crate::session::resumable;
 use crate::source::Sources;
 use crate::store::{Durability, RunId};
-use crate::trace::Summary;
+use crate::trace::{QuestionId, Summary};
 use crate::trust::TrustNow;
 use crate::view::{RunFacts, escaped, run_document};
 
@@ -132,10 +132,11 @@ fn show(place: &Place, run: &RunId, output: Output) -> Result<Exit, Problem> {
         graph_digest: again.plan.digest.to_string(),
         trace: None,
     };
-    Ok(output.either(|| show_text(&summary, &facts, past.as_ref()), || run_document(&summary, &facts)))
+    let lost = unanswerable(place, run, &summary.waiting).map_err(|error| problem(&error))?;
+    Ok(output.either(|| show_text(&summary, &facts, past.as_ref(), &lost), || run_document(&summary, &facts)))
 }
 
-fn show_text(summary: &Summary, facts: &RunFacts<'_>, past: Option<&PastRun>) -> String {
+fn show_text(summary: &Summary, facts: &RunFacts<'_>, past: Option<&PastRun>, lost: &[QuestionId]) -> String {
     use std::fmt::Write as _;
     let mut text =
         format!("run      {}\nstatus   {}\ngraph    {}\n", facts.run, facts.status, escaped(facts.graph));
@@ -150,14 +151,26 @@ fn show_text(summary: &Summary, facts: &RunFacts<'_>, past: Option<&PastRun>) ->
     }
     for open in &summary.waiting {
         let _ = writeln!(text, "question {}: {} waits for an answer", open.id.0, escaped(&open.node));
+        if lost.contains(&open.id) {
+            let _ = writeln!(text, "  {}", lost_text(facts.run, open.id));
+        }
     }
-    if !summary.waiting.is_empty() {
+    if summary.waiting.len() > lost.len() {
         let _ = writeln!(text, "answer with `lgflow approve {0}` or `lgflow reject {0}`", facts.run);
     }
     if past.is_some_and(|past| past.resumable) {
         let _ = writeln!(text, "go on with `lgflow runs resume {}`", facts.run);
     }
     text
+}
+
+/// What can be done about a question that nobody can approve any more.
+pub(super) fn lost_text(run: &str, question: QuestionId) -> String {
+    format!(
+        "what the runner asked is not on record any more, or was altered, so nobody can approve it: `lgflow reject {run} \
+         {}` refuses the call, then `lgflow runs resume {run}` goes on without it; or start a new run",
+        question.0
+    )
 }
 
 fn resume(place: &Place, run: &RunId, output: Output) -> Result<Exit, Problem> {

@@ -105,7 +105,12 @@ fn print_schemas(name: &str, output: Output) -> Result<Exit, Problem> {
 }
 
 fn call(args: &CallArgs, output: Output) -> Result<Exit, Problem> {
-    let input = parameters(args.input.as_deref())?;
+    let input = match parameters(args.input.as_deref()) {
+        Ok(input) => input,
+        Err(error) => {
+            return Ok(show(&failed(&args.name, ErrorKind::InvalidInput, error.to_string()), output));
+        }
+    };
     if !tools().any(|(name, _)| name == args.name) {
         let names: Vec<&str> = tools().map(|(name, _)| name).collect();
         let hint = suggestion(&args.name, names).map(|help| format!("; {help}")).unwrap_or_default();
@@ -118,18 +123,28 @@ fn call(args: &CallArgs, output: Output) -> Result<Exit, Problem> {
 }
 
 /// The parameters of a call: the text itself, or what standard input holds.
-pub(super) fn parameters(input: Option<&str>) -> Result<Value, Problem> {
+pub(super) fn parameters(input: Option<&str>) -> Result<Value, ParametersError> {
     let text = match input {
         Some(text) if text != "-" => text.to_owned(),
         _ => {
             let mut text = String::new();
-            let read = std::io::stdin().take(LIMIT).read_to_string(&mut text);
-            read.map_err(|error| Problem::failed("cannot read the parameters", &error))?;
+            std::io::stdin().take(LIMIT).read_to_string(&mut text)?;
             text
         }
     };
     let text = if text.trim().is_empty() { "{}" } else { &text };
-    serde_json::from_str(text).map_err(|error| Problem::usage(format!("the parameters are no JSON: {error}")))
+    Ok(serde_json::from_str(text)?)
+}
+
+/// Parameters that cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ParametersError {
+    /// Standard input failed.
+    #[error("cannot read the parameters: {0}")]
+    Read(#[from] std::io::Error),
+    /// They are something else.
+    #[error("the parameters are no JSON: {0}; quote them for your shell, as in `'{{\"path\": \"a.txt\"}}'`")]
+    NoJson(#[from] serde_json::Error),
 }
 
 /// A policy that is not valid refuses every call, with what is wrong with it.

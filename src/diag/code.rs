@@ -145,6 +145,7 @@ codes! {
     // compile: values and modifiers
     BAD_DEFAULT = "bad-default", Error, "a default that its own schema refuses";
     ILLEGAL_MODIFIER = "illegal-modifier", Error, "a modifier that this kind of node cannot have";
+    NOT_BUILT = "not-built", Warning, "what this version of lgflow does not do yet";
     MISPLACED_SECRET = "misplaced-secret", Error, "a secret where it could be read";
     // policy and config: what a policy must hold beyond its types, what may stand in which config file
     BAD_PATTERN = "bad-pattern", Error, "a glob or a regular expression that cannot be used";

@@ -42,6 +42,15 @@ impl Diagnostics {
         self.found.len() >= MOST
     }
 
+    /// The sentence about those that were counted and are not kept.
+    pub fn left_out_text(&self) -> Option<String> {
+        let count = self.left_out();
+        (count > 0).then(|| {
+            let (s, are) = if count == 1 { ("", "is") } else { ("s", "are") };
+            format!("{count} further finding{s} {are} not listed; mend these first")
+        })
+    }
+
     /// How many were counted and are not kept.
     pub fn left_out(&self) -> usize {
         self.left_out.errors + self.left_out.warnings

@@ -9,6 +9,8 @@ use super::{AskedRef, ErrorKind, Provenance};
 
 /// The schema id of a call.
 const CALL: &str = "lgflow.tool_call/v1";
+/// The layer of what no policy lifts.
+const INVARIANTS: &str = "builtin:invariants";
 /// The schema id of a result.
 const RESULT: &str = "lgflow.tool_result/v1";
 
@@ -247,13 +249,28 @@ pub struct RuleRef {
 }
 
 impl RuleRef {
+    /// Where it stands, for a person: `FILE:LINE:COLUMN (RULE)`; the file alone where what decides is that it has no such
+    /// rule; and of what is part of the program and stands in no file, that it is.
+    pub fn place(&self) -> String {
+        let Self { rule, file, line, column, .. } = self;
+        match line {
+            0 if file.is_empty() || file == INVARIANTS => format!("built-in rule `{rule}`"),
+            0 => format!("{file} ({rule})"),
+            _ => format!("{file}:{line}:{column} ({rule})"),
+        }
+    }
+
     /// What protects git folders, `.lg` and our own state, and stands in no file.
     pub fn protection() -> Self {
-        let layer = "builtin:invariants";
+        Self::builtin("protected")
+    }
+
+    /// What the program itself holds to, whatever the layers say: it stands in no file.
+    pub fn builtin(rule: &str) -> Self {
         Self {
-            layer: layer.to_owned(),
-            rule: "protected".to_owned(),
-            file: layer.to_owned(),
+            layer: INVARIANTS.to_owned(),
+            rule: rule.to_owned(),
+            file: INVARIANTS.to_owned(),
             line: 0,
             column: 0,
         }
@@ -267,4 +284,24 @@ pub struct SandboxLayer {
     pub name: String,
     /// Was it in force?
     pub in_force: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_without_a_place_says_what_it_is() {
+        let at = |line, file: &str| RuleRef {
+            layer: file.into(),
+            rule: "tools".into(),
+            file: file.into(),
+            line,
+            column: line,
+        };
+        assert_eq!(at(3, "p.yaml").place(), "p.yaml:3:3 (tools)");
+        assert_eq!(at(0, "p.yaml").place(), "p.yaml (tools)");
+        assert_eq!(at(0, "").place(), "built-in rule `tools`");
+        assert_eq!(RuleRef::protection().place(), "built-in rule `protected`");
+    }
 }

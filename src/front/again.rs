@@ -15,10 +15,10 @@ use crate::receipt::{Discord, Told};
 use crate::session::{Stored, StoredError, fold, resumable, system_clock};
 use crate::source::Sources;
 use crate::store::{RunId, Store, StoreError};
-use crate::trace::Envelope;
+use crate::trace::{Envelope, QuestionId, Waiting};
 
-use super::Place;
 use super::vouching::{believed, vouched};
+use super::{Asked, Place};
 
 /// The most differences that are named.
 const NAMED: usize = 10;
@@ -136,6 +136,19 @@ pub fn stored_run(place: &Place, run: &RunId) -> Result<Again, AgainError> {
     let told = Told::of_log(&log, &|digest| blobs.get(digest));
     believed(&vouched(&ledger, run, &told)?).map_err(|discord| AgainError::Discord(run.clone(), discord))?;
     Ok(Again { stored, record, plan })
+}
+
+/// Of the questions that a run waits with, those that nobody can approve any more: the policy asks, and what the runner
+/// asked is not on record, or was altered.
+pub fn unanswerable(place: &Place, run: &RunId, waiting: &[Waiting]) -> Result<Vec<QuestionId>, AgainError> {
+    let store = Store::open(&place.state, &place.root)?;
+    let ledger = Ledger::open(&place.state, &store.id())?;
+    let is_lost = |open: &&Waiting| {
+        let issued = Asked::nonce_of(&open.show).and_then(|nonce| ledger.issued(nonce).ok().flatten());
+        let refused = matches!(ledger.replied(run.as_str(), open.id.0), Ok(Some(_)));
+        open.policy && issued.is_none() && !refused
+    };
+    Ok(waiting.iter().filter(is_lost).map(|open| open.id).collect())
 }
 
 /// Is the log of a run the one that this installation sealed when its front last saw it? Nothing where it sealed none.

@@ -86,7 +86,8 @@ pub enum AnswerError {
     Response(String),
     /// No runner of this installation asked.
     #[error(
-        "no runner of this installation has asked this, so nothing can be approved; resume the run to ask anew"
+        "what the runner asked is not on record any more, or was altered, so nothing can be approved; `lgflow reject` \
+         refuses the call and lets the run go on without it, or start a new run"
     )]
     NoRequest,
 }
@@ -134,7 +135,11 @@ impl Answering {
             };
             return Ok(Some(of_reply(asked.id, reply, approval)));
         }
-        let Some(request) = asked.request.as_ref().filter(|_| asked.policy) else { return Ok(None) };
+        let Some(request) = asked.request.as_ref().filter(|_| asked.policy) else {
+            // of a question whose request is gone a refusal counts: it lets nothing happen
+            let refused = self.ledger.replied(&self.run, asked.id)?.filter(|reply| !reply.granted);
+            return Ok(refused.filter(|_| asked.policy).map(|reply| of_reply(asked.id, reply, None)));
+        };
         Ok(match self.ledger.answered(&request.binding.nonce)? {
             Some(Answered::Approved { approval, comment }) => {
                 let keys: Vec<&str> = approval.signatures.iter().map(|one| one.key.as_str()).collect();
@@ -168,7 +173,11 @@ impl Answering {
     pub fn say(&self, asked: &Asked, word: Word) -> Result<Outcome, AnswerError> {
         let by = self.signer.key();
         if asked.policy {
-            let request = asked.request.as_ref().ok_or(AnswerError::NoRequest)?;
+            let request = match &asked.request {
+                Some(request) => request,
+                None if word.granted => return Err(AnswerError::NoRequest),
+                None => return self.refuse_unread(asked, word, by),
+            };
             if word.granted {
                 return self.agree(asked, request, word);
             }
@@ -190,6 +199,13 @@ impl Answering {
         let reply = Reply { granted, choice, response, comment, by };
         self.ledger.reply(&self.run, asked.id, &reply)?;
         Ok(Outcome::Answer(Box::new(of_reply(asked.id, reply, approval))))
+    }
+
+    /// Refuses a call whose request is not there any more: nobody has to read what is not going to be done.
+    fn refuse_unread(&self, asked: &Asked, word: Word, by: String) -> Result<Outcome, AnswerError> {
+        let reply = Reply { comment: word.comment, by, ..Reply::default() };
+        self.ledger.reply(&self.run, asked.id, &reply)?;
+        Ok(Outcome::Answer(Box::new(of_reply(asked.id, reply, None))))
     }
 
     fn agree(&self, asked: &Asked, request: &ApprovalRequest, word: Word) -> Result<Outcome, AnswerError> {

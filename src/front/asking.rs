@@ -10,7 +10,7 @@ use crate::effect::{ApprovalRequest, PersonsAnswer};
 use crate::trace::RunState;
 
 use super::Task;
-use super::answering::{Answering, Asked, Outcome, Word};
+use super::answering::{AnswerError, Answering, Asked, Outcome, Word};
 use super::terminal::Terminal;
 
 /// What to do next.
@@ -95,7 +95,7 @@ impl Asking {
         };
         if asked.policy && asked.request.is_none() {
             self.done.insert(asked.id);
-            return Step::Note(format!("{}: no runner has asked this; it is left open", asked.node));
+            return Step::Note(format!("{}: {}; it is left open", asked.node, AnswerError::NoRequest));
         }
         if let Some(request) = &asked.request
             && !self.answering.may_approve(request)

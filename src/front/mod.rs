@@ -27,6 +27,7 @@ mod vouching;
 
 pub use again::{
     Again, AgainError, PastRun, differences, is_as_sealed, layers_of_both, past_runs, stored_run,
+    unanswerable,
 };
 pub use answering::{AnswerError, Answering, Asked, Outcome, Word};
 pub use ci_log::{Stream, guarded, guarded_json, guarded_where_needed, last_mark, print_commands};
@@ -43,5 +44,5 @@ pub use runner_process::{RUNNER_ARGUMENT, RunnerProcess, SpawnedRunner, StartErr
 pub use settings::{Flag, settings};
 pub use single::call_tool;
 pub use supervise::Stopped;
-pub use terminal::{is_attended, read_answer};
+pub use terminal::{discard_typed, is_attended, read_answer};
 pub use vouching::vouched_run;

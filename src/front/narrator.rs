@@ -14,12 +14,14 @@ use super::{Display, Mark};
 pub struct Narrator {
     display: Display,
     since: BTreeMap<String, Instant>,
+    /// Nodes that failed, each with the message that was told.
+    failed: BTreeMap<String, String>,
 }
 
 impl Narrator {
     /// Tells it on `display`.
     pub fn new(display: Display) -> Self {
-        Self { display, since: BTreeMap::new() }
+        Self { display, since: BTreeMap::new(), failed: BTreeMap::new() }
     }
 
     /// One more event, with the state before it.
@@ -44,7 +46,8 @@ impl Narrator {
                 let name = escaped(&state.node_path(question.unit.at));
                 self.note(&format!("{name}: wants an approval"));
             }
-            EventBody::BudgetExceeded { budget, .. } => {
+            // where one needs it, its node says so
+            EventBody::BudgetExceeded { budget, unit: None, .. } => {
                 self.display.line(Mark::Failed, &format!("the budget `{}` is used up", budget.as_str()));
             }
             EventBody::RunCancelled { how: Cancel::InOrder } => {
@@ -53,6 +56,11 @@ impl Narrator {
             EventBody::RunCancelled { how: Cancel::AtOnce } => self.end_at_once(),
             _ => {}
         }
+    }
+
+    /// Was it told that this node failed, and why?
+    pub fn has_told(&self, node: &str, message: &str) -> bool {
+        self.failed.get(node).is_some_and(|told| told == message)
     }
 
     /// One line of the front's own.
@@ -88,6 +96,7 @@ impl Narrator {
             (_, Some(error)) => {
                 let text = format!("{name}: {}: {}{took}", error.kind, escaped(&error.message));
                 self.display.line(Mark::Failed, &text);
+                self.failed.insert(path, error.message.clone());
             }
             (Status::Succeeded, None) => self.display.line(Mark::Done, &format!("{name}{took}")),
             (status, None) => self.display.line(Mark::Skipped, &format!("{name}: {status}{took}")),

@@ -1,4 +1,5 @@
-//! A person at a terminal: lines are read when one is asked for, and what was typed before the question is no answer.
+//! A person at a terminal: lines are read when one is asked for. What was typed before the question was shown is thrown
+//! away, and what is typed once it stands there counts.
 
 use std::io::{self, IsTerminal as _};
 use std::sync::mpsc;
@@ -38,8 +39,10 @@ impl Terminal {
         Some(Self { ask, typed })
     }
 
-    /// Asks for a line.
+    /// Throws away what was typed so far and asks for a line. The question is shown after this, never before: an answer
+    /// to it must not be thrown away.
     pub(super) fn ask(&self) {
+        discard_typed();
         // a thread that is gone answers nothing, and the run stays suspended
         let _ = self.ask.send(());
     }
@@ -53,13 +56,16 @@ impl Terminal {
     }
 }
 
-/// One line from the terminal. What was typed before it was asked for is thrown away.
-pub fn read_answer() -> Option<String> {
-    let input = io::stdin();
+/// Throws away what was typed so far: it is no answer to a question that nobody had seen.
+pub fn discard_typed() {
     // input that cannot be flushed is no terminal, and then nobody is asked
-    let _ = tcflush(&input, QueueSelector::IFlush);
+    let _ = tcflush(io::stdin(), QueueSelector::IFlush);
+}
+
+/// One line from the terminal.
+pub fn read_answer() -> Option<String> {
     let mut line = String::new();
-    match input.read_line(&mut line) {
+    match io::stdin().read_line(&mut line) {
         Ok(0) | Err(_) => None,
         Ok(_) => Some(line.trim().to_owned()),
     }

@@ -57,17 +57,14 @@ pub enum Action {
 }
 
 impl Change {
-    /// One edit. What is part of the program is edited by nobody: then it says so.
+    /// One edit.
     pub(super) fn edit(file: &str, line: usize, at: Vec<Step>, action: Action) -> Self {
         Self::edits(vec![Edit { file: file.to_owned(), line, at, action }])
     }
 
     /// Several edits, all of one file.
     pub(super) fn edits(edits: Vec<Edit>) -> Self {
-        match edits.iter().find(|edit| edit.file.starts_with("builtin:")) {
-            Some(edit) => Self::Elsewhere(instead_of_builtin(edit)),
-            None => Self::Edits(edits),
-        }
+        Self::Edits(edits)
     }
 
     /// The edit of the line that a rule stands at.
@@ -77,7 +74,7 @@ impl Change {
 }
 
 /// What to do where the text that would have to change is part of the program.
-fn instead_of_builtin(edit: &Edit) -> String {
+pub(super) fn instead_of_builtin(edit: &Edit) -> String {
     let name = &edit.file;
     match &edit.action {
         Action::Remove(_) => format!(
@@ -85,15 +82,19 @@ fn instead_of_builtin(edit: &Edit) -> String {
              holds a workspace that nobody has trusted, read the workspace's policy and run `lgflow trust`"
         ),
         Action::Append(_) | Action::Set(..) => format!(
-            "`{name}` is part of the program: write a policy of your own that includes it (`lgflow init` writes one), \
-             and there {}; where it holds a workspace that nobody has trusted, read the workspace's policy and run \
-             `lgflow trust`",
-            edit.instruction()
+            "`{name}` is part of the program and says no more in any role: name a policy of your own in its place \
+             (`lgflow init` writes one), or, where it holds a workspace that nobody has trusted, read the workspace's \
+             policy and run `lgflow trust`"
         ),
     }
 }
 
 impl Edit {
+    /// Is it of a text that is part of the program, and that nobody edits?
+    pub(super) fn is_of_the_program(&self) -> bool {
+        self.file.starts_with("builtin:")
+    }
+
     /// What to do, without the file: `` add `docs/a.md` to `paths.read.allow` ``.
     pub fn instruction(&self) -> String {
         let place = self.place();
@@ -253,7 +254,10 @@ mod tests {
 
     #[test]
     fn what_is_part_of_the_program_is_edited_by_nobody() {
-        let change = Change::edit("builtin:rust", 3, keys("tools"), Action::Set("a".into(), "b".into()));
-        assert!(matches!(change, Change::Elsewhere(text) if text.contains("lgflow init")));
+        let of_builtin = |action| Edit { file: "builtin:rust".to_owned(), ..edit(keys("tools"), action) };
+        assert!(of_builtin(Action::Set("a".into(), "b".into())).is_of_the_program());
+        assert!(!edit(keys("tools"), Action::Remove("b".into())).is_of_the_program());
+        let said = instead_of_builtin(&of_builtin(Action::Remove("b".into())));
+        assert!(said.contains("take it out of what includes it"), "{said}");
     }
 }

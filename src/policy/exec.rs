@@ -7,8 +7,9 @@ use crate::effect::{RuleRef, ToolCall};
 use crate::model::policy::is_reserved_variable;
 
 use super::call::ExecCall;
-use super::change::{Action, Change, Step, keys};
+use super::change::{Action, Change, Edit, Step, keys};
 use super::command_change::{list_command, widen};
+use super::gate::path_verdict;
 use super::grammar::Matched;
 use super::layer::{Command, Layer};
 use super::machine::SYSTEM_FOLDERS;
@@ -45,7 +46,7 @@ struct VariableList {
 impl Gate {
     /// The grant for an `exec`, with what allows it; or every denial.
     pub(super) fn exec(&self, call: &ToolCall) -> Result<(ExecGrant, Vec<Reason>), Vec<Reason>> {
-        let deny = |message: String| vec![Reason::new(Decision::Deny, self.grant_rule("commands"), message)];
+        let deny = |message: String| vec![Reason::new(Decision::Deny, RuleRef::builtin("commands"), message)];
         let exec = ExecCall::read(&call.input).map_err(deny)?;
         check_program(&exec.argv[0]).map_err(deny)?;
         let known = self.known(&exec)?;
@@ -87,7 +88,7 @@ impl Gate {
 
     fn check_folder(&self, exec: &ExecCall) -> Result<(), Vec<Reason>> {
         let Some(cwd) = &exec.cwd else { return Ok(()) };
-        let deny = |message: String| vec![Reason::new(Decision::Deny, self.grant_rule("commands"), message)];
+        let deny = |message: String| vec![Reason::new(Decision::Deny, RuleRef::builtin("commands"), message)];
         let Some(folder) = plain_path(cwd) else {
             return Err(deny(format!("the folder `{cwd}` leads out of the workspace; name one beneath it")));
         };
@@ -99,7 +100,7 @@ impl Gate {
 
     /// Paths that flags name must be readable.
     fn check_paths(&self, known: &Known) -> Vec<Reason> {
-        let reasons = known.paths.iter().flat_map(|path| self.path_verdict(self.read(), path, "paths.read"));
+        let reasons = known.paths.iter().flat_map(|path| path_verdict(self.read(), path, "paths.read"));
         reasons.filter(|reason| reason.decision != Decision::Allow).collect()
     }
 
@@ -272,9 +273,18 @@ fn unknown(layer: &Layer, exec: &ExecCall, nearest: Option<(&Command, Mismatch)>
         let change = list_command(layer, &exec.argv);
         return Reason::new(Decision::Deny, layer.silence("commands"), message).altered_by(change);
     };
-    let change = mismatch.flaw.change(&format!("`{}`", command.rule.rule));
-    let message = format!("`{line}` does not match `{}`: {}; {change}", command.rule.rule, mismatch.flaw);
     let change = widen(command, layer, &exec.argv, &mismatch.flaw);
+    let advice = match &change {
+        Change::Edits(edits) if edits.iter().any(Edit::is_of_the_program) => {
+            "to allow it, write a rule of your own for it".to_owned()
+        }
+        Change::Edits(edits) => {
+            let edits: Vec<String> = edits.iter().map(Edit::instruction).collect();
+            format!("to allow it, {}", edits.join(" and "))
+        }
+        Change::Never | Change::Elsewhere(_) => "no rule can allow it".to_owned(),
+    };
+    let message = format!("`{line}` does not match `{}`: {}; {advice}", command.rule.rule, mismatch.flaw);
     Reason::new(Decision::Deny, command.rule.clone(), message).altered_by(change)
 }
 

@@ -8,7 +8,7 @@ use crate::effect::{FrozenLayer, LayerRole, ToolCall};
 use crate::source::Sources;
 
 use super::call::literal_paths;
-use super::change::{Action, keys};
+use super::change::{Action, instead_of_builtin, keys};
 use super::load::load;
 use super::outside::plain_path;
 use super::paths::only;
@@ -109,17 +109,54 @@ fn tighten(layers: &[FrozenLayer], machine: &Machine, call: &ToolCall) -> Altera
         (Some(path), None) => ("paths.read.ask", Action::Append(only(&path).into())),
         (None, None) => ("tools", Action::Set(call.tool.clone(), "ask".into())),
     };
-    let file = layers.first().map(|layer| layer.name.clone()).unwrap_or_default();
-    match Change::edit(&file, 0, keys(at), action) {
-        Change::Edits(edits) => {
-            let found = tried(&mut layers.to_vec(), &edits, machine, call);
-            let decision = found.map_or(Decision::Allow, |verdict| verdict.decision);
-            Alteration::Edits(edits, decision)
+    let mut own = Own::of(layers);
+    let file = own.layers.first().map(|layer| layer.name.clone()).unwrap_or_default();
+    let edits = vec![Edit { file, line: 0, at: keys(at), action }];
+    let decision = tried(&mut own.layers, &edits, machine, call).map(|verdict| verdict.decision);
+    match decision.filter(|decision| *decision != Decision::Allow) {
+        Some(decision) => Alteration::Edits(edits, decision),
+        None => {
+            let edits: Vec<String> = edits.iter().map(ToString::to_string).collect();
+            Alteration::Elsewhere(edits)
         }
-        Change::Never | Change::Elsewhere(_) => {
-            let text = format!("write `{}: ask` under `tools` in a policy of your own", call.tool);
-            Alteration::Elsewhere(vec![text])
+    }
+}
+
+/// Layers in which a grant that is part of the program is taken into a policy of one's own: that one can be edited.
+struct Own {
+    layers: Vec<FrozenLayer>,
+    /// The grant's name, where it was taken in.
+    taken: Option<String>,
+}
+
+impl Own {
+    fn of(layers: &[FrozenLayer]) -> Self {
+        let mut layers = layers.to_vec();
+        let taken =
+            layers.first().map(|grant| grant.name.clone()).filter(|name| name.starts_with("builtin:"));
+        if let (Some(name), Some(grant)) = (&taken, layers.first_mut()) {
+            let included = FrozenLayer { role: LayerRole::Include, ..grant.clone() };
+            *grant = FrozenLayer {
+                name: format!("a policy of your own that includes `{name}`"),
+                role: LayerRole::Grant,
+                text: format!("schema: lgflow.policy/v1\nname: own\ninclude: [{name}]\n"),
+                syntax: "yaml".to_owned(),
+                includes: vec![included],
+            };
         }
+        Self { layers, taken }
+    }
+
+    /// An edit of a text that is part of the program, as one of the policy that takes it in; `None` where there is none,
+    /// and where what it says would have to be taken away.
+    fn lift(&self, edit: Edit) -> Option<Edit> {
+        if !edit.is_of_the_program() {
+            return Some(edit);
+        }
+        let added = !matches!(edit.action, Action::Remove(_));
+        let name =
+            self.taken.as_ref().filter(|name| added && **name == edit.file).and(self.layers.first())?;
+        Some(Edit { file: name.name.clone(), line: 0, ..edit })
     }
 }
 
@@ -136,15 +173,15 @@ fn tried(layers: &mut [FrozenLayer], edits: &[Edit], machine: &Machine, call: &T
 /// until it is.
 fn loosen(layers: &[FrozenLayer], machine: &Machine, call: &ToolCall, verdict: &Verdict) -> Alteration {
     let goal = verdict.decision;
-    let (mut layers, mut verdict) = (layers.to_vec(), verdict.clone());
+    let (mut own, mut verdict) = (Own::of(layers), verdict.clone());
     let mut done: Vec<Edit> = Vec::new();
     for _ in 0..ROUNDS {
-        let edits = match changes(&verdict) {
+        let edits = match changes(&verdict, &own) {
             Ok(edits) => edits,
             Err(alteration) => return alteration,
         };
         let new: Vec<Edit> = edits.into_iter().filter(|edit| !done.contains(edit)).collect();
-        let found = tried(&mut layers, &new, machine, call).filter(|_| !new.is_empty());
+        let found = tried(&mut own.layers, &new, machine, call).filter(|_| !new.is_empty());
         let Some(found) = found else { break };
         done.extend(new);
         verdict = found;
@@ -152,12 +189,18 @@ fn loosen(layers: &[FrozenLayer], machine: &Machine, call: &ToolCall, verdict: &
             return Alteration::Edits(done, verdict.decision);
         }
     }
-    let why = verdict.deciding().map(|reason| format!("{}: {}", reason.place(), reason.message));
+    // what was advised and did not help is not advised
+    let why = verdict.deciding().map(|reason| match &reason.change {
+        Change::Edits(edits) if edits.iter().any(Edit::is_of_the_program) => {
+            edits.iter().find(|edit| edit.is_of_the_program()).map(instead_of_builtin).unwrap_or_default()
+        }
+        _ => format!("{}: {}", reason.place(), reason.message),
+    });
     Alteration::Elsewhere(why.into_iter().collect())
 }
 
 /// What has to be done about each of the strictest reasons of a verdict.
-fn changes(verdict: &Verdict) -> Result<Vec<Edit>, Alteration> {
+fn changes(verdict: &Verdict, own: &Own) -> Result<Vec<Edit>, Alteration> {
     let mut edits: Vec<Edit> = Vec::new();
     let mut elsewhere = Vec::new();
     for reason in verdict.reasons.iter().filter(|reason| reason.decision == verdict.decision) {
@@ -167,8 +210,15 @@ fn changes(verdict: &Verdict) -> Result<Vec<Edit>, Alteration> {
             Change::Elsewhere(text) => elsewhere.push(text.clone()),
             Change::Edits(more) => {
                 for edit in more {
-                    if !edits.contains(edit) {
-                        edits.push(edit.clone());
+                    match own.lift(edit.clone()) {
+                        Some(edit) if edits.contains(&edit) => {}
+                        Some(edit) => edits.push(edit),
+                        None => {
+                            let text = instead_of_builtin(edit);
+                            if !elsewhere.contains(&text) {
+                                elsewhere.push(text);
+                            }
+                        }
                     }
                 }
             }
@@ -185,4 +235,148 @@ fn changes(verdict: &Verdict) -> Result<Vec<Edit>, Alteration> {
 fn content(layer: &FrozenLayer) -> Option<Value> {
     let loaded = load(layer, &mut Sources::default(), &mut Diagnostics::default())?;
     loaded.contents.into_iter().next()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, json};
+
+    use crate::policy::{BUILTINS, CONTAINED, Step, builtin};
+
+    use super::*;
+
+    /// Calls of every kind, allowed and not, with words that rules know and that none does.
+    fn calls() -> Vec<ToolCall> {
+        let commands = [
+            "python3 -c print(1)",
+            "python3 -m pytest -p evil",
+            "pytest --collect-onyl",
+            "cargo test --offlin",
+            "cargo publish",
+            "npm test",
+            "go test ./... -exec=x",
+            "ls -la @x",
+            "sh -c id",
+        ];
+        let argv = |line: &str| json!({ "argv": line.split(' ').collect::<Vec<_>>() });
+        let put = |path: &str| json!({ "changes": [{ "op": "put", "path": path, "content": "" }] });
+        let mut calls: Vec<ToolCall> =
+            commands.into_iter().map(|line| ToolCall::new("exec", argv(line))).collect();
+        for path in ["src/a.rs", ".env", "../x", "a/b.pem", ".git/config"] {
+            calls.push(ToolCall::new("read_file", json!({ "path": path })));
+            calls.push(ToolCall::new("apply_patch", put(path)));
+        }
+        calls.push(ToolCall::new("list_files", json!({ "path": "." })));
+        calls.push(ToolCall::new("llm", json!({ "model": "gpt" })));
+        calls.push(ToolCall::new("http", json!({ "url": "https://example.com/", "method": "GET" })));
+        calls
+    }
+
+    fn layer(name: &str, role: LayerRole, text: &str) -> FrozenLayer {
+        let includes = BUILTINS.iter().filter(|known| text.contains(&format!("[{known}]")));
+        FrozenLayer {
+            name: name.into(),
+            role,
+            text: text.into(),
+            syntax: "yaml".into(),
+            includes: includes.filter_map(|known| builtin(known, LayerRole::Include)).collect(),
+        }
+    }
+
+    fn sets() -> Vec<Vec<FrozenLayer>> {
+        let own = "schema: lgflow.policy/v1\nname: own\ninclude: [builtin:python]\ntools: {exec: allow, read_file: ask}\n\
+                   paths: {read: {allow: ['src/**'], deny: ['**/*.pem']}}\n\
+                   commands: [{name: c, program: cargo, args: [[test]], flags: {--offline: none}}]\n";
+        let ceiling = "schema: lgflow.policy/v1\nname: ceiling\ntools: {exec: deny, read_file: allow}\n";
+        let mut sets: Vec<Vec<FrozenLayer>> =
+            BUILTINS[..3].iter().filter_map(|name| Some(vec![builtin(name, LayerRole::Grant)?])).collect();
+        sets.push(vec![layer("own.yaml", LayerRole::Grant, own)]);
+        let both = [layer("own.yaml", LayerRole::Grant, own), layer("c.yaml", LayerRole::Ceiling, ceiling)];
+        sets.push(both.to_vec());
+        let contained = builtin(CONTAINED, LayerRole::Ceiling);
+        sets.push([layer("own.yaml", LayerRole::Grant, own)].into_iter().chain(contained).collect());
+        sets
+    }
+
+    /// The text of a policy that takes in a built-in one and makes these edits, written without the code that tries them.
+    fn written(name: &str, edits: &[Edit]) -> String {
+        let mut policy = Map::new();
+        policy.insert("schema".into(), "lgflow.policy/v1".into());
+        policy.insert("name".into(), "written".into());
+        policy.insert("include".into(), json!([name]));
+        for edit in edits {
+            let mut at = &mut policy;
+            let mut steps: Vec<&str> = edit
+                .at
+                .iter()
+                .map(|step| match step {
+                    Step::Key(key) => key.as_str(),
+                    Step::Named(name) => panic!("there is no rule `{name}` to edit: {edit}"),
+                })
+                .collect();
+            let list = if matches!(edit.action, Action::Append(_)) { steps.pop() } else { None };
+            for step in steps {
+                let inner = at.entry(step).or_insert_with(|| json!({}));
+                at = inner.as_object_mut().unwrap();
+            }
+            match &edit.action {
+                Action::Append(value) => {
+                    let items = at.entry(list.unwrap()).or_insert_with(|| json!([]));
+                    items.as_array_mut().unwrap().push(value.clone());
+                }
+                Action::Set(key, value) => {
+                    at.insert(key.clone(), value.clone());
+                }
+                Action::Remove(_) => panic!("nothing can be taken away from an include: {edit}"),
+            }
+        }
+        Value::Object(policy).to_string()
+    }
+
+    #[test]
+    fn what_is_advised_alters_the_verdict() {
+        let machine = Machine::complete();
+        let mut advised = 0;
+        for layers in sets() {
+            for call in calls() {
+                let said = explain(&layers, &machine, &call, &mut Sources::default()).unwrap();
+                let Alteration::Edits(edits, gives) = &said.alteration else { continue };
+                let about = format!("{} {}: {edits:#?}", layers[0].name, call.input);
+                assert_ne!(*gives, said.verdict.decision, "{about}");
+                let mut changed = layers.clone();
+                let of_the_grant = layers[0].name.as_str();
+                if of_the_grant.starts_with("builtin:") {
+                    assert!(edits.iter().all(|edit| edit.file.contains("a policy of your own")), "{about}");
+                    changed[0] = FrozenLayer {
+                        text: written(of_the_grant, edits),
+                        syntax: "json".into(),
+                        includes: builtin(of_the_grant, LayerRole::Include).into_iter().collect(),
+                        ..layer("written.json", LayerRole::Grant, "")
+                    };
+                } else {
+                    assert!(edits.iter().all(|edit| edit.apply(&mut changed, &content)), "{about}");
+                }
+                let set = PolicySet::compile(&changed, &mut Sources::default()).expect(&about);
+                let verdict = Gate::new(set, machine.clone()).explain(&call);
+                assert_eq!(verdict.decision, *gives, "{about}");
+                advised += 1;
+            }
+        }
+        assert!(advised > 50, "only {advised} changes were advised");
+    }
+
+    #[test]
+    fn nobody_is_told_to_edit_what_is_part_of_the_program() {
+        let machine = Machine::complete();
+        let layers = [builtin("builtin:python", LayerRole::Grant).unwrap()];
+        let call = ToolCall::new("exec", json!({ "argv": ["python3", "-c", "print(1)"] }));
+        let said = explain(&layers, &machine, &call, &mut Sources::default()).unwrap();
+        let Alteration::Edits(edits, Decision::Allow) = &said.alteration else {
+            panic!("{:?}", said.alteration)
+        };
+        assert_eq!(edits.len(), 2, "the tool, and a rule for exactly this: {edits:#?}");
+        for reason in &said.verdict.reasons {
+            assert!(!reason.message.contains("list `-c`"), "{}", reason.message);
+        }
+    }
 }

@@ -11,6 +11,7 @@ use super::change::{Action, Change, keys};
 use super::flows::Marks;
 use super::layer::Layer;
 use super::outside::plain_path;
+use super::outward::model_reason;
 use super::{
     Asked, Decision, ExecGrant, Granted, Guard, Machine, Obligations, PathRules, PolicySet, Protected,
     Reason, Verdict,
@@ -91,7 +92,7 @@ impl Gate {
             return None;
         }
         if let Some(met) = met {
-            let rule = met.rule.clone().unwrap_or_else(|| self.grant_rule("paths"));
+            let rule = met.rule.clone().unwrap_or_else(|| RuleRef::builtin("paths"));
             verdict.reasons.insert(0, Reason::new(Decision::Ask, rule, met.message.clone()));
             verdict.decision = Decision::Ask;
         }
@@ -156,13 +157,13 @@ impl Gate {
                 }
                 Err(denied) => reasons.extend(denied),
             },
-            Some(Uses::Llm) => reasons.extend(self.model_reason(&call.input)),
+            Some(Uses::Llm) => reasons.extend(model_reason(&call.input)),
             Some(Uses::Http) => reasons.extend(self.origin_reasons(&call.input)),
             Some(Uses::Mcp) => reasons.extend(self.server_reasons(&call.input)),
             Some(uses) if uses.is_tool() => {}
             _ => reasons.push(Reason::new(
                 Decision::Deny,
-                self.grant_rule("tools"),
+                RuleRef::builtin("tools"),
                 format!("there is no tool `{}`; no policy can allow it", call.tool),
             )),
         }
@@ -170,39 +171,24 @@ impl Gate {
         (Verdict::of(reasons), exec)
     }
 
-    /// The rule to name for what only the grant could open.
-    pub(super) fn grant_rule(&self, section: &str) -> RuleRef {
-        self.set.layers.first().map_or_else(
-            || RuleRef {
-                layer: String::new(),
-                rule: section.to_owned(),
-                file: String::new(),
-                line: 0,
-                column: 0,
-            },
-            |layer| layer.silence(section),
-        )
-    }
-
     /// The early word about paths that stand in the call; the last word is had when the file is opened.
     fn path_reasons(&self, call: &ToolCall) -> Vec<Reason> {
         let (reads, writes) = literal_paths(&call.tool, &call.input);
-        let read = reads.iter().flat_map(|path| self.path_verdict(&self.read, path, "paths.read"));
-        let write = writes.iter().flat_map(|path| self.path_verdict(&self.write, path, "paths.write"));
+        let read = reads.iter().flat_map(|path| path_verdict(&self.read, path, "paths.read"));
+        let write = writes.iter().flat_map(|path| path_verdict(&self.write, path, "paths.write"));
         read.chain(write).collect()
     }
+}
 
-    pub(super) fn path_verdict(&self, rules: &PathRules, path: &str, section: &str) -> Vec<Reason> {
-        match plain_path(path) {
-            Some(path) => rules.check(&path).reasons,
-            None => vec![Reason::new(
-                Decision::Deny,
-                self.grant_rule(section),
-                format!(
-                    "`{path}` leads out of the workspace; no policy can allow it, name a path beneath it"
-                ),
-            )],
-        }
+/// What is said of a path that stands in a call.
+pub(super) fn path_verdict(rules: &PathRules, path: &str, section: &str) -> Vec<Reason> {
+    match plain_path(path) {
+        Some(path) => rules.check(&path).reasons,
+        None => vec![Reason::new(
+            Decision::Deny,
+            RuleRef::builtin(section),
+            format!("`{path}` leads out of the workspace; no policy can allow it, name a path beneath it"),
+        )],
     }
 }
 
@@ -220,11 +206,13 @@ fn tool_reason(layer: &Layer, tool: &str) -> Option<Reason> {
         );
         return Some(Reason::new(Decision::Deny, layer.silence("tools"), message).altered_by(list));
     };
+    // what is part of the program is edited by nobody
+    let own = if rule.file.starts_with("builtin:") { " in a policy of your own, in its place" } else { "" };
     let message = match decision {
         Decision::Allow => format!("`{tool}` is allowed"),
-        Decision::Ask => format!("`{tool}` asks first; to alter that, write `{tool}: allow`"),
+        Decision::Ask => format!("`{tool}` asks first; to alter that, write `{tool}: allow`{own}"),
         Decision::Deny => {
-            format!("`{tool}` is denied; to alter that, write `{tool}: ask` or `{tool}: allow`")
+            format!("`{tool}` is denied; to alter that, write `{tool}: ask` or `{tool}: allow`{own}")
         }
     };
     let reason = Reason::new(*decision, rule.clone(), message);

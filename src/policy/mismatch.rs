@@ -54,25 +54,6 @@ impl fmt::Display for Flaw {
     }
 }
 
-impl Flaw {
-    /// The change that would alter it, in the rule named `rule`.
-    pub(super) fn change(&self, rule: &str) -> String {
-        match self {
-            Flaw::UnknownFlag { flag, .. } => format!("to allow it, list `{flag}` in the `flags` of {rule}"),
-            Flaw::AtSign { .. } | Flaw::Outside { .. } => {
-                format!("to allow it, write it as a literal in the `args` of {rule}")
-            }
-            Flaw::NulByte => "remove it from the call".to_owned(),
-            Flaw::ValueMissing { .. } | Flaw::ValueNotTaken { .. } | Flaw::BadValue { .. } => {
-                format!("to allow it, change the value in the `flags` of {rule}")
-            }
-            Flaw::NoPattern | Flaw::NotTheLiteral { .. } | Flaw::TooMuch { .. } | Flaw::TooLittle { .. } => {
-                format!("to allow it, add a pattern to the `args` of {rule}")
-            }
-        }
-    }
-}
-
 fn wanted_value(kind: &FlagValue) -> String {
     match kind {
         FlagValue::None => "no value".to_owned(),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::effect::{SecretUse, ToolCall};
+use crate::effect::{RuleRef, SecretUse, ToolCall};
 
 use super::call::{SecretReference, origin_and_path, secrets_of};
 use super::change::{Action, Change, Edit, Step, keys};
@@ -29,7 +29,7 @@ impl Gate {
     fn declared_reason(&self, call: &ToolCall, reference: &SecretReference) -> Option<Reason> {
         let name = &reference.name;
         let deny = |message: String, change: String| {
-            let reason = Reason::new(Decision::Deny, self.grant_rule("secrets"), message);
+            let reason = Reason::new(Decision::Deny, RuleRef::builtin("secrets"), message);
             Some(reason.altered_by(Change::Elsewhere(change)))
         };
         let Some(declared) = self.machine.secrets.iter().find(|secret| secret.name == *name) else {
@@ -59,25 +59,12 @@ impl Gate {
         deny(message, format!("list that use in `for` of `[secrets.{name}]` in the user's configuration"))
     }
 
-    pub(super) fn model_reason(&self, input: &Value) -> Option<Reason> {
-        let model = input.get("model").and_then(Value::as_str).unwrap_or_default();
-        (model != DETERMINISTIC).then(|| {
-            let message = format!(
-                "the model `{model}` is not declared in the user's configuration; `{DETERMINISTIC}` is built in and \
-                 needs no network"
-            );
-            let declare = format!("declare the model in the user's configuration, or name `{DETERMINISTIC}`");
-            Reason::new(Decision::Deny, self.grant_rule("network"), message)
-                .altered_by(Change::Elsewhere(declare))
-        })
-    }
-
     pub(super) fn origin_reasons(&self, input: &Value) -> Vec<Reason> {
         let url = input.get("url").and_then(Value::as_str).unwrap_or_default();
         let method = input.get("method").and_then(Value::as_str).unwrap_or("GET");
         let Some((origin, path)) = origin_and_path(url) else {
             let message = format!("`{url}` is no plain URL with an origin that a rule could name");
-            return vec![Reason::new(Decision::Deny, self.grant_rule("network"), message)];
+            return vec![Reason::new(Decision::Deny, RuleRef::builtin("network"), message)];
         };
         let layer_reason = |layer: &Layer| {
             let rule = json!({ "origin": origin, "methods": [method], "paths": [only(&path)] });
@@ -124,6 +111,20 @@ impl Gate {
         };
         self.set.layers.iter().filter_map(layer_reason).collect()
     }
+}
+
+/// What is said of a model.
+pub(super) fn model_reason(input: &Value) -> Option<Reason> {
+    let model = input.get("model").and_then(Value::as_str).unwrap_or_default();
+    (model != DETERMINISTIC).then(|| {
+        let message = format!(
+            "the model `{model}` is not declared in the user's configuration; `{DETERMINISTIC}` is built in and \
+             needs no network"
+        );
+        let declare = format!("declare the model in the user's configuration, or name `{DETERMINISTIC}`");
+        Reason::new(Decision::Deny, RuleRef::builtin("network"), message)
+            .altered_by(Change::Elsewhere(declare))
+    })
 }
 
 /// The edits that list a tool of a server.

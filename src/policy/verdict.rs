@@ -51,10 +51,9 @@ impl Reason {
         Self { change, ..self }
     }
 
-    /// Where the rule stands: `FILE:LINE:COLUMN (RULE)`.
+    /// Where the rule stands.
     pub fn place(&self) -> String {
-        let RuleRef { rule, file, line, column, .. } = &self.rule;
-        if *line == 0 { format!("{file} ({rule})") } else { format!("{file}:{line}:{column} ({rule})") }
+        self.rule.place()
     }
 }
 

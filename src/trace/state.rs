@@ -341,7 +341,7 @@ impl RunState {
             ending: BTreeSet::new(),
             next_call: 0,
             next_wait: 0,
-            next_question: 0,
+            next_question: 1,
             totals: Totals::default(),
             indexes,
             sources: Arc::new(PlanSources::of(plan)),

@@ -55,6 +55,8 @@ pub struct Waiting {
     pub show: Arc<Value>,
     /// The choices.
     pub options: Vec<String>,
+    /// Does the policy ask, before a call?
+    pub policy: bool,
 }
 
 impl RunState {
@@ -91,6 +93,7 @@ impl RunState {
             node: self.node_path(question.unit.at),
             show: Arc::clone(&question.show),
             options: question.options.clone(),
+            policy: question.policy,
         }
     }
 

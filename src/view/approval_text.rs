@@ -91,10 +91,7 @@ impl Page {
     fn call(&mut self, at: usize, of: usize, shown: &ShownCall, bound: &BoundCall) {
         let number = if of == 1 { String::new() } else { format!("{}. ", at + 1) };
         let why = if shown.reason.is_empty() { String::new() } else { format!(": {}", shown.reason) };
-        let rule = shown.rule.as_ref().map(|rule| match rule.line {
-            0 => format!(" ({}, {})", rule.layer, rule.rule),
-            line => format!(" ({}:{line}, {})", rule.file, rule.rule),
-        });
+        let rule = shown.rule.as_ref().map(|rule| format!(" [{}]", rule.place()));
         self.line(1, PLAIN, &format!("{number}{}{why}{}", shown.tool, rule.unwrap_or_default()));
         self.input(shown);
         if let Some(diff) = &shown.diff {

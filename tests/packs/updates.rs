@@ -25,6 +25,7 @@ fn what_narrows_is_taken_and_what_widens_is_asked_about() {
     for fact in ["paths.read[secret.txt]", "limits.patch_files without a bound", "--accept sha256:"] {
         assert!(refused.stderr.contains(fact), "`{fact}`: {}", refused.stderr);
     }
+    assert_eq!(refused.stderr.matches("limits.patch_files without a bound").count(), 1, "{}", refused.stderr);
     bench.refused(4, &["pack", "update", "--accept", &format!("sha256:{}", "0".repeat(64))]);
     let accept = refused.stderr.split("--accept ").nth(1).unwrap().split('`').next().unwrap().to_owned();
     // a further change after it was read is not what was accepted

@@ -1,6 +1,6 @@
 """Runs a command at a terminal of its own and types an answer after each question: terminal.py ANSWERS COMMAND…
 
-ANSWERS is a JSON list of texts; null ends the input. What was shown is printed, then a line `EXIT <code>`.
+ANSWERS is a JSON list of texts; null ends the input, and `{"before": TEXT}` is typed before the command starts. What was shown is printed, then a line `EXIT <code>`.
 """
 
 import json
@@ -10,14 +10,21 @@ import sys
 import termios
 import pty
 
-QUESTIONS = (b"[y/N] ", b"leaves it open): ", b"JSON: ", b"Response: ", b"choices. ")
+QUESTIONS = (b"[y/N] ", b"leaves it open): ", b"JSON: ", b"Response: ")
 
 
 def main():
     answers = json.loads(sys.argv[1])
+    before = [answer["before"] for answer in answers if isinstance(answer, dict)]
+    answers = [answer for answer in answers if not isinstance(answer, dict)]
+    started, start = os.pipe()
     pid, terminal = pty.fork()
     if pid == 0:
+        os.read(started, 1)
         os.execv(sys.argv[2], sys.argv[2:])
+    for text in before:
+        os.write(terminal, text.encode() + b"\n")
+    os.write(start, b".")
     shown = b""
     read_to = 0
     while True:
@@ -42,8 +49,6 @@ def main():
             )
             answer = answers.pop(0)
             termios.tcdrain(terminal)
-            # whoever asks throws away what was typed before, so it is given time to do so
-            select.select([], [], [], 0.2)
             os.write(terminal, b"\x04" if answer is None else answer.encode() + b"\n")
     _, status = os.waitpid(pid, 0)
     sys.stdout.buffer.write(shown)

@@ -139,13 +139,16 @@ impl Work<'_> {
         if confirmed(&format!("`{name}` {version} allows more. Take it?"), self.output) == Some(true) {
             return Ok(());
         }
-        let widens: Vec<String> = change.widens.iter().map(|fact| format!("  {}", escaped(fact))).collect();
+        // a person has been told above; a program reads the problem alone
+        let widens: String = match self.output.format {
+            Format::Human => ", as listed".to_owned(),
+            _ => change.widens.iter().fold(String::new(), |all, fact| all + "\n  " + &escaped(fact)),
+        };
         Err(Problem::with(
             Exit::Denied,
             "denied until a person says yes",
             format!(
-                "`{name}` {version} allows more than the locked version:\n{}\nread it, then run the same command with `--accept {digest}`, or at a terminal; nothing was changed",
-                widens.join("\n")
+                "`{name}` {version} allows more than the locked version{widens}\nread it, then run the same command with `--accept {digest}`, or at a terminal; nothing was changed"
             ),
         ))
     }

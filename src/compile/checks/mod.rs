@@ -14,6 +14,7 @@ mod loop_agreement;
 mod loop_depth;
 mod loop_target;
 mod modifier;
+mod not_built;
 mod parameters;
 mod prompt_variables;
 mod reachable;

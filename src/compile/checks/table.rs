@@ -7,8 +7,8 @@ use crate::plan::PlanNode;
 
 use super::{
     batch_calls, catch_kind, cycle, defaults, duplicate_edge, edge_ends, fail_kind, forgotten_edge,
-    loop_agreement, loop_depth, loop_target, modifier, parameters, prompt_variables, reachable, retry_kind,
-    secret, shadowed, subgraph_inputs, unconnected,
+    loop_agreement, loop_depth, loop_target, modifier, not_built, parameters, prompt_variables, reachable,
+    retry_kind, secret, shadowed, subgraph_inputs, unconnected,
 };
 
 /// One check.
@@ -73,6 +73,7 @@ pub(in crate::compile) const CHECKS: &[Check] = &[
     },
     Check { file: "forgotten_edge", codes: &[codes::FORGOTTEN_EDGE], run: Run::Nodes(forgotten_edge::check) },
     Check { file: "secret", codes: &[codes::MISPLACED_SECRET], run: Run::Draft(secret::check) },
+    Check { file: "not_built", codes: &[codes::NOT_BUILT], run: Run::Draft(not_built::check) },
 ];
 
 #[cfg(test)]

@@ -244,7 +244,10 @@ impl Desk {
             return refusals
                 .into_iter()
                 .zip(calls)
-                .map(|(refusal, call)| refusal.unwrap_or_else(|| not_run(call)))
+                // the plan was left by one of them, and so by all
+                .map(|(refusal, call)| {
+                    refusal.or_else(|| self.held.refuses(call)).unwrap_or_else(|| not_run(call))
+                })
                 .collect();
         }
         match refusals.iter().position(asks) {

@@ -82,13 +82,11 @@ impl<'a> Reading<'a> {
             _ if verdict.decision == Decision::Allow => Ok(()),
             Some(reason) => {
                 let rule = &reason.rule;
-                let place =
-                    if rule.line == 0 { rule.file.clone() } else { format!("{}:{}", rule.file, rule.line) };
                 let (kind, verb) = match verdict.decision {
                     Decision::Ask => (ErrorKind::ApprovalRequired, "needs an approval to be read"),
                     _ => (ErrorKind::Denied, "may not be read"),
                 };
-                let message = format!("`{path}` {verb}: {} ({}, {place})", reason.message, rule.rule);
+                let message = format!("`{path}` {verb}: {} [{}]", reason.message, rule.place());
                 Err(ToolError { rule: Some(rule.clone()), ..ToolError::new(kind, message) })
             }
             None => Err(ToolError::new(

@@ -179,12 +179,10 @@ fn refuse_missing(grant: &ExecGrant, missing: &[String], sandbox: Vec<SandboxLay
     let rule = &grant.rule;
     let message = format!(
         "`{}` is not run: the policy demands layers of the sandbox that are not in force here: {}; `lgflow doctor` says \
-         why; a policy that is trusted may say `sandbox: {{mode: best_effort}}` (see `{}` in {}:{})",
+         why; a policy that is trusted may say `sandbox: {{mode: best_effort}}` (see {})",
         grant.program,
         missing.join(", "),
-        rule.rule,
-        rule.file,
-        rule.line
+        rule.place()
     );
     let error = ToolError { rule: Some(rule.clone()), ..ToolError::new(ErrorKind::Denied, message) };
     let mut result = ToolResult::failure("exec", error);

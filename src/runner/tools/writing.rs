@@ -113,8 +113,7 @@ fn refusal(verdict: &Verdict, path: &RelPath, what: &str) -> Option<ToolError> {
         return Some(ToolError::new(kind, message));
     };
     let rule = &reason.rule;
-    let place = if rule.line == 0 { rule.file.clone() } else { format!("{}:{}", rule.file, rule.line) };
-    let message = format!("`{path}` {verb}: {} ({}, {place})", reason.message, rule.rule);
+    let message = format!("`{path}` {verb}: {} [{}]", reason.message, rule.place());
     Some(ToolError { rule: Some(rule.clone()), ..ToolError::new(kind, message) })
 }
 

@@ -9,7 +9,10 @@ use super::place::{place, word};
 
 /// A command a finding.
 pub fn github(sources: &Sources, found: &Diagnostics) -> String {
-    found.iter().map(|diagnostic| one(sources, diagnostic)).collect()
+    let listed: String = found.iter().map(|diagnostic| one(sources, diagnostic)).collect();
+    let word = if found.has_errors() { "error" } else { "warning" };
+    let more = found.left_out_text().map(|text| format!("::{word} title=lgflow::{}\n", data(&text)));
+    listed + &more.unwrap_or_default()
 }
 
 fn one(sources: &Sources, found: &Diagnostic) -> String {

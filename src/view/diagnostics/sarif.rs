@@ -16,7 +16,15 @@ pub fn sarif(sources: &Sources, found: &Diagnostics) -> Value {
     codes.dedup();
     let rules: Vec<Value> = codes.iter().copied().map(rule).collect();
     let results: Vec<Value> = found.iter().map(|found| result(sources, found, &codes)).collect();
-    json!({
+    // what was left out is a notification of the run: it is no finding at a place
+    let left_out = found.left_out_text().map(|text| {
+        json!({ "executionSuccessful": true, "toolExecutionNotifications": [{
+            "level": if found.has_errors() { "error" } else { "warning" },
+            "message": { "text": text },
+            "properties": { "left_out": found.left_out() },
+        }] })
+    });
+    let mut log = json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
         "runs": [{
@@ -29,7 +37,11 @@ pub fn sarif(sources: &Sources, found: &Diagnostics) -> Value {
             "columnKind": "unicodeCodePoints",
             "results": results,
         }],
-    })
+    });
+    if let Some(invocation) = left_out {
+        log["runs"][0]["invocations"] = json!([invocation]);
+    }
+    log
 }
 
 fn rule(code: Code) -> Value {
