@@ -99,7 +99,7 @@ fn print_schemas(name: &str, output: Output) -> Result<Exit, Problem> {
         return Err(unknown("tool", name, schema::tool_names()));
     };
     output.document(
-        &json!({ "schema": "lgflow.tool_schema/v1", "name": name, "input": input, "output": result }),
+        &json!({ "schema": "lgflow.tool_schema/v1", "tool": name, "input": input, "output": result }),
     );
     Ok(Exit::Done)
 }

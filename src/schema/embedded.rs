@@ -5,6 +5,7 @@ const DOCUMENTS: &[(&str, &str)] = &[
     ("graph", include_str!("../../schemas/graph.schema.json")),
     ("policy", include_str!("../../schemas/policy.schema.json")),
     ("test", include_str!("../../schemas/test.schema.json")),
+    ("policy-test", include_str!("../../schemas/policy-test.schema.json")),
     ("pack", include_str!("../../schemas/pack.schema.json")),
     ("lock", include_str!("../../schemas/lock.schema.json")),
     ("plan", include_str!("../../schemas/plan.schema.json")),

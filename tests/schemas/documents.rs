@@ -129,3 +129,38 @@ fn requests_and_approvals() {
     let result = serde_json::to_value(ToolResult::failure("exec", error)).unwrap();
     assert_valid(&validator("tool-result"), "a call that asks", &result);
 }
+
+#[test]
+fn tests_of_policies_are_judged_as_they_are_read() {
+    use lgflow::document::{Limits, Syntax, parse};
+    use lgflow::model::policy::decode_policy_tests;
+    let schema = validator("policy-test");
+    let case = json!({ "tool": "read_file", "input": { "path": "a" }, "expect": "allow" });
+    let file =
+        |cases: Value| json!({ "schema": "lgflow.policy_test/v1", "policy": ["p.yaml"], "cases": cases });
+    let with = |key: &str, value: Value| {
+        let mut case = case.clone();
+        case[key] = value;
+        file(json!([case]))
+    };
+    let table = [
+        (file(json!([case])), true),
+        (file(json!([])), true),
+        (with("rule", json!("paths.read.deny")), true),
+        (with("from", json!(["llm"])), true),
+        (with("expect", json!("perhaps")), false),
+        (with("tool", json!("")), false),
+        (with("because", json!("x")), false),
+        (file(json!([{ "tool": "read_file", "expect": "deny" }])), false),
+        (json!({ "schema": "lgflow.policy_test/v1", "cases": [] }), false),
+        (json!({ "schema": "lgflow.policy/v1", "policy": [], "cases": [] }), false),
+    ];
+    for (document, sound) in table {
+        let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
+        let file = sources.add("tests.json", document.to_string());
+        let parsed = parse(&sources, file, Syntax::Json, &Limits::default(), &mut found).unwrap();
+        decode_policy_tests(&parsed.tree, &parsed.damage, &mut found);
+        assert_eq!(!found.has_errors(), sound, "{document}: {found:#?}");
+        assert_eq!(schema.accepts(&document), sound, "{document}");
+    }
+}
