@@ -75,7 +75,7 @@ pub(super) fn approve(args: &ApproveArgs, output: Output) -> Result<Exit, Proble
     let word = Word { granted: true, choice: args.choice.clone(), response, comment };
     let mut settled = true;
     for asked in desk.meant(args.which.call.as_deref(), is_attended() && digest.is_none())? {
-        output.note(&asked.text(style_of_stderr().color));
+        output.drawn(&asked.text(style_of_stderr().color));
         if !desk.agrees(&asked, digest, &word, args.which.call.is_some(), output)? {
             output.note("left open\n");
             settled = false;
@@ -90,7 +90,7 @@ pub(super) fn approve(args: &ApproveArgs, output: Output) -> Result<Exit, Proble
 pub(super) fn reject(args: &RejectArgs, output: Output) -> Result<Exit, Problem> {
     let desk = Desk::open(&args.which)?;
     for asked in desk.meant(args.which.call.as_deref(), false)? {
-        output.note(&asked.text(style_of_stderr().color));
+        output.drawn(&asked.text(style_of_stderr().color));
         let word = Word { comment: args.which.comment.clone(), ..Word::default() };
         desk.say(&asked, word, output)?;
     }

@@ -51,8 +51,13 @@ impl Output {
         self.own(&guarded_json(&json_text(value)));
     }
 
-    /// A word beside the data.
+    /// A word beside the data. What is in it of others, a name or an argument, moves nothing: every line is escaped.
     pub(super) fn note(self, text: &str) {
+        self.drawn(&text.split('\n').map(escaped).collect::<Vec<_>>().join("\n"));
+    }
+
+    /// A text beside the data that a view has drawn, with colours, and has escaped itself.
+    pub(super) fn drawn(self, text: &str) {
         // who does not hear of it is not told of that either
         let _ = forgive_closed(io::stderr().lock().write_all(guarded(Stream::Err, text).as_bytes()));
     }

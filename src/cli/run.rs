@@ -85,7 +85,7 @@ pub(super) fn run(args: &RunArgs, output: Output) -> Result<Exit, Problem> {
         return Ok(Exit::Invalid);
     }
     if !found.is_empty() {
-        output.note(&human(&sources, &found, style_of_stderr()));
+        output.drawn(&human(&sources, &found, style_of_stderr()));
     }
     if found.has_errors() {
         return Ok(Exit::Invalid);

@@ -16,6 +16,8 @@ pub(crate) struct Case {
     pub(crate) answer: String,
     /// The name of a policy in `policies/`.
     pub(crate) policy: String,
+    /// Python that stands before the setup and before each step outside.
+    pub(crate) shared: String,
     /// Python, run as the user before the program, outside of every sandbox.
     pub(crate) setup: Option<String>,
     /// The rules of `docs/threats.md` that it shows, by number.
@@ -116,6 +118,7 @@ impl Case {
             shows: keys.text("shows").expect("`shows`"),
             answer: keys.text("answer").expect("`answer`"),
             policy: keys.text("policy").unwrap_or_else(|| "grant".to_owned()),
+            shared: keys.text("shared").unwrap_or_default(),
             setup: keys.text("setup"),
             rules: keys.numbers("rules"),
             threats: keys.texts("threats").unwrap_or_default(),

@@ -34,6 +34,8 @@ impl User {
 /// Everything that a case touches.
 pub(crate) struct World {
     user: User,
+    /// What all scripts of the case begin with.
+    shared: String,
     folder: tempfile::TempDir,
     /// In a file outside, in the environment, and in a denied file of the workspace.
     secrets: [String; 3],
@@ -53,7 +55,8 @@ impl World {
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let id = format!("{:08x}{number:04x}", std::process::id());
         let secrets = ["file", "variable", "denied"].map(|of| format!("SECRET-{of}-{id}-tH1s1sN0tT0b3s33n"));
-        let world = Self { user, folder, secrets, mark: format!("mark-{id}") };
+        let (shared, mark) = (case.shared.clone(), format!("mark-{id}"));
+        let world = Self { user, shared, folder, secrets, mark };
         world.furnish(case, case.broken.as_ref().filter(|_| is_broken));
         world
     }
@@ -124,7 +127,7 @@ impl World {
 
     /// Python outside of every sandbox, as the user.
     pub(crate) fn outside(&self, script: &str) -> Output {
-        let preludes = [include_str!("prelude.py"), include_str!("outside.py"), script];
+        let preludes = [include_str!("prelude.py"), include_str!("outside.py"), &self.shared, script];
         let text = self.filled(&preludes.join("\n"));
         self.command(Path::new(PYTHON)).args(["-c", &text]).output().unwrap()
     }
