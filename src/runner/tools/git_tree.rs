@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 
 use crate::effect::{ErrorKind, ToolError};
-use crate::files::{EntryKind, RelPath};
+use crate::files::{EntryKind, RelPath, Root};
 use crate::runner::ToolWorld;
 use crate::runner::patch::Content;
 
+use super::access::tool_error;
 use super::input::invalid;
 
 /// The most files of a revision.
@@ -82,9 +83,32 @@ fn check_own(world: &ToolWorld) -> Result<(), ToolError> {
         }
     }
     match facts(".git/objects") {
-        Some(facts) if facts.kind == EntryKind::Folder => Ok(()),
+        Some(facts) if facts.kind == EntryKind::Folder => check_objects(&world.root),
         _ => Err(denied("`.git/objects` is no folder")),
     }
+}
+
+/// Git's reader follows links among the objects, and so would give out what another repository holds.
+fn check_objects(root: &Root) -> Result<(), ToolError> {
+    let objects = RelPath::parse(".git/objects").map_err(|error| tool_error(&error.into()))?;
+    let mut ahead = vec![objects];
+    while let Some(folder) = ahead.pop() {
+        let (entries, unnamed) = root.entries(&folder).map_err(|error| tool_error(&error))?;
+        if unnamed > 0 {
+            return Err(denied(&format!("`{folder}` has names in it that are none of git's")));
+        }
+        for entry in entries {
+            match entry.kind {
+                EntryKind::Folder => ahead.push(entry.path),
+                EntryKind::File => {}
+                kind => {
+                    let message = format!("`{}` is {kind}: objects may lie elsewhere", entry.path);
+                    return Err(denied(&message));
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The regular files of a tree, with their permission bits; more than `most` are an error.
