@@ -77,6 +77,9 @@ impl Problem {
             PrepareError::Packs(error) => Self::pack(error),
             PrepareError::File(error) => super::validate::unreadable(error),
             PrepareError::NoGraphThere { .. } => Self::usage(crate::view::escaped(&error.to_string())),
+            PrepareError::Hidden { .. } => {
+                Self { exit: Exit::Denied, title: "denied by policy", detail: error.to_string() }
+            }
             PrepareError::NoGraph(_) => Self::usage(error.to_string()),
             PrepareError::Trust(_) => Self::failed(what, error),
         }

@@ -1,17 +1,17 @@
 //! What a run begins with: the graph that is meant, compiled, and the layers that will bind it. Starts nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::compile::{CheckedRoot, bundle, check_shipped, shipped_bundle};
+use crate::compile::{CheckedRoot, FileKind, ReadFile, bundle, check_shipped, shipped_bundle};
 use crate::diag::Diagnostics;
 use crate::effect::{FrozenLayer, GraphBundle, LayerRole};
 use crate::files::{FileError, OwnFolder, RelPath, Root};
 use crate::model::PackName;
 use crate::packs::{LockPlace, PackError, installed_packs};
 use crate::plan::Plan;
-use crate::policy::Packs;
+use crate::policy::{Packs, PolicySet};
 use crate::session::{
     CheckedFolder, check_beneath, check_paths, given_layers, graph_layers, workspace_layers,
 };
@@ -46,6 +46,8 @@ pub struct Chosen {
     pub layers: Vec<FrozenLayer>,
     /// The file, or the name of the shipped graph, to show.
     pub name: String,
+    /// Files beside it whose texts may end in what a model is told: prompts and JSON Schemas.
+    pub texts: Vec<PathBuf>,
 }
 
 /// What a run begins with could not be put together. Findings in files are told elsewhere.
@@ -60,6 +62,16 @@ pub enum PrepareError {
     /// The packs of a lock cannot be used.
     #[error(transparent)]
     Packs(#[from] PackError),
+    /// A layer lets nothing be read where the graph takes a text from.
+    #[error("the graph takes a text from `{path}`, which may not be read: {why} ({place})")]
+    Hidden {
+        /// Relative to the workspace.
+        path: String,
+        /// The pattern's word.
+        why: String,
+        /// Where it stands.
+        place: String,
+    },
     /// It is something else.
     #[error("`{0}` is no graph; its `schema` line must be `lgflow.graph/v1`")]
     NoGraph(String),
@@ -134,7 +146,9 @@ fn from_base(
     let shown = PathBuf::from(format!("{}:{OWN}", base.revision.revision));
     let name = shown.join(graph.as_str()).display().to_string();
     let checked = check_beneath(folder, &shown, &graph, packs, sources, found)?;
-    from_checked(checked, (Path::new(OWN), &graph), name, packs, sources, found)
+    let chosen = from_checked(checked, (Path::new(OWN), &graph), name, packs, sources, found)?;
+    // what lies beneath a revision's `.lg` is no file of the workspace
+    Ok(chosen.map(|chosen| Chosen { texts: Vec::new(), ..chosen }))
 }
 
 fn from_file(
@@ -168,6 +182,7 @@ fn from_checked(
             let layers = graph_layers((&folder, parent), own, &plan.policy, packs, sources, found)?;
             Ok((!found.has_errors()).then(|| Chosen {
                 plan,
+                texts: texts(parent, &files),
                 bundle: bundle(own, &files, sources),
                 origin: GraphOrigin::File,
                 layers,
@@ -179,10 +194,15 @@ fn from_checked(
     }
 }
 
+fn texts(parent: &Path, files: &BTreeMap<RelPath, ReadFile>) -> Vec<PathBuf> {
+    let texts = files.iter().filter(|(_, read)| matches!(read.kind, FileKind::Prompt | FileKind::Schema));
+    texts.map(|(path, _)| parent.join(path.as_str())).collect()
+}
+
 fn from_shipped(sources: &mut Sources, found: &mut Diagnostics) -> Option<Chosen> {
     let plan = check_shipped(SHIPPED, sources, found)?;
     let (origin, bundle) = (GraphOrigin::Shipped, shipped_bundle(SHIPPED)?);
-    Some(Chosen { plan, bundle, origin, layers: Vec::new(), name: SHIPPED.to_owned() })
+    Some(Chosen { plan, bundle, origin, layers: Vec::new(), name: SHIPPED.to_owned(), texts: Vec::new() })
 }
 
 /// The layers of a run of `chosen`: what it names, `--policy`, and what the machine and the user always demand.
@@ -209,7 +229,36 @@ pub fn layers(
     let mut run = layers_for_run(LayerSources { graph, origin, standing, flags, always })?;
     let known = packs_of_the_user(place)?;
     run.refused.retain(|request| request.pack.as_ref().is_none_or(|pack| !known.contains(pack)));
+    if let Some(chosen) = chosen {
+        check_texts(place, chosen, &run.layers, sources)?;
+    }
     Ok(run)
+}
+
+/// A graph is compiled before any layer holds, so what it takes texts from is held to `read.deny` here, before
+/// anything of them goes anywhere. Beneath `.lg` everything is the graph's own.
+fn check_texts(
+    place: &Place,
+    chosen: &Chosen,
+    layers: &[FrozenLayer],
+    sources: &mut Sources,
+) -> Result<(), PrepareError> {
+    let beneath = |text: &PathBuf| {
+        let real = text.canonicalize().ok()?;
+        let path = real.strip_prefix(&place.root).ok()?.to_str()?.to_owned();
+        (!Path::new(&path).starts_with(OWN)).then_some(path)
+    };
+    let paths: Vec<String> = chosen.texts.iter().filter_map(beneath).collect();
+    if paths.is_empty() {
+        return Ok(());
+    }
+    // layers that are not valid are told elsewhere, and nothing begins under them
+    let Ok(set) = PolicySet::compile(layers, sources) else { return Ok(()) };
+    let rules = set.read();
+    let against = paths.into_iter().find_map(|path| Some((rules.named_against(&path)?, path)));
+    against.map_or(Ok(()), |(reason, path)| {
+        Err(PrepareError::Hidden { path, place: reason.place(), why: reason.message })
+    })
 }
 
 /// The packs that the user's own lock has as the workspace's has them: a workspace may name them without being

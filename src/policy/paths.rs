@@ -69,6 +69,12 @@ impl PathRules {
             || self.layers.iter().any(|layer| layer.deny.set.is_match(path) || layer.ask.set.is_match(path))
     }
 
+    /// Why a layer denies this path, or asks about it, by a pattern of its own; that none lists it is no such reason.
+    pub fn named_against(&self, path: &str) -> Option<Reason> {
+        let named = |layer: &&PathRule| layer.deny.holds(path) || layer.ask.holds(path);
+        self.layers.iter().find(named).map(|layer| layer.check(path))
+    }
+
     /// Does every layer allow all that is beneath this folder, also what is not there yet? The root is `.`. What is
     /// denied beneath it is another question.
     pub fn opens_beneath(&self, folder: &str) -> bool {

@@ -82,6 +82,7 @@ pub fn check_own_folder(
     };
     let found =
         walk(folder.root(), &all, &mut |_, kind| matches!(kind, EntryKind::File | EntryKind::Folder))?;
+    refuse_links(&folder, &found.files)?;
     let mut roots = Vec::new();
     for path in found.files.into_iter().filter(may_be_ours) {
         let bytes = read(&folder, &path)?;
@@ -91,6 +92,19 @@ pub fn check_own_folder(
         }
     }
     Ok(check_folder((shown, folder), roots, packs, sources, diagnostics))
+}
+
+/// What a run would look for and refuse is no silence here: a main file that is a link, a pipe or a folder.
+fn refuse_links(folder: &OwnFolder, found: &[RelPath]) -> Result<(), FileError> {
+    let endings = ["yaml", "yml", "toml", "json"];
+    let mains = ["graph", "policy"].iter().flat_map(|main| endings.map(|ending| format!("{main}.{ending}")));
+    for name in mains.chain([CONFIG.to_owned()]) {
+        let path = RelPath::parse(&name)?;
+        if !found.contains(&path) && folder.root().facts(&path).is_ok() {
+            read(folder, &path)?;
+        }
+    }
+    Ok(())
 }
 
 /// Parses, checks and compiles one file of a folder, and all that it names beneath that folder.
