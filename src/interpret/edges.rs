@@ -71,46 +71,31 @@ impl Source<'_> {
         }
     }
 
+    /// The edges that are taken. A condition without a value counts before a loop that has run out: what a node
+    /// comes to does not depend on the order of its edges in the file.
     fn attempt(&self, result: &NodeResult, strict: bool) -> Result<Vec<EdgeIx>, Trouble> {
         let plan = self.frame.plan();
         let outgoing = &plan.node(self.node).outgoing;
-        let mut taken = Vec::new();
-        let mut succeeds = false;
+        let mut holding = Vec::new();
         for &at in outgoing {
-            let edge = plan.edge(at);
-            if self.is_taken(at, edge, result, strict)? {
-                succeeds |= edge.outcome == EdgeOutcome::Success;
-                taken.push(at);
+            if is_for(plan.edge(at), result) && self.holds(plan.edge(at), result, strict)? {
+                holding.push(at);
+            }
+        }
+        let mut taken = Vec::new();
+        for at in holding {
+            match plan.edge(at).turns.filter(|l| self.has_run_out(plan.edge(at), *l)) {
+                None => taken.push(at),
+                Some(l) if strict && !self.leaves_when_exhausted(at, l) => return Err(Trouble::Exhausted(l)),
+                Some(_) => {}
             }
         }
         let good = matches!(result.status(), Status::Succeeded | Status::Skipped);
-        if good && !succeeds {
-            let otherwise = |at: &&EdgeIx| plan.edge(**at).outcome == EdgeOutcome::Otherwise;
-            taken.extend(outgoing.iter().filter(otherwise));
+        let of = |at: &EdgeIx| &plan.edge(*at).outcome;
+        if good && !taken.iter().any(|at| *of(at) == EdgeOutcome::Success) {
+            taken.extend(outgoing.iter().filter(|at| *of(at) == EdgeOutcome::Otherwise));
         }
         Ok(taken)
-    }
-
-    fn is_taken(
-        &self,
-        at: EdgeIx,
-        edge: &PlanEdge,
-        result: &NodeResult,
-        strict: bool,
-    ) -> Result<bool, Trouble> {
-        let matches = match (&edge.outcome, result.status()) {
-            (EdgeOutcome::Catch(kinds), Status::Failed) => {
-                result.error().is_some_and(|error| kinds.contains(&error.kind))
-            }
-            (EdgeOutcome::Success | EdgeOutcome::Always, Status::Succeeded | Status::Skipped)
-            | (EdgeOutcome::Always, Status::Failed | Status::Cancelled) => true,
-            _ => false,
-        };
-        if !matches || !self.holds(edge, result, strict)? {
-            return Ok(false);
-        }
-        let Some(l) = edge.turns.filter(|l| self.has_run_out(edge, *l)) else { return Ok(true) };
-        if strict && !self.leaves_when_exhausted(at, l) { Err(Trouble::Exhausted(l)) } else { Ok(false) }
     }
 
     fn holds(&self, edge: &PlanEdge, result: &NodeResult, strict: bool) -> Result<bool, Trouble> {
@@ -140,6 +125,18 @@ impl Source<'_> {
         let turned = &self.frame.plan().loops[l.0 as usize];
         let place = turned.edges.iter().position(|edge| *edge == at);
         place.and_then(|place| turned.leave.get(place)).copied().unwrap_or(false)
+    }
+}
+
+/// Is the edge one for how its source ended, its condition aside?
+fn is_for(edge: &PlanEdge, result: &NodeResult) -> bool {
+    match (&edge.outcome, result.status()) {
+        (EdgeOutcome::Catch(kinds), Status::Failed) => {
+            result.error().is_some_and(|error| kinds.contains(&error.kind))
+        }
+        (EdgeOutcome::Success | EdgeOutcome::Always, Status::Succeeded | Status::Skipped)
+        | (EdgeOutcome::Always, Status::Failed | Status::Cancelled) => true,
+        _ => false,
     }
 }
 

@@ -44,10 +44,10 @@ fn together(work: &Work, on_error: OnItemError) -> NodeResult {
     });
     let count = work.items.as_ref().and_then(|items| items.as_array()).map_or(0, Vec::len);
     let cut = work.units.len() < count || results.clone().any(|result| result.status() == Status::Cancelled);
-    // a run that has left its plan is over, and nothing makes a value of that
-    let ends = |error: &NodeError| on_error == OnItemError::Stop || error.kind == ErrorKind::Unplanned;
-    let errors = results.clone().zip(0u32..).filter_map(|(result, at)| Some((result.error()?, at)));
-    if let Some((error, at)) = errors.into_iter().find(|(error, _)| ends(error)) {
+    // what no edge could catch is not collected either; least of all that a run has left its plan
+    let fails = |error: &NodeError| on_error == OnItemError::Stop || ErrorKind::NEVER.contains(&error.kind);
+    let mut failures = results.clone().zip(0u32..).filter_map(|(result, at)| Some((result.error()?, at)));
+    if let Some((error, at)) = failures.find(|(error, _)| fails(error)) {
         return NodeResult::failed(NodeError { index: Some(at), ..NodeError::clone(error) }, None);
     }
     if work.cancelling && cut {

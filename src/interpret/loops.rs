@@ -17,21 +17,23 @@ pub(super) fn end(state: &RunState, id: FrameId, l: LoopIx) -> Vec<EventBody> {
         let Some(result) = &frame.node(node).result else { continue };
         let writes = frame.own_writes(node);
         let source = Source { state, frame, node, writes: &writes, over: Some(l) };
-        let decided = source.decide(result.clone());
-        if ran_out(&decided, result) {
-            let Decided { result, taken } = decided;
+        let Decided { result: after, taken: mut leaving } = source.decide(result.clone());
+        // the others were decided when the node was done: none of them handles what it comes to now
+        leaving.retain(|edge| held.contains(edge));
+        if ran_out(&after, result) {
             let at = At { frame: id, node };
-            return vec![EventBody::NodeExhausted(Box::new(NodeFinished { at, result, taken }))];
+            let failed = NodeFinished { at, result: after, taken: leaving };
+            return vec![EventBody::NodeExhausted(Box::new(failed))];
         }
-        taken.extend(decided.taken.into_iter().filter(|edge| held.contains(edge)));
+        taken.extend(leaving);
     }
     vec![EventBody::LoopFinished { frame: id, at: l, iterations: iteration, taken }]
 }
 
 /// The decision has turned a node that was done into one that failed.
-fn ran_out(decided: &Decided, before: &NodeResult) -> bool {
+fn ran_out(after: &NodeResult, before: &NodeResult) -> bool {
     let kind = |result: &NodeResult| result.error().map(|error| error.kind.clone());
-    kind(&decided.result) != kind(before)
+    kind(after) != kind(before)
 }
 
 /// The edges that wait for the end of a loop, by source.

@@ -77,7 +77,7 @@ fn idle(state: &RunState) -> Vec<EventBody> {
     let quiet = state.ending.iter().find_map(|id| {
         let frame = state.frame(*id)?;
         let ending = frame.ending.as_ref()?;
-        let ready = frame.running.is_empty() && !frame.parked.is_empty() && ending.always && !ending.grace;
+        let ready = frame.is_quiet() && ending.always && !ending.grace;
         ready.then(|| (*id, frame.plan().budgets.grace))
     });
     if let Some((frame, duration)) = quiet {

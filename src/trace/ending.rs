@@ -102,7 +102,7 @@ impl RunState {
     /// The rest has ended: what waited for that goes on, under `budgets.grace`.
     pub(crate) fn begin_grace(&mut self, id: FrameId) -> Legal {
         let frame = self.frame_mut(id).ok_or("there is no such execution")?;
-        let quiet = frame.running.is_empty() && !frame.parked.is_empty();
+        let quiet = frame.is_quiet();
         let ending = frame.ending.as_mut().ok_or("the execution does not end")?;
         if ending.grace || !ending.always || !quiet {
             return Err("the execution is not ready for its `always` paths");
@@ -137,6 +137,13 @@ impl Frame {
     pub(crate) fn is_cut(&self, at: NodeIx) -> bool {
         let Some(ending) = &self.ending else { return false };
         self.position(at) > ending.bound && !(self.node(at).via_always && ending.always)
+    }
+
+    /// Has all ended but `always` paths, and is there something on them?
+    pub(crate) fn is_quiet(&self) -> bool {
+        let Some(ending) = &self.ending else { return false };
+        let on_always = |at: &NodeIx| self.node(*at).via_always && self.position(*at) > ending.bound;
+        (!self.parked.is_empty() || !self.running.is_empty()) && self.running.iter().all(on_always)
     }
 
     /// Does a node that is reached wait for the rest to end?

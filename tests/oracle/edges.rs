@@ -1,0 +1,77 @@
+//! How the edges of a node are decided: together, when it is done.
+
+use serde_json::Value as Json;
+
+use super::expression::{Fault, holds};
+use super::reading::Outcome;
+use super::run::Execution;
+use super::told::{Ended, Failure};
+
+impl Execution<'_> {
+    /// How the edges of a node are decided. `over`: the loop that is over, for edges that waited for that.
+    pub(super) fn decide(
+        &self,
+        node: usize,
+        ended: Ended,
+        writes: &[(String, Json)],
+        over: Option<usize>,
+    ) -> (Ended, Vec<usize>) {
+        let edges: Vec<usize> =
+            (0..self.reading.edges.len()).filter(|at| self.reading.edges[*at].from == node).collect();
+        let by_its_edges = ended
+            .failure
+            .as_ref()
+            .is_some_and(|failure| ["exhausted", "expression"].contains(&failure.kind.as_str()));
+        let mut ended = ended;
+        if !by_its_edges {
+            let conditions: Vec<_> = edges.iter().map(|at| self.condition(*at, &ended, writes)).collect();
+            let without_value = conditions.iter().any(Result::is_err);
+            let ran_out = edges.iter().zip(&conditions).any(|(at, held)| {
+                matches!(held, Ok(true)) && self.has_run_out(*at, over) && !self.leaves(*at)
+            });
+            let kind = if without_value { Some("expression") } else { ran_out.then_some("exhausted") };
+            if let Some(kind) = kind {
+                ended = Ended { status: "failed", failure: Some(Failure::new(kind)), ..ended };
+            }
+        }
+        let is_taken = |at: &usize| {
+            matches!(self.condition(*at, &ended, writes), Ok(true)) && !self.has_run_out(*at, over)
+        };
+        let mut taken: Vec<usize> = edges.iter().copied().filter(is_taken).collect();
+        let good = ["succeeded", "skipped"].contains(&ended.status);
+        let outcome = |at: &usize| &self.reading.edges[*at].outcome;
+        if good && !taken.iter().any(|at| *outcome(at) == Outcome::Success) {
+            taken.extend(edges.iter().filter(|at| *outcome(at) == Outcome::Otherwise));
+        }
+        (ended, taken)
+    }
+
+    /// Is the edge one for how the node ended, and does its condition hold?
+    fn condition(&self, at: usize, ended: &Ended, writes: &[(String, Json)]) -> Result<bool, Fault> {
+        let edge = &self.reading.edges[at];
+        let fits = match (&edge.outcome, ended.status) {
+            (Outcome::Success | Outcome::Always, "succeeded" | "skipped")
+            | (Outcome::Always, "failed" | "cancelled") => true,
+            (Outcome::Catch(kinds), "failed") => {
+                ended.failure.as_ref().is_some_and(|failure| kinds.contains(&failure.kind))
+            }
+            _ => false,
+        };
+        match &edge.when {
+            Some(when) if fits => holds(when, &self.scope(edge.from, None, Some((ended, writes)))),
+            _ => Ok(fits),
+        }
+    }
+
+    /// A loop edge in the last iteration. For one that leaves an inner loop, that is judged when that is over.
+    fn has_run_out(&self, at: usize, over: Option<usize>) -> bool {
+        let edge = &self.reading.edges[at];
+        let left = self.reading.left_by(edge);
+        let judged = left.is_empty() || left.last().copied() == over;
+        edge.turns.is_some_and(|(one, _)| judged && self.iteration[one] >= self.reading.loops[one].max)
+    }
+
+    fn leaves(&self, at: usize) -> bool {
+        self.reading.edges[at].turns.is_some_and(|(_, leave)| leave)
+    }
+}

@@ -1,0 +1,206 @@
+//! The engine, from the text of a graph: compiled, run under a drawn order of completion, told in the same words as
+//! the oracle tells it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lgflow::compile::{CheckedRoot, FileRef, LoadProblem, Root, check_files};
+use lgflow::diag::Diagnostics;
+use lgflow::effect::{ErrorKind, ToolCall, ToolError, ToolResult};
+use lgflow::files::RelPath;
+use lgflow::interpret::{Effect, bind_inputs, next};
+use lgflow::plan::Plan;
+use lgflow::source::Sources;
+use lgflow::trace::{
+    Answer as Said, CallId, CallOrder, CallOutcome, EventBody, QuestionId, RunStarted, RunState, Summary,
+    WaitFor, WaitId, apply,
+};
+use serde_json::{Value as Json, json};
+
+use super::plans::drive::Random;
+use super::told::{Answer, Person, World};
+
+/// The plan of a graph, or the codes of what is wrong with it.
+pub fn compile(text: &str) -> Result<Arc<Plan>, Vec<String>> {
+    let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
+    let path = RelPath::parse("g.json").unwrap();
+    let root = Root { path, name: "g.json".into(), bytes: text.as_bytes().to_vec() };
+    let mut load = |file: &FileRef| Err(LoadProblem::new(format!("`{}` does not exist", file.path)));
+    let checked = check_files(vec![root], &mut load, &mut sources, &mut found);
+    match &checked.roots[0] {
+        CheckedRoot::Graph(plan) => Ok(Arc::clone(plan)),
+        _ => Err(found.iter().map(|finding| format!("{}: {}", finding.code, finding.message)).collect()),
+    }
+}
+
+/// A run that is over.
+pub struct Ran {
+    pub summary: Summary,
+    /// Every call that was made: its key and its input.
+    pub calls: BTreeMap<String, Json>,
+}
+
+enum Open {
+    Call(CallId, Arc<CallOrder>),
+    Wait(WaitId, WaitFor, Duration),
+}
+
+struct Driver<'w> {
+    state: RunState,
+    open: Vec<Open>,
+    ended: Vec<CallId>,
+    calls: BTreeMap<String, Json>,
+    world: &'w World<'w>,
+}
+
+/// Runs a plan; what ends first is drawn. A clock that ends something rings when nothing else can go on.
+/// Nothing where the run waits for what never comes.
+pub fn run(plan: &Arc<Plan>, world: &World<'_>, schedule: u64) -> Option<Ran> {
+    let inputs = bind_inputs(plan, serde_json::Map::new()).expect("every input has a default");
+    let state = RunState::new("run", plan);
+    let mut driver = Driver { state, open: Vec::new(), ended: Vec::new(), calls: BTreeMap::new(), world };
+    let start = RunStarted { inputs: Arc::new(inputs), revision: None, facts: Arc::new(json!({})) };
+    driver.record(&EventBody::RunStarted(Box::new(start)));
+    let random = &mut Random(schedule);
+    loop {
+        driver.decide();
+        if driver.state.outcome().is_some() {
+            return Some(Ran { summary: driver.state.summary(), calls: driver.calls });
+        }
+        driver.go_on(random)?;
+    }
+}
+
+impl Driver<'_> {
+    fn record(&mut self, event: &EventBody) {
+        if let Err(illegal) = apply(&mut self.state, event) {
+            panic!("{illegal}\n{event:#?}");
+        }
+    }
+
+    /// Everything that can be decided without the world.
+    fn decide(&mut self) {
+        loop {
+            let requests = next(&self.state);
+            if requests.is_empty() {
+                break;
+            }
+            for request in requests {
+                self.record(&request.record);
+                match (request.effect, request.record) {
+                    (Some(Effect::Call(call, order)), _) => self.open.push(Open::Call(call, order)),
+                    (Some(Effect::Cancel(call)), _) => self.ended.push(call),
+                    (Some(Effect::Wait(wait, _)), EventBody::WaitStarted { reason, duration, .. }) => {
+                        self.open.push(Open::Wait(wait, reason, duration));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        let state = &self.state;
+        self.open.retain(|open| match open {
+            Open::Call(call, _) => state.awaits_call(*call),
+            Open::Wait(wait, ..) => state.awaits(*wait),
+        });
+    }
+
+    /// One thing happens. Of the clocks the shortest rings, of equal ones the latest, which is the innermost.
+    fn go_on(&mut self, random: &mut Random) -> Option<()> {
+        let ready: Vec<usize> =
+            (0..self.open.len()).filter(|at| self.ends_by_itself(&self.open[*at])).collect();
+        let asked: Vec<(QuestionId, Person)> = self.answerable();
+        let drawn = random.below((ready.len() + asked.len()) as u64) as usize;
+        if let Some(at) = ready.get(drawn) {
+            self.end(*at);
+        } else if let Some((question, person)) = asked.get(drawn - ready.len()) {
+            self.say(*question, *person);
+        } else {
+            let clock = |at: &usize| match &self.open[*at] {
+                Open::Wait(_, _, duration) => Some(*duration),
+                Open::Call(..) => None,
+            };
+            let clocks = (0..self.open.len()).rev().filter(|at| clock(at).is_some());
+            let first = clocks.min_by_key(clock)?;
+            self.end(first);
+        }
+        Some(())
+    }
+
+    fn ends_by_itself(&self, open: &Open) -> bool {
+        match open {
+            Open::Call(call, order) => self.ended.contains(call) || self.outcome(order, false).is_some(),
+            Open::Wait(_, reason, _) => matches!(reason, WaitFor::Backoff(_) | WaitFor::Delay(..)),
+        }
+    }
+
+    fn answerable(&self) -> Vec<(QuestionId, Person)> {
+        let mut asked = Vec::new();
+        for question in self.state.open_questions() {
+            let person = (self.world.person)(&self.state.node_path(question.unit.at));
+            let timed =
+                self.state.open_waits().any(|(_, reason, _)| reason == WaitFor::Timeout(question.unit));
+            if !matches!(person, Person::Silent) || !timed {
+                asked.push((question.id, person));
+            }
+        }
+        asked
+    }
+
+    fn say(&mut self, question: QuestionId, person: Person) {
+        let known = self.state.open_questions().find(|known| known.id == question).expect("it is open");
+        let options = known.options.clone();
+        let choice = match person {
+            Person::Chooses(at) if !options.is_empty() => Some(options[at % options.len()].clone()),
+            _ => options.first().cloned(),
+        };
+        let answer = Box::new(Said { choice, by: "somebody".into(), ..Said::default() });
+        let event = match person {
+            Person::Rejects if options.is_empty() => EventBody::ApprovalRejected { question, answer },
+            _ => EventBody::ApprovalGranted { question, answer },
+        };
+        self.record(&event);
+    }
+
+    fn end(&mut self, at: usize) {
+        let event = match self.open.remove(at) {
+            Open::Wait(wait, ..) => EventBody::WaitFinished { wait },
+            Open::Call(call, order) => {
+                let outcome = self.outcome(&order, true).expect("it is ended");
+                for one in order.calls().iter().take(outcome.results().len()) {
+                    let before = self.calls.insert(one.idempotency_key.clone(), one.input.clone());
+                    assert!(before.is_none(), "the key {} was used before", one.idempotency_key);
+                }
+                EventBody::CallFinished { call, outcome: Arc::new(outcome) }
+            }
+        };
+        self.record(&event);
+    }
+
+    /// What a call comes to; nothing where it goes on until it is ended.
+    fn outcome(&self, order: &CallOrder, ended: bool) -> Option<CallOutcome> {
+        let mut results = Vec::new();
+        for call in order.calls() {
+            let result = self.result(call, ended)?;
+            let ok = result.ok;
+            results.push(result);
+            if !ok {
+                break;
+            }
+        }
+        Some(match order {
+            CallOrder::Batch(_) => CallOutcome::Batch(results),
+            CallOrder::Single(_) | CallOrder::Prepare(_) => CallOutcome::Single(results.remove(0)),
+        })
+    }
+
+    fn result(&self, call: &ToolCall, ended: bool) -> Option<ToolResult> {
+        let failure =
+            |kind: &str| ToolResult::failure("exec", ToolError::new(ErrorKind::parse(kind), "drawn"));
+        match (self.world.call)(&call.idempotency_key, &call.input) {
+            Answer::Output(output) => Some(ToolResult::success("exec", output)),
+            Answer::Failure(kind) => Some(failure(&kind)),
+            Answer::Never => ended.then(|| failure("cancelled")),
+        }
+    }
+}

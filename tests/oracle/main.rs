@@ -1,0 +1,236 @@
+//! The oracle: a slow interpreter of the language, written separately from `docs/language.md`, that shares no function
+//! with the engine, and random graphs on which the two have to agree, whatever the order in which calls end.
+//!
+//! `LGFLOW_SEED` begins at another seed. What they disagree about is made as small as it gets, and printed as a graph file.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    unreachable_pub,
+    clippy::print_stdout,
+    reason = "a test stops where it is wrong, and says where it began"
+)]
+
+mod edges;
+mod engine;
+mod expression;
+mod generate;
+#[path = "../plans/mod.rs"]
+mod plans;
+mod reading;
+mod run;
+mod seen;
+mod shrink;
+mod told;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lgflow::diag::Diagnostics;
+use lgflow::document::{Limits, Syntax, parse};
+use lgflow::model::{Graph, decode_graph};
+use lgflow::source::Sources;
+use lgflow::trace::{RunStatus, Status};
+use serde_json::{Value as Json, json};
+
+use engine::Ran;
+use plans::drive::Random;
+use reading::Reading;
+use told::{Answer, Person, Told, World};
+
+const GRAPHS: u64 = 10_000;
+const SCHEDULES: u64 = 4;
+
+/// Both sides on one graph: what the oracle tells, or what they disagree about.
+fn verdict(graph: &Json) -> Result<Told, Trouble> {
+    let text = graph.to_string();
+    let plan = engine::compile(&text).map_err(Trouble::Refused)?;
+    let reading = Reading::of(&model(&text));
+    let world = World { call: &answer, person: &person };
+    let told = run::tell(&reading, json!({ "n": 3 }), &world);
+    let exact = graph["x-exact"] == json!(true);
+    let schedules = if exact { 1 } else { SCHEDULES };
+    for schedule in 0..schedules {
+        let ran = engine::run(&plan, &world, schedule).ok_or(Trouble::Stuck)?;
+        if let Some(what) = difference(&told, &ran, exact) {
+            return Err(Trouble::Differs(format!("schedule {schedule}: {what}")));
+        }
+    }
+    Ok(told)
+}
+
+#[derive(Debug)]
+enum Trouble {
+    /// The compiler refuses it.
+    Refused(Vec<String>),
+    Differs(String),
+    /// It waits for what never comes.
+    Stuck,
+}
+
+/// The model of a graph file: what its author wrote, typed.
+fn model(text: &str) -> Graph {
+    let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
+    let file = sources.add("g.json", text);
+    let parsed = parse(&sources, file, Syntax::Json, &Limits::default(), &mut found).expect("it is JSON");
+    decode_graph(&parsed.tree, &parsed.damage, &mut found).expect("it is a graph")
+}
+
+/// What of a run may not depend on timing, and does not agree.
+fn difference(told: &Told, ran: &Ran, exact: bool) -> Option<String> {
+    let summary = &ran.summary;
+    let differs = |what: &str, told: &dyn std::fmt::Debug, ran: &dyn std::fmt::Debug| {
+        Some(format!("{what}\n  oracle: {told:?}\n  engine: {ran:?}"))
+    };
+    let status = summary.status.map_or("-", RunStatus::as_str);
+    let error = summary.error.as_ref().map(|error| (error.node.clone(), error.error.kind.to_string()));
+    let outputs = summary.outputs.as_deref().cloned();
+    if (told.status, &told.error, &told.outputs) != (status, &error, &outputs) {
+        return differs("the end", &(told.status, &told.error, &told.outputs), &(status, error, outputs));
+    }
+    let until = if exact { usize::MAX } else { told.until };
+    let is_loose = |path: &str| {
+        !exact
+            && told.loose.iter().any(|node| path.strip_prefix(node).is_some_and(|rest| rest.starts_with('/')))
+    };
+    let told_path: Vec<&String> =
+        told.path.iter().filter(|(name, at)| *at <= until && !is_loose(name)).map(|(name, _)| name).collect();
+    let mut path: Vec<&String> = summary.path.iter().filter(|name| !is_loose(name)).collect();
+    if until != usize::MAX {
+        path.truncate(told_path.len());
+    }
+    if told_path != path {
+        return differs("the path", &told_path, &path);
+    }
+    for (id, (status, at)) in told.nodes.iter().filter(|(_, (_, at))| *at <= until) {
+        let ended = summary.nodes[id].status.map_or("-", Status::as_str);
+        if ended != *status {
+            return differs(&format!("the status of `{id}`, at {at}"), status, &ended);
+        }
+    }
+    calls_differ(told, ran, until, &|key| {
+        let node = node_of(key);
+        is_loose(&node) || (!exact && told.loose.contains(&node))
+    })
+}
+
+/// Every call that does not depend on timing was made, with the same input; and no others.
+fn calls_differ(told: &Told, ran: &Ran, until: usize, is_loose: &dyn Fn(&str) -> bool) -> Option<String> {
+    let settled = || told.calls.iter().filter(|call| call.at <= until && !is_loose(&call.key));
+    for call in settled() {
+        let made = ran.calls.get(&call.key);
+        if made != Some(&call.input) {
+            return Some(format!("the call {}\n  oracle: {}\n  engine: {made:?}", call.key, call.input));
+        }
+    }
+    let known: BTreeSet<&String> = settled().map(|call| &call.key).collect();
+    let more = ran.calls.keys().find(|key| until == usize::MAX && !is_loose(key) && !known.contains(key));
+    more.map(|key| format!("the engine makes the call {key}, the oracle does not"))
+}
+
+/// `run/outer#2[3]!1/inner!1/0` is a call of `outer/inner`.
+fn node_of(key: &str) -> String {
+    let steps = key.split('/').skip(1).filter(|step| step.starts_with(|c: char| c.is_ascii_lowercase()));
+    let names = steps.map(|step| step.split(['#', '[', '!']).next().unwrap_or_default());
+    names.collect::<Vec<_>>().join("/")
+}
+
+/// What a call comes to follows from its key and from all that it is given.
+fn answer(key: &str, input: &Json) -> Answer {
+    let draw = hash(&format!("{key} {input}"));
+    let timed = key.split('/').skip(1).any(|step| step.starts_with('t'));
+    let kind = match draw % 23 {
+        0 | 1 => "exit",
+        2 => "timeout",
+        3 => "conflict",
+        4 if (draw / 23).is_multiple_of(3) => "denied",
+        5 | 6 if timed => return Answer::Never,
+        _ => {
+            let text = if (draw / 23).is_multiple_of(4) {
+                format!("x{draw}")
+            } else {
+                format!("{}", draw / 92 % 40)
+            };
+            return Answer::Output(json!({ "exit_code": draw / 400 % 6, "stdout": text }));
+        }
+    };
+    Answer::Failure(kind.to_owned())
+}
+
+fn person(node: &str) -> Person {
+    match hash(node) % 5 {
+        0 => Person::Rejects,
+        1 => Person::Chooses(1),
+        2 => Person::Silent,
+        _ => Person::Approves,
+    }
+}
+
+fn hash(text: &str) -> u64 {
+    let folded = text.bytes().fold(7u64, |hash, byte| hash.wrapping_mul(31).wrapping_add(u64::from(byte)));
+    Random(folded).next() >> 8
+}
+
+/// One of `SHARDS` parts of the graphs, so that each processor has some.
+fn shard(part: u64) {
+    let first = std::env::var("LGFLOW_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1_u64);
+    println!("seeds {first} to {}, part {part} of {SHARDS}", first + GRAPHS - 1);
+    let mut met: BTreeMap<&str, u64> = BTreeMap::new();
+    for seed in (first..first + GRAPHS).filter(|seed| seed % SHARDS == part) {
+        let graph = generate::graph(seed);
+        match verdict(&graph) {
+            Ok(told) => {
+                *met.entry(told.status).or_default() += 1;
+                let again = told.path.windows(2).any(|two| two[0].1 < two[1].1 && two[0].0 == two[1].0);
+                *met.entry("turned").or_default() += u64::from(again);
+            }
+            Err(Trouble::Refused(found)) => panic!("seed {seed}: {found:#?}\n{}", shrink::graph_file(&graph)),
+            Err(Trouble::Stuck) => panic!("seed {seed} never ends\n{}", shrink::graph_file(&graph)),
+            Err(Trouble::Differs(whole)) => {
+                println!("seed {seed}: {whole}, made small:");
+                let differs = |graph: &Json| matches!(verdict(graph), Err(Trouble::Differs(_)));
+                let small = shrink::shrink(&graph, &differs);
+                let Err(Trouble::Differs(what)) = verdict(&small) else { unreachable!("it differed") };
+                panic!("seed {seed}: {what}\n{}", shrink::graph_file(&small));
+            }
+        }
+    }
+    // the graphs are worth something: enough of them end in each way, and turn
+    for way in ["succeeded", "failed", "denied", "out_of_budget", "turned"] {
+        assert!(met.get(way).copied().unwrap_or_default() >= 20, "{met:?}");
+    }
+}
+
+macro_rules! shards {
+    ($($name:ident $part:literal),*) => {
+        $(#[test]
+        fn $name() {
+            shard($part);
+        })*
+    };
+}
+
+const SHARDS: u64 = 4;
+shards!(
+    engine_and_oracle_agree_first_part 0,
+    engine_and_oracle_agree_second_part 1,
+    engine_and_oracle_agree_third_part 2,
+    engine_and_oracle_agree_fourth_part 3
+);
+
+#[test]
+fn the_oracle_shares_nothing_with_the_engine_but_the_model() {
+    for text in [
+        include_str!("expression.rs"),
+        include_str!("reading.rs"),
+        include_str!("run.rs"),
+        include_str!("edges.rs"),
+        include_str!("seen.rs"),
+        include_str!("told.rs"),
+    ] {
+        for line in text.lines().filter(|line| line.contains("lgflow::")) {
+            let alone = line.matches("lgflow::").count() == line.matches("lgflow::model").count();
+            assert!(alone, "the oracle imports `model` alone: {line}");
+        }
+    }
+}

@@ -1,0 +1,609 @@
+//! The oracle: one thing after the other, in canonical order, straight from the reference page. No agenda, no
+//! events, no clock.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lgflow::model::{Join, OnItemError, Reduce, Uses};
+use serde_json::{Value as Json, json};
+
+use super::expression::{Fault, evaluate, fill, holds};
+use super::reading::{Edge, Item, Outcome, Reading};
+use super::told::{Answer, Called, Ended, Failure, Person, Told, World};
+
+/// What a run of the graph comes to.
+pub fn tell(reading: &Reading, inputs: Json, world: &World<'_>) -> Told {
+    let mut around =
+        Around { world, calls: Vec::new(), loose: BTreeSet::new(), budgets: Vec::new(), graced: 0, at: 0 };
+    let mut run = Execution::new(reading, inputs, "run/".to_owned(), String::new());
+    let outcome = run.execute(&mut around);
+    let (outputs, error) = match outcome {
+        Ok(outputs) => (Some(outputs), None),
+        Err((node, failure)) => (None, Some((node, failure.kind))),
+    };
+    let status = match error.as_ref().map(|(_, kind)| kind.as_str()) {
+        None => "succeeded",
+        Some("denied") => "denied",
+        Some("budget") => "out_of_budget",
+        Some("cancelled") => "cancelled",
+        Some(_) => "failed",
+    };
+    let nodes = reading.nodes.iter().enumerate().map(|(at, node)| {
+        let status = run.ended[at].as_ref().map_or("-", |ended| ended.status);
+        (node.id.clone(), (status, run.began[at]))
+    });
+    Told {
+        status,
+        outputs,
+        error,
+        nodes: nodes.collect(),
+        until: run.ending.as_ref().map_or(usize::MAX, |ending| ending.at),
+        path: run.path,
+        calls: around.calls,
+        loose: around.loose,
+    }
+}
+
+/// What all executions of one run share.
+struct Around<'w> {
+    world: &'w World<'w>,
+    calls: Vec<Called>,
+    loose: BTreeSet<String>,
+    /// Of each execution that a call is inside of: its budget of calls, and what is spent of it.
+    budgets: Vec<(Option<u64>, u64)>,
+    /// In how many of them `grace` stands for the budgets.
+    graced: usize,
+    /// The moment of the node of the run's own graph.
+    at: usize,
+}
+
+/// A failure or a time that is up ends an execution.
+pub struct Ending {
+    /// Its moment: what comes later does not start.
+    at: usize,
+    node: Option<String>,
+    failure: Failure,
+    /// `always` paths run: `grace` is not used up.
+    always: bool,
+}
+
+/// What a unit came to.
+enum Came {
+    Well(Json),
+    Badly(Failure),
+    Skipped,
+    /// It never ends by itself.
+    Never,
+}
+
+/// A write of a channel that holds.
+pub struct Write {
+    pub(super) channel: String,
+    pub(super) value: Json,
+    pub(super) writer: usize,
+    pub(super) iterations: BTreeMap<usize, u32>,
+    pub(super) at: usize,
+}
+
+pub type Own<'o> = Option<(&'o Ended, &'o [(String, Json)])>;
+
+pub struct Execution<'r> {
+    pub(super) reading: &'r Reading,
+    pub(super) inputs: Json,
+    /// `run/outer[3]!1/`
+    pub(super) address: String,
+    /// `outer/`
+    pub(super) names: String,
+    /// Counts what is visited, which is done in canonical order.
+    pub(super) moment: usize,
+    pub(super) began: Vec<usize>,
+    pub(super) ended: Vec<Option<Ended>>,
+    pub(super) edges: Vec<Option<bool>>,
+    /// Reached through an `always` edge, or by what follows from one.
+    pub(super) by_always: Vec<bool>,
+    pub(super) iteration: Vec<u32>,
+    /// By loop: was a loop edge taken, and on an `always` path?
+    pub(super) turning: Vec<Option<bool>>,
+    pub(super) writes: Vec<Write>,
+    pub(super) path: Vec<(String, usize)>,
+    pub(super) ending: Option<Ending>,
+    /// Something in it never ends by itself.
+    pub(super) stuck: bool,
+}
+
+impl<'r> Execution<'r> {
+    fn new(reading: &'r Reading, inputs: Json, address: String, names: String) -> Self {
+        let (nodes, loops) = (reading.nodes.len(), reading.loops.len());
+        Self {
+            reading,
+            inputs,
+            address,
+            names,
+            moment: 0,
+            began: vec![0; nodes],
+            ended: vec![None; nodes],
+            edges: vec![None; reading.edges.len()],
+            by_always: vec![false; nodes],
+            iteration: vec![1; loops],
+            turning: vec![None; loops],
+            writes: Vec::new(),
+            path: Vec::new(),
+            ending: None,
+            stuck: false,
+        }
+    }
+
+    fn execute(&mut self, around: &mut Around<'_>) -> Result<Json, (Option<String>, Failure)> {
+        around.budgets.push((self.reading.tool_calls, 0));
+        for item in &self.reading.items {
+            self.visit(*item, around);
+        }
+        around.budgets.pop();
+        if let Some(ending) = &self.ending {
+            return Err((ending.node.clone(), ending.failure.clone()));
+        }
+        let mut outputs = json!({});
+        for (name, template) in &self.reading.outputs {
+            match fill(template, &|root, second| self.seen_at_the_end(root, second)) {
+                Ok(value) if !value.is_null() => outputs[name] = value,
+                _ => return Err((None, Failure::new("expression"))),
+            }
+        }
+        Ok(outputs)
+    }
+
+    fn visit(&mut self, item: Item, around: &mut Around<'_>) {
+        match item {
+            Item::Node(node) => self.node(node, None, around),
+            Item::Loop(one) => self.turn_about(one, around),
+        }
+    }
+
+    /// Every edge to the node is decided. `turned`: it begins an iteration, and whether that is on an `always` path.
+    fn node(&mut self, node: usize, turned: Option<bool>, around: &mut Around<'_>) {
+        self.moment += 1;
+        self.began[node] = self.moment;
+        if self.names.is_empty() {
+            around.at = self.moment;
+        }
+        let incoming: Vec<usize> = (0..self.reading.edges.len())
+            .filter(|at| self.reading.edges[*at].to == node && self.reading.edges[*at].turns.is_none())
+            .collect();
+        let taken = |at: &usize| self.edges[*at].expect("it is decided");
+        let reached = turned.is_some() || incoming.is_empty() || self.joined(node, &incoming);
+        let by_always = incoming.iter().any(|at| taken(at) && self.follows_always(*at));
+        self.by_always[node] = turned.unwrap_or(by_always);
+        if !reached {
+            self.settle(node, Ended::without("not_reached"), Vec::new());
+        } else if self.ending.as_ref().is_some_and(|ending| !(ending.always && self.by_always[node])) {
+            self.settle(node, Ended::without("cancelled"), Vec::new());
+        } else {
+            self.begin(node, around);
+        }
+    }
+
+    /// `some` wants one taken edge, `all` one from each source.
+    fn joined(&self, node: usize, incoming: &[usize]) -> bool {
+        let taken = |at: &&usize| self.edges[**at] == Some(true);
+        let join = self.reading.nodes[node].modifiers.join.as_ref().map(|join| join.value);
+        if join != Some(Join::All) {
+            return incoming.iter().any(|at| taken(&at));
+        }
+        let sources: BTreeSet<usize> = incoming.iter().map(|at| self.reading.edges[*at].from).collect();
+        let from = |source: usize| incoming.iter().filter(move |at| self.reading.edges[**at].from == source);
+        sources.into_iter().all(|source| from(source).any(|at| taken(&at)))
+    }
+
+    fn follows_always(&self, edge: usize) -> bool {
+        let edge = &self.reading.edges[edge];
+        edge.outcome == Outcome::Always || self.by_always[edge.from]
+    }
+
+    fn begin(&mut self, node: usize, around: &mut Around<'_>) {
+        let known = &self.reading.nodes[node];
+        if let Some(each) = &known.modifiers.for_each {
+            let list = evaluate(each.items.as_str(), &self.scope(node, None, None));
+            let most = each.max.as_ref().map_or(1000, |max| max.value) as usize;
+            let kind = match list {
+                Ok(Json::Array(items)) if items.len() <= most => return self.each(node, &items, around),
+                Ok(Json::Array(_)) => "invalid_input",
+                _ => "expression",
+            };
+            self.ran(node);
+            return self.settle(node, Ended::badly(Failure::new(kind)), Vec::new());
+        }
+        match self.is_skipped(node, None) {
+            Ok(true) => return self.settle(node, Ended::without("skipped"), Vec::new()),
+            Ok(false) => self.ran(node),
+            Err(failure) => {
+                self.ran(node);
+                return self.settle(node, Ended::badly(failure), Vec::new());
+            }
+        }
+        let came = self.unit(node, None, around);
+        let (ended, writes) = self.finish(node, None, came);
+        self.settle(node, ended, writes);
+    }
+
+    fn ran(&mut self, node: usize) {
+        self.path.push((format!("{}{}", self.names, self.reading.nodes[node].id), self.moment));
+    }
+
+    fn is_skipped(&self, node: usize, item: Option<(usize, &Json)>) -> Result<bool, Failure> {
+        let Some(when) = &self.reading.nodes[node].modifiers.skip_when else { return Ok(false) };
+        holds(when.as_str(), &self.scope(node, item, None)).map_err(|_| Failure::new("expression"))
+    }
+
+    /// A unit's end, with its writes: they see the channels as the unit saw them, and its own output.
+    fn finish(
+        &mut self,
+        node: usize,
+        item: Option<(usize, &Json)>,
+        came: Came,
+    ) -> (Ended, Vec<(String, Json)>) {
+        let ended = match came {
+            Came::Well(output) => Ended::well(output),
+            Came::Badly(failure) => Ended::badly(failure),
+            Came::Skipped => Ended::without("skipped"),
+            Came::Never => {
+                self.time_is_up(node);
+                Ended::without("cancelled")
+            }
+        };
+        if ended.status != "succeeded" {
+            return (ended, Vec::new());
+        }
+        let update = |(channel, template): &(String, Json)| {
+            let value = fill(template, &self.scope(node, item, Some((&ended, &[]))))?;
+            let fits = match self.reading.channels[channel].reduce {
+                Reduce::Append | Reduce::Replace => true,
+                Reduce::Extend => value.is_array(),
+                Reduce::Merge => value.is_object(),
+                Reduce::Sum => value.is_number(),
+            };
+            if fits {
+                Ok((channel.clone(), value))
+            } else {
+                Err(Fault::Wrong(format!("`{channel}` takes no {value}")))
+            }
+        };
+        let writes: Result<Vec<_>, Fault> = self.reading.nodes[node].update.iter().map(update).collect();
+        match writes {
+            Ok(writes) => (ended, writes),
+            Err(_) => (Ended::badly(Failure::new("expression")), Vec::new()),
+        }
+    }
+
+    /// What never ends by itself is ended from around, which ends the execution in order; on an `always` path it is
+    /// ended when `grace` is used up, and nothing runs any more.
+    fn time_is_up(&mut self, node: usize) {
+        self.stuck |= self.ending.is_none();
+        let cancelled = || Ending { at: 0, node: None, failure: Failure::new("cancelled"), always: true };
+        let by_always = self.by_always[node];
+        self.ending.get_or_insert_with(cancelled).always &= !by_always;
+    }
+
+    fn each(&mut self, node: usize, items: &[Json], around: &mut Around<'_>) {
+        self.ran(node);
+        let each = self.reading.nodes[node].modifiers.for_each.as_ref().expect("it has a list");
+        let collects = each.on_error.as_ref().is_some_and(|rule| rule.value == OnItemError::Collect);
+        let parallel = each.parallel.as_ref().map_or(1, |parallel| parallel.value);
+        let (mut outputs, mut writes, mut never_caught) = (Vec::new(), Vec::new(), None);
+        for (index, item) in items.iter().enumerate() {
+            let (ended, wrote) = self.item(node, (index, item), around);
+            if ended.status == "cancelled" {
+                return self.settle(node, ended, Vec::new());
+            }
+            writes.extend(wrote);
+            let failure = ended.failure.clone().map(|failure| Failure { index: Some(index), ..failure });
+            if !collects && let Some(failure) = failure {
+                if parallel > 1 {
+                    around.loose.insert(format!("{}{}", self.names, self.reading.nodes[node].id));
+                }
+                return self.settle(node, Ended::badly(failure), Vec::new());
+            }
+            let uncaught = |failure: &Failure| ["budget", "internal"].contains(&failure.kind.as_str());
+            never_caught = never_caught.or(failure.filter(uncaught));
+            outputs.push(if collects { collected(&ended) } else { ended.output.unwrap_or(Json::Null) });
+        }
+        match never_caught {
+            Some(failure) => self.settle(node, Ended::badly(failure), Vec::new()),
+            None => self.settle(node, Ended::well(Json::Array(outputs)), writes),
+        }
+    }
+
+    fn item(
+        &mut self,
+        node: usize,
+        item: (usize, &Json),
+        around: &mut Around<'_>,
+    ) -> (Ended, Vec<(String, Json)>) {
+        let came = match self.is_skipped(node, Some(item)) {
+            Ok(true) => Came::Skipped,
+            Ok(false) => self.unit(node, Some(item), around),
+            Err(failure) => Came::Badly(failure),
+        };
+        self.finish(node, Some(item), came)
+    }
+
+    /// All attempts of a node, or of one of its items.
+    fn unit(&mut self, node: usize, item: Option<(usize, &Json)>, around: &mut Around<'_>) -> Came {
+        let known = &self.reading.nodes[node];
+        let retry = known.modifiers.retry.as_ref();
+        let most = retry.map_or(1, |retry| retry.attempts.value);
+        let named = retry.and_then(|retry| retry.kinds.as_ref());
+        let again = |kind: &str| match named {
+            Some(kinds) => kinds.iter().any(|known| known.value == kind),
+            None => ["rate_limited", "upstream", "timeout"].contains(&kind),
+        };
+        let mut attempt = 1;
+        loop {
+            let address = self.address_of(node, item, attempt);
+            let mut came = self.attempt(node, item, &address, around);
+            // on an `always` path `grace` is the shorter clock
+            let graced = self.ending.is_some() || around.graced > 0;
+            if matches!(came, Came::Never) && known.modifiers.timeout.is_some() && !graced {
+                came = Came::Badly(Failure::new("timeout"));
+            }
+            match came {
+                Came::Badly(failure) if attempt < most && again(&failure.kind) => attempt += 1,
+                came => return came,
+            }
+        }
+    }
+
+    /// `run/outer#2[3]!1/inner#1.4!1`: each execution, iterations, index and attempt.
+    fn address_of(&self, node: usize, item: Option<(usize, &Json)>, attempt: u32) -> String {
+        let around = self.reading.around(node);
+        let iterations: Vec<String> = around.iter().map(|one| self.iteration[*one].to_string()).collect();
+        let iterations = if around.is_empty() { String::new() } else { format!("#{}", iterations.join(".")) };
+        let index = item.map_or_else(String::new, |(index, _)| format!("[{index}]"));
+        format!("{}{}{iterations}{index}!{attempt}", self.address, self.reading.nodes[node].id)
+    }
+
+    fn attempt(
+        &mut self,
+        node: usize,
+        item: Option<(usize, &Json)>,
+        address: &str,
+        around: &mut Around<'_>,
+    ) -> Came {
+        let known = &self.reading.nodes[node];
+        let given = |name: &str| match known.with.get(name) {
+            Some(template) => fill(template, &self.scope(node, item, None)),
+            None => Ok(Json::Null),
+        };
+        let failed = |_: Fault| Came::Badly(Failure::new("expression"));
+        let all = || fill(&known.with.clone().into_iter().collect(), &self.scope(node, item, None));
+        let calls = matches!(known.uses, Uses::Exec | Uses::Batch);
+        if calls && self.is_used_up(around) {
+            return Came::Badly(Failure::new("budget"));
+        }
+        match known.uses {
+            Uses::Values => all().map_or_else(failed, Came::Well),
+            Uses::Fail => {
+                let kind = known.with.get("kind").and_then(Json::as_str).unwrap_or("failed");
+                given("message").map_or_else(failed, |_| Came::Badly(Failure::new(kind)))
+            }
+            Uses::Exec => all().map_or_else(failed, |input| called(&input, address, around)),
+            Uses::Batch => {
+                given("calls").map_or_else(failed, |calls| self.batch(node, &calls, address, around))
+            }
+            Uses::Approval => given("show").map_or_else(failed, |_| self.asked(node, around)),
+            Uses::Graph => match given("inputs") {
+                Ok(inputs) => self.subgraph(node, &inputs, address, around),
+                Err(fault) => failed(fault),
+            },
+            other => panic!("the generator makes no `{}`", other.as_str()),
+        }
+    }
+
+    /// On `always` paths after a failure `grace` stands for the budgets.
+    fn is_used_up(&self, around: &Around<'_>) -> bool {
+        let graced = around.graced > 0 || self.ending.is_some();
+        !graced && around.budgets.iter().any(|(most, spent)| most.is_some_and(|most| *spent >= most))
+    }
+
+    fn batch(&self, node: usize, calls: &Json, address: &str, around: &mut Around<'_>) -> Came {
+        let calls = calls.as_array().expect("the generator writes a list");
+        let most = self.reading.nodes[node].with["max_calls"].as_u64().expect("a number");
+        if calls.len() as u64 > most {
+            return Came::Badly(Failure::new("invalid_input"));
+        }
+        let mut results = Vec::new();
+        for (index, call) in calls.iter().enumerate() {
+            match called(&call["input"], &format!("{address}/{index}"), around) {
+                Came::Well(output) => results.push(output),
+                Came::Badly(failure) => {
+                    let output = Some(json!({ "results": results }));
+                    return Came::Badly(Failure { output, index: Some(index), ..failure });
+                }
+                came => return came,
+            }
+        }
+        Came::Well(json!({ "results": results }))
+    }
+
+    fn subgraph(&mut self, node: usize, given: &Json, address: &str, around: &mut Around<'_>) -> Came {
+        let known = &self.reading.nodes[node];
+        let name = known.with["graph"].as_str().expect("a literal name");
+        let reading = &self.reading.graphs[name];
+        let mut inputs = json!({});
+        for (input, default) in &reading.inputs {
+            let value = given.get(input).cloned().or_else(|| default.clone());
+            inputs[input] = value.expect("the generator gives what is required");
+        }
+        let graced = usize::from(self.ending.is_some());
+        around.graced += graced;
+        let names = format!("{}{}/", self.names, known.id);
+        let mut inner = Execution::new(reading, inputs, format!("{address}/"), names);
+        let outcome = inner.execute(around);
+        around.graced -= graced;
+        self.path.extend(inner.path.iter().map(|(name, _)| (name.clone(), self.moment)));
+        if outcome.is_err() {
+            around.loose.insert(format!("{}{}", self.names, known.id));
+        }
+        match outcome {
+            Ok(outputs) => Came::Well(outputs),
+            Err(_) if inner.stuck => Came::Never,
+            Err((path, failure)) => Came::Badly(Failure { path, index: None, ..failure }),
+        }
+    }
+
+    fn asked(&self, node: usize, around: &Around<'_>) -> Came {
+        let known = &self.reading.nodes[node];
+        let options: Vec<&str> = known
+            .with
+            .get("options")
+            .and_then(Json::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Json::as_str)
+            .collect();
+        let person = (around.world.person)(&format!("{}{}", self.names, known.id));
+        let choice = match person {
+            Person::Silent if known.modifiers.timeout.is_some() => return Came::Never,
+            Person::Rejects if options.is_empty() => return Came::Badly(Failure::new("rejected")),
+            Person::Chooses(at) if !options.is_empty() => options[at % options.len()],
+            _ => options.first().copied().unwrap_or("approve"),
+        };
+        Came::Well(json!({ "choice": choice, "comment": "", "by": "somebody" }))
+    }
+
+    /// A node is done: its edges are decided together; those that leave a body wait for the end of the loop.
+    fn settle(&mut self, node: usize, ended: Ended, writes: Vec<(String, Json)>) {
+        let (ended, taken) = self.decide(node, ended, &writes, None);
+        if ended.output.is_some() {
+            let around = self.reading.around(node);
+            let iterations: BTreeMap<usize, u32> =
+                around.into_iter().map(|one| (one, self.iteration[one])).collect();
+            for (channel, value) in writes {
+                let (iterations, at) = (iterations.clone(), self.moment);
+                self.writes.push(Write { channel, value, writer: node, iterations, at });
+            }
+        }
+        // what was skipped, and failed by its edges, is told as what ran
+        let last = self.path.last().map(|(_, at)| *at);
+        if ended.status == "failed" && last != Some(self.moment) {
+            self.ran(node);
+        }
+        self.note(node, &ended, &taken);
+        self.ended[node] = Some(ended);
+        for at in 0..self.reading.edges.len() {
+            let edge = &self.reading.edges[at];
+            if edge.from == node && self.reading.left_by(edge).is_empty() {
+                self.decided(at, taken.contains(&at));
+            }
+        }
+    }
+
+    fn decided(&mut self, at: usize, taken: bool) {
+        let edge = &self.reading.edges[at];
+        self.edges[at] = Some(taken);
+        if let Some((one, _)) = edge.turns.filter(|_| taken) {
+            let follows = self.follows_always(at);
+            self.turning[one] = Some(self.turning[one].unwrap_or(false) || follows);
+        }
+    }
+
+    /// A failure that no edge caught ends the execution; the first in canonical order stays.
+    fn note(&mut self, node: usize, ended: &Ended, taken: &[usize]) {
+        let caught = taken.iter().any(|at| matches!(self.reading.edges[*at].outcome, Outcome::Catch(_)));
+        let Some(failure) = ended.failure.clone().filter(|_| !caught) else { return };
+        let at = self.began[node];
+        if self.ending.as_ref().is_some_and(|ending| ending.at <= at) {
+            return;
+        }
+        let id = &self.reading.nodes[node].id;
+        let name = failure.path.as_ref().map_or_else(|| id.clone(), |inside| format!("{id}/{inside}"));
+        let always = self.ending.as_ref().is_none_or(|ending| ending.always);
+        self.ending = Some(Ending { at, node: Some(name), failure, always });
+    }
+
+    /// A loop, iteration by iteration.
+    fn turn_about(&mut self, one: usize, around: &mut Around<'_>) {
+        self.iteration[one] = 1;
+        let mut by_always = None;
+        loop {
+            let began = self.moment + 1;
+            self.turning[one] = None;
+            for item in &self.reading.loops[one].items {
+                match item {
+                    Item::Node(node) if *node == self.reading.loops[one].target => {
+                        self.node(*node, by_always, around);
+                    }
+                    item => self.visit(*item, around),
+                }
+            }
+            let may = |by_always: bool| match &self.ending {
+                None => true,
+                Some(ending) => ending.at < began && by_always && ending.always,
+            };
+            by_always = self.turning[one].filter(|by_always| may(*by_always));
+            if by_always.is_none() {
+                return self.is_over(one);
+            }
+            self.begin_anew(one);
+            self.iteration[one] += 1;
+        }
+    }
+
+    /// As if nothing of the body had ever run.
+    fn begin_anew(&mut self, one: usize) {
+        let body = &self.reading.loops[one].body;
+        for node in body {
+            self.ended[*node] = None;
+            self.by_always[*node] = false;
+        }
+        for (at, edge) in self.reading.edges.iter().enumerate() {
+            if edge.turns.is_none() && body.contains(&edge.from) && body.contains(&edge.to) {
+                self.edges[at] = None;
+            }
+        }
+    }
+
+    /// The edges that leave the body are decided, once, with their value in the last iteration.
+    fn is_over(&mut self, one: usize) {
+        let waits = |edge: &Edge| self.reading.left_by(edge).last() == Some(&one);
+        let held: Vec<usize> =
+            (0..self.reading.edges.len()).filter(|at| waits(&self.reading.edges[*at])).collect();
+        let sources: BTreeSet<usize> = held.iter().map(|at| self.reading.edges[*at].from).collect();
+        for source in sources {
+            let before = self.ended[source].clone().expect("it is done");
+            let writes: Vec<(String, Json)> = self
+                .writes
+                .iter()
+                .filter(|write| write.writer == source && write.at == self.began[source])
+                .map(|write| (write.channel.clone(), write.value.clone()))
+                .collect();
+            let kind = |ended: &Ended| ended.failure.as_ref().map(|failure| failure.kind.clone());
+            let (ended, taken) = self.decide(source, before.clone(), &writes, Some(one));
+            let taken: Vec<usize> = taken.into_iter().filter(|at| held.contains(at)).collect();
+            if kind(&ended) != kind(&before) {
+                self.note(source, &ended, &taken);
+            }
+            self.ended[source] = Some(ended);
+            for at in held.iter().filter(|at| self.reading.edges[**at].from == source) {
+                self.decided(*at, taken.contains(at));
+            }
+        }
+    }
+}
+
+/// `{status, output, error}`: all three are always there.
+fn collected(ended: &Ended) -> Json {
+    let output = ended.output.clone().unwrap_or(Json::Null);
+    let error = ended.failure.as_ref().map_or(Json::Null, Failure::view);
+    json!({ "status": ended.status, "output": output, "error": error })
+}
+
+/// One call: it is charged when it ends.
+fn called(input: &Json, key: &str, around: &mut Around<'_>) -> Came {
+    around.calls.push(Called { key: key.to_owned(), input: input.clone(), at: around.at });
+    let answer = (around.world.call)(key, input);
+    around.budgets.iter_mut().for_each(|(_, spent)| *spent += 1);
+    match answer {
+        Answer::Output(output) => Came::Well(output),
+        Answer::Failure(kind) => Came::Badly(Failure::new(&kind)),
+        Answer::Never => Came::Never,
+    }
+}

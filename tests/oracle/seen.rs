@@ -1,0 +1,93 @@
+//! What a reader sees: its ancestors, its channels, its loops.
+
+use lgflow::model::Reduce;
+use serde_json::{Value as Json, json};
+
+use super::run::{Execution, Own, Write};
+use super::told::{Ended, Failure};
+
+impl Execution<'_> {
+    /// What the names of an expression mean at a node: its ancestors, its channels, its loops.
+    pub(super) fn scope<'s>(
+        &'s self,
+        node: usize,
+        item: Option<(usize, &'s Json)>,
+        own: Own<'s>,
+    ) -> impl Fn(&str, Option<&str>) -> Option<Json> + 's {
+        move |root, second| match (root, second) {
+            ("inputs", Some(name)) => self.inputs.get(name).cloned(),
+            ("nodes", Some(name)) => {
+                let at = self.reading.nodes.iter().position(|known| known.id == name)?;
+                if at == node {
+                    return own.map(|(ended, _)| ended.view());
+                }
+                self.ended[at].as_ref().filter(|_| self.reading.is_ancestor(at, node)).map(Ended::view)
+            }
+            ("state", Some(name)) => Some(self.channel(node, name, own.map_or(&[], |(_, writes)| writes))),
+            ("loops", Some(name)) => {
+                let around = self.reading.around(node);
+                let named = |one: &&usize| self.reading.nodes[self.reading.loops[**one].target].id == name;
+                around.iter().find(named).map(|one| json!({ "iteration": self.iteration[*one] }))
+            }
+            ("output", None) => own?.0.output.clone(),
+            ("error", None) => own?.0.failure.as_ref().map(Failure::view),
+            ("it", None) => item.map(|(_, item)| item.clone()),
+            ("it_index", None) => item.map(|(index, _)| json!(index)),
+            _ => None,
+        }
+    }
+
+    pub(super) fn seen_at_the_end(&self, root: &str, second: Option<&str>) -> Option<Json> {
+        match (root, second?) {
+            ("inputs", name) => self.inputs.get(name).cloned(),
+            ("nodes", name) => {
+                let at = self.reading.nodes.iter().position(|known| known.id == name)?;
+                self.ended[at].as_ref().map(Ended::view)
+            }
+            ("state", name) => {
+                let mut value = self.reading.channels[name].start.clone();
+                for write in self.writes.iter().filter(|write| write.channel == name) {
+                    fold(self.reading.channels[name].reduce, &mut value, &write.value);
+                }
+                Some(value)
+            }
+            _ => None,
+        }
+    }
+
+    /// The start value with the writes of forward ancestors and of earlier iterations of common loops.
+    fn channel(&self, reader: usize, name: &str, own: &[(String, Json)]) -> Json {
+        let reduce = self.reading.channels[name].reduce;
+        let mut value = self.reading.channels[name].start.clone();
+        let seen = self.writes.iter().filter(|write| write.channel == name && self.is_seen(write, reader));
+        let own = own.iter().filter(|(channel, _)| channel == name).map(|(_, value)| value);
+        for write in seen.map(|write| &write.value).chain(own) {
+            fold(reduce, &mut value, write);
+        }
+        value
+    }
+
+    fn is_seen(&self, write: &Write, reader: usize) -> bool {
+        for one in self.reading.around(reader) {
+            match write.iterations.get(&one) {
+                Some(then) if *then < self.iteration[one] => return true,
+                Some(_) => {}
+                None => break,
+            }
+        }
+        self.reading.is_ancestor(write.writer, reader)
+    }
+}
+
+fn fold(reduce: Reduce, value: &mut Json, write: &Json) {
+    match (reduce, &mut *value, write) {
+        (Reduce::Append, Json::Array(list), write) => list.push(write.clone()),
+        (Reduce::Extend, Json::Array(list), Json::Array(more)) => list.extend(more.iter().cloned()),
+        (Reduce::Merge, Json::Object(object), Json::Object(more)) => object.extend(more.clone()),
+        (Reduce::Sum, Json::Number(sum), Json::Number(more)) => {
+            let whole = |number: &serde_json::Number| number.as_i64().expect("a whole number");
+            *value = json!(whole(sum) + whole(more));
+        }
+        (_, value, write) => *value = write.clone(),
+    }
+}

@@ -1,0 +1,233 @@
+//! Ways in which a workflow can look as if it had succeeded, and what happens here instead: the graph is refused
+//! before it runs, the run fails and says why, or it goes on exactly where it was.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    unreachable_pub,
+    reason = "a test makes its own files and processes, and stops where it is wrong"
+)]
+
+mod plans;
+
+use std::sync::Arc;
+
+use lgflow::compile::{CheckedRoot, FileRef, LoadProblem, Root, check_files};
+use lgflow::diag::Diagnostics;
+use lgflow::effect::{ErrorKind, ToolCall, ToolError, ToolResult};
+use lgflow::files::RelPath;
+use lgflow::plan::Plan;
+use lgflow::source::Sources;
+use lgflow::trace::{EventBody, RunState, RunStatus, Status, Summary, apply};
+use serde_json::{Value, json};
+
+use plans::drive::{Drive, Open, Random};
+
+/// The plan of a graph, or `code: message` of each finding.
+fn compile(body: &str) -> Result<Arc<Plan>, Vec<String>> {
+    let text = format!("schema: lgflow.graph/v1\nname: g\n{body}");
+    let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
+    let path = RelPath::parse("g.yaml").unwrap();
+    let root = Root { path, name: "g.yaml".into(), bytes: text.into_bytes() };
+    let mut load = |file: &FileRef| Err(LoadProblem::new(format!("`{}` does not exist", file.path)));
+    let checked = check_files(vec![root], &mut load, &mut sources, &mut found);
+    match &checked.roots[0] {
+        CheckedRoot::Graph(plan) => Ok(Arc::clone(plan)),
+        _ => Err(found.iter().map(|finding| format!("{}: {}", finding.code, finding.message)).collect()),
+    }
+}
+
+fn refused(body: &str, code: &str) {
+    let found = compile(body).expect_err("it is refused");
+    assert!(found.iter().any(|finding| finding.starts_with(&format!("{code}: "))), "{found:#?}");
+}
+
+fn well(call: &ToolCall) -> ToolResult {
+    ToolResult::success(&call.tool, json!({ "exit_code": 0, "stdout": "", "stderr": "" }))
+}
+
+fn badly(call: &ToolCall, kind: ErrorKind, message: &str) -> ToolResult {
+    ToolResult::failure(&call.tool, ToolError::new(kind, message))
+}
+
+fn run(plan: &Arc<Plan>, inputs: Value, world: &dyn Fn(&ToolCall) -> ToolResult) -> Summary {
+    let mut drive = Drive::new(plan, world);
+    drive.start(inputs);
+    drive.finish(&mut Random(1));
+    drive.state.summary()
+}
+
+fn error(summary: &Summary) -> (Option<&str>, &str) {
+    let error = summary.error.as_ref().expect("the run has failed");
+    (error.node.as_deref(), error.error.kind.as_str())
+}
+
+/// A run that was interrupted after `events`, by another process: it goes on from what was recorded.
+fn resumed<'w>(
+    plan: &Arc<Plan>,
+    events: &[EventBody],
+    world: &'w dyn Fn(&ToolCall) -> ToolResult,
+) -> Drive<'w> {
+    let mut drive = Drive::new(plan, world);
+    for event in events {
+        drive.record(event.clone());
+    }
+    let calls: Vec<Open> =
+        drive.state.open_calls().map(|(id, order)| Open::Call(id, Arc::clone(order))).collect();
+    drive.open = calls;
+    drive.record(EventBody::RunResumed);
+    drive.finish(&mut Random(1));
+    drive
+}
+
+#[test]
+fn a_route_to_an_unknown_node() {
+    refused(
+        "nodes: { a: { uses: values }, b: { uses: values } }\nedges:\n  - { from: a, to: bb, when: 'true' }\n  - a -> b\n",
+        "unknown-node",
+    );
+    // a computed route is no way around that: there is none in the language
+    refused(
+        "inputs: { to: { type: string } }\nnodes: { a: { uses: values, with: { x: '{{ nodes[inputs.to].status }}' } } }\n",
+        "dynamic-key",
+    );
+}
+
+#[test]
+fn a_join_whose_source_is_never_chosen() {
+    let graph = compile(
+        "inputs: { which: { type: string, enum: [left, right] } }\nnodes:\n  route: { uses: values }\n  left: { uses: exec, with: { argv: [l] } }\n  right: { uses: exec, with: { argv: [r] } }\n  merge: { uses: exec, with: { argv: [m] } }\n  both: { uses: exec, with: { argv: [b] }, join: all }\nedges:\n  - { from: route, to: left, when: \"inputs.which == 'left'\" }\n  - { from: route, to: right, when: \"inputs.which == 'right'\" }\n  - { from: [left, right], to: [merge, both] }\noutputs: { merged: '{{ nodes.merge.status }}', both: '{{ nodes.both.status }}' }\n",
+    )
+    .unwrap();
+    let summary = run(&graph, json!({ "which": "left" }), &well);
+    // the branch that was not chosen does not block the merge, and the node that wants both says why it did not run
+    assert_eq!(summary.path, ["route", "left", "merge"]);
+    assert_eq!(summary.nodes["both"].status, Some(Status::NotReached));
+    let reason = summary.nodes["both"].reason.clone().unwrap();
+    assert!(reason.contains("`right -> both`") && reason.contains("not_reached"), "{reason}");
+    // and a result that hangs on it is a failure, unless the author says what else is to be taken
+    let hangs = "inputs: { go: { type: boolean } }\nnodes:\n  a: { uses: values }\n  b: { uses: values }\n  c: { uses: values, with: { x: 1 }, join: all }\nedges:\n  - { from: a, to: b, when: inputs.go }\n  - { from: [a, b], to: c }\noutputs: { x: '{{ nodes.c.output.x }}' }\n";
+    match compile(hangs) {
+        Ok(graph) => {
+            let summary = run(&graph, json!({ "go": false }), &well);
+            assert_eq!((error(&summary), summary.outputs.is_none()), ((None, "expression"), true));
+        }
+        Err(found) => assert!(found.iter().any(|finding| finding.contains("nodes.c")), "{found:#?}"),
+    }
+}
+
+#[test]
+fn a_result_key_that_nothing_declares() {
+    refused(
+        "state: { tries: { type: integer, reduce: sum } }\nnodes: { a: { uses: values, update: { trys: 1 } } }\n",
+        "unknown-channel",
+    );
+    refused(
+        "nodes:\n  a: { uses: exec, with: { argv: [a] } }\n  b: { uses: values, with: { x: '{{ nodes.a.output.exitcode }}' } }\nedges: [a -> b]\n",
+        "unknown-field",
+    );
+    refused("nodes: { a: { uses: values, with: { x: '{{ state.tries }}' } } }\n", "unknown-channel");
+    // where the key is known at run time alone, its absence is a failure
+    let graph = compile(
+        "inputs: { text: { type: string } }\nnodes:\n  a: { uses: values, with: { facts: '{{ inputs.text | fromjson }}' } }\n  b: { uses: values, with: { x: '{{ nodes.a.output.facts.found }}' } }\nedges: [a -> b]\n",
+    )
+    .unwrap();
+    let summary = run(&graph, json!({ "text": "{\"fuond\": 1}" }), &well);
+    assert_eq!(error(&summary), (Some("b"), "expression"));
+}
+
+#[test]
+fn a_router_that_raises_then_resume() {
+    let graph = compile(
+        "inputs: { text: { type: string } }\nnodes:\n  a: { uses: exec, with: { argv: [a] } }\n  b: { uses: exec, with: { argv: [b] } }\n  c: { uses: exec, with: { argv: [c] } }\nedges:\n  - { from: a, to: b, when: \"(inputs.text | fromjson).go\" }\n  - { from: a, to: c, otherwise: true }\n",
+    )
+    .unwrap();
+    let mut drive = Drive::new(&graph, &well);
+    drive.start(json!({ "text": "{}" }));
+    drive.finish(&mut Random(1));
+    let summary = drive.state.summary();
+    assert_eq!(summary.path, ["a"]);
+    assert_eq!((error(&summary), summary.status), ((Some("a"), "expression"), Some(RunStatus::Failed)));
+    // at whatever event it was interrupted: it comes to the same failure, and no call is made twice or lost
+    for at in 1..drive.events.len() {
+        let again = resumed(&graph, &drive.events[..at], &well);
+        let told = again.state.summary();
+        assert_eq!(
+            (error(&told), &told.path, again.state.totals().calls),
+            (error(&summary), &summary.path, 1)
+        );
+    }
+    // and a run that is over is over
+    let over = apply(&mut drive.state, &EventBody::RunResumed);
+    assert!(over.is_err_and(|illegal| illegal.to_string().contains("the run is over")));
+}
+
+#[test]
+fn a_node_renamed_then_resume() {
+    let graph = |id: &str| {
+        compile(&format!("nodes:\n  a: {{ uses: exec, with: {{ argv: [a] }} }}\n  {id}: {{ uses: exec, with: {{ argv: [b] }} }}\nedges: [a -> {id}]\n"))
+            .unwrap()
+    };
+    let (before, after) = (graph("publish"), graph("release"));
+    // a run is bound to the digest of its graph, and a name is part of what a graph means
+    assert_ne!(before.digest, after.digest);
+    let mut drive = Drive::new(&before, &well).traced();
+    drive.start(json!({}));
+    drive.finish(&mut Random(1));
+    // even if somebody put the events under the renamed graph: the stored line names a node that is not there
+    let mut state = RunState::new("run", &after);
+    let mut refusal = None;
+    for line in &drive.lines {
+        let blob = |digest: &lgflow::digest::Digest| drive.blobs.get(&digest.to_string()).cloned();
+        match lgflow::trace::read_event(&state, line, blob) {
+            Ok(event) => apply(&mut state, &event).unwrap(),
+            Err(error) => {
+                refusal = Some(error.to_string());
+                break;
+            }
+        }
+    }
+    assert!(
+        refusal.as_deref().is_some_and(|refusal| refusal.contains("does not fit the graph")),
+        "{refusal:?}"
+    );
+}
+
+#[test]
+fn a_retry_that_swallows_the_last_error() {
+    let graph = compile(
+        "nodes:\n  a: { uses: exec, with: { argv: [a] }, retry: { attempts: 3, kinds: [upstream, timeout] } }\n  b: { uses: exec, with: { argv: [b] } }\nedges: [a -> b]\noutputs: { how: '{{ nodes.a.status }}' }\n",
+    )
+    .unwrap();
+    let world = |call: &ToolCall| match call.idempotency_key.rsplit('!').next() {
+        Some("1") => badly(call, ErrorKind::Upstream, "the first"),
+        Some("2") => badly(call, ErrorKind::Timeout, "the second"),
+        _ => badly(call, ErrorKind::Upstream, "the last"),
+    };
+    let summary = run(&graph, json!({}), &world);
+    assert_eq!((error(&summary), summary.outputs.is_none()), ((Some("a"), "upstream"), true));
+    assert_eq!(summary.error.as_ref().unwrap().error.message, "the last");
+    assert_eq!(summary.path, ["a"]);
+}
+
+#[test]
+fn a_condition_on_a_skipped_node() {
+    // what a skipped node would have given is missing: a condition on it is neither true nor false
+    let text = "inputs: { lint: { type: boolean } }\nnodes:\n  lint: { uses: exec, with: { argv: [l], ok_exit: any }, skip_when: not inputs.lint }\n  ship: { uses: exec, with: { argv: [s] } }\nedges:\n  - { from: lint, to: ship, when: 'CONDITION' }\n";
+    match compile(&text.replace("CONDITION", "nodes.lint.output.exit_code == 0")) {
+        Ok(graph) => {
+            let summary = run(&graph, json!({ "lint": false }), &well);
+            assert_eq!(
+                (error(&summary), summary.path.clone()),
+                ((Some("lint"), "expression"), vec!["lint".into()])
+            );
+        }
+        Err(found) => {
+            assert!(found.iter().any(|finding| finding.contains("nodes.lint.output")), "{found:#?}");
+        }
+    }
+    // whoever means that, says it
+    let said = text.replace("CONDITION", "(nodes.lint.output.exit_code | default(0)) == 0");
+    let summary = run(&compile(&said).unwrap(), json!({ "lint": false }), &well);
+    assert_eq!((summary.path, summary.status), (vec!["ship".to_owned()], Some(RunStatus::Succeeded)));
+}
