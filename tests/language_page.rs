@@ -12,6 +12,8 @@
 //! - `ends succeeded`, `ends failed: NODE KIND`: how the run ends; `outputs {…}`: its outputs;
 //! - `node NODE: skipped`: how a node ends; `why NODE: …`: a part of the reason;
 //! - `refused CODE`: the graph does not compile.
+//!
+//! `python` and `yml` blocks are in the languages of other engines.
 
 #![allow(
     clippy::unwrap_used,
@@ -268,6 +270,8 @@ fn hold_page(page: &str) -> (usize, usize) {
                     wrong.push(block.line);
                 }
             }
+            // other engines' own
+            "python" | "yml" => {}
             other => panic!("line {}: `{other}` is no language of the page", block.line),
         }
     }
@@ -315,4 +319,10 @@ fn a_page_that_is_wrong_is_found_out() {
     assert!(
         std::panic::catch_unwind(|| hold_page("```yaml\nnodes: { a: { uses: values } }\n```\n")).is_err()
     );
+}
+
+#[test]
+fn every_graph_for_those_who_come_from_elsewhere_does_what_the_page_says() {
+    let (graphs, cases) = hold_page(include_str!("../docs/coming-from.md"));
+    assert!(graphs >= 12 && cases >= 18, "{graphs} graphs, {cases} cases");
 }
