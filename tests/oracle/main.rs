@@ -23,6 +23,7 @@ mod run;
 mod seen;
 mod shrink;
 mod told;
+mod units;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -226,6 +227,7 @@ fn the_oracle_shares_nothing_with_the_engine_but_the_model() {
         include_str!("run.rs"),
         include_str!("edges.rs"),
         include_str!("seen.rs"),
+        include_str!("units.rs"),
         include_str!("told.rs"),
     ] {
         for line in text.lines().filter(|line| line.contains("lgflow::")) {

@@ -3,12 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lgflow::model::{Join, OnItemError, Reduce, Uses};
+use lgflow::model::{Join, OnItemError, Reduce};
 use serde_json::{Value as Json, json};
 
 use super::expression::{Fault, evaluate, fill, holds};
 use super::reading::{Edge, Item, Outcome, Reading};
-use super::told::{Answer, Called, Ended, Failure, Person, Told, World};
+use super::told::{Called, Ended, Failure, Told, World};
 
 /// What a run of the graph comes to.
 pub fn tell(reading: &Reading, inputs: Json, world: &World<'_>) -> Told {
@@ -44,30 +44,30 @@ pub fn tell(reading: &Reading, inputs: Json, world: &World<'_>) -> Told {
 }
 
 /// What all executions of one run share.
-struct Around<'w> {
-    world: &'w World<'w>,
-    calls: Vec<Called>,
-    loose: BTreeSet<String>,
+pub struct Around<'w> {
+    pub(super) world: &'w World<'w>,
+    pub(super) calls: Vec<Called>,
+    pub(super) loose: BTreeSet<String>,
     /// Of each execution that a call is inside of: its budget of calls, and what is spent of it.
-    budgets: Vec<(Option<u64>, u64)>,
+    pub(super) budgets: Vec<(Option<u64>, u64)>,
     /// In how many of them `grace` stands for the budgets.
-    graced: usize,
+    pub(super) graced: usize,
     /// The moment of the node of the run's own graph.
-    at: usize,
+    pub(super) at: usize,
 }
 
 /// A failure or a time that is up ends an execution.
 pub struct Ending {
     /// Its moment: what comes later does not start.
-    at: usize,
-    node: Option<String>,
-    failure: Failure,
+    pub(super) at: usize,
+    pub(super) node: Option<String>,
+    pub(super) failure: Failure,
     /// `always` paths run: `grace` is not used up.
-    always: bool,
+    pub(super) always: bool,
 }
 
 /// What a unit came to.
-enum Came {
+pub enum Came {
     Well(Json),
     Badly(Failure),
     Skipped,
@@ -111,7 +111,7 @@ pub struct Execution<'r> {
 }
 
 impl<'r> Execution<'r> {
-    fn new(reading: &'r Reading, inputs: Json, address: String, names: String) -> Self {
+    pub(super) fn new(reading: &'r Reading, inputs: Json, address: String, names: String) -> Self {
         let (nodes, loops) = (reading.nodes.len(), reading.loops.len());
         Self {
             reading,
@@ -132,7 +132,7 @@ impl<'r> Execution<'r> {
         }
     }
 
-    fn execute(&mut self, around: &mut Around<'_>) -> Result<Json, (Option<String>, Failure)> {
+    pub(super) fn execute(&mut self, around: &mut Around<'_>) -> Result<Json, (Option<String>, Failure)> {
         around.budgets.push((self.reading.tool_calls, 0));
         for item in &self.reading.items {
             self.visit(*item, around);
@@ -325,150 +325,6 @@ impl<'r> Execution<'r> {
         self.finish(node, Some(item), came)
     }
 
-    /// All attempts of a node, or of one of its items.
-    fn unit(&mut self, node: usize, item: Option<(usize, &Json)>, around: &mut Around<'_>) -> Came {
-        let known = &self.reading.nodes[node];
-        let retry = known.modifiers.retry.as_ref();
-        let most = retry.map_or(1, |retry| retry.attempts.value);
-        let named = retry.and_then(|retry| retry.kinds.as_ref());
-        let again = |kind: &str| match named {
-            Some(kinds) => kinds.iter().any(|known| known.value == kind),
-            None => ["rate_limited", "upstream", "timeout"].contains(&kind),
-        };
-        let mut attempt = 1;
-        loop {
-            let address = self.address_of(node, item, attempt);
-            let mut came = self.attempt(node, item, &address, around);
-            // on an `always` path `grace` is the shorter clock
-            let graced = self.ending.is_some() || around.graced > 0;
-            if matches!(came, Came::Never) && known.modifiers.timeout.is_some() && !graced {
-                came = Came::Badly(Failure::new("timeout"));
-            }
-            match came {
-                Came::Badly(failure) if attempt < most && again(&failure.kind) => attempt += 1,
-                came => return came,
-            }
-        }
-    }
-
-    /// `run/outer#2[3]!1/inner#1.4!1`: each execution, iterations, index and attempt.
-    fn address_of(&self, node: usize, item: Option<(usize, &Json)>, attempt: u32) -> String {
-        let around = self.reading.around(node);
-        let iterations: Vec<String> = around.iter().map(|one| self.iteration[*one].to_string()).collect();
-        let iterations = if around.is_empty() { String::new() } else { format!("#{}", iterations.join(".")) };
-        let index = item.map_or_else(String::new, |(index, _)| format!("[{index}]"));
-        format!("{}{}{iterations}{index}!{attempt}", self.address, self.reading.nodes[node].id)
-    }
-
-    fn attempt(
-        &mut self,
-        node: usize,
-        item: Option<(usize, &Json)>,
-        address: &str,
-        around: &mut Around<'_>,
-    ) -> Came {
-        let known = &self.reading.nodes[node];
-        let given = |name: &str| match known.with.get(name) {
-            Some(template) => fill(template, &self.scope(node, item, None)),
-            None => Ok(Json::Null),
-        };
-        let failed = |_: Fault| Came::Badly(Failure::new("expression"));
-        let all = || fill(&known.with.clone().into_iter().collect(), &self.scope(node, item, None));
-        let calls = matches!(known.uses, Uses::Exec | Uses::Batch);
-        if calls && self.is_used_up(around) {
-            return Came::Badly(Failure::new("budget"));
-        }
-        match known.uses {
-            Uses::Values => all().map_or_else(failed, Came::Well),
-            Uses::Fail => {
-                let kind = known.with.get("kind").and_then(Json::as_str).unwrap_or("failed");
-                given("message").map_or_else(failed, |_| Came::Badly(Failure::new(kind)))
-            }
-            Uses::Exec => all().map_or_else(failed, |input| called(&input, address, around)),
-            Uses::Batch => {
-                given("calls").map_or_else(failed, |calls| self.batch(node, &calls, address, around))
-            }
-            Uses::Approval => given("show").map_or_else(failed, |_| self.asked(node, around)),
-            Uses::Graph => match given("inputs") {
-                Ok(inputs) => self.subgraph(node, &inputs, address, around),
-                Err(fault) => failed(fault),
-            },
-            other => panic!("the generator makes no `{}`", other.as_str()),
-        }
-    }
-
-    /// On `always` paths after a failure `grace` stands for the budgets.
-    fn is_used_up(&self, around: &Around<'_>) -> bool {
-        let graced = around.graced > 0 || self.ending.is_some();
-        !graced && around.budgets.iter().any(|(most, spent)| most.is_some_and(|most| *spent >= most))
-    }
-
-    fn batch(&self, node: usize, calls: &Json, address: &str, around: &mut Around<'_>) -> Came {
-        let calls = calls.as_array().expect("the generator writes a list");
-        let most = self.reading.nodes[node].with["max_calls"].as_u64().expect("a number");
-        if calls.len() as u64 > most {
-            return Came::Badly(Failure::new("invalid_input"));
-        }
-        let mut results = Vec::new();
-        for (index, call) in calls.iter().enumerate() {
-            match called(&call["input"], &format!("{address}/{index}"), around) {
-                Came::Well(output) => results.push(output),
-                Came::Badly(failure) => {
-                    let output = Some(json!({ "results": results }));
-                    return Came::Badly(Failure { output, index: Some(index), ..failure });
-                }
-                came => return came,
-            }
-        }
-        Came::Well(json!({ "results": results }))
-    }
-
-    fn subgraph(&mut self, node: usize, given: &Json, address: &str, around: &mut Around<'_>) -> Came {
-        let known = &self.reading.nodes[node];
-        let name = known.with["graph"].as_str().expect("a literal name");
-        let reading = &self.reading.graphs[name];
-        let mut inputs = json!({});
-        for (input, default) in &reading.inputs {
-            let value = given.get(input).cloned().or_else(|| default.clone());
-            inputs[input] = value.expect("the generator gives what is required");
-        }
-        let graced = usize::from(self.ending.is_some());
-        around.graced += graced;
-        let names = format!("{}{}/", self.names, known.id);
-        let mut inner = Execution::new(reading, inputs, format!("{address}/"), names);
-        let outcome = inner.execute(around);
-        around.graced -= graced;
-        self.path.extend(inner.path.iter().map(|(name, _)| (name.clone(), self.moment)));
-        if outcome.is_err() {
-            around.loose.insert(format!("{}{}", self.names, known.id));
-        }
-        match outcome {
-            Ok(outputs) => Came::Well(outputs),
-            Err(_) if inner.stuck => Came::Never,
-            Err((path, failure)) => Came::Badly(Failure { path, index: None, ..failure }),
-        }
-    }
-
-    fn asked(&self, node: usize, around: &Around<'_>) -> Came {
-        let known = &self.reading.nodes[node];
-        let options: Vec<&str> = known
-            .with
-            .get("options")
-            .and_then(Json::as_array)
-            .into_iter()
-            .flatten()
-            .filter_map(Json::as_str)
-            .collect();
-        let person = (around.world.person)(&format!("{}{}", self.names, known.id));
-        let choice = match person {
-            Person::Silent if known.modifiers.timeout.is_some() => return Came::Never,
-            Person::Rejects if options.is_empty() => return Came::Badly(Failure::new("rejected")),
-            Person::Chooses(at) if !options.is_empty() => options[at % options.len()],
-            _ => options.first().copied().unwrap_or("approve"),
-        };
-        Came::Well(json!({ "choice": choice, "comment": "", "by": "somebody" }))
-    }
-
     /// A node is done: its edges are decided together; those that leave a body wait for the end of the loop.
     fn settle(&mut self, node: usize, ended: Ended, writes: Vec<(String, Json)>) {
         let (ended, taken) = self.decide(node, ended, &writes, None);
@@ -594,16 +450,4 @@ fn collected(ended: &Ended) -> Json {
     let output = ended.output.clone().unwrap_or(Json::Null);
     let error = ended.failure.as_ref().map_or(Json::Null, Failure::view);
     json!({ "status": ended.status, "output": output, "error": error })
-}
-
-/// One call: it is charged when it ends.
-fn called(input: &Json, key: &str, around: &mut Around<'_>) -> Came {
-    around.calls.push(Called { key: key.to_owned(), input: input.clone(), at: around.at });
-    let answer = (around.world.call)(key, input);
-    around.budgets.iter_mut().for_each(|(_, spent)| *spent += 1);
-    match answer {
-        Answer::Output(output) => Came::Well(output),
-        Answer::Failure(kind) => Came::Badly(Failure::new(&kind)),
-        Answer::Never => Came::Never,
-    }
 }
