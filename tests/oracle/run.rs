@@ -301,7 +301,8 @@ impl<'r> Execution<'r> {
                 }
                 return self.settle(node, Ended::badly(failure), Vec::new());
             }
-            let uncaught = |failure: &Failure| ["budget", "internal"].contains(&failure.kind.as_str());
+            let uncaught =
+                |failure: &Failure| ["budget", "internal", "unplanned"].contains(&failure.kind.as_str());
             never_caught = never_caught.or(failure.filter(uncaught));
             outputs.push(if collects { collected(&ended) } else { ended.output.unwrap_or(Json::Null) });
         }
