@@ -44,3 +44,5 @@ pub mod wire;
 pub mod cli;
 #[cfg(feature = "cli")]
 pub mod front;
+#[cfg(feature = "cli")]
+pub mod watch;

@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use super::answer::{ApproveArgs, RejectArgs};
 use super::completions::CompletionsArgs;
 use super::config::ConfigArgs;
+use super::dev::DevArgs;
 use super::doctor::DoctorArgs;
 use super::explain::ExplainArgs;
 use super::export::ExportArgs;
@@ -70,6 +71,8 @@ pub enum Command {
     Export(ExportArgs),
     /// Show what a run would do, and start nothing
     Plan(PlanArgs),
+    /// Check graphs and policies at each change of their files
+    Dev(DevArgs),
     /// Play the tests of graphs: scripted runs against what they are expected to come to
     Test(TestArgs),
     /// Run a graph

@@ -12,8 +12,8 @@ use super::hidden;
 use super::output::{Output, all_printed, close};
 use super::problem::Problem;
 use super::{
-    Cli, Command, Exit, Format, answer, completions, config, doctor, explain, export, init, man, pack, plan,
-    policy, run as run_graph, runs, schema, test, tool, trace, trust, validate,
+    Cli, Command, Exit, Format, answer, completions, config, dev, doctor, explain, export, init, man, pack,
+    plan, policy, run as run_graph, runs, schema, test, tool, trace, trust, validate,
 };
 
 /// The program.
@@ -62,6 +62,7 @@ fn run(command: Command, output: Output) -> Result<Exit, Problem> {
         Command::Validate(args) => validate::run(&args, output),
         Command::Export(args) => export::run(&args, output),
         Command::Plan(args) => plan::run(&args, output),
+        Command::Dev(args) => dev::run(&args, output),
         Command::Test(args) => test::run(&args, output),
         Command::Run(args) => run_graph::run(&args, output),
         Command::Runs(args) => runs::run(&args, output),

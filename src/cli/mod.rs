@@ -4,6 +4,7 @@ mod answer;
 mod args;
 mod completions;
 mod config;
+mod dev;
 mod dispatch;
 mod doctor;
 mod exit;
@@ -34,6 +35,7 @@ mod tool;
 mod trace;
 mod trust;
 mod validate;
+mod watching;
 
 pub use args::{Cli, Command, Format};
 pub use dispatch::main;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde_json::Value;
 
 use crate::front::{Stream, guarded, guarded_json, guarded_where_needed, last_mark};
-use crate::view::{escaped, json_text};
+use crate::view::{escaped, json_line, json_text};
 
 use super::terminal::stdout_is_a_terminal;
 use super::{Exit, Format};
@@ -49,6 +49,11 @@ impl Output {
     /// A document that a program asked for.
     pub(super) fn document(self, value: &Value) {
         self.own(&guarded_json(&json_text(value)));
+    }
+
+    /// A document on one line, of which more follow.
+    pub(super) fn line(self, value: &Value) {
+        self.own(&guarded_json(&json_line(value)));
     }
 
     /// A word beside the data. What is in it of others, a name or an argument, moves nothing: every line is escaped.

@@ -8,13 +8,14 @@ use serde_json::Value;
 
 use crate::config::Settings;
 use crate::diag::Diagnostics;
-use crate::effect::{ErrorKind, GraphBundle, HeldPlan, RunLimits, SecretDeclaration};
+use crate::effect::{ErrorKind, FrozenLayer, GraphBundle, HeldPlan, RunLimits, SecretDeclaration};
 use crate::front::{
     Base, Beginning, Display, Finished, Mark, Named, Narrator, Place, Stopped, Task, choose, execute,
     is_attended, layers, settings, stored_run, unanswerable,
 };
 use crate::packs::RevisionFolder;
 use crate::plan::Plan;
+use crate::policy::widenings;
 use crate::session::resumable;
 use crate::source::Sources;
 use crate::store::{Durability, RunId};
@@ -31,6 +32,7 @@ use super::runs::lost_text;
 use super::terminal::style_of_stderr;
 use super::trust::here;
 use super::validate::print;
+use super::watching::again_and_again;
 use super::{Exit, Format};
 
 /// Arguments of `lgflow run`.
@@ -50,6 +52,9 @@ pub struct RunArgs {
     /// Demand what the plan in this file was made for, and stop at the first call that it does not show
     #[arg(long, value_name = "FILE")]
     plan: Option<PathBuf>,
+    /// Run again at each change of the graph's files; a run that goes on ends on the version that it began with
+    #[arg(long, conflicts_with_all = ["plan", "policy_from"])]
+    watch: bool,
     /// Write the trace to `artifacts/runs/` as well
     #[arg(long)]
     trace: bool,
@@ -75,6 +80,17 @@ pub(super) struct PolicyArgs {
 }
 
 pub(super) fn run(args: &RunArgs, output: Output) -> Result<Exit, Problem> {
+    if !args.watch {
+        return once(args, output, &mut None);
+    }
+    let place = here()?;
+    let files: Vec<PathBuf> = args.graph.iter().chain(&args.policy.policies).cloned().collect();
+    let mut bound = None;
+    again_and_again(&files, &place, output, |_| once(args, output, &mut bound))
+}
+
+/// One run. `bound` are the layers that the user has named with this command: reading them again widens nothing.
+fn once(args: &RunArgs, output: Output, bound: &mut Option<Vec<FrozenLayer>>) -> Result<Exit, Problem> {
     let here = here()?;
     let held = revision(args.policy_from.as_deref(), &here)?;
     let place = here.decided_by(held.as_ref());
@@ -93,6 +109,9 @@ pub(super) fn run(args: &RunArgs, output: Output) -> Result<Exit, Problem> {
     let Some(ready) = prepared? else { return Ok(Exit::Invalid) };
     if let Some(refusal) = ready.refusal {
         return Err(Problem::with(Exit::Denied, "denied by policy", refusal));
+    }
+    if args.watch {
+        stays_bound(bound, &ready.layers)?;
     }
     super::pack::warn_of_old(&place, output)?;
     if let Some(Base { revision: base, .. }) = &place.base {
@@ -127,6 +146,23 @@ pub(super) fn run(args: &RunArgs, output: Output) -> Result<Exit, Problem> {
     carry_out(&task, output)
 }
 
+/// What was trusted by being named stays what it was: a version of it that allows more binds no further run.
+fn stays_bound(bound: &mut Option<Vec<FrozenLayer>>, layers: &[FrozenLayer]) -> Result<(), Problem> {
+    let Some(first) = bound else {
+        *bound = Some(layers.to_vec());
+        return Ok(());
+    };
+    let wider = widenings(first, layers).unwrap_or_default();
+    if wider.is_empty() {
+        return Ok(());
+    }
+    let detail = format!(
+        "the policy allows more than when this command was started: {}; start it again to run under that",
+        escaped(&wider.join("; "))
+    );
+    Err(Problem::with(Exit::Denied, "denied by policy", detail))
+}
+
 /// The revision that decides, where one was named.
 pub(super) fn revision(named: Option<&str>, place: &Place) -> Result<Option<RevisionFolder>, Problem> {
     let Some(named) = named else { return Ok(None) };
@@ -158,7 +194,7 @@ struct Ready {
     plan: Arc<Plan>,
     bundle: GraphBundle,
     limits: RunLimits,
-    layers: Vec<crate::effect::FrozenLayer>,
+    layers: Vec<FrozenLayer>,
     secrets: Vec<SecretDeclaration>,
     held: Option<HeldPlan>,
     inputs: Value,

@@ -22,6 +22,7 @@ use super::output::Output;
 use super::problem::Problem;
 use super::trust::here;
 use super::validate::{packs_here, print, unreadable};
+use super::watching::again_and_again;
 
 /// Arguments of `lgflow test`.
 #[derive(Debug, Args)]
@@ -38,6 +39,9 @@ pub struct TestArgs {
     /// Write what was found into the files, in the place of what was expected
     #[arg(long, conflicts_with = "case")]
     bless: bool,
+    /// Play them again at each change of their files
+    #[arg(long, conflicts_with = "bless")]
+    watch: bool,
     /// Write the report as JUnit XML as well
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
@@ -51,6 +55,13 @@ struct Played<'c> {
 }
 
 pub(super) fn run(args: &TestArgs, output: Output) -> Result<Exit, Problem> {
+    if args.watch {
+        return again_and_again(&args.files, &here()?, output, |_| once(args, output));
+    }
+    once(args, output)
+}
+
+fn once(args: &TestArgs, output: Output) -> Result<Exit, Problem> {
     let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
     let files = files(args, &mut sources, &mut found)?;
     if found.has_errors() {

@@ -36,15 +36,7 @@ pub struct ValidateArgs {
 
 pub(super) fn run(args: &ValidateArgs, output: Output) -> Result<Exit, Problem> {
     let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
-    let packs = packs_here()?;
-    let checked = if args.files.is_empty() {
-        vec![own(&packs, &mut sources, &mut found)?]
-    } else {
-        check_paths(&args.files, &packs, &mut sources, &mut found).map_err(|error| unreadable(&error))?
-    };
-    if !found.has_errors() {
-        refused_calls(&checked, &packs, &mut sources, &mut found).map_err(|error| unreadable(&error))?;
-    }
+    let checked = check(&args.files, &mut sources, &mut found)?;
     if args.deny_warnings {
         found.deny_warnings();
     }
@@ -54,6 +46,24 @@ pub(super) fn run(args: &ValidateArgs, output: Output) -> Result<Exit, Problem> 
     }
     print(&sources, &found, output);
     Ok(if found.has_errors() { Exit::Invalid } else { Exit::Done })
+}
+
+/// Every check on the files, or without one on all of `.lg/`.
+pub(super) fn check(
+    files: &[PathBuf],
+    sources: &mut Sources,
+    found: &mut Diagnostics,
+) -> Result<Vec<CheckedFolder>, Problem> {
+    let packs = packs_here()?;
+    let checked = if files.is_empty() {
+        vec![own(&packs, sources, found)?]
+    } else {
+        check_paths(files, &packs, sources, found).map_err(|error| unreadable(&error))?
+    };
+    if !found.has_errors() {
+        refused_calls(&checked, &packs, sources, found).map_err(|error| unreadable(&error))?;
+    }
+    Ok(checked)
 }
 
 /// The packs that files here may name. They are read from the user's state, and never fetched.

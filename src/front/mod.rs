@@ -24,6 +24,7 @@ mod single;
 mod supervise;
 mod terminal;
 mod vouching;
+mod waiting;
 
 pub use again::{
     Again, AgainError, PastRun, differences, is_as_sealed, layers_of_both, past_runs, stored_run,
@@ -46,3 +47,4 @@ pub use single::call_tool;
 pub use supervise::Stopped;
 pub use terminal::{discard_typed, is_attended, read_answer};
 pub use vouching::vouched_run;
+pub use waiting::unless_interrupted;

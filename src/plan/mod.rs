@@ -1,6 +1,7 @@
 //! The frozen graph: nodes, canonical order, loops, digest. Knows no syntax and no span; nothing in it names a
 //! foreign graph type.
 
+mod change;
 mod document;
 mod flow;
 mod limits;
@@ -9,6 +10,7 @@ mod sources;
 mod steps;
 mod types;
 
+pub use change::{PlanChange, plan_changes};
 pub use flow::{Arrow, Body, Flow, LOOPS_AROUND, too_many_loops_around};
 pub use soundness::{Cycle, Sidestep, cycles, sidesteps};
 pub use sources::{NodeSources, PlanSources, Sources};

@@ -7,7 +7,15 @@ use super::is_unsafe_to_show;
 /// `value`, indented, with a line break at its end. Characters that could deceive a reader are written as `\u`
 /// escapes: the same document, safe on a terminal.
 pub fn json_text(value: &serde_json::Value) -> String {
-    let plain = format!("{value:#}\n");
+    safely(&format!("{value:#}\n"))
+}
+
+/// The same on one line.
+pub fn json_line(value: &serde_json::Value) -> String {
+    safely(&format!("{value}\n"))
+}
+
+fn safely(plain: &str) -> String {
     let mut shown = String::with_capacity(plain.len());
     for c in plain.chars() {
         if c != '\n' && is_unsafe_to_show(c) {

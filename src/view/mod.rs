@@ -14,7 +14,7 @@ pub use crate::source::{escaped, is_unsafe_to_show};
 
 pub use approval_text::{approval_text, question_text};
 pub use explanation::{explanation_document, explanation_text, reason_document};
-pub use json_text::json_text;
+pub use json_text::{json_line, json_text};
 pub use layers::{
     DifferenceFacts, LayersFacts, difference_document, difference_text, layers_document, layers_text,
 };

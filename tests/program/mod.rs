@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test program uses its part")]
 
 pub mod processes;
+pub mod tmux;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,0 +1,203 @@
+//! `lgflow dev`: what was written, checked at once, again and again. Runs nothing.
+#![expect(clippy::disallowed_methods, reason = "each look says when it was made, and how long it took")]
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use clap::Args;
+use serde_json::{Value, json};
+use time::{OffsetDateTime, UtcOffset};
+
+use crate::compile::CheckedRoot;
+use crate::diag::{Diagnostics, Severity};
+use crate::digest::Digest;
+use crate::front::Place;
+use crate::plan::{Plan, PlanChange, plan_changes};
+use crate::session::CheckedFolder;
+use crate::source::Sources;
+use crate::trust::{Standing, TrustNow, standing, what_decides};
+use crate::view::diagnostics::{human, json};
+use crate::view::escaped;
+
+use super::output::Output;
+use super::problem::Problem;
+use super::trust::here;
+use super::validate::check;
+use super::watching::{Watched, files_of};
+use super::{Exit, Format, terminal};
+
+/// Arguments of `lgflow dev`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  lgflow dev                    all of .lg/\n  lgflow dev flows/fix.yaml     one graph and all that it names\n\nWatches graphs, policies, prompts, schemas and tests, and checks them at each change, however it is written: in place, by renaming, by a checkout. While a file is broken, the last version that was sound stays the one that is compared with. Nothing is run; `lgflow run --watch` and `lgflow test --watch` do that. A policy that was changed binds no run before `lgflow trust`. Ends with Ctrl-C."
+)]
+pub struct DevArgs {
+    /// Graphs and policies; without one, all of `.lg/`
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+}
+
+pub(super) fn run(args: &DevArgs, output: Output) -> Result<Exit, Problem> {
+    let place = here()?;
+    // before there is a second thread, which this would not be safe with
+    let offset = UtcOffset::current_local_offset().unwrap_or(UtcOffset::UTC);
+    let mut watched = Watched::new(&args.files, &place)?;
+    let mut last = Last::default();
+    loop {
+        let begun = Instant::now();
+        let look = look(args, &place);
+        if last.seen.as_ref() != Some(&look.seen) {
+            let at = OffsetDateTime::now_utc().to_offset(offset);
+            let when = format!("{:02}:{:02}:{:02}", at.hour(), at.minute(), at.second());
+            tell(&look, &mut last, &when, begun.elapsed().as_millis(), output);
+        }
+        match watched.next()? {
+            Some(next) => watched = next,
+            None => return Ok(Exit::Interrupted),
+        }
+    }
+}
+
+/// What one look found.
+struct Look {
+    sources: Sources,
+    found: Diagnostics,
+    /// Sound graphs, by the name of their file.
+    graphs: BTreeMap<String, Arc<Plan>>,
+    /// Why the workspace's own files bind no run yet.
+    untrusted: Option<String>,
+    /// What was not even looked at.
+    problem: Option<String>,
+    /// The digest of everything that was read: a change that changes nothing is none.
+    seen: Digest,
+}
+
+/// What was found before.
+#[derive(Default)]
+struct Last {
+    seen: Option<Digest>,
+    /// The last sound version of each graph, with the time at which it was seen.
+    sound: BTreeMap<String, (String, Arc<Plan>)>,
+    untrusted: Option<String>,
+}
+
+fn look(args: &DevArgs, place: &Place) -> Look {
+    let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
+    let checked = check(&args.files, &mut sources, &mut found);
+    found.sort();
+    let (folders, problem) = match checked {
+        Ok(folders) => (folders, None),
+        Err(problem) => (Vec::new(), Some(problem.human().trim_end().to_owned())),
+    };
+    let untrusted = if args.files.is_empty() && !found.has_errors() { untrusted(place) } else { None };
+    let seen = json!({
+        "files": files_of(&folders, &sources),
+        "problem": problem,
+        "untrusted": untrusted,
+    });
+    Look { graphs: graphs_of(&folders), seen: Digest::of_json(&seen), sources, found, untrusted, problem }
+}
+
+fn graphs_of(folders: &[CheckedFolder]) -> BTreeMap<String, Arc<Plan>> {
+    let roots = folders.iter().flat_map(|folder| &folder.roots);
+    roots
+        .filter_map(|(name, root)| match root {
+            CheckedRoot::Graph(plan) => Some((name.display().to_string(), Arc::clone(plan))),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Why a run of the workspace's own graph would be bound by `builtin:contained`, or refused.
+fn untrusted(place: &Place) -> Option<String> {
+    let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
+    let packs = super::validate::packs_here().ok()?;
+    let layers = crate::session::workspace_layers(&place.root, &packs, &mut sources, &mut found).ok()?;
+    let deciding = what_decides(place.own()).ok()?;
+    match standing(&place.state, &place.root, &deciding, &layers, TrustNow::AsRecorded).ok()? {
+        Standing::Trusted => None,
+        Standing::Untrusted { reason, .. } => Some(reason),
+    }
+}
+
+fn tell(look: &Look, last: &mut Last, when: &str, millis: u128, output: Output) {
+    let changed: Vec<(String, Vec<PlanChange>)> = look
+        .graphs
+        .iter()
+        .filter_map(|(name, plan)| {
+            let (_, before) = last.sound.get(name)?;
+            let changes = plan_changes(before, plan);
+            (!changes.is_empty()).then(|| (name.clone(), changes))
+        })
+        .collect();
+    if output.format == Format::Json {
+        output.line(&document(look, &changed));
+    } else {
+        output.data(&text(look, last, &changed, when, millis));
+    }
+    for (name, plan) in &look.graphs {
+        let same = last.sound.get(name).is_some_and(|(_, before)| before.digest == plan.digest);
+        if !same && !look.found.has_errors() {
+            last.sound.insert(name.clone(), (when.to_owned(), Arc::clone(plan)));
+        }
+    }
+    if !look.found.has_errors() && look.problem.is_none() {
+        last.sound.retain(|name, _| look.graphs.contains_key(name));
+        last.untrusted.clone_from(&look.untrusted);
+    }
+    last.seen = Some(look.seen);
+}
+
+fn text(look: &Look, last: &Last, changed: &[(String, Vec<PlanChange>)], when: &str, millis: u128) -> String {
+    let mut text = String::new();
+    let mut line = |words: &str| text.extend([when, "  ", words, "\n"]);
+    let errors = look.found.count(Severity::Error);
+    let warnings = look.found.count(Severity::Warning);
+    let plural = |number: usize, one: &str| format!("{number} {one}{}", if number == 1 { "" } else { "s" });
+    if let Some(problem) = &look.problem {
+        line(problem);
+    } else if errors > 0 {
+        line(&format!("broken: {}", plural(errors, "error")));
+    } else {
+        let graphs = plural(look.graphs.len(), "graph");
+        let more = if warnings > 0 { format!(", {}", plural(warnings, "warning")) } else { String::new() };
+        line(&format!("sound: {graphs}{more} ({millis} ms)"));
+    }
+    if errors > 0 || look.problem.is_some() {
+        for (name, (since, _)) in &last.sound {
+            line(&format!("{} stays as it was at {since}", escaped(name)));
+        }
+    }
+    for (name, changes) in changed.iter().filter(|_| errors == 0) {
+        for change in changes {
+            line(&format!("{}: {}", escaped(name), escaped(&change.to_string())));
+        }
+    }
+    if let Some(reason) =
+        look.untrusted.as_ref().filter(|_| last.untrusted != look.untrusted || last.seen.is_none())
+    {
+        line(&format!("its policy binds no run yet: {}; run `lgflow trust`", escaped(reason)));
+    }
+    text.push_str(&human(&look.sources, &look.found, terminal::style()));
+    text
+}
+
+/// One line of JSON, `lgflow.reload/v1`.
+fn document(look: &Look, changed: &[(String, Vec<PlanChange>)]) -> Value {
+    let graphs = look.graphs.iter().map(|(name, plan)| json!({ "file": name, "digest": plan.digest }));
+    let changes = changed.iter().map(|(name, changes)| {
+        let words: Vec<String> = changes.iter().map(ToString::to_string).collect();
+        json!({ "file": name, "changes": words })
+    });
+    json!({
+        "schema": "lgflow.reload/v1",
+        "sound": !look.found.has_errors() && look.problem.is_none(),
+        "problem": look.problem,
+        "graphs": graphs.collect::<Vec<_>>(),
+        "changed": changes.collect::<Vec<_>>(),
+        "untrusted": look.untrusted,
+        "diagnostics": json(&look.sources, &look.found)["diagnostics"],
+    })
+}

@@ -1,0 +1,332 @@
+//! `lgflow dev` and `--watch`: what is written is checked at once, however it is written, and a burst of changes is one.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    unreachable_pub,
+    reason = "a test makes its own files and processes, and stops where it is wrong"
+)]
+
+mod program;
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::Duration;
+
+use program::Workspace;
+use program::tmux::Terminal;
+use serde_json::Value;
+
+/// Only ends a broken test.
+const LONG: Duration = Duration::from_mins(2);
+/// Longer than any burst is waited for: what has not been told by then is not told.
+const SILENCE: Duration = Duration::from_secs(4);
+
+fn graph(prompt: &str) -> String {
+    format!(
+        "schema: lgflow.graph/v1\nname: g\npolicy: [policy.yaml]\nprompts:\n  say: {{ file: prompts/say.md }}\nnodes:\n  \
+         one: {{ uses: render, with: {{ prompt: say }} }}\n{prompt}outputs: {{ text: '{{{{ nodes.one.output.text }}}}' }}\n"
+    )
+}
+
+const POLICY: &str = "schema: lgflow.policy/v1\nname: p\ntools: { read_file: allow }\n";
+
+fn workspace() -> Workspace {
+    let workspace = Workspace::git();
+    workspace.write(".lg/graph.yaml", graph("")).write(".lg/policy.yaml", POLICY);
+    workspace.write(".lg/prompts/say.md", "hello");
+    workspace
+}
+
+/// The program with its lines as they come.
+struct Watching {
+    child: Child,
+    lines: Receiver<String>,
+}
+
+impl Watching {
+    fn start(workspace: &Workspace, arguments: &[&str]) -> Self {
+        // both streams in one pipe, so that lines come in the order in which they were written
+        let mut all = vec!["-c", "exec \"$@\" 2>&1", "sh", env!("CARGO_BIN_EXE_lgflow")];
+        all.extend(arguments);
+        let mut child = workspace.program("sh", &all).stdout(Stdio::piped()).spawn().unwrap();
+        let stream = child.stdout.take().unwrap();
+        let (send, lines) = channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stream).lines().map_while(Result::ok) {
+                let _ = send.send(line);
+            }
+        });
+        Self { child, lines }
+    }
+
+    #[track_caller]
+    fn next(&self) -> Value {
+        let line = self.lines.recv_timeout(LONG).expect("nothing is told");
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"))
+    }
+
+    /// The next line that holds `words`.
+    #[track_caller]
+    fn says(&self, words: &str) -> String {
+        let mut before = Vec::new();
+        loop {
+            match self.lines.recv_timeout(LONG) {
+                Ok(line) if line.contains(words) => return line,
+                Ok(line) => before.push(line),
+                Err(error) => panic!("{error}: `{words}` is not said after:\n{}", before.join("\n")),
+            }
+        }
+    }
+
+    #[track_caller]
+    fn is_silent(&self) {
+        assert_eq!(self.until_silent(), [] as [Value; 0]);
+    }
+
+    /// Everything that is told until nothing more is.
+    fn until_silent(&self) -> Vec<Value> {
+        let mut told = Vec::new();
+        loop {
+            match self.lines.recv_timeout(SILENCE) {
+                Ok(line) => told.push(serde_json::from_str(&line).unwrap()),
+                Err(RecvTimeoutError::Timeout) => return told,
+                Err(RecvTimeoutError::Disconnected) => panic!("it has ended"),
+            }
+        }
+    }
+
+    /// Memory in KiB, and descriptors while it waits for a change: between two waits there may be more.
+    fn facts(&self) -> (u64, usize) {
+        let id = self.child.id();
+        let count = |_| {
+            std::thread::sleep(Duration::from_millis(20));
+            fs::read_dir(format!("/proc/{id}/fd")).unwrap().count()
+        };
+        let descriptors = (0..50).map(count).min().unwrap();
+        let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+        let rss = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        let kib = rss.trim().split(' ').next().unwrap().parse().unwrap();
+        (kib, descriptors)
+    }
+
+    fn interrupt(mut self) -> Option<i32> {
+        program::processes::signal(self.child.id(), "INT");
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// As many editors save: a new file in the place of the old one.
+fn by_renaming(workspace: &Workspace, path: &str, text: &str) {
+    workspace.write(".lg/new~", text);
+    fs::rename(workspace.path().join(".lg/new~"), workspace.path().join(path)).unwrap();
+}
+
+fn git(workspace: &Workspace, arguments: &[&str]) {
+    let status = Command::new("git")
+        .current_dir(workspace.path())
+        .args(["-c", "user.name=t", "-c", "user.email=t@example.com"])
+        .args(arguments)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    assert!(status.expect("this test needs `git`").success(), "{arguments:?}");
+}
+
+fn codes(look: &Value) -> Vec<&str> {
+    look["diagnostics"].as_array().unwrap().iter().map(|one| one["code"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn each_way_of_writing_is_seen_and_what_is_broken_is_said_until_it_is_mended() {
+    let workspace = workspace();
+    git(&workspace, &["add", "-A", "-f"]);
+    git(&workspace, &["commit", "-qm", "one"]);
+    let watching = Watching::start(&workspace, &["dev", "--format", "json"]);
+    let first = watching.next();
+    assert_eq!((&first["schema"], &first["sound"]), (&"lgflow.reload/v1".into(), &true.into()), "{first:#}");
+    assert_eq!(first["graphs"].as_array().unwrap().len(), 1);
+    let digest = &first["graphs"][0]["digest"];
+
+    // in place
+    workspace
+        .write(".lg/graph.yaml", graph("  two: { uses: values, with: { a: 1 } }\nedges: [one -> two]\n"));
+    let look = watching.next();
+    assert_ne!(look["graphs"][0]["digest"], *digest);
+    let changes = look["changed"][0]["changes"].to_string();
+    assert!(
+        changes.contains("node `two` is new") && changes.contains("edge `one -> two` is new"),
+        "{changes}"
+    );
+
+    // broken, and mended by renaming
+    workspace.write(".lg/graph.yaml", graph("edges: [one -> none]\n"));
+    let look = watching.next();
+    assert_eq!((&look["sound"], codes(&look)), (&false.into(), vec!["unknown-node"]));
+    by_renaming(&workspace, ".lg/graph.yaml", &graph(""));
+    let look = watching.next();
+    assert_eq!((&look["sound"], &look["graphs"][0]["digest"]), (&true.into(), digest));
+
+    // what the graph names
+    workspace.write(".lg/prompts/say.md", "{{ who }}");
+    assert_eq!(watching.next()["sound"], false);
+    workspace.write(".lg/prompts/say.md", "hello");
+    assert_eq!(watching.next()["sound"], true);
+    workspace.write(".lg/policy.yaml", POLICY.replace("read_file", "read_fil"));
+    assert_eq!(watching.next()["sound"], false);
+
+    // all at once, by a checkout
+    git(&workspace, &["checkout", "-q", "-f", "."]);
+    let look = watching.next();
+    assert_eq!((&look["sound"], &look["graphs"][0]["digest"]), (&true.into(), digest));
+
+    // the whole folder goes, and comes back
+    let (own, aside) = (workspace.path().join(".lg"), workspace.path().join("aside"));
+    fs::rename(&own, &aside).unwrap();
+    let look = watching.next();
+    assert!(look["problem"].as_str().unwrap().contains("there is no folder `.lg` here"), "{look:#}");
+    fs::rename(&aside, &own).unwrap();
+    assert_eq!(watching.next()["sound"], true);
+    workspace.write(".lg/graph.yaml", "schema: [");
+    assert_eq!(watching.next()["sound"], false);
+    assert_eq!(watching.interrupt(), Some(130));
+}
+
+#[test]
+fn a_burst_is_one_change_and_a_change_that_changes_nothing_is_none() {
+    let workspace = workspace();
+    let watching = Watching::start(&workspace, &["dev", "--format", "json"]);
+    watching.next();
+    for turn in 0..200 {
+        workspace.write(".lg/prompts/say.md", format!("hello {turn}"));
+        std::thread::sleep(Duration::from_millis(4));
+    }
+    // on a busy machine a burst may have gaps; what counts is that the end is told, and not each of its steps
+    let told = watching.until_silent();
+    assert!((1..=20).contains(&told.len()), "{} looks", told.len());
+    let last = told.last().unwrap();
+    // the last state is the one that was told
+    workspace.write(".lg/prompts/say.md", "hello 199");
+    watching.is_silent();
+    workspace.write(".lg/prompts/say.md", "hello 0");
+    assert_ne!(watching.next()["graphs"][0]["digest"], last["graphs"][0]["digest"]);
+    workspace.write(".lg/prompts/say.md", "hello 199");
+    assert_eq!(watching.next()["graphs"][0]["digest"], last["graphs"][0]["digest"]);
+}
+
+#[test]
+fn a_thousand_reloads_leave_nothing_behind() {
+    let workspace = workspace();
+    let watching = Watching::start(&workspace, &["dev", "--format", "json"]);
+    watching.next();
+    let mut after_some = None;
+    for turn in 0..1000 {
+        by_renaming(&workspace, ".lg/prompts/say.md", &format!("hello {turn}"));
+        assert_eq!(watching.next()["sound"], true);
+        if turn == 100 {
+            after_some = Some(watching.facts());
+        }
+    }
+    let (memory, descriptors) = watching.facts();
+    let (memory_before, descriptors_before) = after_some.unwrap();
+    assert_eq!(descriptors, descriptors_before);
+    assert!(memory < memory_before + 4 * 1024, "{memory_before} KiB became {memory} KiB");
+}
+
+#[test]
+fn a_person_is_told_what_stays_and_that_a_policy_waits_for_trust() {
+    let workspace = workspace();
+    workspace.lgflow(&["trust"]).ended(0);
+    let watching = Watching::start(&workspace, &["dev"]);
+    watching.says("sound: 1 graph");
+    workspace.write(".lg/graph.yaml", graph("edges: [one -> none]\n"));
+    watching.says("broken: 1 error");
+    watching.says("graph.yaml stays as it was at ");
+    watching.says("unknown-node");
+    workspace.write(".lg/graph.yaml", graph(""));
+    watching.says("sound: 1 graph");
+    workspace.write(".lg/policy.yaml", POLICY.replace("read_file", "exec: allow, read_file"));
+    watching.says("its policy binds no run yet");
+}
+
+#[test]
+fn a_run_is_made_again_but_not_under_a_policy_that_grew() {
+    let workspace = workspace();
+    workspace.write("flow/graph.yaml", graph("")).write("flow/policy.yaml", POLICY);
+    workspace.write("flow/prompts/say.md", "hello");
+    let watching = Watching::start(&workspace, &["run", "-g", "flow/graph.yaml", "--watch"]);
+    watching.says("hello");
+    watching.says("waiting for a change");
+    workspace.write("flow/prompts/say.md", "good bye");
+    watching.says("good bye");
+    watching.says("waiting for a change");
+    workspace.write("flow/graph.yaml", "schema: [");
+    watching.says("not done again: ");
+    watching.says("waiting for a change");
+    workspace.write("flow/graph.yaml", graph(""));
+    watching.says("good bye");
+    watching.says("waiting for a change");
+    workspace.write("flow/policy.yaml", POLICY.replace("read_file", "exec: allow, read_file"));
+    watching.says("the policy allows more than when this command was started");
+    watching.says("waiting for a change");
+    assert_eq!(watching.interrupt(), Some(130));
+}
+
+#[test]
+fn tests_are_played_again() {
+    let workspace = workspace();
+    let tests = |status: &str| {
+        format!(
+            "schema: lgflow.test/v1\ngraph: ../graph.yaml\ncases:\n  - {{ name: a, expect: {{ status: {status} }} }}\n"
+        )
+    };
+    workspace.write(".lg/tests/a.yaml", tests("succeeded"));
+    let watching = Watching::start(&workspace, &["test", "--watch"]);
+    watching.says("1 case in 1 file: 1 as expected, 0 otherwise");
+    watching.says("waiting for a change");
+    workspace.write(".lg/tests/a.yaml", tests("failed"));
+    watching.says("1 case in 1 file: 0 as expected, 1 otherwise");
+    watching.says("waiting for a change");
+    by_renaming(&workspace, ".lg/tests/a.yaml", &tests("succeeded"));
+    watching.says("1 case in 1 file: 1 as expected, 0 otherwise");
+}
+
+#[test]
+fn a_screen_shows_the_right_thing_each_time() {
+    let workspace = workspace();
+    git(&workspace, &["add", "-A", "-f"]);
+    git(&workspace, &["commit", "-qm", "one"]);
+    workspace.lgflow(&["trust"]).ended(0);
+    let terminal = Terminal::open(workspace, 120, "");
+    let edit = |text: &str| {
+        terminal.workspace.write(".lg/graph.yaml", text);
+    };
+    terminal.type_line(&format!("clear; {} dev; echo ended-$?", env!("CARGO_BIN_EXE_lgflow")));
+    let times = |screen: &str, words: &str| screen.matches(words).count();
+    terminal.once(|screen| times(screen, "sound: 1 graph") == 1);
+    edit(&graph("edges: [one -> none]\n"));
+    let screen = terminal.once(|screen| screen.contains("unknown node `none`"));
+    assert!(screen.contains("broken: 1 error") && screen.contains("stays as it was at"), "{screen}");
+    by_renaming(
+        &terminal.workspace,
+        ".lg/graph.yaml",
+        &graph("  two: { uses: values, with: { a: 1 } }\nedges: [one -> two]\n"),
+    );
+    let screen = terminal.once(|screen| screen.contains("node `two` is new"));
+    assert!(screen.contains("edge `one -> two` is new") && times(&screen, "sound: 1 graph") == 2, "{screen}");
+    git(&terminal.workspace, &["checkout", "-q", "-f", "."]);
+    let screen = terminal.once(|screen| screen.contains("node `two` is gone"));
+    assert_eq!(times(&screen, "sound: 1 graph"), 3, "{screen}");
+    terminal.interrupt();
+    terminal.once(|screen| screen.contains("ended-130"));
+}
