@@ -28,8 +28,12 @@ fn main() {
     std::fs::write(workspace.path().join("file"), "text\n").unwrap();
     let mut contenders = vec![
         ("plain start", Contender::command(&[PROGRAM])),
-        ("lgflow, strict", Contender::Sandbox { limits: false }),
-        ("lgflow, strict, memory and processes bounded", Contender::Sandbox { limits: true }),
+        ("lgflow, strict", Contender::Sandbox { helper: Some(helper()), limits: false }),
+        (
+            "lgflow, strict, memory and processes bounded",
+            Contender::Sandbox { helper: Some(helper()), limits: true },
+        ),
+        ("lgflow, strict, its first command", Contender::Sandbox { helper: None, limits: false }),
     ];
     contenders.extend(others(workspace.path()));
     let mut times: Vec<Vec<Duration>> = vec![Vec::new(); contenders.len()];
@@ -61,7 +65,11 @@ fn median(times: &mut [Duration]) -> Duration {
 
 enum Contender {
     Command(Vec<String>),
-    Sandbox { limits: bool },
+    /// With a helper that is kept as a runner keeps it, or that is had for one command alone.
+    Sandbox {
+        helper: Option<Helper>,
+        limits: bool,
+    },
 }
 
 impl Contender {
@@ -78,12 +86,17 @@ impl Contender {
                 .stderr(Stdio::null())
                 .status()
                 .is_ok_and(|status| status.success()),
-            Contender::Sandbox { limits } => sandboxed(workspace, *limits),
+            Contender::Sandbox { helper: Some(helper), limits } => sandboxed(helper, workspace, *limits),
+            Contender::Sandbox { helper: None, limits } => sandboxed(&helper(), workspace, *limits),
         }
     }
 }
 
-fn sandboxed(workspace: &Path, limits: bool) -> bool {
+fn helper() -> Helper {
+    Helper::other(env!("CARGO_BIN_EXE_lgflow").into(), vec![HELPER_ARGUMENT.to_owned()])
+}
+
+fn sandboxed(helper: &Helper, workspace: &Path, limits: bool) -> bool {
     let stack = Stack {
         workspace: File::open(workspace).unwrap().into(),
         path: workspace.to_owned(),
@@ -118,8 +131,7 @@ fn sandboxed(workspace: &Path, limits: bool) -> bool {
         stdin: None,
         bounds: UpperBounds { files: 100, file_bytes: 1 << 20, bytes: 1 << 20 },
     };
-    let helper = Helper::other(env!("CARGO_BIN_EXE_lgflow").into(), vec![HELPER_ARGUMENT.to_owned()]);
-    run(&helper, &job, &|| false).is_ok_and(|ran| ran.exit_code == 0)
+    run(helper, &job, &|| false).is_ok_and(|ran| ran.exit_code == 0)
 }
 
 /// Other sandboxes with as much of the same as they have, where they are found and work.

@@ -30,7 +30,7 @@ use lgflow::sandbox::{Cache, CacheStart, End, Opaque, RunError, UpperChanges};
 use seccompiler::{
     SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
 };
-use walls::{NOBODY, STRICT, Who, as_each, as_one};
+use walls::{NOBODY, Who, as_each, as_one, strict};
 
 /// Runs inside of the sandbox, where an attack is named; outside it does nothing.
 #[test]
@@ -56,8 +56,8 @@ fn every_strict_layer_is_in_force_and_an_ordinary_command_works() {
             "{}",
             ran.stderr.text()
         );
-        for name in STRICT {
-            assert!(in_force(&ran, name), "{name}: {:?}", ran.layers);
+        for name in strict() {
+            assert!(in_force(&ran, &name), "{name}: {:?}", ran.layers);
         }
         assert!(in_force(&ran, "workspace:overlay"));
         assert_eq!(fs::read_to_string(bench.work("src/a.txt")).unwrap(), "one\n");

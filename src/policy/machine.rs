@@ -10,7 +10,15 @@ use super::Toolchains;
 pub const SYSTEM_FOLDERS: [&str; 3] = ["/usr/local/bin", "/usr/bin", "/bin"];
 
 /// The walls that `sandbox: {mode: strict}` requires, each by the name that the runner reports it under.
-pub const STRICT_WALLS: [&str; 12] = [
+pub const STRICT_WALLS: [&str; 20] = [
+    "clean_environment",
+    "closed_descriptors",
+    "new_session",
+    "no_new_privileges",
+    "process_tree_killed",
+    "wall_limit",
+    "output_limit",
+    "resource_limits",
     "user_namespace",
     "mount_namespace",
     "pid_namespace",
@@ -18,11 +26,11 @@ pub const STRICT_WALLS: [&str; 12] = [
     "ipc_namespace",
     "uts_namespace",
     "private_root",
-    "workspace_overlay",
     "read_masks",
+    "workspace_overlay",
+    "no_capabilities",
     "landlock_fs",
     "seccomp",
-    "no_new_privileges",
 ];
 
 /// The walls that only `sandbox.require` asks for.
@@ -69,6 +77,6 @@ mod tests {
         assert!(machine.missing_walls(&BTreeSet::new()).is_empty());
         machine.walls[0].in_force = false;
         let required = BTreeSet::from(["memory_cgroup".to_owned()]);
-        assert_eq!(machine.missing_walls(&required), ["user_namespace", "memory_cgroup"]);
+        assert_eq!(machine.missing_walls(&required), [STRICT_WALLS[0], "memory_cgroup"]);
     }
 }

@@ -9,7 +9,7 @@ use crate::digest::Digest;
 use crate::effect::{HeldPlan, PlannedProgram, ToolError};
 use crate::files::{RelPath, Root};
 use crate::redact::Redaction;
-use crate::sandbox::{MaskMemory, ProgramDigests};
+use crate::sandbox::{Helper, MaskMemory, ProgramDigests};
 
 use super::tools::RunCaches;
 
@@ -30,13 +30,15 @@ pub struct ToolWorld {
     pub memory: CommandMemory,
 }
 
-/// What was found out for one command and holds for the next, as long as nothing changes.
+/// What was found out or started for one command and holds for the next, as long as nothing changes.
 #[derive(Debug, Default)]
 pub struct CommandMemory {
     /// What may not be seen of the workspace.
     pub masks: Mutex<MaskMemory>,
     /// What programs are made of.
     pub programs: ProgramDigests,
+    /// What runs them.
+    pub helper: Helper,
     /// The policy of the session, by its digest.
     policy: String,
     /// The programs that the session's plan saw; without a plan, any.

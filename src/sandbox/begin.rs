@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{CStr, CString};
 use std::fs::File;
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ use super::overlay_stack::folder_inside;
 use super::private_root::DEVICES;
 use super::seccomp_filter::put_on;
 use super::stack::{PRIVATE_HOME, PRIVATE_TMP};
-use super::syscalls::{default_signals, end, execute};
+use super::syscalls::{default_signals, end, execute, hide_groups_above};
 use super::wire::{Begun, Order, Walls};
 
 /// Open files of a command.
@@ -60,12 +60,12 @@ pub(super) fn begin(
     belongings: Belongings,
     ground: &Ground<'_>,
     mut standing: Standing,
-    mut tell: UnixStream,
+    tell: UnixStream,
 ) -> ! {
-    let mut say = |begun: &Begun| {
+    let say = |begun: &Begun| {
         let text = serde_json::to_vec(begun).unwrap_or_default();
         // nobody listens any more: then nothing is started either
-        tell.write_all(&text).is_ok()
+        (&tell).write_all(&text).is_ok()
     };
     let ready = prepare(order, belongings, ground, &mut standing);
     let (program, path) = match ready {
@@ -75,9 +75,14 @@ pub(super) fn begin(
             end(1)
         }
     };
+    let released = released(&tell, &mut standing);
     let missing = missing(order, ground, &standing);
     if !missing.is_empty() {
         say(&Begun::Refused { missing, standing: Walls::of(&standing) });
+        end(1)
+    }
+    if let Err(error) = released {
+        say(&Begun::Failed { message: error.to_string() });
         end(1)
     }
     if !say(&Begun::Ready { standing: Walls::of(&standing) }) || order.only_try {
@@ -86,6 +91,19 @@ pub(super) fn begin(
     let error = start(order, ground, program.as_fd(), &path);
     say(&Begun::Failed { message: format!("{}: {error}", order.program.path().display()) });
     end(127)
+}
+
+/// Waits until the root that it stands in is closed off.
+fn released(mut tell: &UnixStream, standing: &mut Standing) -> io::Result<()> {
+    let mut errno = [0; 4];
+    tell.read_exact(&mut errno)?;
+    let errno = i32::from_be_bytes(errno);
+    if errno == 0 {
+        return Ok(());
+    }
+    let error = io::Error::from_raw_os_error(errno);
+    standing.fails(Layer::PrivateRoot, format!("the machine's own root can't be left: {error}"));
+    Err(error)
 }
 
 /// A copy in a private root is as good as an overlay: the workspace can't be changed, and what is denied is not there.
@@ -115,6 +133,8 @@ fn prepare(
     for (layer, door) in &belongings.doors {
         standing.record(*layer, cgroup::join(door));
     }
+    // where it lies in the machine's control groups is none of its business, and no wall
+    let _ = hide_groups_above();
     standing.record(Layer::ResourceLimits, limit(order, ground));
     let program = if ground.is_private {
         same_program(&order.program.path(), belongings.program.as_fd())?

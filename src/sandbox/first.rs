@@ -21,10 +21,10 @@ use super::changes::{largest_folders, read_changes};
 use super::layer::{Layer, Standing};
 use super::mounts::Outside;
 use super::overlay_stack::{Mounted, Sources, Unmountable, mount};
-use super::private_root::{PrivateRoot, Room, Sight};
+use super::private_root::{PrivateRoot, Room, Sight, close_off};
 use super::seccomp_filter::put_on_first;
 use super::syscalls::{end, fork};
-use super::tree::Tree;
+use super::tree::{Tree, may_end_others};
 use super::watch::{Outcome, Watch};
 use super::wire::{Begun, Cause, Ended, MAX_REPORT, Memory, Order, Report, View, Walls};
 
@@ -74,6 +74,7 @@ fn serve(mut first: First) -> io::Result<Told> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
     let mut go = [0];
     first.helper.read_exact(&mut go)?;
+    first.standing.record(Layer::ProcessTreeKilled, may_end_others());
     if !first.standing.is_up(Layer::MountNamespace) || !first.standing.is_up(Layer::PidNamespace) {
         // then it is here only to see what else is missing
         first.order.only_try = true;
@@ -110,7 +111,7 @@ fn no_root(mut first: First, error: Unmountable) -> io::Result<Told> {
     let path = PathBuf::from("/");
     let ground = Ground { workspace: &path, is_private: false, user: None, seen: vec![path.clone()] };
     first.order.cwd = super::wire::Text::of(&PathBuf::new());
-    let child = Child::start(first, &ground)?;
+    let child = Child::start(first, &ground, || Ok(()))?;
     Ok(Told::Report(match child.begun {
         Begun::Ready { standing } => Report::Tried { standing },
         Begun::Refused { missing, standing } => Report::Refused { missing, standing },
@@ -189,7 +190,8 @@ struct Child {
 }
 
 impl Child {
-    fn start(first: First, ground: &Ground<'_>) -> io::Result<Self> {
+    /// `last` is what must be done before it may be the command, and is done while it gets ready.
+    fn start(first: First, ground: &Ground<'_>, last: impl FnOnce() -> io::Result<()>) -> io::Result<Self> {
         let First { order, own: [program, stdin, stdout, stderr], doors, standing, helper, .. } = first;
         let (ours, theirs) = UnixStream::pair()?;
         let Some(pid) = fork(0)? else {
@@ -197,7 +199,18 @@ impl Child {
             begin(&order, belongings, ground, standing, theirs)
         };
         drop((program, stdin, stdout, stderr, doors, theirs));
+        release(&ours, last())?;
         Ok(Self { pid, begun: hear(ours)?, helper, order })
+    }
+}
+
+/// Lets the command's process be the command, or tells it the number of the error that is in the way.
+pub(super) fn release(mut ours: &UnixStream, done: io::Result<()>) -> io::Result<()> {
+    let errno = done.err().map_or(0, |error| error.raw_os_error().unwrap_or(libc::EIO));
+    match ours.write_all(&errno.to_be_bytes()) {
+        // it has ended already, and said why
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        done => done,
     }
 }
 
@@ -223,7 +236,7 @@ fn run(first: First, built: &Built) -> io::Result<Told> {
         Some(_) if has_group(Layer::MemoryCgroup) => Memory::Cgroup,
         Some(_) => Memory::Sampled,
     };
-    let child = Child::start(first, &ground)?;
+    let child = Child::start(first, &ground, close_off)?;
     let standing = match child.begun {
         Begun::Ready { standing } if child.order.only_try => {
             return Ok(Told::Report(Report::Tried { standing }));

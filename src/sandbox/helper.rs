@@ -1,4 +1,4 @@
-//! The helper: a fresh, single-threaded execution of our own program that has one command run and outlives it just
+//! The helper: a single-threaded process of our own program that has one command run and outlives it just
 //! long enough to see that nothing of it is left. It stays outside of the namespaces that it starts the command's first
 //! process in; where there are none to be had, it runs the command itself, behind what walls there are.
 
@@ -14,7 +14,6 @@ use std::net::Shutdown;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -26,36 +25,30 @@ use rustix::process::{
 
 use super::begin::{Belongings, Ground, begin, hard_wall};
 use super::cgroup::{Controller, Group};
-use super::first::{First, Told, hear, live};
+use super::first::{First, Told, hear, live, release};
 use super::layer::{Layer, Standing};
 use super::mounts::path_of;
 use super::namespaces::{Entered, Side, enter, map_users};
 use super::private_root::seen_by_all;
-use super::syscalls::{close_all_on_exec, fork};
-use super::tree::Tree;
+use super::syscalls::fork;
+use super::tree::{Tree, may_end_others};
 use super::watch::{LOOK, PATIENCE, Watch};
 use super::wire::{Begun, Cause, Ended, MAX_DESCRIPTORS, MAX_ORDER, MAX_REPORT, Memory, Order, Report, View};
 
-/// The life of a helper. Its socket is its standard input; it says nothing elsewhere. To be called first thing in
-/// `main` when the first argument is [`super::HELPER_ARGUMENT`], before any thread.
-pub fn helper_main() -> ExitCode {
-    let Ok(socket) = io::stdin().as_fd().try_clone_to_owned() else { return ExitCode::from(1) };
-    let socket = UnixStream::from(socket);
-    let closed = close_all_on_exec();
-    let done = read_order(&socket).and_then(|(order, descriptors)| {
-        let mut call = Call::take(order, descriptors)?;
-        call.standing.record(Layer::ClosedDescriptors, closed);
-        call.serve(&socket)
-    });
+/// The life of a helper, up to its exit code. `standing` says how the layers stand that it began with.
+pub(super) fn help(socket: &UnixStream, standing: Standing) -> i32 {
+    let done = read_order(socket)
+        .and_then(|(order, descriptors)| Call::take(order, descriptors, standing)?.serve(socket));
     let (report, first) = done.unwrap_or_else(|error| (Report::Failed { message: error.to_string() }, None));
-    let Ok(text) = serde_json::to_vec(&report) else { return ExitCode::from(1) };
+    let Ok(text) = serde_json::to_vec(&report) else { return 1 };
     // if the runner is gone, nobody waits for it
-    let _ = (&socket).write_all(&text).and_then(|()| socket.shutdown(Shutdown::Both));
+    let mut writer = socket;
+    let _ = writer.write_all(&text).and_then(|()| socket.shutdown(Shutdown::Both));
     if let Some(first) = first {
         // it has said all that it has to say, and takes its namespaces with it
         let _ = waitpid(Some(first), WaitOptions::empty());
     }
-    ExitCode::SUCCESS
+    0
 }
 
 fn read_order(socket: &UnixStream) -> io::Result<(Order, Vec<OwnedFd>)> {
@@ -92,7 +85,7 @@ struct Call {
 type Served = (Report, Option<Pid>);
 
 impl Call {
-    fn take(order: Order, descriptors: Vec<OwnedFd>) -> io::Result<Self> {
+    fn take(order: Order, descriptors: Vec<OwnedFd>, mut standing: Standing) -> io::Result<Self> {
         let mut all = descriptors.into_iter();
         let own: Vec<OwnedFd> = all.by_ref().take(4).collect();
         let own = own.try_into().map_err(|_| io::Error::other("the order came without its descriptors"))?;
@@ -100,9 +93,7 @@ impl Call {
         if sources.is_empty() {
             return Err(io::Error::other("the order came without its workspace"));
         }
-        let mut standing = Standing::default();
-        for layer in [Layer::CleanEnvironment, Layer::ProcessTreeKilled, Layer::WallLimit, Layer::OutputLimit]
-        {
+        for layer in [Layer::WallLimit, Layer::OutputLimit] {
             standing.stands(layer);
         }
         let mut call = Self { order, own, sources, standing, groups: Vec::new() };
@@ -241,7 +232,8 @@ impl Call {
             let why = self.standing.why_not(Layer::OverlayWorkspace).unwrap_or(why).to_owned();
             return Ok((Report::NoOverlay { why }, None));
         }
-        set_child_subreaper(Some(getpid()))?;
+        let can_end = set_child_subreaper(Some(getpid())).and_then(|()| may_end_others());
+        self.standing.record(Layer::ProcessTreeKilled, can_end);
         set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
         let Self { order, own: [program, stdin, stdout, stderr], sources, standing, groups } = self;
         let workspace = path_of(sources[0].as_fd())?;
@@ -257,6 +249,7 @@ impl Call {
             begin(&order, belongings, &ground, standing, theirs)
         };
         drop((program, stdin, stdout, stderr, doors, theirs));
+        release(&ours, Ok(()))?;
         let report = bare_report(&order, child, hear(ours)?, socket, &groups)?;
         Ok((report, None))
     }

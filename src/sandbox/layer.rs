@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use crate::effect::SandboxLayer;
-use crate::policy::NetworkAccess;
+use crate::policy::{NetworkAccess, STRICT_WALLS};
 
 /// A wall around a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -103,7 +103,7 @@ impl Layer {
     /// Does `strict` demand it? Cgroups and Landlock on the network only where a policy says so; and a script, whose
     /// interpreter opens it again by name, is no reason to refuse.
     pub fn is_strict(self) -> bool {
-        self < Layer::MemoryCgroup && self != Layer::ProgramByDescriptor
+        STRICT_WALLS.contains(&self.name())
     }
 }
 
@@ -188,9 +188,8 @@ mod tests {
     #[test]
     fn strict_demands_every_wall_but_those_that_only_a_policy_names() {
         let names = demanded(true, &[], NetworkAccess::Deny);
-        for name in crate::policy::STRICT_WALLS {
-            assert!(names.iter().any(|known| known == name), "{name}");
-        }
+        // each is the name of a layer, or strict would demand what there is not
+        assert_eq!(names.len(), STRICT_WALLS.len());
         for name in ["memory_cgroup", "pids_cgroup", "landlock_net", "program_by_descriptor"] {
             assert!(!names.iter().any(|known| known == name), "{name}");
         }

@@ -1,9 +1,11 @@
 //! Confining as a pure transform of a command, and the helper that carries it out.
 //!
-//! `confine` turns a command and its grant into a [`Confined`], `run` hands that to a fresh, single-threaded execution
-//! of our own program (`lgflow __sandbox`, the *helper*), which puts up the walls. The way of a command:
+//! `confine` turns a command and its grant into a [`Confined`], `run` hands that to a single-threaded process of our own
+//! program, the *helper*, which puts up the walls. Helpers come from a fresh execution of it (`lgflow __sandbox`, the
+//! *nursery*) that does nothing else. The way of a command:
 //!
 //! ```text
+//! nursery ─fork→ helper
 //! run ─order→ helper: control groups, namespaces ─fork→ first: private root, overlay ─fork→ begin: limits,
 //!     no capabilities, Landlock, seccomp ─execute→ the command
 //! run ←report─ helper ←told─ first: waits, ends all of them, reads what was changed
@@ -11,6 +13,7 @@
 
 mod begin;
 mod cache_layers;
+mod call_tree;
 mod capabilities;
 mod cgroup;
 mod changes;
@@ -19,6 +22,7 @@ mod fetcher;
 mod first;
 mod foreign;
 mod helper;
+mod helpers;
 mod interpreter;
 mod landlock_rules;
 mod layer;
@@ -28,6 +32,7 @@ mod masks;
 mod masks_tests;
 mod mounts;
 mod namespaces;
+mod nursery;
 mod output;
 mod overlay_stack;
 mod private_root;
@@ -50,14 +55,15 @@ pub use cache_layers::{CacheLayers, NewLayer, remove_folder};
 pub use confine::{CommandSpec, Confined, Refused, confine};
 pub use fetcher::{FETCHER_ARGUMENT, FetchOrder, become_fetcher};
 pub use foreign::{Foreign, foreign_owners};
-pub use helper::helper_main;
+pub use helpers::Helper;
 pub use interpreter::{InterpreterError, begin_interpreter, broken_promises, confine_interpreter};
 pub use layer::{Layer, Standing};
 pub use masks::{MaskError, MaskMemory, MaskRules, Masks};
+pub use nursery::helper_main;
 pub use output::Kept;
 pub use probe::{Probed, probe, walls};
 pub use program::{Program, ProgramDigests, ProgramError, find_program};
-pub use run::{End, Helper, Job, Ran, RunError, run};
+pub use run::{End, Job, Ran, RunError, run};
 pub use stack::{Cache, CacheStart, Opaque, PRIVATE_HOME, PRIVATE_TMP, Stack, UpperSize};
 pub use syscalls::close_all_on_exec;
 pub use uncarried::{NotCarried, Uncarried};

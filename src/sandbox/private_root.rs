@@ -328,22 +328,23 @@ impl PrivateRoot {
         self.mount(proc.as_fd(), Path::new("/proc"))
     }
 
-    /// Makes it the root of this process; what was the root before can't be reached any more.
+    /// Makes it the root of this process. What was the root before lies hidden beneath it until [`close_off`].
     pub(super) fn enter(self) -> io::Result<OwnedFd> {
         fchdir(&self.root)?;
         pivot_root(".", ".").map_err(at("pivot_root"))?;
-        unmount(".", UnmountFlags::DETACH).map_err(at("the old root"))?;
-        chdir("/")?;
-        // not what is mounted in it: that has attributes of its own
-        let root = openat(CWD, "/", FOLDER, Mode::empty())?;
-        seal(root.as_fd())?;
         Ok(self.store)
     }
 }
 
-/// Makes the root itself unwritable.
-fn seal(root: BorrowedFd<'_>) -> io::Result<()> {
-    add_mount_attributes(root, u64::from(READ_ONLY.bits()), false).map_err(at("the private root"))
+/// Takes away what was the root before: from now on nothing of it can be reached, and the root itself can't be written.
+/// The kernel waits for all processors before that is done, so the command's own process, which does not begin
+/// before, gets ready meanwhile.
+pub(super) fn close_off() -> io::Result<()> {
+    unmount(".", UnmountFlags::DETACH)?;
+    chdir("/")?;
+    // not what is mounted in it: that has attributes of its own
+    let root = openat(CWD, "/", FOLDER, Mode::empty())?;
+    add_mount_attributes(root.as_fd(), u64::from(READ_ONLY.bits()), false)
 }
 
 fn inner(path: &Path) -> io::Result<&Path> {

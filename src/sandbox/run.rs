@@ -2,7 +2,7 @@
 
 #![expect(
     clippy::disallowed_methods,
-    reason = "the one place that starts the helper, and that gives up waiting for it"
+    reason = "a helper that does not report is given up when its time is over"
 )]
 
 use std::io::{self, IoSlice, Read as _, Write as _};
@@ -10,10 +10,7 @@ use std::mem::MaybeUninit;
 use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -29,10 +26,8 @@ use super::layer::Standing;
 use super::output::Kept;
 use super::stack::{CacheStart, Stack};
 use super::tree::end_marked;
-use super::wire::{
-    Cause, Ended, HELPER_ARGUMENT, MAX_DESCRIPTORS, Memory, Order, Report, StackOrder, Start, Text, View,
-};
-use super::{Confined, Program, UpperBounds, UpperChanges};
+use super::wire::{Cause, Ended, MAX_DESCRIPTORS, Memory, Order, Report, StackOrder, Start, Text, View};
+use super::{Confined, Helper, Program, UpperBounds, UpperChanges};
 
 /// How long after the command's own limit the helper may still be busy ending its tree.
 const GRACE: Duration = Duration::from_secs(15);
@@ -40,26 +35,6 @@ const GRACE: Duration = Duration::from_secs(15);
 const LOOK: Duration = Duration::from_millis(20);
 /// The variable that marks the processes of a call.
 const MARKER: &str = "LGFLOW_CALL";
-
-/// How our own program is started as a helper.
-#[derive(Debug, Clone)]
-pub struct Helper {
-    program: PathBuf,
-    arguments: Vec<String>,
-}
-
-impl Helper {
-    /// This very program, by what the system holds open as its executable: replacing the file changes nothing. Its
-    /// `main` must call [`super::helper_main`] when its first argument is [`HELPER_ARGUMENT`].
-    pub fn this_program() -> Self {
-        Self { program: PathBuf::from("/proc/self/exe"), arguments: vec![HELPER_ARGUMENT.to_owned()] }
-    }
-
-    /// Another program that calls [`super::helper_main`] when it is given `arguments`.
-    pub fn other(program: PathBuf, arguments: Vec<String>) -> Self {
-        Self { program, arguments }
-    }
-}
 
 /// One command with everything that it gets.
 #[derive(Debug)]
@@ -184,8 +159,7 @@ fn ask(
     cancelled: &dyn Fn() -> bool,
 ) -> Result<(Report, Streams), RunError> {
     let marker = marker()?;
-    let (socket, theirs) = UnixStream::pair()?;
-    let mut child = spawn(helper, theirs)?;
+    let (socket, running) = helper.begin()?;
     let give_up = Instant::now() + wall + GRACE;
     let done =
         order(&socket, job, output.is_none(), &marker).map_err(RunError::Io).and_then(|(stdout, stderr)| {
@@ -196,12 +170,8 @@ fn ask(
     drop(socket);
     let lost = matches!(&done, Ok((None, _)) | Err(_));
     if lost {
-        // it may have ended already
-        let _ = child.kill();
+        running.end();
         end_marked(&marker);
-        child.wait()?;
-    } else {
-        reap_later(child);
     }
     match done? {
         (Some(report), streams) => Ok((report, streams)),
@@ -209,31 +179,10 @@ fn ask(
     }
 }
 
-/// Helpers that have reported, and only have their namespaces taken down: nobody waits for that.
-static DONE: Mutex<Vec<Child>> = Mutex::new(Vec::new());
-
-fn reap_later(child: Child) {
-    let mut done = DONE.lock().unwrap_or_else(PoisonError::into_inner);
-    done.push(child);
-    done.retain_mut(|child| matches!(child.try_wait(), Ok(None)));
-}
-
 fn marker() -> io::Result<String> {
     let mut random = [0; 16];
     getrandom::fill(&mut random).map_err(|error| io::Error::other(error.to_string()))?;
     Ok(format!("{MARKER}={:032x}", u128::from_be_bytes(random)))
-}
-
-fn spawn(helper: &Helper, socket: UnixStream) -> io::Result<Child> {
-    Command::new(&helper.program)
-        .args(&helper.arguments)
-        .env_clear()
-        .current_dir("/")
-        .stdin(Stdio::from(OwnedFd::from(socket)))
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .process_group(0)
-        .spawn()
 }
 
 /// Tells the helper what to run; gives the ends of its output that are ours.

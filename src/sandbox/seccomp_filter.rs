@@ -3,10 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use seccompiler::{
-    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
-    TargetArch, apply_filter, sock_filter,
-};
+use seccompiler::{apply_filter, sock_filter};
+
+use super::call_tree::{Answer, Condition, program};
 
 /// Calls that are refused whatever their arguments.
 const REFUSED: &[i64] = &[
@@ -95,101 +94,75 @@ const NAMESPACES: [libc::c_int; 7] = [
     libc::CLONE_NEWUTS,
     libc::CLONE_NEWCGROUP,
 ];
-const NEW_TIME: u64 = 0x80;
+const NEW_TIME: u32 = 0x80;
 
 /// Terminal calls that put words into somebody else's mouth.
-const TERMINAL: [u64; 2] = [0x5412, 0x541C];
+const TERMINAL: [u32; 2] = [0x5412, 0x541C];
 
 /// Puts the filter on this process and all that it will start.
 pub(super) fn put_on(network: bool) -> Result<(), String> {
-    let program = filter(network).map_err(|error| error.to_string())?;
-    apply_filter(&program).map_err(|error| error.to_string())
+    apply_filter(&filter(network)?).map_err(|error| error.to_string())
 }
 
 /// Puts the filter on the first process of a command's namespaces, when the command has begun: it starts nothing more,
 /// makes no socket, and mounts nothing.
 pub(super) fn put_on_first() -> Result<(), String> {
-    let mut rules = refused(false).map_err(|error| error.to_string())?;
+    let mut answers = answers(false);
     for call in [libc::SYS_execve, libc::SYS_execveat, libc::SYS_clone, libc::SYS_socket] {
-        rules.insert(call, Vec::new());
+        answers.insert(number(call), REFUSAL);
     }
-    let program = program(rules, libc::EPERM).map_err(|error| error.to_string())?;
-    apply_filter(&program).map_err(|error| error.to_string())
+    apply_filter(&program(&answers, NEWEST)?).map_err(|error| error.to_string())
 }
 
-type Error = seccompiler::BackendError;
-
-fn filter(network: bool) -> Result<BpfProgram, Error> {
-    let refused = program(refused(network)?, libc::EPERM)?;
-    let unknown = program(UNKNOWN.iter().map(|&call| (call, Vec::new())).collect(), libc::ENOSYS)?;
-    Ok(one_after_the_other(refused, unknown))
+fn filter(network: bool) -> Result<Vec<sock_filter>, String> {
+    program(&answers(network), NEWEST)
 }
 
-fn program(rules: BTreeMap<i64, Vec<SeccompRule>>, errno: i32) -> Result<BpfProgram, Error> {
-    let error = SeccompAction::Errno(errno.unsigned_abs());
-    let architecture = TargetArch::try_from(std::env::consts::ARCH)?;
-    SeccompFilter::new(rules, SeccompAction::Allow, error, architecture)?.try_into()
+/// What most calls are refused with.
+const REFUSAL: Answer = Answer::Error(libc::EPERM);
+
+fn number(call: i64) -> u32 {
+    // the C library's constants are as wide as its arguments
+    call as u32
 }
 
-/// What the first lets through is asked of the second; between them, numbers that are not known are no calls. Those
-/// of the x32 architecture are such numbers, and would pass for calls of their own otherwise.
-fn one_after_the_other(mut first: BpfProgram, second: BpfProgram) -> BpfProgram {
-    // it ends with letting through what matched nothing
-    first.pop();
-    let statement = |code: u32, k: u32, jt, jf| sock_filter { code: code as u16, jt, jf, k };
-    let unknown = libc::SECCOMP_RET_ERRNO | libc::ENOSYS.unsigned_abs();
-    first.extend([
-        statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
-        statement(libc::BPF_JMP | libc::BPF_JGT | libc::BPF_K, NEWEST, 0, 1),
-        statement(libc::BPF_RET | libc::BPF_K, unknown, 0, 0),
-    ]);
-    first.extend(second);
-    first
-}
-
-fn refused(network: bool) -> Result<BTreeMap<i64, Vec<SeccompRule>>, Error> {
-    let always = REFUSED.iter().chain(OF_THE_PROCESSOR);
-    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = always.map(|&call| (call, Vec::new())).collect();
-    let bits = |bits: u64| has_bits(0, bits);
-    let mut namespaces = Vec::new();
-    for flag in NAMESPACES {
-        namespaces.push(rule(bits(u64::from(flag.unsigned_abs()))?)?);
-    }
-    rules.insert(libc::SYS_clone, namespaces.clone());
-    namespaces.push(rule(bits(NEW_TIME)?)?);
-    rules.insert(libc::SYS_unshare, namespaces);
-    let mut terminal = Vec::new();
-    for request in TERMINAL {
-        terminal.push(rule(equals(1, request)?)?);
-    }
-    rules.insert(libc::SYS_ioctl, terminal);
-    rules.insert(libc::SYS_socket, sockets(network)?);
+fn answers(network: bool) -> BTreeMap<u32, Answer> {
+    let always = REFUSED.iter().chain(OF_THE_PROCESSOR).map(|&call| (number(call), REFUSAL));
+    let mut answers: BTreeMap<u32, Answer> = always.collect();
+    answers.extend(UNKNOWN.iter().map(|&call| (number(call), Answer::Error(libc::ENOSYS))));
+    let mut refuse_if = |call: i64, lists: Vec<Vec<Condition>>| {
+        answers.insert(number(call), Answer::ErrorIf(libc::EPERM, lists));
+    };
+    let namespaces = NAMESPACES.iter().map(|flag| flag.unsigned_abs());
+    refuse_if(libc::SYS_clone, namespaces.clone().map(|flag| vec![has_bits(0, flag)]).collect());
+    let namespaces = namespaces.chain([NEW_TIME]);
+    refuse_if(libc::SYS_unshare, namespaces.map(|flag| vec![has_bits(0, flag)]).collect());
+    refuse_if(libc::SYS_ioctl, TERMINAL.iter().map(|&request| vec![equals(1, request)]).collect());
+    refuse_if(libc::SYS_socket, sockets(network));
     // a pair is no way out, whatever it is a pair of; of these families there is none anyway
-    rules.insert(libc::SYS_socketpair, vec![rule(unequal(0, libc::AF_UNIX)?)?]);
+    refuse_if(libc::SYS_socketpair, vec![vec![unequal(0, libc::AF_UNIX)]]);
     for (call, mode, flags) in makers() {
-        rules.insert(call, files(mode, flags)?);
+        refuse_if(call, vec![files(mode, flags)]);
     }
     for (call, mode) in nodes() {
-        let kind = |kind: u32| masked(mode, u64::from(libc::S_IFMT), u64::from(kind));
-        rules.insert(call, vec![rule(kind(libc::S_IFCHR)?)?, rule(kind(libc::S_IFBLK)?)?, setuid(mode)?]);
+        let kind = |kind: u32| vec![masked(mode, libc::S_IFMT, kind)];
+        refuse_if(call, vec![kind(libc::S_IFCHR), kind(libc::S_IFBLK), vec![has_bits(mode, SETUID)]]);
     }
-    Ok(rules)
+    answers
 }
 
 /// Families of sockets that may not be made: with a network all but its two and the local one, without it all but that.
-fn sockets(network: bool) -> Result<Vec<SeccompRule>, Error> {
+fn sockets(network: bool) -> Vec<Vec<Condition>> {
     let mut allowed = vec![libc::AF_UNIX];
     if network {
         allowed.extend([libc::AF_INET, libc::AF_INET6]);
     }
-    let others: Result<Vec<SeccompCondition>, Error> =
-        allowed.iter().map(|&family| unequal(0, family)).collect();
-    let mut rules = vec![SeccompRule::new(others?)?];
+    let mut lists = vec![allowed.into_iter().map(|family| unequal(0, family)).collect()];
     if network {
         // packets of one's own making
-        rules.push(rule(masked(1, 0xf, u64::from(libc::SOCK_RAW.unsigned_abs()))?)?);
+        lists.push(vec![masked(1, 0xf, libc::SOCK_RAW.unsigned_abs())]);
     }
-    Ok(rules)
+    lists
 }
 
 /// Calls that give a file its permissions: which argument these are, and which one says whether a file is made.
@@ -213,39 +186,28 @@ fn nodes() -> Vec<(i64, u8)> {
     return vec![(libc::SYS_mknodat, 2)];
 }
 
-fn files(mode: u8, flags: Option<u8>) -> Result<Vec<SeccompRule>, Error> {
-    let Some(flags) = flags else { return Ok(vec![setuid(mode)?]) };
+fn files(mode: u8, flags: Option<u8>) -> Vec<Condition> {
     // the permissions mean something only where a file is made
-    let create = u64::from(libc::O_CREAT.unsigned_abs());
-    Ok(vec![SeccompRule::new(vec![has_bits(flags, create)?, has_bits(mode, SETUID)?])?])
+    let create = flags.map(|flags| has_bits(flags, libc::O_CREAT.unsigned_abs()));
+    create.into_iter().chain([has_bits(mode, SETUID)]).collect()
 }
 
-const SETUID: u64 = 0o4000;
+const SETUID: u32 = 0o4000;
 
-fn setuid(mode: u8) -> Result<SeccompRule, Error> {
-    rule(has_bits(mode, SETUID)?)
-}
-
-fn rule(condition: SeccompCondition) -> Result<SeccompRule, Error> {
-    SeccompRule::new(vec![condition])
-}
-
-fn has_bits(argument: u8, bits: u64) -> Result<SeccompCondition, Error> {
+fn has_bits(argument: u8, bits: u32) -> Condition {
     masked(argument, bits, bits)
 }
 
-/// The kernel takes the low half of these arguments alone, and so do we.
-fn masked(argument: u8, mask: u64, value: u64) -> Result<SeccompCondition, Error> {
-    SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::MaskedEq(mask), value)
+fn masked(argument: u8, mask: u32, value: u32) -> Condition {
+    Condition { argument, mask, value, is_equal: true }
 }
 
-fn equals(argument: u8, value: u64) -> Result<SeccompCondition, Error> {
-    SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value)
+fn equals(argument: u8, value: u32) -> Condition {
+    masked(argument, u32::MAX, value)
 }
 
-fn unequal(argument: u8, family: libc::c_int) -> Result<SeccompCondition, Error> {
-    let value = u64::from(family.unsigned_abs());
-    SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, value)
+fn unequal(argument: u8, family: libc::c_int) -> Condition {
+    Condition { is_equal: false, ..equals(argument, family.unsigned_abs()) }
 }
 
 #[cfg(test)]
@@ -262,7 +224,6 @@ mod tests {
                 assert!(returns(libc::SECCOMP_RET_ERRNO | errno.unsigned_abs()));
             }
             assert!(returns(libc::SECCOMP_RET_KILL_PROCESS) && returns(libc::SECCOMP_RET_ALLOW));
-            assert_eq!(program.last().map(|last| last.k), Some(libc::SECCOMP_RET_ALLOW));
         }
     }
 }

@@ -31,6 +31,13 @@ pub(super) fn fork(flags: libc::c_int) -> io::Result<Option<Pid>> {
     }
 }
 
+/// From now on this process, and what it starts, sees its control groups as the uppermost there are.
+pub(super) fn hide_groups_above() -> io::Result<()> {
+    // SAFETY: it touches no memory and no descriptor; only what `/proc` tells of control groups changes
+    let done = unsafe { libc::unshare(libc::CLONE_NEWCGROUP) };
+    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
 /// Ends this process without a word to the libraries that it was forked with.
 pub(super) fn end(code: i32) -> ! {
     // SAFETY: nothing is run at exit, and that is what is wanted

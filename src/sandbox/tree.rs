@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, getpid, kill_process, wait};
+use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, getpid, kill_process, test_kill_process, wait};
 
 use super::syscalls::end_all_others;
 
@@ -20,6 +20,11 @@ pub(super) enum Tree {
     Namespace,
     /// The descendants of this process, which takes in those that lost their parents.
     Descendants,
+}
+
+/// Can this process end others? It is asked before there are any, so nobody is named but itself, and nothing is sent.
+pub(super) fn may_end_others() -> rustix::io::Result<()> {
+    test_kill_process(getpid())
 }
 
 /// What the processes of a command take.

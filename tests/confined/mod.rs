@@ -9,27 +9,11 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use lgflow::policy::STRICT_WALLS;
 use serde_json::{Value, json};
 
 /// Number of the user without privileges.
 const NOBODY: u32 = 65534;
-
-/// All that `strict` demands.
-const STRICT: [&str; 13] = [
-    "clean_environment",
-    "closed_descriptors",
-    "user_namespace",
-    "mount_namespace",
-    "pid_namespace",
-    "network_namespace",
-    "ipc_namespace",
-    "private_root",
-    "read_masks",
-    "workspace_overlay",
-    "no_capabilities",
-    "landlock_fs",
-    "seccomp",
-];
 
 /// Lets every program of the tests run, and the shell.
 pub const POLICY: &str = "\
@@ -202,7 +186,7 @@ impl Bench {
 
     fn call(&self, input: &Value) -> Value {
         let result = self.tool("exec", input);
-        for name in STRICT {
+        for name in STRICT_WALLS {
             let stands = result["sandbox"]
                 .as_array()
                 .unwrap()

@@ -1,27 +1,10 @@
 //! Does one step of a case and holds what came of it against what the case wants.
 
+use lgflow::policy::STRICT_WALLS;
 use serde_json::{Value, json};
 
 use super::case::{Action, Step};
 use super::world::World;
-
-/// Layers that `strict` promises; each must have been in force when a probe ran.
-const STRICT: [&str; 14] = [
-    "user_namespace",
-    "mount_namespace",
-    "pid_namespace",
-    "network_namespace",
-    "ipc_namespace",
-    "uts_namespace",
-    "private_root",
-    "read_masks",
-    "workspace_overlay",
-    "no_capabilities",
-    "no_new_privileges",
-    "landlock_fs",
-    "seccomp",
-    "process_tree_killed",
-];
 
 /// Does `step`; the message says in what it failed.
 pub(crate) fn step(world: &World, step: &Step, is_attack: bool) -> Result<(), String> {
@@ -117,7 +100,8 @@ fn probe(
     let layers = result["sandbox"].as_array().cloned().unwrap_or_default();
     let in_force =
         |name: &&str| layers.iter().any(|layer| layer["name"] == **name && layer["in_force"] == true);
-    match STRICT.iter().find(|name| !in_force(name)) {
+    // what strict promises must have been in force when a probe ran
+    match STRICT_WALLS.iter().find(|name| !in_force(name)) {
         Some(missing) => Err(format!("`{missing}` was not in force: {result:#}")),
         None => Ok(()),
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use lgflow::policy::{NetworkAccess, WorkspaceMode};
 use lgflow::sandbox::{
-    Confined, HELPER_ARGUMENT, Helper, Job, Program, Ran, RunError, Stack, UpperBounds, UpperSize,
+    Confined, HELPER_ARGUMENT, Helper, Job, Layer, Program, Ran, RunError, Stack, UpperBounds, UpperSize,
 };
 use rustix::process::{Gid, Uid};
 
@@ -92,29 +92,11 @@ pub struct Call {
     pub confined: Confined,
 }
 
-/// All that `strict` demands.
-pub const STRICT: [&str; 20] = [
-    "clean_environment",
-    "closed_descriptors",
-    "new_session",
-    "no_new_privileges",
-    "process_tree_killed",
-    "wall_limit",
-    "output_limit",
-    "resource_limits",
-    "user_namespace",
-    "mount_namespace",
-    "pid_namespace",
-    "network_namespace",
-    "ipc_namespace",
-    "uts_namespace",
-    "private_root",
-    "read_masks",
-    "workspace_overlay",
-    "no_capabilities",
-    "landlock_fs",
-    "seccomp",
-];
+/// The names of all that `strict` demands.
+pub fn strict() -> Vec<String> {
+    let layers = Layer::ALL.into_iter().filter(|layer| layer.is_strict());
+    layers.map(|layer| layer.name().to_owned()).collect()
+}
 
 impl Bench {
     fn new(who: Who) -> Self {
@@ -179,7 +161,7 @@ impl Bench {
             processes: None,
             file_bytes: None,
             output: 100_000,
-            demanded: STRICT.map(str::to_owned).to_vec(),
+            demanded: strict(),
         };
         Call { stack, confined }
     }

@@ -34,7 +34,7 @@ pub(in crate::runner) fn exec(
     world: &ToolWorld,
     cancel: &Cancel,
 ) -> Result<ToolResult, ToolError> {
-    exec_with(&Helper::this_program(), call.request(), call.obligations(), world, cancel)
+    exec_with(&world.memory.helper, call.request(), call.obligations(), world, cancel)
 }
 
 /// The same, with another program as the helper.

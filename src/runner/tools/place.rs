@@ -171,8 +171,10 @@ fn masks(asked: Asked<'_>) -> Result<Masks, ToolError> {
     })
 }
 
-/// Looks through the workspace before the first command needs it: where the disk is cold that takes seconds.
+/// Looks through the workspace before the first command needs it: where the disk is cold that takes seconds. What runs
+/// commands is started as well.
 pub(in crate::runner) fn look_ahead(world: &ToolWorld, read: &PathRules) {
+    world.memory.helper.start_ahead();
     // if something is wrong, the first command says it
     let _ = find_masks(world, read, GitSight::Hidden);
 }
