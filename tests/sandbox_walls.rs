@@ -15,6 +15,12 @@
 
 #[path = "walls/attacks.rs"]
 mod attacks;
+#[path = "walls/forbidding.rs"]
+mod forbidding;
+#[path = "walls/nursery.rs"]
+mod nursery;
+#[path = "walls/taken_away.rs"]
+mod taken_away;
 #[path = "walls/mod.rs"]
 mod walls;
 
@@ -27,10 +33,7 @@ use std::time::{Duration, Instant};
 
 use lgflow::policy::{NetworkAccess, WorkspaceMode};
 use lgflow::sandbox::{Cache, CacheStart, End, Opaque, RunError, UpperChanges};
-use seccompiler::{
-    SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
-};
-use walls::{NOBODY, Who, as_each, as_one, strict};
+use walls::{NOBODY, Who, as_each, as_one, everybody, strict};
 
 /// Runs inside of the sandbox, where an attack is named; outside it does nothing.
 #[test]
@@ -541,107 +544,9 @@ fn a_sparse_file_of_any_size_is_read_as_nothing() {
     });
 }
 
-/// Forbids this thread, and all that it starts, calls with an error.
-fn forbid(rules: &[(i64, Option<(u8, u64)>)]) {
-    let mut map: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::new();
-    for &(call, argument) in rules {
-        let chain = map.entry(call).or_default();
-        if let Some((index, bits)) = argument {
-            let condition =
-                SeccompCondition::new(index, SeccompCmpArgLen::Dword, SeccompCmpOp::MaskedEq(bits), bits)
-                    .unwrap();
-            chain.push(SeccompRule::new(vec![condition]).unwrap());
-        }
-    }
-    let error = SeccompAction::Errno(libc::EPERM.unsigned_abs());
-    let architecture = std::env::consts::ARCH.try_into().unwrap();
-    let filter = SeccompFilter::new(map, SeccompAction::Allow, error, architecture).unwrap();
-    let program: seccompiler::BpfProgram = filter.try_into().unwrap();
-    seccompiler::apply_filter(&program).unwrap();
-}
-
-/// What strict names as missing where these calls are forbidden; and best effort still runs the command.
-fn missing_without(who: Who, rules: &'static [(i64, Option<(u8, u64)>)]) -> Vec<String> {
-    let mut named = Vec::new();
-    as_one(who, |bench| {
-        bench.write("a", "a\n");
-        bench.write(".env", "SECRET\n");
-        forbid(rules);
-        let mut call = bench.call();
-        call.stack.mask = vec![PathBuf::from(".env")];
-        match call.sh("echo STARTED > /dev/null") {
-            Err(RunError::Missing { missing, .. }) => named = missing,
-            other => panic!("strict did not refuse: {other:?}"),
-        }
-        call.confined.demanded.clear();
-        call.stack.view = WorkspaceMode::Copy;
-        call.stack.mask.clear();
-        let ran = call.sh("cat a").unwrap();
-        assert_eq!(ran.stdout.text(), "a\n", "best effort: {}", ran.stderr.text());
-        for name in &named {
-            if name != "workspace_overlay" && name != "read_masks" {
-                assert!(!in_force(&ran, name), "{name} is said to be in force");
-            }
-        }
-    });
-    named
-}
-
-const fn new_kind(flag: i32) -> [(i64, Option<(u8, u64)>); 2] {
-    [(libc::SYS_clone, Some((0, flag as u64))), (libc::SYS_unshare, Some((0, flag as u64)))]
-}
-
-#[test]
-fn each_namespace_that_is_taken_away_is_named() {
-    static USER: [(i64, Option<(u8, u64)>); 2] = new_kind(libc::CLONE_NEWUSER);
-    static MOUNT: [(i64, Option<(u8, u64)>); 2] = new_kind(libc::CLONE_NEWNS);
-    static PID: [(i64, Option<(u8, u64)>); 2] = new_kind(libc::CLONE_NEWPID);
-    static NET: [(i64, Option<(u8, u64)>); 2] = new_kind(libc::CLONE_NEWNET);
-    static IPC: [(i64, Option<(u8, u64)>); 2] = new_kind(libc::CLONE_NEWIPC);
-    static UTS: [(i64, Option<(u8, u64)>); 2] = new_kind(libc::CLONE_NEWUTS);
-    let beneath = ["private_root", "read_masks", "workspace_overlay"];
-    for who in everybody() {
-        if who == Who::Self_ && rustix::process::geteuid().is_root() {
-            assert_eq!(missing_without(who, &USER), ["user_namespace"]);
-        } else {
-            let all =
-                ["user", "mount", "pid", "network", "ipc", "uts"].map(|kind| format!("{kind}_namespace"));
-            let wanted: Vec<String> = all.into_iter().chain(beneath.map(str::to_owned)).collect();
-            assert_eq!(missing_without(who, &USER), wanted);
-        }
-        let mount: Vec<&str> = ["mount_namespace"].into_iter().chain(beneath).collect();
-        assert_eq!(missing_without(who, &MOUNT), mount);
-        assert_eq!(missing_without(who, &PID), ["pid_namespace"]);
-        assert_eq!(missing_without(who, &NET), ["network_namespace"]);
-        assert_eq!(missing_without(who, &IPC), ["ipc_namespace"]);
-        assert_eq!(missing_without(who, &UTS), ["uts_namespace"]);
-    }
-}
-
-fn everybody() -> Vec<Who> {
-    if rustix::process::geteuid().is_root() { vec![Who::Self_, Who::Nobody] } else { vec![Who::Self_] }
-}
-
-#[test]
-fn each_other_wall_that_is_taken_away_is_named() {
-    let beneath = ["private_root", "read_masks", "workspace_overlay"];
-    for who in everybody() {
-        assert_eq!(missing_without(who, &[(libc::SYS_fsopen, None)]), beneath);
-        assert_eq!(missing_without(who, &[(libc::SYS_mount, None)]), beneath);
-        assert_eq!(missing_without(who, &[(libc::SYS_pivot_root, None)]), ["private_root"]);
-        assert_eq!(missing_without(who, &[(libc::SYS_mknodat, None)]), ["read_masks"]);
-        assert_eq!(missing_without(who, &[(libc::SYS_landlock_create_ruleset, None)]), ["landlock_fs"]);
-        assert_eq!(missing_without(who, &[(libc::SYS_landlock_restrict_self, None)]), ["landlock_fs"]);
-        assert_eq!(missing_without(who, &[(libc::SYS_seccomp, None)]), ["seccomp"]);
-        assert_eq!(missing_without(who, &[(libc::SYS_capset, None)]), ["no_capabilities"]);
-        assert_eq!(missing_without(who, &[(libc::SYS_setsid, None)]), ["new_session"]);
-        assert_eq!(missing_without(who, &[(libc::SYS_close_range, None)]), ["closed_descriptors"]);
-    }
-}
-
 #[test]
 fn a_required_control_group_is_there_or_refused_by_name() {
-    for who in everybody() {
+    for &who in everybody() {
         as_one(who, |bench| {
             let mut call = bench.call();
             call.confined

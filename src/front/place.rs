@@ -87,12 +87,50 @@ impl Place {
         below.unwrap_or_else(|| path.to_path_buf())
     }
 
-    /// The state folder relative to the root, where it lies beneath it: masked and unwritable there.
+    /// What is masked and unwritable beneath the root, relative to it: the state folder, where it lies there, and what
+    /// git keeps in a root that is itself a git directory.
     pub fn protected(&self) -> Vec<String> {
         let state = self.state.canonicalize().unwrap_or_else(|_| self.state.clone());
         let below = state.strip_prefix(&self.root).ok().and_then(Path::to_str).map(str::to_owned);
-        below.into_iter().collect()
+        let git = if is_git_directory(&self.root) { &GIT_NAMES[..] } else { &[] };
+        below.into_iter().chain(git.iter().map(|&name| name.to_owned())).collect()
     }
+}
+
+/// What git reads and writes in a git directory: its settings, what it runs, its history, and what it notes.
+const GIT_NAMES: [&str; 27] = [
+    "AUTO_MERGE",
+    "BISECT_LOG",
+    "CHERRY_PICK_HEAD",
+    "COMMIT_EDITMSG",
+    "FETCH_HEAD",
+    "HEAD",
+    "MERGE_HEAD",
+    "ORIG_HEAD",
+    "REVERT_HEAD",
+    "branches",
+    "commondir",
+    "config",
+    "config.worktree",
+    "description",
+    "gitdir",
+    "hooks",
+    "index",
+    "info",
+    "logs",
+    "modules",
+    "objects",
+    "packed-refs",
+    "refs",
+    "reftable",
+    "remotes",
+    "shallow",
+    "worktrees",
+];
+
+/// Would git take this folder itself for a repository? It asks for the same three.
+fn is_git_directory(folder: &Path) -> bool {
+    folder.join("HEAD").is_file() && folder.join("objects").is_dir() && folder.join("refs").is_dir()
 }
 
 fn root_of(here: &Path) -> &Path {

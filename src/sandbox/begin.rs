@@ -60,12 +60,13 @@ pub(super) fn begin(
     belongings: Belongings,
     ground: &Ground<'_>,
     mut standing: Standing,
-    tell: UnixStream,
+    tell: &UnixStream,
 ) -> ! {
-    let say = |begun: &Begun| {
+    let mut teller = tell;
+    let mut say = |begun: &Begun| {
         let text = serde_json::to_vec(begun).unwrap_or_default();
         // nobody listens any more: then nothing is started either
-        (&tell).write_all(&text).is_ok()
+        teller.write_all(&text).is_ok()
     };
     let ready = prepare(order, belongings, ground, &mut standing);
     let (program, path) = match ready {
@@ -75,7 +76,7 @@ pub(super) fn begin(
             end(1)
         }
     };
-    let released = released(&tell, &mut standing);
+    let released = released(tell, &mut standing);
     let missing = missing(order, ground, &standing);
     if !missing.is_empty() {
         say(&Begun::Refused { missing, standing: Walls::of(&standing) });

@@ -196,7 +196,7 @@ impl Child {
         let (ours, theirs) = UnixStream::pair()?;
         let Some(pid) = fork(0)? else {
             let belongings = Belongings { program, stdin, stdout, stderr, doors };
-            begin(&order, belongings, ground, standing, theirs)
+            begin(&order, belongings, ground, standing, &theirs)
         };
         drop((program, stdin, stdout, stderr, doors, theirs));
         release(&ours, last())?;

@@ -196,7 +196,7 @@ impl Call {
     fn judged(&self, report: Report) -> Report {
         let Report::Ended(mut ended) = report else { return report };
         // that nobody wants it any more is also how it is ended by us
-        if matches!(ended.cause, Cause::Itself | Cause::Cancelled) && ended.code != Some(0) {
+        if matches!(ended.cause, Cause::Itself | Cause::Cancelled) {
             for (layer, group) in &self.groups {
                 if group.stopped() > 0 {
                     ended.cause =
@@ -246,7 +246,7 @@ impl Call {
             std::mem::forget(groups);
             let ground = Ground { workspace: &workspace, is_private: false, user: None, seen };
             let belongings = Belongings { program, stdin, stdout, stderr, doors };
-            begin(&order, belongings, &ground, standing, theirs)
+            begin(&order, belongings, &ground, standing, &theirs)
         };
         drop((program, stdin, stdout, stderr, doors, theirs));
         release(&ours, Ok(()))?;

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
-use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use rustix::net::{AddressFamily, Shutdown, SocketFlags, SocketType, shutdown, socketpair};
 use rustix::process::{Signal, pidfd_send_signal};
 
 use super::nursery::{ANSWER, WANTED, receive_with, send};
@@ -56,6 +56,11 @@ impl Helper {
         if nursery.is_none() {
             *nursery = Nursery::start(&self.program, &self.arguments).ok();
         }
+    }
+
+    /// The process that helpers come from, where it was started; it may have ended since.
+    pub fn nursery_id(&self) -> Option<u32> {
+        self.nursery().as_ref().map(|nursery| nursery.child.id())
     }
 
     /// A helper of its own for one command, and the socket to it.
@@ -137,7 +142,8 @@ impl Nursery {
 impl Drop for Nursery {
     /// It holds nothing that could be lost. Helpers that it made go on as long as their own sockets are open.
     fn drop(&mut self) {
-        // it may have ended already
+        // it ends when nobody can want it any more; one that was stopped from outside does not
+        let _ = shutdown(&self.control, Shutdown::Both);
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

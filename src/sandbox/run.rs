@@ -130,14 +130,23 @@ pub fn run(helper: &Helper, job: &Job<'_>, cancelled: &dyn Fn() -> bool) -> Resu
     Ok(Ran { hint, ..ran })
 }
 
-/// The system's word for a file whose owner means nothing inside says nothing to anybody.
+/// What the system's own words do not say.
 fn hint(ran: &Ran, job: &Job<'_>) -> Option<String> {
+    if ran.exit_code == 0 {
+        return None;
+    }
     let errors = ran.stderr.text();
-    let is_overflow = ran.exit_code != 0
-        && ["Value too large for defined data type", "os error 75", "EOVERFLOW"]
-            .iter()
-            .any(|word| errors.contains(word));
-    is_overflow.then(|| foreign_owners(job.stack.workspace.as_fd()).sentence())?
+    let says = |words: &[&str]| words.iter().any(|word| errors.contains(word));
+    if says(&["Value too large for defined data type", "os error 75", "EOVERFLOW"]) {
+        return foreign_owners(job.stack.workspace.as_fd()).sentence();
+    }
+    let most = job.confined.processes?;
+    says(&["Resource temporarily unavailable", "os error 11", "EAGAIN", "annot fork", "an't fork"]).then(
+        || {
+            let wall = super::begin::hard_wall(most);
+            format!("it may have met its limit: at most {most} processes, and {wall} with all their threads")
+        },
+    )
 }
 
 /// Puts up every layer as for a command, starts none, and says how they stand.

@@ -121,9 +121,9 @@ fn filter(network: bool) -> Result<Vec<sock_filter>, String> {
 /// What most calls are refused with.
 const REFUSAL: Answer = Answer::Error(libc::EPERM);
 
+/// The C library's constants are as wide as its arguments; the kernel's numbers are small.
 fn number(call: i64) -> u32 {
-    // the C library's constants are as wide as its arguments
-    call as u32
+    u32::try_from(call).unwrap_or(u32::MAX)
 }
 
 fn answers(network: bool) -> BTreeMap<u32, Answer> {

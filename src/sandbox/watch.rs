@@ -22,6 +22,8 @@ use super::wire::Cause;
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// How often it is looked what a command takes.
 pub(super) const LOOK: Duration = Duration::from_millis(50);
+/// When it is first looked, after which the time doubles until it is as long: what starts more than it may does so at once.
+const FIRST_LOOK: Duration = Duration::from_millis(1);
 /// Every how many looks it is counted what it has on a disk.
 const LOOKS_AT_DISK: u32 = 10;
 /// With less than that nothing can be written any more.
@@ -63,7 +65,11 @@ impl Watch<'_> {
     pub(super) fn until_the_end(&self) -> io::Result<Outcome> {
         let mut reaped: BTreeMap<i32, WaitStatus> = BTreeMap::new();
         let mut room = true;
-        let cause = self.wait(&mut reaped, &mut room)?;
+        let mut cause = self.wait(&mut reaped, &mut room)?;
+        if cause == Cause::Itself {
+            // it may have ended before it was seen what it left behind
+            cause = self.takes_too_much().unwrap_or(cause);
+        }
         let left = self.tree.end_all(PATIENCE, &mut reaped);
         let status = reaped.get(&self.child.as_raw_nonzero().get()).copied();
         let failed = status.and_then(WaitStatus::exit_status) != Some(0);
@@ -76,13 +82,14 @@ impl Watch<'_> {
         let end = Instant::now() + self.wall;
         let handle = pidfd_open(self.child, PidfdFlags::empty())?;
         let mut looks = 0_u32;
+        let mut pause = if self.processes.is_some() { FIRST_LOOK } else { LOOK };
         loop {
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Ok(Cause::Timeout);
             }
             let mut ready = [PollFd::new(self.wanted, PollFlags::IN), PollFd::new(&handle, PollFlags::IN)];
-            match poll(&mut ready, Some(&timespec(left.min(LOOK)))) {
+            match poll(&mut ready, Some(&timespec(left.min(pause)))) {
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
                 Err(errno) => return Err(errno.into()),
             }
@@ -93,6 +100,7 @@ impl Watch<'_> {
             if unwanted {
                 return Ok(Cause::Cancelled);
             }
+            pause = LOOK.min(2 * pause);
             reap(reaped);
             *room = *room && self.has_room();
             if let Some(cause) = self.takes_too_much() {

@@ -165,6 +165,10 @@ fn on_things(name: &str) -> Option<String> {
             ("maps", read("/proc/kallsyms")),
             ("usr", read("/usr/bin/env")),
         ]),
+        "tcp" => match std::net::TcpListener::bind("0.0.0.0:0") {
+            Ok(_) => "bind=DONE".to_owned(),
+            Err(_) => format!("bind={}", errno()),
+        },
         "abstract" => {
             use std::os::linux::net::SocketAddrExt as _;
             let name = std::os::unix::net::SocketAddr::from_abstract_name("lgflow-test-outside").unwrap();

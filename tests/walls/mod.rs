@@ -26,21 +26,30 @@ pub enum Who {
 /// Number of the user without privileges.
 pub const NOBODY: u32 = 65534;
 
-/// Runs `test` as root and as an ordinary user; where the tests are run by an ordinary user, as that one.
+/// Root and an ordinary user; where the tests are run by an ordinary user, that one.
+pub fn everybody() -> &'static [Who] {
+    if rustix::process::geteuid().is_root() { &[Who::Self_, Who::Nobody] } else { &[Who::Self_] }
+}
+
+/// Runs `test` as everybody.
 pub fn as_each(test: fn(&Bench)) {
-    let root = rustix::process::geteuid().is_root();
-    let whom: &[Who] = if root { &[Who::Self_, Who::Nobody] } else { &[Who::Self_] };
-    for &who in whom {
+    for &who in everybody() {
         as_one(who, test);
     }
 }
 
 /// Runs `test` as one of them, in a thread of its own: what it gives up or forbids itself is for it alone.
 pub fn as_one(who: Who, test: impl FnOnce(&Bench) + Send) {
+    as_one_after(who, || {}, test);
+}
+
+/// The same, after what is done before it becomes that one.
+pub fn as_one_after(who: Who, before: impl FnOnce() + Send, test: impl FnOnce(&Bench) + Send) {
     helper_program();
     std::thread::scope(|scope| {
         let ran = scope.spawn(move || {
             let bench = Bench::new(who);
+            before();
             if who == Who::Nobody {
                 rustix::thread::set_thread_groups(&[]).unwrap();
                 let (uid, gid) = (Uid::from_raw(NOBODY), Gid::from_raw(NOBODY));
@@ -57,7 +66,7 @@ pub fn as_one(who: Who, test: impl FnOnce(&Bench) + Send) {
 }
 
 /// The program under test where everybody may execute it, wherever it was built.
-fn helper_program() -> &'static Path {
+pub fn helper_program() -> &'static Path {
     static PROGRAM: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
     let (_, path) = PROGRAM.get_or_init(|| {
         let folder = tempfile::tempdir().unwrap();
@@ -173,7 +182,11 @@ impl Bench {
 
     /// Runs one of the attacks of the test program, strictly.
     pub fn attack(&self, name: &str) -> String {
-        let mut call = self.call();
+        self.attack_with(name, self.call())
+    }
+
+    /// The same with this call.
+    pub fn attack_with(&self, name: &str, mut call: Call) -> String {
         call.confined.env.insert("LGFLOW_TEST_ATTACK".to_owned(), name.to_owned());
         let path = std::env::current_exe().unwrap();
         let argv = ["attacker", "--exact", "plays_the_attacker", "--nocapture"];
@@ -192,6 +205,15 @@ impl Call {
 
     /// Runs a program with it.
     pub fn run(&mut self, program: &Path, argv: &[&str]) -> Result<Ran, RunError> {
+        self.run_with(&helper(), program, argv)
+    }
+
+    /// Runs a script with it, by this helper.
+    pub fn sh_with(&mut self, helper: &Helper, script: &str) -> Result<Ran, RunError> {
+        self.run_with(helper, Path::new("/bin/sh"), &["sh", "-c", script])
+    }
+
+    fn run_with(&mut self, helper: &Helper, program: &Path, argv: &[&str]) -> Result<Ran, RunError> {
         self.confined.argv = argv.iter().map(|&argument| argument.to_owned()).collect();
         let file = fs::File::open(program).unwrap();
         let program = Program { file: file.into(), path: program.to_owned(), is_script: false };
@@ -203,6 +225,6 @@ impl Call {
             stdin: None,
             bounds: UpperBounds { files: 1000, file_bytes: 1 << 20, bytes: 16 << 20 },
         };
-        lgflow::sandbox::run(&helper(), &job, &|| false)
+        lgflow::sandbox::run(helper, &job, &|| false)
     }
 }

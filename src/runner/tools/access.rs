@@ -103,7 +103,7 @@ impl<'a> Reading<'a> {
 
 fn protected(path: &RelPath, folder: &RelPath) -> ToolError {
     let rule = RuleRef::protection();
-    let message = format!("`{path}` may not be read: `{folder}` holds lgflow's own state");
+    let message = format!("`{path}` may not be read: `{folder}` is lgflow's own state or git's");
     ToolError { rule: Some(rule), ..ToolError::new(ErrorKind::Denied, message) }
 }
 
