@@ -22,6 +22,25 @@ fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 #[test]
+fn what_git_keeps_in_a_workspace_that_is_a_bare_repository_does_not_exist_inside() {
+    as_each(|bench| {
+        for path in ["HEAD", "config", "hooks/post-checkout", "objects/ab/cd", "refs/heads/main", "logs/HEAD"]
+        {
+            bench.write(path, "CANARY");
+        }
+        bench.write("config.toml", "seen");
+        bench.write("docs/config", "seen");
+        let result = bench.sh("grep -r CANARY . 2>/dev/null; cat config hooks/post-checkout 2>/dev/null; echo x > config; find . -type f | sort");
+        assert_eq!(result["stdout"], "./config\n./config.toml\n./docs/config\n", "{result:#}");
+        assert_eq!(bench.read("config"), "CANARY");
+        // without its objects it is any folder
+        fs::remove_dir_all(bench.work("objects")).unwrap();
+        let result = bench.sh("cat config");
+        assert_eq!(result["stdout"], "CANARY", "{result:#}");
+    });
+}
+
+#[test]
 fn what_may_not_be_read_does_not_exist_inside() {
     as_each(|bench| {
         for path in [

@@ -57,6 +57,25 @@ fn outside_of_a_repository_in_an_empty_one_and_in_a_bare_one() {
     }
 }
 
+#[test]
+fn what_git_keeps_in_a_bare_repository_is_neither_read_nor_written() {
+    let workspace = Workspace::new();
+    let made = Command::new("git").args(["init", "-q", "--bare", "."]).current_dir(workspace.path()).status();
+    assert!(made.expect("git is needed for this test").success());
+    workspace.write("config.toml", "mine = 1\n");
+    for path in ["config", "hooks/update.sample", "HEAD", "info/exclude"] {
+        let input = format!("{{\"path\": \"{path}\"}}");
+        workspace.lgflow(&["tool", "call", "read_file", &input]).ended(4).says("which is protected");
+    }
+    let ran = workspace.lgflow(&["tool", "call", "list_files", "{\"path\": \".\"}"]).ended(0);
+    assert!(ran.stdout.contains("config.toml") && !ran.stdout.contains("hooks"), "{}", ran.stdout);
+    for path in ["config", "hooks/post-checkout", "packed-refs"] {
+        let changes =
+            format!("{{\"changes\": [{{\"op\": \"put\", \"path\": \"{path}\", \"content\": \"x\"}}]}}");
+        workspace.lgflow(&["tool", "call", "apply_patch", &changes]).ended(4).says("which is protected");
+    }
+}
+
 /// What may be asked of another user: root passes every mode, so it becomes nobody; anybody else stays.
 fn as_a_user(workspace: &Workspace, arguments: &[&str]) -> Ran {
     let program = workspace.outside().join("lgflow");
@@ -142,6 +161,8 @@ fn a_full_disk_under_the_state_folder() {
         );
         let ran = on_small_disks(&workspace, &script).ended(1).says("No space left on device");
         assert!(!ran.stderr.contains("succeeded:"), "{left}: {}", ran.stderr);
+        // nothing is wrong with the walls
+        assert!(!ran.stderr.contains("walls"), "{left}: {}", ran.stderr);
     }
 }
 

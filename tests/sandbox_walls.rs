@@ -396,6 +396,18 @@ fn the_first_process_can_neither_be_seen_into_nor_ended() {
 }
 
 #[test]
+fn where_it_lies_in_the_control_groups_of_the_machine_is_not_seen() {
+    as_each(|bench| {
+        let mut call = bench.call();
+        call.confined.memory = Some(256 << 20);
+        call.confined.processes = Some(20);
+        let ran = call.sh("cat /proc/self/cgroup").unwrap();
+        let text = ran.stdout.text();
+        assert!(text.lines().count() > 0 && text.lines().all(|line| line.ends_with(":/")), "{text}");
+    });
+}
+
+#[test]
 fn nothing_outside_is_written() {
     as_each(|bench| {
         let told = bench.attack("writes");
@@ -496,6 +508,11 @@ fn a_fork_bomb_a_memory_bomb_and_a_full_room_are_limits() {
         call.confined.processes = Some(20);
         let many = "i=0; while [ $i -lt 40 ]; do sleep 1000 & i=$((i+1)); done; wait";
         assert_eq!(call.sh(many).unwrap().end, End::Processes);
+        // one that leaves them behind and ends well has had them all the same
+        let left = "i=0; while [ $i -lt 40 ]; do sleep 1000 & i=$((i+1)); done; exit 0";
+        assert_eq!(call.sh(left).unwrap().end, End::Processes);
+        let few = "i=0; while [ $i -lt 15 ]; do sleep 0.05 & i=$((i+1)); done; wait";
+        assert_eq!(call.sh(few).unwrap().end, End::Itself);
         // one that is faster than any look runs into the wall behind the limit, whatever it makes of that
         call.confined.wall = Duration::from_secs(5);
         let start = Instant::now();

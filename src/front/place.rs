@@ -128,9 +128,10 @@ const GIT_NAMES: [&str; 27] = [
     "worktrees",
 ];
 
-/// Would git take this folder itself for a repository? It asks for the same three.
+/// Would git take this folder itself for a repository? It asks for the same.
 fn is_git_directory(folder: &Path) -> bool {
-    folder.join("HEAD").is_file() && folder.join("objects").is_dir() && folder.join("refs").is_dir()
+    let has = |name: &str| folder.join(name).exists();
+    has("HEAD") && (has("commondir") || (has("objects") && has("refs")))
 }
 
 fn root_of(here: &Path) -> &Path {

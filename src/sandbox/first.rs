@@ -3,30 +3,29 @@
 
 #![expect(clippy::disallowed_methods, reason = "the most processes of a PID namespace are set in /proc")]
 
-use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::fs::{Gid, Uid};
 use rustix::process::{
-    DumpableBehavior, Pid, Signal, WaitStatus, getegid, geteuid, set_dumpable_behavior,
-    set_parent_process_death_signal, setsid,
+    DumpableBehavior, Pid, Signal, WaitOptions, WaitStatus, getegid, geteuid, set_dumpable_behavior,
+    set_parent_process_death_signal, setsid, waitpid,
 };
 
-use super::begin::{Belongings, Ground, begin};
+use super::begin::{Belongings, begin, release, tell_ground};
 use super::changes::{largest_folders, read_changes};
 use super::layer::{Layer, Standing};
 use super::mounts::Outside;
 use super::overlay_stack::{Mounted, Sources, Unmountable, mount};
 use super::private_root::{PrivateRoot, Room, Sight, close_off};
-use super::seccomp_filter::put_on_first;
+use super::seccomp_filter::{filter_of_first, put_on};
 use super::syscalls::{end, fork};
 use super::tree::{Tree, may_end_others};
 use super::watch::{Outcome, Watch};
-use super::wire::{Begun, Cause, Ended, MAX_REPORT, Memory, Order, Report, View, Walls};
+use super::wire::{Begun, Cause, Ended, Ground, MAX_REPORT, Memory, Order, Report, Text, View, Walls};
 
 /// The least that a PID namespace's highest id can be.
 const LEAST_PIDS: u64 = 301;
@@ -37,11 +36,9 @@ const OWN_INODES: u64 = 1000;
 #[derive(Debug)]
 pub(super) struct First {
     pub(super) order: Order,
-    /// Program, standard input, output and error.
-    pub(super) own: [OwnedFd; 4],
+    pub(super) belongings: Belongings,
     /// The workspace and the layers of caches.
     pub(super) sources: Vec<OwnedFd>,
-    pub(super) doors: Vec<(Layer, File)>,
     pub(super) standing: Standing,
     /// To the helper: it closes its side when nobody wants the command any more.
     pub(super) helper: UnixStream,
@@ -79,16 +76,21 @@ fn serve(mut first: First) -> io::Result<Told> {
         // then it is here only to see what else is missing
         first.order.only_try = true;
     }
+    // it gets ready while the place for it is made
+    let starting = Starting::fork(&first)?;
     let built = Built::make(&first.order, std::mem::take(&mut first.sources), &mut first.standing);
     let built = match built {
         Ok(built) => built,
         Err(Unmountable::Lower(why)) if first.standing.is_up(Layer::PrivateRoot) && !first.order.only_try => {
             return Ok(Told::Report(Report::NoOverlay { why }));
         }
-        Err(error) => return no_root(first, error),
+        Err(error) => {
+            starting.give_up()?;
+            return no_root(first, error);
+        }
     };
     set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
-    run(first, &built)
+    run(first, starting, &built)
 }
 
 /// Where no root can be made, it is said exactly what is missing if anything is demanded; if nothing is, the helper
@@ -108,11 +110,18 @@ fn no_root(mut first: First, error: Unmountable) -> io::Result<Told> {
         return Ok(Told::NoRoot(Walls::of(&first.standing)));
     }
     first.order.only_try = true;
-    let path = PathBuf::from("/");
-    let ground = Ground { workspace: &path, is_private: false, user: None, seen: vec![path.clone()] };
-    first.order.cwd = super::wire::Text::of(&PathBuf::new());
-    let child = Child::start(first, &ground, || Ok(()))?;
-    Ok(Told::Report(match child.begun {
+    let everything = Text::of(Path::new("/"));
+    let ground = Ground {
+        workspace: everything.clone(),
+        is_private: false,
+        user: None,
+        seen: vec![everything],
+        standing: Walls::of(&first.standing),
+    };
+    first.order.cwd = Text::of(Path::new(""));
+    let starting = Starting::fork(&first)?;
+    drop(first.belongings);
+    Ok(Told::Report(match starting.begins(&ground, || Ok(()))?.1 {
         Begun::Ready { standing } => Report::Tried { standing },
         Begun::Refused { missing, standing } => Report::Refused { missing, standing },
         Begun::Failed { message } => Report::Failed { message },
@@ -153,7 +162,7 @@ impl Built {
         let extra = OWN_INODES + 2 * order.stack.mask.len() as u64;
         let room = Room { bytes: order.stack.bytes, inodes: order.stack.inodes + extra, owner };
         let mut sight = Sight::of_system(&outside, order.stack.network).map_err(root_error)?;
-        let mut binds: Vec<PathBuf> = order.stack.binds.iter().map(super::wire::Text::path).collect();
+        let mut binds: Vec<PathBuf> = order.stack.binds.iter().map(Text::path).collect();
         // folders before what is in them
         binds.sort();
         for path in &binds {
@@ -181,36 +190,36 @@ fn bound_processes(processes: Option<u64>) {
     }
 }
 
-/// The command's own process, and what it said before it became the command.
-struct Child {
+/// The command's own process, while it gets ready.
+struct Starting {
     pid: Pid,
-    begun: Begun,
-    helper: UnixStream,
-    order: Order,
+    ours: UnixStream,
 }
 
-impl Child {
-    /// `last` is what must be done before it may be the command, and is done while it gets ready.
-    fn start(first: First, ground: &Ground<'_>, last: impl FnOnce() -> io::Result<()>) -> io::Result<Self> {
-        let First { order, own: [program, stdin, stdout, stderr], doors, standing, helper, .. } = first;
+impl Starting {
+    fn fork(first: &First) -> io::Result<Self> {
         let (ours, theirs) = UnixStream::pair()?;
-        let Some(pid) = fork(0)? else {
-            let belongings = Belongings { program, stdin, stdout, stderr, doors };
-            begin(&order, belongings, ground, standing, &theirs)
-        };
-        drop((program, stdin, stdout, stderr, doors, theirs));
-        release(&ours, last())?;
-        Ok(Self { pid, begun: hear(ours)?, helper, order })
+        match fork(0)? {
+            Some(pid) => Ok(Self { pid, ours }),
+            None => {
+                drop(ours);
+                begin(&first.order, &first.belongings, true, &theirs)
+            }
+        }
     }
-}
 
-/// Lets the command's process be the command, or tells it the number of the error that is in the way.
-pub(super) fn release(mut ours: &UnixStream, done: io::Result<()>) -> io::Result<()> {
-    let errno = done.err().map_or(0, |error| error.raw_os_error().unwrap_or(libc::EIO));
-    match ours.write_all(&errno.to_be_bytes()) {
-        // it has ended already, and said why
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        done => done,
+    /// Has it end, since there is no place for it.
+    fn give_up(self) -> io::Result<()> {
+        drop(self.ours);
+        waitpid(Some(self.pid), WaitOptions::empty())?;
+        Ok(())
+    }
+
+    /// Has it begin there. `last` is what must be done before it may be the command, and is done while it settles.
+    fn begins(self, ground: &Ground, last: impl FnOnce() -> io::Result<()>) -> io::Result<(Pid, Begun)> {
+        tell_ground(&self.ours, ground)?;
+        release(&self.ours, last())?;
+        Ok((self.pid, hear(self.ours)?))
     }
 }
 
@@ -226,19 +235,26 @@ pub(super) fn hear(ours: UnixStream) -> io::Result<Begun> {
     last.ok_or_else(|| io::Error::other("the command's process ended before it was the command"))
 }
 
-fn run(first: First, built: &Built) -> io::Result<Told> {
-    let workspace = first.order.stack.path.path();
-    let user = built.may_choose.then_some(built.owner);
-    let ground = Ground { workspace: &workspace, is_private: true, user, seen: Vec::new() };
-    let has_group = |layer: Layer| first.doors.iter().any(|(one, _)| *one == layer);
-    let memory = match first.order.memory {
+fn run(first: First, starting: Starting, built: &Built) -> io::Result<Told> {
+    let First { order, belongings, standing, helper, .. } = first;
+    let ground = Ground {
+        workspace: order.stack.path.clone(),
+        is_private: true,
+        user: built.may_choose.then_some((built.owner.0.as_raw(), built.owner.1.as_raw())),
+        seen: Vec::new(),
+        standing: Walls::of(&standing),
+    };
+    let has_group = |layer: Layer| belongings.doors.iter().any(|(one, _)| *one == layer);
+    let memory = match order.memory {
         None => Memory::Free,
         Some(_) if has_group(Layer::MemoryCgroup) => Memory::Cgroup,
         Some(_) => Memory::Sampled,
     };
-    let child = Child::start(first, &ground, close_off)?;
-    let standing = match child.begun {
-        Begun::Ready { standing } if child.order.only_try => {
+    // the command's output ends with the command
+    drop(belongings);
+    let (child, begun) = starting.begins(&ground, close_off)?;
+    let standing = match begun {
+        Begun::Ready { standing } if order.only_try => {
             return Ok(Told::Report(Report::Tried { standing }));
         }
         Begun::Ready { standing } => standing,
@@ -249,13 +265,12 @@ fn run(first: First, built: &Built) -> io::Result<Told> {
     };
     // what it does from here on needs no more than files and signals; the command is behind its own walls already
     if standing.standing().is_up(Layer::Seccomp) {
-        put_on_first().map_err(io::Error::other)?;
+        put_on(filter_of_first()).map_err(io::Error::other)?;
     }
-    let order = &child.order;
     let watch = Watch {
-        child: child.pid,
+        child,
         tree: Tree::Namespace,
-        wanted: &child.helper,
+        wanted: &helper,
         wall: Duration::from_millis(order.wall_ms),
         processes: order.processes,
         memory: order.memory.filter(|_| memory == Memory::Sampled),

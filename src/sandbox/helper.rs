@@ -13,7 +13,6 @@ use std::mem::MaybeUninit;
 use std::net::Shutdown;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -23,9 +22,9 @@ use rustix::process::{
     set_dumpable_behavior, setsid, waitpid,
 };
 
-use super::begin::{Belongings, Ground, begin, hard_wall};
+use super::begin::{Belongings, begin, hard_wall, release, tell_ground};
 use super::cgroup::{Controller, Group};
-use super::first::{First, Told, hear, live, release};
+use super::first::{First, Told, hear, live};
 use super::layer::{Layer, Standing};
 use super::mounts::path_of;
 use super::namespaces::{Entered, Side, enter, map_users};
@@ -33,7 +32,10 @@ use super::private_root::seen_by_all;
 use super::syscalls::fork;
 use super::tree::{Tree, may_end_others};
 use super::watch::{LOOK, PATIENCE, Watch};
-use super::wire::{Begun, Cause, Ended, MAX_DESCRIPTORS, MAX_ORDER, MAX_REPORT, Memory, Order, Report, View};
+use super::wire::{
+    Begun, Cause, Ended, Ground, MAX_DESCRIPTORS, MAX_ORDER, MAX_REPORT, Memory, Order, Report, Text, View,
+    Walls,
+};
 
 /// The life of a helper, up to its exit code. `standing` says how the layers stand that it began with.
 pub(super) fn help(socket: &UnixStream, standing: Standing) -> i32 {
@@ -139,7 +141,7 @@ impl Call {
         let doors = self.doors();
         let (ours, theirs) = UnixStream::pair()?;
         let is_exact = self.order.only_try || !self.order.demanded.is_empty();
-        let entered = enter(!self.order.stack.network, is_exact, &mut self.standing)?;
+        let entered = enter(is_exact, &mut self.standing)?;
         let Entered::Yes { side, own_users } = entered else { return self.without(socket, doors) };
         let first = match side {
             Side::Outside(first) => first,
@@ -148,7 +150,8 @@ impl Call {
                 let Self { order, own, sources, standing, groups } = self;
                 // they are the helper's to remove
                 std::mem::forget(groups);
-                live(First { order, own, sources, doors, standing, helper: theirs })
+                let belongings = belongings(own, doors);
+                live(First { order, belongings, sources, standing, helper: theirs })
             }
         };
         drop(theirs);
@@ -227,6 +230,9 @@ impl Call {
                 self.standing.fails(layer, "it was not put up, because others that it needs can't be had");
             }
         }
+        if self.standing.why_not(Layer::NetworkNamespace).is_none() {
+            self.standing.fails(Layer::NetworkNamespace, "there are no namespaces that it would belong to");
+        }
         let refused = self.standing.has_failed(&self.order.demanded);
         if self.order.stack.view == View::Overlay && !refused && !self.order.only_try {
             let why = self.standing.why_not(Layer::OverlayWorkspace).unwrap_or(why).to_owned();
@@ -235,24 +241,35 @@ impl Call {
         let can_end = set_child_subreaper(Some(getpid())).and_then(|()| may_end_others());
         self.standing.record(Layer::ProcessTreeKilled, can_end);
         set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
-        let Self { order, own: [program, stdin, stdout, stderr], sources, standing, groups } = self;
-        let workspace = path_of(sources[0].as_fd())?;
-        let mut seen: Vec<PathBuf> = seen_by_all(order.stack.network).map(PathBuf::from).collect();
-        seen.push(PathBuf::from("/proc"));
-        seen.extend(order.stack.binds.iter().map(super::wire::Text::path));
+        let Self { order, own, sources, standing, groups } = self;
+        let mut seen: Vec<Text> =
+            seen_by_all(order.stack.network).map(|path| Text::of(path.as_ref())).collect();
+        seen.push(Text::of("/proc".as_ref()));
+        seen.extend(order.stack.binds.iter().cloned());
+        let ground = Ground {
+            workspace: Text::of(&path_of(sources[0].as_fd())?),
+            is_private: false,
+            user: None,
+            seen,
+            standing: Walls::of(&standing),
+        };
+        let belongings = belongings(own, doors);
         let (ours, theirs) = UnixStream::pair()?;
         let Some(child) = fork(0)? else {
             drop(ours);
             std::mem::forget(groups);
-            let ground = Ground { workspace: &workspace, is_private: false, user: None, seen };
-            let belongings = Belongings { program, stdin, stdout, stderr, doors };
-            begin(&order, belongings, &ground, standing, &theirs)
+            begin(&order, &belongings, false, &theirs)
         };
-        drop((program, stdin, stdout, stderr, doors, theirs));
+        drop((belongings, theirs));
+        tell_ground(&ours, &ground)?;
         release(&ours, Ok(()))?;
         let report = bare_report(&order, child, hear(ours)?, socket, &groups)?;
         Ok((report, None))
     }
+}
+
+fn belongings([program, stdin, stdout, stderr]: [OwnedFd; 4], doors: Vec<(Layer, File)>) -> Belongings {
+    Belongings { program, stdin, stdout, stderr, doors }
 }
 
 fn memory_group(groups: &[(Layer, Group)]) -> Option<&Group> {

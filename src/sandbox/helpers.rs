@@ -63,17 +63,17 @@ impl Helper {
         self.nursery().as_ref().map(|nursery| nursery.child.id())
     }
 
-    /// A helper of its own for one command, and the socket to it.
-    pub(super) fn begin(&self) -> io::Result<(UnixStream, Running)> {
+    /// A helper of its own for one command, and the socket to it. `meanwhile` is done while it is made.
+    pub(super) fn begin(&self, meanwhile: &mut dyn FnMut()) -> io::Result<(UnixStream, Running)> {
         let mut nursery = self.nursery();
         if let Some(known) = nursery.take()
-            && let Ok(begun) = known.bear()
+            && let Ok(begun) = known.bear(meanwhile)
         {
             *nursery = Some(known);
             return Ok(begun);
         }
         let new = Nursery::start(&self.program, &self.arguments)?;
-        let begun = new.bear()?;
+        let begun = new.bear(meanwhile)?;
         *nursery = Some(new);
         Ok(begun)
     }
@@ -126,10 +126,11 @@ impl Nursery {
     }
 
     /// Has it make a helper.
-    fn bear(&self) -> io::Result<(UnixStream, Running)> {
+    fn bear(&self, meanwhile: &mut dyn FnMut()) -> io::Result<(UnixStream, Running)> {
         let (socket, theirs) = UnixStream::pair()?;
         send(self.control.as_fd(), &WANTED, &[theirs.as_fd()])?;
         drop(theirs);
+        meanwhile();
         let mut answer = [0; ANSWER];
         match receive_with(self.control.as_fd(), &mut answer)? {
             (ANSWER, Some(handle)) => Ok((socket, Running { handle })),

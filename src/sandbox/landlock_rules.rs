@@ -53,8 +53,7 @@ fn version() -> Result<ABI, String> {
     let mut refused = String::new();
     for number in (LEAST..=NEWEST).rev() {
         let abi = ABI::from(number);
-        let ruleset = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
-        match ruleset.handle_access(AccessFs::from_all(abi)).and_then(Ruleset::create) {
+        match handled(abi, false).and_then(Ruleset::create) {
             Ok(_) => return Ok(abi),
             Err(error) => refused = error.to_string(),
         }
@@ -62,16 +61,22 @@ fn version() -> Result<ABI, String> {
     Err(format!("version {LEAST} (Linux 6.2) or newer is wanted: {refused}"))
 }
 
-fn rules(fences: &Fences<'_>, abi: ABI) -> Result<(), RulesetError> {
-    let all = AccessFs::from_all(abi);
-    let mut ruleset =
-        Ruleset::default().set_compatibility(CompatLevel::HardRequirement).handle_access(all)?;
-    if !fences.network && abi >= ABI::V4 {
+/// All that a version can refuse: several of them differ in what is not a file alone.
+fn handled(abi: ABI, network: bool) -> Result<Ruleset, RulesetError> {
+    let ruleset = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
+    let mut ruleset = ruleset.handle_access(AccessFs::from_all(abi))?;
+    if !network && abi >= ABI::V4 {
         ruleset = ruleset.handle_access(AccessNet::BindTcp | AccessNet::ConnectTcp)?;
     }
     if abi >= ABI::V6 {
         ruleset = ruleset.scope(Scope::AbstractUnixSocket | Scope::Signal)?;
     }
+    Ok(ruleset)
+}
+
+fn rules(fences: &Fences<'_>, abi: ABI) -> Result<(), RulesetError> {
+    let all = AccessFs::from_all(abi);
+    let ruleset = handled(abi, fences.network)?;
     let read = AccessFs::Execute | AccessFs::ReadFile | AccessFs::ReadDir;
     let devices = AccessFs::ReadFile | AccessFs::WriteFile;
     let write = all & !(AccessFs::MakeChar | AccessFs::MakeBlock | AccessFs::IoctlDev);

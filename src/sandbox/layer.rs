@@ -140,6 +140,13 @@ impl Standing {
         self.layers.insert(layer, Err(why.into()));
     }
 
+    /// Takes over what another process found.
+    pub(super) fn absorb(&mut self, other: &Standing) {
+        for (layer, result) in &other.layers {
+            self.record(*layer, result.as_ref().map(|()| ()));
+        }
+    }
+
     /// What a step that puts it up came to.
     pub(super) fn record<E: Display>(&mut self, layer: Layer, result: Result<(), E>) {
         match result {

@@ -138,6 +138,10 @@ pub(super) fn overlay(
 
 /// The folder at a relative path beneath `folder`, made where it is not there.
 pub(super) fn make_folders(folder: BorrowedFd<'_>, path: &Path) -> io::Result<OwnedFd> {
+    let only = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    if let Ok(found) = openat2(folder, path, FOLDER | OFlags::NOFOLLOW, Mode::empty(), only) {
+        return Ok(found);
+    }
     let mut inner = openat(folder, ".", FOLDER, Mode::empty())?;
     for part in path.components() {
         let name = part.as_os_str();

@@ -10,12 +10,12 @@ use rustix::process::{Pid, WaitOptions, getegid, geteuid, waitpid};
 use super::layer::{Layer, Standing};
 use super::syscalls::{end, fork};
 
-/// A namespace's layer, and the flag that asks for it.
-const KINDS: [(Layer, libc::c_int); 6] = [
+/// A namespace's layer, and the flag that asks for it. That of the network is the longest to make, and nobody but the
+/// command needs it: it is made by the command's own process, while the others are used already.
+const KINDS: [(Layer, libc::c_int); 5] = [
     (Layer::UserNamespace, libc::CLONE_NEWUSER),
     (Layer::MountNamespace, libc::CLONE_NEWNS),
     (Layer::PidNamespace, libc::CLONE_NEWPID),
-    (Layer::NetworkNamespace, libc::CLONE_NEWNET),
     (Layer::IpcNamespace, libc::CLONE_NEWIPC),
     (Layer::UtsNamespace, libc::CLONE_NEWUTS),
 ];
@@ -40,15 +40,10 @@ pub(super) enum Entered {
 
 /// Starts a process in namespaces of its own: all of them, or those that can be had. `standing` is told of each. With
 /// `is_exact` also where those are no wall, so that it can be told what else is missing.
-pub(super) fn enter(own_network: bool, is_exact: bool, standing: &mut Standing) -> io::Result<Entered> {
-    let wanted = KINDS.iter().filter(|(layer, _)| own_network || *layer != Layer::NetworkNamespace);
-    let wanted: Vec<(Layer, libc::c_int)> = wanted.copied().collect();
-    if !own_network {
-        standing.fails(Layer::NetworkNamespace, "the rule allows the machine's network");
-    }
-    let had = match fork(flags(&wanted)) {
-        Ok(child) => return Ok(entered(child, &wanted, standing)),
-        Err(_) => those_to_be_had(&wanted, standing),
+pub(super) fn enter(is_exact: bool, standing: &mut Standing) -> io::Result<Entered> {
+    let had = match fork(flags(&KINDS)) {
+        Ok(child) => return Ok(entered(child, &KINDS, standing)),
+        Err(_) => those_to_be_had(standing),
     };
     let has = |layer: Layer| had.iter().any(|(one, _)| *one == layer);
     let is_wall = has(Layer::MountNamespace) && has(Layer::PidNamespace);
@@ -76,10 +71,10 @@ fn flags(kinds: &[(Layer, libc::c_int)]) -> libc::c_int {
 }
 
 /// Tries each alone, with a user namespace where that can be had.
-fn those_to_be_had(wanted: &[(Layer, libc::c_int)], standing: &mut Standing) -> Vec<(Layer, libc::c_int)> {
+fn those_to_be_had(standing: &mut Standing) -> Vec<(Layer, libc::c_int)> {
     let users = attempt(libc::CLONE_NEWUSER).is_ok();
     let mut had = Vec::new();
-    for &(layer, flag) in wanted {
+    for (layer, flag) in KINDS {
         let with = if users { flag | libc::CLONE_NEWUSER } else { flag };
         match attempt(with) {
             Ok(()) => had.push((layer, flag)),

@@ -168,14 +168,21 @@ fn ask(
     cancelled: &dyn Fn() -> bool,
 ) -> Result<(Report, Streams), RunError> {
     let marker = marker()?;
-    let (socket, running) = helper.begin()?;
+    let mut prepared = None;
+    let mut prepare = || {
+        // where a second helper is asked for it is kept
+        prepared.get_or_insert_with(|| Prepared::of(job, output.is_none(), &marker));
+    };
+    let (socket, running) = helper.begin(&mut prepare)?;
+    let prepared = prepared.ok_or_else(|| io::Error::other("there is no order"))?;
     let give_up = Instant::now() + wall + GRACE;
-    let done =
-        order(&socket, job, output.is_none(), &marker).map_err(RunError::Io).and_then(|(stdout, stderr)| {
+    let done = prepared.and_then(|prepared| prepared.send(&socket, job)).map_err(RunError::Io).and_then(
+        |(stdout, stderr)| {
             let mut streams = Streams::new(stdout, stderr, output.unwrap_or_default())?;
             let report = follow(&socket, &mut streams, give_up, cancelled)?;
             Ok((report, streams))
-        });
+        },
+    );
     drop(socket);
     let lost = matches!(&done, Ok((None, _)) | Err(_));
     if lost {
@@ -194,60 +201,59 @@ fn marker() -> io::Result<String> {
     Ok(format!("{MARKER}={:032x}", u128::from_be_bytes(random)))
 }
 
-/// Tells the helper what to run; gives the ends of its output that are ours.
-fn order(socket: &UnixStream, job: &Job<'_>, only_try: bool, marker: &str) -> io::Result<(OwnedFd, OwnedFd)> {
-    let (stdout, their_stdout) = pipe_with(PipeFlags::CLOEXEC)?;
-    let (stderr, their_stderr) = pipe_with(PipeFlags::CLOEXEC)?;
-    let stdin = input(job.stdin)?;
-    let confined = job.confined;
-    let (name, value) = marker.split_once('=').unwrap_or((marker, ""));
-    let (stack, sources) = stack_order(job.stack);
-    let order = Order {
-        argv: confined.argv.clone(),
-        env: confined.env.clone(),
-        marker: (name.to_owned(), value.to_owned()),
-        wall_ms: confined.wall.as_millis() as u64,
-        cpu_seconds: confined.cpu.map(|cpu| cpu.as_secs().max(1)),
-        memory: confined.memory,
-        processes: confined.processes,
-        file_bytes: confined.file_bytes,
-        program: Text::of(&job.program.path),
-        is_script: job.program.is_script,
-        cwd: Text::of(job.cwd),
-        demanded: confined.demanded.clone(),
-        stack,
-        only_try,
-        bounds: (job.bounds.files, job.bounds.file_bytes, job.bounds.bytes),
-    };
-    let text = serde_json::to_vec(&order)?;
-    let mut descriptors =
-        vec![job.program.file.as_fd(), stdin.as_fd(), their_stdout.as_fd(), their_stderr.as_fd()];
-    descriptors.extend(sources);
-    send(socket, &text, &descriptors)?;
-    Ok((stdout, stderr))
+/// All that a helper is told, ready to be sent.
+struct Prepared {
+    text: Vec<u8>,
+    stdin: OwnedFd,
+    /// Each with the end that is ours first.
+    outputs: [(OwnedFd, OwnedFd); 2],
 }
 
-/// The stack as an order has it, and its descriptors in the order in which they are taken.
-fn stack_order(stack: &Stack) -> (StackOrder, Vec<BorrowedFd<'_>>) {
-    let mut sources = vec![stack.workspace.as_fd()];
-    let mut caches = Vec::new();
-    for cache in &stack.caches {
-        let start = match &cache.start {
-            CacheStart::Empty => Start::Empty,
-            CacheStart::Seed(lower) => {
-                sources.extend(lower.iter().map(OwnedFd::as_fd));
-                Start::Seed(lower.len())
-            }
-            CacheStart::Kept { lower, upper, work } => {
-                sources.extend(lower.iter().map(OwnedFd::as_fd));
-                sources.extend([upper.as_fd(), work.as_fd()]);
-                Start::Kept(lower.len())
-            }
+impl Prepared {
+    fn of(job: &Job<'_>, only_try: bool, marker: &str) -> io::Result<Self> {
+        let confined = job.confined;
+        let (name, value) = marker.split_once('=').unwrap_or((marker, ""));
+        let order = Order {
+            argv: confined.argv.clone(),
+            env: confined.env.clone(),
+            marker: (name.to_owned(), value.to_owned()),
+            wall_ms: confined.wall.as_millis() as u64,
+            cpu_seconds: confined.cpu.map(|cpu| cpu.as_secs().max(1)),
+            memory: confined.memory,
+            processes: confined.processes,
+            file_bytes: confined.file_bytes,
+            program: Text::of(&job.program.path),
+            is_script: job.program.is_script,
+            cwd: Text::of(job.cwd),
+            demanded: confined.demanded.clone(),
+            stack: stack_order(job.stack),
+            only_try,
+            bounds: (job.bounds.files, job.bounds.file_bytes, job.bounds.bytes),
         };
-        caches.push((Text::of(&cache.folder), start));
+        let outputs = [pipe_with(PipeFlags::CLOEXEC)?, pipe_with(PipeFlags::CLOEXEC)?];
+        Ok(Self { text: serde_json::to_vec(&order)?, stdin: input(job.stdin)?, outputs })
     }
+
+    /// Tells the helper what to run; gives the ends of its output that are ours.
+    fn send(self, socket: &UnixStream, job: &Job<'_>) -> io::Result<(OwnedFd, OwnedFd)> {
+        let [(stdout, their_stdout), (stderr, their_stderr)] = self.outputs;
+        let program = job.program.file.as_fd();
+        let mut descriptors = vec![program, self.stdin.as_fd(), their_stdout.as_fd(), their_stderr.as_fd()];
+        descriptors.extend(sources(job.stack));
+        send(socket, &self.text, &descriptors)?;
+        Ok((stdout, stderr))
+    }
+}
+
+/// The stack as an order has it.
+fn stack_order(stack: &Stack) -> StackOrder {
+    let start = |start: &CacheStart| match start {
+        CacheStart::Empty => Start::Empty,
+        CacheStart::Seed(lower) => Start::Seed(lower.len()),
+        CacheStart::Kept { lower, .. } => Start::Kept(lower.len()),
+    };
     let texts = |paths: &[PathBuf]| paths.iter().map(|path| Text::of(path)).collect::<Vec<_>>();
-    let order = StackOrder {
+    StackOrder {
         path: Text::of(&stack.path),
         view: match stack.view {
             WorkspaceMode::Overlay => View::Overlay,
@@ -256,14 +262,29 @@ fn stack_order(stack: &Stack) -> (StackOrder, Vec<BorrowedFd<'_>>) {
         },
         mask: texts(&stack.mask),
         opaque: stack.opaque.iter().map(|one| (Text::of(&one.folder), texts(&one.shown))).collect(),
-        caches,
+        caches: stack.caches.iter().map(|cache| (Text::of(&cache.folder), start(&cache.start))).collect(),
         binds: texts(&stack.binds),
         unsafe_write: texts(&stack.unsafe_write),
         bytes: stack.upper.bytes,
         inodes: stack.upper.inodes,
         network: stack.network == NetworkAccess::Allow,
-    };
-    (order, sources)
+    }
+}
+
+/// The descriptors of the stack, in the order in which they are taken.
+fn sources(stack: &Stack) -> Vec<BorrowedFd<'_>> {
+    let mut sources = vec![stack.workspace.as_fd()];
+    for cache in &stack.caches {
+        match &cache.start {
+            CacheStart::Empty => {}
+            CacheStart::Seed(lower) => sources.extend(lower.iter().map(OwnedFd::as_fd)),
+            CacheStart::Kept { lower, upper, work } => {
+                sources.extend(lower.iter().map(OwnedFd::as_fd));
+                sources.extend([upper.as_fd(), work.as_fd()]);
+            }
+        }
+    }
+    sources
 }
 
 fn send(socket: &UnixStream, text: &[u8], descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {

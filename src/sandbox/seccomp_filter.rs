@@ -99,22 +99,23 @@ const NEW_TIME: u32 = 0x80;
 /// Terminal calls that put words into somebody else's mouth.
 const TERMINAL: [u32; 2] = [0x5412, 0x541C];
 
-/// Puts the filter on this process and all that it will start.
-pub(super) fn put_on(network: bool) -> Result<(), String> {
-    apply_filter(&filter(network)?).map_err(|error| error.to_string())
+/// Puts a filter on this process and all that it will start.
+pub(super) fn put_on(filter: Result<Vec<sock_filter>, String>) -> Result<(), String> {
+    apply_filter(&filter?).map_err(|error| error.to_string())
 }
 
-/// Puts the filter on the first process of a command's namespaces, when the command has begun: it starts nothing more,
-/// makes no socket, and mounts nothing.
-pub(super) fn put_on_first() -> Result<(), String> {
+/// The filter for the first process of a command's namespaces, when the command has begun: it starts nothing more, makes
+/// no socket, and mounts nothing.
+pub(super) fn filter_of_first() -> Result<Vec<sock_filter>, String> {
     let mut answers = answers(false);
     for call in [libc::SYS_execve, libc::SYS_execveat, libc::SYS_clone, libc::SYS_socket] {
         answers.insert(number(call), REFUSAL);
     }
-    apply_filter(&program(&answers, NEWEST)?).map_err(|error| error.to_string())
+    program(&answers, NEWEST)
 }
 
-fn filter(network: bool) -> Result<Vec<sock_filter>, String> {
+/// The filter for a command.
+pub(super) fn filter(network: bool) -> Result<Vec<sock_filter>, String> {
     program(&answers(network), NEWEST)
 }
 

@@ -31,10 +31,10 @@ pub(super) fn fork(flags: libc::c_int) -> io::Result<Option<Pid>> {
     }
 }
 
-/// From now on this process, and what it starts, sees its control groups as the uppermost there are.
-pub(super) fn hide_groups_above() -> io::Result<()> {
-    // SAFETY: it touches no memory and no descriptor; only what `/proc` tells of control groups changes
-    let done = unsafe { libc::unshare(libc::CLONE_NEWCGROUP) };
+/// Moves this process, and what it will start, into a new namespace of a kind that is not one of users or processes.
+pub(super) fn enter_own(kind: libc::c_int) -> io::Result<()> {
+    // SAFETY: it touches no memory and no descriptor
+    let done = unsafe { libc::unshare(kind) };
     if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 

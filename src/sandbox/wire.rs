@@ -186,6 +186,21 @@ impl Walls {
     }
 }
 
+/// Where the command begins, and how the layers stand that were put up for it: what the process that becomes the command
+/// waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Ground {
+    /// The folder that is its workspace.
+    pub(super) workspace: Text,
+    /// Is the root a private one?
+    pub(super) is_private: bool,
+    /// User and group that it becomes, where we may choose.
+    pub(super) user: Option<(u32, u32)>,
+    /// Folders that it sees and does not write, where the root is not a private one.
+    pub(super) seen: Vec<Text>,
+    pub(super) standing: Walls,
+}
+
 /// What the child that becomes the command says before it does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]

@@ -19,7 +19,9 @@ use crate::digest::Digest;
 use crate::effect::{Confinement, FrameBuffer, FrontFrame, InterpreterFrame, InterpreterStart};
 use crate::plan::Plan;
 use crate::redact::Values;
-use crate::sandbox::{InterpreterError, begin_interpreter, broken_promises, confine_interpreter};
+use crate::sandbox::{
+    InterpreterError, begin_interpreter, broken_promises, confine_interpreter, try_to_write,
+};
 use crate::source::Sources;
 use crate::store::{Blobs, Durability, RunId, RunLog, Store, StoreError};
 use crate::trace::{Chain, EventBody, Redaction, RunStarted, RunState, WaitId};
@@ -45,6 +47,16 @@ pub enum BeginError {
     /// A wall that stands does not hold.
     #[error("the walls around the interpreter do not hold, so nothing is run: {0}")]
     Broken(String),
+    /// There is no room, or the disk can't be written for another reason that is not ours.
+    #[error(
+        "the records of the run can't be written in `{}`, so nothing is run: {error}", folder.display()
+    )]
+    Unwritable {
+        /// Where they lie.
+        folder: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -170,16 +182,16 @@ struct Listener {
 }
 
 /// What the test of the walls will come to.
-struct Tested(mpsc::Receiver<Vec<String>>);
+struct Tested(mpsc::Receiver<Result<(), BeginError>>);
 
 impl Listener {
     fn start(self, confinement: &Confinement, folder: Option<PathBuf>) -> io::Result<Tested> {
         let confinement = confinement.clone();
         let (tell, told) = mpsc::channel();
         let life = move || {
-            let broken = broken_promises(&confinement, self.front.as_fd(), folder.as_deref());
+            let broken = broken_promises(&confinement, self.front.as_fd());
             // the main thread waits for it
-            let _ = tell.send(broken);
+            let _ = tell.send(judged(broken, folder));
             self.listen();
         };
         thread::Builder::new().name("front".to_owned()).spawn(life)?;
@@ -201,9 +213,21 @@ impl Listener {
 
 impl Tested {
     fn tested(self) -> Result<(), BeginError> {
-        let broken = self.0.recv().unwrap_or_else(|_| vec!["they could not be tried".to_owned()]);
-        if broken.is_empty() { Ok(()) } else { Err(BeginError::Broken(broken.join("; "))) }
+        self.0.recv().unwrap_or_else(|_| Err(BeginError::Broken("they could not be tried".to_owned())))
     }
+}
+
+/// What came of trying the walls, and of writing where the records of the run lie.
+fn judged(mut broken: Vec<String>, folder: Option<PathBuf>) -> Result<(), BeginError> {
+    if let Some(folder) = folder
+        && let Err(error) = try_to_write(&folder)
+    {
+        if error.kind() != io::ErrorKind::PermissionDenied {
+            return Err(BeginError::Unwritable { folder, error });
+        }
+        broken.push(format!("the store cannot be written: {error}"));
+    }
+    if broken.is_empty() { Ok(()) } else { Err(BeginError::Broken(broken.join("; "))) }
 }
 
 /// The front has found nothing wrong with these texts, and shown the plan that must come out.

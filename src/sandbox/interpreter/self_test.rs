@@ -21,13 +21,8 @@ use crate::effect::Confinement;
 /// Files that nobody behind the walls opens: the first one is there on every system.
 const OUTSIDE: [&str; 3] = ["/", "/etc/hostname", "/dev/tty"];
 
-/// Each promise of `confinement` that does not hold, as a sentence. `inherited` is any socket; `folder` one that may
-/// be written in.
-pub fn broken_promises(
-    confinement: &Confinement,
-    inherited: BorrowedFd<'_>,
-    folder: Option<&Path>,
-) -> Vec<String> {
+/// Each promise of `confinement` that does not hold, as a sentence. `inherited` is any socket.
+pub fn broken_promises(confinement: &Confinement, inherited: BorrowedFd<'_>) -> Vec<String> {
     let promised = |name: &str| confinement.layers.iter().any(|layer| layer.name == name && layer.in_force);
     let mut broken = Vec::new();
     if promised("landlock") {
@@ -37,10 +32,17 @@ pub fn broken_promises(
     if promised("seccomp") {
         broken.extend(calls_that_are_there(inherited));
     }
-    if let Some(Err(error)) = folder.map(append) {
-        broken.push(format!("the store cannot be written: {error}"));
-    }
     broken
+}
+
+/// Writes in the folder that may be written in, and takes it away again. Walls that are in the way refuse it as not
+/// permitted; any other error is one of the disk.
+pub fn try_to_write(folder: &Path) -> io::Result<()> {
+    let path = folder.join(".self-test");
+    let written =
+        OpenOptions::new().create(true).append(true).open(&path).and_then(|mut file| file.write_all(b"\n"));
+    let removed = fs::remove_file(&path);
+    written.and(removed)
 }
 
 fn calls_that_are_there(inherited: BorrowedFd<'_>) -> Vec<String> {
@@ -56,10 +58,4 @@ fn calls_that_are_there(inherited: BorrowedFd<'_>) -> Vec<String> {
         (connected, "it can connect"),
     ];
     tried.into_iter().filter(|(refused, _)| !refused).map(|(_, what)| what.to_owned()).collect()
-}
-
-fn append(folder: &Path) -> io::Result<()> {
-    let path = folder.join(".self-test");
-    OpenOptions::new().create(true).append(true).open(&path)?.write_all(b"\n")?;
-    fs::remove_file(&path)
 }
