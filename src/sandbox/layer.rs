@@ -143,7 +143,10 @@ impl Standing {
     /// Takes over what another process found.
     pub(super) fn absorb(&mut self, other: &Standing) {
         for (layer, result) in &other.layers {
-            self.record(*layer, result.as_ref().map(|()| ()));
+            match result {
+                Ok(()) => self.stands(*layer),
+                Err(why) => self.fails(*layer, why.as_str()),
+            }
         }
     }
 

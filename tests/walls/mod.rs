@@ -182,22 +182,22 @@ impl Bench {
 
     /// Runs one of the attacks of the test program, strictly.
     pub fn attack(&self, name: &str) -> String {
-        self.attack_with(name, self.call())
-    }
-
-    /// The same with this call.
-    pub fn attack_with(&self, name: &str, mut call: Call) -> String {
-        call.confined.env.insert("LGFLOW_TEST_ATTACK".to_owned(), name.to_owned());
-        let path = std::env::current_exe().unwrap();
-        let argv = ["attacker", "--exact", "plays_the_attacker", "--nocapture"];
-        let ran = call.run(&path, &argv).unwrap();
-        let (out, err) = (ran.stdout.text(), ran.stderr.text());
-        let told = out.lines().find_map(|line| Some(line.split_once("ATTACK: ")?.1.to_owned()));
-        told.unwrap_or_else(|| format!("ended with {} and {:?}: {out}{err}", ran.exit_code, ran.signal))
+        self.call().attack(name)
     }
 }
 
 impl Call {
+    /// Runs one of the attacks of the test program with it.
+    pub fn attack(&mut self, name: &str) -> String {
+        self.confined.env.insert("LGFLOW_TEST_ATTACK".to_owned(), name.to_owned());
+        let path = std::env::current_exe().unwrap();
+        let argv = ["attacker", "--exact", "plays_the_attacker", "--nocapture"];
+        let ran = self.run(&path, &argv).unwrap();
+        let (out, err) = (ran.stdout.text(), ran.stderr.text());
+        let told = out.lines().find_map(|line| Some(line.split_once("ATTACK: ")?.1.to_owned()));
+        told.unwrap_or_else(|| format!("ended with {} and {:?}: {out}{err}", ran.exit_code, ran.signal))
+    }
+
     /// Runs a script with it.
     pub fn sh(&mut self, script: &str) -> Result<Ran, RunError> {
         self.run(Path::new("/bin/sh"), &["sh", "-c", script])

@@ -167,7 +167,7 @@ fn gaining_privileges_can_not_be_given_up_without_the_call_for_it() {
 fn tcp_is_refused_by_landlock_alone_and_where_it_is_too_old_that_is_named() {
     // the other two that keep a command from TCP: one is taken away, the other is not looked at
     let others = || forbid(&[always(libc::SYS_seccomp)]);
-    let bind = |bench: &Bench| bench.attack_with("tcp", best_effort(bench, |_| {}));
+    let bind = |bench: &Bench| best_effort(bench, |_| {}).attack("tcp");
     let demand = |call: &mut Call| call.confined.demanded.push("landlock_net".to_owned());
     for &who in everybody() {
         as_one(who, |bench| {
