@@ -185,7 +185,9 @@ mod tests {
     }
 
     fn condition() -> impl proptest::strategy::Strategy<Value = Condition> {
-        use proptest::prelude::*;
+        use proptest::arbitrary::any;
+        use proptest::prop_oneof;
+        use proptest::strategy::{Just, Strategy as _};
         let mask = prop_oneof![Just(u32::MAX), 0..8_u32];
         (0..6_u8, mask, 0..8_u32, any::<bool>()).prop_map(|(argument, mask, value, is_equal)| Condition {
             argument,
@@ -197,7 +199,8 @@ mod tests {
 
     fn answer() -> impl proptest::strategy::Strategy<Value = Answer> {
         use proptest::collection::vec;
-        use proptest::prelude::*;
+        use proptest::prop_oneof;
+        use proptest::strategy::{Just, Strategy as _};
         let lists = vec(vec(condition(), 1..4), 1..12);
         prop_oneof![
             Just(Answer::Made),
