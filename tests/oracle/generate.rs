@@ -369,7 +369,7 @@ impl Maker<'_> {
                 json!({ "uses": "batch", "with": { "calls": calls, "tools": ["exec"], "max_calls": most } })
             }
             Kind::Approval => {
-                let mut with = json!({ "show": "{{ state.count }}" });
+                let mut with = json!({ "show": "n = {{ state.count }}" });
                 if self.random.chance(60) {
                     with["options"] = json!(["yes", "no"]);
                 }
