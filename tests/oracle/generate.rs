@@ -159,10 +159,12 @@ impl Maker<'_> {
         let exec = self.kinds[from] == Kind::Exec;
         match self.random.below(10) {
             0..=2 if exec && class == Class::Success => {
-                Some(format!("output.exit_code < {}", 1 + self.random.below(5)))
+                Some(format!("(output.exit_code | default(2)) < {}", 1 + self.random.below(5)))
             }
             // has no value where the text spells no number
-            3 if exec && class == Class::Success => Some("(output.stdout | int) > 20".to_owned()),
+            3 if exec && class == Class::Success => {
+                Some("(output.stdout | default('x') | int) > 20".to_owned())
+            }
             4 => Some("state.count % 2 == 0".to_owned()),
             5 if class == Class::Always => Some(format!("nodes.{}.status == 'failed'", self.id(from))),
             5 if class == Class::Catch => Some("error.kind != 'timeout'".to_owned()),
@@ -192,7 +194,7 @@ impl Maker<'_> {
                 0 => None,
                 1 => Some(format!("loops.{target}.iteration < {}", 2 + self.random.below(3))),
                 2 if self.kinds[from] == Kind::Exec && class == Class::Success => {
-                    Some("output.exit_code > 2".to_owned())
+                    Some("(output.exit_code | default(2)) > 2".to_owned())
                 }
                 _ => Some("state.count % 2 == 1".to_owned()),
             };
