@@ -37,6 +37,7 @@ pub mod store;
 pub mod testing;
 pub mod trace;
 pub mod trust;
+pub mod types;
 pub mod view;
 pub mod wire;
 

@@ -18,6 +18,7 @@ const ROOMS: &[(&str, u32)] = &[
     ("diag", 1),
     ("document", 2),
     ("files", 2),
+    ("types", 2),
     ("schema", 3),
     ("model", 3),
     ("expr", 3),

@@ -1,0 +1,15 @@
+//! What values there can be at a place: types, from JSON Schemas and from values; which fits where. Knows no
+//! expression and no graph.
+
+mod describe;
+mod fit;
+mod meet;
+mod narrow;
+mod schema;
+mod shape;
+mod ty;
+
+pub use fit::{Misfit, misfit};
+pub use narrow::{Step, place};
+pub use shape::{Field, ListOf, Lists, Numbers, ObjectOf, Objects, Texts};
+pub use ty::{Chance, Kind, Type};
