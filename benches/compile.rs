@@ -32,15 +32,55 @@ fn chain(nodes: usize) -> String {
     text
 }
 
+/// Blocks of four nodes with types and conditions: a value, a decision by two conditions, and both ways together again. Each
+/// looks at the block before, at the inputs and at a channel.
+fn typed(nodes: usize) -> String {
+    let mut text = "schema: lgflow.graph/v1
+name: typed
+inputs:
+  mode: { enum: [fast, thorough], default: fast }
+  limits: { type: object, properties: { least: { type: integer }, name: { type: [string, 'null'] } }, required: [least, name], default: { least: 0, name: null } }
+state:
+  seen: { type: array, items: { type: object, properties: { n: { type: integer } }, required: [n] }, reduce: append }
+nodes:
+  join0: { uses: values, with: { n: 0, name: begin } }
+"
+    .to_owned();
+    for at in 1..=nodes / 4 {
+        let before = at - 1;
+        writeln!(text, "  start{at}: {{ uses: values, with: {{ n: \"{{{{ nodes.join{before}.output.n + inputs.limits.least }}}}\", name: \"{{{{ nodes.join{before}.output.name | upper }}}}\" }}, update: {{ seen: {{ n: \"{{{{ output.n }}}}\" }} }} }}").unwrap();
+        writeln!(text, "  fast{at}: {{ uses: values, with: {{ n: \"{{{{ nodes.start{at}.output.n * 2 }}}}\", who: \"{{{{ inputs.limits.name if inputs.limits.name is not none else 'nobody' }}}}\" }} }}").unwrap();
+        writeln!(text, "  slow{at}: {{ uses: values, with: {{ n: \"{{{{ state.seen | map(attribute='n') | sum }}}}\", who: \"{{{{ nodes.start{at}.output.name ~ '!' }}}}\" }} }}").unwrap();
+        writeln!(text, "  join{at}: {{ uses: values, with: {{ n: \"{{{{ first_of(nodes.fast{at}.output.n, nodes.slow{at}.output.n) }}}}\", name: \"{{{{ first_of(nodes.fast{at}.output.who, nodes.slow{at}.output.who) }}}}\" }} }}").unwrap();
+    }
+    text.push_str("edges:\n");
+    for at in 1..=nodes / 4 {
+        let before = at - 1;
+        writeln!(text, "  - join{before} -> start{at}").unwrap();
+        writeln!(text, "  - {{ from: start{at}, to: fast{at}, when: \"inputs.mode == 'fast' and nodes.start{at}.output.n < 100\" }}").unwrap();
+        writeln!(text, "  - {{ from: start{at}, to: slow{at}, otherwise: true }}").unwrap();
+        writeln!(text, "  - {{ from: [fast{at}, slow{at}], to: join{at} }}").unwrap();
+    }
+    text
+}
+
+#[divan::bench(args = [1_250, 2_500, 5_000, 10_000], sample_count = 9, sample_size = 1)]
+fn typed_text_to_plan(bencher: divan::Bencher<'_, '_>, nodes: usize) {
+    compile(bencher, &typed(nodes));
+}
+
 #[divan::bench(args = [20, 1_000, 10_000], sample_count = 25, sample_size = 1)]
 fn text_to_plan(bencher: divan::Bencher<'_, '_>, nodes: usize) {
-    let text = chain(nodes);
+    compile(bencher, &chain(nodes));
+}
+
+fn compile(bencher: divan::Bencher<'_, '_>, text: &str) {
     bencher.bench(|| {
         let (mut sources, mut diagnostics) = (Sources::default(), Diagnostics::default());
         let root = Root {
             path: RelPath::parse("graph.yaml").unwrap(),
             name: "graph.yaml".to_owned(),
-            bytes: text.clone().into_bytes(),
+            bytes: text.as_bytes().to_vec(),
         };
         let mut load = |_: &FileRef| Err(LoadProblem::new("nothing is named"));
         let checked = check_files(vec![root], &mut load, &mut sources, &mut diagnostics);

@@ -82,7 +82,7 @@ fn the_label_of_a_model_follows_every_way() {
     // a channel
     assert_from_model(
         &graph(
-            "state: { seen: { type: array, items: {}, reduce: append } }\nnodes:\n  model: { uses: llm, with: { model: default, prompt: ask, vars: { x: hello } }, update: { seen: '{{ output.text }}' } }\n  shell: { uses: exec, with: { argv: [echo, '{{ state.seen | length }}'] } }\nedges: [model -> shell]\n",
+            "state: { seen: { type: array, items: {}, reduce: append } }\nnodes:\n  model: { uses: llm, with: { model: default, prompt: ask, vars: { x: hello } }, update: { seen: '{{ output.text }}' } }\n  shell: { uses: exec, with: { argv: [echo, '{{ state.seen | length | string }}'] } }\nedges: [model -> shell]\n",
         ),
         "shell",
     );

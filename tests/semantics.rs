@@ -232,10 +232,10 @@ fn a_join_waits_for_every_edge_and_wants_one_or_one_from_each() {
 
 #[test]
 fn an_expression_that_fails_fails_its_node_or_the_source_of_its_edge() {
-    let graph = "nodes:\n  a: { uses: values, with: { list: [1] } }\n  b: { uses: values, with: { x: '{{ nodes.a.output.list[9] }}' } }\nedges:\n  - a -> b\n  - { from: b, to: a2, catch: [any] }\n";
+    let graph = "nodes:\n  a: { uses: values, with: { list: '{{ [1] | reverse }}' } }\n  b: { uses: values, with: { x: '{{ nodes.a.output.list[9] }}' } }\nedges:\n  - a -> b\n  - { from: b, to: a2, catch: [any] }\n";
     let graph = graph.replace("edges:", "  a2: { uses: values, with: { x: 1 } }\nedges:");
     assert_eq!(kind(&run(&graph, &[])), "b expression");
-    let edge = "nodes:\n  a: { uses: values, with: { list: [1] } }\n  b: { uses: values, with: { x: 1 } }\nedges:\n  - { from: a, to: b, when: 'output.list[9] == 1' }\n";
+    let edge = "nodes:\n  a: { uses: values, with: { list: '{{ [1] | reverse }}' } }\n  b: { uses: values, with: { x: 1 } }\nedges:\n  - { from: a, to: b, when: 'output.list[9] == 1' }\n";
     assert_eq!(kind(&run(edge, &[])), "a expression");
 }
 
@@ -280,7 +280,7 @@ fn what_is_caught_by_name_alone() {
 
 #[test]
 fn a_handler_sees_what_the_tool_had_produced() {
-    let graph = "nodes:\n  a: { uses: exec, with: { argv: [a] } }\n  b: { uses: values, with: { text: '{{ nodes.a.error.output.stderr }}' } }\nedges:\n  - { from: a, to: b, catch: [exit] }\noutputs: { text: '{{ nodes.b.output.text }}' }\n";
+    let graph = "nodes:\n  a: { uses: exec, with: { argv: [a] } }\n  b: { uses: values, with: { text: '{{ nodes.a.error.output.stderr }}' } }\nedges:\n  - { from: a, to: b, catch: [exit] }\noutputs: { text: \"{{ nodes.b.output.text | default('all is well') }}\" }\n";
     assert_eq!(output(&run(graph, &[("a", "exit")]), "text"), json!("why"));
 }
 
@@ -370,7 +370,7 @@ fn a_subgraph_fails_with_what_failed_in_it_after_its_always_paths() {
 
 #[test]
 fn a_batch_stops_at_its_first_failure_and_keeps_what_was_done() {
-    let graph = "nodes:\n  b:\n    uses: batch\n    with: { calls: [{ tool: exec, input: { argv: [x] } }, { tool: exec, input: { argv: [y] } }], tools: [exec], max_calls: 2 }\n  after: { uses: values, with: { done: '{{ nodes.b.error.output.results }}', index: '{{ nodes.b.error.index }}' } }\nedges:\n  - { from: b, to: after, catch: [any] }\noutputs: { index: '{{ nodes.after.output.index }}', done: '{{ nodes.after.output.done }}' }\n";
+    let graph = "nodes:\n  b:\n    uses: batch\n    with: { calls: [{ tool: exec, input: { argv: [x] } }, { tool: exec, input: { argv: [y] } }], tools: [exec], max_calls: 2 }\n  after: { uses: values, with: { done: '{{ nodes.b.error.output.results }}', index: '{{ nodes.b.error.index }}' } }\nedges:\n  - { from: b, to: after, catch: [any] }\noutputs: { index: '{{ nodes.after.output.index | default(-1) }}', done: '{{ nodes.after.output.done | default([]) }}' }\n";
     let plan = plan(graph);
     let answer = |call: &ToolCall| match call.input["argv"][0].as_str() {
         Some("y") => ToolResult::failure("exec", ToolError::new(ErrorKind::Exit, "no")),

@@ -144,6 +144,8 @@ struct Source<'s> {
     /// Places where everything that could be said was said while decoding.
     damaged: &'s [Span],
     depth: usize,
+    /// The number of errors before its file was looked at.
+    errors: usize,
 }
 
 impl Project<'_, '_> {
@@ -224,8 +226,14 @@ impl Project<'_, '_> {
         let decoded = model::decode_graph(&parsed.tree, &parsed.damage, self.diagnostics);
         let plan = decoded.and_then(|graph| {
             let origin = Origin { tree: &parsed.tree, damage: &parsed.damage };
-            let source =
-                Source { graph: &graph, origin, path, damaged: &graph.damaged, depth: self.open.len() };
+            let source = Source {
+                graph: &graph,
+                origin,
+                path,
+                damaged: &graph.damaged,
+                depth: self.open.len(),
+                errors: before,
+            };
             self.compile(&source)
         });
         self.open.pop();
@@ -238,7 +246,8 @@ impl Project<'_, '_> {
     fn compile(&mut self, source: &Source<'_>) -> Option<Plan> {
         let parts = self.parts(source);
         let mut found = Diagnostics::default();
-        let plan = graph::compile(source.graph, source.origin, &parts, self.sources, &mut found);
+        let sound = self.diagnostics.count(Severity::Error) == source.errors;
+        let plan = graph::compile(source.graph, source.origin, &parts, self.sources, sound, &mut found);
         let damaged = |span: Span| {
             source
                 .damaged

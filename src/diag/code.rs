@@ -110,6 +110,22 @@ codes! {
     UNKNOWN_LOOP = "unknown-loop", Error, "a loop that does not exist";
     OUT_OF_SCOPE = "out-of-scope", Error, "a name that is known elsewhere, and not here";
     UNKNOWN_FIELD = "unknown-field", Error, "a field that does not exist";
+    UNKNOWN_VALUE = "unknown-value", Error, "a comparison with a value that is never there";
+    INCOMPARABLE = "incomparable", Error, "two values that are never equal, or have no order";
+    WRONG_OPERAND = "wrong-operand", Error, "an operator, filter or test with a value that it does not take";
+    NOT_A_CONDITION = "not-a-condition", Error, "a condition that is not true or false";
+    MAY_BE_MISSING = "may-be-missing", Error, "a value that is not there on every way";
+    MAY_BE_NULL = "may-be-null", Error, "a value that may be null, where null is not accepted";
+    // compile: what flows where
+    NOT_BEFORE = "not-before", Error, "a result that is never seen where it is read";
+    WRONG_WRITE = "wrong-write", Error, "a value that the channel does not accept";
+    CHANNEL_RACE = "channel-race", Error, "two nodes may write one channel at the same time";
+    WORKSPACE_RACE = "workspace-race", Error, "two nodes may touch the workspace at the same time, and one changes it";
+    // compile: conditions
+    CONSTANT_CONDITION = "constant-condition", Warning, "a condition that is always true, or never";
+    OVERLAPPING_CONDITIONS = "overlapping-conditions", Warning, "two conditions of one node that can both be true";
+    INCOMPLETE_CONDITIONS = "incomplete-conditions", Warning, "the conditions of a node leave a value out";
+    ENDLESS_LOOP = "endless-loop", Warning, "a loop that can never be left before its last iteration";
     // compile: what one file names in another
     UNREADABLE_FILE = "unreadable-file", Error, "a named file cannot be read";
     FILE_OUTSIDE = "file-outside", Error, "a path leads out of the graph's folder";

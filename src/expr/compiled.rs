@@ -6,10 +6,13 @@ use serde_json::Value;
 
 use crate::diag::Diagnostics;
 use crate::document::Text;
-use crate::source::Sources;
+use crate::source::{Sources, Span};
+use crate::types::Field;
 
+use super::decide::Subjects;
 use super::evaluate::Evaluation;
 use super::fault;
+use super::infer::{Inference, Inferred, Known};
 use super::ir::{Frame, Node, Step};
 use super::lower::{Lowering, Names};
 use super::parse;
@@ -46,7 +49,7 @@ pub struct Template {
 /// What both have.
 #[derive(Debug)]
 struct Body<Code> {
-    source: Box<str>,
+    text: Text,
     code: Code,
     frame: Frame,
     roots: Vec<Root>,
@@ -58,7 +61,7 @@ impl<Code> Body<Code> {
         let mut references = lowering.references;
         references.sort_by_key(|reference| (reference.span.start, reference.span.end));
         Arc::new(Self {
-            source: lowering.text.as_str().into(),
+            text: lowering.text.clone(),
             code,
             frame: lowering.frame,
             roots: lowering.roots,
@@ -72,7 +75,7 @@ impl<Code> Body<Code> {
     }
 
     fn error(&self, stop: &Stop) -> EvalError {
-        EvalError { message: stop.message(&self.source) }
+        EvalError { message: stop.message(self.text.as_str()) }
     }
 }
 
@@ -113,7 +116,7 @@ impl Expression {
 
     /// As written.
     pub fn source(&self) -> &str {
-        &self.body.source
+        self.body.text.as_str()
     }
 
     /// Every reference, in the order of the text.
@@ -124,6 +127,41 @@ impl Expression {
     /// What has to be known to evaluate it, each root once.
     pub fn roots(&self) -> &[Root] {
         &self.body.roots
+    }
+
+    /// Where it is written.
+    pub fn span(&self) -> Span {
+        self.body.text.span()
+    }
+
+    /// Its type, and what is wrong with it, by what is known of its roots.
+    pub fn infer(&self, known: &mut Known<'_>) -> Inferred {
+        self.inference(known).whole(&self.body.code)
+    }
+
+    /// The same for a condition.
+    pub fn infer_condition(&self, known: &mut Known<'_>) -> Inferred {
+        self.inference(known).whole_condition(&self.body.code)
+    }
+
+    /// What is known of each of its roots, in their order, where it has come to `truth`.
+    pub fn assume(&self, truth: bool, known: &mut Known<'_>) -> Vec<Field> {
+        self.inference(known).assumed(&self.body.code, truth)
+    }
+
+    /// The same where it has come to a list that is not empty.
+    pub fn assume_items(&self, known: &mut Known<'_>) -> Vec<Field> {
+        self.inference(known).assumed_items(&self.body.code)
+    }
+
+    /// Adds the values that it tells apart to `subjects`; `false` where they are not few, or not known. `own` is the node
+    /// whose `output` and `error` it looks at.
+    pub fn tells_apart(&self, subjects: &mut Subjects, own: Option<&str>, known: &mut Known<'_>) -> bool {
+        subjects.add(&self.body.code, &self.body.roots, own, known)
+    }
+
+    fn inference(&self, known: &mut Known<'_>) -> Inference<'_> {
+        Inference::new(&self.body.text, &self.body.roots, self.body.frame, known)
     }
 
     /// Its value. Each root is asked for once; nothing else is.
@@ -182,7 +220,7 @@ impl Template {
 
     /// As written.
     pub fn source(&self) -> &str {
-        &self.body.source
+        self.body.text.as_str()
     }
 
     /// Every reference, in the order of the text.
@@ -193,6 +231,17 @@ impl Template {
     /// What has to be known to render it, each root once.
     pub fn roots(&self) -> &[Root] {
         &self.body.roots
+    }
+
+    /// Where it is written.
+    pub fn span(&self) -> Span {
+        self.body.text.span()
+    }
+
+    /// What is wrong with it, by what is known of its roots.
+    pub fn infer(&self, known: &mut Known<'_>) -> Inferred {
+        let inference = Inference::new(&self.body.text, &self.body.roots, self.body.frame, known);
+        inference.whole_text(&self.body.code)
     }
 
     /// Its text.
@@ -208,5 +257,5 @@ impl Template {
 /// A text of its own, each byte where it is.
 fn text_of(source: &str) -> Text {
     let file = Sources::default().add("expression", source);
-    Text::new(source, crate::source::Span::new(file, 0, source.len()), vec![(0, 0)])
+    Text::new(source, Span::new(file, 0, source.len()), vec![(0, 0)])
 }

@@ -2,9 +2,11 @@
 //! an expression may use are given by the caller, and so are their values.
 
 mod compiled;
+mod decide;
 mod evaluate;
 mod fault;
 mod filters;
+mod infer;
 mod ir;
 mod limits;
 mod lower;
@@ -20,6 +22,8 @@ mod value;
 mod value_template;
 
 pub use compiled::{EvalError, Expression, See, Template, Values};
+pub use decide::{Domain, Subjects};
+pub use infer::{Doubt, Finding, Inferred, Known, Open, Subject};
 pub use limits::{EXPRESSION_BYTES, OUTPUT_BYTES, TEMPLATE_BYTES};
 pub use reference::{Reference, Root, Segment};
 pub use value_template::{SECRET_KEY, ValueTemplate};

@@ -33,7 +33,7 @@ impl Ledger {
     pub fn open(state: &Path, workspace: &str) -> Result<Self, LedgerError> {
         let key = installation_key(state)?;
         let folder = state.join("ledger").join(workspace);
-        for part in ["requests", "answers", "replies", "spent", "runs", "heads", "receipts", "results"] {
+        for part in ["requests", "answers", "replies", "spent", "runs", "heads", "receipts"] {
             make_folder(&folder.join(part))?;
         }
         Ok(Self { folder, key })
@@ -185,7 +185,7 @@ impl Ledger {
     }
 
     /// The file of a name; `None` for what no file of ours is called.
-    pub(super) fn place(&self, part: &str, name: &str) -> Option<PathBuf> {
+    fn place(&self, part: &str, name: &str) -> Option<PathBuf> {
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '.';
         let known =
             !name.is_empty() && name.len() <= NAME && !name.starts_with('.') && name.chars().all(plain);

@@ -8,7 +8,6 @@ mod key;
 mod moment;
 mod receipts;
 mod records;
-mod results;
 mod spending;
 #[cfg(test)]
 mod tests;
@@ -19,4 +18,3 @@ pub use key::{installation_key, known_key};
 pub use moment::moment;
 pub use receipts::{ReceiptFile, kept_receipts};
 pub use records::{Answered, BaseRevision, Head, ReceiptHead, Reply, RunRecord};
-pub use results::KeptResult;

@@ -45,22 +45,17 @@ impl ReceiptFile {
         if self.broken {
             return Err(LedgerError::Broken(self.path.clone()));
         }
-        let written = Self::write_line(&mut self.file, &self.path, line);
-        let synced = |()| {
-            let done = if durable { self.file.sync_data() } else { Ok(()) };
-            Ok(done.map_err(PrivateError::io("write", &self.path))?)
-        };
-        written.and_then(synced).inspect_err(|_| self.broken = true)?;
+        let written = self.file.write_all(format!("{line}\n").as_bytes());
+        let written = if durable { written.and_then(|()| self.file.sync_data()) } else { written };
+        written.map_err(|error| {
+            self.broken = true;
+            PrivateError::io("write", &self.path)(error)
+        })?;
         if durable && !self.named {
             self.path.parent().map_or(Ok(()), sync_folder)?;
             self.named = true;
         }
         Ok(())
-    }
-
-    /// Adds a line to any file of the ledger that is made of lines.
-    pub(super) fn write_line(file: &mut File, path: &Path, line: &str) -> Result<(), LedgerError> {
-        Ok(file.write_all(format!("{line}\n").as_bytes()).map_err(PrivateError::io("write", path))?)
     }
 }
 

@@ -10,6 +10,7 @@ use crate::digest::Digest;
 use crate::effect::ErrorKind;
 use crate::expr::{Expression, Template, ValueTemplate};
 use crate::model::{Join, Name, NodeId, OnCrash, OnItemError, Reduce, Uses};
+use crate::types::Type;
 
 /// A node of one plan: its place in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -79,6 +80,8 @@ pub struct PlanOutput {
     pub name: Name,
     /// Its template.
     pub value: ValueTemplate,
+    /// What it gives.
+    pub ty: Type,
 }
 
 /// A node.

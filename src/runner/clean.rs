@@ -40,11 +40,7 @@ impl Cleaner {
         }
     }
 
-    /// A result as it may leave, or be kept.
-    pub(super) fn result(&self, mut result: ToolResult) -> ToolResult {
-        if self.redaction.is_empty() {
-            return result;
-        }
+    fn result(&self, mut result: ToolResult) -> ToolResult {
         let mut removed = self.redaction.redact(&mut result.output);
         for text in [&mut result.stdout, &mut result.stderr] {
             removed += self.redaction.redact_text(text);

@@ -113,7 +113,11 @@ impl Builder {
     }
 
     pub fn output(&mut self, name: &str, source: &str) {
-        self.outputs.push(PlanOutput { name: Name::parse(name).unwrap(), value: value(source) });
+        self.outputs.push(PlanOutput {
+            name: Name::parse(name).unwrap(),
+            value: value(source),
+            ty: lgflow::types::Type::ANY,
+        });
     }
 
     pub fn arrows(&self) -> Vec<Arrow> {

@@ -10,6 +10,7 @@ use crate::compile::expressions;
 use crate::compile::scope::Place;
 use crate::model::{Budgets, Channel, Name, Reduce};
 use crate::plan::{PlanBudgets, PlanChannel, PlanInput, PlanOutput};
+use crate::types::Type;
 
 use super::Builder;
 
@@ -23,7 +24,7 @@ impl Builder<'_, '_> {
         for field in &self.draft.graph.outputs {
             let value = expressions::value(&field.value, &Place::new(self.names), self.diagnostics);
             match (Name::parse(&field.name.value), value) {
-                (Some(name), Some(value)) => outputs.push(PlanOutput { name, value }),
+                (Some(name), Some(value)) => outputs.push(PlanOutput { name, value, ty: Type::ANY }),
                 _ => sound = false,
             }
         }

@@ -24,4 +24,4 @@ mod shadowed;
 mod subgraph_inputs;
 mod unconnected;
 
-pub(super) use table::{CHECKS, Run};
+pub(super) use table::CHECKS;

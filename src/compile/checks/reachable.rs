@@ -12,8 +12,9 @@ pub(super) fn check(draft: &Draft<'_>, diagnostics: &mut Diagnostics) {
     if !draft.is_whole() || !cycles(draft.nodes.len(), &draft.arrows()).is_empty() {
         return;
     }
+    let sources = Sources::of(draft);
     let reasons: Vec<Option<&'static str>> =
-        draft.links.iter().map(|link| never_taken(draft, link)).collect();
+        draft.links.iter().map(|link| never_taken(draft, link, &sources)).collect();
     let mut incoming: Vec<Vec<usize>> = vec![Vec::new(); draft.nodes.len()];
     for (at, link) in draft.links.iter().enumerate().filter(|(_, link)| !link.turns()) {
         incoming[link.to as usize].push(at);
@@ -48,16 +49,16 @@ fn dead_edge(draft: &Draft<'_>, link: &Link<'_>, why: &str) -> Diagnostic {
     Diagnostic::new(codes::DEAD_EDGE, draft.span_of(link.edge), message).help("remove the edge")
 }
 
-fn never_taken(draft: &Draft<'_>, link: &Link<'_>) -> Option<&'static str> {
+fn never_taken(draft: &Draft<'_>, link: &Link<'_>, sources: &Sources) -> Option<&'static str> {
     let uses = draft.nodes[link.from as usize].uses()?;
     match link.class {
         Class::Success | Class::Otherwise if uses == Uses::Fail => {
             Some("a `fail` node never succeeds; use `catch` or `always`")
         }
-        Class::Otherwise if has_plain_sibling(draft, link) => {
+        Class::Otherwise if sources.plain[link.from as usize] => {
             Some("another edge of the same node has no condition, so it is always taken instead")
         }
-        Class::Catch if catches_nothing(draft, link) => {
+        Class::Catch if catches_nothing(draft, link, sources) => {
             Some("no loop edge of its source can run out with kind `exhausted`")
         }
         Class::Catch if uses == Uses::Fail && fails_otherwise(draft, link) => {
@@ -67,27 +68,36 @@ fn never_taken(draft: &Draft<'_>, link: &Link<'_>) -> Option<&'static str> {
     }
 }
 
-/// A loop edge without a condition counts as not taken once it has run out, so it leaves room for an `otherwise`.
-fn has_plain_sibling(draft: &Draft<'_>, link: &Link<'_>) -> bool {
-    draft.links.iter().any(|other| {
-        other.from == link.from
-            && other.class == Class::Success
-            && other.edge.when.is_none()
-            && !other.turns()
-    })
+/// What is known of the edges of each node.
+struct Sources {
+    /// One has no condition. A loop edge without one counts as not taken once it has run out, and so leaves room for an
+    /// `otherwise`.
+    plain: Vec<bool>,
+    /// One turns a loop that can run out.
+    runs_out: Vec<bool>,
 }
 
-fn catches_nothing(draft: &Draft<'_>, link: &Link<'_>) -> bool {
+impl Sources {
+    fn of(draft: &Draft<'_>) -> Self {
+        let none = vec![false; draft.nodes.len()];
+        let mut sources = Self { plain: none.clone(), runs_out: none };
+        for link in &draft.links {
+            let from = link.from as usize;
+            sources.plain[from] |= link.class == Class::Success && link.edge.when.is_none() && !link.turns();
+            let fails = |rule: &ExhaustedRule| *rule == ExhaustedRule::Fail;
+            let clause = link.edge.repeat.as_ref();
+            sources.runs_out[from] |=
+                clause.is_some_and(|clause| clause.exhausted.as_ref().is_none_or(|rule| fails(&rule.value)));
+        }
+        sources
+    }
+}
+
+fn catches_nothing(draft: &Draft<'_>, link: &Link<'_>, sources: &Sources) -> bool {
     let only_exhausted = link.edge.catch.iter().all(|kind| kind.value == ErrorKind::Exhausted.as_str());
     // a subgraph's own loop can run out as well
     let graph = draft.nodes[link.from as usize].uses() == Some(Uses::Graph);
-    let runs_out = |other: &Link<'_>| {
-        let fails = |rule: &ExhaustedRule| *rule == ExhaustedRule::Fail;
-        let clause = other.edge.repeat.as_ref();
-        other.from == link.from
-            && clause.is_some_and(|clause| clause.exhausted.as_ref().is_none_or(|rule| fails(&rule.value)))
-    };
-    only_exhausted && !graph && !draft.links.iter().any(runs_out)
+    only_exhausted && !graph && !sources.runs_out[link.from as usize]
 }
 
 fn fails_otherwise(draft: &Draft<'_>, link: &Link<'_>) -> bool {

@@ -3,7 +3,6 @@
 
 use crate::compile::draft::Draft;
 use crate::diag::{Code, Diagnostics, codes};
-use crate::plan::PlanNode;
 
 use super::{
     batch_calls, catch_kind, cycle, defaults, duplicate_edge, edge_ends, fail_kind, forgotten_edge,
@@ -20,60 +19,44 @@ pub(in crate::compile) struct Check {
     #[cfg_attr(not(test), expect(dead_code, reason = "tests compare them with pages and fixtures"))]
     pub(in crate::compile) codes: &'static [Code],
     /// Finds it.
-    pub(in crate::compile) run: Run,
-}
-
-/// When a check is run, and how.
-pub(in crate::compile) enum Run {
-    /// On the draft, before anything is compiled.
-    Draft(fn(&Draft<'_>, &mut Diagnostics)),
-    /// On the draft and its compiled nodes; a node with errors is `None`.
-    Nodes(fn(&Draft<'_>, &[Option<PlanNode>], &mut Diagnostics)),
+    pub(in crate::compile) run: fn(&Draft<'_>, &mut Diagnostics),
 }
 
 /// Every check, in the order of running.
 pub(in crate::compile) const CHECKS: &[Check] = &[
-    Check { file: "edge_ends", codes: &[codes::UNKNOWN_NODE], run: Run::Draft(edge_ends::check) },
-    Check { file: "duplicate_edge", codes: &[codes::DUPLICATE_EDGE], run: Run::Draft(duplicate_edge::check) },
-    Check { file: "cycle", codes: &[codes::CYCLE], run: Run::Draft(cycle::check) },
-    Check { file: "loop_target", codes: &[codes::LOOP_TARGET], run: Run::Draft(loop_target::check) },
-    Check { file: "loop_depth", codes: &[codes::LIMIT], run: Run::Draft(loop_depth::check) },
-    Check { file: "loop_agreement", codes: &[codes::LOOP_DISAGREES], run: Run::Draft(loop_agreement::check) },
-    Check { file: "unconnected", codes: &[codes::UNCONNECTED_NODE], run: Run::Draft(unconnected::check) },
-    Check {
-        file: "reachable",
-        codes: &[codes::UNREACHABLE_NODE, codes::DEAD_EDGE],
-        run: Run::Draft(reachable::check),
-    },
-    Check { file: "catch_kind", codes: &[codes::UNKNOWN_ERROR_KIND], run: Run::Draft(catch_kind::check) },
-    Check { file: "retry_kind", codes: &[codes::UNKNOWN_ERROR_KIND], run: Run::Draft(retry_kind::check) },
-    Check { file: "fail_kind", codes: &[codes::RESERVED_KIND], run: Run::Draft(fail_kind::check) },
-    Check { file: "modifier", codes: &[codes::ILLEGAL_MODIFIER], run: Run::Draft(modifier::check) },
-    Check { file: "shadowed", codes: &[codes::SHADOWED_NAME], run: Run::Draft(shadowed::check) },
+    Check { file: "edge_ends", codes: &[codes::UNKNOWN_NODE], run: edge_ends::check },
+    Check { file: "duplicate_edge", codes: &[codes::DUPLICATE_EDGE], run: duplicate_edge::check },
+    Check { file: "cycle", codes: &[codes::CYCLE], run: cycle::check },
+    Check { file: "loop_target", codes: &[codes::LOOP_TARGET], run: loop_target::check },
+    Check { file: "loop_depth", codes: &[codes::LIMIT], run: loop_depth::check },
+    Check { file: "loop_agreement", codes: &[codes::LOOP_DISAGREES], run: loop_agreement::check },
+    Check { file: "unconnected", codes: &[codes::UNCONNECTED_NODE], run: unconnected::check },
+    Check { file: "reachable", codes: &[codes::UNREACHABLE_NODE, codes::DEAD_EDGE], run: reachable::check },
+    Check { file: "catch_kind", codes: &[codes::UNKNOWN_ERROR_KIND], run: catch_kind::check },
+    Check { file: "retry_kind", codes: &[codes::UNKNOWN_ERROR_KIND], run: retry_kind::check },
+    Check { file: "fail_kind", codes: &[codes::RESERVED_KIND], run: fail_kind::check },
+    Check { file: "modifier", codes: &[codes::ILLEGAL_MODIFIER], run: modifier::check },
+    Check { file: "shadowed", codes: &[codes::SHADOWED_NAME], run: shadowed::check },
     Check {
         file: "parameters",
         codes: &[codes::WRONG_TYPE, codes::BAD_VALUE, codes::UNKNOWN_KEY, codes::MISSING_KEY],
-        run: Run::Draft(parameters::check),
+        run: parameters::check,
     },
-    Check {
-        file: "batch_calls",
-        codes: &[codes::BAD_VALUE, codes::WRONG_TYPE],
-        run: Run::Draft(batch_calls::check),
-    },
-    Check { file: "defaults", codes: &[codes::BAD_DEFAULT], run: Run::Draft(defaults::check) },
+    Check { file: "batch_calls", codes: &[codes::BAD_VALUE, codes::WRONG_TYPE], run: batch_calls::check },
+    Check { file: "defaults", codes: &[codes::BAD_DEFAULT], run: defaults::check },
     Check {
         file: "subgraph_inputs",
         codes: &[codes::UNKNOWN_INPUT, codes::MISSING_INPUT, codes::WRONG_INPUT],
-        run: Run::Draft(subgraph_inputs::check),
+        run: subgraph_inputs::check,
     },
     Check {
         file: "prompt_variables",
         codes: &[codes::UNKNOWN_VARIABLE, codes::UNUSED_VARIABLE],
-        run: Run::Draft(prompt_variables::check),
+        run: prompt_variables::check,
     },
-    Check { file: "forgotten_edge", codes: &[codes::FORGOTTEN_EDGE], run: Run::Nodes(forgotten_edge::check) },
-    Check { file: "secret", codes: &[codes::MISPLACED_SECRET], run: Run::Draft(secret::check) },
-    Check { file: "not_built", codes: &[codes::NOT_BUILT], run: Run::Draft(not_built::check) },
+    Check { file: "forgotten_edge", codes: &[codes::FORGOTTEN_EDGE], run: forgotten_edge::check },
+    Check { file: "secret", codes: &[codes::MISPLACED_SECRET], run: secret::check },
+    Check { file: "not_built", codes: &[codes::NOT_BUILT], run: not_built::check },
 ];
 
 #[cfg(test)]

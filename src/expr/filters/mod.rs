@@ -6,6 +6,7 @@ mod convert;
 mod list;
 mod markdown;
 mod number;
+mod signature;
 mod table;
 mod test;
 mod text;

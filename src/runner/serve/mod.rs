@@ -9,7 +9,6 @@ mod desk_tests;
 mod handshake;
 mod held;
 mod machine;
-mod recall;
 mod receipts;
 mod session;
 mod toolchains;

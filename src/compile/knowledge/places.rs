@@ -1,0 +1,398 @@
+//! The places of a graph where expressions stand, and what is known at each of what they look at.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::compile::draft::Draft;
+use crate::diag::Diagnostics;
+use crate::expr::{Expression, Root, Template};
+use crate::plan::{Action, EdgeIx, EdgeOutcome, NodeIx, Plan, PlanNode};
+use crate::types::{Chance, Field, Step, Type};
+
+use super::conditions::Decisions;
+use super::flow::Flow;
+use super::given::{Given, Receiver};
+use super::outcome::Outcomes;
+use super::search::{Done, leads, on_every_way};
+use super::sure::Sure;
+use super::{doubt, outputs, report};
+
+/// Bytes of prompts that are judged, each node that uses one counted: beyond, they are left to the run.
+const PROMPTS: usize = 16 << 20;
+
+/// Where an expression stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Place {
+    /// In what a node is given.
+    Node(NodeIx),
+    /// In what it writes when it has succeeded.
+    Update(NodeIx),
+    /// In the condition of an edge.
+    Edge(EdgeIx),
+    /// In the graph's outputs.
+    Outputs,
+}
+
+/// What conditions around a place make known of some roots.
+pub(super) type Facts = BTreeMap<Root, Field>;
+
+/// The types of one graph.
+pub(super) struct Places<'a, 'd> {
+    pub(super) draft: &'a Draft<'d>,
+    pub(super) plan: &'a Plan,
+    pub(super) flow: &'a Flow,
+    inputs: BTreeMap<&'a str, Type>,
+    channels: BTreeMap<&'a str, Type>,
+    /// By channel: what can be written to it.
+    writable: Vec<Type>,
+    pub(super) index: BTreeMap<&'a str, NodeIx>,
+    /// By node: what it gives, of one item and as a whole.
+    ones: Vec<Type>,
+    wholes: Vec<Type>,
+    /// By node: the items of its `for_each`.
+    items: Vec<Type>,
+    /// By output.
+    results: Vec<Type>,
+    /// By reader and node: what was found out, `None` where it is never seen.
+    seen: RefCell<BTreeMap<(NodeIx, NodeIx), Option<Outcomes>>>,
+    /// By prompt: the variables that it was last judged for, and how much text may still be judged.
+    prompts: RefCell<(BTreeMap<*const Template, Type>, usize)>,
+    /// By node: does it surely succeed in a run that succeeds? Found out by `sure`.
+    surely: BTreeMap<NodeIx, bool>,
+}
+
+impl<'a, 'd> Places<'a, 'd> {
+    pub(super) fn new(draft: &'a Draft<'d>, plan: &'a Plan, flow: &'a Flow) -> Self {
+        let nodes = (0..).map(NodeIx).zip(&plan.nodes);
+        let channels =
+            plan.channels.iter().map(|channel| (channel.name.as_str(), outputs::of_channel(channel)));
+        Self {
+            draft,
+            plan,
+            flow,
+            inputs: plan
+                .inputs
+                .iter()
+                .map(|input| (input.name.as_str(), Type::of_schema(&input.schema)))
+                .collect(),
+            channels: channels.collect(),
+            writable: plan.channels.iter().map(outputs::writable).collect(),
+            index: nodes.map(|(at, node)| (node.id.as_str(), at)).collect(),
+            ones: vec![Type::ANY; plan.nodes.len()],
+            wholes: vec![Type::ANY; plan.nodes.len()],
+            items: vec![Type::ANY; plan.nodes.len()],
+            results: vec![Type::ANY; plan.outputs.len()],
+            seen: RefCell::new(BTreeMap::new()),
+            prompts: RefCell::new((BTreeMap::new(), PROMPTS)),
+            surely: BTreeMap::new(),
+        }
+    }
+
+    /// The nodes and their edges, in an order in which each reads what is known already.
+    pub(super) fn check(&mut self, diagnostics: &mut Diagnostics) {
+        for &at in &self.plan.order {
+            self.node(at, diagnostics);
+            for &edge in &self.plan.node(at).outgoing {
+                if let Some(when) = &self.plan.edge(edge).when {
+                    self.condition(Place::Edge(edge), &Facts::new(), when, diagnostics);
+                }
+            }
+        }
+    }
+
+    fn node(&mut self, at: NodeIx, diagnostics: &mut Diagnostics) {
+        let node = self.plan.node(at);
+        let place = Place::Node(at);
+        let mut facts = Facts::new();
+        if let Some(rule) = &node.for_each {
+            let given = self.expression(place, &facts, &rule.items, diagnostics);
+            let receiver = Receiver::items(node.id.as_str());
+            self.fits(place, &facts, &rule.items, &given, &Type::LIST, &receiver, diagnostics);
+            self.items[at.0 as usize] = given.ty.and(&Type::LIST).item();
+            self.learn(place, &mut facts, &rule.items, &|known| rule.items.assume_items(known));
+        }
+        if let Some(when) = &node.skip_when {
+            self.condition(place, &facts, when, diagnostics);
+            self.learn(place, &mut facts, when, &|known| when.assume(false, known));
+        }
+        let values = self.action(at, &facts, diagnostics);
+        let one = outputs::of_one(node, &values);
+        self.wholes[at.0 as usize] = outputs::whole(node, &one);
+        self.ones[at.0 as usize] = one;
+        for (channel, value) in &node.update {
+            let wanted = &self.writable[channel.0 as usize];
+            let receiver = Receiver::channel(self.draft, &self.plan.channels[channel.0 as usize]);
+            self.value(Place::Update(at), &facts, value, wanted, &receiver, diagnostics);
+        }
+    }
+
+    /// Narrows what is known by a condition that has come to something.
+    pub(super) fn learn(
+        &self,
+        place: Place,
+        facts: &mut Facts,
+        expression: &Expression,
+        assume: &dyn Fn(&mut crate::expr::Known<'_>) -> Vec<Field>,
+    ) {
+        let fields = assume(&mut |root| self.known(place, facts, root));
+        facts.extend(expression.roots().iter().cloned().zip(fields));
+    }
+
+    /// What a node is given, and what its values come to.
+    fn action(&self, at: NodeIx, facts: &Facts, diagnostics: &mut Diagnostics) -> Type {
+        let node = self.plan.node(at);
+        let place = Place::Node(at);
+        let parameters = outputs::parameters(node.uses);
+        let wanted = |name: &str| parameters.field(name).map_or(Type::ANY, |field| field.ty);
+        let mut take = |value, wanted: &Type, name: Option<&str>| {
+            let receiver = Receiver::parameter(node.uses, name);
+            self.value(place, facts, value, wanted, &receiver, diagnostics)
+        };
+        match &node.action {
+            Action::Call { with } | Action::ParseReport(with) => take(with, &parameters, None),
+            Action::Values(values) => take(values, &Type::ANY, None),
+            Action::Batch { calls, .. } => take(calls, &wanted("calls"), Some("calls")),
+            Action::Approval { show, .. } => take(show, &Type::ANY, Some("show")),
+            Action::Fail { message, .. } => take(message, &Type::ANY, Some("message")),
+            Action::Graph { plan, inputs } => {
+                let receiver = Receiver::graph(plan);
+                self.value(place, facts, inputs, &inputs_of(plan), &receiver, diagnostics)
+            }
+            Action::Render(rendered) => {
+                let vars = take(&rendered.vars, &Type::ANY, None);
+                report::prompt(self, at, &rendered.prompt, &vars, diagnostics);
+                Type::ANY
+            }
+            Action::Llm(conversation) => {
+                let vars = take(&conversation.vars, &Type::ANY, None);
+                for (_, prompt) in &conversation.messages {
+                    report::prompt(self, at, prompt, &vars, diagnostics);
+                }
+                Type::ANY
+            }
+        }
+    }
+
+    /// The graph's outputs: an output that is null fails the run.
+    pub(super) fn check_outputs(&mut self, decisions: &Decisions, diagnostics: &mut Diagnostics) {
+        let plan = self.plan;
+        let mut sure = Sure::new(plan, self.flow, decisions);
+        for root in plan.outputs.iter().flat_map(|output| output.value.roots()) {
+            let Root::Node(id) = root else { continue };
+            if let Some(&node) = self.index.get(id.as_str()) {
+                self.surely.entry(node).or_insert_with(|| sure.has_succeeded(node));
+            }
+        }
+        for (at, output) in plan.outputs.iter().enumerate() {
+            let receiver = Receiver::output(output.name.as_str());
+            let wanted = Type { loose: true, null: Chance::Never, ..Type::ANY };
+            self.results[at] =
+                self.value(Place::Outputs, &Facts::new(), &output.value, &wanted, &receiver, diagnostics);
+        }
+    }
+
+    /// By output.
+    pub(super) fn output_types(&self) -> Vec<Type> {
+        self.results.iter().map(Type::widened).collect()
+    }
+
+    fn condition(&self, place: Place, facts: &Facts, when: &Expression, diagnostics: &mut Diagnostics) {
+        report::not_before(self, place, when.references(), diagnostics);
+        let inferred = when.infer_condition(&mut |root| self.known(place, facts, root));
+        report::findings(self, place, facts, inferred.findings, diagnostics);
+    }
+
+    /// An expression that gives a value.
+    pub(super) fn expression(
+        &self,
+        place: Place,
+        facts: &Facts,
+        expression: &Expression,
+        diagnostics: &mut Diagnostics,
+    ) -> Given {
+        report::not_before(self, place, expression.references(), diagnostics);
+        let inferred = expression.infer(&mut |root| self.known(place, facts, root));
+        report::findings(self, place, facts, inferred.findings, diagnostics);
+        Given { ty: inferred.ty, subject: inferred.subject }
+    }
+
+    /// What is known of a root.
+    pub(super) fn known(&self, place: Place, facts: &Facts, root: &Root) -> Field {
+        facts.get(root).cloned().unwrap_or_else(|| self.declared(place, root))
+    }
+
+    fn declared(&self, place: Place, root: &Root) -> Field {
+        match root {
+            Root::Input(name) => self.inputs.get(name.as_str()).cloned().map_or(Field::ANY, Field::sure),
+            Root::Channel(name) => self.channels.get(name.as_str()).cloned().map_or(Field::ANY, Field::sure),
+            Root::Loop(_) => Field::sure(Type::record([("iteration", Type { loose: true, ..Type::WHOLE })])),
+            Root::Run => {
+                // a workspace without commits has no revision
+                let revision = Type { null: Chance::Perhaps, ..Type::TEXT };
+                Field::sure(Type::record([("graph_digest", Type::TEXT), ("revision", revision)]))
+            }
+            Root::Node(id) => {
+                self.index.get(id.as_str()).map_or(Field::ANY, |node| self.result(place, *node))
+            }
+            Root::Output => self.own(place, "output"),
+            Root::Error => self.own(place, "error"),
+            Root::Local(name) => self.local(place, name),
+        }
+    }
+
+    /// A name of a `for_each`.
+    fn local(&self, place: Place, name: &str) -> Field {
+        let (Place::Node(at) | Place::Update(at)) = place else { return Field::ANY };
+        let Some(rule) = &self.plan.node(at).for_each else { return Field::ANY };
+        match name.strip_prefix(rule.binding.as_str()) {
+            Some("") => Field::sure(self.items[at.0 as usize].clone()),
+            Some("_index") => Field::sure(Type::WHOLE),
+            _ => Field::ANY,
+        }
+    }
+
+    /// A node's own `output` or `error`.
+    fn own(&self, place: Place, name: &str) -> Field {
+        let result = match place {
+            Place::Update(at) => {
+                return if name == "output" {
+                    Field::sure(self.ones[at.0 as usize].clone())
+                } else {
+                    Field::ANY
+                };
+            }
+            Place::Edge(edge) => self.result(place, self.plan.edge(edge).from),
+            Place::Node(_) | Place::Outputs => return Field::ANY,
+        };
+        result.at(&[Step::Field(name.to_owned())]).unwrap_or(Field::ANY)
+    }
+
+    /// `nodes.ID` at a place; any value, where it is never seen.
+    pub(super) fn result(&self, place: Place, node: NodeIx) -> Field {
+        match self.outcomes(place, node) {
+            Some(outcomes) => outcomes.result(&self.wholes[node.0 as usize]),
+            None => Field::ANY,
+        }
+    }
+
+    /// How a node may have ended, as a place sees it; `None` where its result is never seen.
+    pub(super) fn outcomes(&self, place: Place, node: NodeIx) -> Option<Outcomes> {
+        match place {
+            Place::Update(at) if at == node => Some(Outcomes { succeeded: true, ..Outcomes::default() }),
+            Place::Node(at) | Place::Update(at) => self.before(at, node),
+            Place::Edge(edge) => {
+                let edge = self.plan.edge(edge);
+                if edge.from == node {
+                    return Some(self.just_ended(node, &edge.outcome));
+                }
+                let before = self.before(edge.from, node)?;
+                // it is followed also where its source never started
+                Some(match edge.outcome {
+                    EdgeOutcome::Always => Outcomes { open: true, ..Outcomes::ENDED },
+                    _ => before,
+                })
+            }
+            Place::Outputs => {
+                let skipped = self.plan.node(node).skip_when.is_some();
+                let surely = self.surely.get(&node).copied().unwrap_or(true);
+                let good = Outcomes { succeeded: true, without: skipped, ..Outcomes::default() };
+                Some(if surely { good } else { Outcomes::ENDED })
+            }
+        }
+    }
+
+    /// How a node has ended whose edge is decided.
+    fn just_ended(&self, node: NodeIx, outcome: &EdgeOutcome) -> Outcomes {
+        let skips = skips(self.plan.node(node));
+        match outcome {
+            EdgeOutcome::Success | EdgeOutcome::Otherwise => {
+                Outcomes { succeeded: true, without: skips, ..Outcomes::default() }
+            }
+            EdgeOutcome::Catch(kinds) => {
+                use crate::effect::ErrorKind;
+                let keeps = |kind: &ErrorKind| matches!(kind, ErrorKind::Exhausted | ErrorKind::Expression);
+                // an expression may fail before the node has an output, and most often does behind it
+                let kept = kinds.iter().all(keeps);
+                let inner = matches!(self.plan.node(node).action, Action::Graph { .. });
+                Outcomes { failed: !kept || inner, kept: kinds.iter().any(keeps), ..Outcomes::default() }
+            }
+            EdgeOutcome::Always => Outcomes::ENDED,
+        }
+    }
+
+    fn before(&self, at: NodeIx, node: NodeIx) -> Option<Outcomes> {
+        if self.flow.follows(at, node) {
+            return Some(self.good(node));
+        }
+        let key = (at, node);
+        if let Some(&known) = self.seen.borrow().get(&key) {
+            return known;
+        }
+        let found = self.search(at, node);
+        self.seen.borrow_mut().insert(key, found);
+        found
+    }
+
+    fn good(&self, node: NodeIx) -> Outcomes {
+        Outcomes { succeeded: true, without: skips(self.plan.node(node)), ..Outcomes::default() }
+    }
+
+    fn search(&self, at: NodeIx, node: NodeIx) -> Option<Outcomes> {
+        let plan = self.plan;
+        let later = plan.rank[node.0 as usize] >= plan.rank[at.0 as usize];
+        if later || leads(plan, node, at) == Some(false) {
+            return None;
+        }
+        // where it is too far to tell, it is taken to be there
+        if on_every_way(plan, at, &mut Done::succeeded(plan, self.flow, at, &[node])).unwrap_or(true) {
+            return Some(self.good(node));
+        }
+        if self.flow.passes(at, node) && on_every_way(plan, at, &mut Done::failed(plan, node)) == Some(true) {
+            return Some(self.caught(at, node));
+        }
+        Some(Outcomes { open: true, ..Outcomes::ENDED })
+    }
+
+    /// A node that failed on every way here: with its output, where only running out of iterations leads here.
+    fn caught(&self, at: NodeIx, node: NodeIx) -> Outcomes {
+        let edges = self.plan.node(node).outgoing.iter().map(|edge| self.plan.edge(*edge));
+        let catching = edges.filter(|edge| matches!(edge.outcome, EdgeOutcome::Catch(_)));
+        let direct = catching.filter(|edge| edge.to == at || self.flow.passes(at, edge.to));
+        let mut outcomes: Vec<Outcomes> = direct.map(|edge| self.just_ended(node, &edge.outcome)).collect();
+        let first = outcomes.pop();
+        match (first, outcomes.is_empty()) {
+            (Some(only), true) => only,
+            _ => Outcomes { failed: true, kept: true, ..Outcomes::default() },
+        }
+    }
+
+    /// Is a prompt to be judged for these variables? Once for the same ones.
+    pub(super) fn is_new(&self, prompt: &Arc<Template>, vars: &Type) -> bool {
+        let mut prompts = self.prompts.borrow_mut();
+        let (last, left) = &mut *prompts;
+        let key = Arc::as_ptr(prompt);
+        if last.get(&key) == Some(vars) {
+            return false;
+        }
+        let Some(less) = left.checked_sub(prompt.source().len()) else { return false };
+        *left = less;
+        last.insert(key, vars.clone());
+        true
+    }
+
+    /// What a doubt is about may be settled by what is around the place.
+    pub(super) fn is_settled(&self, place: Place, facts: &Facts, doubt: &crate::expr::Doubt) -> bool {
+        doubt::is_settled(self, place, facts, doubt)
+    }
+}
+
+/// May the node itself be skipped? In a `for_each` its items are.
+fn skips(node: &PlanNode) -> bool {
+    node.skip_when.is_some() && node.for_each.is_none()
+}
+
+/// What a graph takes.
+fn inputs_of(plan: &Plan) -> Type {
+    Type::record(plan.inputs.iter().map(|input| (input.name.as_str(), Type::of_schema(&input.schema))))
+}

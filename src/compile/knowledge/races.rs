@@ -1,0 +1,267 @@
+//! Nodes that may run at the same time and are in each other's way: one changes the workspace that the other reads or
+//! changes, or both write a channel that keeps the last value.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::diag::{Diagnostic, Diagnostics, codes};
+use crate::expr::ValueTemplate;
+use crate::model::{Reduce, Uses};
+use crate::plan::{Action, NodeIx, Plan, PlanNode};
+use crate::source::Span;
+
+use super::conditions::Decisions;
+use super::places::Places;
+use super::search::is_over;
+
+/// Pairs that are reported, and pairs that are looked into, at most.
+const REPORTED: usize = 20;
+const EXAMINED: usize = 200_000;
+
+/// What a node does with the workspace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Touch {
+    Nothing,
+    Reads,
+    Changes,
+}
+
+pub(super) fn check(places: &Places<'_, '_>, decisions: &Decisions, diagnostics: &mut Diagnostics) {
+    workspace(places, decisions, diagnostics);
+    channels(places, decisions, diagnostics);
+}
+
+fn workspace(places: &Places<'_, '_>, decisions: &Decisions, diagnostics: &mut Diagnostics) {
+    let plan = places.plan;
+    let mut known = BTreeMap::new();
+    let touches: Vec<Touch> = plan.nodes.iter().map(|node| touch(node, &mut known)).collect();
+    let of = |at: NodeIx| touches[at.0 as usize];
+    for (at, node) in (0..).map(NodeIx).zip(&plan.nodes) {
+        let parallel = node.for_each.as_ref().is_some_and(|rule| rule.parallel > 1);
+        if parallel && of(at) == Touch::Changes {
+            diagnostics.push(with_itself(places, at));
+        }
+    }
+    let touching: Vec<NodeIx> = plan.order.iter().copied().filter(|at| of(*at) != Touch::Nothing).collect();
+    let clash = |a: NodeIx, b: NodeIx| of(a) == Touch::Changes || of(b) == Touch::Changes;
+    for (a, b) in at_once(places, decisions, &touching, &clash) {
+        let changing = if of(a) == Touch::Changes { a } else { b };
+        let other = if changing == a { b } else { a };
+        let does = if of(other) == Touch::Changes { "changes it too" } else { "reads it" };
+        let (id, other_id) = (&plan.node(changing).id, &plan.node(other).id);
+        let message = format!(
+            "`{id}` changes the workspace and `{other_id}` {does}, and both may run at the same time"
+        );
+        diagnostics.push(pair(places, codes::WORKSPACE_RACE, (a, b), message));
+    }
+}
+
+fn with_itself(places: &Places<'_, '_>, at: NodeIx) -> Diagnostic {
+    let id = &places.plan.node(at).id;
+    let message = format!("`{id}` changes the workspace, and several of its items may run at the same time");
+    let found = Diagnostic::new(codes::WORKSPACE_RACE, span(places, at), message);
+    found.help("write `parallel: 1`, or leave `parallel` out")
+}
+
+fn channels(places: &Places<'_, '_>, decisions: &Decisions, diagnostics: &mut Diagnostics) {
+    let plan = places.plan;
+    let mut writers: BTreeMap<(u32, Option<String>), Vec<NodeIx>> = BTreeMap::new();
+    for &at in &plan.order {
+        for (channel, value) in &plan.node(at).update {
+            match plan.channels[channel.0 as usize].reduce {
+                Reduce::Replace => writers.entry((channel.0, None)).or_default().push(at),
+                Reduce::Merge => {
+                    for key in literal_keys(value) {
+                        writers.entry((channel.0, Some(key))).or_default().push(at);
+                    }
+                }
+                Reduce::Append | Reduce::Extend | Reduce::Sum => {}
+            }
+        }
+    }
+    for ((channel, key), nodes) in writers {
+        let channel = &plan.channels[channel as usize];
+        for (a, b) in at_once(places, decisions, &nodes, &|_, _| true) {
+            let (id, other) = (&plan.node(a).id, &plan.node(b).id);
+            let what = match &key {
+                Some(key) => format!("the key `{key}` of the channel `{}`", channel.name),
+                None => format!("the channel `{}`, which keeps the last value", channel.name),
+            };
+            let message = format!("`{id}` and `{other}` both write {what}, and may do so at the same time");
+            let found = pair(places, codes::CHANNEL_RACE, (a, b), message);
+            let declared = places.draft.graph.state.iter().find(|known| known.name.value == channel.name);
+            diagnostics.push(match declared {
+                Some(known) => found.label(known.name.span, "the channel"),
+                None => found,
+            });
+        }
+    }
+}
+
+fn literal_keys(value: &ValueTemplate) -> Vec<String> {
+    match value {
+        ValueTemplate::Literal(value) => {
+            value.as_object().map(|fields| fields.keys().cloned().collect()).unwrap_or_default()
+        }
+        ValueTemplate::Object(fields) => fields.iter().map(|(name, _)| name.clone()).collect(),
+        ValueTemplate::Expression(_) | ValueTemplate::Text(_) | ValueTemplate::List(_) => Vec::new(),
+    }
+}
+
+fn span(places: &Places<'_, '_>, at: NodeIx) -> Span {
+    places.draft.nodes[at.0 as usize].node.id.span
+}
+
+fn pair(
+    places: &Places<'_, '_>,
+    code: crate::diag::Code,
+    (a, b): (NodeIx, NodeIx),
+    message: String,
+) -> Diagnostic {
+    let (first, second) = (&places.plan.node(a).id, &places.plan.node(b).id);
+    let found = Diagnostic::new(code, span(places, b), message).label(span(places, a), format!("`{first}`"));
+    found.help(format!("add `{first} -> {second}`, or lead to them by edges that exclude each other"))
+}
+
+/// Pairs of some nodes that clash and may run at the same time; the nodes stand in canonical order.
+fn at_once(
+    places: &Places<'_, '_>,
+    decisions: &Decisions,
+    nodes: &[NodeIx],
+    clash: &dyn Fn(NodeIx, NodeIx) -> bool,
+) -> Vec<(NodeIx, NodeIx)> {
+    if in_a_row(places, nodes, clash) {
+        return Vec::new();
+    }
+    let plan = places.plan;
+    let mut found = Vec::new();
+    let mut examined = 0;
+    for chunk in nodes.chunks(64) {
+        let over = over_before(plan, chunk);
+        let first = chunk.first().map_or(0, |a| plan.rank[a.0 as usize]);
+        for &b in nodes.iter().filter(|b| plan.rank[b.0 as usize] > first) {
+            let before = chunk.partition_point(|a| plan.rank[a.0 as usize] < plan.rank[b.0 as usize]);
+            let mut open = !over[b.0 as usize] & (u64::MAX >> (64 - before));
+            while open != 0 {
+                let a = chunk[open.trailing_zeros() as usize];
+                open &= open - 1;
+                if !clash(a, b) {
+                    continue;
+                }
+                examined += 1;
+                if examined > EXAMINED || found.len() >= REPORTED {
+                    return found;
+                }
+                let apart = places.flow.parting(a, b).is_some_and(|(a, b)| decisions.exclude(places, a, b));
+                if !apart {
+                    found.push((a, b));
+                }
+            }
+        }
+    }
+    found
+}
+
+/// Is each node over before the next one that it clashes with begins? Then so are all before it.
+fn in_a_row(places: &Places<'_, '_>, nodes: &[NodeIx], clash: &dyn Fn(NodeIx, NodeIx) -> bool) -> bool {
+    let plan = places.plan;
+    let over = |a: NodeIx, b: NodeIx| places.flow.passes(b, a) || is_over(plan, a, b) == Some(true);
+    let mut last: Option<NodeIx> = None;
+    let mut since: Vec<NodeIx> = Vec::new();
+    for &at in nodes {
+        if last.is_some_and(|last| !over(last, at)) {
+            return false;
+        }
+        // what clashes with itself clashes with everything
+        if clash(at, at) {
+            if since.iter().any(|before| !over(*before, at)) {
+                return false;
+            }
+            last = Some(at);
+            since.clear();
+        } else {
+            since.push(at);
+        }
+    }
+    true
+}
+
+/// For each node which of some nodes are over when it starts, a bit for each.
+fn over_before(plan: &Plan, chunk: &[NodeIx]) -> Vec<u64> {
+    let mut own = vec![0u64; plan.nodes.len()];
+    let mut bodies = vec![0u64; plan.loops.len()];
+    for (bit, at) in chunk.iter().enumerate() {
+        own[at.0 as usize] |= 1 << bit;
+        plan.node(*at).loops.iter().for_each(|l| bodies[l.0 as usize] |= 1 << bit);
+    }
+    let mut over = vec![0u64; plan.nodes.len()];
+    for &at in &plan.order {
+        let mut before = 0;
+        for edge in plan.node(at).incoming.iter().map(|edge| plan.edge(*edge)) {
+            let from = edge.from.0 as usize;
+            before |= over[from] | own[from];
+            // behind an edge that leaves a loop all of the loop is over
+            before |= edge.leaves.iter().fold(0, |all, l| all | bodies[l.0 as usize]);
+        }
+        over[at.0 as usize] = before;
+    }
+    over
+}
+
+/// What a node does with the workspace. What a command would change comes back as a patch; where a policy lets it write,
+/// `plan` says so.
+fn touch(node: &PlanNode, known: &mut BTreeMap<*const Plan, Touch>) -> Touch {
+    match &node.action {
+        Action::Call { with } if node.uses == Uses::ApplyPatch && is_dry(with) => Touch::Reads,
+        Action::Call { .. } => of_tool(node.uses),
+        Action::Llm(conversation) => of_tools(&conversation.tools),
+        Action::Batch { tools, .. } => of_tools(tools),
+        Action::Graph { plan, .. } => {
+            let key = Arc::as_ptr(plan);
+            if let Some(&found) = known.get(&key) {
+                return found;
+            }
+            let inner = plan.nodes.iter().map(|node| touch(node, known)).max().unwrap_or(Touch::Nothing);
+            known.insert(key, inner);
+            inner
+        }
+        Action::Approval { .. }
+        | Action::Render(_)
+        | Action::Values(_)
+        | Action::ParseReport(_)
+        | Action::Fail { .. } => Touch::Nothing,
+    }
+}
+
+fn of_tools(tools: &[Uses]) -> Touch {
+    tools.iter().map(|tool| of_tool(*tool)).max().unwrap_or(Touch::Nothing)
+}
+
+fn of_tool(tool: Uses) -> Touch {
+    match tool {
+        Uses::ApplyPatch | Uses::Rollback => Touch::Changes,
+        Uses::ReadFile
+        | Uses::ListFiles
+        | Uses::SearchFiles
+        | Uses::RepoContext
+        | Uses::WorkspaceDiff
+        | Uses::Exec => Touch::Reads,
+        _ => Touch::Nothing,
+    }
+}
+
+fn is_dry(with: &ValueTemplate) -> bool {
+    let dry = match with {
+        ValueTemplate::Literal(value) => value.get("dry_run").cloned(),
+        ValueTemplate::Object(fields) => {
+            fields.iter().find(|(name, _)| name == "dry_run").and_then(|(_, value)| match value {
+                ValueTemplate::Literal(value) => Some(Value::clone(value)),
+                _ => None,
+            })
+        }
+        _ => None,
+    };
+    dry == Some(Value::Bool(true))
+}

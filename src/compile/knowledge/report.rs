@@ -1,0 +1,244 @@
+//! Findings of expressions at their place in the file, each with the other side of it.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use crate::diag::{Diagnostic, Diagnostics, codes};
+use crate::expr::{Finding, Reference, Root, Template};
+use crate::plan::NodeIx;
+use crate::source::Span;
+use crate::types::{Field, Kind, Objects, Step, Type};
+
+use super::places::{Facts, Place, Places};
+use super::search::{Done, Ways as _, on_every_way};
+
+/// Other sides that are shown with one finding.
+const SIDES: usize = 2;
+
+/// Reports what was found in an expression, but for doubts that are settled around it.
+pub(super) fn findings(
+    places: &Places<'_, '_>,
+    place: Place,
+    facts: &Facts,
+    found: Vec<Finding>,
+    diagnostics: &mut Diagnostics,
+) {
+    // one mistake is one finding: a misspelt guard guards nothing
+    let sure = found.iter().any(|finding| finding.doubt.is_none());
+    for finding in found {
+        if let Some(doubt) = &finding.doubt {
+            if sure {
+                continue;
+            }
+            if places.is_settled(place, facts, doubt) {
+                continue;
+            }
+            if let Some(way) = way_past(places, place, &finding) {
+                let found = diagnostic(places, finding).label(way.0, way.1);
+                diagnostics.push(found);
+                continue;
+            }
+        }
+        diagnostics.push(diagnostic(places, finding));
+    }
+}
+
+/// Reports one finding, with where its other side is declared.
+pub(super) fn finding(
+    places: &Places<'_, '_>,
+    found: Finding,
+    declared: Option<Span>,
+    diagnostics: &mut Diagnostics,
+) {
+    let found = diagnostic(places, found);
+    diagnostics.push(match declared {
+        Some(span) => found.label(span, "what takes it"),
+        None => found,
+    });
+}
+
+fn diagnostic(places: &Places<'_, '_>, found: Finding) -> Diagnostic {
+    let span = found.span;
+    let mut diagnostic = Diagnostic::new(found.code, span, found.message).maybe_help(found.help);
+    let sides = found.about.iter().filter_map(|root| declared(places, root));
+    for (span, text) in sides.filter(|(side, _)| *side != span).take(SIDES) {
+        diagnostic = diagnostic.label(span, text);
+    }
+    diagnostic
+}
+
+/// Where a root is declared.
+fn declared(places: &Places<'_, '_>, root: &Root) -> Option<(Span, String)> {
+    let graph = places.draft.graph;
+    match root {
+        Root::Input(name) => {
+            let input = graph.inputs.iter().find(|input| input.name.value.as_str() == name)?;
+            Some((input.name.span, format!("the input `{name}`")))
+        }
+        Root::Channel(name) => {
+            let channel = graph.state.iter().find(|channel| channel.name.value.as_str() == name)?;
+            Some((channel.name.span, format!("the channel `{name}`")))
+        }
+        Root::Node(id) => {
+            let at = places.draft.find(id)?;
+            let node = &places.draft.nodes[at as usize];
+            let uses = node.uses().map_or("node", |uses| uses.as_str());
+            Some((node.node.id.span, format!("`{id}`, which uses `{uses}`")))
+        }
+        Root::Loop(_) | Root::Run | Root::Output | Root::Error | Root::Local(_) => None,
+    }
+}
+
+/// An edge by which a way leads here past what is doubted.
+fn way_past(places: &Places<'_, '_>, place: Place, finding: &Finding) -> Option<(Span, String)> {
+    let doubt = finding.doubt.as_ref().filter(|doubt| doubt.missing)?;
+    let [subject] = &doubt.subjects[..] else { return None };
+    let Root::Node(id) = &subject.root else { return None };
+    let (Place::Node(at) | Place::Update(at)) = place else { return None };
+    let target = *places.index.get(id.as_str())?;
+    let plan = places.plan;
+    let past = plan.node(at).incoming.iter().copied().find(|&edge| {
+        let from = plan.edge(edge).from;
+        let mut done = Done::succeeded(plan, places.flow, at, &[target]);
+        let holds = done.edge(edge).or_else(|| on_every_way(plan, from, &mut done));
+        holds == Some(false)
+    })?;
+    let link = places.draft.links.get(past.0 as usize)?;
+    let text = format!("`{}` leads here without the success of `{id}`", places.draft.name_of(link));
+    Some((places.draft.span_of(link.edge), text))
+}
+
+/// Reports a node that is never seen where it is read.
+pub(super) fn not_before(
+    places: &Places<'_, '_>,
+    place: Place,
+    references: &[Reference],
+    diagnostics: &mut Diagnostics,
+) {
+    let mut told: Vec<&str> = Vec::new();
+    for reference in references {
+        let Root::Node(id) = &reference.root else { continue };
+        let Some(&node) = places.index.get(id.as_str()) else { continue };
+        if told.contains(&id.as_str()) || places.outcomes(place, node).is_some() {
+            continue;
+        }
+        told.push(id);
+        diagnostics.push(never_seen(places, place, node, reference));
+    }
+}
+
+fn never_seen(places: &Places<'_, '_>, place: Place, node: NodeIx, reference: &Reference) -> Diagnostic {
+    let plan = places.plan;
+    let reader = match place {
+        Place::Node(at) | Place::Update(at) => at,
+        Place::Edge(edge) => plan.edge(edge).from,
+        Place::Outputs => node,
+    };
+    let (id, reader_id) = (&plan.node(node).id, &plan.node(reader).id);
+    let shared = plan.node(node).loops.iter().any(|l| plan.node(reader).loops.contains(l));
+    let (message, help) = if node == reader {
+        let message = format!("`{id}` reads its own result, which is not there before it has run");
+        (
+            message,
+            "write `output` in its `update`, or carry it in a channel: `update: { CHANNEL: … }`".to_owned(),
+        )
+    } else if shared {
+        let message =
+            format!("`{id}` comes after `{reader_id}` in each iteration, so its result is never seen here");
+        (
+            message,
+            format!("carry it in a channel: `update: {{ CHANNEL: … }}` in `{id}`, and read `state.CHANNEL`"),
+        )
+    } else {
+        let message = format!("no way leads from `{id}` to `{reader_id}`, so its result is never seen here");
+        let entry = plan.node(reader).incoming.is_empty();
+        let edge = format!("add `{id} -> {reader_id}`");
+        (message, if entry { edge } else { format!("{edge}, or to a node before `{reader_id}`") })
+    };
+    let found = Diagnostic::new(codes::NOT_BEFORE, reference.span, message).help(help);
+    let declared = &places.draft.nodes[node.0 as usize].node.id;
+    found.label(declared.span, format!("`{id}`"))
+}
+
+/// A prompt, by the types of its variables.
+pub(super) fn prompt(
+    places: &Places<'_, '_>,
+    at: NodeIx,
+    prompt: &Arc<Template>,
+    vars: &Type,
+    diagnostics: &mut Diagnostics,
+) {
+    if !places.is_new(prompt, vars) {
+        return;
+    }
+    let known = |name: &str| match &vars.objects {
+        Objects::Of(_) => vars.field(name).unwrap_or(Field::ANY),
+        _ => Field::ANY,
+    };
+    let inferred = prompt.infer(&mut |root| match root {
+        Root::Local(name) => known(name),
+        _ => Field::ANY,
+    });
+    let node = &places.draft.nodes[at.0 as usize];
+    let given = node.parameter("vars").map(|field| &field.value);
+    for finding in inferred.findings {
+        let names = finding.about.iter().filter_map(|root| match root {
+            Root::Local(name) => Some(name.as_str()),
+            _ => None,
+        });
+        let sides = names.filter_map(|name| Some((given?.get(name)?.span, name))).take(SIDES);
+        let mut found = Diagnostic::new(finding.code, finding.span, finding.message).maybe_help(finding.help);
+        for (span, name) in sides {
+            found = found.label(span, format!("`{}` gives `{name}` here", node.id()));
+        }
+        diagnostics.push(found);
+    }
+}
+
+/// Steps, as an author writes them.
+pub(super) fn spelled(path: &[Step]) -> String {
+    let mut text = String::new();
+    for step in path {
+        // writing to a string can't fail
+        let _ = match step {
+            Step::Field(name) if text.is_empty() => write!(text, "{name}"),
+            Step::Field(name) => write!(text, ".{name}"),
+            Step::Item(at) => write!(text, "[{at}]"),
+        };
+    }
+    text
+}
+
+/// An expression on one line, cut where it is long.
+pub(super) fn excerpt(source: &str) -> String {
+    const LONGEST: usize = 60;
+    let source = source.trim();
+    let source = source.strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}")).unwrap_or(source);
+    let words = source.split_whitespace().collect::<Vec<_>>().join(" ");
+    let cut: String = words.chars().take(LONGEST).collect();
+    if cut.len() < words.len() { format!("{cut}…") } else { cut }
+}
+
+/// The edit that makes one kind of value of another.
+pub(super) fn conversion(given: &Type, wanted: &Type) -> Option<String> {
+    let from = |kind| given.has(kind);
+    let to = |kind| wanted.has(kind);
+    let help = if to(Kind::List) && (from(Kind::Text) || from(Kind::Number) || from(Kind::Bool)) {
+        "write `[…]` for a list of one"
+    } else if to(Kind::Text) && (from(Kind::Number) || from(Kind::Bool)) {
+        "write `… | string`"
+    } else if to(Kind::Text) && from(Kind::List) {
+        "write `… | join(', ')` or `… | tojson`"
+    } else if to(Kind::Text) && from(Kind::Object) {
+        "write `… | tojson`"
+    } else if to(Kind::Number) && from(Kind::Text) {
+        "write `… | int` or `… | float`"
+    } else if to(Kind::Number) && from(Kind::List) {
+        "write `… | length`"
+    } else if to(Kind::Bool) {
+        "compare it with something: `… == …`"
+    } else {
+        return None;
+    };
+    Some(help.to_owned())
+}

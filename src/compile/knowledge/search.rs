@@ -1,0 +1,176 @@
+//! Walks back from a place in a graph: does something hold on every way to it? Where a walk gets long, nothing is known.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::Join;
+use crate::plan::{EdgeIx, EdgeOutcome, NodeIx, Plan};
+
+use super::flow::{Flow, by_source};
+
+/// Nodes that one walk looks at.
+const FARTHEST: usize = 512;
+
+/// What is asked of each way.
+pub(super) trait Ways {
+    /// Does it hold once this edge is taken? `None`: ask what is before it.
+    fn edge(&mut self, at: EdgeIx) -> Option<bool>;
+    /// Does it hold where a way begins?
+    fn entry(&mut self, at: NodeIx) -> bool;
+}
+
+/// Does it hold on every way to `at`? `None`: that is too far to tell.
+pub(super) fn on_every_way(plan: &Plan, at: NodeIx, ways: &mut impl Ways) -> Option<bool> {
+    let mut search = Search { plan, known: BTreeMap::new(), left: FARTHEST };
+    search.node(at, ways)
+}
+
+struct Search<'p> {
+    plan: &'p Plan,
+    known: BTreeMap<NodeIx, bool>,
+    left: usize,
+}
+
+impl Search<'_> {
+    fn node(&mut self, at: NodeIx, ways: &mut impl Ways) -> Option<bool> {
+        if let Some(&known) = self.known.get(&at) {
+            return Some(known);
+        }
+        self.left = self.left.checked_sub(1)?;
+        let node = self.plan.node(at);
+        let holds = if node.incoming.is_empty() {
+            ways.entry(at)
+        } else if node.join == Join::Some {
+            self.all(node.incoming.iter().copied(), ways)?
+        } else {
+            let mut any = false;
+            for edges in by_source(self.plan, node) {
+                any = any || self.all(edges.into_iter(), ways)?;
+            }
+            any
+        };
+        self.known.insert(at, holds);
+        Some(holds)
+    }
+
+    fn all(&mut self, edges: impl Iterator<Item = EdgeIx>, ways: &mut impl Ways) -> Option<bool> {
+        for edge in edges {
+            let holds = match ways.edge(edge) {
+                Some(holds) => holds,
+                None => self.node(self.plan.edge(edge).from, ways)?,
+            };
+            if !holds {
+                return Some(false);
+            }
+        }
+        Some(true)
+    }
+}
+
+/// Some nodes, one of which has to have succeeded (or failed) on every way.
+pub(super) struct Done<'p> {
+    plan: &'p Plan,
+    targets: Vec<NodeIx>,
+    failed: bool,
+    /// Nodes whose success brings about that of a target.
+    promise: BTreeSet<NodeIx>,
+}
+
+impl<'p> Done<'p> {
+    /// Before `at`, one of the targets has succeeded.
+    pub(super) fn succeeded(plan: &'p Plan, flow: &Flow, at: NodeIx, targets: &[NodeIx]) -> Self {
+        let mut promise = BTreeSet::new();
+        // what lies before what all ways pass, the targets behind it, decides nothing between them
+        let rank = |node: NodeIx| plan.rank[node.0 as usize];
+        let nearest = targets.iter().map(|target| rank(*target)).min().unwrap_or_default();
+        let mut gate = flow.gate(at);
+        while let Some(later) = gate.filter(|gate| rank(*gate) > nearest) {
+            gate = flow.gate(later);
+        }
+        let first = gate.map_or(0, rank);
+        for target in targets {
+            promised(plan, flow, *target, first, &mut promise);
+        }
+        Self { plan, targets: targets.to_vec(), failed: false, promise }
+    }
+
+    pub(super) fn failed(plan: &'p Plan, target: NodeIx) -> Self {
+        Self { plan, targets: vec![target], failed: true, promise: BTreeSet::new() }
+    }
+}
+
+impl Ways for Done<'_> {
+    fn edge(&mut self, at: EdgeIx) -> Option<bool> {
+        let edge = self.plan.edge(at);
+        let good = match edge.outcome {
+            EdgeOutcome::Always => return Some(false),
+            EdgeOutcome::Success | EdgeOutcome::Otherwise => true,
+            EdgeOutcome::Catch(_) => false,
+        };
+        let promised = good && !self.failed && self.promise.contains(&edge.from);
+        if promised || (self.targets.contains(&edge.from) && good != self.failed) {
+            return Some(true);
+        }
+        None
+    }
+
+    fn entry(&mut self, at: NodeIx) -> bool {
+        // an entry starts with the run
+        let plan = self.plan;
+        let starts = |node: &NodeIx| plan.node(*node).incoming.is_empty();
+        !self.failed
+            && (self.promise.iter().any(starts) || self.targets.contains(&at) && self.promise.contains(&at))
+    }
+}
+
+/// A node whose failure nothing catches has succeeded wherever the run goes on; and so has one before it, if that leads
+/// to it in any case.
+fn promised(plan: &Plan, flow: &Flow, target: NodeIx, first: u32, promise: &mut BTreeSet<NodeIx>) {
+    let mut open = vec![target];
+    while let Some(at) = open.pop() {
+        let before = plan.rank[at.0 as usize] < first;
+        if before || flow.handled[at.0 as usize] || promise.len() > FARTHEST || !promise.insert(at) {
+            continue;
+        }
+        if plan.node(at).join == Join::All {
+            continue;
+        }
+        for edge in plan.node(at).incoming.iter().map(|edge| plan.edge(*edge)) {
+            if edge.outcome == EdgeOutcome::Success && edge.when.is_none() {
+                open.push(edge.from);
+            }
+        }
+    }
+}
+
+/// Does a way lead from `before` to `at`? `None`: that is too far to tell.
+pub(super) fn leads(plan: &Plan, before: NodeIx, at: NodeIx) -> Option<bool> {
+    reaches(plan, before, at, &|_| false)
+}
+
+/// Has `before` always ended when `at` starts? Behind an edge that leaves a loop all of the loop has. `None`: that is too
+/// far to tell.
+pub(super) fn is_over(plan: &Plan, before: NodeIx, at: NodeIx) -> Option<bool> {
+    let around = &plan.node(before).loops;
+    reaches(plan, before, at, &|edge| plan.edge(edge).leaves.iter().any(|l| around.contains(l)))
+}
+
+fn reaches(plan: &Plan, before: NodeIx, at: NodeIx, counts: &dyn Fn(EdgeIx) -> bool) -> Option<bool> {
+    let rank = |node: NodeIx| plan.rank[node.0 as usize];
+    let mut seen = BTreeSet::new();
+    let mut open = vec![at];
+    while let Some(here) = open.pop() {
+        for &edge in &plan.node(here).incoming {
+            let from = plan.edge(edge).from;
+            if from == before || counts(edge) {
+                return Some(true);
+            }
+            if rank(from) > rank(before) && seen.insert(from) {
+                if seen.len() > FARTHEST {
+                    return None;
+                }
+                open.push(from);
+            }
+        }
+    }
+    Some(false)
+}

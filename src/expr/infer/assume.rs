@@ -1,0 +1,229 @@
+//! What a condition makes known of the values that it looks at. What a condition says in a way that is not understood
+//! makes nothing known, and takes away doubt about what it mentions: who asks about a value knows of it.
+
+use crate::expr::ir::{Comparison, Kind, Node};
+use crate::types::{Chance, Field, Kind as ValueKind, Numbers, Step, Texts, Type};
+
+use super::path::visit;
+use super::{Base, Inference, Path};
+
+impl Inference<'_> {
+    /// The condition has come to `truth`.
+    pub(super) fn assume(&mut self, node: &Node, truth: bool) {
+        match &node.kind {
+            Kind::Not(of) => self.assume(of, !truth),
+            Kind::And(a, b) if truth => {
+                self.assume(a, true);
+                self.assume(b, true);
+            }
+            Kind::Or(a, b) if !truth => {
+                self.assume(a, false);
+                self.assume(b, false);
+            }
+            // one of the two, and which is not known: the first, or the second where the first did not decide
+            Kind::And(a, b) | Kind::Or(a, b) => self.either((a, truth), (b, truth)),
+            Kind::Defined(of) => self.defined(of, truth),
+            Kind::Compare(first, rest) => match &rest[..] {
+                [(comparison, second)] => self.compared(first, *comparison, second, truth),
+                _ => self.mentioned(node),
+            },
+            Kind::Test(test, of, args) => self.tested(node, test.name, of, args, truth),
+            _ => match path_of(node) {
+                Some(path) => self.narrow(&path, &|ty| ty.and(&Type::of_value(&truth.into()))),
+                None => self.mentioned(node),
+            },
+        }
+    }
+
+    fn either(&mut self, (a, a_truth): (&Node, bool), (b, b_truth): (&Node, bool)) {
+        let before = (self.slots.clone(), self.locals.clone());
+        self.assume(a, a_truth);
+        let first = (std::mem::take(&mut self.slots), std::mem::take(&mut self.locals));
+        (self.slots, self.locals) = before;
+        self.assume(a, !a_truth);
+        self.assume(b, b_truth);
+        let join = |ours: &mut Vec<Field>, theirs: Vec<Field>| {
+            ours.iter_mut().zip(theirs).for_each(|(ours, theirs)| *ours = ours.or(&theirs));
+        };
+        join(&mut self.slots, first.0);
+        join(&mut self.locals, first.1);
+    }
+
+    fn defined(&mut self, of: &Node, truth: bool) {
+        match path_of(of) {
+            Some(path) if truth => self.narrow(&path, &Type::clone),
+            // that something is missing says nothing of what is there
+            Some(_) => {}
+            None => self.mentioned(of),
+        }
+    }
+
+    fn compared(&mut self, a: &Node, comparison: Comparison, b: &Node, truth: bool) {
+        let name = match comparison {
+            Comparison::Equal => "eq",
+            Comparison::NotEqual => "ne",
+            Comparison::In => "in",
+            Comparison::NotIn => "not in",
+            _ => "lt",
+        };
+        let mut understood = false;
+        for (one, other, turned) in [(a, b, false), (b, a, true)] {
+            let Some(path) = path_of(one) else { continue };
+            if turned && matches!(name, "in" | "not in") {
+                continue;
+            }
+            let other = self.value(other);
+            understood = true;
+            self.narrow(&path, &|ty| tested(name, ty, Some(&other.ty), truth));
+        }
+        if !understood {
+            self.mentioned(a);
+            self.mentioned(b);
+        }
+    }
+
+    fn tested(&mut self, node: &Node, name: &str, of: &Node, args: &[Option<Node>], truth: bool) {
+        let Some(path) = path_of(of) else { return self.mentioned(node) };
+        let other = match args.first() {
+            Some(Some(arg)) => Some(self.value(arg).ty),
+            _ => None,
+        };
+        self.narrow(&path, &|ty| tested(name, ty, other.as_ref(), truth));
+    }
+
+    fn narrow(&mut self, path: &Path, known: &dyn Fn(&Type) -> Type) {
+        let Some(field) = self.base_type(path.base) else { return };
+        // a value that can't be is left as it was: what is wrong with it has been said
+        if let Some(narrowed) = field.narrowed(&path.steps, known) {
+            *field = narrowed;
+        }
+    }
+
+    /// Takes away doubt about each value that a part mentions.
+    fn mentioned(&mut self, node: &Node) {
+        let mut paths: Vec<Path> = Vec::new();
+        let mut computed: Vec<Path> = Vec::new();
+        visit(node, &mut |part| {
+            paths.extend(path_of(part));
+            match &part.kind {
+                Kind::Item(of, key) if !matches!(key.kind, Kind::Const(_)) => computed.extend(path_of(of)),
+                Kind::Filter(_, of, _) => computed.extend(path_of(of).filter(|_| of_items(part))),
+                _ => {}
+            }
+        });
+        paths.sort_by_key(|path| path.steps.len());
+        for path in paths {
+            self.narrow(&path, &|ty| Type { null: ty.null.min(Chance::Perhaps), ..ty.clone() });
+        }
+        for path in computed {
+            self.narrow(&path, &|_| Type::ANY);
+        }
+    }
+}
+
+/// The value that a part does nothing but name.
+fn path_of(node: &Node) -> Option<Path> {
+    match &node.kind {
+        Kind::Slot(slot) => Some(Path { base: Base::Slot(*slot), steps: Vec::new() }),
+        Kind::Local(local) => Some(Path { base: Base::Local(*local), steps: Vec::new() }),
+        Kind::Field(of, name) => {
+            let mut path = path_of(of)?;
+            path.steps.push(Step::Field(name.to_string()));
+            Some(path)
+        }
+        Kind::Item(of, key) => {
+            let Kind::Const(value) = &key.kind else { return None };
+            let at = value.as_i64()?;
+            let mut path = path_of(of)?;
+            path.steps.push(Step::Item(at));
+            Some(path)
+        }
+        _ => None,
+    }
+}
+
+/// Does a filter give an item of what stands before it?
+fn of_items(node: &Node) -> bool {
+    matches!(&node.kind, Kind::Filter(filter, ..) if matches!(filter.name, "first" | "last" | "min" | "max"))
+}
+
+/// The values for which a test has come to `truth`.
+pub(super) fn tested(name: &str, ty: &Type, other: Option<&Type>, truth: bool) -> Type {
+    let kind = match name {
+        "none" => Some(ValueKind::Null),
+        "boolean" => Some(ValueKind::Bool),
+        "number" => Some(ValueKind::Number),
+        "string" => Some(ValueKind::Text),
+        "list" => Some(ValueKind::List),
+        "object" => Some(ValueKind::Object),
+        _ => None,
+    };
+    if let Some(kind) = kind {
+        return match (truth, kind) {
+            (true, ValueKind::Null) if ty.null != Chance::Never => Type::NULL,
+            (true, kind) => ty.only(&[kind]),
+            (false, kind) => ty.without(kind),
+        };
+    }
+    match (name, other, truth) {
+        ("integer", _, true) => ty.and(&Type::WHOLE),
+        ("eq", Some(other), true) | ("ne", Some(other), false) => of_both(ty, other),
+        ("ne", Some(other), true) | ("eq", Some(other), false) => less(ty, other),
+        ("in", Some(other), true) | ("not in", Some(other), false) if other.has(ValueKind::List) => {
+            of_both(ty, &other.item())
+        }
+        ("not in", Some(other), true) | ("in", Some(other), false) => without_all(ty, other),
+        // the order of null is none, and so it is no null
+        (
+            "lt" | "le" | "gt" | "ge" | "odd" | "even" | "divisibleby" | "startingwith" | "endingwith"
+            | "empty",
+            ..,
+        ) => ty.without(ValueKind::Null),
+        _ => ty.clone(),
+    }
+}
+
+fn of_both(ty: &Type, other: &Type) -> Type {
+    let both = ty.and(other);
+    // an equal null is known to be possible only where both sides know
+    Type { null: both.null.min(ty.null), ..both }
+}
+
+/// Without the only value that there can be on the other side.
+fn less(ty: &Type, other: &Type) -> Type {
+    match other.values().as_deref() {
+        Some([value]) => without_value(ty, value),
+        _ => ty.clone(),
+    }
+}
+
+fn without_all(ty: &Type, list: &Type) -> Type {
+    use crate::types::{ListOf, Lists};
+    let Lists::Of(items) = &list.lists else { return ty.clone() };
+    let ListOf::Tuple(items) = &**items else { return ty.clone() };
+    items.iter().fold(ty.clone(), |ty, item| less(&ty, item))
+}
+
+fn without_value(ty: &Type, value: &serde_json::Value) -> Type {
+    use serde_json::Value;
+    let mut rest = ty.clone();
+    match value {
+        Value::Null => rest.null = Chance::Never,
+        Value::Bool(value) => rest.bools[usize::from(*value)] = false,
+        Value::String(text) => {
+            if let Texts::Few(few) = &rest.texts {
+                let fewer: Vec<&str> = few.iter().map(String::as_str).filter(|word| word != text).collect();
+                rest.texts = Type::words(fewer).texts;
+            }
+        }
+        Value::Number(number) => {
+            if let (Numbers::Few(few), Some(whole)) = (&rest.numbers, number.as_i64()) {
+                let fewer = few.iter().copied().filter(|known| *known != whole);
+                let fewer = fewer.map(|whole| Type::of_value(&whole.into()));
+                rest.numbers = fewer.fold(Type::NEVER, |all, one| all.or(&one)).numbers;
+            }
+        }
+        Value::Array(_) | Value::Object(_) => {}
+    }
+    rest
+}
