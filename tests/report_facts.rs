@@ -107,6 +107,33 @@ fn of_nothing_and_of_odd_files() {
     assert!(report.contains("8 files, "), "{report}");
 }
 
+#[test]
+fn tests_fixtures_and_examples_are_listed_apart() {
+    let package = |name: &str| format!("[package]\nname = \"{name}\"\nversion = \"1.0.0\"\n");
+    let bench = Bench::with(&[
+        ("Cargo.toml", &package("product")),
+        ("src/main.rs", "fn main() {}\n"),
+        ("Examples/small/Cargo.toml", &package("small")),
+        ("Examples/small/src/main.rs", "fn main() {}\n"),
+        ("src/testing/fixtures/package.json", "{\"name\":\"odd\",\"scripts\":{\"test\":\"jest\"}}\n"),
+    ]);
+    let report = assert_true_report(&bench, bench.folder.path());
+    let parts: Vec<&str> = report.split("of tests, fixtures and examples:").collect();
+    assert_eq!(parts.len(), 4, "{report}");
+    assert!(parts[0].contains("cargo package `product`") && !parts[0].contains("`small`"), "{report}");
+    assert!(parts[0].contains("`Cargo.toml` (cargo) declares 0 dependencies."), "{report}");
+    assert!(
+        parts[0].ends_with("And 2 ") && parts[1].contains("- program `product`: `src/main.rs`"),
+        "{report}"
+    );
+    assert!(parts[2].contains("program `small`") && parts[2].contains("`cargo test`"), "{report}");
+    assert!(parts[3].contains("`npm run test`"), "{report}");
+    // where there is nothing else, that is what is said
+    let only = Bench::with(&[("tests/a/go.mod", "module example.org/a\n")]);
+    let report = assert_true_report(&only, only.folder.path());
+    assert!(report.contains("None was found.\n\nAnd 1 of tests, fixtures and examples:"), "{report}");
+}
+
 /// The other program notices each number that is changed.
 #[test]
 fn a_changed_number_is_noticed() {

@@ -241,6 +241,10 @@ def dependencies(path):
         return sum(1 for row in file.rows if re.match(r"\s*[A-Za-z0-9]", row))
     return None
 
+SAMPLES = set("""__fixtures__ __mocks__ __tests__ demo demos e2e example examples fixture fixtures mocks sample samples spec specs
+    test test-data test_data testcases testdata tests testsuite""".split())
+def is_sample(path): return any(part.lower() in SAMPLES for part in path.split("/")[:-1])
+
 # --- the report ----------------------------------------------------------------------------------------------------------
 
 FAULTS, CHECKED, SEEN = [], 0, {}
@@ -296,22 +300,25 @@ TABLES = {
     "Layout": lambda: [[f"`{at}`", len(f), total(f, "lines")] for at, f in sorted(by_top(ALL).items(), key=lambda i: os.fsencode(i[0]))],
     "Tests": expected_tests, "Largest files of programs": expected_largest, "Most connected parts": expected_connected,
 }
-section, rows, manifest = "", {}, None
+section, rows, manifest, among, beside = "", {}, None, False, None
 for line in open(REPORT, encoding="utf-8").read().split("\n"):
     if line.startswith("# "): SEEN["title"] = line[2:]; continue
-    if line.startswith("## "): section = line[3:]; continue
+    if line.startswith("## "): section, among = line[3:], False; continue
+    if line == "And of tests, fixtures and examples:": among = True; continue
+    if m := re.fullmatch(r"And (\d+) of tests, fixtures and examples:", line): among, beside = True, [int(m[1]), 0]; continue
     if line.startswith("| ---") or re.match(r"\| (language|folder|file|purpose) \|", line): continue
     if line.startswith("| ") and section in TABLES: rows.setdefault(section, []).append(cells(line)); continue
     if line.startswith("| "):
         purpose, command, place = cells(line)
         words = command.strip("`").strip()
         implied = ("[package]", "[workspace]", "[project]", "module ", "build-backend", "[tool.pytest", words.split()[-1])
-        check_place(section, place.strip("`"), words, *implied); continue
+        check_place(section, place.strip("`"), words, *implied)
+        check(f"{place}: of tests, fixtures and examples", among, is_sample(place.strip("`"))); continue
     if m := re.fullmatch(r"- (\d+) files?, (\d+) bytes: (\d+) of text with (\d+) lines?, (\d+) binary, (\d+) too large to read \(`\.`\)", line):
         check("totals", list(m.groups()), [str(n) for n in (len(ALL), sum(len(f.data) for f in ALL), sum(not f.binary for f in ALL),
               total(ALL, "lines"), sum(f.binary for f in ALL), 0)]); SEEN["totals"] = 1; continue
     if m := re.fullmatch(r"- \w+ package `(.*?)`(?: (\S+?))?(?:: .*)? \(`(.+:\d+)`\)", line):
-        check_place("package", m[3], m[1])
+        check_place("package", m[3], m[1]); check(f"{m[3]}: of tests, fixtures and examples", False, is_sample(m[3]))
         if m[2]: check("version", True, m[2].rstrip(":") in FILES[m[3].rsplit(":", 1)[0]].text)
         continue
     if m := re.fullmatch(r"- Licence: (.+) \(`(.+):(\d+)`\)", line):
@@ -323,12 +330,19 @@ for line in open(REPORT, encoding="utf-8").read().split("\n"):
     if m := re.match(r"`(.+?)` \((\w+)\) declares (\d+) dependenc", line):
         manifest, expected = m[1], dependencies(m[1])
         if expected is None: FAULTS.append(f"{m[1]}: this program does not know such manifests")
-        check(m[1], m[3], expected); SEEN[m[1]] = [int(m[3]), 0]; continue
+        check(m[1], m[3], expected); SEEN[m[1]] = [int(m[3]), 0]
+        check(f"{m[1]}: of tests, fixtures and examples", False, is_sample(m[1])); continue
+    if among and (m := re.fullmatch(r"- `(.+?)` \((\w+)\), (\d+) dependenc(?:y|ies)", line)):
+        check(m[1], m[3], dependencies(m[1])); beside[1] += 1
+        check(f"{m[1]}: of tests, fixtures and examples", True, is_sample(m[1])); continue
+    if among and section == "Manifests and dependencies" and (m := re.fullmatch(r"- and (\d+) more", line)):
+        beside[1] += int(m[1]); continue
     if section == "Manifests and dependencies" and line.startswith("- "):
         for name, number in re.findall(r"`([^` ]+)[^`]*` :(\d+)", line):
             check_place(manifest, f"{manifest}:{number}", name); SEEN[manifest][1] += 1
         continue
     if m := re.fullmatch(r"- (\w+) `(.*?)`(?:: `(.+?)`)? \(`(.+:\d+)`\)", line):
+        check(f"{m[4]}: of tests, fixtures and examples", among, is_sample(m[4]))
         check_place(section, m[4], m[2], m[3] and os.path.basename(m[3]), "main", "name", *([FILES[m[4].rsplit(":", 1)[0]].rows[0]] if m[4].endswith(":1") else []))
         continue
     if m := re.fullmatch(r"(\d+) lines in (\d+) files declare a test:", line):
@@ -341,6 +355,7 @@ for line in open(REPORT, encoding="utf-8").read().split("\n"):
 for name, expected in TABLES.items(): counted(name, rows.get(name, []), expected())
 for name, value in SEEN.items():
     if isinstance(value, list): check(f"{name}: dependencies that are listed", value[1], value[0])
+if beside: check("manifests beside", *beside)
 for name in ("title", "totals", "digest"):
     if name not in SEEN: FAULTS.append(f"the report has no {name}")
 print(f"{CHECKED} numbers and places checked in {len(ALL)} files")

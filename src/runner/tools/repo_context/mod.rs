@@ -11,6 +11,7 @@ mod licence;
 mod manifests;
 mod project;
 mod readme;
+mod sample;
 mod scan;
 mod section;
 mod symbols;

@@ -12,9 +12,10 @@ use super::connected::{Packages, folder, join};
 use super::licence::{is_licence, licence_of};
 use super::manifests::{self, Command, Fault, Manifest};
 use super::readme::{is_readme, readme};
+use super::sample::is_sample;
 use super::scan::{Content, FileFact, Scan};
 
-/// The most manifests that are read: the highest folders come first.
+/// The most manifests that are read: those of samples come last, and the highest folders first.
 const MAX_MANIFESTS: usize = 200;
 /// The most commands and entry points that are given back.
 const MAX_ROWS: usize = 60;
@@ -57,7 +58,7 @@ impl Project {
             .iter()
             .filter(|file| file.content == Content::Text && file.bytes <= MAX_BYTES)
             .collect();
-        files.sort_by_key(|file| (file.path.parts().count(), &file.path));
+        files.sort_by_key(|file| (is_sample(file.path.as_str()), file.path.parts().count(), &file.path));
         for file in files {
             project.take(file, reading);
         }
@@ -142,7 +143,7 @@ impl Project {
                 "path": path, "kind": manifest.kind, "name": manifest.name, "version": manifest.version,
                 "description": manifest.description, "line": manifest.line, "lines": lines,
                 "members": manifest.members, "dependencies": dependencies, "digest": digest,
-                "error": manifest.fault.as_ref().map(|fault| &fault.message),
+                "error": manifest.fault.as_ref().map(|fault| &fault.message), "sample": is_sample(path),
             })
         });
         give.collect()
@@ -180,7 +181,7 @@ impl Project {
         );
         let place = |row: &Value| {
             let purposes = ["build", "test", "check", "run", "other"];
-            purposes.iter().position(|purpose| row["purpose"] == **purpose)
+            (row["sample"].as_bool(), purposes.iter().position(|purpose| row["purpose"] == **purpose))
         };
         rows.sort_by_key(place);
         let mut seen = BTreeSet::new();
@@ -212,7 +213,7 @@ impl Project {
                 let name = if point.name.is_empty() { &placed.manifest.name } else { &point.name };
                 rows.push(json!({
                     "kind": point.kind, "name": name, "target": target, "path": placed.path,
-                    "line": point.line, "digest": placed.digest,
+                    "line": point.line, "digest": placed.digest, "sample": is_sample(&placed.path),
                 }));
                 taken.insert(target);
             }
@@ -224,10 +225,11 @@ impl Project {
             if let Some((kind, name, line)) = found {
                 rows.push(json!({
                     "kind": kind, "name": name, "target": path, "path": path, "line": line,
-                    "digest": file.digest,
+                    "digest": file.digest, "sample": is_sample(path),
                 }));
             }
         }
+        rows.sort_by_key(|row| row["sample"].as_bool());
         rows.truncate(MAX_ROWS);
         rows
     }
@@ -255,7 +257,7 @@ impl Project {
 fn row(path: &str, digest: Digest, command: &Command, text: &str) -> Value {
     json!({
         "purpose": command.purpose, "command": text, "folder": folder(path), "path": path,
-        "line": command.line, "digest": digest,
+        "line": command.line, "digest": digest, "sample": is_sample(path),
     })
 }
 
