@@ -286,6 +286,17 @@ fn what_can_never_be_is_a_finding_before_anything_is_played() {
 }
 
 #[test]
+fn a_batch_with_a_denied_call_is_denied_and_none_of_its_calls_is_made() {
+    let workspace = Workspace::git();
+    let graph = "schema: lgflow.graph/v1\nname: g\npolicy: [policy.yaml]\ninputs: { file: { type: string } }\nnodes:\n  all:\n    uses: batch\n    with:\n      calls: [{ tool: apply_patch, input: { patch: x } }, { tool: read_file, input: { path: a } }, { tool: read_file, input: { path: '{{ inputs.file }}' } }]\n      tools: [apply_patch, read_file]\n      max_calls: 3\n";
+    let cases = "schema: lgflow.test/v1\ngraph: ../graph.yaml\ncases:\n  - name: the last one is denied\n    inputs: { file: secret/key }\n    expect:\n      status: denied\n      error: { node: all, kind: denied }\n      denied: [{ node: all, rule: paths.read.deny }]\n      never: [{ tool: apply_patch }, { tool: read_file }]\n";
+    workspace.write(".lg/graph.yaml", graph).write(".lg/policy.yaml", POLICY);
+    workspace.write(".lg/tests/g.yaml", cases);
+    let ran = workspace.lgflow(&["test"]);
+    assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);
+}
+
+#[test]
 fn blessing_writes_what_was_found_and_keeps_the_rest_of_the_text() {
     let tests = with("iterations: { plan: 2 }", "iterations: { plan: 7 } # how often")
         .replacen("outputs: { text: 'tries: 2' }", "outputs:\n        text: |\n          other\n", 1)

@@ -85,6 +85,23 @@ fn the_json_form_is_one_document_with_every_promised_key() {
 }
 
 #[test]
+fn a_batch_with_a_denied_call_ends_denied_and_says_which_it_was() {
+    let workspace = Workspace::git();
+    workspace.write("a.txt", "a\n").write(".env", "TOKEN=1\n");
+    let graph = "schema: lgflow.graph/v1\nname: g\ninputs: { file: { type: string } }\nnodes:\n  all:\n    uses: batch\n    with:\n      calls: [{ tool: read_file, input: { path: a.txt } }, { tool: read_file, input: { path: '{{ inputs.file }}' } }]\n      tools: [read_file]\n      max_calls: 2\noutputs: { results: '{{ nodes.all.output.results }}' }\n";
+    workspace.write("graph.yaml", graph);
+    let run = |file: &str| {
+        let input = format!("file={file}");
+        workspace.lgflow(&["run", "-g", "graph.yaml", "-i", &input, "--format", "json"])
+    };
+    run("a.txt").ended(0);
+    let denied = run(".env").ended(4).json();
+    assert_eq!((&denied["status"], &denied["error"]["kind"]), (&json!("denied"), &json!("denied")));
+    assert!(denied["error"]["message"].as_str().unwrap().contains("denies `.env`"), "{denied}");
+    assert_eq!(denied["denied"], 1, "{denied}");
+}
+
+#[test]
 fn a_wrong_input_is_wrong_usage_and_nothing_runs() {
     let workspace = Workspace::git();
     workspace.write("graph.yaml", HELLO);

@@ -385,6 +385,26 @@ fn a_batch_stops_at_its_first_failure_and_keeps_what_was_done() {
 }
 
 #[test]
+fn a_batch_that_is_refused_fails_with_the_call_that_was() {
+    let graph = "nodes:\n  b:\n    uses: batch\n    with: { calls: [{ tool: exec, input: { argv: [x] } }, { tool: exec, input: { argv: [y] } }], tools: [exec], max_calls: 2 }\n";
+    let answer = |_: &ToolCall| ToolResult::success("exec", json!({}));
+    let plan = plan(graph);
+    let mut drive = Drive::new(&plan, &answer);
+    drive.start(json!({}));
+    let Some(Open::Call(call, order)) = drive.open.pop() else { panic!("no call") };
+    let denied = ToolResult::failure("exec", ToolError::new(ErrorKind::Denied, "no rule allows y"));
+    let results = lgflow::effect::refused_whole(order.calls(), vec![None, Some(denied)]);
+    let outcome = Arc::new(lgflow::trace::CallOutcome::Batch(results));
+    drive.record(EventBody::CallFinished { call, outcome });
+    drive.decide();
+    let summary = drive.state.summary();
+    assert_eq!((summary.status, kind(&summary).as_str()), (Some(RunStatus::Denied), "b denied"));
+    let error = summary.nodes["b"].error.as_ref().unwrap();
+    assert_eq!((error.index, error.message.as_str()), (Some(1), "no rule allows y"));
+    assert_eq!(error.output.as_deref(), Some(&json!({ "results": [] })));
+}
+
+#[test]
 fn a_run_suspends_when_nothing_else_can_go_on() {
     let graph = plan(
         "nodes:\n  a: { uses: approval, with: { show: ready } }\n  w: { uses: exec, with: { argv: [w] } }\n  b: { uses: values, with: { by: '{{ nodes.a.output.by }}' } }\nedges:\n  - a -> b\n  - w -> b\noutputs: { by: '{{ nodes.b.output.by }}' }\n",

@@ -11,6 +11,7 @@ mod interpreter;
 mod ok_exit;
 mod planned;
 mod provenance;
+mod refused;
 mod secret;
 
 pub use approval::{
@@ -30,4 +31,5 @@ pub use planned::{
     HeldPlan, PlanBindings, PlannedCall, PlannedProgram, PlannedToolchain, PlannedWorkspace, Shape,
 };
 pub use provenance::{Provenance, Source};
+pub use refused::{failure_of, refused_whole};
 pub use secret::{SecretDeclaration, SecretSource, SecretUse};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::effect::{ErrorKind, ToolCall, ToolResult};
+use crate::effect::{ErrorKind, ToolCall, ToolResult, failure_of};
 use crate::expr::ValueTemplate;
 use crate::plan::{Action, Conversation};
 use crate::schema::validate_value;
@@ -95,14 +95,15 @@ fn single(result: &ToolResult) -> Result<Value, NodeError> {
     ))
 }
 
-/// The first failure fails the node, with the results so far.
+/// The first failure fails the node, with the results so far: of a list that was refused, none.
 fn batch(state: &RunState, unit: Unit, results: &[ToolResult]) -> Result<Value, NodeError> {
     let outputs: Vec<Value> = results.iter().map(|result| result.output.clone()).collect();
-    for (index, result) in (0u32..).zip(results) {
-        if let Err(error) = single(result) {
-            let so_far = json!({ "results": outputs[..index as usize] });
-            return Err(NodeError { index: Some(index), output: Some(Arc::new(so_far)), ..error });
-        }
+    if let Some(at) = failure_of(results) {
+        single(&results[at]).map_err(|error| {
+            let done = results.iter().take_while(|result| result.ok).count();
+            let so_far = json!({ "results": outputs[..done] });
+            NodeError { index: u32::try_from(at).ok(), output: Some(Arc::new(so_far)), ..error }
+        })?;
     }
     let wanted = state.unit(unit).and_then(|unit| unit.asked.as_ref()).map_or(0, |asked| asked.calls().len());
     if results.len() < wanted {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::digest::Digest;
-use crate::effect::{AskedRef, ErrorKind, ToolCall, ToolError, ToolResult};
+use crate::effect::{AskedRef, ErrorKind, ToolCall, ToolError, ToolResult, refused_whole};
 use crate::interpret::{Effect, bind_inputs, next};
 use crate::model::graph_test::{GraphCase, ScriptedAnswer};
 use crate::plan::Plan;
@@ -237,16 +237,10 @@ impl Stage<'_> {
     fn batch(&mut self, calls: &[ToolCall]) -> Result<Option<CallOutcome>, Problem> {
         let refusals: Vec<Option<ToolResult>> = calls.iter().map(|call| self.refusal(call)).collect();
         if refusals.iter().any(Option::is_some) {
-            let mut results = Vec::new();
-            for (call, refusal) in calls.iter().zip(refusals) {
-                let refusal = refusal.unwrap_or_else(|| {
-                    let message = "not run: another call of the batch was refused";
-                    ToolResult::failure(&call.tool, ToolError::new(ErrorKind::Cancelled, message))
-                });
-                self.note_call(call, &refusal);
-                results.push(refusal);
-            }
-            return Ok(Some(CallOutcome::Batch(results)));
+            let refused = calls.iter().zip(&refusals);
+            let refused = refused.filter_map(|(call, refusal)| Some((call, refusal.as_ref()?)));
+            refused.for_each(|(call, refusal)| self.note_call(call, refusal));
+            return Ok(Some(CallOutcome::Batch(refused_whole(calls, refusals))));
         }
         let mut results = Vec::new();
         for call in calls {

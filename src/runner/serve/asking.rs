@@ -1,15 +1,13 @@
 //! What the desk does with a call that asks: it is looked at, a person is asked, and the approval that comes back is
 //! spent before anything is done.
 
-use serde_json::Value;
-
 use crate::approval::{Refusal, Verified};
-use crate::effect::{ErrorKind, ToolCall, ToolError, ToolResult};
+use crate::effect::{ErrorKind, ToolCall, ToolError, ToolResult, refused_whole};
 use crate::policy::{Asked, GateDecision, Granted};
 use crate::runner::tools::question;
 
 use super::approvals::Bound;
-use super::desk::{Desk, in_order, not_run, refusal, unrecorded};
+use super::desk::{Desk, in_order, refusal, unrecorded};
 
 /// A call without an approval that counts: what it is bound to, and why the one that it carried was refused.
 type Open = (Asked<ToolCall>, Option<Bound>, Option<Refusal>);
@@ -78,7 +76,7 @@ impl Desk {
         binding: Option<Bound>,
         refused: Option<&Refusal>,
     ) -> ToolResult {
-        let Some(asks) = calls.get(at) else { return not_run(&ToolCall::new("", Value::Null)) };
+        let asks = &calls[at];
         let mut result = refusal(asks.request(), ErrorKind::ApprovalRequired, asks.verdict());
         let Some(error) = &mut result.error else { return result };
         if let Some(refused) = refused {
@@ -119,7 +117,7 @@ impl Desk {
                 .and_then(|met| self.gate.ask_after(call, Some(&met))),
         };
         match asked.map(|asked| self.with_approval(asked)) {
-            None => ToolResult::success(&call.tool, Value::Null),
+            None => ToolResult::success(&call.tool, serde_json::Value::Null),
             Some(Ok(result)) => result,
             Some(Err((asked, binding, refused))) => self.put_question(&[asked], 0, binding, refused.as_ref()),
         }
@@ -133,13 +131,16 @@ impl Desk {
         first: usize,
     ) -> Vec<ToolResult> {
         let met = refusals.iter().map(|refusal| refusal.as_ref().and_then(|result| result.error.as_ref()));
-        let asked: Option<Vec<Asked<ToolCall>>> =
-            calls.iter().zip(met).map(|(call, met)| self.as_question(call, met)).collect();
         let one = |at: usize, result: ToolResult| -> Vec<ToolResult> {
-            let others = calls.iter().enumerate();
-            others.map(|(index, call)| if index == at { result.clone() } else { not_run(call) }).collect()
+            let alone = (0..calls.len()).map(|index| (index == at).then(|| result.clone()));
+            refused_whole(calls, alone.collect())
         };
-        let Some(asked) = asked else { return calls.iter().map(not_run).collect() };
+        let asked = calls.iter().zip(met).enumerate();
+        let asked = asked.map(|(at, (call, met))| self.as_question(call, met).map_err(|denied| (at, denied)));
+        let asked = match asked.collect::<Result<Vec<_>, _>>() {
+            Ok(asked) => asked,
+            Err((at, denied)) => return one(at, denied),
+        };
         let Some(approvals) = &self.approvals else {
             return one(first, self.put_question(&asked, first, None, None));
         };
@@ -167,11 +168,16 @@ impl Desk {
         one(first, self.put_question(&asked, first, Some(binding), refused.as_ref()))
     }
 
-    pub(super) fn as_question(&self, call: &ToolCall, met: Option<&ToolError>) -> Option<Asked<ToolCall>> {
+    /// A call of a list that asks, as a question. What it meets may have changed since it was looked at.
+    fn as_question(&self, call: &ToolCall, met: Option<&ToolError>) -> Result<Asked<ToolCall>, ToolResult> {
+        let changed = || {
+            let message = "what the policy says of it changed while it was decided";
+            ToolResult::failure(&call.tool, ToolError::new(ErrorKind::Denied, message))
+        };
         match self.gate.decide(call) {
-            GateDecision::Ask(asked) => Some(*asked),
-            GateDecision::Granted(_) => self.gate.ask_after(call, met),
-            GateDecision::Denied(_) => None,
+            GateDecision::Ask(asked) => Ok(*asked),
+            GateDecision::Granted(_) => self.gate.ask_after(call, met).ok_or_else(changed),
+            GateDecision::Denied(verdict) => Err(refusal(call, ErrorKind::Denied, &verdict)),
         }
     }
 }

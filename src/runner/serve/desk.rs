@@ -15,7 +15,7 @@ use crate::diag::Diagnostics;
 use crate::digest::{Digest, MacKey};
 use crate::effect::{
     Capabilities, ErrorKind, ReplyBody, RequestBody, RunnerStart, SandboxLayer, ToolCall, ToolError,
-    ToolInfo, ToolResult, WorkTree,
+    ToolInfo, ToolResult, WorkTree, refused_whole,
 };
 use crate::files::{RelPath, Root};
 use crate::policy::{Decision, Gate, GateDecision, Granted, Machine, PolicySet, Verdict};
@@ -241,14 +241,10 @@ impl Desk {
         };
         let denied = |refusal: &Option<ToolResult>| refusal.is_some() && !asks(refusal);
         if refusals.iter().any(denied) {
-            return refusals
-                .into_iter()
-                .zip(calls)
-                // the plan was left by one of them, and so by all
-                .map(|(refusal, call)| {
-                    refusal.or_else(|| self.held.refuses(call)).unwrap_or_else(|| not_run(call))
-                })
-                .collect();
+            // where the plan was left by one of them, it was by all
+            let with_plan = refusals.into_iter().zip(calls);
+            let with_plan = with_plan.map(|(refusal, call)| refusal.or_else(|| self.held.refuses(call)));
+            return refused_whole(calls, with_plan.collect());
         }
         match refusals.iter().position(asks) {
             Some(first) => self.batch_with_approval(calls, &refusals, first),
@@ -367,11 +363,6 @@ pub(super) fn refusal(call: &ToolCall, kind: ErrorKind, verdict: &Verdict) -> To
     let rules = verdict.reasons.iter().map(|reason| reason.rule.clone()).collect();
     let error = ToolError { rule, ..ToolError::new(kind, message) };
     ToolResult { rules, ..ToolResult::failure(&call.tool, error) }
-}
-
-pub(super) fn not_run(call: &ToolCall) -> ToolResult {
-    let message = "not run: another call of the batch was refused";
-    ToolResult::failure(&call.tool, ToolError::new(ErrorKind::Cancelled, message))
 }
 
 /// What is not on record is not done, or not said to be.

@@ -366,6 +366,39 @@ fn a_list_is_approved_whole_and_each_call_spent_once() {
 }
 
 #[test]
+fn a_list_is_refused_for_the_call_that_is_and_nobody_is_asked_about_the_others() {
+    use crate::effect::failure_of;
+    let bench = Bench::new();
+    let mut seat = bench.seat(ASKS);
+    let read = |at: usize, path: &str| ToolCall {
+        run: "run".into(),
+        node: "all".into(),
+        idempotency_key: format!("run/all!1/{at}"),
+        ..ToolCall::new("read_file", json!({ "path": path }))
+    };
+    let denied = ToolCall { tool: "list_files".into(), ..read(2, ".") };
+    let results = seat.do_all(&[patch("all!1/0", PATCH), read(1, "a.txt"), denied]);
+    let kinds: Vec<ErrorKind> = results.iter().map(kind).collect();
+    assert_eq!(kinds, [ErrorKind::Cancelled, ErrorKind::Cancelled, ErrorKind::Denied]);
+    assert_eq!(failure_of(&results), Some(2));
+    seat.front.set_nonblocking(true).unwrap();
+    assert!((&seat.front).read(&mut [0; 1]).is_err(), "a question reached the front");
+    seat.front.set_nonblocking(false).unwrap();
+
+    // a call that asks after one that does not: its question is the list's
+    let results = seat.do_all(&[read(0, "a.txt"), patch("all!1/1", PATCH)]);
+    assert_eq!((kind(&results[0]), kind(&results[1])), (ErrorKind::Cancelled, ErrorKind::ApprovalRequired));
+    assert_eq!(seat.asked().shown.len(), 2);
+
+    // and one that could not do its work as things stand is the list's failure
+    let stale = patch("all!1/1", &PATCH.replace("two", "2"));
+    let add = patch("all!1/0", "--- /dev/null\n+++ b/b.txt\n@@ -0,0 +1 @@\n+x\n");
+    let results = seat.do_all(&[add, stale]);
+    assert_eq!((failure_of(&results), kind(&results[1])), (Some(1), ErrorKind::Conflict));
+    assert!(bench.untouched());
+}
+
+#[test]
 fn a_path_that_asks_is_asked_about_before_anything_is_written() {
     let bench = Bench::new();
     let mut seat = bench.seat(ASKS_FOR_A_PATH);
