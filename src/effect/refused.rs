@@ -34,13 +34,11 @@ mod tests {
 
     use super::*;
 
-    fn refusal(kind: ErrorKind) -> Option<ToolResult> {
-        Some(ToolResult::failure("exec", ToolError::new(kind, "no")))
-    }
-
-    fn kinds(refusals: Vec<Option<ToolResult>>) -> (Vec<ErrorKind>, Option<usize>) {
-        let calls = vec![ToolCall::new("exec", json!({})); refusals.len()];
-        let results = refused_whole(&calls, refusals);
+    /// What is answered, and which answer is the list's, where calls are refused with these kinds.
+    fn kinds<const N: usize>(refused: [Option<ErrorKind>; N]) -> (Vec<ErrorKind>, Option<usize>) {
+        let calls = vec![ToolCall::new("exec", json!({})); N];
+        let refusal = |kind| ToolResult::failure("exec", ToolError::new(kind, "no"));
+        let results = refused_whole(&calls, refused.map(|kind| kind.map(refusal)).into());
         let failure = failure_of(&results);
         (results.into_iter().filter_map(|result| Some(result.error?.kind)).collect(), failure)
     }
@@ -48,14 +46,14 @@ mod tests {
     #[test]
     fn the_refused_call_is_the_failure_wherever_it_stands() {
         use ErrorKind::{ApprovalRequired, Cancelled, Denied, Unplanned};
-        assert_eq!(kinds(vec![None, refusal(Denied)]), (vec![Cancelled, Denied], Some(1)));
-        assert_eq!(kinds(vec![refusal(Denied), None]), (vec![Denied, Cancelled], Some(0)));
-        let two = kinds(vec![None, refusal(Unplanned), refusal(Denied)]);
+        assert_eq!(kinds([None, Some(Denied)]), (vec![Cancelled, Denied], Some(1)));
+        assert_eq!(kinds([Some(Denied), None]), (vec![Denied, Cancelled], Some(0)));
+        let two = kinds([None, Some(Unplanned), Some(Denied)]);
         assert_eq!(two, (vec![Cancelled, Unplanned, Denied], Some(1)));
         // nobody is asked about a list that cannot be done
-        let asks = kinds(vec![refusal(ApprovalRequired), None, refusal(Denied)]);
+        let asks = kinds([Some(ApprovalRequired), None, Some(Denied)]);
         assert_eq!(asks, (vec![Cancelled, Cancelled, Denied], Some(2)));
-        let asks = kinds(vec![None, refusal(ApprovalRequired)]);
+        let asks = kinds([None, Some(ApprovalRequired)]);
         assert_eq!(asks, (vec![Cancelled, ApprovalRequired], Some(1)));
     }
 
