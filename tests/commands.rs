@@ -19,7 +19,7 @@ use std::process::Stdio;
 use clap::CommandFactory as _;
 use lgflow::cli::{Cli, Exit};
 use program::{Ran, Workspace};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Every command and subcommand as it is typed, the program itself first.
 fn commands() -> Vec<Vec<String>> {
@@ -276,4 +276,18 @@ fn the_tools_are_listed_and_each_has_its_schemas() {
         assert!(schemas["input"].is_object() && schemas["output"].is_object(), "{name}");
     }
     workspace.lgflow(&["tool", "schema", "reed_file"]).ended(2).says("`read_file`");
+}
+
+#[test]
+fn what_init_writes_denies_every_name_that_holds_secrets_by_convention() {
+    let workspace = Workspace::git();
+    workspace.lgflow(&["init"]).ended(0);
+    for name in
+        [".env", "a/id_rsa", ".netrc", ".aws/credentials", ".git/config", "deploy/secrets.yaml", "k.pem"]
+    {
+        workspace.write(&format!("../work/{name}"), "CANARY");
+        let call = json!({ "path": name }).to_string();
+        let ran = workspace.lgflow(&["tool", "call", "read_file", &call]).ended(4);
+        assert!(!ran.stdout.contains("CANARY"), "{name}: {}", ran.stdout);
+    }
 }

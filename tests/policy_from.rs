@@ -299,3 +299,41 @@ fn a_revision_that_cannot_be_compared_says_why() {
     let ran = against("HEAD~1").ended(3);
     assert!(ran.stdout.contains("unknown-key"), "{}", ran.stdout);
 }
+
+#[test]
+fn a_full_id_means_what_was_hashed_to_it_whatever_the_repository_replaces() {
+    let (workspace, id) = base(GRAPH, POLICY);
+    change(&workspace);
+    git(&workspace, &["replace", &id, "change"]);
+    let ran = workspace.lgflow(&["run", "--trust", "--policy-from", &id]).ended(0);
+    assert_eq!(ran.stdout.trim_end(), "base: open");
+    // the same of what the commit holds
+    git(&workspace, &["replace", "-d", &id]);
+    let tree = git(&workspace, &["rev-parse", &format!("{id}^{{tree}}")]);
+    git(&workspace, &["replace", &tree, "change^{tree}"]);
+    let ran = workspace.lgflow(&["run", "--trust", "--policy-from", &id]).ended(0);
+    assert_eq!(ran.stdout.trim_end(), "base: open");
+    let differs = ["policy", "diff", "--against", &id, "--deny-widening"];
+    workspace.lgflow(&differs).ended(4);
+}
+
+#[test]
+fn a_name_that_means_two_revisions_is_refused() {
+    let (workspace, id) = base(GRAPH, POLICY);
+    change(&workspace);
+    git(&workspace, &["tag", "main", "change"]);
+    git(&workspace, &["update-ref", "refs/remotes/origin/main", &id]);
+    git(&workspace, &["tag", "origin/main", "change"]);
+    for (name, one, other) in [
+        ("main", "refs/tags/main", "refs/heads/main"),
+        ("origin/main", "refs/tags/origin/main", "refs/remotes/origin/main"),
+        ("main~0", "refs/tags/main", "refs/heads/main"),
+    ] {
+        let ran = workspace.lgflow(&["run", "--trust", "--policy-from", name]);
+        assert_ne!(ran.code, Some(0), "{name}: {}", ran.stdout);
+        assert!(ran.stderr.contains(one) && ran.stderr.contains(other), "{name}: {}", ran.stderr);
+        let ran = workspace.lgflow(&["run", "--trust", "--policy-from", other]).ended(0);
+        assert_eq!(ran.stdout.trim_end(), "base: open", "{other}");
+    }
+    workspace.lgflow(&["run", "--trust", "--policy-from", &id]).ended(0);
+}

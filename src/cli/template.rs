@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::policy::SECRET_NAMES;
 use crate::schema;
 
 /// A language with a built-in policy layer.
@@ -114,6 +115,7 @@ impl Template {
                     ""
                 },
             )
+            .replace("@SECRETS@", &secrets())
             .replace("@SANDBOX@\n", if runs { sandbox } else { "" });
         text.trim_end().to_owned() + "\n"
     }
@@ -128,6 +130,12 @@ fn slug(name: &str) -> String {
     let slug: String = words.join("-").chars().take(LONGEST).collect();
     let slug = slug.trim_start_matches(|c: char| !c.is_ascii_lowercase()).trim_end_matches('-');
     if slug.is_empty() { "repository".to_owned() } else { slug.to_owned() }
+}
+
+/// The names that a policy denies by convention, as items of a list.
+fn secrets() -> String {
+    let items: Vec<String> = SECRET_NAMES.iter().map(|name| format!("      - \"{name}\"")).collect();
+    items.join("\n")
 }
 
 #[cfg(test)]

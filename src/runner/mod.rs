@@ -3,6 +3,7 @@
 mod clean;
 mod execute;
 mod footing;
+mod git_options;
 mod patch;
 mod recover;
 mod revision;
@@ -14,6 +15,7 @@ mod world;
 
 pub use execute::execute;
 pub use footing::{planned_programs, planned_toolchains};
+pub use git_options::git_options;
 pub use patch::{Recovered, Recovery, paths_of_patch};
 pub use recover::recover_workspace;
 pub use secrets::{SecretError, redaction};

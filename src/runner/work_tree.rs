@@ -16,9 +16,9 @@ use crate::effect::{PlannedWorkspace, WorkTree};
 use crate::files::{EntryKind, Facts, IgnoreFiles, Links, RelPath, Root, Walk, walk};
 use crate::policy::is_secret_name;
 
-use super::ToolWorld;
 use super::revision::revision;
 use super::tools::files_of;
+use super::{ToolWorld, git_options};
 
 /// The most files, of the commit and of the workspace each.
 const MAX_FILES: usize = 50_000;
@@ -70,7 +70,7 @@ pub fn planned_workspace(
 }
 
 fn repository_at(root_path: &Path) -> Option<Repository> {
-    gix::open_opts(root_path, gix::open::Options::isolated()).ok()
+    gix::open_opts(root_path, git_options()).ok()
 }
 
 /// What is looked at.

@@ -38,6 +38,8 @@ pub struct RunLayers {
     /// What the grant asks for beyond `builtin:contained` and nobody has trusted: not empty, and the run is refused
     /// before it starts.
     pub refused: Vec<Request>,
+    /// Why that is not trusted, and what has become wider where it once was.
+    pub standing: Standing,
 }
 
 /// Puts the layers of a run together.
@@ -63,7 +65,7 @@ pub fn layers_for_run(from: LayerSources) -> Result<RunLayers, TrustError> {
             .map_err(|found| TrustError::Policy(first_message(&found)))?;
         layers.extend(builtin(CONTAINED, LayerRole::Ceiling));
     }
-    Ok(RunLayers { layers, refused })
+    Ok(RunLayers { layers, refused, standing: from.standing })
 }
 
 /// The refusal of a run that asks for what nobody has trusted: each reason with its place, and the command that
@@ -84,10 +86,19 @@ impl RunLayers {
                 )
             })
             .collect();
-        Some(format!(
-            "refused: the policy of this workspace asks for more than `{CONTAINED}`, and nobody has trusted it\n{}\n\
-             read it, then run `lgflow trust`; or take these lines out, and it runs contained",
+        let (why, widened) = match &self.standing {
+            Standing::Untrusted { reason, widened } => (reason.as_str(), widened.as_slice()),
+            Standing::Trusted => ("nobody has trusted it", &[][..]),
+        };
+        // where something was trusted before, what is new is what a person has to read
+        let what = if widened.is_empty() {
             reasons.join("\n")
+        } else {
+            widened.iter().map(|new| format!("  new: {new}")).collect::<Vec<_>>().join("\n")
+        };
+        Some(format!(
+            "refused: the policy of this workspace asks for more than `{CONTAINED}`, and {why}\n{what}\n\
+             read it, then run `lgflow trust`; or take these lines out, and it runs contained"
         ))
     }
 }

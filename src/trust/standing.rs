@@ -74,7 +74,7 @@ fn by_record(
     deciding: &Deciding,
 ) -> Result<Standing, TrustError> {
     let Some(record) = recorded(state, workspace)? else {
-        return Ok(Standing::untrusted("nobody has trusted it yet"));
+        return Ok(Standing::untrusted("nobody has trusted it"));
     };
     if record.files == deciding.files && record.layers == layers {
         return Ok(Standing::Trusted);

@@ -4,6 +4,16 @@ use std::path::Path;
 
 use crate::packs::tree::{MAX_DEPTH, MAX_FILE};
 use crate::packs::{PackError, Tree, TreeProblem};
+use crate::runner::git_options;
+
+/// Where git looks for a short name, in its order.
+const PLACES: [(&str, &str); 5] = [
+    ("refs/", ""),
+    ("refs/tags/", ""),
+    ("refs/heads/", ""),
+    ("refs/remotes/", ""),
+    ("refs/remotes/", "/HEAD"),
+];
 
 /// A commit.
 pub(in crate::packs) struct Commit {
@@ -18,6 +28,22 @@ impl std::fmt::Debug for Commit {
     }
 }
 
+/// Refuses a name that means several refs: which of them is taken would be up to whoever made the other one.
+fn one_meaning(repository: &gix::Repository, name: &str) -> Result<(), String> {
+    let base = name.find(['^', '~', ':', '@']).map_or(name, |end| &name[..end]);
+    if base.is_empty() || base == "HEAD" || base.starts_with("refs/") {
+        return Ok(());
+    }
+    let full = PLACES.iter().map(|(before, after)| format!("{before}{base}{after}"));
+    let found: Vec<String> = full
+        .filter(|full| repository.try_find_reference(full.as_str()).is_ok_and(|found| found.is_some()))
+        .collect();
+    if found.len() < 2 {
+        return Ok(());
+    }
+    Err(format!("it means `{}`; write the one that is meant in full", found.join("` and `")))
+}
+
 /// An entry of a folder of a commit.
 struct Entry {
     path: Vec<u8>,
@@ -28,16 +54,17 @@ struct Entry {
 impl Commit {
     /// The commit that a ref of a repository means. The error is a phrase.
     pub(super) fn of(folder: &Path, name: &str) -> Result<Self, String> {
-        Self::opened(folder, gix::open::Options::isolated().open_path_as_is(true), name)
+        Self::opened(folder, git_options().open_path_as_is(true), name)
     }
 
     /// The commit that a revision means in the repository of a work tree. The error is a phrase.
     pub(in crate::packs) fn here(top: &Path, revision: &str) -> Result<Self, String> {
-        Self::opened(top, gix::open::Options::isolated(), revision)
+        Self::opened(top, git_options(), revision)
     }
 
     fn opened(folder: &Path, options: gix::open::Options, name: &str) -> Result<Self, String> {
         let repository = gix::open_opts(folder, options).map_err(|error| error.to_string())?;
+        one_meaning(&repository, name)?;
         let (id, tree) = {
             let named = repository.rev_parse_single(name).map_err(|error| error.to_string())?;
             let object = named.object().map_err(|error| error.to_string())?;

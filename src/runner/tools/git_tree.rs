@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use crate::effect::{ErrorKind, ToolError};
 use crate::files::{EntryKind, RelPath, Root};
-use crate::runner::ToolWorld;
 use crate::runner::patch::Content;
+use crate::runner::{ToolWorld, git_options};
 
 use super::access::tool_error;
 use super::input::invalid;
@@ -29,7 +29,7 @@ impl GitTree {
         if revision.len() > 200 || revision.starts_with('-') || revision.chars().any(char::is_control) {
             return Err(invalid("`since` is no revision"));
         }
-        let options = gix::open::Options::isolated().open_path_as_is(true);
+        let options = git_options().open_path_as_is(true);
         let repository =
             gix::open_opts(world.root_path.join(".git"), options).map_err(|error| failed(&error))?;
         let tree = repository
