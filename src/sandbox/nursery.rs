@@ -22,7 +22,7 @@ use rustix::process::{
 
 use super::helper::help;
 use super::layer::{Layer, Standing};
-use super::syscalls::{close_all_on_exec, end, fork};
+use super::syscalls::{close_inherited, end, fork};
 
 /// What the runner says with the socket of a command: that a helper is wanted for it.
 pub(super) const WANTED: [u8; 1] = [1];
@@ -33,9 +33,10 @@ pub(super) const ANSWER: usize = 4;
 /// nothing elsewhere. To be called first thing in `main` when the first argument is [`super::HELPER_ARGUMENT`], before
 /// any thread.
 pub fn helper_main() -> ExitCode {
-    let Ok(control) = io::stdin().as_fd().try_clone_to_owned() else { return ExitCode::from(1) };
     let mut standing = Standing::default();
-    standing.record(Layer::ClosedDescriptors, close_all_on_exec());
+    // what is opened from here on is closed by becoming another program
+    standing.record(Layer::ClosedDescriptors, close_inherited());
+    let Ok(control) = io::stdin().as_fd().try_clone_to_owned() else { return ExitCode::from(1) };
     standing.record(Layer::CleanEnvironment, has_no_variables());
     // it stays, so nobody is to look into it meanwhile
     if set_dumpable_behavior(DumpableBehavior::NotDumpable).is_err() {

@@ -17,6 +17,14 @@ pub fn close_all_on_exec() -> io::Result<()> {
     if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+/// Closes every descriptor but the first three. To be called before this program has opened one of its own: what is
+/// closed was handed down by whoever started it, meant or not.
+pub(super) fn close_inherited() -> io::Result<()> {
+    // SAFETY: no descriptor that anything here owns is closed by this, since nothing was opened yet
+    let done = unsafe { libc::syscall(libc::SYS_close_range, 3_u32, u32::MAX, 0_u32) };
+    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
 /// A process like this one, in new namespaces where `flags` name some; `None` in the new one. It has the memory of
 /// this one as it is now, and not one of its other threads, so there must be none that matters.
 pub(super) fn fork(flags: libc::c_int) -> io::Result<Option<Pid>> {
