@@ -92,10 +92,10 @@ fn alteration_document(alteration: &Alteration) -> Value {
     match alteration {
         Alteration::Edits(edits, decision) => json!({
             "possible": true, "edits": edits.iter().map(edit).collect::<Vec<_>>(), "gives": decision.as_str(),
-            "elsewhere": [],
+            "elsewhere": [], "why": null,
         }),
         Alteration::Elsewhere(what) => json!({
-            "possible": true, "edits": [], "gives": null, "elsewhere": what,
+            "possible": true, "edits": [], "gives": null, "elsewhere": what, "why": null,
         }),
         Alteration::Impossible(why) => json!({
             "possible": false, "edits": [], "gives": null, "elsewhere": [], "why": why,

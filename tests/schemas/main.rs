@@ -16,4 +16,7 @@ mod generator;
 mod keywords;
 mod meta;
 mod packs;
+mod printed;
+#[path = "../program/mod.rs"]
+mod program;
 mod verdict;
