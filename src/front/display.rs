@@ -10,7 +10,7 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::ci_log::{Stream, guarded};
-use super::screen::{QuietKeys, Screen, columns};
+use super::screen::{QuietKeys, Screen, columns, print_line};
 
 /// Where progress is shown.
 #[derive(Debug)]
@@ -51,7 +51,8 @@ impl Display {
     pub fn for_stderr(colour: bool) -> Self {
         let redraws = !std::env::var("TERM").is_ok_and(|term| term == "dumb");
         if redraws && std::io::stderr().is_terminal() {
-            let all = MultiProgress::with_draw_target(ProgressDrawTarget::term_like(Box::new(Screen)));
+            let all =
+                MultiProgress::with_draw_target(ProgressDrawTarget::term_like(Box::<Screen>::default()));
             Self::Live(Live { all, running: BTreeMap::new(), colour, keys: Some(QuietKeys::now()) })
         } else {
             Self::Plain
@@ -116,8 +117,8 @@ impl Live {
 
     fn line(&self, mark: Mark, text: &str) {
         let sign = if self.colour { mark.coloured() } else { mark.sign().to_owned() };
-        // a terminal that is gone shows nothing; the run goes on
-        let _ = self.all.println(format!("{sign} {text}"));
+        // not through the library, which would draw it to the edge of the window
+        self.all.suspend(|| print_line(&format!("{sign} {text}")));
     }
 }
 

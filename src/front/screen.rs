@@ -2,13 +2,26 @@
 //! unwanted. Keys do not write on it meanwhile.
 
 use std::io::{self, Write as _};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use indicatif::TermLike;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetpgrp, tcgetwinsize, tcsetattr};
 
-/// Standard error.
-#[derive(Debug)]
-pub(super) struct Screen;
+/// Standard error. The library fills each line with blanks up to the edge of the window and has the next one begin by
+/// running over it, so that a terminal takes them all for one long line, and breaks that anew when the window is made
+/// narrow. Here each line ends where its text does.
+#[derive(Debug, Default)]
+pub(super) struct Screen {
+    /// `START`, `TEXT` or `END`.
+    cursor: AtomicU8,
+}
+
+/// The cursor stands where a line begins.
+const START: u8 = 0;
+/// It stands behind the text of a line, and the blanks of that line come next.
+const TEXT: u8 = 1;
+/// It stands behind a line that is whole.
+const END: u8 = 2;
 
 /// The columns of the terminal; a usual number where it does not tell.
 pub(super) fn columns() -> u16 {
@@ -18,6 +31,12 @@ pub(super) fn columns() -> u16 {
 
 fn write(text: &str) -> io::Result<()> {
     io::stderr().write_all(text.as_bytes())
+}
+
+/// A line for good, where nothing is drawn.
+pub(super) fn print_line(line: &str) {
+    // a terminal that is gone shows nothing; the run goes on
+    let _ = write(&format!("{line}\n"));
 }
 
 /// Moves by `n` in the direction of a control sequence's last letter.
@@ -52,14 +71,25 @@ impl TermLike for Screen {
     }
 
     fn write_line(&self, line: &str) -> io::Result<()> {
+        self.cursor.store(START, Ordering::Relaxed);
         write(&format!("{line}\n"))
     }
 
+    /// The text of a line, then its blanks: one call each.
     fn write_str(&self, text: &str) -> io::Result<()> {
-        write(text)
+        let (is_at, written) = match self.cursor.load(Ordering::Relaxed) {
+            _ if text == "\r" => (START, text.to_owned()),
+            // at the very edge there is nothing to wipe but the last letter
+            TEXT => (END, if text.is_empty() { String::new() } else { "\u{1b}[K".to_owned() }),
+            END => (TEXT, format!("\r\n{text}")),
+            _ => (TEXT, text.to_owned()),
+        };
+        self.cursor.store(is_at, Ordering::Relaxed);
+        write(&written)
     }
 
     fn clear_line(&self) -> io::Result<()> {
+        self.cursor.store(START, Ordering::Relaxed);
         write("\r\u{1b}[2K")
     }
 
