@@ -18,8 +18,9 @@ use lgflow::effect::{ErrorKind, ToolCall, ToolError, ToolResult};
 use lgflow::expr::ValueTemplate;
 use lgflow::model::{Join, Name, OnItemError, Reduce, Uses};
 use lgflow::plan::{Action, EdgeIx, EdgeOutcome, ForEachRule, NodeIx, Plan, cycles, sidesteps};
+use lgflow::session::{Difference, Differs};
 use lgflow::trace::{
-    At, EventBody, FrameId, GraphOutcome, RunState, RunStatus, Tampering, apply, read_event, verify,
+    At, Envelope, EventBody, FrameId, GraphOutcome, RunState, RunStatus, Tampering, apply, read_event, verify,
 };
 use serde_json::{Value, json};
 
@@ -365,6 +366,134 @@ fn replaying_the_stored_events_gives_the_same_state() {
             apply(&mut state, &read).unwrap();
         }
         assert_eq!(state, drive.state, "graph {seed}");
+    }
+}
+
+/// The lines with one of them changed, or left out, and every number and hash made again.
+fn forged(lines: &[String], at: usize, change: &dyn Fn(&mut Envelope) -> bool) -> Vec<String> {
+    let mut forged = Vec::new();
+    let mut prev = None;
+    for (index, line) in lines.iter().enumerate() {
+        let (mut event, _) = Envelope::parse(line).unwrap();
+        if index == at && !change(&mut event) {
+            continue;
+        }
+        event.seq = forged.len() as u64 + 1;
+        event.prev = prev;
+        if event.kind == "run.finished" {
+            event.data.insert("events".into(), json!(event.seq));
+            event.data.insert("digest".into(), json!(prev));
+        }
+        let (line, hash) = event.line();
+        prev = Some(hash);
+        forged.push(line);
+    }
+    forged
+}
+
+#[test]
+fn a_replay_shows_no_difference_and_what_was_edited_shows_itself() {
+    for seed in 0..GRAPHS / 6 {
+        let plan = random_plan(seed, 0);
+        let mut drive = Drive::new(&plan, &world).traced();
+        drive.start(json!({}));
+        drive.finish(&mut Random(seed));
+        let replayed = drive.replayed(&drive.lines);
+        assert_eq!(replayed.difference, None, "graph {seed}");
+        let decided = drive.events.iter().filter(|event| !event.is_from_outside()).count() as u64;
+        assert_eq!((replayed.events, replayed.decided), (drive.lines.len() as u64, decided));
+        let random = &mut Random(seed);
+        for _ in 0..6 {
+            let at = random.below(drive.lines.len() as u64) as usize;
+            let first = |lines: &[String]| drive.replayed(lines).difference;
+            let is_at = |difference: &Difference| difference.seq == at as u64 + 1;
+            let from_outside = drive.events[at].is_from_outside();
+
+            // a line alone, with the hash of then
+            let mut lines = drive.lines.clone();
+            lines[at] = lines[at].replacen("\"data\":{", "\"data\":{\"a\":1,", 1);
+            let found = first(&lines).unwrap();
+            assert!(is_at(&found), "graph {seed}, event {}: {found:?}", at + 1);
+            assert_eq!(found.what, if from_outside { Differs::Edited } else { Differs::OtherDecision });
+
+            // every hash made again: what was decided shows itself, what came from outside by what followed from it
+            let edited = forged(&drive.lines, at, &|event| {
+                let member = event.data.iter_mut().find(|(name, _)| *name != "digest" && *name != "events");
+                let Some((_, value)) = member.filter(|_| !from_outside) else { return true };
+                *value = json!("edited");
+                true
+            });
+            if edited[at] != forged(&drive.lines, at, &|_| true)[at] {
+                let found = first(&edited).unwrap();
+                assert!(is_at(&found) && found.what == Differs::OtherDecision, "graph {seed}: {found:?}");
+                assert!(found.places[0].at.starts_with("data."), "{found:?}");
+            }
+
+            // a decision that is left out
+            if !from_outside && at + 1 < drive.lines.len() {
+                let found = first(&forged(&drive.lines, at, &|_| false)).unwrap();
+                assert!(is_at(&found), "graph {seed}: {found:?}");
+                let outside = drive.events[at + 1].is_from_outside();
+                assert_eq!(found.what == Differs::DecisionLeftOut, outside, "{found:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_result_that_was_edited_shows_by_what_followed_from_it() {
+    let mut builder = Builder::default();
+    builder.call("a", ValueTemplate::literal(json!({ "argv": ["a"] })));
+    builder.output("v", "nodes.a.output.v");
+    let plan = builder.build("g");
+    let answer = |_: &ToolCall| ToolResult::success("exec", json!({ "v": 1 }));
+    let mut drive = Drive::new(&plan, &answer).traced();
+    drive.start(json!({}));
+    drive.finish(&mut Random(1));
+    let at = drive.events.iter().position(|event| event.kind() == "call.finished").unwrap();
+    let edited = forged(&drive.lines, at, &|event| {
+        event.data["result"]["output"]["v"] = json!(2);
+        true
+    });
+    let found = drive.replayed(&edited).difference.unwrap();
+    assert!(found.seq > at as u64 + 1 && found.kind.as_deref() == Some("node.finished"), "{found:?}");
+    assert_eq!(
+        (found.places[0].at.as_str(), &found.places[0].recorded, &found.places[0].decided),
+        ("data.output.v", &Some(json!(1)), &Some(json!(2)))
+    );
+
+    // another graph decides otherwise, and says where
+    let mut builder = Builder::default();
+    builder.call("a", ValueTemplate::literal(json!({ "argv": ["other"] })));
+    builder.output("v", "nodes.a.output.v");
+    let mut other = Drive::new(&builder.build("g"), &answer).traced();
+    other.start(json!({}));
+    let found = other.replayed(&drive.lines).difference.unwrap();
+    assert_eq!((found.kind.as_deref(), found.what), (Some("call.started"), Differs::OtherDecision));
+    assert_eq!(found.places[0].at, "data.input.argv[0]");
+}
+
+#[test]
+fn a_run_that_died_over_its_decisions_is_replayed_to_its_end() {
+    for seed in 0..GRAPHS / 12 {
+        let plan = random_plan(seed, 0);
+        let mut whole = Drive::new(&plan, &world).traced();
+        whole.start(json!({}));
+        whole.finish(&mut Random(seed));
+        for cut in 1..whole.events.len() {
+            let mut drive = Drive::new(&plan, &world).traced();
+            for event in &whole.events[..cut] {
+                drive.record(event.clone());
+            }
+            drive.record(EventBody::RunResumed);
+            drive.decide();
+            let replayed = drive.replayed(&drive.lines);
+            assert_eq!(
+                (replayed.events, replayed.difference),
+                (drive.lines.len() as u64, None),
+                "graph {seed}, cut after {cut}"
+            );
+        }
     }
 }
 

@@ -76,7 +76,7 @@ fn run(body: &str, script: &[(&str, &str)]) -> Summary {
     let world = World::of(script);
     let answer = |call: &ToolCall| world.answer(call);
     let mut summaries = (0..5).map(|seed| {
-        let mut drive = Drive::new(&plan, &answer);
+        let mut drive = Drive::new(&plan, &answer).traced();
         drive.start(json!({}));
         drive.finish(&mut Random(seed));
         // a clock that ends something rings only when nothing else happens
@@ -84,6 +84,8 @@ fn run(body: &str, script: &[(&str, &str)]) -> Summary {
             drive.answer(at);
             drive.finish(&mut Random(seed));
         }
+        let replayed = drive.replayed(&drive.lines);
+        assert_eq!((replayed.events, replayed.difference), (drive.lines.len() as u64, None));
         drive.state.summary()
     });
     let first = summaries.next().unwrap();

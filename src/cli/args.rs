@@ -15,6 +15,7 @@ use super::man::ManArgs;
 use super::pack::PackArgs;
 use super::plan::PlanArgs;
 use super::policy::PolicyCommandArgs;
+use super::replay::ReplayArgs;
 use super::run::RunArgs;
 use super::runs::RunsArgs;
 use super::schema::SchemaArgs;
@@ -79,6 +80,8 @@ pub enum Command {
     Run(RunArgs),
     /// List and show the runs of this workspace, and go on with one
     Runs(RunsArgs),
+    /// Decide a recorded run again, with no effect, and name the first difference
+    Replay(ReplayArgs),
     /// Approve what a suspended run asks, after it was shown
     Approve(ApproveArgs),
     /// Reject what a suspended run asks

@@ -13,7 +13,7 @@ use super::output::{Output, all_printed, close};
 use super::problem::Problem;
 use super::{
     Cli, Command, Exit, Format, answer, completions, config, dev, doctor, explain, export, init, man, pack,
-    plan, policy, run as run_graph, runs, schema, test, tool, trace, trust, validate,
+    plan, policy, replay, run as run_graph, runs, schema, test, tool, trace, trust, validate,
 };
 
 /// The program.
@@ -66,6 +66,7 @@ fn run(command: Command, output: Output) -> Result<Exit, Problem> {
         Command::Test(args) => test::run(&args, output),
         Command::Run(args) => run_graph::run(&args, output),
         Command::Runs(args) => runs::run(&args, output),
+        Command::Replay(args) => replay::run(&args, output),
         Command::Approve(args) => answer::approve(&args, output),
         Command::Reject(args) => answer::reject(&args, output),
         Command::Policy(args) => policy::run(&args, output),

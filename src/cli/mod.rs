@@ -25,6 +25,7 @@ mod policy_diff;
 mod policy_explain;
 mod policy_test;
 mod problem;
+mod replay;
 mod run;
 mod runs;
 mod schema;

@@ -42,7 +42,7 @@ enum TraceCommand {
 
 /// Names a trace.
 #[derive(Debug, Args)]
-struct Named {
+pub(super) struct Named {
     /// A trace file, or the id of a run of this workspace
     #[arg(value_name = "FILE|RUN")]
     trace: String,
@@ -73,18 +73,18 @@ pub(super) fn run(args: &TraceArgs, output: Output) -> Result<Exit, Problem> {
 }
 
 /// A trace that was found.
-struct Found {
-    path: PathBuf,
-    text: String,
+pub(super) struct Found {
+    pub(super) path: PathBuf,
+    pub(super) text: String,
     /// Where its payloads are; none where only the lines are at hand.
-    blobs: Option<Blobs>,
+    pub(super) blobs: Option<Blobs>,
     /// Of a run in the store: does it end as this installation sealed it? Nothing where it sealed none.
     sealed: Option<bool>,
     /// What the runner vouches for; none where its receipts are not at hand.
-    vouched: Option<Vouched>,
+    pub(super) vouched: Option<Vouched>,
 }
 
-fn open(named: &Named) -> Result<Found, Problem> {
+pub(super) fn open(named: &Named) -> Result<Found, Problem> {
     let path = Path::new(&named.trace);
     if path.exists() || !is_run(&named.trace) {
         let blobs = blobs_of(path);

@@ -12,11 +12,13 @@ use crate::effect::{FrozenLayer, LayerRole};
 use crate::ledger::{Head, Ledger, LedgerError, RunRecord};
 use crate::plan::Plan;
 use crate::receipt::{Discord, Told};
+use crate::redact::{Redaction, Values};
 use crate::session::{Stored, StoredError, fold, resumable, system_clock};
 use crate::source::Sources;
 use crate::store::{RunId, Store, StoreError};
 use crate::trace::{Envelope, QuestionId, Waiting};
 
+use super::keep_out::patterns;
 use super::vouching::{believed, vouched};
 use super::{Asked, Place};
 
@@ -124,18 +126,34 @@ pub fn stored_run(place: &Place, run: &RunId) -> Result<Again, AgainError> {
     {
         return Err(AgainError::OtherTrace(run.clone()));
     }
-    let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
-    let plan = check_bundle(&record.bundle, &mut sources, &mut found);
-    let plan = plan.ok_or_else(|| AgainError::Graph(run.clone()))?.bounded(&record.limits);
-    if Digest::of_json(&plan.document()) != record.plan {
-        return Err(AgainError::Graph(run.clone()));
-    }
+    let plan = plan_of(&record, run)?;
     let blobs = store.blobs();
     let stored = fold(run.as_str(), &plan, &log, &|digest| blobs.get(digest), &system_clock())
         .map_err(|error| AgainError::Stored(run.clone(), error))?;
     let told = Told::of_log(&log, &|digest| blobs.get(digest));
     believed(&vouched(&ledger, run, &told)?).map_err(|discord| AgainError::Discord(run.clone(), discord))?;
     Ok(Again { stored, record, plan })
+}
+
+/// The plan that a run was started with, from the texts that were kept of it.
+fn plan_of(record: &RunRecord, run: &RunId) -> Result<Arc<Plan>, AgainError> {
+    let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
+    let plan = check_bundle(&record.bundle, &mut sources, &mut found);
+    let plan = plan.ok_or_else(|| AgainError::Graph(run.clone()))?.bounded(&record.limits);
+    if Digest::of_json(&plan.document()) == record.plan {
+        Ok(plan)
+    } else {
+        Err(AgainError::Graph(run.clone()))
+    }
+}
+
+/// What decided a run that this installation started in this workspace: its plan, and what its layers keep out of the
+/// trace. Nothing where it started no such run.
+pub fn decided_by(place: &Place, run: &RunId) -> Result<Option<(Arc<Plan>, Redaction)>, AgainError> {
+    let store = Store::open(&place.state, &place.root)?;
+    let Some(record) = Ledger::open(&place.state, &store.id())?.begun(run.as_str())? else { return Ok(None) };
+    let redaction = Redaction::new(Values::default(), patterns(&record.layers));
+    Ok(Some((plan_of(&record, run)?, redaction)))
 }
 
 /// Of the questions that a run waits with, those that nobody can approve any more: the policy asks, and what the runner

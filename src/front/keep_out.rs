@@ -95,7 +95,7 @@ pub(super) fn recorded_inputs(
 }
 
 /// The patterns of layers that were compiled before; of others, none: nothing runs under those.
-fn patterns(layers: &[FrozenLayer]) -> Vec<(String, regex::Regex)> {
+pub(super) fn patterns(layers: &[FrozenLayer]) -> Vec<(String, regex::Regex)> {
     let set = PolicySet::compile(layers, &mut Sources::default());
     set.map(|set| set.redact_patterns().to_vec()).unwrap_or_default()
 }

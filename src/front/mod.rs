@@ -27,7 +27,7 @@ mod vouching;
 mod waiting;
 
 pub use again::{
-    Again, AgainError, PastRun, differences, is_as_sealed, layers_of_both, past_runs, stored_run,
+    Again, AgainError, PastRun, decided_by, differences, is_as_sealed, layers_of_both, past_runs, stored_run,
     unanswerable,
 };
 pub use answering::{AnswerError, Answering, Asked, Outcome, Word};

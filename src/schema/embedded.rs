@@ -14,6 +14,7 @@ const DOCUMENTS: &[(&str, &str)] = &[
     ("event", include_str!("../../schemas/event.schema.json")),
     ("receipt", include_str!("../../schemas/receipt.schema.json")),
     ("verification", include_str!("../../schemas/verification.schema.json")),
+    ("replay", include_str!("../../schemas/replay.schema.json")),
     ("tool-call", include_str!("../../schemas/tool-call.schema.json")),
     ("tool-result", include_str!("../../schemas/tool-result.schema.json")),
     ("approval-request", include_str!("../../schemas/approval-request.schema.json")),

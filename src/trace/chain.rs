@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::digest::Digest;
 
 use super::state::RunState;
-use super::wire::{Blob, Envelope, encode};
+use super::wire::{Blob, Envelope, Wire, encode};
 use super::{EventBody, Redaction};
 
 /// The end of a trace that grows.
@@ -44,15 +44,39 @@ impl Chain {
 
     /// The line of `event` as it happens to `state` (before it is applied), at `ts` (RFC 3339, UTC).
     pub fn append(&mut self, state: &RunState, event: &EventBody, ts: &str) -> Appended {
+        let mut wire = self.wire(state, event);
+        let removed: usize = wire.data.values_mut().map(|value| self.redaction.redact(value)).sum();
+        if removed > 0 {
+            wire.data.insert("redacted".into(), json!(removed));
+        }
+        self.link(wire, event, ts)
+    }
+
+    /// The line of an event that happens again as it was recorded: at the time of then. What came from outside is taken as
+    /// it was written, after redaction; how much that removed cannot be counted again.
+    pub fn append_again(&mut self, state: &RunState, event: &EventBody, recorded: &Envelope) -> Appended {
+        let mut wire = self.wire(state, event);
+        if !event.is_from_outside() {
+            for value in wire.data.values_mut() {
+                self.redaction.redact(value);
+            }
+        }
+        if let Some(removed) = recorded.data.get("redacted").filter(|removed| removed.is_u64()) {
+            wire.data.insert("redacted".into(), removed.clone());
+        }
+        self.link(wire, event, &recorded.ts)
+    }
+
+    fn wire(&self, state: &RunState, event: &EventBody) -> Wire {
         let mut wire = encode(state, event);
         if matches!(event, EventBody::RunFinished { .. }) {
             wire.data.insert("events".into(), json!(self.seq + 1));
             wire.data.insert("digest".into(), json!(self.head));
         }
-        let removed: usize = wire.data.values_mut().map(|value| self.redaction.redact(value)).sum();
-        if removed > 0 {
-            wire.data.insert("redacted".into(), json!(removed));
-        }
+        wire
+    }
+
+    fn link(&mut self, wire: Wire, event: &EventBody, ts: &str) -> Appended {
         let mut envelope = Envelope {
             run: self.run.clone(),
             seq: self.seq + 1,

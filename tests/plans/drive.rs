@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use lgflow::digest::Digest;
 use lgflow::effect::{ToolCall, ToolResult};
 use lgflow::interpret::{Effect, next};
 use lgflow::plan::Plan;
+use lgflow::session::{Replay, replay};
 use lgflow::trace::{
     Blob, CallId, CallOrder, CallOutcome, Chain, EventBody, Redaction, RunStarted, RunState, WaitId, apply,
 };
@@ -48,6 +50,7 @@ pub struct Drive<'w> {
     pub open: Vec<Open>,
     /// Are the events kept?
     pub keep: bool,
+    plan: Arc<Plan>,
     chain: Option<Chain>,
     world: &'w dyn Fn(&ToolCall) -> ToolResult,
 }
@@ -61,6 +64,7 @@ impl<'w> Drive<'w> {
             blobs: BTreeMap::new(),
             open: Vec::new(),
             keep: true,
+            plan: Arc::clone(plan),
             chain: None,
             world,
         }
@@ -96,6 +100,13 @@ impl<'w> Drive<'w> {
         if self.keep {
             self.events.push(event);
         }
+    }
+
+    /// What came of deciding its trace again.
+    pub fn replayed(&self, lines: &[String]) -> Replay {
+        let plan = Arc::clone(&self.plan);
+        let blob = |digest: &Digest| self.blobs.get(&digest.to_string()).cloned();
+        replay(&plan, lines.iter().map(String::as_str), &blob, Redaction::default())
     }
 
     /// Everything that can be decided without the world.

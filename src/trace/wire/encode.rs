@@ -58,18 +58,20 @@ impl EventBody {
         }
     }
 
+    /// The kinds that come from outside, and are not decided by the interpreter.
+    pub const FROM_OUTSIDE: [&str; 7] = [
+        "run.started",
+        "call.finished",
+        "wait.finished",
+        "approval.granted",
+        "approval.rejected",
+        "run.resumed",
+        "run.cancelled",
+    ];
+
     /// Does it come from outside, and is not decided by the interpreter?
     pub fn is_from_outside(&self) -> bool {
-        matches!(
-            self,
-            EventBody::RunStarted(_)
-                | EventBody::CallFinished { .. }
-                | EventBody::WaitFinished { .. }
-                | EventBody::ApprovalGranted { .. }
-                | EventBody::ApprovalRejected { .. }
-                | EventBody::RunResumed
-                | EventBody::RunCancelled { .. }
-        )
+        Self::FROM_OUTSIDE.contains(&self.kind())
     }
 }
 

@@ -10,4 +10,4 @@ pub use calls::{order_data, result_data, results_data};
 pub use decode::{ReadError, read_event};
 pub use envelope::{Blob, Envelope};
 
-pub(crate) use encode::encode;
+pub(crate) use encode::{Wire, encode};
