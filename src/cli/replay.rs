@@ -1,5 +1,6 @@
 //! `lgflow replay`: a recorded run decided again, with no effect.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -164,19 +165,16 @@ fn sound_text(run: &str, replayed: &Replay) -> String {
 
 fn difference_text(difference: &Difference, replayed: &Replay) -> String {
     let mut text = format!("error: {}: {}\n", name_of(difference), difference.what.sentence());
+    // writing to a String cannot fail
     for place in &difference.places {
-        text += &format!(
-            "  {}\n    recorded  {}\n    decided   {}\n",
-            place.at,
-            short(place.recorded.as_ref()),
-            short(place.decided.as_ref())
-        );
+        let (recorded, decided) = (short(place.recorded.as_ref()), short(place.decided.as_ref()));
+        let _ = writeln!(text, "  {}\n    recorded  {recorded}\n    decided   {decided}", place.at);
     }
     if difference.places.is_empty() && !difference.decided.is_null() {
-        text += &format!("  decided   {}\n", short(Some(&difference.decided)));
+        let _ = writeln!(text, "  decided   {}", short(Some(&difference.decided)));
     }
     if replayed.events > 0 {
-        text += &format!("events 1 to {} are as they are decided now\n", replayed.events);
+        let _ = writeln!(text, "events 1 to {} are as they are decided now", replayed.events);
     }
     if replayed.redacted > 0 {
         text += "a redaction pattern took something out of them, and what followed from that cannot be decided again\n";

@@ -167,7 +167,7 @@ impl Again<'_> {
             return Err(self.differs(Differs::Unreadable, None, None));
         };
         let from_outside = EventBody::FROM_OUTSIDE.contains(&recorded.kind.as_str());
-        let event = if from_outside { self.from_outside(line, &recorded)? } else { self.decided(&recorded)? };
+        let event = if from_outside { self.heard(line, &recorded)? } else { self.decided(&recorded)? };
         let appended = self.chain.append_again(&self.state, &event, &recorded);
         if appended.line != line {
             return Err(self.compared(from_outside, &recorded, &appended));
@@ -191,7 +191,7 @@ impl Again<'_> {
 
     /// The recorded event, where something may come from outside: when nothing is left to decide, or where a process died
     /// over its decisions and another goes on.
-    fn from_outside(&mut self, line: &str, recorded: &Envelope) -> Result<EventBody, Box<Difference>> {
+    fn heard(&mut self, line: &str, recorded: &Envelope) -> Result<EventBody, Box<Difference>> {
         if recorded.kind == "run.resumed" {
             self.pending.clear();
             self.resumes = true;
