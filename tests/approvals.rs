@@ -450,6 +450,93 @@ fn a_team_approves_with_keys_of_its_own_and_nobody_twice() {
     assert_eq!(workspace.read("a.txt"), AFTER);
 }
 
+#[test]
+fn approvals_that_no_keys_can_give_are_denied_and_not_asked_for() {
+    let workspace = workspace();
+    for (terms, why) in [
+        ("{quorum: 5}", "`approvals.quorum` is 5, and `approvals.approvers` names 1;"),
+        ("{separate: true}", "names 0 beside the key that started the run"),
+        ("{approvers: []}", "no key of `approvals.approvers` in common"),
+    ] {
+        workspace.write("asks.yaml", format!("{ASKS}approvals: {terms}\n"));
+        let arguments = ["run", "-g", "graph.yaml", "--policy", "asks.yaml"];
+        let ran = workspace.lgflow(&arguments);
+        assert!(ran.code != Some(5) && ran.code != Some(0), "{terms}: {}", ran.stderr);
+        assert!(format!("{}{}", ran.stdout, ran.stderr).contains(why), "{terms}: {}", ran.stderr);
+        assert_eq!(workspace.read("a.txt"), BEFORE);
+    }
+}
+
+#[test]
+fn the_key_that_started_the_run_is_refused_at_once_where_it_does_not_count() {
+    let workspace = workspace();
+    let (ann, name) = key_of(&workspace, "ann");
+    let approvals = format!("approvals: {{separate: true, approvers: [local, \"{name}\"]}}\n");
+    workspace.write("asks.yaml", format!("{ASKS}{approvals}"));
+    let run = run_of(&suspended(&workspace, &["-g", "graph.yaml", "--policy", "asks.yaml"]));
+    let digest = shown_digest(&workspace, &run);
+    let refused = workspace.lgflow(&["approve", &run, "--digest", &digest]).ended(2);
+    refused.says("the key that started the run does not count");
+    let mut command = workspace.command(&["approve", &run, "--digest", &digest]);
+    Ran::from(command.env("LGFLOW_SIGNING_KEY", &ann).output().unwrap()).ended(0).says("approved");
+    workspace.lgflow(&["runs", "resume", &run]).ended(0);
+    assert_eq!(workspace.read("a.txt"), AFTER);
+}
+
+#[test]
+fn validate_finds_a_quorum_that_no_keys_can_meet() {
+    let workspace = workspace();
+    workspace.write(".lg/graph.yaml", PATCHES.replace("name: patches", "name: patches\npolicy: [asks.yaml]"));
+    workspace.write(".lg/asks.yaml", format!("{ASKS}approvals: {{quorum: 2}}\n"));
+    let ran = workspace.lgflow(&["validate"]).ended(3);
+    assert!(format!("{}{}", ran.stdout, ran.stderr).contains("`approvals.quorum` is 2"), "{}", ran.stderr);
+    workspace.write(".lg/asks.yaml", format!("{ASKS}approvals: {{quorum: 1}}\n"));
+    workspace.lgflow(&["validate"]).ended(0);
+}
+
+const SETS: &str = "schema: lgflow.policy/v1\nname: sets\ntools: {exec: allow}\npaths: {read: {allow: ['**']}}\n\
+                    commands:\n  - name: show\n    program: printenv\n    args: [['*']]\n    sandbox: {env: {pass: \
+                    [FOO], set: {FIXED: policy}}}\n";
+
+#[test]
+fn a_command_gets_the_variables_that_the_gate_granted_to_its_call() {
+    let workspace = workspace();
+    workspace.write("sets.yaml", SETS);
+    let call = |name: &str, env: &Value| {
+        let input = json!({ "argv": ["printenv", name], "env": env }).to_string();
+        let mut command = workspace.command(&["tool", "call", "exec", &input, "--policy", "sets.yaml"]);
+        Ran::from(command.env("FOO", "of the user").output().unwrap())
+    };
+    assert_eq!(call("FOO", &json!({ "FOO": "of the call" })).ended(0).json()["stdout"], "of the call\n");
+    assert_eq!(call("FOO", &json!({})).ended(0).json()["stdout"], "of the user\n");
+    assert_eq!(call("FIXED", &json!({ "FIXED": "policy" })).ended(0).json()["stdout"], "policy\n");
+    for (env, why) in [
+        (json!({ "FIXED": "other" }), "a rule sets `FIXED` to another value"),
+        (json!({ "BAR": "x" }), "`BAR`, which the rule does not list"),
+        (json!({ "PATH": "x" }), "no call sets it"),
+        (json!({ "TMPDIR": "x" }), "no call sets it"),
+    ] {
+        let result = call("FOO", &env);
+        assert_ne!(result.code, Some(0));
+        let result = result.json();
+        assert_eq!(result["error"]["kind"], "denied", "{result:#}");
+        assert!(result["error"]["message"].as_str().unwrap().contains(why), "{result:#}");
+    }
+}
+
+#[test]
+fn a_variable_of_a_call_that_was_approved_is_set() {
+    let workspace = workspace();
+    workspace.write("sets.yaml", SETS.replace("exec: allow", "exec: ask"));
+    let graph = "schema: lgflow.graph/v1\nname: shows\nnodes:\n  show: { uses: exec, with: { argv: [printenv, FOO], env: \
+                 { FOO: of the call } } }\noutputs: { text: '{{ nodes.show.output.stdout }}' }\n";
+    workspace.write("shows.yaml", graph);
+    let run = run_of(&suspended(&workspace, &["-g", "shows.yaml", "--policy", "sets.yaml"]));
+    approve(&workspace, &run).ended(0);
+    let document = workspace.lgflow(&["runs", "resume", &run, "--format", "json"]).ended(0).json();
+    assert_eq!(document["outputs"]["text"], "of the call\n");
+}
+
 /// A secret key in a file, and its public key as a policy names it.
 fn key_of(workspace: &Workspace, name: &str) -> (String, String) {
     let path = workspace.outside().join(format!("{name}.pem")).display().to_string();

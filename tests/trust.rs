@@ -37,7 +37,7 @@ commands:
     sandbox: { workspace: direct, network: allow, env: { pass: [AWS_SECRET_ACCESS_KEY] } }
 network: [{ origin: 'http://127.0.0.1:8080' }]
 secrets: { KEY: allow }
-approvals: { approvers: ['ed25519:abc'] }
+approvals: { approvers: ['ed25519:MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo='] }
 sandbox: { mode: best_effort }
 ";
 
@@ -109,7 +109,7 @@ fn every_greedy_line_is_named_with_its_place() {
             ".lg/policy.yaml:10:65 the variable `AWS_SECRET_ACCESS_KEY` of your environment, for the command `leak`",
             ".lg/policy.yaml:11:21 the network origin `http://127.0.0.1:8080`",
             ".lg/policy.yaml:12:12 the secret `KEY`",
-            ".lg/policy.yaml:13:26 the approver `ed25519:abc`",
+            ".lg/policy.yaml:13:26 the approver `ed25519:MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=`",
             ".lg/policy.yaml:14:18 running without the strict sandbox, for all commands",
         ]
     );

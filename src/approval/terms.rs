@@ -27,6 +27,12 @@ impl Approver {
         if text == LOCAL { Some(Self::Local) } else { PublicKey::parse(text).ok().map(Self::Key) }
     }
 
+    /// Whose a key of this installation's ledger is, by its own name: `local:…` or `ed25519:…`.
+    pub fn of_key(name: &str) -> Option<Self> {
+        let is_local = name.strip_prefix(LOCAL).is_some_and(|rest| rest.starts_with(':'));
+        if is_local { Some(Self::Local) } else { PublicKey::parse(name).ok().map(Self::Key) }
+    }
+
     /// Its text.
     pub fn name(&self) -> String {
         match self {
@@ -66,6 +72,26 @@ impl Terms {
             separate: self.separate || other.separate,
             approvers: self.approvers.intersection(&other.approvers).copied().collect(),
         }
+    }
+
+    /// Why no approval can ever count, where that is so; `starter` started the run.
+    pub fn wanting(&self, starter: Option<Approver>) -> Option<String> {
+        if self.approvers.is_empty() {
+            return Some("the layers have no key of `approvals.approvers` in common".to_owned());
+        }
+        let left_out = starter.filter(|starter| self.separate && self.approvers.contains(starter));
+        let (have, want) = (self.approvers.len() - usize::from(left_out.is_some()), self.quorum);
+        if have >= want as usize {
+            return None;
+        }
+        let without = if left_out.is_some() {
+            " beside the key that started the run, which does not count (`approvals.separate`)"
+        } else {
+            ""
+        };
+        Some(format!(
+            "`approvals.quorum` is {want}, and `approvals.approvers` names {have}{without}; name further keys there"
+        ))
     }
 
     /// As they stand in a request of a run that `starter` started.

@@ -267,6 +267,33 @@ fn the_key_that_started_the_run_does_not_count_where_it_must_not() {
 }
 
 #[test]
+fn terms_that_no_keys_can_meet_say_so() {
+    let (local, person) = (Approver::Local, Approver::Key(key(1).public()));
+    assert_eq!(Approver::of_key(&Signer::Local(super::tests::local()).key()), Some(local));
+    assert_eq!(Approver::of_key(&Signer::Own(key(1)).key()), Some(person));
+    assert_eq!(Approver::of_key("localhost"), None);
+    let terms = |quorum, separate, approvers: &[Approver]| Terms {
+        quorum,
+        separate,
+        approvers: approvers.iter().copied().collect(),
+        ..Terms::default()
+    };
+    for (terms, starter, said) in [
+        (terms(1, false, &[]), None, Some("no key")),
+        (terms(5, false, &[local]), Some(local), Some("is 5, and `approvals.approvers` names 1;")),
+        (terms(1, true, &[local]), Some(local), Some("names 0 beside the key that started")),
+        (terms(2, true, &[local, person]), Some(person), Some("names 1 beside")),
+        (terms(1, true, &[local]), Some(person), None),
+        (terms(1, true, &[local, person]), Some(local), None),
+        (terms(2, false, &[local, person]), Some(local), None),
+    ] {
+        let wanting = terms.wanting(starter);
+        assert_eq!(wanting.is_some(), said.is_some(), "{terms:?}");
+        assert!(wanting.unwrap_or_default().contains(said.unwrap_or_default()), "{terms:?}");
+    }
+}
+
+#[test]
 fn terms_of_then_and_now_bind_both() {
     let (request, approval) = by_local();
     let mut case = Case::of(&request);

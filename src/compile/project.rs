@@ -11,7 +11,7 @@ use crate::model::graph_test::decode_graph_tests;
 use crate::model::policy::{decode_policy, decode_policy_tests};
 use crate::model::{self, Field, Graph, PACK_PREFIX, PackRef, PromptSource, SubgraphSource, Uses};
 use crate::plan::Plan;
-use crate::policy::{BUILTINS, check_policy};
+use crate::policy::{BUILTINS, check_policy, check_purpose};
 use crate::source::{FileId, Located, Sources, Span};
 
 use super::draft::Origin;
@@ -389,6 +389,7 @@ impl Project<'_, '_> {
         }
         let Some(policy) = decode_policy(&parsed.tree, &parsed.damage, self.diagnostics) else { return };
         check_policy(&policy, self.diagnostics);
+        check_purpose(&policy, self.diagnostics);
         for layer in policy.include.iter().chain(&policy.ceilings) {
             self.layer(path, layer);
         }

@@ -160,13 +160,17 @@ impl Answering {
         })
     }
 
-    /// May this key approve it at all?
-    pub fn may_approve(&self, request: &ApprovalRequest) -> bool {
+    /// Why this key cannot approve it at all, where that is so.
+    pub fn refusal(&self, request: &ApprovalRequest) -> Option<AnswerError> {
         let name = match &self.signer {
             Signer::Local(_) => LOCAL.to_owned(),
             Signer::Own(key) => Approver::Key(key.public()).name(),
         };
-        request.terms.approvers.contains(&name)
+        let (terms, key) = (&request.terms, self.signer.key());
+        if !terms.approvers.contains(&name) {
+            return Some(AnswerError::NotAnApprover(key, terms.approvers.join(", ")));
+        }
+        (terms.separate && key == terms.starter).then_some(AnswerError::Refused(Refusal::Starter))
     }
 
     /// Records what a person said of a question that was shown to them.
@@ -209,9 +213,8 @@ impl Answering {
     }
 
     fn agree(&self, asked: &Asked, request: &ApprovalRequest, word: Word) -> Result<Outcome, AnswerError> {
-        if !self.may_approve(request) {
-            let allowed = request.terms.approvers.join(", ");
-            return Err(AnswerError::NotAnApprover(self.signer.key(), allowed));
+        if let Some(refusal) = self.refusal(request) {
+            return Err(refusal);
         }
         let nonce = &request.binding.nonce;
         let before = match self.ledger.answered(nonce)? {

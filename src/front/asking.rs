@@ -98,11 +98,15 @@ impl Asking {
             return Step::Note(format!("{}: {}; it is left open", asked.node, AnswerError::NoRequest));
         }
         if let Some(request) = &asked.request
-            && !self.answering.may_approve(request)
+            && let Some(refusal) = self.answering.refusal(request)
         {
             self.done.insert(asked.id);
             let keys = request.terms.approvers.join(", ");
-            return Step::Note(format!("{}: waits for an approval by {keys}", asked.node));
+            let another = match refusal {
+                AnswerError::Refused(refusal) => format!(", and not by this one: {refusal}"),
+                _ => String::new(),
+            };
+            return Step::Note(format!("{}: waits for an approval by {keys}{another}", asked.node));
         }
         terminal.ask();
         let text = format!("{}{}", asked.text(self.color), asked.prompt());

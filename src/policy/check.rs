@@ -5,6 +5,7 @@ use crate::model::Policy;
 use crate::model::policy::{CommandRule, PathLists};
 use crate::source::Located;
 
+use super::check_rules::{check_approvers, check_flow, glob_flaw};
 use super::grammar::Grammar;
 use super::paths::path_glob;
 
@@ -25,6 +26,10 @@ pub fn check_policy(policy: &Policy, diagnostics: &mut Diagnostics) {
     for rule in policy.redact.iter().flat_map(|section| &section.rules) {
         check_regex(&rule.pattern, diagnostics);
     }
+    for rule in policy.flows.iter().flat_map(|section| &section.rules) {
+        check_flow(rule, diagnostics);
+    }
+    check_approvers(policy, diagnostics);
     for rule in policy.commands.iter().flat_map(|section| &section.rules) {
         check_command(rule, diagnostics);
     }
@@ -34,8 +39,11 @@ fn globs_of(lists: &PathLists) -> impl Iterator<Item = &Located<String>> {
     lists.allow.iter().flatten().chain(&lists.ask).chain(&lists.deny)
 }
 
-fn check_glob(glob: &Located<String>, diagnostics: &mut Diagnostics) {
-    if let Err(error) = path_glob(&glob.value) {
+pub(super) fn check_glob(glob: &Located<String>, diagnostics: &mut Diagnostics) {
+    if let Some((flaw, help)) = glob_flaw(&glob.value) {
+        let message = format!("`{}` is not the glob that it seems to be: {flaw}", glob.value);
+        diagnostics.push(Diagnostic::new(codes::BAD_PATTERN, glob.span, message).help(help));
+    } else if let Err(error) = path_glob(&glob.value) {
         let message = format!("`{}` is no glob: {}", glob.value, error.kind());
         let found = Diagnostic::new(codes::BAD_PATTERN, glob.span, message);
         diagnostics.push(found.help(GLOB_HELP));

@@ -3,9 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use crate::effect::{RuleRef, ToolCall};
-use crate::model::policy::is_reserved_variable;
-
 use super::call::ExecCall;
 use super::change::{Action, Change, Edit, Step, keys};
 use super::command_change::{list_command, widen};
@@ -15,12 +12,14 @@ use super::layer::{Command, Layer};
 use super::machine::SYSTEM_FOLDERS;
 use super::mismatch::Mismatch;
 use super::outside::plain_path;
+use super::reserved::is_kept_from_calls;
 use super::terms::Terms;
 use super::toolchain::Manifest;
 use super::{
     CacheKeeping, Decision, ExecGrant, Gate, GitSight, Guard, NetworkAccess, Protected, Reason, SandboxMode,
     WorkspaceMode,
 };
+use crate::effect::{RuleRef, ToolCall};
 
 /// A command that every layer knows.
 struct Known {
@@ -112,8 +111,10 @@ impl Gate {
                 .altered_by(Change::Elsewhere(agree))
         });
         let variables = exec.env.iter().flat_map(|(name, value)| {
-            if is_reserved_variable(name) || value.contains('\0') {
-                return vec![deny(format!("the variable `{name}` can run other code; no call sets it"))];
+            if is_kept_from_calls(name) || value.contains('\0') {
+                return vec![deny(format!(
+                    "the variable `{name}` is set by lgflow or can run other code; no call sets it"
+                ))];
             }
             if known.terms.env_set.get(name).is_some_and(|set| set != value) {
                 let leave = format!("leave `{name}` out of the call");

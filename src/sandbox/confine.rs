@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
-use crate::policy::{ExecGrant, SandboxMode};
+use crate::policy::{ExecGrant, SandboxMode, is_kept_from_calls};
 
 use super::layer::demanded;
 
@@ -62,9 +62,9 @@ pub enum Refused {
     /// A variable that no call may set.
     #[error("the variable `{0}` is set by lgflow and can't be set by a call")]
     Reserved(String),
-    /// A variable that the rule does not list.
-    #[error("the variable `{name}` is not listed by the rule; add it to `env.pass` there")]
-    NotListed {
+    /// A variable that was not granted, or not with this value.
+    #[error("the variable `{name}` was not granted to the call with the value that it has there")]
+    NotGranted {
         /// Its name.
         name: String,
     },
@@ -120,16 +120,16 @@ fn environment(
         .collect();
     env.extend(grant.env_set.clone());
     for (name, value) in &spec.env {
-        if is_reserved(name) {
+        if is_kept_from_calls(name) {
             return Err(Refused::Reserved(name.clone()));
-        }
-        if !grant.env_pass.contains(name) {
-            return Err(Refused::NotListed { name: name.clone() });
         }
         if value.contains('\0') {
             return Err(Refused::Nul("a variable"));
         }
-        env.insert(name.clone(), value.clone());
+        // the gate has put what the call may set among what is set
+        if grant.env_set.get(name) != Some(value) {
+            return Err(Refused::NotGranted { name: name.clone() });
+        }
     }
     let path: Vec<String> = grant.search.iter().map(|folder| folder.display().to_string()).collect();
     env.insert("PATH".to_owned(), path.join(":"));
@@ -149,47 +149,6 @@ fn chosen(name: &str, value: &str, grant: &ExecGrant, home: &str) -> String {
     };
     let foreign = |part: &str| part.starts_with('~') || part.starts_with('/') && !is_known(part);
     if value.split([':', ' ', ',', '=']).any(foreign) { format!("{home}/{name}") } else { value.to_owned() }
-}
-
-/// Names that decide what is executed, or that we set: never from a call, whatever a rule lists.
-fn is_reserved(name: &str) -> bool {
-    let fixed = [
-        "PATH",
-        "HOME",
-        "TMPDIR",
-        "TMP",
-        "TEMP",
-        "IFS",
-        "ENV",
-        "BASH_ENV",
-        "SHELLOPTS",
-        "PS4",
-        "CDPATH",
-        "NODE_OPTIONS",
-        "PYTHONSTARTUP",
-        "PYTHONPATH",
-        "PYTHONHOME",
-        "PERL5OPT",
-        "PERL5LIB",
-        "RUBYOPT",
-        "RUBYLIB",
-        "JAVA_TOOL_OPTIONS",
-        "RIPGREP_CONFIG_PATH",
-        "RUSTC_WRAPPER",
-        "RUSTC_WORKSPACE_WRAPPER",
-        "RUSTC",
-        "RUSTDOC",
-        "GCONV_PATH",
-        "EDITOR",
-        "VISUAL",
-        "PAGER",
-        "BROWSER",
-    ];
-    let families = ["LD_", "DYLD_", "GIT_", "LGFLOW_", "BASH_FUNC_", "SSH_"];
-    name.is_empty()
-        || name.contains(['=', '\0'])
-        || fixed.contains(&name)
-        || families.iter().any(|family| name.starts_with(family))
 }
 
 #[cfg(test)]
@@ -244,9 +203,11 @@ mod tests {
     #[test]
     fn the_environment_is_what_policy_and_we_say_and_nothing_else() {
         let passed = BTreeMap::from([("RUST_LOG".into(), "info".into()), ("TOKEN".into(), "secret".into())]);
+        let mut grant = grant(SandboxMode::BestEffort);
+        grant.env_set.insert("OF_THE_CALL".into(), "x".into());
         let confined = confine(
-            &spec(&["cargo", "a b", "$(x)"], &[("RUST_LOG", "debug")]),
-            &grant(SandboxMode::BestEffort),
+            &spec(&["cargo", "a b", "$(x)"], &[("OF_THE_CALL", "x"), ("SET", "by policy")]),
+            &grant,
             &passed,
             "/h",
             "/t",
@@ -258,8 +219,9 @@ mod tests {
             [
                 ("HOME", "/h"),
                 ("LC_ALL", "C.UTF-8"),
+                ("OF_THE_CALL", "x"),
                 ("PATH", "/usr/bin:/bin"),
-                ("RUST_LOG", "debug"),
+                ("RUST_LOG", "info"),
                 ("SET", "by policy"),
                 ("TEMP", "/t"),
                 ("TMP", "/t"),
@@ -315,7 +277,15 @@ mod tests {
             ),
             (
                 spec(&["cargo"], &[("OTHER", "x")]),
-                "the variable `OTHER` is not listed by the rule; add it to `env.pass` there",
+                "the variable `OTHER` was not granted to the call with the value that it has there",
+            ),
+            (
+                spec(&["cargo"], &[("RUST_LOG", "x")]),
+                "the variable `RUST_LOG` was not granted to the call with the value that it has there",
+            ),
+            (
+                spec(&["cargo"], &[("SET", "by the call")]),
+                "the variable `SET` was not granted to the call with the value that it has there",
             ),
         ] {
             assert_eq!(confine(&spec, &best, &none, "/h", "/t").unwrap_err().to_string(), wanted);

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::compile::CheckedRoot;
 use crate::diag::{Diagnostic, Diagnostics, codes};
-use crate::document::{Limits, Syntax, parse};
+use crate::document::{Limits, Syntax, Tree, parse};
 use crate::effect::{ErrorKind, RuleRef};
 use crate::files::{FileError, RelPath};
 use crate::plan::{EdgeOutcome, Plan};
@@ -29,6 +29,7 @@ pub fn refused_calls(
         for (name, root) in &folder.roots {
             let CheckedRoot::Graph(plan) = root else { continue };
             if let Some(gate) = gate_of(folder, name, plan, packs, sources)? {
+                diagnostics.extend(never_approved(name, &gate, sources));
                 let refused = gate.foresee(plan).into_iter().filter(|call| is_final(plan, call));
                 for call in refused {
                     diagnostics.extend(finding(name, &call, sources));
@@ -64,6 +65,16 @@ fn gate_of(
         return Ok(None);
     }
     Ok(PolicySet::compile(&layers, sources).ok().map(|set| Gate::new(set, Machine::complete())))
+}
+
+/// What asks can never be approved where the layers want more keys than they name.
+fn never_approved(graph: &Path, gate: &Gate, sources: &Sources) -> Option<Diagnostic> {
+    let terms = gate.policy().approval_terms();
+    // no key at all is how a policy says that nobody approves
+    let why = terms.wanting(None).filter(|_| !terms.approvers.is_empty())?;
+    let parsed = parsed(graph, sources)?;
+    let message = format!("nothing that the policies of this graph ask about can be approved: {why}");
+    Some(Diagnostic::new(codes::BAD_VALUE, parsed.get("policy")?.span, message))
 }
 
 /// Is the call refused whatever the run brings, and does nothing wait for that?
@@ -113,11 +124,17 @@ fn finding(graph: &Path, call: &Foreseen, sources: &Sources) -> Option<Diagnosti
 
 /// The id of a node in its graph file.
 fn node_span(graph: &Path, node: &str, sources: &Sources) -> Option<Span> {
-    let file = file_named(&graph.display().to_string(), sources)?;
-    let syntax = Syntax::of_path(&graph.display().to_string()).unwrap_or(Syntax::Yaml);
-    let parsed = parse(sources, file, syntax, &Limits::default(), &mut Diagnostics::default())?;
-    let entry = parsed.tree.get("nodes")?.entries().iter().find(|entry| entry.key.value == node)?;
+    let tree = parsed(graph, sources)?;
+    let entry = tree.get("nodes")?.entries().iter().find(|entry| entry.key.value == node)?;
     Some(entry.key.span)
+}
+
+/// A graph file that was read.
+fn parsed(graph: &Path, sources: &Sources) -> Option<Tree> {
+    let name = graph.display().to_string();
+    let syntax = Syntax::of_path(&name).unwrap_or(Syntax::Yaml);
+    let file = file_named(&name, sources)?;
+    parse(sources, file, syntax, &Limits::default(), &mut Diagnostics::default()).map(|parsed| parsed.tree)
 }
 
 /// The place of a rule, where it is written in a file of the user's.

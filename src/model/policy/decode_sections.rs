@@ -241,15 +241,15 @@ pub(super) fn redact(d: &mut Decoder<'_>, slot: Slot<'_>) -> Option<Section<Reda
 
 pub(super) fn limits(d: &mut Decoder<'_>, slot: Slot<'_>) -> Option<LimitRules> {
     let fields = d.fields(slot, &LIMITS)?;
-    let count = |d: &mut Decoder<'_>, key: &str| {
-        fields.get(key).and_then(|slot| d.integer(slot, 0..=u64::from(u32::MAX)))
+    let count = |d: &mut Decoder<'_>, key: &str, least: u64| {
+        fields.get(key).and_then(|slot| d.integer(slot, least..=u64::from(u32::MAX)))
     };
     let size = |d: &mut Decoder<'_>, key: &str| fields.get(key).and_then(|slot| d.size(slot));
     Some(LimitRules {
         span: fields.span,
-        tool_calls: count(d, "tool_calls"),
+        tool_calls: count(d, "tool_calls", 1),
         patch_bytes: size(d, "patch_bytes"),
-        patch_files: count(d, "patch_files"),
+        patch_files: count(d, "patch_files", 0),
         read_bytes: size(d, "read_bytes"),
     })
 }

@@ -9,7 +9,9 @@ use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
 
-use crate::approval::{Expected, Refusal, Spent, Terms, Verified, call_digest, request_digest, verify};
+use crate::approval::{
+    Approver, Expected, Refusal, Spent, Terms, Verified, call_digest, request_digest, verify,
+};
 use crate::digest::Digest;
 use crate::effect::{
     Approval, ApprovalBinding, ApprovalRequest, AskedRef, BoundCall, ControlFrame, RootIdentity, RunnerStart,
@@ -58,6 +60,11 @@ impl Approvals {
         let run = start.run.clone();
         let (front, asking) = (Mutex::new(front), Mutex::new(()));
         Ok(Some(Self { ledger, run, starter, root, front, asking }))
+    }
+
+    /// Why nobody can approve anything of this run, where that is so.
+    pub(super) fn wanting(&self, terms: &Terms) -> Option<String> {
+        terms.wanting(Approver::of_key(&self.starter))
     }
 
     /// The ledger that the front has named.

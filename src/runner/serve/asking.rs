@@ -85,12 +85,9 @@ impl Desk {
         }
         let (Some(approvals), Some(binding)) = (&self.approvals, binding) else { return result };
         let terms = self.gate.policy().approval_terms();
-        if terms.approvers.is_empty() {
+        if let Some(why) = approvals.wanting(&terms) {
             error.kind = ErrorKind::Denied;
-            error.message = format!(
-                "{}; and nobody may approve it: the layers have no key of `approvals.approvers` in common",
-                error.message
-            );
+            error.message = format!("{}; and nobody may approve it: {why}", error.message);
             return result;
         }
         match approvals.ask(calls, binding, &terms) {

@@ -9,14 +9,14 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use crate::effect::{ErrorKind, OkExit, ProgramUsed, SandboxLayer, ToolCall, ToolError, ToolResult};
+use crate::effect::{ErrorKind, OkExit, ProgramUsed, ToolCall, ToolError, ToolResult};
 use crate::files::RelPath;
-use crate::policy::{ExecGrant, Granted, Obligations};
+use crate::policy::{ExecGrant, Granted, Obligations, WorkspaceMode};
 use crate::redact::Redaction;
 use crate::runner::{Cancel, ToolWorld};
 use crate::sandbox::{
-    CommandSpec, Confined, End, Helper, Job, Layer, Program, ProgramError, Ran, Refused, RunError, confine,
-    find_program, run,
+    CommandSpec, Confined, End, Helper, Job, Layer, Program, ProgramError, Ran, Refused, RunError, Standing,
+    confine, find_program, run,
 };
 
 use super::caches::CacheCall;
@@ -108,7 +108,7 @@ impl Command<'_> {
         match done {
             Ok(done) => Ok(Ok(done)),
             Err(RunError::Missing { missing, standing }) => {
-                Ok(Err(refuse_missing(asked.grant, &missing, standing.layers())))
+                Ok(Err(refuse_missing(asked.grant, &missing, &standing)))
             }
             Err(error) => Err(run_error(&error)),
         }
@@ -175,15 +175,32 @@ fn ok_exit(input: &Input<'_>) -> Result<OkExit, ToolError> {
 }
 
 /// The refusal of a command whose grant demands layers that are not in force.
-fn refuse_missing(grant: &ExecGrant, missing: &[String], sandbox: Vec<SandboxLayer>) -> ToolResult {
-    let rule = &grant.rule;
-    let message = format!(
-        "`{}` is not run: the policy demands layers of the sandbox that are not in force here: {}; `lgflow doctor` says \
-         why; a policy that is trusted may say `sandbox: {{mode: best_effort}}` (see {})",
-        grant.program,
-        missing.join(", "),
-        rule.place()
-    );
+fn refuse_missing(grant: &ExecGrant, missing: &[String], standing: &Standing) -> ToolResult {
+    let (rule, sandbox) = (&grant.rule, standing.layers());
+    let is_direct = grant.workspace == WorkspaceMode::Direct
+        && missing.iter().any(|name| name == Layer::OverlayWorkspace.name());
+    let message = if is_direct {
+        format!(
+            "`{}` is not run: its rule says `workspace: direct`, and the strict sandbox keeps the workspace itself from \
+             every command; write `workspace: overlay`, or `sandbox: {{mode: best_effort}}` in a policy that is trusted \
+             (see {})",
+            grant.program,
+            rule.place()
+        )
+    } else {
+        let why = |name: &String| match Layer::named(name).and_then(|layer| standing.why_not(layer)) {
+            Some(why) => format!("{name} ({why})"),
+            None => name.clone(),
+        };
+        let missing: Vec<String> = missing.iter().map(why).collect();
+        format!(
+            "`{}` is not run: the policy demands layers of the sandbox that are not in force here: {}; `lgflow doctor` \
+             says which never are; a policy that is trusted may say `sandbox: {{mode: best_effort}}` (see {})",
+            grant.program,
+            missing.join(", "),
+            rule.place()
+        )
+    };
     let error = ToolError { rule: Some(rule.clone()), ..ToolError::new(ErrorKind::Denied, message) };
     let mut result = ToolResult::failure("exec", error);
     result.sandbox = sandbox;
@@ -193,7 +210,7 @@ fn refuse_missing(grant: &ExecGrant, missing: &[String], sandbox: Vec<SandboxLay
 fn refused(error: &Refused, grant: &ExecGrant) -> ToolError {
     let kind = match error {
         Refused::NoProgram | Refused::Nul(_) => ErrorKind::InvalidInput,
-        Refused::OtherProgram { .. } | Refused::Reserved(_) | Refused::NotListed { .. } => ErrorKind::Denied,
+        Refused::OtherProgram { .. } | Refused::Reserved(_) | Refused::NotGranted { .. } => ErrorKind::Denied,
     };
     ToolError { rule: Some(grant.rule.clone()), ..ToolError::new(kind, error.to_string()) }
 }
