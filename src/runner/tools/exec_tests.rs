@@ -119,7 +119,7 @@ fn obligations(program: &str) -> Obligations {
             search: vec!["/usr/bin".into(), "/bin".into()],
             toolchains: Vec::new(),
             visible: Vec::new(),
-            env_set: BTreeMap::from([("SET".into(), "by policy".into())]),
+            env_set: BTreeMap::from([("SET".into(), "by policy".into()), ("GRANTED".into(), "yes".into())]),
             env_pass: vec!["LISTED".into()],
             mode: SandboxMode::BestEffort,
             require: Vec::new(),
@@ -236,10 +236,10 @@ fn an_argument_stays_one_argument_and_input_is_what_was_given() {
 #[test]
 fn the_environment_holds_what_was_granted_and_no_more() {
     let bench = Bench::new("env");
-    let result = bench.call(&json!({ "argv": ["env"], "env": { "LISTED": "yes" } }));
+    let result = bench.call(&json!({ "argv": ["env"], "env": { "GRANTED": "yes" } }));
     let mut names: Vec<&str> = result.stdout.lines().map(|line| line.split('=').next().unwrap()).collect();
     names.sort_unstable();
-    assert_eq!(names, ["HOME", "LC_ALL", "LISTED", "PATH", "SET", "TEMP", "TMP", "TMPDIR"]);
+    assert_eq!(names, ["GRANTED", "HOME", "LC_ALL", "PATH", "SET", "TEMP", "TMP", "TMPDIR"]);
     assert!(result.stdout.contains("PATH=/usr/bin:/bin\n"));
     assert!(result.stdout.contains("HOME=/home/lgflow\n") && result.stdout.contains("TMPDIR=/tmp\n"));
     for name in ["LD_PRELOAD", "GIT_DIR", "PATH", "HOME", "OTHER", "RIPGREP_CONFIG_PATH"] {
