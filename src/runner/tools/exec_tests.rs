@@ -242,7 +242,7 @@ fn the_environment_holds_what_was_granted_and_no_more() {
     assert_eq!(names, ["GRANTED", "HOME", "LC_ALL", "PATH", "SET", "TEMP", "TMP", "TMPDIR"]);
     assert!(result.stdout.contains("PATH=/usr/bin:/bin\n"));
     assert!(result.stdout.contains("HOME=/home/lgflow\n") && result.stdout.contains("TMPDIR=/tmp\n"));
-    for name in ["LD_PRELOAD", "GIT_DIR", "PATH", "HOME", "OTHER", "RIPGREP_CONFIG_PATH"] {
+    for name in ["LD_PRELOAD", "GIT_DIR", "PATH", "HOME", "OTHER", "LISTED", "SET", "RIPGREP_CONFIG_PATH"] {
         let result = bench.call(&json!({ "argv": ["env"], "env": { name: "x" } }));
         assert_eq!(*kind(&result), ErrorKind::Denied, "{name}");
     }
@@ -440,6 +440,11 @@ fn strict_stands_with_every_wall_and_is_refused_with_what_is_missing() {
     assert_eq!(error.rule.as_ref().unwrap().line, 7);
     bench.grant().mode = SandboxMode::BestEffort;
     assert_eq!(*kind(&bench.sh("true")), ErrorKind::Denied);
+    bench.grant().mode = SandboxMode::Strict;
+    bench.grant().workspace = WorkspaceMode::Direct;
+    let result = bench.sh("true");
+    let message = &result.error.as_ref().unwrap().message;
+    assert!(message.contains("`workspace: direct`") && !message.contains("doctor"), "{message}");
 }
 
 #[test]
