@@ -1,4 +1,4 @@
-//! Ways in which a workflow can look as if it had succeeded, and what happens here instead: the graph is refused
+//! Eight ways in which a workflow can look as if it had succeeded, and what happens here instead: the graph is refused
 //! before it runs, the run fails and says why, or it goes on exactly where it was.
 
 #![allow(
@@ -134,6 +134,24 @@ fn a_result_key_that_nothing_declares() {
     .unwrap();
     let summary = run(&graph, json!({ "text": "{\"fuond\": 1}" }), &well);
     assert_eq!(error(&summary), (Some("b"), "expression"));
+}
+
+#[test]
+fn two_writers_of_one_key() {
+    let graph = |reduce: &str, write: &str, edges: &str| {
+        format!(
+            "state: {{ k: {reduce} }}\nnodes:\n  s: {{ uses: values }}\n  a: {{ uses: exec, with: {{ argv: [a] }}, update: {{ k: {write} }} }}\n  b: {{ uses: exec, with: {{ argv: [b] }}, update: {{ k: {write} }} }}\nedges: [{edges}]\noutputs: {{ k: '{{{{ state.k }}}}' }}\n"
+        )
+    };
+    let replace = "{ type: integer, default: 0, reduce: replace }";
+    refused(&graph(replace, "1", "s -> a, s -> b"), "channel-race");
+    refused(&graph("{ type: object, reduce: merge }", "{ x: 1 }", "s -> a, s -> b"), "channel-race");
+    // one after the other, or folded, both writes count
+    let ordered =
+        run(&compile(&graph(replace, "\"{{ state.k + 1 }}\"", "s -> a -> b")).unwrap(), json!({}), &well);
+    assert_eq!(ordered.outputs.unwrap()["k"], 2);
+    let summed = graph("{ type: integer, reduce: sum }", "1", "s -> a, s -> b");
+    assert_eq!(run(&compile(&summed).unwrap(), json!({}), &well).outputs.unwrap()["k"], 2);
 }
 
 #[test]
