@@ -213,8 +213,64 @@ fn a_policy_that_is_not_there_is_one_finding_of_every_command() {
         let said = format!("{}{}", ran.stdout, ran.stderr);
         assert_eq!(said.matches("unreadable-file").count(), 1, "{arguments:?}: {said}");
     }
-    workspace.lgflow(&["trust"]).ended(3).says("`gone.yaml` does not exist");
+    workspace.lgflow(&["trust"]).ended(3).says("`.lg/gone.yaml` does not exist");
     workspace.lgflow(&["run", "-g", "gone.yaml"]).ended(2).says("`gone.yaml` does not exist");
+}
+
+#[test]
+fn a_missing_policy_is_said_where_it_was_looked_for() {
+    let workspace = cloned("");
+    workspace.write(".lg/graph.yaml", GRAPH.replace("policy.yaml", ".lg/policy.yaml"));
+    let ran = workspace.lgflow(&["validate"]).ended(3);
+    for words in ["`.lg/.lg/policy.yaml` does not exist", "write `policy.yaml`"] {
+        assert!(ran.stdout.contains(words), "{}", ran.stdout);
+    }
+    let ran = workspace.lgflow(&["run", "--policy", ".lg/nosuch.yaml", "-g", ".lg/graph.yaml"]);
+    let said = format!("{}{}", ran.stdout, ran.stderr);
+    assert!(!said.contains("`nosuch.yaml` does not exist"), "{said}");
+}
+
+#[test]
+fn what_refuses_every_run_is_found_before_one() {
+    let workspace = cloned("");
+    workspace.lgflow(&["validate"]).ended(0);
+    let strange = workspace.path().join(".lg/x.yaml");
+    let tests = "schema: lgflow.test/v1\ngraph: ../graph.yaml\ncases: [{ name: a, expect: {} }]\n";
+    workspace.write("tests.yaml", tests).write(".lg/tests/readme.txt", "-");
+    let made = [
+        (".lg/x.yaml", std::os::unix::fs::symlink("graph.yaml", &strange).is_ok()),
+        (
+            ".lg/tests/l.yaml",
+            std::os::unix::fs::symlink("../../tests.yaml", workspace.path().join(".lg/tests/l.yaml")).is_ok(),
+        ),
+        (
+            ".lg/pipe",
+            std::process::Command::new("mkfifo")
+                .arg(workspace.path().join(".lg/pipe"))
+                .status()
+                .unwrap()
+                .success(),
+        ),
+    ];
+    for arguments in [&["validate"][..], &["test"]] {
+        let ran = workspace.lgflow(arguments).ended(3);
+        for (path, is_made) in &made {
+            assert!(is_made, "{path}");
+            assert!(ran.stdout.contains(&format!("[{path}:1:1]")), "{arguments:?}: {}", ran.stdout);
+        }
+    }
+}
+
+#[test]
+fn a_digest_that_is_none_is_refused_with_what_to_write() {
+    let workspace = cloned("");
+    for given in ["", "1", "sha256:12"] {
+        let mut command = workspace.program(env!("CARGO_BIN_EXE_lgflow"), &["run"]);
+        let ran = command.env("LGFLOW_TRUST", given).output().unwrap();
+        let said = String::from_utf8(ran.stderr).unwrap() + &String::from_utf8(ran.stdout).unwrap();
+        assert_eq!(ran.status.code(), Some(3), "{said}");
+        assert!(said.contains("lgflow trust --show --format json"), "{said}");
+    }
 }
 
 #[test]

@@ -203,6 +203,16 @@ fn each_way_of_writing_is_seen_and_what_is_broken_is_said_until_it_is_mended() {
 }
 
 #[test]
+fn what_refuses_every_run_is_not_called_sound() {
+    let workspace = workspace();
+    std::os::unix::fs::symlink("graph.yaml", workspace.path().join(".lg/x.yaml")).unwrap();
+    let watching = Watching::start(&workspace, &["dev", "--format", "json"]);
+    let look = watching.next();
+    assert_eq!((&look["sound"], codes(&look)), (&Value::from(false), vec!["unreadable-file"]), "{look}");
+    assert_eq!(watching.interrupt(), Some(130));
+}
+
+#[test]
 fn a_burst_is_one_change_and_a_change_that_changes_nothing_is_none() {
     let workspace = workspace();
     let watching = Watching::start(&workspace, &["dev", "--format", "json"]);

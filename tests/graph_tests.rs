@@ -330,6 +330,36 @@ fn blessing_does_not_hide_what_no_value_mends() {
 }
 
 #[test]
+fn blessing_writes_what_a_whole_run_came_to_though_its_script_has_too_much() {
+    let text = with("expect: { status: suspended, waiting: [sure] }", "expect: {}");
+    let unused = "      - { tool: apply_patch, output: {} }\n";
+    let case = text.find("expect: {}").unwrap();
+    let at = text[..case].rfind("    results:\n").unwrap() + "    results:\n".len();
+    let text = format!("{}{unused}{}", &text[..at], &text[at..]);
+    let workspace = workspace(&text);
+    let ran = workspace.lgflow(&["test", "--bless"]).ended(1);
+    assert!(!ran.stdout.contains("expects nothing"), "{}", ran.stdout);
+    assert!(workspace.read(".lg/tests/fix.yaml").contains("\"waiting\":[\"sure\"]"), "{}", ran.stdout);
+    // a run that was not played to its end has come to nothing that could be written
+    let cut = TESTS.replacen("      - { node: look, output: { content: 'hello' } }\n", "", 1);
+    let from = cut.find("    expect:").unwrap();
+    let to = from + cut[from..].find("  - name:").unwrap();
+    let cut = format!("{}    expect: {{}}\n{}", &cut[..from], &cut[to..]);
+    workspace.write(".lg/tests/fix.yaml", cut.clone());
+    let ran = workspace.lgflow(&["test", "--bless"]).ended(1);
+    assert!(ran.stdout.contains("mend what keeps it from being played to its end"), "{}", ran.stdout);
+    assert_eq!(workspace.read(".lg/tests/fix.yaml"), cut);
+}
+
+#[test]
+fn a_name_in_junit_is_drawn_as_it_is() {
+    let workspace = workspace(&with("name: passes at the second try", "name: \"passes \\u202Egnp\""));
+    workspace.lgflow(&["test", "--junit", "out.xml"]);
+    let xml = workspace.read("out.xml");
+    assert!(xml.contains("passes ") && !xml.contains('\u{202e}'), "{xml}");
+}
+
+#[test]
 fn tests_in_toml_are_played_and_blessed_alike() {
     let workspace = workspace(TESTS);
     let toml = "schema = \"lgflow.test/v1\"\ngraph = \"../graph.yaml\"\n[[cases]]\nname = \"denied\"\ninputs = { file = \"secret/key\" }\n[cases.expect]\nstatus = \"failed\" # wrong\npath = [\"plan\"]\n";

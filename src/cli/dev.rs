@@ -15,7 +15,7 @@ use crate::diag::{Diagnostics, Severity};
 use crate::digest::Digest;
 use crate::front::Place;
 use crate::plan::{Plan, PlanChange, plan_changes};
-use crate::session::CheckedFolder;
+use crate::session::{CheckedFolder, workspace_layers};
 use crate::source::Sources;
 use crate::trust::{Standing, TrustNow, standing, what_decides};
 use crate::view::diagnostics::{human, json};
@@ -24,7 +24,7 @@ use crate::view::escaped;
 use super::output::Output;
 use super::problem::Problem;
 use super::trust::here;
-use super::validate::check;
+use super::validate::{check, packs_here, unreadable};
 use super::watching::{Watched, files_of};
 use super::{Exit, Format, terminal};
 
@@ -87,11 +87,20 @@ fn look(args: &DevArgs, place: &Place) -> Look {
     let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
     let checked = check(&args.files, &mut sources, &mut found);
     found.sort();
-    let (folders, problem) = match checked {
+    let told = |problem: &Problem| problem.human().trim_end().to_owned();
+    let (folders, mut problem) = match checked {
         Ok(folders) => (folders, None),
-        Err(problem) => (Vec::new(), Some(problem.human().trim_end().to_owned())),
+        Err(problem) => (Vec::new(), Some(told(&problem))),
     };
-    let untrusted = if args.files.is_empty() && !found.has_errors() { untrusted(place) } else { None };
+    let mut reason = None;
+    if args.files.is_empty() && !found.has_errors() && problem.is_none() {
+        // what a run would be refused for is no silence here
+        match untrusted(place) {
+            Ok(untrusted) => reason = untrusted,
+            Err(refused) => problem = Some(told(&refused)),
+        }
+    }
+    let untrusted = reason;
     let seen = json!({
         "files": files_of(&folders, &sources),
         "problem": problem,
@@ -111,14 +120,19 @@ fn graphs_of(folders: &[CheckedFolder]) -> BTreeMap<String, Arc<Plan>> {
 }
 
 /// Why a run of the workspace's own graph would be bound by `builtin:contained`, or refused.
-fn untrusted(place: &Place) -> Option<String> {
+///
+/// # Errors
+/// It cannot be told, and no run would begin.
+fn untrusted(place: &Place) -> Result<Option<String>, Problem> {
+    let cannot = |error| Problem::failed("cannot tell what this workspace decides", &error);
     let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
-    let packs = super::validate::packs_here().ok()?;
-    let layers = crate::session::workspace_layers(&place.root, &packs, &mut sources, &mut found).ok()?;
-    let deciding = what_decides(place.own()).ok()?;
-    match standing(&place.state, &place.root, &deciding, &layers, TrustNow::AsRecorded).ok()? {
-        Standing::Trusted => None,
-        Standing::Untrusted { reason, .. } => Some(reason),
+    let packs = packs_here()?;
+    let layers = workspace_layers(&place.root, &packs, &mut sources, &mut found);
+    let layers = layers.map_err(|error| unreadable(&error))?;
+    let deciding = what_decides(place.own()).map_err(cannot)?;
+    match standing(&place.state, &place.root, &deciding, &layers, TrustNow::AsRecorded).map_err(cannot)? {
+        Standing::Trusted => Ok(None),
+        Standing::Untrusted { reason, .. } => Ok(Some(reason)),
     }
 }
 

@@ -185,13 +185,17 @@ fn blessed(
 fn report(file: &GraphTestFile, played: Vec<Played<'_>>, blessed: bool) -> FileReport {
     let cases = played.into_iter().map(|Played { case, came_to, mut differences }| {
         let mut problems = came_to.problems;
-        let expects_nothing = case.expect.is_empty() && !blessed;
+        let expects_nothing = case.expect.is_empty() && !(blessed && came_to.is_whole);
         if expects_nothing {
             problems.push(CaseProblem {
                 span: case.expect.span,
                 message: "the case expects nothing, so it shows nothing".to_owned(),
-                help: "write what it comes to under `expect`, or let `lgflow test --bless` write it"
-                    .to_owned(),
+                help: if came_to.is_whole {
+                    "write what it comes to under `expect`, or let `lgflow test --bless` write it"
+                } else {
+                    "mend what keeps it from being played to its end; then let `lgflow test --bless` write what it comes to"
+                }
+                .to_owned(),
             });
         }
         if blessed {

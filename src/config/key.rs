@@ -29,6 +29,8 @@ pub enum Kind {
     Time,
     /// A size: `10MiB`.
     Size,
+    /// A digest: `sha256:…`.
+    Digest,
 }
 
 /// A key with all that is known of it.
@@ -120,7 +122,7 @@ pub const KEYS: &[KeyInfo] = &[
     },
     KeyInfo {
         key: "trust",
-        kind: Kind::Text,
+        kind: Kind::Digest,
         class: Class::OneRun,
         default: None,
         about: "the digest of what decides, as `lgflow trust` shows it: trusts it for one run",

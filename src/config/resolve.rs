@@ -225,7 +225,14 @@ fn of_text(info: &KeyInfo, text: &str) -> Result<SettingValue, Bad> {
             Some(size) => Ok(SettingValue::Number(size)),
             None => refuse(Some("write it like `200000` or `10MiB`".to_owned())),
         },
-        Kind::Text => refuse(None),
+        Kind::Text => refuse(Some("write a text that is not empty, or leave it out".to_owned())),
+        Kind::Digest if text.parse::<crate::digest::Digest>().is_ok() => {
+            Ok(SettingValue::Text(text.to_owned()))
+        }
+        Kind::Digest => refuse(Some(
+            "write the digest that `lgflow trust --show --format json` tells, `sha256:…`, or leave it out"
+                .to_owned(),
+        )),
     }
 }
 
@@ -235,7 +242,7 @@ fn is_beneath(path: &str) -> bool {
 
 fn wanted(kind: Kind) -> &'static str {
     match kind {
-        Kind::Word(_) | Kind::Text | Kind::Path => "a string",
+        Kind::Word(_) | Kind::Text | Kind::Path | Kind::Digest => "a string",
         Kind::Count(_) => "an integer",
         Kind::Time => "a duration",
         Kind::Size => "a size",

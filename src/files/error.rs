@@ -100,6 +100,14 @@ pub enum FileError {
 }
 
 impl FileError {
+    /// That nothing is there, said with the folder that it was looked for in.
+    pub(crate) fn beneath(self, folder: &std::path::Path) -> Self {
+        match self {
+            Self::NotFound { path } => Self::NotFound { path: folder.join(path).display().to_string() },
+            other => other,
+        }
+    }
+
     /// What an error number means for `path`.
     pub(super) fn of(path: impl Into<String>, errno: rustix::io::Errno) -> Self {
         use rustix::io::Errno;

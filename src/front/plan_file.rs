@@ -230,6 +230,7 @@ fn workspace(then: &PlannedWorkspace, now: &PlannedWorkspace) -> Option<String> 
     }
     (then.tree != now.tree).then(|| {
         let told = |tree: &WorkTree| match tree {
+            WorkTree::Dirty { files: 1, digest } => format!("1 file differs from it ({digest})"),
             WorkTree::Dirty { files, digest } => format!("{files} files differ from it ({digest})"),
             WorkTree::Clean | WorkTree::Unknown { .. } => "it was as committed".to_owned(),
         };

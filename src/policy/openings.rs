@@ -86,7 +86,15 @@ impl Widening {
 /// # Errors
 /// The findings of layers that are not valid.
 pub fn widenings(old: &[FrozenLayer], new: &[FrozenLayer]) -> Result<Vec<String>, Diagnostics> {
-    let said: BTreeSet<String> = wider(old, new)?.iter().map(Widening::widened).collect();
+    let found = wider(old, new)?;
+    // what is allowed need not be asked about: told once
+    let is_echo = |fact: &Widening| match fact {
+        Widening::Opens(text) => text
+            .strip_suffix(": ask")
+            .is_some_and(|stem| found.contains(&Widening::Opens(format!("{stem}: allow")))),
+        _ => false,
+    };
+    let said: BTreeSet<String> = found.iter().filter(|fact| !is_echo(fact)).map(Widening::widened).collect();
     Ok(said.into_iter().collect())
 }
 

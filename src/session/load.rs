@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use crate::compile::{
     Checked, CheckedRoot, FileKind, FileRef, LoadProblem, Loaded, ReadFile, Root, check_files,
 };
-use crate::diag::Diagnostics;
+use crate::diag::{Diagnostic, Diagnostics, codes};
 use crate::document::Limits;
 use crate::files::{EntryKind, FileError, IgnoreFiles, OwnFolder, RelPath, Walk, walk};
 use crate::model::PACK_PREFIX;
 use crate::policy::{Packs, is_secret_name};
-use crate::source::Sources;
+use crate::source::{Sources, Span};
 
 /// The most files that are looked at in a `.lg` folder.
 const MOST_FILES: usize = 10_000;
@@ -83,6 +83,7 @@ pub fn check_own_folder(
     let found =
         walk(folder.root(), &all, &mut |_, kind| matches!(kind, EntryKind::File | EntryKind::Folder))?;
     refuse_links(&folder, &found.files)?;
+    refuse_others(&folder, shown, sources, diagnostics);
     let mut roots = Vec::new();
     for path in found.files.into_iter().filter(may_be_ours) {
         let bytes = read(&folder, &path)?;
@@ -105,6 +106,42 @@ fn refuse_links(folder: &OwnFolder, found: &[RelPath]) -> Result<(), FileError> 
         }
     }
     Ok(())
+}
+
+/// Anything but files and folders refuses every run, and so does a name that cannot be told: it is found here, before.
+fn refuse_others(folder: &OwnFolder, shown: &Path, sources: &mut Sources, diagnostics: &mut Diagnostics) {
+    let mut refuse = |path: &RelPath, message: &str, help: &str| {
+        let file = sources.add(shown.join(path.as_str()).display().to_string(), "");
+        diagnostics.push(Diagnostic::new(codes::UNREADABLE_FILE, Span::whole(file), message).help(help));
+    };
+    let mut ahead = vec![RelPath::root()];
+    let mut seen = 0;
+    while let Some(at) = ahead.pop().filter(|_| seen <= MOST_FILES) {
+        let Ok((entries, unnamed)) = folder.root().entries(&at) else {
+            refuse(
+                &at,
+                "this folder cannot be read, and every run is refused for it",
+                "see its owner and mode",
+            );
+            continue;
+        };
+        if unnamed > 0 {
+            let message =
+                "a name in this folder is not UTF-8 or holds control characters: every run is refused for it";
+            refuse(&at, message, "give the file another name, or move it out of the folder");
+        }
+        seen += entries.len();
+        for entry in entries {
+            match entry.kind {
+                EntryKind::File => {}
+                EntryKind::Folder => ahead.push(entry.path),
+                kind => {
+                    let message = format!("this is {kind}, and every run is refused for it");
+                    refuse(&entry.path, &message, "put a copy of the file here, or remove it");
+                }
+            }
+        }
+    }
 }
 
 /// Parses, checks and compiles one file of a folder, and all that it names beneath that folder.
@@ -168,16 +205,26 @@ fn load(folder: &OwnFolder, shown: &Path, file: &FileRef) -> Result<Loaded, Load
         let message = format!("`{}` has the name of a file that holds secrets", file.path);
         return Err(LoadProblem::new(message).help("name another file"));
     }
-    let bytes = read(folder, &file.path).map_err(|error| problem(&error))?;
+    let bytes = read(folder, &file.path).map_err(|error| problem(folder, shown, &file.path, error))?;
     Ok(Loaded { name: shown.join(file.path.as_str()).display().to_string(), bytes })
 }
 
-fn problem(error: &FileError) -> LoadProblem {
-    let problem = LoadProblem::new(error.to_string());
-    match error {
-        FileError::NotFound { .. } => problem.help("correct the path, or create the file"),
-        _ => problem,
+fn problem(folder: &OwnFolder, shown: &Path, path: &RelPath, error: FileError) -> LoadProblem {
+    let is_missing = matches!(error, FileError::NotFound { .. });
+    let problem = LoadProblem::new(error.beneath(shown).to_string());
+    if !is_missing {
+        return problem;
     }
+    // whoever names a file from the workspace's root names the folder itself once too often
+    let (_, rest) = path.as_str().split_once('/').unwrap_or_default();
+    let first = path.parts().next();
+    let is_own = shown.file_name().is_some_and(|name| name.to_str() == first);
+    let is_there = RelPath::parse(rest).is_ok_and(|rest| folder.root().facts(&rest).is_ok());
+    problem.help(if is_own && is_there {
+        format!("a path is read from the folder of the file that names it: write `{rest}`")
+    } else {
+        "correct the path, or create the file".to_owned()
+    })
 }
 
 fn read(folder: &OwnFolder, path: &RelPath) -> Result<Vec<u8>, FileError> {

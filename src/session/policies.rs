@@ -155,7 +155,8 @@ impl Shelf<'_> {
     }
 
     fn text(&self, path: &RelPath) -> Result<PolicyText, FileError> {
-        let text = self.folder.read(path, Limits::default().bytes as u64)?;
+        let text = self.folder.read(path, Limits::default().bytes as u64);
+        let text = text.map_err(|error| error.beneath(self.shown))?;
         let name = plainly(self.shown.join(path.as_str()).display().to_string());
         Ok(PolicyText { name, text, syntax: Syntax::of_path(path.as_str()).unwrap_or(Syntax::Yaml) })
     }

@@ -32,7 +32,7 @@ pub fn bless(
 ) -> Result<Option<String>, BlessError> {
     let mut edits: BTreeMap<Span, Value> = BTreeMap::new();
     for (case, came_to, differences) in cases {
-        if case.expect.is_empty() && came_to.problems.is_empty() {
+        if case.expect.is_empty() && came_to.is_whole {
             edits.insert(case.expect.span, all_of(came_to));
         }
         for difference in differences.iter().filter(|one| one.can_be_blessed) {

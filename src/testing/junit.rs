@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use crate::source::{Sources, Span};
+use crate::view::escaped;
 
 use super::{CaseReport, FileReport, text_difference};
 
@@ -15,10 +16,10 @@ use super::{CaseReport, FileReport, text_difference};
 pub fn junit(files: &[FileReport], sources: &Sources) -> Result<String, String> {
     let mut report = Report::new("lgflow");
     for file in files {
-        let mut suite = TestSuite::new(file.name.clone());
+        let mut suite = TestSuite::new(escaped(&file.name));
         for case in &file.cases {
-            let mut one = TestCase::new(case.name.clone(), status(case, sources));
-            one.set_classname(file.graph.clone());
+            let mut one = TestCase::new(escaped(&case.name), status(case, sources));
+            one.set_classname(escaped(&file.graph));
             suite.add_test_case(one);
         }
         report.add_test_suite(suite);
@@ -39,8 +40,8 @@ fn status(case: &CaseReport, sources: &Sources) -> TestCaseStatus {
             "{}: {}
   help: {}",
             place(sources, problem.span),
-            problem.message,
-            problem.help
+            escaped(&problem.message),
+            escaped(&problem.help)
         );
     }
     for difference in &case.differences {
@@ -48,7 +49,7 @@ fn status(case: &CaseReport, sources: &Sources) -> TestCaseStatus {
     }
     let first = case.problems.first().map(|problem| problem.message.clone());
     let message = first.or_else(|| case.differences.first().map(|one| format!("{} is otherwise", one.place)));
-    status.set_message(message.unwrap_or_default());
+    status.set_message(escaped(&message.unwrap_or_default()));
     status.set_description(text);
     status
 }
@@ -56,5 +57,5 @@ fn status(case: &CaseReport, sources: &Sources) -> TestCaseStatus {
 fn place(sources: &Sources, span: Span) -> String {
     let file = sources.get(span.file);
     let at = file.position(span.start);
-    format!("{}:{}:{}", file.name(), at.line, at.column)
+    format!("{}:{}:{}", escaped(file.name()), at.line, at.column)
 }

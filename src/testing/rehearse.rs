@@ -67,8 +67,10 @@ pub struct Rehearsal {
     pub calls: Vec<MadeCall>,
     /// What it came by.
     pub coverage: Coverage,
-    /// What is wrong with the case itself; the rest is then as far as it was played.
+    /// What is wrong with the case itself.
     pub problems: Vec<Problem>,
+    /// Was it played to its end? If not, the rest is as far as it was played.
+    pub is_whole: bool,
 }
 
 /// Plays a case of `plan` under the policy of `gate`, which is of this case alone.
@@ -86,7 +88,9 @@ pub fn rehearse(plan: &Arc<Plan>, gate: &Gate, case: &GraphCase) -> Rehearsal {
         problems: Vec::new(),
         events: 0,
     };
-    if let Err(stop) = stage.play(plan) {
+    let played = stage.play(plan);
+    let is_whole = played.is_ok();
+    if let Err(stop) = played {
         stage.problems.push(stop);
     } else {
         for (span, message) in stage.script.unused() {
@@ -94,7 +98,7 @@ pub fn rehearse(plan: &Arc<Plan>, gate: &Gate, case: &GraphCase) -> Rehearsal {
             stage.problems.push(Problem { span, message, help });
         }
     }
-    stage.end(plan)
+    stage.end(plan, is_whole)
 }
 
 /// What ends something by the passing of time.
@@ -345,7 +349,7 @@ impl Stage<'_> {
         }
     }
 
-    fn end(self, plan: &Plan) -> Rehearsal {
+    fn end(self, plan: &Plan, is_whole: bool) -> Rehearsal {
         let root = self.state.frame(FrameId::ROOT);
         let channels = plan.channels.iter().enumerate().filter_map(|(at, channel)| {
             let value = root?.channel_at_end(crate::plan::ChannelIx(at as u32));
@@ -357,6 +361,7 @@ impl Stage<'_> {
             calls: self.calls,
             coverage: self.coverage,
             problems: self.problems,
+            is_whole,
         }
     }
 }

@@ -45,9 +45,14 @@ pub(super) fn run(args: &TestArgs, output: Output) -> Result<Exit, Problem> {
         for failure in &checked.failures {
             output.data(&format!("FAILED {}\n", escaped(failure)));
         }
+        let number =
+            |count: usize, one: &str, more: &str| format!("{count} {}", if count == 1 { one } else { more });
         output.data(&format!(
-            "{name} {}: {} graphs, {} policies, {passed} of {} cases as expected, {tree}\n",
-            pack.version.value, checked.graphs, checked.policies, checked.cases
+            "{name} {}: {}, {}, {passed} of {} as expected, {tree}\n",
+            pack.version.value,
+            number(checked.graphs, "graph", "graphs"),
+            number(checked.policies, "policy", "policies"),
+            number(checked.cases, "case", "cases")
         ));
     }
     Ok(match (errors, checked.failures.len()) {
