@@ -71,7 +71,7 @@ fn graph() -> String {
         writeln!(text, "  - {name} -> end").unwrap();
     }
     text = text.replace("edges:\n", "  end: { uses: values, with: { done: true } }\nedges:\n");
-    text + "outputs:\n  whole: '{{ nodes.whole.output.stdout }}'\n  failure: '{{ nodes.after.output.message }}'\n  patch: '{{ nodes.file.output.patch }}'\n  pin: '{{ nodes.read_pin.output.digest }}'\n"
+    text + "outputs:\n  whole: '{{ nodes.whole.output.stdout }}'\n  failure: '{{ nodes.after.output.message | default(\"\") }}'\n  patch: '{{ nodes.file.output.patch }}'\n  pin: '{{ nodes.read_pin.output.digest }}'\n"
 }
 
 fn workspace() -> Workspace {
