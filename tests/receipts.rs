@@ -441,7 +441,7 @@ fn a_trace_that_is_carried_elsewhere_takes_its_receipts_along() {
     let elsewhere = Workspace::new();
     elsewhere.write("t.jsonl", fs::read(&copy).unwrap()).write("t.receipts", fs::read(&receipts).unwrap());
     let ran = elsewhere.lgflow(&["trace", "verify", "t.jsonl"]).ended(0);
-    assert!(ran.stdout.starts_with("consistent, unanchored: "), "{}", ran.stdout);
+    assert!(ran.stdout.starts_with("hashes and receipts agree, unanchored: "), "{}", ran.stdout);
     assert!(ran.stdout.contains("that made them is not here"), "{}", ran.stdout);
 
     let other = |data: &mut Value| data["result"]["output"]["content"] = json!("another");

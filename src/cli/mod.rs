@@ -36,6 +36,7 @@ mod tool;
 mod trace;
 mod trust;
 mod validate;
+mod verification;
 mod watching;
 
 pub use args::{Cli, Command, Format};

@@ -9,10 +9,28 @@ use super::{FileError, OpenFile, RelPath, Root};
 
 /// The text of a file that the user named. More than `limit` bytes and text that is not UTF-8 are errors.
 pub fn read_given(path: &Path, limit: u64) -> Result<String, FileError> {
+    let bytes = read_given_bytes(path, limit)?;
+    String::from_utf8(bytes).map_err(|error| FileError::NotText {
+        path: path.display().to_string(),
+        at: error.utf8_error().valid_up_to(),
+    })
+}
+
+/// The bytes of a file that the user named, whatever they are. More than `limit` of them are an error.
+pub fn read_given_bytes(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
+    read_bytes(path, OFlags::empty(), limit)
+}
+
+/// The same for a file that nobody named, found beside one that somebody did: it is no link.
+pub fn read_found_bytes(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
+    read_bytes(path, OFlags::NOFOLLOW, limit)
+}
+
+fn read_bytes(path: &Path, more: OFlags, limit: u64) -> Result<Vec<u8>, FileError> {
     let shown = path.display().to_string();
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC | more;
     let opened = open(path, flags, Mode::empty()).map_err(|errno| FileError::of(shown.clone(), errno))?;
-    let read = OpenFile::new(opened, RelPath::root()).and_then(|mut file| file.read_text(limit));
+    let read = OpenFile::new(opened, RelPath::root()).and_then(|mut file| file.read(limit));
     read.map_err(|error| name(error, shown))
 }
 

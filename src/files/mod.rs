@@ -19,7 +19,7 @@ mod write;
 
 pub use entry::{EntryKind, Facts};
 pub use error::FileError;
-pub use given::{read_given, write_given};
+pub use given::{read_found_bytes, read_given, read_given_bytes, write_given};
 pub use ignored::Exclusions;
 pub use open_file::OpenFile;
 pub use own::OwnFolder;

@@ -136,7 +136,7 @@ pub fn stored_run(place: &Place, run: &RunId) -> Result<Again, AgainError> {
 }
 
 /// The plan that a run was started with, from the texts that were kept of it.
-fn plan_of(record: &RunRecord, run: &RunId) -> Result<Arc<Plan>, AgainError> {
+pub(super) fn plan_of(record: &RunRecord, run: &RunId) -> Result<Arc<Plan>, AgainError> {
     let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
     let plan = check_bundle(&record.bundle, &mut sources, &mut found);
     let plan = plan.ok_or_else(|| AgainError::Graph(run.clone()))?.bounded(&record.limits);
@@ -169,15 +169,8 @@ pub fn unanswerable(place: &Place, run: &RunId, waiting: &[Waiting]) -> Result<V
     Ok(waiting.iter().filter(is_lost).map(|open| open.id).collect())
 }
 
-/// Is the log of a run the one that this installation sealed when its front last saw it? Nothing where it sealed none.
-pub fn is_as_sealed(place: &Place, run: &RunId, log: &str) -> Result<Option<bool>, AgainError> {
-    let store = Store::open(&place.state, &place.root)?;
-    let head = Ledger::open(&place.state, &store.id())?.reached(run.as_str())?;
-    Ok(head.map(|head| holds(log, &head)))
-}
-
 /// Does the log have the event that was the last when its front saw it?
-fn holds(log: &str, head: &Head) -> bool {
+pub(super) fn holds(log: &str, head: &Head) -> bool {
     let at = usize::try_from(head.events).unwrap_or(usize::MAX).saturating_sub(1);
     log.lines().nth(at).and_then(Envelope::parse).is_some_and(|(_, hash)| hash == head.hash)
 }

@@ -12,6 +12,7 @@ mod foresight;
 mod interpreter_process;
 mod keep_out;
 mod keys;
+mod known_run;
 mod last_words;
 mod narrator;
 mod place;
@@ -27,8 +28,7 @@ mod vouching;
 mod waiting;
 
 pub use again::{
-    Again, AgainError, PastRun, decided_by, differences, is_as_sealed, layers_of_both, past_runs, stored_run,
-    unanswerable,
+    Again, AgainError, PastRun, decided_by, differences, layers_of_both, past_runs, stored_run, unanswerable,
 };
 pub use answering::{AnswerError, Answering, Asked, Outcome, Word};
 pub use ci_log::{Stream, guarded, guarded_json, guarded_where_needed, last_mark, print_commands};
@@ -37,6 +37,7 @@ pub use execute::{BeginError, Finished, Named, Resume, Task, execute};
 pub use foresight::{Beginning, Foresight, ForesightError};
 pub use interpreter_process::InterpreterProcess;
 pub use keys::{SigningKeyError, signer};
+pub use known_run::{KnownRun, Retraced, Seal};
 pub use narrator::Narrator;
 pub use place::{Base, Place, PlaceError};
 pub use plan_file::{PlanFile, PlanFileError, bound_document};
@@ -46,5 +47,4 @@ pub use settings::{Flag, settings};
 pub use single::call_tool;
 pub use supervise::Stopped;
 pub use terminal::{discard_typed, is_attended, read_answer};
-pub use vouching::vouched_run;
 pub use waiting::unless_interrupted;

@@ -1,11 +1,8 @@
 //! The runner's receipts of a run, held against its trace: when it ends, before it is gone on with, and when it is verified.
 
-use crate::digest::Digest;
 use crate::ledger::{Head, Ledger, LedgerError, ReceiptHead};
 use crate::receipt::{Discord, Told, Vouched, Wrong, reaches, vouch};
-use crate::store::{RunId, Store};
-
-use super::{AgainError, Place};
+use crate::store::RunId;
 
 /// Holds the receipts that the ledger keeps of a run against what its trace tells, and against the seal that the front put
 /// on them when it last saw them.
@@ -15,15 +12,6 @@ pub(super) fn vouched(ledger: &Ledger, run: &RunId, told: &Told) -> Result<Vouch
     let vouched = vouch(told, &text, Some(run.as_str()), Some(ledger.key()));
     let cut = sealed.and_then(|sealed| reaches(&text, sealed.count, sealed.hash));
     Ok(Vouched { discord: vouched.discord.or(cut), ..vouched })
-}
-
-/// The same for a run of the store, by its log.
-pub fn vouched_run(place: &Place, run: &RunId, log: &str) -> Result<Vouched, AgainError> {
-    let store = Store::open(&place.state, &place.root)?;
-    let ledger = Ledger::open(&place.state, &store.id())?;
-    let blobs = store.blobs();
-    let told = Told::of_log(log, &|digest: &Digest| blobs.get(digest));
-    Ok(vouched(&ledger, run, &told)?)
 }
 
 /// The seal on a run whose receipts were looked at.

@@ -39,6 +39,20 @@ impl Ledger {
         Ok(Self { folder, key })
     }
 
+    /// The ledger of the workspace where a run was started, and the workspace's id, if this installation started it.
+    pub fn that_knows(state: &Path, run: &str) -> Result<Option<(Self, String)>, LedgerError> {
+        let knows = |workspace: &String| {
+            let folder = state.join("ledger").join(workspace);
+            let records = [folder.join("runs").join(run), folder.join("heads").join(run)];
+            let records = records.into_iter().chain([path_of(&folder, run)]);
+            is_a_name(run) && records.into_iter().any(|path| path.symlink_metadata().is_ok())
+        };
+        match names_in(&state.join("ledger"))?.into_iter().find(knows) {
+            Some(workspace) => Ok(Some((Self::open(state, &workspace)?, workspace))),
+            None => Ok(None),
+        }
+    }
+
     /// This installation's key.
     pub fn key(&self) -> &MacKey {
         &self.key
@@ -186,9 +200,11 @@ impl Ledger {
 
     /// The file of a name; `None` for what no file of ours is called.
     fn place(&self, part: &str, name: &str) -> Option<PathBuf> {
-        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '.';
-        let known =
-            !name.is_empty() && name.len() <= NAME && !name.starts_with('.') && name.chars().all(plain);
-        known.then(|| self.folder.join(part).join(name))
+        is_a_name(name).then(|| self.folder.join(part).join(name))
     }
+}
+
+fn is_a_name(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '.';
+    !name.is_empty() && name.len() <= NAME && !name.starts_with('.') && name.chars().all(plain)
 }

@@ -16,5 +16,5 @@ pub use error::LedgerError;
 pub use folder::Ledger;
 pub use key::{installation_key, known_key};
 pub use moment::moment;
-pub use receipts::{ReceiptFile, kept_receipts};
+pub use receipts::ReceiptFile;
 pub use records::{Answered, BaseRevision, Head, ReceiptHead, Reply, RunRecord};

@@ -4,7 +4,7 @@ use std::fs::{File, TryLockError};
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use crate::files::private::{PrivateError, open_to_add, read_lossy, sync_folder};
+use crate::files::private::{PrivateError, open_to_add, sync_folder};
 
 use super::LedgerError;
 
@@ -57,11 +57,6 @@ impl ReceiptFile {
         }
         Ok(())
     }
-}
-
-/// What there is of the receipts of a run, by the names of its workspace's folder and its own; makes nothing.
-pub fn kept_receipts(state: &Path, workspace: &str, run: &str) -> Option<String> {
-    read_lossy(&path_of(&state.join("ledger").join(workspace), run)).ok().flatten()
 }
 
 /// Where the receipts of a run stand in the ledger of a workspace.

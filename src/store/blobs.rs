@@ -8,23 +8,35 @@ use std::path::{Path, PathBuf};
 use crate::digest::Digest;
 
 use super::StoreError;
+use crate::files::read_found_bytes;
+
+/// The most that is read of a payload.
+const LIMIT: u64 = 256 * 1024 * 1024;
 
 /// A folder of blobs.
 #[derive(Debug, Clone)]
 pub struct Blobs {
     folder: PathBuf,
+    /// Where what is not in it is looked for.
+    further: Option<PathBuf>,
 }
 
 impl Blobs {
     /// The blobs in `folder`, which need not be there yet.
     pub fn new(folder: PathBuf) -> Self {
-        Self { folder }
+        Self { folder, further: None }
+    }
+
+    /// The same, where what is not there is looked for in `folder`.
+    #[must_use]
+    pub fn or_in(self, folder: PathBuf) -> Self {
+        Self { further: Some(folder), ..self }
     }
 
     /// Keeps `bytes`, once. With `sync`, they are on disk when this returns.
     pub fn put(&self, bytes: &[u8], sync: bool) -> Result<Digest, StoreError> {
         let digest = Digest::of(bytes);
-        let path = self.path(&digest);
+        let path = path_in(&self.folder, &digest);
         if path.exists() {
             return Ok(digest);
         }
@@ -36,15 +48,17 @@ impl Blobs {
         Ok(digest)
     }
 
-    /// The bytes behind a digest, checked against it; `None` where there are none, or other ones.
+    /// The bytes behind a digest, checked against it; `None` where there are none, other ones, or no plain file.
     pub fn get(&self, digest: &Digest) -> Option<Vec<u8>> {
-        fs::read(self.path(digest)).ok().filter(|bytes| Digest::of(bytes) == *digest)
+        let folders = [Some(&self.folder), self.further.as_ref()];
+        let read = |folder: &PathBuf| read_found_bytes(&path_in(folder, digest), LIMIT).ok();
+        folders.into_iter().flatten().filter_map(read).find(|bytes| Digest::of(bytes) == *digest)
     }
+}
 
-    fn path(&self, digest: &Digest) -> PathBuf {
-        let hex = digest.hex();
-        self.folder.join(&hex[..2]).join(hex)
-    }
+fn path_in(folder: &Path, digest: &Digest) -> PathBuf {
+    let hex = digest.hex();
+    folder.join(&hex[..2]).join(hex)
 }
 
 fn write_whole(path: &Path, bytes: &[u8], sync: bool) -> std::io::Result<()> {

@@ -139,6 +139,8 @@ pub struct Fault {
 pub enum Tampering {
     /// Its line is no event.
     Unreadable,
+    /// No event is of its kind.
+    UnknownKind,
     /// Its content is not the one that was hashed.
     Edited,
     /// It is not there.
@@ -160,6 +162,7 @@ impl Tampering {
     pub fn as_str(self) -> &'static str {
         match self {
             Tampering::Unreadable => "cannot be read",
+            Tampering::UnknownKind => "is of a kind that no event has",
             Tampering::Edited => "was edited",
             Tampering::Cut => "was cut",
             Tampering::Moved => "was moved",
@@ -251,6 +254,9 @@ impl Check<'_> {
         if event.envelope.prev != before.head {
             // this event is as it was hashed, and names another one before it
             return fault(seq.saturating_sub(1).max(1), Tampering::Edited);
+        }
+        if !EventBody::KINDS.contains(&event.envelope.kind.as_str()) {
+            return fault(seq, Tampering::UnknownKind);
         }
         let what = self.blob_fault(&event.envelope)?;
         fault(seq, what)

@@ -23,6 +23,39 @@ pub(crate) struct Wire {
 }
 
 impl EventBody {
+    /// Every word that [`EventBody::kind`] gives.
+    pub const KINDS: [&str; 29] = [
+        "run.started",
+        "node.decided",
+        "node.started",
+        "node.finished",
+        "node.exhausted",
+        "item.started",
+        "item.finished",
+        "node.retried",
+        "edge.taken",
+        "edge.dead",
+        "loop.turned",
+        "loop.finished",
+        "state.written",
+        "call.started",
+        "call.cancelled",
+        "call.finished",
+        "graph.started",
+        "graph.finished",
+        "budget.charged",
+        "budget.exceeded",
+        "wait.started",
+        "wait.finished",
+        "approval.requested",
+        "approval.granted",
+        "approval.rejected",
+        "run.suspended",
+        "run.resumed",
+        "run.cancelled",
+        "run.finished",
+    ];
+
     /// The word of the trace.
     pub fn kind(&self) -> &'static str {
         match self {

@@ -1,0 +1,234 @@
+//! What `lgflow trace verify` says of a trace that was found.
+
+use serde_json::{Value, json};
+
+use crate::digest::Digest;
+use crate::front::{Retraced, Seal};
+use crate::receipt::Discord;
+use crate::trace::{Verified, verify};
+use crate::view::escaped;
+
+use super::output::Output;
+use super::problem::Problem;
+use super::trace::{Found, unverifiable};
+use super::{Exit, Format};
+
+/// A trace, held against itself and all that is known of its run.
+struct Judged<'a> {
+    found: &'a Found,
+    verified: Verified,
+    /// None where this installation knows nothing of the run.
+    seal: Option<Seal>,
+    /// None where its plan is not at hand.
+    retraced: Option<Retraced>,
+}
+
+pub(super) fn check(found: &Found, incomplete: bool, output: Output) -> Result<Exit, Problem> {
+    let judged = Judged::of(found)?;
+    let sound = judged.is_whole() && (judged.verified.complete || incomplete);
+    if output.format == Format::Json {
+        output.document(&judged.document(sound));
+    } else if sound {
+        output.data(&format!("{}\n", judged.text()));
+    } else {
+        output.note(&format!("error: `{}`: {}\n", escaped(&found.path.display().to_string()), judged.text()));
+    }
+    Ok(if sound { Exit::Done } else { Exit::Unverified })
+}
+
+impl<'a> Judged<'a> {
+    fn of(found: &'a Found) -> Result<Self, Problem> {
+        let lookup = |digest: &Digest| found.payload(digest);
+        let payloads = found.blobs.is_some().then_some(&lookup as &dyn Fn(&Digest) -> Option<Vec<u8>>);
+        let verified = verify(found.text.lines(), payloads);
+        let seal = found.known.as_ref().map(|known| known.seal(&found.text)).transpose();
+        let seal = seal.map_err(|error| unverifiable("seal", &error))?;
+        let retraced = match &found.known {
+            Some(known) if verified.fault.is_none() => known.retraced(&found.text, &lookup),
+            _ => Ok(None),
+        };
+        let retraced = retraced.map_err(|error| unverifiable("plan", &error))?;
+        Ok(Self { found, verified, seal, retraced })
+    }
+
+    fn discord(&self) -> Option<Discord> {
+        self.found.vouched.as_ref().and_then(|vouched| vouched.discord)
+    }
+
+    /// The first event that does not fit the run.
+    fn misfit(&self) -> Option<(u64, &'static str)> {
+        let known = self.found.known.as_ref().map(|known| known.run.as_str());
+        let told = self.verified.run.as_deref();
+        if known.is_some() && told.is_some() && known != told {
+            return Some((1, "it is of another run"));
+        }
+        self.retraced.as_ref()?.misfit
+    }
+
+    fn is_whole(&self) -> bool {
+        self.verified.events > 0
+            && self.verified.fault.is_none()
+            && self.misfit().is_none()
+            && self.seal != Some(Seal::Broken)
+            && self.discord().is_none()
+    }
+
+    /// Is everything that happened known to have happened like that? The front that sealed the last event had followed all
+    /// of them; without it, they follow from each other by the plan.
+    fn is_consistent(&self) -> bool {
+        let decided = self.retraced.as_ref().is_some_and(|retraced| retraced.compared);
+        decided || self.seal == Some(Seal::Whole)
+    }
+
+    /// Did the runner sign it, and did nobody take away what the front sealed?
+    fn signer(&self) -> Option<&str> {
+        let vouched = self.found.vouched.as_ref().filter(|vouched| vouched.signed)?;
+        let sealed = self.seal == Some(Seal::Whole) || !self.verified.complete;
+        if sealed { vouched.key.as_deref() } else { None }
+    }
+
+    fn payloads_checked(&self) -> bool {
+        self.found.blobs.is_some() || self.verified.payloads == 0
+    }
+
+    fn verdicts(&self) -> Vec<String> {
+        if !self.is_whole() {
+            return Vec::new();
+        }
+        let first = match &self.found.vouched {
+            _ if !self.verified.complete => "incomplete",
+            _ if self.is_consistent() => "consistent",
+            Some(_) => "hashes and receipts agree",
+            None => "hashes agree",
+        };
+        let signed = self.signer().map(|key| format!("signed by {}", escaped(key)));
+        [Some(first.to_owned()), signed, Some("unanchored".to_owned())].into_iter().flatten().collect()
+    }
+
+    fn text(&self) -> String {
+        if let Some(fault) = &self.verified.fault {
+            let before = match self.verified.events {
+                0 => "nothing before it holds".to_owned(),
+                events => format!("events 1 to {events} hold"),
+            };
+            return format!("event {} {} (line {}); {before}", fault.seq, fault.what.as_str(), fault.line);
+        }
+        let mut wrong = Vec::new();
+        if self.verified.events == 0 {
+            wrong.push("it is empty: there is no event".to_owned());
+        }
+        if let Some((seq, why)) = self.misfit() {
+            wrong.push(format!("event {seq}: {why}"));
+        }
+        if self.seal == Some(Seal::Broken) {
+            wrong.push(
+                "its events are not those that this installation sealed: it was written anew or cut".into(),
+            );
+        }
+        wrong.extend(self.discord().map(|discord| discord.to_string()));
+        if !wrong.is_empty() {
+            if self.verified.events > 0 && !self.verified.complete {
+                wrong.push("it is incomplete: there is no `run.finished`".into());
+            }
+            return format!("{}; by themselves its hashes agree", wrong.join("; "));
+        }
+        if self.verified.complete { self.sound_text() } else { unfinished(self.verified.events) }
+    }
+
+    /// All that holds of a trace in which nothing is wrong, and what could not be looked at.
+    fn sound_text(&self) -> String {
+        let head = self.verified.head.map(|head| head.to_string()).unwrap_or_default();
+        let run = escaped(self.verified.run.as_deref().unwrap_or_default());
+        let verdicts = self.verdicts().join(", ");
+        let mut parts =
+            vec![format!("{verdicts}: {} events of run {run}, digest {head}", self.verified.events)];
+        if !self.payloads_checked() {
+            parts.push("its payloads outside of the lines are not at hand and were not checked".into());
+        }
+        parts.push(self.receipts_text());
+        parts.extend(self.plan_text().map(str::to_owned));
+        parts.push(self.seal_text());
+        parts.join("; ")
+    }
+
+    fn receipts_text(&self) -> String {
+        match &self.found.vouched {
+            None => {
+                "the runner's receipts are not at hand: a call that was left out or made up would not show"
+                    .to_owned()
+            }
+            Some(vouched) if vouched.signed => format!("{} receipts of the runner agree", vouched.count),
+            Some(vouched) => {
+                let key = escaped(vouched.key.as_deref().unwrap_or_default());
+                format!("{} receipts agree, and the key {key} that made them is not here", vouched.count)
+            }
+        }
+    }
+
+    fn plan_text(&self) -> Option<&'static str> {
+        match &self.retraced {
+            Some(retraced) if retraced.compared => None,
+            Some(_) => Some(
+                "not everything that was decided could be decided again (something was redacted, or another version decided)",
+            ),
+            None => Some("its plan is not at hand: what was decided was not decided again"),
+        }
+    }
+
+    fn seal_text(&self) -> String {
+        match self.seal {
+            Some(Seal::Whole) => "as sealed by this installation".into(),
+            Some(Seal::Part(events)) => format!("sealed by this installation as far as event {events}, and not at its end"),
+            Some(Seal::Missing) => "this installation has no seal of its end: who wrote events anew that no receipt tells of would not \
+                                    show"
+                .into(),
+            Some(Seal::Broken) => String::new(),
+            None => "this installation knows nothing of the run: who wrote it anew would not show".into(),
+        }
+    }
+
+    fn document(&self, sound: bool) -> Value {
+        let fault = self.verified.fault.as_ref();
+        let fault =
+            fault.map(|fault| json!({ "seq": fault.seq, "line": fault.line, "what": fault.what.as_str() }));
+        let misfit = self.misfit().map(|(seq, why)| json!({ "seq": seq, "line": seq, "what": why }));
+        json!({
+            "schema": "lgflow.verification/v1",
+            "ok": sound,
+            "run": self.verified.run,
+            "events": self.verified.events,
+            "digest": self.verified.head,
+            "complete": self.verified.complete,
+            "verdicts": self.verdicts(),
+            "payloads_checked": self.payloads_checked(),
+            "decided_again": self.retraced.as_ref().is_some_and(|retraced| retraced.compared),
+            "as_sealed": match self.seal {
+                Some(Seal::Whole) => Some(true),
+                Some(Seal::Broken) => Some(false),
+                Some(Seal::Missing | Seal::Part(_)) | None => None,
+            },
+            "receipts": self.receipts_document(),
+            "fault": fault.or(misfit),
+        })
+    }
+
+    fn receipts_document(&self) -> Option<Value> {
+        let vouched = self.found.vouched.as_ref()?;
+        let fault = vouched.discord.map(|discord| {
+            json!({
+                "event": discord.event,
+                "receipt": discord.receipt,
+                "what": discord.what.as_str(),
+                "message": discord.to_string(),
+            })
+        });
+        Some(json!({ "count": vouched.count, "key": vouched.key, "signed": vouched.signed, "fault": fault }))
+    }
+}
+
+fn unfinished(events: u64) -> String {
+    format!(
+        "incomplete: there is no `run.finished`; the run was interrupted, goes on, or its end was cut (`--allow incomplete` \
+         accepts {events} events that hold)"
+    )
+}

@@ -1,0 +1,132 @@
+//! A run that this installation started, whoever brings its trace: what the ledger knows of it, held against the lines.
+
+use std::path::{Path, PathBuf};
+
+use crate::ledger::{Ledger, LedgerError};
+use crate::receipt::{Discord, Told, Vouched, Wrong};
+use crate::redact::{Redaction, Values};
+use crate::session::{Differs, Replay, replay};
+use crate::store::RunId;
+use crate::trace::{Blobs, Envelope, Tampering};
+
+use super::again::{holds, plan_of};
+use super::keep_out::patterns;
+use super::vouching::vouched;
+
+/// A run of this user's state.
+#[derive(Debug, Clone)]
+pub struct KnownRun {
+    /// Its id.
+    pub run: RunId,
+    ledger: Ledger,
+    blobs: PathBuf,
+}
+
+/// What the seal that a front put on a run says of a trace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seal {
+    /// There is none.
+    Missing,
+    /// It is on the last event.
+    Whole,
+    /// It is on an earlier one; what follows has none.
+    Part(u64),
+    /// The trace does not have the event that it is on.
+    Broken,
+}
+
+/// What came of following a recorded run by its plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retraced {
+    /// Is everything that was decided what is decided now? Where a redaction took something out, or another version
+    /// decided, that cannot be told of what follows.
+    pub compared: bool,
+    /// The number of the first event that does not fit, and why, for people.
+    pub misfit: Option<(u64, &'static str)>,
+}
+
+impl Retraced {
+    fn of(replayed: &Replay, same_version: bool) -> Self {
+        let comparable = same_version && replayed.redacted == 0;
+        let decision = |what| {
+            matches!(what, Differs::OtherDecision | Differs::NothingToDecide | Differs::DecisionLeftOut)
+        };
+        let misfit = replayed.difference.as_ref().filter(|found| comparable || !decision(found.what));
+        Self {
+            compared: comparable && replayed.difference.is_none(),
+            misfit: misfit.map(|found| (found.seq, found.what.sentence())),
+        }
+    }
+}
+
+/// Did this version decide the run? Another one may decide otherwise.
+fn is_of_this_version(log: &str, blob: &Blobs<'_>) -> bool {
+    let Some((mut first, _)) = log.lines().next().and_then(Envelope::parse) else { return false };
+    let version = first.move_in(blob).ok().and_then(|()| first.data.get("facts")?.get("lgflow")?.as_str());
+    version == Some(env!("CARGO_PKG_VERSION"))
+}
+
+impl KnownRun {
+    /// The run, if this installation started it, in whatever workspace.
+    pub fn find(state: &Path, run: &RunId) -> Result<Option<Self>, LedgerError> {
+        let found = Ledger::that_knows(state, run.as_str())?;
+        Ok(found.map(|(ledger, workspace)| Self::of(state, &workspace, run, ledger)))
+    }
+
+    /// A run whose log lies in the folder of a workspace, whatever else is known of it.
+    pub fn in_workspace(state: &Path, workspace: &str, run: &RunId) -> Result<Self, LedgerError> {
+        Ok(Self::of(state, workspace, run, Ledger::open(state, workspace)?))
+    }
+
+    fn of(state: &Path, workspace: &str, run: &RunId, ledger: Ledger) -> Self {
+        Self { run: run.clone(), ledger, blobs: state.join(workspace).join("blobs") }
+    }
+
+    /// The folder of the payloads that its workspace keeps.
+    pub fn blobs(&self) -> &Path {
+        &self.blobs
+    }
+
+    /// What its seal says of these lines.
+    pub fn seal(&self, log: &str) -> Result<Seal, LedgerError> {
+        let Some(head) = self.ledger.reached(self.run.as_str())? else { return Ok(Seal::Missing) };
+        Ok(match log.lines().count() as u64 {
+            _ if !holds(log, &head) => Seal::Broken,
+            events if events == head.events => Seal::Whole,
+            _ => Seal::Part(head.events),
+        })
+    }
+
+    /// Holds the receipts that the ledger keeps of it against these lines, and against those that lie beside them.
+    pub fn vouched(&self, log: &str, beside: Option<&str>, blob: &Blobs<'_>) -> Result<Vouched, LedgerError> {
+        let vouched = vouched(&self.ledger, &self.run, &Told::of_log(log, blob))?;
+        let kept = self.ledger.receipts_of(self.run.as_str())?.unwrap_or_default();
+        let other = beside.and_then(|beside| other_receipt(&kept, beside));
+        Ok(Vouched { discord: vouched.discord.or(other), ..vouched })
+    }
+
+    /// Follows it by the plan that it was started with; nothing where that is not known, or not to this version.
+    pub fn retraced(&self, log: &str, blob: &Blobs<'_>) -> Result<Option<Retraced>, LedgerError> {
+        let Some(record) = self.ledger.begun(self.run.as_str())? else { return Ok(None) };
+        let Ok(plan) = plan_of(&record, &self.run) else { return Ok(None) };
+        let redaction = Redaction::new(Values::default(), patterns(&record.layers));
+        let replayed = replay(&plan, log.lines(), blob, redaction);
+        Ok(Some(Retraced::of(&replayed, is_of_this_version(log, blob))))
+    }
+}
+
+/// The first receipt beside a trace that is not one of those that were kept. A copy may be older, and have fewer.
+fn other_receipt(kept: &str, beside: &str) -> Option<Discord> {
+    let wrong = |at: usize, what| {
+        Some(Discord { event: None, receipt: Some(at as u64 + 1), what: Wrong::Chain(what) })
+    };
+    let mut kept = kept.lines();
+    for (at, line) in beside.lines().enumerate() {
+        match kept.next() {
+            None => return wrong(at, Tampering::Added),
+            Some(own) if own != line => return wrong(at, Tampering::Edited),
+            Some(_) => {}
+        }
+    }
+    None
+}
