@@ -13,6 +13,7 @@ mod confined;
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::process::Command;
 
 use confined::{as_each, not_carried, patch, told};
 use serde_json::json;
@@ -266,5 +267,193 @@ fn a_kept_cache_has_the_same_room_as_everything_else() {
             bench.sh("i=0; while :; do i=$((i+1)); head -c 1000000 /dev/zero > target/$i; sleep 0.02; done");
         assert_eq!(result["error"]["limit"], "workspace_bytes", "{result:#}");
         assert_eq!(told(&result, "cache_kept:target"), Some(false));
+    });
+}
+
+const REALLY: [&str; 2] = ["sandbox: { cache:", "sandbox: { unsafe_write: [really], cache:"];
+
+/// Runs a script whose walls are not asked about.
+fn run(bench: &confined::Bench, script: &str) -> serde_json::Value {
+    bench.tool("exec", &json!({ "argv": ["sh", "-s"], "stdin": script }))
+}
+
+#[test]
+fn a_folder_that_is_really_written_holds_nothing_that_is_denied() {
+    as_each(|bench| {
+        bench.write("secret", "SECRET\n");
+        bench.write("really/x", "one\n");
+        bench.policy(&confined::POLICY.replace(REALLY[0], REALLY[1]));
+        for name in ["really/deep/a.private", "really/.env", "really/sub/.git/config", "really/bare/HEAD"] {
+            bench.write(name, "SECRET\n");
+            bench.write("really/bare/objects/x", "");
+            bench.write("really/bare/refs/x", "");
+            if name != "really/bare/HEAD" {
+                fs::remove_dir_all(bench.work("really/bare")).unwrap();
+            }
+            let result = run(bench, "cat really/deep/a.private really/.env; echo two > really/x");
+            assert_eq!(result["error"]["kind"], "denied", "{name}: {result:#}");
+            assert!(result["error"]["message"].as_str().unwrap().contains("`really/"), "{result:#}");
+            assert_eq!(bench.read("really/x"), "one\n");
+            fs::remove_dir_all(bench.work("really")).unwrap();
+            bench.write("really/x", "one\n");
+        }
+        // another name of a file outside
+        fs::hard_link(bench.work("secret"), bench.work("really/again")).unwrap();
+        let result = run(bench, "echo two > really/again");
+        assert_eq!(result["error"]["kind"], "denied", "{result:#}");
+        assert_eq!(bench.read("secret"), "SECRET\n");
+        fs::remove_file(bench.work("really/again")).unwrap();
+        // two names that are both in it are none outside
+        fs::hard_link(bench.work("really/x"), bench.work("really/y")).unwrap();
+        let result = run(bench, "echo two > really/x");
+        assert_eq!(result["ok"], true, "{result:#}");
+        assert_eq!(bench.read("really/y"), "two\n");
+    });
+}
+
+#[test]
+fn a_folder_is_really_written_only_where_every_layer_opens_all_of_it() {
+    as_each(|bench| {
+        bench.write("locked/x", "one\n");
+        bench.write("really/x", "one\n");
+        let denied = [
+            ("unsafe_write: [locked]", "write: { allow: ['**'], deny: ['locked', 'locked/**'] }"),
+            ("unsafe_write: [really]", "write: { allow: ['**'], deny: ['**'] }"),
+            ("unsafe_write: [really]", "write: { allow: ['really/*.txt'] }"),
+        ];
+        for (folder, write) in denied {
+            bench.policy(
+                &confined::POLICY
+                    .replace("sandbox: { cache:", &format!("sandbox: {{ {folder}, cache:"))
+                    .replace("write: { allow: ['**'], deny: ['locked', 'locked/**'] }", write),
+            );
+            let result = run(bench, "echo two > locked/x; echo two > really/x");
+            assert_eq!(result["ok"], true, "{result:#}");
+            assert!(!result["sandbox"].to_string().contains("unsafe_write"), "{result:#}");
+            assert_eq!(bench.read("locked/x") + &bench.read("really/x"), "one\none\n");
+        }
+        for folder in [".git", "src/.GIT/hooks", ".lg"] {
+            let text = confined::POLICY
+                .replace(REALLY[0], &format!("sandbox: {{ unsafe_write: ['{folder}'], cache:"));
+            bench.write_at("graph.yaml", "schema: lgflow.graph/v1\nname: g\nnodes:\n  work: { uses: exec, with: { argv: [sh, -s], stdin: ls } }\n");
+            let paths = ["graph.yaml", "policy.yaml"].map(|name| bench.outside().join(name));
+            bench.policy(&text);
+            let [graph, policy] = paths.each_ref().map(|path| path.to_str().unwrap());
+            let plan = bench.lgflow(&["plan", "-g", graph, "--policy", policy]);
+            let told = String::from_utf8_lossy(&plan.stdout) + String::from_utf8_lossy(&plan.stderr);
+            assert!(!plan.status.success() && told.contains("no command may really write it"), "{told}");
+        }
+    });
+}
+
+#[test]
+fn git_directories_that_are_made_in_a_folder_that_is_really_written_are_set_aside() {
+    as_each(|bench| {
+        bench.write("really/x", "one\n");
+        bench.policy(&confined::POLICY.replace(REALLY[0], REALLY[1]));
+        let result = run(
+            bench,
+            "cd really; mkdir -p new/.git/hooks new/.git/objects new/.git/refs bare/objects bare/refs lg/.lg; \
+             echo ref > new/.git/HEAD; echo x > new/.git/config; echo ref > bare/HEAD; echo x > lg/.lg/policy.yaml; \
+             echo x > a.private; exit 3",
+        );
+        assert_eq!(result["error"]["kind"], "denied", "{result:#}");
+        let told = result["error"]["message"].as_str().unwrap();
+        for name in ["really/new/.git", "really/bare", "really/lg/.lg", "really/a.private"] {
+            assert!(told.contains(&format!("`{name}`")), "{told}");
+        }
+        let tree = Command::new("find").arg(bench.work("really")).output().unwrap().stdout;
+        let tree = String::from_utf8(tree).unwrap();
+        assert!(
+            tree.lines()
+                .all(|path| !path.ends_with("/.git") && !path.ends_with("/HEAD") && !path.ends_with("/.lg")),
+            "{tree}"
+        );
+        // nothing is deleted
+        assert!(tree.contains("/config") && tree.contains("/policy.yaml"), "{tree}");
+    });
+}
+
+#[test]
+fn the_workspace_itself_is_shown_with_git_and_our_folders_held() {
+    as_each(|bench| {
+        bench.write(".git/config", "mine\n");
+        bench.write("sub/.git/config", "mine\n");
+        bench.write(".lg/graph.yaml", "mine\n");
+        let text = confined::POLICY.replace(
+            "sandbox: { cache: { folders: [target], mode: seed } }",
+            "sandbox: { workspace: direct }",
+        );
+        bench.policy(&format!("{text}sandbox: {{ mode: best_effort }}\n"));
+        let result = run(
+            bench,
+            "echo bad > .git/config; echo bad > .git/new; mv .git moved; rm -rf .lg sub/.git; echo bad > sub/.git/config; \
+             echo fine > ok; true",
+        );
+        assert_eq!(result["ok"], true, "{result:#}");
+        assert_eq!(told(&result, "workspace:direct"), Some(true), "{result:#}");
+        for name in [".git/config", "sub/.git/config", ".lg/graph.yaml"] {
+            assert_eq!(bench.read(name), "mine\n", "{name}");
+        }
+        assert!(!bench.work(".git/new").exists() && !bench.work("moved").exists());
+        assert_eq!(bench.read("ok"), "fine\n");
+    });
+}
+
+#[test]
+fn a_copy_shows_no_second_name_of_a_denied_file() {
+    as_each(|bench| {
+        bench.write("secret", "SECRET\n");
+        bench.write("plain", "plain\n");
+        bench.write(".git/config", "SECRET\n");
+        for (from, to) in [("secret", "again"), (".git/config", "config"), ("plain", "twice")] {
+            fs::hard_link(bench.work(from), bench.work(to)).unwrap();
+        }
+        let text = confined::POLICY
+            .replace("sandbox: { cache: { folders: [target], mode: seed } }", "sandbox: { workspace: copy }");
+        bench.policy(&format!("{text}sandbox: {{ mode: best_effort }}\n"));
+        let result = run(bench, "cat again config; cat plain twice");
+        assert_eq!(result["output"]["stdout"], "plain\nplain\n", "{result:#}");
+    });
+}
+
+#[test]
+fn what_has_no_name_for_a_call_is_not_read_by_another_name() {
+    use std::os::unix::ffi::OsStrExt as _;
+    as_each(|bench| {
+        bench.write("plain", "plain\n");
+        bench.write("deep/x", "SECRET\n");
+        bench.write("y", "SECRET\n");
+        fs::hard_link(bench.work("plain"), bench.work("twice")).unwrap();
+        let unnamed = |name: &[u8]| bench.work("").join(std::ffi::OsStr::from_bytes(name));
+        fs::hard_link(bench.work("y"), unnamed(b"\xff.private")).unwrap();
+        fs::create_dir(unnamed(b"f\xff")).unwrap();
+        fs::hard_link(bench.work("deep/x"), unnamed(b"f\xff/a.private")).unwrap();
+        for path in ["y", "deep/x"] {
+            let result = bench.tool("read_file", &json!({ "path": path }));
+            assert_eq!(result["error"]["kind"], "denied", "{result:#}");
+        }
+        let result = bench.tool("read_file", &json!({ "path": "twice" }));
+        assert_eq!(result["ok"], true, "{result:#}");
+    });
+}
+
+#[test]
+fn a_patch_carries_no_git_directory_and_no_name_that_no_patch_takes() {
+    as_each(|bench| {
+        let result = bench
+            .sh("mkdir -p b/objects b/refs w; echo ref > b/HEAD; echo x > b/objects/x; echo y > b/refs/y; \
+             echo ref > w/HEAD; echo ../b > w/commondir; echo z > ok; echo q > a:b");
+        let patch = patch(&result);
+        assert!(
+            patch.starts_with("diff --git a/ok b/ok\n") && patch.matches("diff --git").count() == 1,
+            "{result:#}"
+        );
+        let kinds = result["output"]["not_carried"].as_array().unwrap();
+        for path in ["a:b", "b/HEAD", "b/objects/x", "b/refs/y", "w/HEAD", "w/commondir"] {
+            assert!(kinds.contains(&json!({ "path": path, "kind": "denied" })), "{path}: {result:#}");
+        }
+        let applied = bench.tool("apply_patch", &json!({ "patch": patch }));
+        assert_eq!(applied["ok"], true, "{applied:#}");
     });
 }

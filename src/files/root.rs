@@ -1,6 +1,7 @@
 //! A held root: everything beneath it is reached from its descriptor, so renaming or replacing the folder's path
 //! changes nothing for who holds it.
 
+use std::collections::BTreeSet;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
@@ -126,6 +127,49 @@ impl Root {
             _ => entry.path.to_string(),
         });
         Ok((found, unnamed))
+    }
+
+    /// Device and inode of the files with several names that [`Self::entries`] leaves out, also of those in folders that
+    /// it leaves out. `None` where they are more than `most` entries.
+    pub fn linked_without_names(
+        &self,
+        path: &RelPath,
+        most: usize,
+    ) -> Result<Option<BTreeSet<(u64, u64)>>, FileError> {
+        let wrong = |errno| FileError::of(path.as_str(), errno);
+        let flags =
+            OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let folder = open_beneath(self.as_fd(), path, flags, Mode::empty()).map_err(wrong)?;
+        let (mut found, mut seen) = (BTreeSet::new(), 0);
+        let mut ahead = vec![(folder, true)];
+        while let Some((folder, is_top)) = ahead.pop() {
+            for entry in Dir::read_from(&folder).map_err(wrong)? {
+                let entry = entry.map_err(wrong)?;
+                let name = entry.file_name();
+                let has_name = || name.to_str().is_ok_and(|name| path.join(name).is_ok());
+                if matches!(name.to_bytes(), b"." | b"..") || is_top && has_name() {
+                    continue;
+                }
+                seen += 1;
+                let Ok(stat) = statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW) else { continue };
+                let facts = Facts::of(&stat);
+                match facts.kind {
+                    EntryKind::Folder => {
+                        // one that is closed to us has nothing that we could open by another name
+                        ahead.extend(
+                            openat(&folder, name, flags, Mode::empty()).ok().map(|inner| (inner, false)),
+                        );
+                    }
+                    EntryKind::File if facts.links > 1 => drop(found.insert((facts.device, facts.inode))),
+                    _ => {}
+                }
+                // each folder ahead is held open
+                if seen > most || ahead.len() > 500 {
+                    return Ok(None);
+                }
+            }
+        }
+        Ok(Some(found))
     }
 
     /// The folder at `path`, no link on the way.

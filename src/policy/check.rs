@@ -8,6 +8,7 @@ use crate::source::Located;
 use super::check_rules::{check_approvers, check_flow, glob_flaw};
 use super::grammar::Grammar;
 use super::paths::path_glob;
+use super::{Guard, Protected};
 
 /// How a glob is written.
 const GLOB_HELP: &str =
@@ -32,6 +33,19 @@ pub fn check_policy(policy: &Policy, diagnostics: &mut Diagnostics) {
     check_approvers(policy, diagnostics);
     for rule in policy.commands.iter().flat_map(|section| &section.rules) {
         check_command(rule, diagnostics);
+    }
+    let of_commands = policy.commands.iter().flat_map(|section| &section.rules).map(|rule| &rule.sandbox);
+    for folder in of_commands.chain(&policy.sandbox).flat_map(|rule| rule.unsafe_write.iter().flatten()) {
+        check_really_written(folder, diagnostics);
+    }
+}
+
+/// Nothing stands before a folder that a command really writes, so it is none that nothing may write.
+fn check_really_written(folder: &Located<String>, diagnostics: &mut Diagnostics) {
+    if let Some(reason) = Protected::new(Guard::Names, &[]).check(&folder.value) {
+        let message = format!("no command may really write it: {}", reason.message);
+        let found = Diagnostic::new(codes::BAD_VALUE, folder.span, message);
+        diagnostics.push(found.help("remove it; git directories and `.lg` are written by nobody's command"));
     }
 }
 

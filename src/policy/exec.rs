@@ -48,11 +48,12 @@ impl Gate {
         let deny = |message: String| vec![Reason::new(Decision::Deny, RuleRef::builtin("commands"), message)];
         let exec = ExecCall::read(&call.input).map_err(deny)?;
         check_program(&exec.argv[0]).map_err(deny)?;
-        let known = self.known(&exec)?;
+        let mut known = self.known(&exec)?;
         self.check_folder(&exec)?;
         let mut denied = self.check_paths(&known);
         denied.extend(self.check_terms(&exec, &known));
         if denied.is_empty() {
+            self.hold_really_written(&mut known);
             let allowed = known.allowed.clone();
             return Ok((self.exec_grant(exec, known), allowed));
         }
@@ -101,6 +102,41 @@ impl Gate {
     fn check_paths(&self, known: &Known) -> Vec<Reason> {
         let reasons = known.paths.iter().flat_map(|path| path_verdict(self.read(), path, "paths.read"));
         reasons.filter(|reason| reason.decision != Decision::Allow).collect()
+    }
+
+    /// Takes from what a command really writes each folder that is not opened whole, to reading and to writing, by every
+    /// layer: nothing would stand before what is in it. It is written in the overlay like all else. What is denied
+    /// deeper in a folder is looked for before the command starts.
+    fn hold_really_written(&self, known: &mut Known) {
+        let (rule, allowed) = (&known.rule, &mut known.allowed);
+        if let Some(folders) = &mut known.terms.unsafe_write {
+            folders.retain(|folder| match self.keeps_from_writing(folder) {
+                None => true,
+                Some(why) => {
+                    let message = format!("it does not really write `{folder}`, only its overlay: {why}");
+                    allowed.push(Reason::new(Decision::Allow, rule.clone(), message));
+                    false
+                }
+            });
+        }
+    }
+
+    fn keeps_from_writing(&self, folder: &str) -> Option<String> {
+        let protected = &self.machine.protected;
+        let holds_ours = |ours: &String| ours.trim_matches('/').starts_with(&format!("{folder}/"));
+        if Protected::new(Guard::Names, protected).holds(folder) || protected.iter().any(holds_ours) {
+            return Some("it is protected, or holds what is".to_owned());
+        }
+        [(self.write(), "paths.write"), (self.read(), "paths.read")].into_iter().find_map(|(rules, section)| {
+            if let Some(reason) = rules.named_against(folder) {
+                return Some(reason.message);
+            }
+            let lacks = format!(
+                "not every layer's `{section}` opens all of it; add `{folder}/**` to `{section}.allow` of each that \
+                 does not"
+            );
+            (!rules.opens_beneath(folder)).then_some(lacks)
+        })
     }
 
     fn check_terms(&self, exec: &ExecCall, known: &Known) -> Vec<Reason> {

@@ -256,8 +256,10 @@ fn limit(order: &Order, ground: &Ground) -> io::Result<()> {
     limits.extend(wanted.into_iter().filter_map(|(resource, limit)| Some((resource, limit?))));
     for (resource, limit) in limits {
         let now = rustix::process::getrlimit(resource);
-        let limit = now.maximum.map_or(limit, |most| most.min(limit));
-        setrlimit(resource, Rlimit { current: Some(limit), maximum: Some(limit) })?;
+        // at the hard limit of processor time the kernel kills and does not say why: a second before, it says so
+        let hard = if matches!(resource, Resource::Cpu) { limit.saturating_add(1) } else { limit };
+        let [limit, hard] = [limit, hard].map(|limit| now.maximum.map_or(limit, |most| most.min(limit)));
+        setrlimit(resource, Rlimit { current: Some(limit), maximum: Some(hard) })?;
     }
     Ok(())
 }

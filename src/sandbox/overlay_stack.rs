@@ -10,7 +10,7 @@ use rustix::fs::{CWD, FileType, Gid, Mode, OFlags, Uid, fstat, openat};
 use super::layer::{Layer, Standing};
 use super::mask_layer::{MaskLayer, look_like};
 use super::mounts::{Outside, PLAIN, at, beneath, detached, overlay};
-use super::private_root::PrivateRoot;
+use super::private_root::{PrivateRoot, READ_ONLY};
 use super::wire::{StackOrder, Start, Text, View};
 
 /// The sources of a stack, opened in this mount namespace.
@@ -124,6 +124,9 @@ pub(super) fn mount(
     } else {
         let mount = detached(sources.workspace.as_fd(), PLAIN).map_err(other(Layer::PrivateRoot))?;
         root.mount(mount.as_fd(), &order.path.path()).map_err(other(Layer::PrivateRoot))?;
+        if order.view == View::Direct {
+            hold(root, order, sources).map_err(other(Layer::PrivateRoot))?;
+        }
         let why =
             if order.view == View::Copy { "it is a copy" } else { "the rule shows the workspace itself" };
         standing.fails(Layer::OverlayWorkspace, why);
@@ -140,6 +143,17 @@ pub(super) fn mount(
         root.mount(mount.as_fd(), &workspace.join(folder)).map_err(other(Layer::PrivateRoot))?;
     }
     Ok(mounted)
+}
+
+/// Holds entries of the workspace read-only where they are, and their names with them: what something is mounted on is
+/// neither renamed nor deleted.
+fn hold(root: &PrivateRoot, order: &StackOrder, sources: &Sources) -> io::Result<()> {
+    for path in order.mask.iter().map(Text::path) {
+        let source = beneath(sources.workspace.as_fd(), &path).map_err(at(path.display()))?;
+        let mount = detached(source.as_fd(), READ_ONLY).map_err(at(path.display()))?;
+        root.cover(mount.as_fd(), &order.path.path().join(&path))?;
+    }
+    Ok(())
 }
 
 fn mask<'a>(

@@ -84,7 +84,8 @@ const BUILDING_SITES: [&str; 3] = ["/tmp", "/usr", "/proc"];
 /// The most links that lead to a file.
 const MOST_LINKS: usize = 40;
 
-const READ_ONLY: MountAttrFlags = PLAIN.union(MountAttrFlags::MOUNT_ATTR_RDONLY);
+/// A mount that nothing is written through.
+pub(super) const READ_ONLY: MountAttrFlags = PLAIN.union(MountAttrFlags::MOUNT_ATTR_RDONLY);
 const FOLDER: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
 /// How much may be written in it, and who writes.
@@ -255,6 +256,12 @@ impl PrivateRoot {
     /// Shows a mount at an absolute path.
     pub(super) fn mount(&self, mount: BorrowedFd<'_>, path: &Path) -> io::Result<()> {
         let place = make_folders(self.root.as_fd(), inner(path)?)?;
+        attach(mount, place.as_fd()).map_err(at(path.display()))
+    }
+
+    /// Shows a mount at an absolute path where something is already.
+    pub(super) fn cover(&self, mount: BorrowedFd<'_>, path: &Path) -> io::Result<()> {
+        let place = beneath(self.root.as_fd(), inner(path)?).map_err(at(path.display()))?;
         attach(mount, place.as_fd()).map_err(at(path.display()))
     }
 

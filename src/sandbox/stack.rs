@@ -17,6 +17,7 @@ pub struct Stack {
     /// An overlay over `workspace`, or `workspace` itself: a copy of ours, or the user's own folder.
     pub view: WorkspaceMode,
     /// Entries that do not exist for the command: each becomes a whiteout in the mask layer, a folder with all in it.
+    /// Of the workspace itself: entries that are held read-only.
     pub mask: Vec<PathBuf>,
     /// Folders of which only parts exist for the command, whatever somebody else makes in them meanwhile.
     pub opaque: Vec<Opaque>,
@@ -26,7 +27,7 @@ pub struct Stack {
     /// system's own folders (`/usr`, `/lib` and their kin) are always there and need no mention. A link is seen as a
     /// link; what is missing is left out.
     pub binds: Vec<PathBuf>,
-    /// Folders of the workspace that the command really writes.
+    /// Folders of the workspace that the command really writes, with no layer over them.
     pub unsafe_write: Vec<PathBuf>,
     /// How much the command may write before it is told that there is no room.
     pub upper: UpperSize,

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::digest::Digest;
-use crate::files::{EntryKind, FileError, IgnoreFiles, Links, RelPath, Root, Walk, walk};
+use crate::files::{EntryKind, Facts, FileError, IgnoreFiles, Links, RelPath, Root, Walk, walk};
 
 use super::{NotCarried, Uncarried};
 
@@ -52,8 +52,14 @@ pub enum CopyError {
 }
 
 impl WorkspaceCopy {
-    /// Copies the unignored files of `source` that `allows` says may be read into `target`, an empty folder.
-    pub fn make(source: &Root, target: Root, allows: &dyn Fn(&RelPath) -> bool) -> Result<Self, CopyError> {
+    /// Copies the unignored files of `source` that `allows` says may be read into `target`, an empty folder; but for
+    /// those that are not `itself`: another name of a file that may not be read.
+    pub fn make(
+        source: &Root,
+        target: Root,
+        allows: &dyn Fn(&RelPath) -> bool,
+        itself: &dyn Fn(&RelPath, &Facts) -> bool,
+    ) -> Result<Self, CopyError> {
         let options = Walk {
             start: RelPath::root(),
             recursive: true,
@@ -69,6 +75,9 @@ impl WorkspaceCopy {
             // what is gone, or is a link, since it was listed is not copied
             let Ok(mut file) = source.file(&path, Links::Refuse) else { continue };
             let facts = *file.facts();
+            if !itself(&path, &facts) {
+                continue;
+            }
             bytes += facts.size;
             if bytes > MAX_BYTES {
                 return Err(CopyError::TooLarge { what: "bytes", limit: MAX_BYTES });

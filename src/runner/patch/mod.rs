@@ -27,7 +27,7 @@ pub(crate) use history::{History, Past, PastContent};
 pub(crate) use model::{Action, FilePatch, Mode};
 pub use named::paths_of_patch;
 pub(crate) use parse::parse;
-pub(crate) use path::is_protected;
+pub(crate) use path::{checked, is_protected};
 pub(crate) use recover::recover;
 pub use recover::{Recovered, Recovery};
 pub(crate) use render::render;

@@ -13,7 +13,10 @@ pub(crate) fn checked(name: &str) -> Result<RelPath, PatchError> {
         return Err(refused("the path must be written without `.`, empty parts and a `/` at its end"));
     }
     if has_drive(name) {
-        return Err(refused("the path is absolute; write it relative to the root"));
+        return Err(refused(
+            "the path begins like a drive or a share of Windows; write it relative to the root, and name the file \
+             otherwise",
+        ));
     }
     if path.parts().any(is_protected) {
         return Err(refused("git folders and `.lg` are never written by a workflow"));

@@ -1,7 +1,7 @@
 //! What a command changed in its overlay or copy of the workspace → a patch that `apply_patch` takes, and a list of what no patch
 //! can hold. Both are hostile input.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -10,9 +10,10 @@ use crate::effect::ToolError;
 use crate::files::{Links, RelPath};
 use crate::policy::{ExecGrant, Obligations};
 use crate::runner::ToolWorld;
-use crate::runner::patch::{Content, FilePatch, Side, compose, render};
+use crate::runner::patch::{Content, FilePatch, Side, checked, compose, render};
 use crate::sandbox::{Difference, NotCarried, Uncarried, UpperBounds, UpperChanges, WorkspaceCopy};
 
+use super::git_folders::git_folders;
 use super::place::copy_error;
 use super::upper_sides::sides;
 use super::writing::Writing;
@@ -56,6 +57,7 @@ pub(super) fn carry(
             Err(kind) => not_carried.push(NotCarried { path: path.to_string(), kind }),
         }
     }
+    drop_unpatchable(&mut sides, &mut not_carried, world);
     let (patch, truncated) = bounded(&compose(&sides), obligations, &mut not_carried);
     not_carried.sort();
     let not_carried =
@@ -71,10 +73,29 @@ pub(super) fn carry_changes(
     world: &ToolWorld,
 ) -> Carried {
     let writing = Writing::of(obligations, world);
-    let (sides, mut not_carried) = sides(changes, started, &writing, world);
+    let (mut sides, mut not_carried) = sides(changes, started, &writing, world);
+    drop_unpatchable(&mut sides, &mut not_carried, world);
     let (patch, truncated) = bounded(&compose(&sides), obligations, &mut not_carried);
     let truncated = truncated || changes.truncated || not_carried.len() > MAX_LISTED;
     Carried { patch, not_carried: listed(not_carried), truncated }
+}
+
+/// Takes out what no patch may name or make, so that what comes back is a patch that can be applied.
+fn drop_unpatchable(
+    sides: &mut BTreeMap<RelPath, Side>,
+    not_carried: &mut Vec<NotCarried>,
+    world: &ToolWorld,
+) {
+    let written: Vec<&RelPath> = sides.keys().collect();
+    let git: BTreeSet<RelPath> = git_folders(&world.root, &written).into_iter().collect();
+    let in_git = |path: &RelPath| git.iter().any(|folder| path != folder && path.is_within(folder));
+    sides.retain(|path, _| {
+        let stays = checked(path.as_str()).is_ok() && !in_git(path);
+        if !stays {
+            not_carried.push(NotCarried { path: path.to_string(), kind: Uncarried::Denied });
+        }
+        stays
+    });
 }
 
 /// How much is read of what a command left: no more than a patch can hold.

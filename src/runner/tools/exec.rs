@@ -21,11 +21,12 @@ use crate::sandbox::{
 
 use super::caches::CacheCall;
 use super::call_folders::CallFolders;
-use super::carried::{Carried, bounds};
+use super::carried::bounds;
 use super::input::{Input, invalid};
 use super::kept_text::kept_text;
-use super::place::{Asked, Place};
+use super::place::{Asked, Back, Place};
 use super::prepare::check_program;
+use super::really_written::check_after;
 use super::signal::signal_name;
 
 /// `{argv, cwd?, stdin?, env?, ok_exit?}` → `{exit_code, signal, stdout, stderr, patch, not_carried}`.
@@ -64,14 +65,15 @@ pub(super) fn exec_with(
     let cache = CacheCall { run: &call.run, verify: call.verify, program: &used.digest };
     let asked = Asked { grant, obligations, world, cache };
     let command = Command { helper, program: &program, confined: &confined, cwd: &cwd, stdin, cancel };
-    let (ran, place) = match command.run(asked, &folders)? {
-        Ok(done) => done,
-        Err(refusal) => return Ok(refusal),
+    let (ran, place) = match command.run(asked, &folders) {
+        Ok(Ok(done)) => done,
+        Ok(Err(refusal)) => return Ok(refusal),
+        // it may have been ended in the middle of its work
+        Err(error) => return Err(check_after(asked).unwrap_or(error)),
     };
-    let (carried, caches) = place.take_back(&ran, asked)?;
-    let mut result =
-        ToolResult { program: Some(used), ..result_of(&ran, &carried, &wanted, &world.redaction) };
-    result.sandbox.extend(caches);
+    let back = place.take_back(&ran, asked)?;
+    let mut result = ToolResult { program: Some(used), ..result_of(&ran, &back, &wanted, &world.redaction) };
+    result.sandbox.extend(back.told);
     Ok(result)
 }
 
@@ -230,7 +232,8 @@ fn run_error(error: &RunError) -> ToolError {
     ToolError::new(ErrorKind::Internal, error.to_string())
 }
 
-fn result_of(ran: &Ran, carried: &Carried, wanted: &OkExit, redaction: &Redaction) -> ToolResult {
+fn result_of(ran: &Ran, back: &Back, wanted: &OkExit, redaction: &Redaction) -> ToolResult {
+    let carried = &back.carried;
     let (stdout, removed) = kept_text(&ran.stdout, redaction);
     let (stderr, more) = kept_text(&ran.stderr, redaction);
     let dropped = ran.stdout.dropped() + ran.stderr.dropped();
@@ -242,7 +245,7 @@ fn result_of(ran: &Ran, carried: &Carried, wanted: &OkExit, redaction: &Redactio
         "patch": carried.patch,
         "not_carried": carried.not_carried,
     });
-    let mut result = match failure(ran, wanted) {
+    let mut result = match back.offence.clone().or_else(|| failure(ran, wanted)) {
         None => ToolResult::success("exec", output),
         Some(error) => ToolResult::failure("exec", ToolError { output: Some(output), ..error }),
     };

@@ -395,7 +395,7 @@ fn too_many_processes_and_too_much_processor_time_are_limits() {
     bench.grant().limits.processes = None;
     bench.grant().limits.cpu = Some(Duration::from_secs(1));
     let result = bench.sh("while :; do :; done");
-    assert!(!result.ok, "{result:?}");
+    assert_eq!(result.error.as_ref().unwrap().limit.as_deref(), Some("cpu"), "{result:?}");
     bench.grant().limits.cpu = None;
     bench.grant().limits.workspace_bytes = Some(1000);
     let result = bench.sh("exec head -c 100000 /dev/zero > big");

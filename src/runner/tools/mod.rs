@@ -21,6 +21,7 @@ mod llm;
 mod place;
 mod prepare;
 mod read_file;
+mod really_written;
 mod repo_context;
 mod rollback;
 mod search_files;

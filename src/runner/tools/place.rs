@@ -10,7 +10,7 @@ use std::sync::PoisonError;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::effect::{ErrorKind, SandboxLayer, ToolError};
-use crate::files::{FileError, Links, RelPath, Root};
+use crate::files::{Facts, FileError, Links, RelPath, Root};
 use crate::policy::{ExecGrant, GitSight, Obligations, PathRules, WorkspaceMode};
 use crate::runner::ToolWorld;
 use crate::sandbox::{
@@ -22,6 +22,8 @@ use super::caches::{CacheCall, Caches};
 use super::call_folders::CallFolders;
 use super::carried::{Carried, carry, carry_changes};
 use super::input::invalid;
+use super::really_written::{check_after, check_before, held_in};
+use super::twins::Twins;
 use super::writing::Writing;
 
 /// Everything about a call that its place depends on.
@@ -40,8 +42,18 @@ pub(super) struct Place {
     started: (i64, i64),
 }
 
+/// What comes back from a place.
+pub(super) struct Back {
+    pub(super) carried: Carried,
+    /// What is told of caches and of folders that were really written.
+    pub(super) told: Vec<SandboxLayer>,
+    /// What the command made where nothing stands before it, and may not.
+    pub(super) offence: Option<ToolError>,
+}
+
 enum View {
-    Direct,
+    /// With what is held read-only in it.
+    Direct(Vec<PathBuf>),
     Copy(WorkspaceCopy),
     Overlay(Masks),
 }
@@ -54,10 +66,12 @@ impl Place {
         }
         match asked.grant.workspace {
             WorkspaceMode::Direct => {
-                Ok(Self { view: View::Direct, caches: Caches::default(), started: now() })
+                let held = held_in(&asked.world.root, &asked.world.protected);
+                Ok(Self { view: View::Direct(held), caches: Caches::default(), started: now() })
             }
             WorkspaceMode::Copy => Self::copy(asked, folders),
             WorkspaceMode::Overlay => {
+                check_before(asked)?;
                 let masks = masks(asked)?;
                 let caches = Caches::choose(asked.grant, asked.cache, asked.world)?;
                 Ok(Self { view: View::Overlay(masks), caches, started: now() })
@@ -69,8 +83,11 @@ impl Place {
     pub(super) fn copy(asked: Asked<'_>, folders: &CallFolders) -> Result<Self, ToolError> {
         let writing = Writing::of(asked.obligations, asked.world);
         let target = Root::open(&folders.path("work")).map_err(|error| tool_error(&error))?;
-        let copy = WorkspaceCopy::make(&asked.world.root, target, &|path| writing.shows(path))
-            .map_err(|error| copy_error(&error))?;
+        let (root, twins) = (&asked.world.root, Twins::default());
+        let shows = |path: &RelPath| writing.shows(path);
+        let is_itself = |path: &RelPath, facts: &Facts| twins.refuse(root, (path, facts), &shows).is_ok();
+        let copy =
+            WorkspaceCopy::make(root, target, &shows, &is_itself).map_err(|error| copy_error(&error))?;
         Ok(Self { view: View::Copy(copy), caches: Caches::default(), started: now() })
     }
 
@@ -78,7 +95,7 @@ impl Place {
     pub(super) fn stack(&self, asked: Asked<'_>) -> Result<Stack, ToolError> {
         let (grant, world) = (asked.grant, asked.world);
         let (root, view) = match &self.view {
-            View::Direct => (&world.root, WorkspaceMode::Direct),
+            View::Direct(_) => (&world.root, WorkspaceMode::Direct),
             View::Copy(copy) => (copy.root(), WorkspaceMode::Copy),
             View::Overlay(_) => (&world.root, WorkspaceMode::Overlay),
         };
@@ -87,11 +104,12 @@ impl Place {
                 let parts = shown.iter().map(|shown| Opaque { folder: PathBuf::new(), shown: shown.clone() });
                 (hidden.clone(), parts.collect())
             }
-            View::Direct | View::Copy(_) => (Vec::new(), Vec::new()),
+            View::Direct(held) => (held.clone(), Vec::new()),
+            View::Copy(_) => (Vec::new(), Vec::new()),
         };
         let unsafe_write = match &self.view {
             View::Overlay(_) => grant.unsafe_write.iter().map(PathBuf::from).collect(),
-            View::Direct | View::Copy(_) => Vec::new(),
+            View::Direct(_) | View::Copy(_) => Vec::new(),
         };
         let default = UpperSize::default();
         Ok(Stack {
@@ -111,7 +129,7 @@ impl Place {
     /// Is this a folder that the command sees? Told before anything starts.
     pub(super) fn check_folder(&self, cwd: &RelPath, world: &ToolWorld) -> Result<(), ToolError> {
         let root = match &self.view {
-            View::Direct | View::Overlay(_) => &world.root,
+            View::Direct(_) | View::Overlay(_) => &world.root,
             View::Copy(copy) => copy.root(),
         };
         let unseen = |error: &dyn std::fmt::Display| {
@@ -135,29 +153,27 @@ impl Place {
     }
 
     /// What comes back, and what is told of the caches. To be called when everything of the command is gone.
-    pub(super) fn take_back(
-        self,
-        ran: &Ran,
-        asked: Asked<'_>,
-    ) -> Result<(Carried, Vec<SandboxLayer>), ToolError> {
+    pub(super) fn take_back(self, ran: &Ran, asked: Asked<'_>) -> Result<Back, ToolError> {
         let really =
             |folder: &String| SandboxLayer { name: format!("unsafe_write:{folder}"), in_force: true };
+        let offence = check_after(asked);
         let mut told = self.caches.told();
         if matches!(self.view, View::Overlay(_)) {
             told.extend(asked.grant.unsafe_write.iter().map(really));
         }
         let carried = match &self.view {
-            View::Direct => Carried::default(),
+            View::Direct(_) => Carried::default(),
             View::Copy(copy) => carry(copy, asked.grant, asked.obligations, asked.world)?,
             View::Overlay(_) => ran.changes.as_ref().map_or_else(Carried::default, |changes| {
                 carry_changes(changes, self.started, asked.obligations, asked.world)
             }),
         };
         let nothing_else = ran.end == End::Itself
+            && offence.is_none()
             && asked.grant.unsafe_write.is_empty()
             && ran.changes.as_ref().is_some_and(|changes| changes.is_clean);
         told.extend(self.caches.end(nothing_else));
-        Ok((carried, told))
+        Ok(Back { carried, told, offence })
     }
 }
 

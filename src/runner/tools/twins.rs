@@ -48,8 +48,12 @@ fn hidden(root: &Root, allows: &dyn Fn(&RelPath) -> bool) -> Option<BTreeSet<Ide
     let (mut found, mut ahead, mut seen) = (BTreeSet::new(), vec![RelPath::root()], 0);
     while let Some(folder) = ahead.pop() {
         // a folder that the system closes to us has no file that we could open by another name but with its own rights
-        let Ok((entries, _)) = root.entries(&folder) else { continue };
+        let Ok((entries, unnamed)) = root.entries(&folder) else { continue };
         seen += entries.len();
+        if unnamed > 0 {
+            // no call can name it, so no rule can be asked about it: nobody may read it by another name either
+            found.extend(root.linked_without_names(&folder, MAX_ENTRIES).ok()??);
+        }
         if seen > MAX_ENTRIES {
             return None;
         }

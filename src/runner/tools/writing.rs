@@ -65,6 +65,11 @@ impl<'a> Writing<'a> {
         self.allows_read(path) && !is_secret_name(path.as_str())
     }
 
+    /// May a command see it and write it, with nothing before it and nobody who is asked?
+    pub(super) fn may_be_written_unseen(&self, path: &RelPath) -> bool {
+        self.shows(path) && self.obligations.write.check(path.as_str()).decision == Decision::Allow
+    }
+
     fn objection(&self, path: &RelPath, touch: Touch) -> Option<ToolError> {
         let ask = |rules: &PathRules, what: &str| refusal(&rules.check(path.as_str()), path, what);
         self.invariant(path).or_else(|| match touch {
