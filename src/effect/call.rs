@@ -49,6 +49,38 @@ pub struct ToolCall {
     /// Of `exec`: does its result decide success? Then its build caches date from before any change of the run.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub verify: bool,
+    /// Of a call that may change something: what becomes of it where a process died while it was done.
+    #[serde(default, skip_serializing_if = "AfterCrash::is_ask")]
+    pub on_crash: AfterCrash,
+}
+
+/// What becomes of a call that had begun when a process died, and of whose end nothing is known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AfterCrash {
+    /// It is made again.
+    Retry,
+    /// It has failed.
+    Fail,
+    /// A person decides.
+    #[default]
+    Ask,
+}
+
+impl AfterCrash {
+    /// The word of the graph language.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            AfterCrash::Retry => "retry",
+            AfterCrash::Fail => "fail",
+            AfterCrash::Ask => "ask",
+        }
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+    fn is_ask(&self) -> bool {
+        *self == AfterCrash::Ask
+    }
 }
 
 fn call_schema() -> String {
@@ -79,6 +111,7 @@ impl ToolCall {
             provenance: None,
             approval: None,
             verify: false,
+            on_crash: AfterCrash::default(),
         }
     }
 

@@ -18,7 +18,7 @@ pub use approval::{
     Approval, ApprovalBinding, ApprovalRequest, ApprovalSignature, ApprovalTerms, AskedRef, BoundCall,
     BoundTarget, RootIdentity, ShownCall,
 };
-pub use call::{Artifact, ProgramUsed, RuleRef, SandboxLayer, ToolCall, ToolError, ToolResult};
+pub use call::{AfterCrash, Artifact, ProgramUsed, RuleRef, SandboxLayer, ToolCall, ToolError, ToolResult};
 pub use codec::{FrameBuffer, FrameError, MAX_FRAME, encode_frame};
 pub use control::{FrozenLayer, LayerRole, LedgerPlace, RunLimits, RunnerStart, Started, WorkTree};
 pub use error_kind::ErrorKind;

@@ -23,7 +23,7 @@ use crate::ledger::{Ledger, LedgerError, RunRecord};
 use crate::plan::Plan;
 use crate::receipt::{Told, Vouched};
 use crate::store::{Durability, RunId, Store, StoreError};
-use crate::trace::{RunState, Summary};
+use crate::trace::{Phase, RunState, Summary};
 use crate::view::escaped;
 
 use super::answering::Answering;
@@ -172,6 +172,9 @@ pub fn execute(task: &Task<'_>, narrator: &mut Narrator) -> Result<Finished, Beg
     let vouched = vouched(&ledger, &run, &follower.told)?;
     if let Some(head) = follower.head() {
         ledger.reach(run.as_str(), &sealed(&head, &vouched))?;
+    }
+    if matches!(follower.state.phase(), Phase::Finished { .. }) {
+        ledger.forget_results(run.as_str())?;
     }
     let interrupted = interrupted.or_else(|| unfit_end(&follower, &log, &vouched));
     if path.is_some() {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::effect::{ErrorKind, ToolCall};
-use crate::model::Uses;
+use crate::effect::{AfterCrash, ErrorKind, ToolCall};
+use crate::model::{OnCrash, Uses};
 use crate::plan::{Action, Conversation};
 use crate::trace::{
     Budget, CallId, CallOrder, EventBody, Frame, FrameId, NodeError, NodeResult, RunState, Status, Unit,
@@ -144,13 +144,20 @@ fn order(state: &RunState, unit: Unit) -> Result<CallOrder, NodeError> {
 /// One call on behalf of a unit.
 pub(super) fn call(state: &RunState, unit: Unit, tool: &str, input: Value) -> ToolCall {
     let node = state.frame(unit.at.frame).map(|frame| frame.plan().node(unit.at.node));
+    let fresh = ToolCall::new(tool, input);
+    let on_crash = node.filter(|_| fresh.changes()).map_or(AfterCrash::Ask, |node| match node.on_crash {
+        OnCrash::Retry => AfterCrash::Retry,
+        OnCrash::Fail => AfterCrash::Fail,
+        OnCrash::Ask => AfterCrash::Ask,
+    });
     ToolCall {
         run: state.run().to_owned(),
         node: state.node_path(unit.at),
         idempotency_key: key(state, unit),
         deadline_ms: node.and_then(|node| node.timeout).map(millis),
         verify: node.is_some_and(|node| node.verify),
-        ..ToolCall::new(tool, input)
+        on_crash,
+        ..fresh
     }
 }
 

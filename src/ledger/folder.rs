@@ -33,7 +33,7 @@ impl Ledger {
     pub fn open(state: &Path, workspace: &str) -> Result<Self, LedgerError> {
         let key = installation_key(state)?;
         let folder = state.join("ledger").join(workspace);
-        for part in ["requests", "answers", "replies", "spent", "runs", "heads", "receipts"] {
+        for part in ["requests", "answers", "replies", "spent", "runs", "heads", "receipts", "results"] {
             make_folder(&folder.join(part))?;
         }
         Ok(Self { folder, key })
@@ -199,7 +199,7 @@ impl Ledger {
     }
 
     /// The file of a name; `None` for what no file of ours is called.
-    fn place(&self, part: &str, name: &str) -> Option<PathBuf> {
+    pub(super) fn place(&self, part: &str, name: &str) -> Option<PathBuf> {
         is_a_name(name).then(|| self.folder.join(part).join(name))
     }
 }

@@ -8,6 +8,7 @@ mod key;
 mod moment;
 mod receipts;
 mod records;
+mod results;
 mod spending;
 #[cfg(test)]
 mod tests;
@@ -18,3 +19,4 @@ pub use key::{installation_key, known_key};
 pub use moment::moment;
 pub use receipts::ReceiptFile;
 pub use records::{Answered, BaseRevision, Head, ReceiptHead, Reply, RunRecord};
+pub use results::KeptResult;

@@ -45,17 +45,22 @@ impl ReceiptFile {
         if self.broken {
             return Err(LedgerError::Broken(self.path.clone()));
         }
-        let written = self.file.write_all(format!("{line}\n").as_bytes());
-        let written = if durable { written.and_then(|()| self.file.sync_data()) } else { written };
-        written.map_err(|error| {
-            self.broken = true;
-            PrivateError::io("write", &self.path)(error)
-        })?;
+        let written = Self::write_line(&mut self.file, &self.path, line);
+        let synced = |()| match durable {
+            true => Ok(self.file.sync_data().map_err(PrivateError::io("write", &self.path))?),
+            false => Ok(()),
+        };
+        written.and_then(synced).inspect_err(|_| self.broken = true)?;
         if durable && !self.named {
             self.path.parent().map_or(Ok(()), sync_folder)?;
             self.named = true;
         }
         Ok(())
+    }
+
+    /// Adds a line to any file of the ledger that is made of lines.
+    pub(super) fn write_line(file: &mut File, path: &Path, line: &str) -> Result<(), LedgerError> {
+        Ok(file.write_all(format!("{line}\n").as_bytes()).map_err(PrivateError::io("write", path))?)
     }
 }
 

@@ -19,5 +19,5 @@ pub use facts::{CallFact, Decided, ResultFact, calls_of, results_of};
 pub use line::{Receipt, What};
 pub use matching::compare;
 pub use told::Told;
-pub use used::{Used, used};
+pub use used::{Used, begun, used};
 pub use vouched::{Vouched, reaches, vouch};

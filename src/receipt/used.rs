@@ -1,5 +1,7 @@
 //! What a run has used up, from the runner's own receipts: a resumed run goes on counting where it was left.
 
+use std::collections::BTreeSet;
+
 use super::{Receipt, What};
 
 /// What a run has used up.
@@ -37,6 +39,19 @@ pub fn used(receipts: &[Receipt]) -> Used {
     }
     let unknown: u64 = open.iter().map(|(_, bytes)| bytes).sum();
     Used { calls, patch_bytes: applied + unknown }
+}
+
+/// The keys of calls that had begun and were not withdrawn.
+pub fn begun(receipts: &[Receipt]) -> BTreeSet<String> {
+    let mut begun = BTreeSet::new();
+    for receipt in receipts {
+        match &receipt.what {
+            What::Begun { key, .. } => drop(begun.insert(key.clone())),
+            What::Withdrawn { key } => drop(begun.remove(key)),
+            What::Opened { .. } | What::Received { .. } | What::Ended { .. } | What::Answered { .. } => {}
+        }
+    }
+    begun
 }
 
 fn take(open: &mut Vec<(&str, u64)>, key: &str) -> u64 {

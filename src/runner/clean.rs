@@ -40,7 +40,11 @@ impl Cleaner {
         }
     }
 
-    fn result(&self, mut result: ToolResult) -> ToolResult {
+    /// A result as it may leave, or be kept.
+    pub(super) fn result(&self, mut result: ToolResult) -> ToolResult {
+        if self.redaction.is_empty() {
+            return result;
+        }
         let mut removed = self.redaction.redact(&mut result.output);
         for text in [&mut result.stdout, &mut result.stderr] {
             removed += self.redaction.redact_text(text);

@@ -18,7 +18,6 @@ use crate::trace::{
 
 use super::interrupts::{Heard, Interrupts};
 use super::recorder::Recorder;
-use super::stored::only_reads;
 use super::timers::Timers;
 
 /// Why a run stopped before its end. What was recorded up to there stands.
@@ -33,13 +32,13 @@ pub enum Interrupted {
     /// Nothing more could be recorded, so nothing more was done.
     #[error("the run could not be recorded, so it stopped: {0}")]
     Store(#[from] StoreError),
-    /// A call had begun, and whether it was done is not known.
-    #[error("a call that changes something had begun, and whether it was done is not known")]
-    Unfinished,
     /// An event did not fit the state: a bug of ours.
     #[error("a bug of lgflow, please report it: {0}")]
     Illegal(#[from] IllegalEvent),
 }
+
+/// So many events are told together at most.
+const TOLD_AT_ONCE: usize = 64;
 
 /// What came next.
 enum Next {
@@ -73,6 +72,8 @@ pub struct Session<'a> {
     observer: &'a mut Observer<'a>,
     asked: BTreeMap<u64, CallId>,
     timers: Timers,
+    /// Lines that are recorded and not safe yet.
+    untold: Vec<String>,
     cancelled: bool,
 }
 
@@ -86,7 +87,8 @@ impl<'a> Session<'a> {
         observer: &'a mut Observer<'a>,
     ) -> Self {
         let (asked, timers) = (BTreeMap::new(), Timers::default());
-        Self { state, recorder, connection, interrupts, observer, asked, timers, cancelled: false }
+        let untold = Vec::new();
+        Self { state, recorder, connection, interrupts, observer, asked, timers, untold, cancelled: false }
     }
 
     /// Lets `first` happen and goes on to the end, or to where only a person can go on and nobody does.
@@ -101,6 +103,7 @@ impl<'a> Session<'a> {
 
     async fn go_on(mut self, first: EventBody, waits: Vec<(WaitId, Duration)>) -> Ended {
         let interrupted = self.drive(first, waits).await.err();
+        let interrupted = interrupted.or(self.commit().err());
         let written = self.recorder.finish();
         let (digest, unwritten) = match written {
             Ok(digest) => (digest, None),
@@ -144,13 +147,11 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Calls that had begun when the run was interrupted, and that only read, are made again. No other is.
+    /// Calls that had begun when the run was interrupted are asked for again, under the keys that they had: what was done
+    /// of them, the runner knows.
     async fn ask_again(&mut self) -> Result<(), Interrupted> {
         let open: Vec<_> = self.state.open_calls().map(|(call, order)| (call, Arc::clone(order))).collect();
         for (call, order) in open {
-            if !only_reads(&order) {
-                return Err(Interrupted::Unfinished);
-            }
             self.act(Effect::Call(call, order)).await?;
         }
         Ok(())
@@ -161,15 +162,15 @@ impl<'a> Session<'a> {
         loop {
             let requests = interpret::next(&self.state);
             if requests.is_empty() {
-                return Ok(self.recorder.commit()?);
+                return self.commit();
             }
             let mut effects = Vec::new();
             for Request { record, effect } in requests {
                 self.happen(&record)?;
                 effects.extend(effect);
             }
-            if !effects.is_empty() {
-                self.recorder.commit()?;
+            if !effects.is_empty() || self.untold.len() >= TOLD_AT_ONCE {
+                self.commit()?;
             }
             for effect in effects {
                 self.act(effect).await?;
@@ -179,8 +180,17 @@ impl<'a> Session<'a> {
 
     fn happen(&mut self, event: &EventBody) -> Result<(), Interrupted> {
         let line = self.recorder.record(&self.state, event)?;
-        (self.observer)(&line);
+        self.untold.push(line);
         Ok(trace::apply(&mut self.state, event)?)
+    }
+
+    /// Makes what was recorded safe, and tells of it only then: nobody knows of an event that a crash takes back.
+    fn commit(&mut self) -> Result<(), Interrupted> {
+        self.recorder.commit()?;
+        for line in self.untold.drain(..) {
+            (self.observer)(&line);
+        }
+        Ok(())
     }
 
     async fn act(&mut self, effect: Effect) -> Result<(), Interrupted> {

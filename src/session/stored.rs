@@ -8,11 +8,10 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::digest::Digest;
-use crate::effect::ToolCall;
 use crate::plan::Plan;
 use crate::trace::{
-    CallOrder, Envelope, EventBody, IllegalEvent, Phase, ReadError, RunState, Verified, WaitId, apply,
-    read_event, verify,
+    Envelope, EventBody, IllegalEvent, Phase, ReadError, RunState, Verified, WaitId, apply, read_event,
+    verify,
 };
 
 /// A run as it was left.
@@ -51,12 +50,6 @@ pub enum StoredError {
     /// It is over.
     #[error("it is over: {0}")]
     Over(&'static str),
-    /// Calls were running when it was interrupted, and what they did is not known.
-    #[error(
-        "it was interrupted while {0} ran, and whether that was done is not known; look at the workspace, then start a \
-         new run"
-    )]
-    Unfinished(String),
 }
 
 /// Folds the lines of a log. `blob` gives payloads by digest; `now` is RFC 3339.
@@ -89,22 +82,12 @@ pub fn fold(
     Ok(Stored { state, verified, waits })
 }
 
-/// May it be gone on with? A call that had begun is made again only if it reads.
+/// May it be gone on with? One that is over may not.
 pub fn resumable(state: &RunState) -> Result<(), StoredError> {
-    if let Phase::Finished { status, .. } = state.phase() {
-        return Err(StoredError::Over(status.as_str()));
+    match state.phase() {
+        Phase::Finished { status, .. } => Err(StoredError::Over(status.as_str())),
+        _ => Ok(()),
     }
-    let changing = state.open_calls().filter(|(_, order)| !only_reads(order));
-    let unsafe_call = changing.flat_map(|(_, order)| order.calls()).find(|call| call.changes());
-    match unsafe_call {
-        None => Ok(()),
-        Some(call) => Err(StoredError::Unfinished(format!("`{}` of `{}`", call.tool, call.node))),
-    }
-}
-
-/// Does an order only look, so that it may be given again?
-pub(super) fn only_reads(order: &CallOrder) -> bool {
-    matches!(order, CallOrder::Prepare(_)) || !order.calls().iter().any(ToolCall::changes)
 }
 
 /// How much time has counted.

@@ -32,9 +32,6 @@ pub enum StoreError {
     /// No run has this id.
     #[error("there is no run `{0}` of this workspace in the store")]
     NoRun(String),
-    /// It was ended in the middle of a line.
-    #[error("the last line of `{}` is not whole: the machine stopped while it was written; it can be shown, and not gone on with", .0.display())]
-    Torn(PathBuf),
     /// Another process executes it.
     #[error("the run `{0}` is being executed by another process")]
     Busy(String),

@@ -75,6 +75,9 @@ impl Store {
         let events = self.run(run)?.events;
         let lock = self.lock(run)?.ok_or_else(|| StoreError::Busy(run.to_string()))?;
         let text = read_log(&events)?;
+        let file = OpenOptions::new().write(true).open(&events);
+        // what follows must not stand behind the beginning of a line
+        file.and_then(|file| file.set_len(text.len() as u64)).map_err(StoreError::io("write", &events))?;
         Ok((RunLog::create(events, lock, durability)?, text))
     }
 
@@ -123,12 +126,12 @@ impl Store {
     }
 }
 
+/// The lines that were written to their end: a machine that stops, or a process that dies, may leave the beginning of one
+/// more, because of which nothing was done.
 fn read_log(events: &Path) -> Result<String, StoreError> {
-    let text = fs::read_to_string(events).map_err(StoreError::io("read", events))?;
-    if text.is_empty() || text.ends_with('\n') {
-        return Ok(text);
-    }
-    Err(StoreError::Torn(events.to_owned()))
+    let mut text = fs::read_to_string(events).map_err(StoreError::io("read", events))?;
+    text.truncate(text.rfind('\n').map_or(0, |at| at + 1));
+    Ok(text)
 }
 
 /// A readable name and enough of the digest of the path to tell workspaces apart.

@@ -69,6 +69,8 @@ pub(crate) struct Author {
     pub undoes: Vec<u64>,
     /// The patch that takes it back.
     pub inverse: String,
+    /// What the call will answer.
+    pub result: Option<serde_json::Value>,
 }
 
 /// Carries out `wanted`. `at` is asked at each point; its error there counts as a failure of the step.
@@ -121,9 +123,9 @@ impl Workshop<'_> {
             before: wanted.before.as_ref().map(|version| PastContent::of(&version.content)),
             after: wanted.after.as_ref().map(PastContent::of),
         });
-        let Author { run, node, key, undoes, inverse } = author;
+        let Author { run, node, key, undoes, inverse, result } = author;
         let number = history.next_number()?;
-        let past = Past { run, node, key, number, undoes, inverse, files: files.collect() };
+        let past = Past { run, node, key, number, undoes, inverse, files: files.collect(), result };
         let mut random = [0; 8];
         getrandom::fill(&mut random).map_err(|error| {
             PatchError::io("naming", "the journal", std::io::Error::other(error.to_string()))

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::digest::Digest;
 use crate::files::{FileError, Links, RelPath, Root};
@@ -32,6 +33,9 @@ pub(crate) struct Past {
     pub inverse: String,
     /// The files.
     pub files: Vec<PastFile>,
+    /// What the call answers: a runner that dies before it does answers it later.
+    #[serde(default)]
+    pub result: Option<Value>,
 }
 
 /// One file of a change.

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -46,6 +47,8 @@ pub(super) struct Desk {
     pub(super) approvals: Option<Approvals>,
     cleaner: Cleaner,
     pub(super) receipts: Receipts,
+    /// Nobody waits for answers any more.
+    ending: AtomicBool,
     running: Mutex<BTreeMap<String, Cancel>>,
     answered: Mutex<Answers>,
     pub(super) counters: Counters,
@@ -98,7 +101,18 @@ impl Desk {
         let counters = Counters::new(policy.tool_calls(), start.limits, used);
         let (running, answered) = (Mutex::default(), Mutex::default());
         let held = Held::to(start.plan.clone());
-        Ok(Self { gate, world, approvals, cleaner, receipts, running, answered, counters, held })
+        Ok(Self {
+            gate,
+            world,
+            approvals,
+            cleaner,
+            receipts,
+            ending: AtomicBool::new(false),
+            running,
+            answered,
+            counters,
+            held,
+        })
     }
 
     /// Looks through the workspace, where a command may come.
@@ -154,6 +168,7 @@ impl Desk {
 
     /// Asks every call to end.
     pub(super) fn cancel_all(&self) {
+        self.ending.store(true, Ordering::SeqCst);
         locked(&self.running).values().for_each(Cancel::cancel);
     }
 
@@ -187,7 +202,7 @@ impl Desk {
         }
         answered.by_key.insert(key.clone(), (digest, None));
         drop(answered);
-        let result = work();
+        let result = self.recalled(call).unwrap_or_else(work);
         locked(&self.answered).keep(key, &result);
         result
     }
@@ -226,7 +241,12 @@ impl Desk {
         self.held.note(call, &result);
         locked(&self.running).remove(&key);
         self.counters.charge(call, &result);
-        match self.receipts.ended(call, &result) {
+        let cancelled = result.error.as_ref().is_some_and(|error| error.kind == ErrorKind::Cancelled);
+        if cancelled && self.ending.load(Ordering::SeqCst) {
+            // whoever asked is gone: this is no end that a later session should be told
+            return result;
+        }
+        match self.receipts.ended(call, &self.cleaner.result(result.clone())) {
             Ok(()) => result,
             Err(why) => unrecorded(call, &why),
         }

@@ -9,6 +9,7 @@ mod desk_tests;
 mod handshake;
 mod held;
 mod machine;
+mod recall;
 mod receipts;
 mod session;
 mod toolchains;

@@ -1,14 +1,18 @@
 //! The runner's receipts, as it writes them: what it was asked, what it began, what that came to, what it answered. On a chain of
 //! its own, with a key that the interpreter cannot read, in a place that it cannot open.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Map, Value, json};
 
 use crate::digest::{Digest, hex};
 use crate::effect::{ErrorKind, ReplyBody, RequestBody, SandboxLayer, ToolCall, ToolError, ToolResult};
-use crate::ledger::{Ledger, ReceiptFile, moment};
-use crate::receipt::{ReceiptChain, ResultFact, Used, What, calls_of, check, key_name, results_of, used};
+use crate::ledger::{KeptResult, Ledger, ReceiptFile, moment};
+use crate::model::Uses;
+use crate::receipt::{
+    ReceiptChain, ResultFact, Used, What, begun, calls_of, check, key_name, results_of, used,
+};
 use crate::redact::Redaction;
 use crate::trace::{CallOrder, order_data, result_data, results_data};
 
@@ -20,12 +24,18 @@ pub(super) struct Receipts {
     /// What the interpreter takes out of what it records.
     patterns: Redaction,
     policy: Digest,
+    /// What began in earlier sessions, by key.
+    earlier: BTreeSet<String>,
+    /// What was kept of them.
+    kept: BTreeMap<String, Value>,
 }
 
 #[derive(Debug)]
 struct Book {
     file: ReceiptFile,
     chain: ReceiptChain,
+    ledger: Ledger,
+    run: String,
 }
 
 /// A request that was received, until it is answered.
@@ -52,7 +62,8 @@ impl Receipts {
         let place =
             ledger.map(|ledger| ledger.receipts(run)).transpose().map_err(|error| error.to_string())?;
         let (Some(ledger), Some((file, text))) = (ledger, place.flatten()) else {
-            return Ok((Self { book: None, patterns, policy }, Used::default()));
+            let (earlier, kept) = (BTreeSet::new(), BTreeMap::new());
+            return Ok((Self { book: None, patterns, policy, earlier, kept }, Used::default()));
         };
         let checked = check(&text, Some(run), Some(ledger.key()));
         if let Some(fault) = &checked.fault {
@@ -61,7 +72,7 @@ impl Receipts {
         let mut session = [0; 16];
         getrandom::fill(&mut session).map_err(|error| error.to_string())?;
         let chain = ReceiptChain::after(&checked, run, &hex(&session), ledger.key().clone());
-        let mut book = Book { file, chain };
+        let mut book = Book { file, chain, ledger: ledger.clone(), run: run.to_owned() };
         let mut walls = json!(walls);
         patterns.redact(&mut walls);
         book.write(
@@ -73,8 +84,10 @@ impl Receipts {
             },
             false,
         )?;
-        let spent = used(&checked.receipts);
-        Ok((Self { book: Some(Mutex::new(book)), patterns, policy }, spent))
+        let (spent, earlier) = (used(&checked.receipts), begun(&checked.receipts));
+        let kept = ledger.kept_results(run).map_err(|error| error.to_string())?;
+        let kept = kept.into_iter().map(|kept| (kept.key, kept.result)).collect();
+        Ok((Self { book: Some(Mutex::new(book)), patterns, policy, earlier, kept }, spent))
     }
 
     /// A request has arrived. None where it asks for no call.
@@ -111,10 +124,26 @@ impl Receipts {
         self.add(what, call.changes())
     }
 
-    /// A call has come to an end.
+    /// Had the call begun in an earlier session of its run?
+    pub(super) fn had_begun(&self, call: &ToolCall) -> bool {
+        call.changes() && self.earlier.contains(&self.key(call))
+    }
+
+    /// What was kept of a call that had ended in an earlier session.
+    pub(super) fn kept(&self, call: &ToolCall) -> Option<ToolResult> {
+        serde_json::from_value(self.kept.get(&self.key(call))?.clone()).ok()
+    }
+
+    /// A call has come to an end; of a command, `result` is kept until the run is over. A change of the workspace keeps
+    /// its own in its history.
     pub(super) fn ended(&self, call: &ToolCall, result: &ToolResult) -> Result<(), String> {
         if !call.changes() {
             return Ok(());
+        }
+        if let Some(book) = self.book.as_ref().filter(|_| call.tool == Uses::Exec.as_str()) {
+            let book = locked(book);
+            let kept = KeptResult { key: self.key(call), result: json!(result) };
+            book.ledger.keep_result(&book.run, &kept).map_err(|error| error.to_string())?;
         }
         self.add(|| What::Ended { key: self.key(call), ok: result.ok }, false)
     }

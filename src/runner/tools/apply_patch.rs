@@ -10,7 +10,7 @@ use crate::files::RelPath;
 use crate::policy::{Granted, Obligations};
 use crate::runner::ToolWorld;
 use crate::runner::patch::{
-    Action, Author, Change, Changed, FilePatch, Planned, Workshop, commit, parse, read_changes,
+    Action, Author, Change, Changed, FilePatch, History, Planned, Workshop, commit, parse, read_changes,
     resolve_changes, resolve_patch,
 };
 
@@ -40,6 +40,7 @@ pub(in crate::runner) fn apply_patch(
             key: request.idempotency_key.clone(),
             undoes: Vec::new(),
             inverse: planned.inverse.clone(),
+            result: answer(call, "apply_patch", &planned),
         };
         carry_out(world, &planned, author)?;
     }
@@ -53,6 +54,19 @@ pub(super) fn carry_out(world: &ToolWorld, planned: &Planned, author: Author) ->
     }
     let shop = Workshop { root: &world.root, state: &world.state };
     commit(shop, &planned.wanted, author, &mut |_| Ok(())).map_err(|error| patch_error(&error))
+}
+
+/// What a call of `tool` answers once `planned` is carried out, as the history keeps it.
+pub(super) fn answer(call: &Granted<ToolCall>, tool: &str, planned: &Planned) -> Option<Value> {
+    let rules = call.obligations().rules.clone();
+    serde_json::to_value(ToolResult { rules, ..result_of(tool, planned) }).ok()
+}
+
+/// What an earlier runner's call answers, if it was carried out: by its run and its key.
+pub(in crate::runner) fn answered_before(call: &ToolCall, world: &ToolWorld) -> Option<ToolResult> {
+    let history = History::of(&world.state, &call.run).and_then(|history| history.all()).ok()?;
+    let past = history.into_iter().find(|past| past.key == call.idempotency_key)?;
+    serde_json::from_value(past.result?).ok()
 }
 
 /// The result of a change that was carried out, or would be.

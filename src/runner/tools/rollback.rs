@@ -12,7 +12,7 @@ use crate::runner::patch::{
     Wanted, compose, render,
 };
 
-use super::apply_patch::{carry_out, check_approved, result_of};
+use super::apply_patch::{answer, carry_out, check_approved, result_of};
 use super::input::{Input, invalid};
 use super::writing::{Touch, Writing, patch_error};
 
@@ -31,6 +31,7 @@ pub(in crate::runner) fn rollback(
         key: request.idempotency_key.clone(),
         undoes: undone.iter().map(|past| past.number).collect(),
         inverse: planned.inverse.clone(),
+        result: answer(call, "rollback", &planned),
     };
     carry_out(world, &planned, author)?;
     Ok(result_of("rollback", &planned))

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::effect::ToolResult;
+use crate::effect::{AfterCrash, ToolResult};
 use crate::trace::CallOrder;
 
 /// The members that tell of an order: a call as its tool and input, so that a reader finds them; the rest of the protocol's
@@ -28,6 +28,9 @@ pub fn order_data(order: &CallOrder) -> Map<String, Value> {
             }
             if call.verify {
                 put("verify", true.into());
+            }
+            if call.on_crash != AfterCrash::Ask {
+                put("on_crash", call.on_crash.as_str().into());
             }
         }
         CallOrder::Batch(calls) => {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::digest::Digest;
-use crate::effect::ToolCall;
+use crate::effect::{AfterCrash, ToolCall};
 use crate::plan::{ChannelIx, EdgeIx, LoopIx};
 use crate::trace::state::{Frame, RunState};
 use crate::trace::{
@@ -248,6 +248,10 @@ impl Reader<'_> {
             deadline_ms: data.get("deadline_ms").and_then(Value::as_u64),
             approval: data.get("approval").cloned(),
             verify: data.get("verify").and_then(Value::as_bool).unwrap_or_default(),
+            on_crash: match data.get("on_crash") {
+                Some(word) => serde_json::from_value(word.clone()).ok()?,
+                None => AfterCrash::default(),
+            },
             ..call
         };
         let prepare = data.get("prepare").and_then(Value::as_bool).unwrap_or_default();

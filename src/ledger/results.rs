@@ -1,0 +1,47 @@
+//! Results of a run's commands, from when they end until the run is over: a runner that dies before it has answered leaves
+//! them to the next one. Sealed like all else here.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::files::private::{open_to_add, read_lossy, remove};
+
+use super::records::{seal, unseal};
+use super::{Ledger, LedgerError, ReceiptFile};
+
+/// What a call came to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct KeptResult {
+    /// The call's key.
+    pub key: String,
+    /// The result, without what must not leave the runner.
+    pub result: Value,
+}
+
+impl Ledger {
+    /// Keeps what a call of a run came to. It survives our own death, not a power failure.
+    pub fn keep_result(&self, run: &str, kept: &KeptResult) -> Result<(), LedgerError> {
+        let Some(path) = self.results_path(run) else { return Ok(()) };
+        let line = seal(self.key(), &format!("results/{run}"), kept);
+        ReceiptFile::write_line(&mut open_to_add(&path)?, &path, &line)
+    }
+
+    /// What was kept of a run; lines that are not ours, or were not written to their end, are none.
+    pub fn kept_results(&self, run: &str) -> Result<Vec<KeptResult>, LedgerError> {
+        let Some(path) = self.results_path(run) else { return Ok(Vec::new()) };
+        let text = read_lossy(&path)?.unwrap_or_default();
+        Ok(text.lines().filter_map(|line| unseal(self.key(), &format!("results/{run}"), line)).collect())
+    }
+
+    /// Forgets what was kept: the run is over.
+    pub fn forget_results(&self, run: &str) -> Result<(), LedgerError> {
+        let Some(path) = self.results_path(run) else { return Ok(()) };
+        Ok(remove(&path).map(drop)?)
+    }
+
+    fn results_path(&self, run: &str) -> Option<PathBuf> {
+        Some(self.place("results", run)?.with_extension("jsonl"))
+    }
+}
