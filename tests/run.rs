@@ -318,15 +318,16 @@ fn killing_the_runner_interrupts_the_run_and_says_how_to_go_on() {
     all_gone(&[run.interpreter, run.sleeper]);
 }
 
-/// What a command did before it was ended is not known, so nothing promises that its run can be gone on with.
+/// What a command did before it was ended is not known, so a person is asked before it is made again.
 fn says_how_to_go_on(workspace: &Workspace, ran: &Ran) {
-    assert!(ran.stderr.contains("lgflow trace show"), "{}", ran.stderr);
-    assert!(ran.stderr.contains("while `exec` of `nap` ran"), "{}", ran.stderr);
-    assert!(!ran.stderr.contains("runs resume"), "{}", ran.stderr);
     let listed = workspace.lgflow(&["runs", "list", "--format", "json"]).ended(0).json();
-    assert_eq!(listed["runs"][0]["resumable"], false, "{listed}");
+    assert_eq!(listed["runs"][0]["resumable"], true, "{listed}");
     let run = listed["runs"][0]["run"].as_str().unwrap();
-    workspace.lgflow(&["runs", "resume", run]).ended(1).says("start a new run");
+    for way in [format!("lgflow trace show {run}"), format!("lgflow runs resume {run}")] {
+        assert!(ran.stderr.contains(&way), "{}", ran.stderr);
+    }
+    workspace.lgflow(&["runs", "resume", run]).ended(5).says("the command had begun when its runner died");
+    workspace.lgflow(&["trace", "verify", run, "--allow", "incomplete"]).ended(0);
 }
 
 /// A run of [`SLEEPY`] that sleeps: the front, and the processes beneath it.

@@ -2,7 +2,7 @@
 //! in the order in which it was answered. A session that broke off may have given answers that nobody heard; the next one
 //! may be asked again for what was open.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use super::discord::{Discord, Wrong};
 use super::told::{Ending, Started, Told};
@@ -142,7 +142,9 @@ fn is(started: &Started, asked: &Asked<'_>) -> bool {
 /// The first result that is not told as it was given. Answers to requests that the trace does not have are their requests'
 /// fault, and so is all that is told of calls that were never asked for.
 fn match_results(told: &Told, answers: &[Answer<'_>], started_of: &[Option<usize>]) -> Option<Discord> {
-    let made: BTreeSet<usize> = started_of.iter().flatten().copied().collect();
+    // what is asked for again was not answered before, as far as the trace knows
+    let last: BTreeMap<usize, usize> =
+        started_of.iter().enumerate().filter_map(|(asked, call)| Some(((*call)?, asked))).collect();
     let answers: Vec<(usize, &Answer<'_>)> =
         answers.iter().filter_map(|answer| Some((started_of[answer.asked]?, answer))).collect();
     let mut next = 0;
@@ -150,12 +152,12 @@ fn match_results(told: &Told, answers: &[Answer<'_>], started_of: &[Option<usize
         let Some(call) = finished.started else {
             return Some(Discord { event: Some(finished.seq), receipt: None, what: Wrong::Unanswered });
         };
-        if !made.contains(&call) {
+        if !last.contains_key(&call) {
             return None;
         }
         let mut broken_off = 0;
         let heard = answers[next..].iter().position(|(of, answer)| {
-            let is = *of == call && answer.session > broken_off;
+            let is = *of == call && last.get(of) == Some(&answer.asked) && answer.session > broken_off;
             if !is {
                 // nobody heard it: then nobody heard what its session answered after it
                 broken_off = answer.session;

@@ -331,7 +331,7 @@ fn a_session_that_broke_off_may_have_answered_what_nobody_heard() {
     both.tell(1, &read("b"));
     both.tell(2, &read("c"));
     let request = both.receive(&read("b"));
-    both.answer(request, &got("b"));
+    both.answer(request, &got("cancelled"));
     both.agrees();
     // the third was recorded, and never asked; both are asked again
     both.resume();

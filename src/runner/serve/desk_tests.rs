@@ -180,7 +180,9 @@ fn an_approved_patch_is_applied_once() {
     assert_eq!(kind(&seat.do_it(&with(&call, "apply!1+2", &approval))), ErrorKind::ApprovalRequired);
     drop(seat);
     let restarted = bench.seat(ASKS);
-    let replayed = restarted.do_it(&with(&call, "apply!1+1", &approval));
+    let recalled = restarted.do_it(&with(&call, "apply!1+1", &approval));
+    assert!(recalled.ok && bench.untouched(), "what was done is answered, and not done again: {recalled:?}");
+    let replayed = restarted.do_it(&with(&call, "apply!1+3", &approval));
     assert_eq!(kind(&replayed), ErrorKind::ApprovalRequired);
     assert!(replayed.error.unwrap().message.contains("used before"), "it says why");
     assert!(bench.untouched());
@@ -361,7 +363,17 @@ fn a_list_is_approved_whole_and_each_call_spent_once() {
         fs::remove_file(bench.path("work").join(name)).unwrap();
     }
     fs::write(bench.path("work/a.txt"), "one\ntwo\nthree\n").unwrap();
-    assert!(restarted.do_all(&approved(&calls)).iter().all(|result| !result.ok));
+    let recalled = restarted.do_all(&approved(&calls));
+    assert!(
+        recalled.iter().all(|result| result.ok),
+        "what was done is answered, and not done again: {recalled:?}"
+    );
+    let again: Vec<ToolCall> = ["all!2/0", "all!2/1", "all!2/2"]
+        .iter()
+        .zip(&calls)
+        .map(|(key, call)| with(call, key, &approval))
+        .collect();
+    assert!(restarted.do_all(&again).iter().all(|result| !result.ok));
     assert!(bench.untouched() && !bench.path("work/b.txt").exists());
 }
 
