@@ -30,7 +30,7 @@ use lgflow::effect::{
 use lgflow::files::RelPath;
 use lgflow::front::{Display, Finished, Named, Narrator, Place, Resume, Task, execute, stored_run};
 use lgflow::policy::Packs;
-use lgflow::session::{Interrupts, Recorder, Session, check_paths, fold, system_clock};
+use lgflow::session::{Interrupts, Recorder, Session, check_paths, fold, resumable, system_clock};
 use lgflow::source::Sources;
 use lgflow::store::{Durability, RunId, Store};
 use lgflow::trace::{Chain, EventBody, Redaction, RunStarted, RunState, RunStatus};
@@ -202,12 +202,7 @@ impl Bench {
         let texts = bundle(&RelPath::parse("graph.yaml").unwrap(), &folders[0].files, &sources);
         let plan = check_bundle(&texts, &mut Sources::default(), &mut found);
         assert!(!found.has_errors(), "{found:?}");
-        let place = Place {
-            root: self.workspace.path(),
-            state: self.workspace.state(),
-            config: self.workspace.outside().join("config"),
-            base: None,
-        };
+        let place = self.place();
         let resume = resume.map(|run| {
             let state = stored_run(&place, &run).unwrap().stored.state;
             Resume { run, state }
@@ -249,11 +244,26 @@ impl Bench {
             match (finished.summary.status, &finished.interrupted) {
                 (Some(RunStatus::Suspended), None) => approve(&self.workspace, finished.run.as_str()),
                 (Some(RunStatus::Succeeded), _) => return finished.run,
+                // what was told last may not have been all
+                (_, Some(_)) if self.is_over(&finished.run) => return finished.run,
                 (_, Some(_)) => {}
                 (status, None) => panic!("{kill}: {status:?} {:?}", finished.summary.error),
             }
         }
         panic!("{kill}: it does not come to its end");
+    }
+
+    fn place(&self) -> Place {
+        Place {
+            root: self.workspace.path(),
+            state: self.workspace.state(),
+            config: self.workspace.outside().join("config"),
+            base: None,
+        }
+    }
+
+    fn is_over(&self, run: &RunId) -> bool {
+        resumable(&stored_run(&self.place(), run).unwrap().stored.state).is_err()
     }
 
     fn events(&self, run: &RunId) -> u64 {
