@@ -46,9 +46,9 @@ impl ReceiptFile {
             return Err(LedgerError::Broken(self.path.clone()));
         }
         let written = Self::write_line(&mut self.file, &self.path, line);
-        let synced = |()| match durable {
-            true => Ok(self.file.sync_data().map_err(PrivateError::io("write", &self.path))?),
-            false => Ok(()),
+        let synced = |()| {
+            let done = if durable { self.file.sync_data() } else { Ok(()) };
+            Ok(done.map_err(PrivateError::io("write", &self.path))?)
         };
         written.and_then(synced).inspect_err(|_| self.broken = true)?;
         if durable && !self.named {
