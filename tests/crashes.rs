@@ -313,6 +313,7 @@ fn a_run_that_is_killed_at_any_event_ends_as_it_would_have_with_each_effect_once
         assert_eq!(bench.effects(), effects, "{who} killed at event {at}");
         assert_eq!(outcome(&bench.workspace, &run), wanted, "{who} killed at event {at}");
         bench.workspace.lgflow(&["trace", "verify", run.as_str()]).ended(0);
+        bench.workspace.lgflow(&["replay", run.as_str()]).ended(0);
     }
     assert_eq!(kills, events, "at each event something was killed");
 }
@@ -366,6 +367,7 @@ fn sleeps_again(workspace: &Workspace, run: &str) {
     Ran::from(again.wait_with_output().unwrap()).ended(130);
     all_gone(&[sleeper]);
     workspace.lgflow(&["trace", "verify", run]).ended(0);
+    workspace.lgflow(&["replay", run]).ended(0);
 }
 
 #[test]
