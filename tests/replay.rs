@@ -3,6 +3,7 @@
 #![allow(
     clippy::disallowed_methods,
     clippy::unwrap_used,
+    clippy::expect_used,
     unreachable_pub,
     reason = "a test makes its own files and processes, and stops where it is wrong"
 )]
@@ -94,9 +95,9 @@ fn forged(log: &str, kind: &str, alter: impl Fn(&mut Value)) -> (String, u64) {
         let is_inline = event.data.get("result").is_none_or(|result| result.get("$blob").is_none());
         if event.kind == kind && is_inline && at == 0 {
             at = event.seq;
-            let mut data = Value::Object(event.data);
+            let mut data = Value::Object(std::mem::take(&mut event.data));
             alter(&mut data);
-            event.data = data.as_object().unwrap().clone();
+            event.data.clone_from(data.as_object().unwrap());
         }
         event.prev = prev;
         if event.kind == "run.finished" {
