@@ -1,6 +1,6 @@
 //! The interpreter's process and its loop: ask `interpret`, record, ask the runner through `client`, record, apply;
-//! interrupts and timers; and, for the front, the loading of the files that a run begins with. Holds no rule of the
-//! graph language and no rule of the policy, and speaks to no terminal.
+//! interrupts and timers; a recorded run decided again, for a replay; and, for the front, the loading of the files that
+//! a run begins with. Holds no rule of the graph language and no rule of the policy, and speaks to no terminal.
 
 mod drive;
 mod graph_tests;
