@@ -14,25 +14,29 @@ use crate::view::escaped;
 use super::Exit;
 use super::output::Output;
 use super::problem::Problem;
+use super::run::profile_flag;
 use super::trust::here;
 use super::validate::{print, unreadable};
 
 /// Arguments of `lgflow config`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  lgflow config                 every setting and where it comes from\n  lgflow config limits.wall     one of them\n\nWeakest first: built-in, .lg/config.toml (workspace-safe keys only), /etc/lgflow/config.toml, ~/.config/lgflow/config.toml, its [profile.NAME], LGFLOW_* variables, flags."
+    after_help = "Examples:\n  lgflow config                 every setting and where it comes from\n  lgflow config limits.wall     one of them\n  lgflow config --profile prod  what a run under that profile would take\n\nWeakest first: built-in, .lg/config.toml (workspace-safe keys only), /etc/lgflow/config.toml, ~/.config/lgflow/config.toml, the built-in profile (dev, stage, prod), [profile.NAME] of these files, LGFLOW_* variables, flags."
 )]
 pub struct ConfigArgs {
     /// One key; without it, all
     #[arg(value_name = "KEY")]
     key: Option<String>,
+    /// The settings under this profile
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
 }
 
 pub(super) fn run(args: &ConfigArgs, output: Output) -> Result<Exit, Problem> {
     let place = here()?;
     let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
-    let settings =
-        settings(&place, Vec::new(), &mut sources, &mut found).map_err(|error| unreadable(&error))?;
+    let settings = settings(&place, profile_flag(args.profile.as_deref()), &mut sources, &mut found)
+        .map_err(|error| unreadable(&error))?;
     if found.has_errors() {
         print(&sources, &found, output);
         return Ok(Exit::Invalid);
@@ -94,6 +98,7 @@ fn document(settings: &[&Setting]) -> Value {
 fn layer(origin: &Origin) -> &'static str {
     match origin {
         Origin::BuiltIn => "built-in",
+        Origin::BuiltInProfile(_) => "built-in profile",
         Origin::Workspace { .. } => "workspace",
         Origin::File { .. } => "file",
         Origin::Profile { .. } => "profile",

@@ -18,7 +18,7 @@ use super::held::unbound;
 use super::inputs::InputArgs;
 use super::output::Output;
 use super::problem::Problem;
-use super::run::{PolicyArgs, limits, revision, trust_now};
+use super::run::{PolicyArgs, limits, profile_flag, revision, trust_now};
 use super::terminal::stdout_file;
 use super::trust::here;
 use super::validate::print;
@@ -36,9 +36,6 @@ pub struct PlanArgs {
     /// Take everything of `.lg/` that decides from a git revision, not from the work tree
     #[arg(long, value_name = "REV", conflicts_with_all = ["graph", "policies"])]
     policy_from: Option<String>,
-    /// A profile of the user's configuration
-    #[arg(long, value_name = "NAME")]
-    profile: Option<String>,
     #[command(flatten)]
     policy: PolicyArgs,
     #[command(flatten)]
@@ -134,7 +131,7 @@ fn meant(
     found: &mut Diagnostics,
 ) -> Result<Option<Meant>, Problem> {
     let failed = |error: &dyn std::error::Error| Problem::failed("cannot plan", error);
-    let flags = args.profile.iter().map(|name| ("profile", "--profile".to_owned(), name.clone())).collect();
+    let flags = profile_flag(args.policy.profile.as_deref());
     let settings = settings(place, flags, sources, found).map_err(|error| failed(&error))?;
     let configured = settings.graph().map(|graph| place.configured(graph));
     let graph = args.graph.clone().or(configured);
@@ -142,7 +139,8 @@ fn meant(
         .map_err(|error| Problem::prepare("cannot plan", &error))?;
     let Some(chosen) = chosen else { return Ok(None) };
     let trust = trust_now(args.policy.trust, &settings)?;
-    let layers = layers(place, Some(&chosen), &args.policy.policies, trust, sources, found)
+    let demanded = args.policy.demanded(trust, &settings);
+    let layers = layers(place, Some(&chosen), demanded, sources, found)
         .map_err(|error| Problem::prepare("cannot plan", &error))?;
     let deciding = what_decides(place.own()).map_err(|error| failed(&error))?;
     let standing = standing(&place.state, &place.root, &deciding, &chosen.layers, trust);

@@ -34,6 +34,9 @@ pub(super) struct CheckArgs {
     /// Trust what this workspace holds, for this once
     #[arg(long)]
     trust: bool,
+    /// A profile: `dev`, `stage`, `prod`, or one of the user's configuration
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
 }
 
 pub(super) fn run(args: &CheckArgs, output: Output) -> Result<Exit, Problem> {
@@ -43,7 +46,8 @@ pub(super) fn run(args: &CheckArgs, output: Output) -> Result<Exit, Problem> {
     let named: Vec<PathBuf> =
         args.files.iter().filter(|file| is_file(&file.to_string_lossy())).cloned().collect();
     check_paths(&named, &packs_here()?, &mut sources, &mut found).map_err(|error| unreadable(&error))?;
-    let policy = PolicyArgs { policies: args.files.clone(), trust: args.trust };
+    let policy =
+        PolicyArgs { policies: args.files.clone(), trust: args.trust, profile: args.profile.clone() };
     if found.is_empty() {
         // its findings are those of the check, or of what the check cannot see: the machine's and the user's files
         let layers = layers_here(&policy, &place, &mut sources, &mut found);

@@ -10,8 +10,8 @@ use crate::config::Settings;
 use crate::diag::Diagnostics;
 use crate::effect::{ErrorKind, FrozenLayer, GraphBundle, HeldPlan, RunLimits, SecretDeclaration};
 use crate::front::{
-    Base, Beginning, Display, Finished, Mark, Named, Narrator, Place, Stopped, Task, choose, execute,
-    is_attended, layers, settings, stored_run, unanswerable,
+    Base, Beginning, Demanded, Display, Finished, Mark, Named, Narrator, Place, Stopped, Task, choose,
+    execute, is_attended, layers, settings, stored_run, unanswerable,
 };
 use crate::packs::RevisionFolder;
 use crate::plan::Plan;
@@ -61,9 +61,6 @@ pub struct RunArgs {
     /// When a line of the trace is safe: `sync`, `batch` or `none`
     #[arg(long, value_name = "DURABILITY", value_parser = ["sync", "batch", "none"])]
     durability: Option<String>,
-    /// A profile of the user's configuration
-    #[arg(long, value_name = "NAME")]
-    profile: Option<String>,
     #[command(flatten)]
     policy: PolicyArgs,
 }
@@ -77,6 +74,21 @@ pub(super) struct PolicyArgs {
     /// Trust what this workspace holds, for this run
     #[arg(long)]
     pub(super) trust: bool,
+    /// A profile: `dev`, `stage`, `prod`, or one of the user's configuration
+    #[arg(long, value_name = "NAME")]
+    pub(super) profile: Option<String>,
+}
+
+impl PolicyArgs {
+    /// What they say of the layers, with what the settings say.
+    pub(super) fn demanded(&self, trust: TrustNow, settings: &Settings) -> Demanded<'_> {
+        Demanded { policies: &self.policies, trust, ask_about_mutations: settings.asks_about_mutations() }
+    }
+}
+
+/// `--profile` as a flag that sets a key.
+pub(super) fn profile_flag(profile: Option<&str>) -> Vec<crate::front::Flag> {
+    profile.iter().map(|&name| ("profile", "--profile".to_owned(), name.to_owned())).collect()
 }
 
 pub(super) fn run(args: &RunArgs, output: Output) -> Result<Exit, Problem> {
@@ -136,7 +148,7 @@ fn once(args: &RunArgs, output: Output, bound: &mut Option<Vec<FrozenLayer>>) ->
             graph: ready.graph,
             policies: absolute(&args.policy.policies)?,
             trusted: args.policy.trust,
-            profile: args.profile.clone(),
+            profile: ready.profile,
         },
         signing_key: ready.signing_key,
         color: style_of_stderr().color,
@@ -202,6 +214,7 @@ struct Ready {
     refusal: Option<String>,
     graph: Option<PathBuf>,
     signing_key: Option<PathBuf>,
+    profile: Option<String>,
 }
 
 fn prepare(
@@ -220,7 +233,8 @@ fn prepare(
         return Ok(None);
     };
     let trust = trust_now(args.policy.trust, &settings)?;
-    let layers = layers(place, Some(&chosen), &args.policy.policies, trust, sources, found)
+    let demanded = args.policy.demanded(trust, &settings);
+    let layers = layers(place, Some(&chosen), demanded, sources, found)
         .map_err(|error| Problem::prepare("cannot begin", &error))?;
     let inputs = args.given.bind(&chosen.plan, &chosen.name)?;
     let limits = limits(&settings);
@@ -254,6 +268,7 @@ fn prepare(
             }
         },
         signing_key: settings.signing_key().map(PathBuf::from),
+        profile: settings.profile().map(str::to_owned),
     }))
 }
 
@@ -261,7 +276,8 @@ fn flags(args: &RunArgs) -> Vec<crate::front::Flag> {
     let flag = |key: &'static str, value: &Option<String>| {
         value.as_ref().map(|value| (key, format!("--{key}"), value.clone()))
     };
-    [flag("durability", &args.durability), flag("profile", &args.profile)].into_iter().flatten().collect()
+    let durability = flag("durability", &args.durability);
+    durability.into_iter().chain(profile_flag(args.policy.profile.as_deref())).collect()
 }
 
 /// `--trust`, else `LGFLOW_TRUST`, else the record.

@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 
 use crate::diag::Diagnostics;
 use crate::front::{
-    Again, AgainError, Named, PastRun, Place, Resume, Task, choose, differences, is_attended, layers,
-    layers_of_both, past_runs, settings, stored_run, unanswerable,
+    Again, AgainError, Demanded, Named, PastRun, Place, Resume, Task, choose, differences, is_attended,
+    layers, layers_of_both, past_runs, settings, stored_run, unanswerable,
 };
+use crate::policy::ASK_MUTATIONS;
 use crate::session::resumable;
 use crate::source::Sources;
 use crate::store::{Durability, RunId};
@@ -20,7 +21,7 @@ use crate::view::{RunFacts, escaped, run_document};
 use super::Exit;
 use super::output::Output;
 use super::problem::Problem;
-use super::run::{carry_out, exit_of_status, revision, trust_now};
+use super::run::{carry_out, exit_of_status, profile_flag, revision, trust_now};
 use super::terminal::style_of_stderr;
 use super::validate::print;
 
@@ -208,7 +209,7 @@ fn meant<'a>(
 ) -> Result<Option<Task<'a>>, Problem> {
     let Again { stored, record, plan } = again;
     let failed = |error: &dyn std::error::Error| Problem::failed("cannot begin", error);
-    let flags = record.profile.iter().map(|name| ("profile", "--profile".to_owned(), name.clone())).collect();
+    let flags = profile_flag(record.profile.as_deref());
     let settings = settings(place, flags, sources, found).map_err(|error| failed(&error))?;
     let graph = record.graph.as_ref().map(|path| match &place.base {
         Some(_) => path.clone(),
@@ -234,7 +235,14 @@ fn meant<'a>(
         return Err(changed("its graph has changed", &differ));
     }
     let trust = if record.trusted { TrustNow::Yes } else { trust_now(false, &settings)? };
-    let bound = layers(place, Some(&chosen), &record.policies, trust, sources, found)
+    let demanded = Demanded {
+        policies: &record.policies,
+        trust,
+        // a run that was started so stays so, whatever the settings say by now
+        ask_about_mutations: settings.asks_about_mutations()
+            || record.layers.iter().any(|layer| layer.name == ASK_MUTATIONS),
+    };
+    let bound = layers(place, Some(&chosen), demanded, sources, found)
         .map_err(|error| Problem::prepare("cannot begin", &error))?;
     if let Some(refusal) = bound.refusal() {
         return Err(Problem::with(Exit::Denied, "denied by policy", refusal));

@@ -17,7 +17,7 @@ use crate::view::diagnostics;
 
 use super::output::Output;
 use super::problem::Problem;
-use super::run::{PolicyArgs, trust_now};
+use super::run::{PolicyArgs, profile_flag, trust_now};
 use super::schema::unknown;
 use super::{Exit, Format};
 
@@ -184,14 +184,16 @@ pub(super) fn layers_here(
     found: &mut Diagnostics,
 ) -> Result<Here, Problem> {
     let failed = |error: &dyn std::error::Error| Problem::failed("cannot begin", error);
-    let settings = settings(place, Vec::new(), sources, found).map_err(|error| failed(&error))?;
+    let flags = profile_flag(named.profile.as_deref());
+    let settings = settings(place, flags, sources, found).map_err(|error| failed(&error))?;
     let trust = trust_now(named.trust, &settings)?;
     let chosen = if named.policies.is_empty() {
         choose(place, None, sources, found).map_err(|error| Problem::prepare("cannot begin", &error))?
     } else {
         None
     };
-    let layers = layers(place, chosen.as_ref(), &named.policies, trust, sources, found)
+    let demanded = named.demanded(trust, &settings);
+    let layers = layers(place, chosen.as_ref(), demanded, sources, found)
         .map_err(|error| Problem::prepare("cannot begin", &error))?;
     Ok(Here { layers, secrets: settings.secrets().to_vec() })
 }

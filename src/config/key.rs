@@ -1,5 +1,7 @@
 //! The table of settings: every key has a kind and a class. A key whose class nobody thought about is the user's.
 
+use super::Profile;
+
 /// Who may set a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Class {
@@ -100,6 +102,34 @@ pub const KEYS: &[KeyInfo] = &[
         about: "bytes of patches that a run may apply",
     },
     KeyInfo {
+        key: "approvals.mutations",
+        kind: Kind::Word(&["policy", "ask"]),
+        class: Class::User,
+        default: Some("policy"),
+        about: "`ask`: what a run would change is asked about, also where its policy allows it (the ceiling `builtin:ask-mutations`)",
+    },
+    KeyInfo {
+        key: "retention.age",
+        kind: Kind::Time,
+        class: Class::User,
+        default: None,
+        about: "how long a run that has ended is kept",
+    },
+    KeyInfo {
+        key: "retention.count",
+        kind: Kind::Count(1),
+        class: Class::User,
+        default: None,
+        about: "how many runs that have ended are kept, the newest",
+    },
+    KeyInfo {
+        key: "retention.size",
+        kind: Kind::Size,
+        class: Class::User,
+        default: None,
+        about: "how many bytes the runs that have ended may take, the newest first",
+    },
+    KeyInfo {
         key: "signing_key",
         kind: Kind::Text,
         class: Class::User,
@@ -111,7 +141,7 @@ pub const KEYS: &[KeyInfo] = &[
         kind: Kind::Text,
         class: Class::OneRun,
         default: None,
-        about: "the `[profile.NAME]` of the user's configuration that is in force",
+        about: "the profile in force: a built-in one, with the user's `[profile.NAME]` on top",
     },
     KeyInfo {
         key: "state_dir",
@@ -130,7 +160,7 @@ pub const KEYS: &[KeyInfo] = &[
 ];
 
 /// Sections that a workspace must never have, whether or not this version reads them anywhere.
-pub(super) const NEVER_IN_A_WORKSPACE: [&str; 12] = [
+pub(super) const NEVER_IN_A_WORKSPACE: [&str; 13] = [
     "runner",
     "store",
     "exporters",
@@ -141,6 +171,7 @@ pub(super) const NEVER_IN_A_WORKSPACE: [&str; 12] = [
     "models",
     "packs",
     "search_paths",
+    "retention",
     "secrets",
     "profile",
 ];
@@ -149,6 +180,11 @@ impl KeyInfo {
     /// The key with this name.
     pub fn find(key: &str) -> Option<&'static KeyInfo> {
         KEYS.iter().find(|info| info.key == key)
+    }
+
+    /// The built-in value in this profile, written as a file would: the profile's, else the default.
+    pub fn built_in(&self, profile: Option<&Profile>) -> Option<&'static str> {
+        profile.and_then(|profile| profile.value(self.key)).or(self.default)
     }
 
     /// The variable that sets it.

@@ -9,10 +9,7 @@ use crate::model::{parse_duration, parse_size};
 use crate::source::{FileId, Sources, Span};
 
 use super::file::{FileSettings, Owner, Written, read};
-use super::{Class, KEYS, KeyInfo, Kind, Origin, Setting, SettingValue, Settings};
-
-/// The profiles that exist without being written.
-const PROFILES: [&str; 3] = ["dev", "stage", "prod"];
+use super::{Class, KEYS, KeyInfo, Kind, Origin, PROFILES, Profile, Setting, SettingValue, Settings};
 
 /// All that settings come from. The files' texts are in the table of sources.
 #[derive(Debug, Clone, Default)]
@@ -108,13 +105,20 @@ impl Layers<'_> {
         let Some((name, origin)) = profile else { return };
         let written: Vec<_> =
             files.iter().flat_map(|file| &file.profiles).filter(|(written, _)| *written == name).collect();
-        if written.is_empty() && !PROFILES.contains(&name.as_str()) {
+        let built_in = Profile::find(&name);
+        if written.is_empty() && built_in.is_none() {
             let file = self.sources.add(origin.to_string(), name.as_str());
             let span = Span::new(file, 0, name.len());
             let known = files.iter().flat_map(|file| file.profiles.iter().map(|(name, _)| name.as_str()));
-            let help = suggestion(&name, known.chain(PROFILES));
+            let help = suggestion(&name, known.chain(PROFILES.map(|profile| profile.name)));
             let message = format!("there is no profile `{name}`");
             self.found.push(Diagnostic::new(codes::BAD_VALUE, span, message).maybe_help(help));
+        }
+        for (key, text) in built_in.map(|profile| profile.values).unwrap_or_default() {
+            let Some(info) = KeyInfo::find(key) else { continue };
+            if let (Some(profile), Ok(value)) = (built_in, of_text(info, text)) {
+                self.set(info, value, Origin::BuiltInProfile(profile.name));
+            }
         }
         for (name, values) in written {
             self.values(values, |file, line| Origin::Profile { profile: name.clone(), file, line });
@@ -296,12 +300,43 @@ mod tests {
         assert_eq!(origin(&run(&case).0, "durability"), "none from config.toml:2");
         case.variables = &[("LGFLOW_PROFILE", "prod")];
         assert_eq!(origin(&run(&case).0, "durability"), "sync from config.toml:4 (profile prod)");
+        case.user = "\ndurability = 'none'\n";
+        assert_eq!(origin(&run(&case).0, "durability"), "sync from built-in profile prod");
         case.variables = &[("LGFLOW_PROFILE", "prod"), ("LGFLOW_DURABILITY", "batch"), ("LGFLOW_BLESS", "1")];
         assert_eq!(origin(&run(&case).0, "durability"), "batch from LGFLOW_DURABILITY");
         case.flags = &[("durability", "none")];
         let (settings, found) = run(&case);
         assert_eq!((origin(&settings, "durability"), found.len()), ("none from --durability".to_owned(), 0));
         assert_eq!(settings.durability(), "none");
+    }
+
+    #[test]
+    fn a_built_in_profile_stands_beneath_the_users_of_its_name() {
+        let case = Case {
+            user: "[retention]\nage = '30d'\n[profile.prod.retention]\nage = '900d'\n[profile.other]\nformat = 'json'\n",
+            variables: &[("LGFLOW_PROFILE", "prod")],
+            ..NONE
+        };
+        let (settings, found) = run(&case);
+        assert!(found.is_empty(), "{found:?}");
+        assert_eq!(origin(&settings, "retention.age"), "900d from config.toml:4 (profile prod)");
+        assert_eq!(origin(&settings, "approvals.mutations"), "ask from built-in profile prod");
+        assert!(settings.asks_about_mutations());
+        let (settings, _) = run(&Case { variables: &[("LGFLOW_PROFILE", "other")], ..case });
+        assert_eq!(origin(&settings, "retention.age"), "30d from config.toml:2");
+        assert_eq!(origin(&settings, "approvals.mutations"), "policy from built-in");
+        assert!(!settings.asks_about_mutations());
+    }
+
+    #[test]
+    fn what_a_built_in_profile_sets_is_a_key_with_a_value_that_it_takes() {
+        for profile in PROFILES {
+            for (key, value) in profile.values {
+                let info = KeyInfo::find(key).unwrap();
+                assert!(of_text(info, value).is_ok(), "{} {key}", profile.name);
+                assert_ne!(info.class, Class::OneRun, "{} {key}", profile.name);
+            }
+        }
     }
 
     #[test]
@@ -330,7 +365,10 @@ mod tests {
         for key in unsafe_keys {
             for text in [format!("{key} = 'x'\n"), format!("[{key}]\nurl = 'x'\n")] {
                 let (_, found) = run(&Case { workspace: &text, ..NONE });
-                let expected = format!("not-here: `{key}`");
+                // a section that never stands there is refused whole
+                let top = key.split('.').next().unwrap();
+                let whole = crate::config::key::NEVER_IN_A_WORKSPACE.contains(&top);
+                let expected = format!("not-here: `{}`", if whole { top } else { key });
                 assert!(found.len() == 1 && found[0].contains(&expected), "{text}: {found:?}");
             }
         }

@@ -14,6 +14,17 @@ pub struct Settings {
     pub(super) secrets: Vec<SecretDeclaration>,
 }
 
+/// How long records are kept. What is not set bounds nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Retention {
+    /// Runs that ended longer ago may go.
+    pub age: Option<Duration>,
+    /// So many runs are kept, the newest.
+    pub count: Option<u64>,
+    /// So many bytes of runs are kept, the newest first.
+    pub size: Option<u64>,
+}
+
 impl Settings {
     /// The setting of a key, if it has a value.
     pub fn get(&self, key: &str) -> Option<&Setting> {
@@ -52,10 +63,7 @@ impl Settings {
 
     /// Time on the clock that a run may take.
     pub fn wall(&self) -> Option<Duration> {
-        match self.get("limits.wall")?.value {
-            SettingValue::Time(time) => Some(time),
-            _ => None,
-        }
+        self.time("limits.wall")
     }
 
     /// Calls of tools that a run may make.
@@ -66,6 +74,20 @@ impl Settings {
     /// Bytes of patches that a run may apply.
     pub fn patch_bytes(&self) -> Option<u64> {
         self.number("limits.patch_bytes")
+    }
+
+    /// Is what a run would change asked about, whatever its policy allows?
+    pub fn asks_about_mutations(&self) -> bool {
+        self.text("approvals.mutations") == Some("ask")
+    }
+
+    /// How long records are kept.
+    pub fn retention(&self) -> Retention {
+        Retention {
+            age: self.time("retention.age"),
+            count: self.number("retention.count"),
+            size: self.number("retention.size"),
+        }
     }
 
     /// The file of the key that approvals are signed with.
@@ -86,6 +108,13 @@ impl Settings {
     fn text(&self, key: &str) -> Option<&str> {
         match &self.get(key)?.value {
             SettingValue::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    fn time(&self, key: &str) -> Option<Duration> {
+        match self.get(key)?.value {
+            SettingValue::Time(time) => Some(time),
             _ => None,
         }
     }

@@ -323,6 +323,7 @@ fn facts((task, kept_out): (&Task<'_>, &KeptOut), runner: &Started) -> Map<Strin
         ("policy_digest", json!(runner.policy_digest)),
         ("inputs_digest", json!(Digest::of_json(&kept_out.recorded(&task.inputs)))),
         ("durability", json!(task.durability.as_str())),
+        ("profile", json!(task.named.profile)),
         ("sandbox", json!(runner.sandbox)),
         ("work_tree", json!(runner.work_tree)),
         ("held_to", json!(task.held.as_ref().map(|plan| plan.checksum))),

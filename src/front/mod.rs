@@ -41,7 +41,7 @@ pub use known_run::{KnownRun, Retraced, Seal};
 pub use narrator::Narrator;
 pub use place::{Base, Place, PlaceError};
 pub use plan_file::{PlanFile, PlanFileError, bound_document};
-pub use prepare::{Chosen, PrepareError, choose, layers, usual, workspace_packs};
+pub use prepare::{Chosen, Demanded, PrepareError, choose, layers, usual, workspace_packs};
 pub use runner_process::{RUNNER_ARGUMENT, RunnerProcess, SpawnedRunner, StartError};
 pub use settings::{Flag, settings};
 pub use single::call_tool;

@@ -11,7 +11,7 @@ use crate::files::{FileError, OwnFolder, RelPath, Root};
 use crate::model::PackName;
 use crate::packs::{LockPlace, PackError, installed_packs};
 use crate::plan::Plan;
-use crate::policy::{Packs, PolicySet};
+use crate::policy::{ASK_MUTATIONS, Packs, PolicySet, builtin};
 use crate::session::{
     CheckedFolder, check_beneath, check_paths, given_layers, graph_layers, workspace_layers,
 };
@@ -205,27 +205,40 @@ fn from_shipped(sources: &mut Sources, found: &mut Diagnostics) -> Option<Chosen
     Some(Chosen { plan, bundle, origin, layers: Vec::new(), name: SHIPPED.to_owned(), texts: Vec::new() })
 }
 
+/// What a command and the settings say of the layers that bind it.
+#[derive(Debug, Clone, Copy)]
+pub struct Demanded<'a> {
+    /// `--policy`: the first is the grant, the rest are ceilings.
+    pub policies: &'a [PathBuf],
+    /// How far the workspace is trusted.
+    pub trust: TrustNow,
+    /// Is everything that would be changed asked about?
+    pub ask_about_mutations: bool,
+}
+
 /// The layers of a run of `chosen`: what it names, `--policy`, and what the machine and the user always demand.
 pub fn layers(
     place: &Place,
     chosen: Option<&Chosen>,
-    policies: &[PathBuf],
-    trust: TrustNow,
+    demanded: Demanded<'_>,
     sources: &mut Sources,
     found: &mut Diagnostics,
 ) -> Result<RunLayers, PrepareError> {
     let packs = workspace_packs(place)?;
     let mut flags = Vec::new();
-    for (at, path) in policies.iter().enumerate() {
+    for (at, path) in demanded.policies.iter().enumerate() {
         let role = if at == 0 { LayerRole::Grant } else { LayerRole::Ceiling };
         flags.extend(given_layers(path, role, &packs, sources, found)?);
     }
     let mut always = machine_layers(Path::new(MACHINE_POLICIES))?;
     always.extend(user_layer(&place.config.join("policy.yaml"), &user_packs(place)?)?);
+    if demanded.ask_about_mutations {
+        always.extend(builtin(ASK_MUTATIONS, LayerRole::Ceiling));
+    }
     let graph = chosen.map(|chosen| chosen.layers.clone()).unwrap_or_default();
     let origin = chosen.map_or(GraphOrigin::Shipped, |chosen| chosen.origin);
     let deciding = what_decides(place.own())?;
-    let standing = standing(&place.state, &place.root, &deciding, &graph, trust)?;
+    let standing = standing(&place.state, &place.root, &deciding, &graph, demanded.trust)?;
     let mut run = layers_for_run(LayerSources { graph, origin, standing, flags, always })?;
     let known = packs_of_the_user(place)?;
     run.refused.retain(|request| request.pack.as_ref().is_none_or(|pack| !known.contains(pack)));

@@ -5,8 +5,12 @@ use crate::effect::{FrozenLayer, LayerRole};
 /// The layer of a workspace that nobody trusts, and the grant where there is no policy at all.
 pub const CONTAINED: &str = "builtin:contained";
 
+/// The ceiling that turns what a run may change into questions: the setting `approvals.mutations: ask`.
+pub const ASK_MUTATIONS: &str = "builtin:ask-mutations";
+
 /// The names of all built-in layers.
-pub const BUILTINS: [&str; 5] = [CONTAINED, "builtin:rust", "builtin:python", "builtin:node", "builtin:go"];
+pub const BUILTINS: [&str; 6] =
+    [CONTAINED, "builtin:rust", "builtin:python", "builtin:node", "builtin:go", ASK_MUTATIONS];
 
 /// A built-in layer in a role. `builtin:contained` has two texts: as the grant it asks before a patch and knows no
 /// command; as a ceiling it narrows what others grant.
@@ -18,6 +22,7 @@ pub fn builtin(name: &str, role: LayerRole) -> Option<FrozenLayer> {
         ("builtin:python", _) => include_str!("../../policies/python.yaml"),
         ("builtin:node", _) => include_str!("../../policies/node.yaml"),
         ("builtin:go", _) => include_str!("../../policies/go.yaml"),
+        (ASK_MUTATIONS, _) => include_str!("../../policies/ask-mutations.yaml"),
         _ => return None,
     };
     Some(FrozenLayer {

@@ -7,6 +7,8 @@ use serde_json::{Map, Value};
 
 use crate::effect::{FrozenLayer, RuleRef};
 
+use super::builtin::ASK_MUTATIONS;
+
 /// What would alter an opinion.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
@@ -76,6 +78,11 @@ impl Change {
 /// What to do where the text that would have to change is part of the program.
 pub(super) fn instead_of_builtin(edit: &Edit) -> String {
     let name = &edit.file;
+    if name == ASK_MUTATIONS {
+        return "set `approvals.mutations` to `policy`, where you set it to `ask`, or take another profile \
+                (`lgflow config approvals.mutations` says where it is set)"
+            .to_owned();
+    }
     match &edit.action {
         Action::Remove(_) => format!(
             "`{name}` is part of the program and says so in every role: take it out of what includes it, or, where it \

@@ -6,6 +6,7 @@ use crate::approval::{Spent, call_digest};
 use crate::effect::{RuleRef, SandboxLayer, Source, ToolCall, ToolError};
 use crate::model::Uses;
 
+use super::builtin::ASK_MUTATIONS;
 use super::call::literal_paths;
 use super::change::{Action, Change, keys};
 use super::flows::Marks;
@@ -210,6 +211,9 @@ fn tool_reason(layer: &Layer, tool: &str) -> Option<Reason> {
     let own = if rule.file.starts_with("builtin:") { " in a policy of your own, in its place" } else { "" };
     let message = match decision {
         Decision::Allow => format!("`{tool}` is allowed"),
+        Decision::Ask if rule.file == ASK_MUTATIONS => {
+            format!("`{tool}` may change something, and `approvals.mutations` is `ask`: that asks first")
+        }
         Decision::Ask => format!("`{tool}` asks first; to alter that, write `{tool}: allow`{own}"),
         Decision::Deny => {
             format!("`{tool}` is denied; to alter that, write `{tool}: ask` or `{tool}: allow`{own}")

@@ -36,7 +36,7 @@ mod terms;
 mod toolchain;
 mod verdict;
 
-pub use builtin::{BUILTINS, CONTAINED, builtin};
+pub use builtin::{ASK_MUTATIONS, BUILTINS, CONTAINED, builtin};
 pub use case::{CaseFailure, try_case};
 pub use change::{Action, Change, Edit, Step};
 pub use check::check_policy;
