@@ -12,6 +12,7 @@
 
 pub mod approval;
 pub mod client;
+pub mod comparison;
 pub mod compile;
 pub mod config;
 pub mod diag;

@@ -29,6 +29,7 @@ const ROOMS: &[(&str, u32)] = &[
     ("plan", 4),
     ("policy", 5),
     ("trace", 5),
+    ("comparison", 6),
     ("compile", 6),
     ("interpret", 6),
     ("receipt", 6),

@@ -28,6 +28,8 @@ mod problem;
 mod replay;
 mod run;
 mod runs;
+mod runs_at;
+mod runs_diff;
 mod schema;
 mod template;
 mod terminal;

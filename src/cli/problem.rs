@@ -15,8 +15,8 @@ use super::Exit;
 #[derive(Debug)]
 pub(super) struct Problem {
     pub(super) exit: Exit,
-    title: &'static str,
-    detail: String,
+    pub(super) title: &'static str,
+    pub(super) detail: String,
 }
 
 impl Problem {

@@ -22,6 +22,8 @@ use super::Exit;
 use super::output::Output;
 use super::problem::Problem;
 use super::run::{carry_out, exit_of_status, profile_flag, revision, trust_now};
+use super::runs_at::show_at;
+use super::runs_diff::{DiffArgs, diff};
 use super::terminal::style_of_stderr;
 use super::validate::print;
 
@@ -41,13 +43,30 @@ enum RunsCommand {
     #[command(after_help = "Example:\n  lgflow runs list --format json | jq '.runs[] | select(.resumable)'")]
     List,
     /// Show where a run stands and what it waits for
-    #[command(after_help = "Example:\n  lgflow runs show 01k…")]
-    Show(OneRun),
+    #[command(
+        after_help = "Examples:\n  lgflow runs show 01k…\n  lgflow runs show 01k… --at 14         as it was behind event 14\n  lgflow runs show 01k… --at 'fix[2]'   as it was when `fix` ended in its second iteration"
+    )]
+    Show(ShowArgs),
+    /// Compare two runs, or traces of some, event by event in what they mean
+    #[command(
+        after_help = "Examples:\n  lgflow runs diff 01k… 01m…\n  lgflow runs diff 01k… artifacts/runs/run-01m….jsonl\n\nTimes, numbers, hashes, ids and the order in which calls ended are left out. Exit code 0 if the runs mean the same, 1 if they differ, 2 if one is not there, 7 if one does not hold."
+    )]
+    Diff(DiffArgs),
     /// Go on with a run that is suspended, or was interrupted
     #[command(
         after_help = "Example:\n  lgflow runs resume 01k…\n\nThe graph and its policies must be the ones that it was started with. Exit code 5 if it still waits for an answer."
     )]
     Resume(OneRun),
+}
+
+/// Arguments of `lgflow runs show`.
+#[derive(Debug, Args)]
+struct ShowArgs {
+    #[command(flatten)]
+    one: OneRun,
+    /// Show it as it was: behind the event with this number, or at the end of a node (`node`, `node[2]`, `outer/inner`)
+    #[arg(long, value_name = "SEQ|NODE")]
+    at: Option<String>,
 }
 
 /// Names a run.
@@ -62,7 +81,9 @@ pub(super) fn run(args: &RunsArgs, output: Output) -> Result<Exit, Problem> {
     let place = Place::here().map_err(|error| Problem::failed("cannot find the store", &error))?;
     match &args.command {
         RunsCommand::List => list(&place, output),
-        RunsCommand::Show(one) => show(&place, &run_id(&one.run)?, output),
+        RunsCommand::Show(ShowArgs { one, at: None }) => show(&place, &run_id(&one.run)?, output),
+        RunsCommand::Show(ShowArgs { one, at: Some(at) }) => show_at(&place, &run_id(&one.run)?, at, output),
+        RunsCommand::Diff(args) => diff(args, output),
         RunsCommand::Resume(one) => resume(&place, &run_id(&one.run)?, output),
     }
 }

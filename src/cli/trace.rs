@@ -51,6 +51,13 @@ pub(super) struct Named {
     trace: String,
 }
 
+impl Named {
+    /// What a word names.
+    pub(super) fn of(word: &str) -> Self {
+        Self { trace: word.to_owned() }
+    }
+}
+
 /// Arguments of `lgflow trace verify`.
 #[derive(Debug, Args)]
 struct VerifyArgs {

@@ -11,6 +11,8 @@ const DOCUMENTS: &[(&str, &str)] = &[
     ("plan", include_str!("../../schemas/plan.schema.json")),
     ("run", include_str!("../../schemas/run.schema.json")),
     ("runs", include_str!("../../schemas/runs.schema.json")),
+    ("moment", include_str!("../../schemas/moment.schema.json")),
+    ("comparison", include_str!("../../schemas/comparison.schema.json")),
     ("event", include_str!("../../schemas/event.schema.json")),
     ("receipt", include_str!("../../schemas/receipt.schema.json")),
     ("verification", include_str!("../../schemas/verification.schema.json")),

@@ -1,6 +1,7 @@
 //! Plans, diagnostics and traces as text, JSON, SARIF, Mermaid, DOT. Returns strings; prints nothing.
 
 mod approval_text;
+mod comparison;
 pub mod diagnostics;
 mod explanation;
 pub mod graph;
@@ -8,11 +9,13 @@ mod json_text;
 mod layers;
 mod plan_text;
 mod run_document;
+mod standing;
 mod trace_text;
 
 pub use crate::source::{escaped, is_unsafe_to_show};
 
 pub use approval_text::{approval_text, question_text};
+pub use comparison::{comparison_document, comparison_text};
 pub use explanation::{explanation_document, explanation_text, reason_document};
 pub use json_text::{json_line, json_text};
 pub use layers::{
@@ -20,4 +23,5 @@ pub use layers::{
 };
 pub use plan_text::{PlanFacts, plan_document, plan_text};
 pub use run_document::{RunFacts, run_document};
+pub use standing::{MomentFacts, standing_document, standing_text};
 pub use trace_text::event_text;
