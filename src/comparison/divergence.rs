@@ -109,7 +109,9 @@ pub(super) fn circumstances(a: &Meanings, b: &Meanings) -> Vec<Place> {
             let facts = members.get_mut("facts").and_then(Value::as_object_mut);
             if let Some(facts) = facts {
                 let of_graph = ["plan", "graph_digest", "graph", "policy_digest", "layers", "inputs_digest"];
-                of_graph.iter().for_each(|name| drop(facts.remove(*name)));
+                for name in of_graph {
+                    facts.remove(name);
+                }
             }
         }
         data

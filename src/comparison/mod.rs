@@ -3,19 +3,19 @@
 
 mod calls;
 mod channels;
-mod comparison;
 mod divergence;
 mod files;
 mod meaning;
 mod path;
 mod place;
 mod spent;
+mod whole;
 
 pub use calls::{CallChange, CallSide, Calls};
 pub use channels::ChannelChange;
-pub use comparison::{Comparison, compare};
 pub use divergence::{Divergence, EventRef};
 pub use files::FileChange;
 pub use path::{Decision, NodeChange, NodeEnd};
 pub use place::Place;
 pub use spent::{NodeTime, Spent};
+pub use whole::{Comparison, compare};

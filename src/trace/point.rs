@@ -109,7 +109,7 @@ fn end_of(ids: &[String], iteration: &[u32], plan: &Plan, events: &[Envelope]) -
     }
     let of_node = || events.iter().enumerate().filter(|(_, event)| is_of(event, ids));
     let ended = || of_node().filter(|(_, event)| ENDS.contains(&event.kind.as_str()));
-    let Some((last, _)) = ended().last() else {
+    let Some((last, _)) = ended().next_back() else {
         let began = of_node().find(|(_, event)| event.kind == "node.started");
         return Err(match began {
             Some((_, began)) => PointError::NotEnded { node, began: began.seq },
@@ -119,7 +119,7 @@ fn end_of(ids: &[String], iteration: &[u32], plan: &Plan, events: &[Envelope]) -
     if iteration.is_empty() {
         return Ok(last + 1);
     }
-    let named = ended().filter(|(_, event)| event.iteration == iteration).last();
+    let named = ended().filter(|(_, event)| event.iteration == iteration).next_back();
     named.map(|(at, _)| at + 1).ok_or_else(|| {
         let mut had: Vec<String> = ended().map(|(_, event)| iterations(&event.iteration)).collect();
         had.dedup();

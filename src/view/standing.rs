@@ -129,11 +129,12 @@ pub fn standing_text(standing: &Standing, facts: MomentFacts<'_>) -> String {
     let event = facts.event;
     let mut text =
         format!("run      {}\nat       event {} of {}: {}", event.run, event.seq, facts.events, event.kind);
+    // writing to a string can't fail
     if let Some(node) = &event.node {
         let around = event.path.as_deref().map(|path| format!("{path}/")).unwrap_or_default();
-        text += &format!(" of `{}{}`", escaped(&format!("{around}{node}")), iteration_text(&event.iteration));
+        let named = escaped(&format!("{around}{node}"));
+        let _ = write!(text, " of `{named}{}`", iteration_text(&event.iteration));
     }
-    // writing to a string can't fail
     let _ = writeln!(text, "\ntime     {}\nstatus   {}", event.ts, standing.status);
     for execution in &standing.executions {
         execution_text(execution, &mut text);
