@@ -119,7 +119,7 @@ fn end_of(ids: &[String], iteration: &[u32], plan: &Plan, events: &[Envelope]) -
     if iteration.is_empty() {
         return Ok(last + 1);
     }
-    let named = ended().filter(|(_, event)| event.iteration == iteration).next_back();
+    let named = ended().rfind(|(_, event)| event.iteration == iteration);
     named.map(|(at, _)| at + 1).ok_or_else(|| {
         let mut had: Vec<String> = ended().map(|(_, event)| iterations(&event.iteration)).collect();
         had.dedup();
