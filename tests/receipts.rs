@@ -110,6 +110,10 @@ impl Hands {
                 frame["body"]["result"]["output"]["content"] = json!("altered");
                 vec![frame]
             }
+            ("says that one was recalled", "left") => {
+                frame["body"]["result"]["recalled"] = json!({ "from": "cache", "run": "r", "at": 1 });
+                vec![frame]
+            }
             ("alters a verdict", "right") => {
                 frame["body"]["result"]["rules"][0]["line"] = json!(99);
                 vec![frame]
@@ -284,6 +288,7 @@ fn each_lie_ends_the_run_and_is_named_by_verify() {
         ("makes one up", Wrong::MadeUp),
         ("asks for another call", Wrong::OtherCall),
         ("alters a result", Wrong::OtherResult),
+        ("says that one was recalled", Wrong::OtherResult),
         ("alters a verdict", Wrong::OtherVerdict),
         ("swaps two calls", Wrong::Order),
         ("swaps two results", Wrong::ResultOrder),

@@ -11,7 +11,7 @@ pub use base64::base64;
 pub use canonical::canonical_json;
 pub use hex::hex;
 pub use mac::MacKey;
-pub use sha256::{Digest, ParseDigestError};
+pub use sha256::{Digest, Digesting, ParseDigestError};
 pub use signature::{KeyError, PublicKey, SecretKey};
 
 use base64::from_base64;

@@ -5,12 +5,14 @@ use serde_json::Value;
 
 use crate::digest::Digest;
 
-use super::{AskedRef, ErrorKind, Provenance};
+use super::{AskedRef, ErrorKind, Provenance, Recalled};
 
 /// The schema id of a call.
 const CALL: &str = "lgflow.tool_call/v1";
 /// The layer of what no policy lifts.
 const INVARIANTS: &str = "builtin:invariants";
+/// The tools that read the workspace and nothing else: not the history of a run, not git's objects.
+const READING_TOOLS: [&str; 4] = ["read_file", "list_files", "search_files", "repo_context"];
 /// The schema id of a result.
 const RESULT: &str = "lgflow.tool_result/v1";
 
@@ -52,6 +54,9 @@ pub struct ToolCall {
     /// Of a call that may change something: what becomes of it where a process died while it was done.
     #[serde(default, skip_serializing_if = "AfterCrash::is_ask")]
     pub on_crash: AfterCrash,
+    /// Of a tool that only reads: may its result be one of an earlier call, where that would come to the same?
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cache: bool,
 }
 
 /// What becomes of a call that had begun when a process died, and of whose end nothing is known.
@@ -112,7 +117,13 @@ impl ToolCall {
             approval: None,
             verify: false,
             on_crash: AfterCrash::default(),
+            cache: false,
         }
+    }
+
+    /// Is it of a tool whose result is a function of its parameters, the policy and what it reads of the workspace?
+    pub fn only_reads(&self) -> bool {
+        READING_TOOLS.contains(&self.tool.as_str())
     }
 
     /// May it change something? What is not known to only look may.
@@ -177,6 +188,12 @@ pub struct ToolResult {
     /// The rules that allowed or refused it, strictest first.
     #[serde(default)]
     pub rules: Vec<RuleRef>,
+    /// The call that it was made for, where that is an earlier one: then nothing was done for this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recalled: Option<Box<Recalled>>,
+    /// Why a result that was there already was not believed, and the call made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passed_over: Option<String>,
 }
 
 impl ToolResult {
@@ -199,6 +216,8 @@ impl ToolResult {
             redacted: 0,
             sandbox: Vec::new(),
             rules: Vec::new(),
+            recalled: None,
+            passed_over: None,
         }
     }
 

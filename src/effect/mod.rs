@@ -11,6 +11,7 @@ mod interpreter;
 mod ok_exit;
 mod planned;
 mod provenance;
+mod recalled;
 mod refused;
 mod secret;
 
@@ -31,5 +32,6 @@ pub use planned::{
     HeldPlan, PlanBindings, PlannedCall, PlannedProgram, PlannedToolchain, PlannedWorkspace, Shape,
 };
 pub use provenance::{Provenance, Source};
+pub use recalled::{Recalled, RecalledFrom};
 pub use refused::{failure_of, refused_whole};
 pub use secret::{SecretDeclaration, SecretSource, SecretUse};

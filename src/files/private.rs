@@ -159,7 +159,19 @@ pub fn replace(path: &Path, content: &str) -> Result<(), PrivateError> {
     path.parent().map_or(Ok(()), sync_folder)
 }
 
-/// The same where nothing may be there yet; `false` if something is.
+/// Puts a file in place that may be lost, whole or not at all: it is not waited for until it is on the disk.
+pub fn replace_unsynced(path: &Path, content: &str) -> Result<(), PrivateError> {
+    let beside = beside(path);
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside);
+    let write = file.and_then(|mut file| file.write_all(content.as_bytes()));
+    write.and_then(|()| fs::rename(&beside, path)).map_err(|error| {
+        // the attempt is of no use to anybody
+        let _ = fs::remove_file(&beside);
+        PrivateError::io("write", path)(error)
+    })
+}
+
+/// Like [`replace`] where nothing may be there yet; `false` if something is.
 pub fn put_new(path: &Path, content: &str) -> Result<bool, PrivateError> {
     let beside = beside(path);
     let linked = write_new(&beside, content).and_then(|()| fs::hard_link(&beside, path));

@@ -9,12 +9,14 @@ use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, fstat, open, openat, statat};
 
 use super::resolve::follow;
 use super::system::{HOLD, open_beneath};
-use super::{EntryKind, Facts, FileError, OpenFile, RelPath};
+use super::{EntryKind, Facts, FileError, OpenFile, RelPath, Watcher};
 
 /// A folder that is held open.
 #[derive(Debug)]
 pub struct Root {
     folder: OwnedFd,
+    /// Is told of all that is looked at.
+    watcher: Option<Watcher>,
 }
 
 /// What becomes of symbolic links.
@@ -40,14 +42,14 @@ impl Root {
     pub fn open(path: &Path) -> Result<Self, FileError> {
         let shown = path.display().to_string();
         let folder = open(path, HOLD, Mode::empty()).map_err(|errno| FileError::of(shown, errno))?;
-        Ok(Self { folder })
+        Ok(Self { folder, watcher: None })
     }
 
     /// A folder that somebody else opened.
     pub fn from_fd(folder: OwnedFd) -> Result<Self, FileError> {
         let stat = fstat(&folder).map_err(|errno| FileError::of(".", errno))?;
         match Facts::of(&stat).kind {
-            EntryKind::Folder => Ok(Self { folder }),
+            EntryKind::Folder => Ok(Self { folder, watcher: None }),
             kind => Err(FileError::Kind { path: ".".to_owned(), kind, wanted: EntryKind::Folder }),
         }
     }
@@ -60,9 +62,24 @@ impl Root {
 
     /// Another holder of the same folder.
     pub fn try_clone(&self) -> Result<Self, FileError> {
+        self.lose_sight();
         let folder =
             self.folder.try_clone().map_err(|error| FileError::Io { path: ".".to_owned(), error })?;
-        Ok(Self { folder })
+        Ok(Self { folder, watcher: None })
+    }
+
+    /// Another holder of the same folder, who is watched: what is looked at through it can be told afterwards.
+    pub fn watched(&self) -> Result<(Self, Watcher), FileError> {
+        let watcher = Watcher::default();
+        let root = Self { watcher: Some(watcher.clone()), ..self.try_clone()? };
+        Ok((root, watcher))
+    }
+
+    /// Something is looked at that nobody can tell afterwards.
+    fn lose_sight(&self) {
+        if let Some(watcher) = &self.watcher {
+            watcher.lose();
+        }
     }
 
     /// Opens a regular file for reading. Anything else is refused at once: a named pipe does not block, a device is
@@ -72,18 +89,26 @@ impl Root {
     /// allowed name is readable under that name.
     pub fn file(&self, path: &RelPath, links: Links) -> Result<OpenFile, FileError> {
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let (file, path) = self.resolve(path, links, flags)?;
-        OpenFile::new(file, path)
+        let opened = self.resolve(path, links, flags).and_then(|(file, really)| OpenFile::new(file, really));
+        let Some(watcher) = &self.watcher else { return opened };
+        watcher.asked(path, links, opened.as_ref());
+        opened.map(|file| file.watched_by(watcher.clone(), path.clone()))
     }
 
     /// Holds a folder beneath this one; also gives the path that it really has.
     pub fn folder(&self, path: &RelPath, links: Links) -> Result<(Root, RelPath), FileError> {
+        self.lose_sight();
         let (folder, path) = self.resolve(path, links, HOLD)?;
-        Ok((Root { folder }, path))
+        Ok((Root { folder, watcher: None }, path))
     }
 
     /// What stands at `path`, without opening it for reading; the last name is not followed if it is a link.
     pub fn facts(&self, path: &RelPath) -> Result<Facts, FileError> {
+        self.lose_sight();
+        self.look_up(path)
+    }
+
+    fn look_up(&self, path: &RelPath) -> Result<Facts, FileError> {
         let Some((parent, name)) = path.split() else {
             let stat = fstat(&self.folder).map_err(|errno| FileError::of(path.as_str(), errno))?;
             return Ok(Facts::of(&stat));
@@ -97,9 +122,17 @@ impl Root {
     /// The names in a folder, sorted so that whole paths come bytewise when folders are walked where they stand;
     /// and how many names were left out because they are not UTF-8 or hold control characters.
     pub fn entries(&self, path: &RelPath) -> Result<(Vec<Entry>, u64), FileError> {
+        let listed = self.list(path);
+        if let Some(watcher) = &self.watcher {
+            watcher.listed(path, &listed);
+        }
+        listed
+    }
+
+    fn list(&self, path: &RelPath) -> Result<(Vec<Entry>, u64), FileError> {
         let wrong = |errno| FileError::of(path.as_str(), errno);
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK;
-        let folder = open_beneath(self.as_fd(), path, flags, Mode::empty()).map_err(wrong)?;
+        let folder = open_beneath(self.folder.as_fd(), path, flags, Mode::empty()).map_err(wrong)?;
         let names = folder.try_clone().map_err(|error| FileError::Io { path: path.to_string(), error })?;
         let mut found = Vec::new();
         let mut unnamed = 0;
@@ -139,7 +172,8 @@ impl Root {
         let wrong = |errno| FileError::of(path.as_str(), errno);
         let flags =
             OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let folder = open_beneath(self.as_fd(), path, flags, Mode::empty()).map_err(wrong)?;
+        self.lose_sight();
+        let folder = open_beneath(self.folder.as_fd(), path, flags, Mode::empty()).map_err(wrong)?;
         let (mut found, mut seen) = (BTreeSet::new(), 0);
         let mut ahead = vec![(folder, true)];
         while let Some((folder, is_top)) = ahead.pop() {
@@ -174,22 +208,22 @@ impl Root {
 
     /// The folder at `path`, no link on the way.
     pub(super) fn hold(&self, path: &RelPath) -> Result<OwnedFd, FileError> {
-        open_beneath(self.as_fd(), path, HOLD, Mode::empty())
+        open_beneath(self.folder.as_fd(), path, HOLD, Mode::empty())
             .map_err(|errno| FileError::of(path.as_str(), errno))
     }
 
     fn resolve(&self, path: &RelPath, links: Links, flags: OFlags) -> Result<(OwnedFd, RelPath), FileError> {
         use rustix::io::Errno;
-        match open_beneath(self.as_fd(), path, flags, Mode::empty()) {
+        match open_beneath(self.folder.as_fd(), path, flags, Mode::empty()) {
             Ok(opened) => Ok((opened, path.clone())),
-            Err(Errno::LOOP) if links == Links::Inside => follow(self.as_fd(), path, flags),
+            Err(Errno::LOOP) if links == Links::Inside => follow(self.folder.as_fd(), path, flags),
             Err(errno) => Err(self.explain(path, errno)),
         }
     }
 
     /// `ENOTDIR` of a path whose last name is no folder says what it is instead.
     fn explain(&self, path: &RelPath, errno: rustix::io::Errno) -> FileError {
-        match (errno, self.facts(path)) {
+        match (errno, self.look_up(path)) {
             (rustix::io::Errno::NOTDIR, Ok(facts)) => {
                 FileError::Kind { path: path.to_string(), kind: facts.kind, wanted: EntryKind::Folder }
             }
@@ -201,6 +235,7 @@ impl Root {
 
 impl AsFd for Root {
     fn as_fd(&self) -> BorrowedFd<'_> {
+        self.lose_sight();
         self.folder.as_fd()
     }
 }

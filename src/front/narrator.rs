@@ -1,10 +1,10 @@
 //! From events to the lines and spinners that a person sees. Changes nothing and decides nothing.
 #![expect(clippy::disallowed_methods, reason = "a person is told how long a node took")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use crate::trace::{Cancel, EventBody, NodeFinished, RunState, Status};
+use crate::trace::{CallId, CallOutcome, Cancel, EventBody, NodeFinished, RunState, Status};
 use crate::view::escaped;
 
 use super::{Display, Mark};
@@ -16,12 +16,14 @@ pub struct Narrator {
     since: BTreeMap<String, Instant>,
     /// Nodes that failed, each with the message that was told.
     failed: BTreeMap<String, String>,
+    /// Nodes that go on with a result of an earlier call.
+    cached: BTreeSet<String>,
 }
 
 impl Narrator {
     /// Tells it on `display`.
     pub fn new(display: Display) -> Self {
-        Self { display, since: BTreeMap::new(), failed: BTreeMap::new() }
+        Self { display, since: BTreeMap::new(), failed: BTreeMap::new(), cached: BTreeSet::new() }
     }
 
     /// One more event, with the state before it.
@@ -34,6 +36,7 @@ impl Narrator {
                 let status = decided.status.as_str().replace('_', " ");
                 self.display.line(Mark::Skipped, &format!("{name}: {status}: {}", escaped(&decided.reason)));
             }
+            EventBody::CallFinished { call, outcome } => self.hear_result(state, *call, outcome),
             EventBody::NodeRetried { unit, attempt, error, backoff } => {
                 let name = escaped(&state.node_path(unit.at));
                 let why = escaped(&error.message);
@@ -78,6 +81,20 @@ impl Narrator {
         self.display.close();
     }
 
+    /// Was it made for this call, and if so, although another one was there?
+    fn hear_result(&mut self, state: &RunState, call: CallId, outcome: &CallOutcome) {
+        let Some((_, order)) = state.open_calls().find(|(id, _)| *id == call) else { return };
+        for (call, result) in order.calls().iter().zip(outcome.results()) {
+            if result.recalled.is_some() {
+                self.cached.insert(call.node.clone());
+            }
+            if let Some(why) = &result.passed_over {
+                let text = format!("{}: a kept result is passed over: {}", escaped(&call.node), escaped(why));
+                self.note(&text);
+            }
+        }
+    }
+
     fn start(&mut self, path: String) {
         self.display.start(&escaped(&path));
         self.since.insert(path, Instant::now());
@@ -98,7 +115,10 @@ impl Narrator {
                 self.display.line(Mark::Failed, &text);
                 self.failed.insert(path, error.message.clone());
             }
-            (Status::Succeeded, None) => self.display.line(Mark::Done, &format!("{name}{took}")),
+            (Status::Succeeded, None) => {
+                let cached = if self.cached.remove(&path) { " from the cache" } else { "" };
+                self.display.line(Mark::Done, &format!("{name}{cached}{took}"));
+            }
             (status, None) => self.display.line(Mark::Skipped, &format!("{name}: {status}{took}")),
         }
     }

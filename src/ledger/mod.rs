@@ -2,6 +2,7 @@
 //! installation's key. A
 //! spent approval is recorded durably before anything is done with it. Decides nothing: `approval` says what counts.
 
+mod cache;
 mod error;
 mod folder;
 mod key;
@@ -13,6 +14,7 @@ mod spending;
 #[cfg(test)]
 mod tests;
 
+pub use cache::{Cache, CachedResult, Kept};
 pub use error::LedgerError;
 pub use folder::Ledger;
 pub use key::{installation_key, known_key};

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::digest::Digest;
 use crate::effect::{ErrorKind, RuleRef};
+use crate::trace::is_told_rightly;
 
 /// Members of `call.started` that are the interpreter's own: its numbers, and what it took out.
 const BESIDE: [&str; 3] = ["call", "index", "redacted"];
@@ -35,6 +36,9 @@ pub struct ResultFact {
     /// Of the layers around the command, in force or not; where there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sandbox: Option<Digest>,
+    /// Was it one of an earlier call, and nothing done for this one?
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub recalled: bool,
 }
 
 /// What was decided of a call, as its result tells it.
@@ -66,7 +70,11 @@ fn fact(call: &Value, key: &str, node: &str) -> CallFact {
 /// The results in the data of a `call.finished`.
 pub fn results_of(data: &Map<String, Value>) -> Vec<ResultFact> {
     match (data.get("result"), data.get("results")) {
-        (Some(result), _) => vec![result_fact(result)],
+        // what stands beside a result is no word of the runner's, unless it is the result's own
+        (Some(result), _) if is_told_rightly(data) => vec![result_fact(result)],
+        (Some(result), _) => {
+            vec![ResultFact { digest: Digest::of_json(&Value::Object(data.clone())), ..result_fact(result) }]
+        }
         (None, Some(Value::Array(results))) => results.iter().map(result_fact).collect(),
         _ => Vec::new(),
     }
@@ -80,6 +88,7 @@ fn result_fact(result: &Value) -> ResultFact {
         ok,
         verdict: decided(result, ok),
         sandbox: layers.map(Digest::of_json),
+        recalled: result.get("recalled").is_some(),
     }
 }
 

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::digest::{Digest, MacKey, canonical_json};
+use crate::effect::Recalled;
 
 use super::{CallFact, ResultFact};
 
@@ -65,6 +66,19 @@ pub enum What {
         /// The request that its approval answered, and the place of the call in it: both spent with this.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         approval: Option<String>,
+    },
+    /// A call is not done: it is answered with the result of an earlier one.
+    #[serde(rename = "call.recalled")]
+    Recalled {
+        /// The call's key.
+        key: String,
+        /// The tool.
+        tool: String,
+        /// Bytes of patches that it uses up, as if it were done.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        patch_bytes: u64,
+        /// The call that the result was made for.
+        recalled: Recalled,
     },
     /// A call that changes something has come to an end.
     #[serde(rename = "call.ended")]

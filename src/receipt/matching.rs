@@ -67,7 +67,7 @@ fn sides(receipts: &[Receipt]) -> (Vec<Asked<'_>>, Vec<Answer<'_>>) {
                     answers.push(Answer { n: receipt.n, session, asked, results });
                 }
             }
-            What::Begun { .. } | What::Ended { .. } | What::Withdrawn { .. } => {}
+            What::Begun { .. } | What::Recalled { .. } | What::Ended { .. } | What::Withdrawn { .. } => {}
         }
     }
     (asked, answers)

@@ -13,7 +13,8 @@ pub struct Used {
     pub patch_bytes: u64,
 }
 
-/// What was used up by the calls of these receipts. One that had begun, and of whose end nothing is known, counts.
+/// What was used up by the calls of these receipts: one that was answered with an earlier result as much as one that was
+/// done. One that had begun, and of whose end nothing is known, counts.
 pub fn used(receipts: &[Receipt]) -> Used {
     let mut calls = 0u64;
     let mut applied = 0u64;
@@ -25,6 +26,10 @@ pub fn used(receipts: &[Receipt]) -> Used {
                 if *patch_bytes > 0 {
                     open.push((key, *patch_bytes));
                 }
+            }
+            What::Recalled { patch_bytes, .. } => {
+                calls += 1;
+                applied += patch_bytes;
             }
             What::Withdrawn { key } => {
                 calls = calls.saturating_sub(1);
@@ -48,7 +53,11 @@ pub fn begun(receipts: &[Receipt]) -> BTreeSet<String> {
         match &receipt.what {
             What::Begun { key, .. } => drop(begun.insert(key.clone())),
             What::Withdrawn { key } => drop(begun.remove(key)),
-            What::Opened { .. } | What::Received { .. } | What::Ended { .. } | What::Answered { .. } => {}
+            What::Opened { .. }
+            | What::Received { .. }
+            | What::Recalled { .. }
+            | What::Ended { .. }
+            | What::Answered { .. } => {}
         }
     }
     begun

@@ -40,6 +40,11 @@ impl Cleaner {
         }
     }
 
+    /// May a result leave as it is?
+    pub(super) fn leaves(&self, result: &ToolResult) -> bool {
+        self.redaction.is_empty() || self.result(result.clone()).redacted == 0
+    }
+
     /// A result as it may leave, or be kept.
     pub(super) fn result(&self, mut result: ToolResult) -> ToolResult {
         if self.redaction.is_empty() {

@@ -1,4 +1,5 @@
 //! All of the world that a tool may touch. What it may do there is not written here: a granted call carries it.
+#![expect(clippy::disallowed_methods, reason = "a call ends at its deadline")]
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -113,6 +114,11 @@ impl Cancel {
     /// Was it asked to end?
     pub fn is_cancelled(&self) -> bool {
         self.asked.load(Ordering::SeqCst)
+    }
+
+    /// Was it asked to end, or is its time over?
+    pub fn is_over(&self) -> bool {
+        self.is_cancelled() || self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
     }
 
     /// When its time is over.

@@ -32,7 +32,9 @@ pub use result::{GraphError, GraphOutcome, NodeError, NodeResult, Status};
 pub use standing::{CallInFlight, Doing, Execution, NodeStanding, OpenWait, Standing};
 pub use state::{Phase, RunState, Totals};
 pub use summary::{NodeSummary, Summary, Waiting};
-pub use wire::{Blob, Envelope, ReadError, order_data, read_event, result_data, results_data};
+pub use wire::{
+    Blob, Envelope, ReadError, is_told_rightly, order_data, read_event, result_data, results_data,
+};
 
 pub(crate) use channel::writable;
 pub(crate) use state::{Frame, Returned, Step, Task, Work};

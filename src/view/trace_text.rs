@@ -3,7 +3,10 @@
 use std::fmt::Write as _;
 
 use serde_json::Value;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
+use crate::effect::Recalled;
 use crate::trace::Envelope;
 
 use super::escaped;
@@ -27,9 +30,17 @@ pub fn event_text(event: &Envelope) -> String {
         let _ = write!(text, " attempt {attempt}");
     }
     for (name, value) in &event.data {
-        let _ = write!(text, "  {name}={}", short(value));
+        let _ = write!(text, "  {name}={}", recalled(name, value).unwrap_or_else(|| short(value)));
     }
     text
+}
+
+/// The earlier call that a result was made for, in words.
+fn recalled(name: &str, value: &Value) -> Option<String> {
+    let Recalled { from, run, at } =
+        serde_json::from_value(value.clone()).ok().filter(|_| name == "recalled")?;
+    let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(at) * 1_000_000).ok()?;
+    Some(format!("({} of run {}, made at {})", from.as_str(), escaped(&run), at.format(&Rfc3339).ok()?))
 }
 
 fn short(value: &Value) -> String {

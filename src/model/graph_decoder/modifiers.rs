@@ -31,6 +31,9 @@ const CRASHES: [(&str, OnCrash); 3] =
 const ITEM_ERRORS: [(&str, OnItemError); 2] =
     [("stop", OnItemError::Stop), ("collect", OnItemError::Collect)];
 
+/// What can be answered from an earlier call. `workspace_diff` cannot: it tells what its own run has done.
+const CACHED: &str = "`read_file`, `list_files`, `search_files`, `repo_context`, `llm` and `http`";
+
 /// Error kinds that are never repeated.
 const NOT_RETRIED: [&str; 8] =
     ["denied", "rejected", "exhausted", "expression", "cancelled", "budget", "internal", "unplanned"];
@@ -105,7 +108,7 @@ impl Reader<'_, '_> {
             && cache.value
             && !cacheable(uses)
         {
-            self.means_nothing(cache, "cache", uses, "`llm`, `http` and tools that read");
+            self.means_nothing(cache, "cache", uses, CACHED);
         }
         if let Some(verify) = &modifiers.verify
             && verify.value
@@ -125,12 +128,6 @@ impl Reader<'_, '_> {
 fn cacheable(uses: Uses) -> bool {
     matches!(
         uses,
-        Uses::Llm
-            | Uses::Http
-            | Uses::ReadFile
-            | Uses::ListFiles
-            | Uses::SearchFiles
-            | Uses::RepoContext
-            | Uses::WorkspaceDiff
+        Uses::Llm | Uses::Http | Uses::ReadFile | Uses::ListFiles | Uses::SearchFiles | Uses::RepoContext
     )
 }

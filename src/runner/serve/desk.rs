@@ -19,13 +19,14 @@ use crate::effect::{
     ToolInfo, ToolResult, WorkTree, refused_whole,
 };
 use crate::files::{RelPath, Root};
+use crate::ledger::Cache;
 use crate::policy::{Decision, Gate, GateDecision, Granted, Machine, PolicySet, Verdict};
 use crate::redact::{Redaction, Values};
 use crate::runner::clean::Cleaner;
 use crate::runner::revision::revision;
 use crate::runner::tools::{look_ahead, question};
 use crate::runner::work_tree::work_tree;
-use crate::runner::{Cancel, CommandMemory, ToolWorld, execute, recover_workspace, redaction};
+use crate::runner::{Cancel, CommandMemory, ToolWorld, recover_workspace, redaction};
 use crate::sandbox::walls;
 use crate::schema;
 use crate::source::Sources;
@@ -33,6 +34,7 @@ use crate::source::Sources;
 use super::approvals::Approvals;
 use super::counters::Counters;
 use super::held::Held;
+use super::known::Known;
 use super::machine::machine_without_walls;
 use super::receipts::Receipts;
 
@@ -45,8 +47,11 @@ pub(super) struct Desk {
     pub(super) gate: Gate,
     pub(super) world: ToolWorld,
     pub(super) approvals: Option<Approvals>,
-    cleaner: Cleaner,
+    pub(super) cleaner: Cleaner,
     pub(super) receipts: Receipts,
+    pub(super) run: String,
+    /// Results of earlier calls; none where nothing may be kept.
+    pub(super) cache: Option<Cache>,
     /// Nobody waits for answers any more.
     ending: AtomicBool,
     running: Mutex<BTreeMap<String, Cancel>>,
@@ -101,12 +106,16 @@ impl Desk {
         let counters = Counters::new(policy.tool_calls(), start.limits, used);
         let (running, answered) = (Mutex::default(), Mutex::default());
         let held = Held::to(start.plan.clone());
+        let cache = start.ledger.as_ref();
+        let cache = cache.and_then(|place| Cache::of(Path::new(&place.state), &place.workspace).ok());
         Ok(Self {
             gate,
             world,
             approvals,
             cleaner,
             receipts,
+            run: start.run.clone(),
+            cache,
             ending: AtomicBool::new(false),
             running,
             answered,
@@ -226,21 +235,34 @@ impl Desk {
         self.put_question(&[asked], 0, binding, refused.as_ref())
     }
 
-    /// Does a call, once it is on record that it is about to be; `approval` is what was spent for it.
+    /// Does a call, or answers it with what is known of it; `approval` is what was spent for it.
     pub(super) fn execute(&self, granted: &Granted<ToolCall>, approval: Option<String>) -> ToolResult {
+        let (call, start) = (granted.request(), Instant::now());
+        let cancel = Cancel::at(call.deadline_ms.map(|millis| start + Duration::from_millis(millis)));
+        let key = call.idempotency_key.clone();
+        locked(&self.running).insert(key.clone(), cancel.clone());
+        let result = match self.known(granted, &cancel) {
+            Known::Result(known) => {
+                let timing_ms = start.elapsed().as_millis() as u64;
+                self.recall(granted, ToolResult { timing_ms, ..*known })
+            }
+            Known::PassedOver(why) => {
+                ToolResult { passed_over: Some(why), ..self.make(granted, approval, &cancel) }
+            }
+            Known::Nothing => self.make(granted, approval, &cancel),
+        };
+        locked(&self.running).remove(&key);
+        result
+    }
+
+    /// Makes a call, once it is on record that it is about to be.
+    fn make(&self, granted: &Granted<ToolCall>, approval: Option<String>, cancel: &Cancel) -> ToolResult {
         let call = granted.request();
         if let Err(why) = self.receipts.begun(call, approval) {
             return unrecorded(call, &why);
         }
-        let deadline = call.deadline_ms.map(|millis| Instant::now() + Duration::from_millis(millis));
-        let cancel = Cancel::at(deadline);
-        let key = call.idempotency_key.clone();
-        locked(&self.running).insert(key.clone(), cancel.clone());
-        let result = execute(granted, &self.world, &cancel);
-        self.gate.note(granted, &result);
-        self.held.note(call, &result);
-        locked(&self.running).remove(&key);
-        self.counters.charge(call, &result);
+        let result = self.act(granted, cancel);
+        self.took_effect(granted, &result);
         let cancelled = result.error.as_ref().is_some_and(|error| error.kind == ErrorKind::Cancelled);
         if cancelled && self.ending.load(Ordering::SeqCst) {
             // whoever asked is gone: this is no end that a later session should be told
@@ -250,6 +272,13 @@ impl Desk {
             Ok(()) => result,
             Err(why) => unrecorded(call, &why),
         }
+    }
+
+    /// What later calls of the session depend on.
+    pub(super) fn took_effect(&self, granted: &Granted<ToolCall>, result: &ToolResult) {
+        self.gate.note(granted, result);
+        self.held.note(granted.request(), result);
+        self.counters.charge(granted.request(), result);
     }
 
     /// All are decided before the first is done; then in order, up to the first failure.

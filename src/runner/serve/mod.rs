@@ -2,12 +2,14 @@
 
 mod approvals;
 mod asking;
+mod cached;
 mod counters;
 mod desk;
 #[cfg(test)]
 mod desk_tests;
 mod handshake;
 mod held;
+mod known;
 mod machine;
 mod recall;
 mod receipts;

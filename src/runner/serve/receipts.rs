@@ -124,6 +124,18 @@ impl Receipts {
         self.add(what, call.changes())
     }
 
+    /// A call is about to be answered with what is known of it, and not done.
+    pub(super) fn recalled(&self, call: &ToolCall, result: &ToolResult) -> Result<(), String> {
+        let Some(recalled) = &result.recalled else { return Err("it names no earlier call".to_owned()) };
+        let what = || What::Recalled {
+            key: self.key(call),
+            tool: call.tool.clone(),
+            patch_bytes: call.patch_bytes(),
+            recalled: (**recalled).clone(),
+        };
+        self.add(what, call.changes())
+    }
+
     /// Had the call begun in an earlier session of its run?
     pub(super) fn had_begun(&self, call: &ToolCall) -> bool {
         call.changes() && self.earlier.contains(&self.key(call))

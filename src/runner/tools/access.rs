@@ -9,7 +9,7 @@ use crate::runner::ToolWorld;
 use super::twins::Twins;
 
 /// What a call may read.
-pub(super) struct Reading<'a> {
+pub(in crate::runner) struct Reading<'a> {
     pub(super) root: &'a Root,
     rules: &'a PathRules,
     protected: &'a [RelPath],
@@ -20,8 +20,13 @@ pub(super) struct Reading<'a> {
 
 impl<'a> Reading<'a> {
     /// The reading side of a granted call.
-    pub(super) fn of(call: &'a Granted<ToolCall>, world: &'a ToolWorld) -> Self {
+    pub(in crate::runner) fn of(call: &'a Granted<ToolCall>, world: &'a ToolWorld) -> Self {
         Self::under(call.obligations(), world)
+    }
+
+    /// The same through another holder of the workspace.
+    pub(in crate::runner) fn through(self, root: &'a Root) -> Self {
+        Self { root, ..self }
     }
 
     /// The reading side of what binds a call.

@@ -8,7 +8,6 @@ use serde_json::json;
 use crate::effect::{ToolCall, ToolError, ToolResult};
 use crate::files::{IgnoreFiles, RelPath, Walk, Walked};
 use crate::policy::Granted;
-use crate::runner::ToolWorld;
 
 use super::access::Reading;
 use super::globs::Globs;
@@ -21,7 +20,7 @@ pub(super) const MAX_ENTRIES: usize = 2_000_000;
 /// from the root; `ignore: false` lists what ignore files name as well.
 pub(in crate::runner) fn list_files(
     call: &Granted<ToolCall>,
-    world: &ToolWorld,
+    reading: &Reading<'_>,
 ) -> Result<ToolResult, ToolError> {
     let input =
         Input::new("list_files", &call.request().input, &["path", "recursive", "glob", "ignore", "max"])?;
@@ -33,7 +32,7 @@ pub(in crate::runner) fn list_files(
     };
     let globs = Globs::new(&input.texts("glob")?)?;
     let max = input.number("max", 100_000, 1..=1_000_000)? as usize;
-    let mut found = Reading::of(call, world).walk(&options)?;
+    let mut found = reading.walk(&options)?;
     found.files.retain(|path| globs.match_path(path));
     let truncated = found.truncated || found.files.len() > max;
     found.files.truncate(max);

@@ -32,6 +32,7 @@ mod words;
 mod workspace_diff;
 mod writing;
 
+pub(super) use access::Reading;
 pub(super) use apply_patch::{answered_before, apply_patch};
 pub(super) use call_folders::{RunCaches, sweep_held_folders};
 pub(super) use exec::exec;

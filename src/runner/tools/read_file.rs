@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 use crate::digest::{Digest, base64};
 use crate::effect::{ErrorKind, ToolCall, ToolError, ToolResult};
 use crate::policy::Granted;
-use crate::runner::ToolWorld;
 
 use super::access::{Reading, tool_error};
 use super::input::{Input, invalid};
@@ -25,13 +24,12 @@ enum Encoding {
 /// that links lead to.
 pub(in crate::runner) fn read_file(
     call: &Granted<ToolCall>,
-    world: &ToolWorld,
+    reading: &Reading<'_>,
 ) -> Result<ToolResult, ToolError> {
     let input = Input::new("read_file", &call.request().input, &["path", "range", "encoding"])?;
     let path = input.required_path("path")?;
     let range = input.value("range").map(range).transpose()?;
     let encoding = encoding(&input)?;
-    let reading = Reading::of(call, world);
     let mut file = reading.open(&path)?;
     let limit = reading.limit.unwrap_or(DEFAULT_LIMIT);
     let bytes = file.read(limit).map_err(|error| tool_error(&error))?;

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use crate::effect::{ErrorKind, ToolCall, ToolError, ToolResult};
 use crate::files::{RelPath, Walk};
 use crate::policy::Granted;
-use crate::runner::{Cancel, ToolWorld};
+use crate::runner::Cancel;
 
 use super::access::Reading;
 use super::globs::Globs;
@@ -37,7 +37,7 @@ const MAX_LINE: usize = 4096;
 /// `before` and `after`: up to N lines around it. Files with NUL bytes are taken as binary and skipped.
 pub(in crate::runner) fn search_files(
     call: &Granted<ToolCall>,
-    world: &ToolWorld,
+    reading: &Reading<'_>,
     cancel: &Cancel,
 ) -> Result<ToolResult, ToolError> {
     let known = ["pattern", "path", "glob", "ignore", "max", "context"];
@@ -52,7 +52,6 @@ pub(in crate::runner) fn search_files(
         ignore_files: ignore_files(&input)?,
         max_entries: MAX_ENTRIES,
     };
-    let reading = Reading::of(call, world);
     let walked = reading.walk(&options)?;
     let mut found = Found::new(&matcher, max, reading.limit, cancel);
     let mut searcher = searcher(context);
@@ -60,8 +59,10 @@ pub(in crate::runner) fn search_files(
         if found.is_over()? {
             break;
         }
-        found.search(&mut searcher, &reading, path);
+        found.search(&mut searcher, reading, path);
     }
+    // what was broken off in the last file is not all that there is
+    found.is_over()?;
     Ok(found.into_result(walked.truncated, left_out(&walked)))
 }
 
@@ -137,7 +138,10 @@ impl<'a> Found<'a> {
         let start = self.matches.len();
         let matcher = self.matcher;
         let mut sink = FileSink { found: self, path, before: Vec::new() };
-        if searcher.search_file(matcher, &file.into_file(), &mut sink).is_err() {
+        let mut reader = file.into_reader();
+        let searched = searcher.search_reader(matcher, &mut reader, &mut sink);
+        reader.finish();
+        if searched.is_err() {
             self.matches.truncate(start);
         }
     }

@@ -3,8 +3,11 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::effect::{AfterCrash, ToolResult};
+use crate::effect::{AfterCrash, RecalledFrom, ToolResult};
 use crate::trace::CallOrder;
+
+/// Members of a result that stand beside it as well.
+const BESIDE_RESULT: [&str; 2] = ["recalled", "passed_over"];
 
 /// The members that tell of an order: a call as its tool and input, so that a reader finds them; the rest of the protocol's
 /// message beside.
@@ -32,6 +35,9 @@ pub fn order_data(order: &CallOrder) -> Map<String, Value> {
             if call.on_crash != AfterCrash::Ask {
                 put("on_crash", call.on_crash.as_str().into());
             }
+            if call.cache {
+                put("cache", true.into());
+            }
         }
         CallOrder::Batch(calls) => {
             put("tool", "batch".into());
@@ -41,9 +47,29 @@ pub fn order_data(order: &CallOrder) -> Map<String, Value> {
     data
 }
 
-/// The member that tells of the answer to one call.
+/// The members that tell of the answer to one call. Whether it was made for this call stands beside the result, which may
+/// lie in a blob.
 pub fn result_data(result: &ToolResult) -> Map<String, Value> {
-    Map::from_iter([("result".to_owned(), json!(result))])
+    let result = json!(result);
+    let beside = BESIDE_RESULT.map(|name| Some((name.to_owned(), result.get(name)?.clone())));
+    let mut data: Map<String, Value> = beside.into_iter().flatten().collect();
+    if is_cached(&result) {
+        data.insert("cached".to_owned(), true.into());
+    }
+    data.insert("result".to_owned(), result);
+    data
+}
+
+/// Do the members that stand beside a result say what it says itself?
+pub fn is_told_rightly(data: &Map<String, Value>) -> bool {
+    let result = data.get("result");
+    data.get("cached") == result.is_some_and(is_cached).then_some(&Value::Bool(true))
+        && BESIDE_RESULT.iter().all(|name| data.get(*name) == result.and_then(|result| result.get(name)))
+}
+
+fn is_cached(result: &Value) -> bool {
+    let from = result.get("recalled").and_then(|recalled| recalled.get("from"));
+    from.and_then(Value::as_str) == Some(RecalledFrom::Cache.as_str())
 }
 
 /// The member that tells of the answer to a list of calls.

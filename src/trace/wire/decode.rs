@@ -14,6 +14,7 @@ use crate::trace::{
     Question, QuestionId, RunStarted, RunStatus, Status, Unit, WaitFor, WaitId,
 };
 
+use super::calls::is_told_rightly;
 use super::envelope::Envelope;
 use super::fields::{answer_from, dead_from, edges_from, error_from, outcome_from, result_from};
 
@@ -252,6 +253,7 @@ impl Reader<'_> {
                 Some(word) => serde_json::from_value(word.clone()).ok()?,
                 None => AfterCrash::default(),
             },
+            cache: data.get("cache").and_then(Value::as_bool).unwrap_or_default(),
             ..call
         };
         let prepare = data.get("prepare").and_then(Value::as_bool).unwrap_or_default();
@@ -260,6 +262,9 @@ impl Reader<'_> {
 
     fn outcome(&self) -> Option<CallOutcome> {
         let data = &self.envelope.data;
+        if !is_told_rightly(data) {
+            return None;
+        }
         if let Some(results) = data.get("results") {
             return Some(CallOutcome::Batch(serde_json::from_value(results.clone()).ok()?));
         }

@@ -6,7 +6,7 @@ mod encode;
 mod envelope;
 mod fields;
 
-pub use calls::{order_data, result_data, results_data};
+pub use calls::{is_told_rightly, order_data, result_data, results_data};
 pub use decode::{ReadError, read_event};
 pub use envelope::{Blob, Envelope};
 

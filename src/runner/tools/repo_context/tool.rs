@@ -6,9 +6,9 @@ use serde_json::{Map, Value};
 
 use crate::effect::{ToolCall, ToolError, ToolResult};
 use crate::policy::Granted;
+use crate::runner::Cancel;
 use crate::runner::tools::access::Reading;
 use crate::runner::tools::input::Input;
-use crate::runner::{Cancel, ToolWorld};
 
 use super::budget::fit;
 use super::connected::connected;
@@ -25,16 +25,15 @@ const DEFAULT_BUDGET: u64 = 256 << 10;
 /// asked for. `request` ranks `symbols`, which are empty without one; `budget` bounds the bytes of the output.
 pub(in crate::runner) fn repo_context(
     call: &Granted<ToolCall>,
-    world: &ToolWorld,
+    reading: &Reading<'_>,
     cancel: &Cancel,
 ) -> Result<ToolResult, ToolError> {
     let input = Input::new("repo_context", &call.request().input, &["request", "budget", "what"])?;
     let request = input.text("request")?.unwrap_or_default();
     let budget = input.number("budget", DEFAULT_BUDGET, 4096..=64 << 20)?;
     let wanted: BTreeSet<Section> = Section::named(&input.texts("what")?)?.into_iter().collect();
-    let reading = Reading::of(call, world);
-    let scan = Scan::of(&reading, cancel)?;
-    let project = Project::of(&scan, &reading);
+    let scan = Scan::of(reading, cancel)?;
+    let project = Project::of(&scan, reading);
     let mut output = Map::new();
     output.insert("totals".to_owned(), facts::totals(&scan));
     for section in Section::ALL {
