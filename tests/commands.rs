@@ -347,3 +347,35 @@ fn what_init_writes_denies_every_name_that_holds_secrets_by_convention() {
         assert!(!ran.stdout.contains("CANARY"), "{name}: {}", ran.stdout);
     }
 }
+
+#[test]
+fn a_warning_stops_a_plan_and_a_run_where_it_counts_as_an_error() {
+    let workspace = Workspace::new();
+    workspace.write(
+        "graph.yaml",
+        "schema: lgflow.graph/v1\nname: w\nnodes: { a: { uses: values, with: { x: 1 }, skip_when: 'true' } }\n",
+    );
+    let graph = ["-g", "graph.yaml"];
+    for command in ["plan", "run"] {
+        let with = |more: &[&str]| workspace.lgflow(&[&[command], &graph[..], more].concat());
+        with(&[]).ended(0).says("constant-condition");
+        let denied = with(&["--deny-warnings"]).ended(3);
+        assert!((denied.stdout + &denied.stderr).contains("constant-condition"), "{command}");
+        let document = with(&["--deny-warnings", "--format", "json"]).ended(3).json();
+        assert_eq!(document["schema"], "lgflow.diagnostics/v1", "{document}");
+    }
+    assert!(
+        workspace.lgflow(&["runs", "list", "--format", "json"]).ended(0).json()["runs"]
+            .as_array()
+            .unwrap()
+            .len()
+            == 2
+    );
+    workspace.write(
+        "graph.yaml",
+        "schema: lgflow.graph/v1\nname: w\nnodes: { a: { uses: values, with: { x: 1 } } }\n",
+    );
+    for command in ["plan", "run"] {
+        workspace.lgflow(&[&[command], &graph[..], &["--deny-warnings"]].concat()).ended(0);
+    }
+}

@@ -432,3 +432,80 @@ cases:
     let ran = workspace.lgflow(&["test"]).ended(0);
     assert!(ran.stdout.contains("2 of 2 nodes"), "{}", ran.stdout);
 }
+
+/// Under limits: two calls, patches of 20 bytes and one file, files of 8 bytes.
+const LIMITED: &str = "\
+schema: lgflow.graph/v1
+name: limited
+policy: [policy.yaml]
+nodes:
+  read: { uses: read_file, with: { path: a.txt }, cache: true }
+  again: { uses: read_file, with: { path: a.txt }, cache: true }
+  third: { uses: read_file, with: { path: c.txt } }
+edges:
+  - read -> again -> third
+";
+
+fn limited(tests: &str) -> Workspace {
+    let workspace = Workspace::new();
+    let limits = "limits: { tool_calls: 2, patch_bytes: 20, patch_files: 1, read_bytes: 8 }\n";
+    workspace.write(".lg/graph.yaml", LIMITED).write(".lg/policy.yaml", POLICY.to_owned() + limits).write(
+        ".lg/tests/limited.yaml",
+        format!("schema: lgflow.test/v1\ngraph: ../graph.yaml\ncases:\n{tests}"),
+    );
+    workspace
+}
+
+#[test]
+fn the_limits_of_the_policy_are_counted_as_in_a_run() {
+    let workspace = limited(
+        "  - name: the third is refused\n    results: [{ tool: read_file, output: { content: one } }]\n    expect:\n      status: out_of_budget\n      \
+         error: { node: third, kind: budget, message: 'the policy allows 2 calls in a run' }\n      \
+         calls: [{ tool: read_file, times: 2 }]\n      never: [{ node: third }]\n      denied: [{ node: third, rule: limits.tool_calls }]\n",
+    );
+    document(&workspace, 0);
+    // the same graph and policy as a run
+    workspace.write("a.txt", "one").write("c.txt", "three");
+    let ran =
+        workspace.lgflow(&["run", "-g", ".lg/graph.yaml", "--trust", "--format", "json"]).ended(6).json();
+    assert_eq!((&ran["status"], &ran["error"]["node"]), (&json!("out_of_budget"), &json!("third")), "{ran}");
+}
+
+#[test]
+fn a_limit_on_a_call_fails_it_in_a_test_as_in_a_run() {
+    let patch = |content: &str, more: &str| {
+        LIMITED.split("nodes:").next().unwrap().to_owned()
+            + &format!(
+                "nodes:\n  apply: {{ uses: apply_patch, with: {{ changes: [{{ op: put, path: src/a.rs, content: {content} }}{more}] }} }}\n"
+            )
+    };
+    let expects = |limit: &str, tool: &str| {
+        format!(
+            "  - name: {limit}\n    results: [{{ tool: read_file, output: {{ content: nine bytes }} }}]\n    expect:\n      status: failed\n      \
+             error: {{ kind: limit }}\n      denied: [{{ tool: {tool}, rule: limits.{limit} }}]\n"
+        )
+    };
+    let unread = |text: String| {
+        text.replace("    results: [{ tool: read_file, output: { content: nine bytes } }]\n", "")
+    };
+    let cases = [
+        (LIMITED.to_owned(), expects("read_bytes", "read_file")),
+        (patch("'more than twenty bytes'", ""), unread(expects("patch_bytes", "apply_patch"))),
+        (
+            patch("a", ", { op: put, path: src/b.rs, content: b }"),
+            unread(expects("patch_files", "apply_patch")),
+        ),
+    ];
+    for (graph, tests) in cases {
+        let workspace = limited(&tests);
+        workspace.write(".lg/graph.yaml", &graph).write("a.txt", "nine bytes");
+        document(&workspace, 0);
+        let ran =
+            workspace.lgflow(&["run", "-g", ".lg/graph.yaml", "--trust", "--format", "json"]).ended(1).json();
+        assert_eq!(ran["error"]["kind"], "limit", "{ran}");
+    }
+    // within the limits it is asked about
+    let workspace = limited("  - name: asks\n    expect: { status: suspended, waiting: [apply] }\n");
+    workspace.write(".lg/graph.yaml", patch("a", ""));
+    document(&workspace, 0);
+}

@@ -12,6 +12,7 @@ use crate::front::{Beginning, Chosen, Foresight, Place, bound_document, choose, 
 use crate::policy::PolicySet;
 use crate::source::Sources;
 use crate::trust::{RunLayers, standing, what_decides};
+use crate::view::diagnostics::human;
 use crate::view::{PlanFacts, escaped, json_text, plan_document, plan_text};
 
 use super::held::unbound;
@@ -19,7 +20,7 @@ use super::inputs::InputArgs;
 use super::output::Output;
 use super::problem::Problem;
 use super::run::{PolicyArgs, limits, profile_flag, revision, trust_now};
-use super::terminal::stdout_file;
+use super::terminal::{stdout_file, style_of_stderr};
 use super::trust::here;
 use super::validate::print;
 use super::{Exit, Format};
@@ -43,6 +44,9 @@ pub struct PlanArgs {
     /// Write the plan to this file as well, for `lgflow run --plan`
     #[arg(short = 'o', long = "output", value_name = "FILE")]
     file: Option<PathBuf>,
+    /// Count each warning as an error: then there is no plan
+    #[arg(long)]
+    deny_warnings: bool,
 }
 
 /// The graph under the user's limits, and the layers that would bind it.
@@ -60,9 +64,15 @@ pub(super) fn run(args: &PlanArgs, output: Output) -> Result<Exit, Problem> {
     let place = here.decided_by(held.as_ref());
     let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
     let meant = meant(args, &place, &mut sources, &mut found);
+    if args.deny_warnings {
+        found.deny_warnings();
+    }
     if found.has_errors() {
         print(&sources, &found, output);
         return Ok(Exit::Invalid);
+    }
+    if !found.is_empty() {
+        output.drawn(&human(&sources, &found, style_of_stderr()));
     }
     let Some(Meant { chosen, layers, secrets, inputs, trusted }) = meant? else { return Ok(Exit::Invalid) };
     let set = match PolicySet::compile(&layers.layers, &mut sources) {

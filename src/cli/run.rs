@@ -61,6 +61,9 @@ pub struct RunArgs {
     /// When a line of the trace is safe: `sync`, `batch` or `none`
     #[arg(long, value_name = "DURABILITY", value_parser = ["sync", "batch", "none"])]
     durability: Option<String>,
+    /// Count each warning as an error: then nothing is run
+    #[arg(long)]
+    deny_warnings: bool,
     #[command(flatten)]
     policy: PolicyArgs,
 }
@@ -108,6 +111,9 @@ fn once(args: &RunArgs, output: Output, bound: &mut Option<Vec<FrozenLayer>>) ->
     let place = here.decided_by(held.as_ref());
     let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
     let prepared = prepare(args, &place, &mut sources, &mut found);
+    if args.deny_warnings {
+        found.deny_warnings();
+    }
     if found.has_errors() && output.format == Format::Json {
         print(&sources, &found, output);
         return Ok(Exit::Invalid);

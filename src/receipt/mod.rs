@@ -2,6 +2,7 @@
 //! trace, both ways. Pure: who keeps the lines, and where, is `ledger`'s; when one is written, `runner`'s.
 
 mod chain;
+mod counters;
 mod discord;
 mod facts;
 mod line;
@@ -14,6 +15,7 @@ mod vouched;
 mod tests;
 
 pub use chain::{Checked, ReceiptChain, check, key_name, whole_lines};
+pub use counters::Counters;
 pub use discord::{Discord, Wrong};
 pub use facts::{CallFact, Decided, ResultFact, calls_of, results_of};
 pub use line::{Receipt, What};

@@ -1,5 +1,6 @@
 //! The only effects of a workflow: `tools/`, one file a tool, and the serving side of the protocol. Takes `Granted` only.
 
+mod bounds;
 mod clean;
 mod execute;
 mod footing;
@@ -13,6 +14,7 @@ mod tools;
 mod work_tree;
 mod world;
 
+pub use bounds::{call_beyond, result_beyond};
 pub use execute::execute;
 pub use footing::{planned_programs, planned_toolchains};
 pub use git_options::git_options;

@@ -6,6 +6,7 @@ mod coverage;
 mod difference;
 mod judge;
 mod junit;
+mod outcome;
 mod rehearse;
 mod report;
 mod script;

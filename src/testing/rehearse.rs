@@ -7,20 +7,21 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::digest::Digest;
-use crate::effect::{AskedRef, ErrorKind, ToolCall, ToolError, ToolResult, refused_whole};
+use crate::effect::{ErrorKind, RunLimits, ToolCall, ToolError, ToolResult, refused_whole};
 use crate::interpret::{Effect, bind_inputs, next};
-use crate::model::graph_test::{GraphCase, ScriptedAnswer};
+use crate::model::graph_test::GraphCase;
 use crate::plan::Plan;
-use crate::policy::{Gate, GateDecision, Verdict};
-use crate::schema::validate_value;
+use crate::policy::{Gate, GateDecision};
+use crate::receipt::{Counters, Used};
+use crate::runner::{call_beyond, result_beyond};
 use crate::source::Span;
 use crate::trace::{
-    Answer, CallId, CallOrder, CallOutcome, EventBody, FrameId, IllegalEvent, Phase, QuestionId, RunStarted,
+    CallId, CallOrder, CallOutcome, EventBody, FrameId, IllegalEvent, Phase, QuestionId, RunStarted,
     RunState, Summary, WaitFor, WaitId, apply,
 };
 
 use super::Coverage;
+use super::outcome::{answered, asked_ref, deadline, ended, finished, refused};
 use super::script::{Scene, Script};
 
 /// More events than any case is worth.
@@ -35,7 +36,7 @@ pub struct MadeCall {
     pub tool: String,
     /// Its parameters.
     pub input: Value,
-    /// The rules that refused it, strictest first, where the policy did.
+    /// The rules that refused it, strictest first, where the policy did; a limit is one.
     pub refused_by: Option<Vec<String>>,
 }
 
@@ -51,7 +52,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    fn new(span: Span, message: impl Into<String>, help: impl Into<String>) -> Self {
+    pub(super) fn new(span: Span, message: impl Into<String>, help: impl Into<String>) -> Self {
         Self { span, message: message.into(), help: help.into() }
     }
 }
@@ -85,6 +86,7 @@ pub fn rehearse(plan: &Arc<Plan>, gate: &Gate, case: &GraphCase) -> Rehearsal {
         hanging: BTreeMap::new(),
         unanswered: BTreeSet::new(),
         calls: Vec::new(),
+        counters: Counters::new(gate.policy().tool_calls(), RunLimits::default(), Used::default()),
         problems: Vec::new(),
         events: 0,
     };
@@ -120,6 +122,8 @@ struct Stage<'s> {
     /// Questions that the script has no answer to.
     unanswered: BTreeSet<QuestionId>,
     calls: Vec<MadeCall>,
+    /// By the policy; what a user's settings lower is not a test's.
+    counters: Counters,
     problems: Vec<Problem>,
     events: usize,
 }
@@ -227,6 +231,9 @@ impl Stage<'_> {
             CallOrder::Prepare(call) => Ok(Some(CallOutcome::Single(self.look(&told(call))))),
             CallOrder::Single(call) => {
                 let call = told(call);
+                if let Some(error) = self.asked_beyond(&call) {
+                    return Ok(Some(CallOutcome::Single(self.beyond(&call, error))));
+                }
                 if let Some(refusal) = self.refusal(&call) {
                     self.note_call(&call, &refusal);
                     return Ok(Some(CallOutcome::Single(refusal)));
@@ -239,7 +246,20 @@ impl Stage<'_> {
 
     /// All are decided before the first is done; then in order, up to the first failure.
     fn batch(&mut self, calls: &[ToolCall]) -> Result<Option<CallOutcome>, Problem> {
-        let refusals: Vec<Option<ToolResult>> = calls.iter().map(|call| self.refusal(call)).collect();
+        let mut refusals: Vec<Option<ToolResult>> = calls.iter().map(|call| self.refusal(call)).collect();
+        let is_denied = |refusal: &ToolResult| {
+            refusal.error.as_ref().is_some_and(|error| error.kind == ErrorKind::Denied)
+        };
+        if refusals.iter().any(Option::is_some) && !refusals.iter().flatten().any(is_denied) {
+            let limits = self.gate.policy().limits();
+            let found =
+                calls.iter().enumerate().find_map(|(at, call)| Some((at, call_beyond(call, &limits)?)));
+            if let Some((at, error)) = found {
+                refusals = vec![None; calls.len()];
+                refusals[at] = Some(self.beyond(&calls[at], error));
+                return Ok(Some(CallOutcome::Batch(refused_whole(calls, refusals))));
+            }
+        }
         if refusals.iter().any(Option::is_some) {
             let refused = calls.iter().zip(&refusals);
             let refused = refused.filter_map(|(call, refusal)| Some((call, refusal.as_ref()?)));
@@ -270,17 +290,33 @@ impl Stage<'_> {
         }
     }
 
+    /// The limit that a call is beyond of which a person would be asked: nobody is asked about what cannot be done.
+    fn asked_beyond(&self, call: &ToolCall) -> Option<ToolError> {
+        match self.gate.decide(call) {
+            GateDecision::Ask(_) => call_beyond(call, &self.gate.policy().limits()),
+            GateDecision::Granted(_) | GateDecision::Denied(_) => None,
+        }
+    }
+
     /// The runner looks at a call that is to be shown to a person.
     fn look(&self, call: &ToolCall) -> ToolResult {
         self.refusal(call).unwrap_or_else(|| ToolResult::success(&call.tool, Value::Null))
     }
 
-    /// A call that goes ahead; nothing where it hangs.
+    /// A call that goes ahead, unless a limit of the policy refuses it; nothing where it hangs.
     fn done(&mut self, call: &ToolCall) -> Result<Option<ToolResult>, Problem> {
+        let limits = self.gate.policy().limits();
+        let begun = self.counters.begin(call);
+        if let Err(error) = begun.and_then(|()| call_beyond(call, &limits).map_or(Ok(()), Err)) {
+            return Ok(Some(self.beyond(call, error)));
+        }
         let turn = self.script.turn(call);
         match self.script.result(call, turn) {
             Some(Scene::Hangs) => Ok(None),
             Some(Scene::Result(result)) => {
+                if let Some(error) = result_beyond(call, &result, &limits) {
+                    return Ok(Some(self.beyond(call, error)));
+                }
                 self.note_call(call, &result);
                 self.gate.note_rehearsed(call, result.ok);
                 Ok(Some(*result))
@@ -297,18 +333,24 @@ impl Stage<'_> {
         }
     }
 
+    /// What a call comes to that a limit of the policy refuses.
+    fn beyond(&mut self, call: &ToolCall, error: ToolError) -> ToolResult {
+        let limit = error.limit.as_deref().unwrap_or("tool_calls");
+        self.note(call, Some(vec![format!("limits.{limit}")]));
+        ToolResult::failure(&call.tool, error)
+    }
+
     fn note_call(&mut self, call: &ToolCall, result: &ToolResult) {
         let kind = result.error.as_ref().map(|error| &error.kind);
-        if kind == Some(&ErrorKind::ApprovalRequired) {
-            return;
+        if kind != Some(&ErrorKind::ApprovalRequired) {
+            let refused = kind == Some(&ErrorKind::Denied) && !result.rules.is_empty();
+            self.note(call, refused.then(|| result.rules.iter().map(|rule| rule.rule.clone()).collect()));
         }
-        let refused = kind == Some(&ErrorKind::Denied) && !result.rules.is_empty();
-        self.calls.push(MadeCall {
-            node: call.node.clone(),
-            tool: call.tool.clone(),
-            input: call.input.clone(),
-            refused_by: refused.then(|| result.rules.iter().map(|rule| rule.rule.clone()).collect()),
-        });
+    }
+
+    fn note(&mut self, call: &ToolCall, refused_by: Option<Vec<String>>) {
+        let ToolCall { node, tool, input, .. } = call.clone();
+        self.calls.push(MadeCall { node, tool, input, refused_by });
     }
 
     /// A question that the script answers, in the order in which they were asked.
@@ -364,72 +406,4 @@ impl Stage<'_> {
             is_whole,
         }
     }
-}
-
-/// The event of an answer, where it is one to the question.
-fn answered(
-    question: QuestionId,
-    options: &[String],
-    response: Option<&Value>,
-    answer: &ScriptedAnswer,
-) -> Result<EventBody, Problem> {
-    let choice = answer.choice.value.as_str();
-    if !options.is_empty() && !options.iter().any(|option| option == choice)
-        || options.is_empty() && !matches!(choice, "approve" | "reject")
-    {
-        let known = if options.is_empty() { "approve`, `reject".to_owned() } else { options.join("`, `") };
-        let message = format!("`{choice}` is no answer to this question");
-        return Err(Problem::new(answer.choice.span, message, format!("choose one of `{known}`")));
-    }
-    if let (Some(schema), Some(given)) = (response, &answer.response)
-        && let Some(fault) = validate_value(schema, &given.value).first()
-    {
-        let message = format!("the node does not take this `response`: {fault}");
-        return Err(Problem::new(given.span, message, "correct it, or the node's `response`"));
-    }
-    let given = Box::new(Answer {
-        choice: (!options.is_empty()).then(|| choice.to_owned()),
-        response: answer.response.as_ref().map(|response| response.value.clone()),
-        comment: answer.comment.clone(),
-        by: "test".to_owned(),
-        // what it would be signed with is the runner's to look at, and there is none
-        approval: Some(json!({ "rehearsed": true })),
-    });
-    Ok(if choice == "reject" && options.is_empty() {
-        EventBody::ApprovalRejected { question, answer: given }
-    } else {
-        EventBody::ApprovalGranted { question, answer: given }
-    })
-}
-
-fn finished(call: CallId, outcome: CallOutcome) -> EventBody {
-    EventBody::CallFinished { call, outcome: Arc::new(outcome) }
-}
-
-/// What an order comes to that was ended before it came to anything.
-fn ended(order: &CallOrder, kind: &ErrorKind, message: &str) -> CallOutcome {
-    let result = |call: &ToolCall| ToolResult::failure(&call.tool, ToolError::new(kind.clone(), message));
-    match order {
-        CallOrder::Single(call) | CallOrder::Prepare(call) => CallOutcome::Single(result(call)),
-        CallOrder::Batch(calls) => CallOutcome::Batch(calls.iter().take(1).map(result).collect()),
-    }
-}
-
-/// The time that the runner gives an order: the longest of its calls'.
-fn deadline(order: &CallOrder) -> Option<Duration> {
-    order.calls().iter().filter_map(|call| call.deadline_ms).max().map(Duration::from_millis)
-}
-
-fn refused(call: &ToolCall, kind: ErrorKind, verdict: &Verdict, approval: Option<AskedRef>) -> ToolResult {
-    let deciding = verdict.deciding();
-    let message = deciding.map_or_else(|| "no rule allows it".to_owned(), |reason| reason.message.clone());
-    let rule = deciding.map(|reason| reason.rule.clone());
-    let error = ToolError { rule, approval, ..ToolError::new(kind, message) };
-    let deciding = verdict.reasons.iter().filter(|reason| reason.decision == verdict.decision);
-    let rules = deciding.map(|reason| reason.rule.clone()).collect();
-    ToolResult { rules, ..ToolResult::failure(&call.tool, error) }
-}
-
-fn asked_ref() -> AskedRef {
-    AskedRef { nonce: "rehearsed".to_owned(), request: Digest::of(b"rehearsed") }
 }

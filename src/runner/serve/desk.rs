@@ -21,6 +21,7 @@ use crate::effect::{
 use crate::files::{RelPath, Root};
 use crate::ledger::Cache;
 use crate::policy::{Decision, Gate, GateDecision, Granted, Machine, PolicySet, Verdict};
+use crate::receipt::Counters;
 use crate::redact::{Redaction, Values};
 use crate::runner::clean::Cleaner;
 use crate::runner::revision::revision;
@@ -32,7 +33,6 @@ use crate::schema;
 use crate::source::Sources;
 
 use super::approvals::Approvals;
-use super::counters::Counters;
 use super::held::Held;
 use super::known::Known;
 use super::machine::machine_without_walls;

@@ -3,7 +3,6 @@
 mod approvals;
 mod asking;
 mod cached;
-mod counters;
 mod desk;
 #[cfg(test)]
 mod desk_tests;

@@ -113,7 +113,7 @@ fn protected(path: &RelPath, folder: &RelPath) -> ToolError {
 }
 
 /// A file's error as a tool's.
-pub(super) fn tool_error(error: &FileError) -> ToolError {
+pub(in crate::runner) fn tool_error(error: &FileError) -> ToolError {
     let kind = match error {
         FileError::NotFound { .. } => ErrorKind::NotFound,
         FileError::Exists { .. } | FileError::Unstable { .. } => ErrorKind::Conflict,

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::digest::Digest;
 use crate::effect::{Artifact, ErrorKind, ToolCall, ToolError, ToolResult};
 use crate::files::RelPath;
-use crate::policy::{Granted, Obligations};
+use crate::policy::{GrantLimits, Granted, Obligations};
 use crate::runner::ToolWorld;
 use crate::runner::patch::{
     Action, Author, Change, Changed, FilePatch, History, Planned, Workshop, commit, parse, read_changes,
@@ -94,6 +94,13 @@ pub(super) fn paths_of(
     demanded(&input_of(call)?, obligations, world).map(|asked| asked.paths())
 }
 
+/// The bound that a patch is beyond by its own size, whatever the workspace holds.
+pub(in crate::runner) fn too_large(call: &ToolCall, limits: &GrantLimits) -> Option<ToolError> {
+    let read = input_of(call).and_then(|input| read(&input, limits));
+    let checked = read.and_then(|asked| check_count(asked.count(), limits));
+    checked.err().filter(|error| error.kind == ErrorKind::Limit)
+}
+
 /// What a patch would do to the workspace as it is.
 pub(super) fn foresee(
     call: &ToolCall,
@@ -108,8 +115,8 @@ fn input_of(call: &ToolCall) -> Result<Input<'_>, ToolError> {
 }
 
 fn demanded(input: &Input<'_>, obligations: &Obligations, world: &ToolWorld) -> Result<Asked, ToolError> {
-    let asked = read(input, obligations)?;
-    check_count(asked.count(), obligations)?;
+    let asked = read(input, &obligations.limits)?;
+    check_count(asked.count(), &obligations.limits)?;
     Writing::of(obligations, world).demand(asked.touched().into_iter())?;
     Ok(asked)
 }
@@ -166,8 +173,8 @@ impl Asked {
     }
 }
 
-fn read(input: &Input<'_>, obligations: &Obligations) -> Result<Asked, ToolError> {
-    let most = obligations.limits.patch_bytes.unwrap_or(PATCH_BYTES);
+fn read(input: &Input<'_>, limits: &GrantLimits) -> Result<Asked, ToolError> {
+    let most = limits.patch_bytes.unwrap_or(PATCH_BYTES);
     let check = |bytes: usize| {
         if bytes as u64 <= most {
             return Ok(());
@@ -197,8 +204,8 @@ fn content_bytes(list: &Value) -> usize {
     list.as_array().map_or(0, |list| list.iter().map(of).sum())
 }
 
-fn check_count(files: usize, obligations: &Obligations) -> Result<(), ToolError> {
-    let most = obligations.limits.patch_files.unwrap_or(PATCH_FILES);
+fn check_count(files: usize, limits: &GrantLimits) -> Result<(), ToolError> {
+    let most = limits.patch_files.unwrap_or(PATCH_FILES);
     if files as u64 <= most {
         return Ok(());
     }

@@ -32,8 +32,8 @@ mod words;
 mod workspace_diff;
 mod writing;
 
-pub(super) use access::Reading;
-pub(super) use apply_patch::{answered_before, apply_patch};
+pub(super) use access::{Reading, tool_error};
+pub(super) use apply_patch::{answered_before, apply_patch, too_large};
 pub(super) use call_folders::{RunCaches, sweep_held_folders};
 pub(super) use exec::exec;
 pub(super) use git_tree::files_of;

@@ -3,11 +3,12 @@
 use std::sync::{Mutex, PoisonError};
 
 use crate::effect::{ErrorKind, RunLimits, ToolCall, ToolError, ToolResult};
-use crate::receipt::Used;
+
+use super::Used;
 
 /// The counters of one run.
 #[derive(Debug)]
-pub(super) struct Counters {
+pub struct Counters {
     /// By the policy.
     policy_calls: Option<u64>,
     /// By the user's own settings.
@@ -18,12 +19,12 @@ pub(super) struct Counters {
 impl Counters {
     /// `spent` is what the run has used up already. `policy_calls` is what the policy says, `user` what its user says
     /// beside it.
-    pub(super) fn new(policy_calls: Option<u64>, user: RunLimits, spent: Used) -> Self {
+    pub fn new(policy_calls: Option<u64>, user: RunLimits, spent: Used) -> Self {
         Self { policy_calls, user, spent: Mutex::new(spent) }
     }
 
     /// One more call of this run, where it is still allowed one.
-    pub(super) fn begin(&self, call: &ToolCall) -> Result<(), ToolError> {
+    pub fn begin(&self, call: &ToolCall) -> Result<(), ToolError> {
         let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
         for (who, most) in [("policy allows", self.policy_calls), ("settings allow", self.user.tool_calls)] {
             if let Some(most) = most.filter(|most| spent.calls >= *most) {
@@ -41,13 +42,13 @@ impl Counters {
     }
 
     /// A call that was counted was not made after all.
-    pub(super) fn withdraw(&self) {
+    pub fn withdraw(&self) {
         let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
         spent.calls = spent.calls.saturating_sub(1);
     }
 
     /// What a call has used up, now that it has ended: a patch that was not applied, nothing.
-    pub(super) fn charge(&self, call: &ToolCall, result: &ToolResult) {
+    pub fn charge(&self, call: &ToolCall, result: &ToolResult) {
         if result.ok {
             self.spent.lock().unwrap_or_else(PoisonError::into_inner).patch_bytes += call.patch_bytes();
         }
