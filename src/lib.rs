@@ -23,6 +23,7 @@ pub mod expr;
 pub mod files;
 pub mod interpret;
 pub mod ledger;
+pub mod logging;
 pub mod model;
 pub mod packs;
 pub mod plan;

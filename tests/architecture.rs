@@ -38,6 +38,7 @@ const ROOMS: &[(&str, u32)] = &[
     ("sandbox", 7),
     ("store", 7),
     ("view", 7),
+    ("logging", 7),
     ("wire", 7),
     ("runner", 8),
     ("client", 8),
@@ -81,7 +82,9 @@ const HOMES: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
     ("clap_mangen", &["cli"]),
-    ("rustix", &["files", "sandbox", "store", "wire", "runner", "packs", "front", "cli"]),
+    ("rustix", &["files", "sandbox", "store", "wire", "logging", "runner", "packs", "front", "cli"]),
+    ("tracing", &["logging", "runner", "session", "front"]),
+    ("tracing_subscriber", &["logging"]),
     // vocabulary that every room may speak
     ("serde", &["*"]),
     ("serde_json", &["*"]),
@@ -93,8 +96,8 @@ const HOMES: &[(&str, &[&str])] = &[
 
 /// Rooms that may carry an `expect` of `clippy::disallowed_methods`.
 const TOUCH_THE_WORLD: &[&str] = &[
-    "files", "trust", "ledger", "sandbox", "store", "runner", "client", "session", "packs", "front", "watch",
-    "cli",
+    "files", "trust", "ledger", "sandbox", "store", "logging", "runner", "client", "session", "packs",
+    "front", "watch", "cli",
 ];
 
 /// The files that may switch code by operating system.

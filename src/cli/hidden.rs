@@ -7,6 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 
 use crate::front::RUNNER_ARGUMENT;
+use crate::logging::{Level, begin_on_stdout};
 use crate::runner;
 use crate::sandbox::{FETCHER_ARGUMENT, become_fetcher};
 use crate::session::{INTERPRETER_ARGUMENT, interpret};
@@ -39,13 +40,20 @@ fn fetcher() -> Exit {
 }
 
 fn process_of(name: &str, life: impl FnOnce(UnixStream) -> Result<(), String>) -> Exit {
+    if let Some(level) = env::args().nth(2).and_then(|word| Level::parse(&word))
+        && let Err(error) = begin_on_stdout(level)
+    {
+        return refused(name, &error.to_string());
+    }
     let socket = std::io::stdin().as_fd().try_clone_to_owned().map(UnixStream::from);
     match socket.map_err(|error| error.to_string()).and_then(life) {
         Ok(()) => Exit::Done,
-        Err(message) => {
-            let output = Output { format: Format::Human };
-            output.note(&format!("error: the {name} cannot work: {message}\n"));
-            Exit::Usage
-        }
+        Err(message) => refused(name, &message),
     }
+}
+
+fn refused(name: &str, why: &str) -> Exit {
+    let output = Output { format: Format::Human };
+    output.note(&format!("error: the {name} cannot work: {why}\n"));
+    Exit::Usage
 }

@@ -39,6 +39,7 @@ mod trace;
 mod trust;
 mod validate;
 mod verification;
+mod watch_args;
 mod watching;
 
 pub use args::{Cli, Command, Format};

@@ -10,8 +10,8 @@ use crate::config::Settings;
 use crate::diag::Diagnostics;
 use crate::effect::{ErrorKind, FrozenLayer, GraphBundle, HeldPlan, RunLimits, SecretDeclaration};
 use crate::front::{
-    Base, Beginning, Demanded, Display, Finished, Mark, Named, Narrator, Place, Stopped, Task, choose,
-    execute, is_attended, layers, settings, stored_run, unanswerable,
+    Base, Beginning, Demanded, Display, Finished, Mark, Named, Narrator, Place, Stopped, Task, Watching,
+    choose, execute, is_attended, layers, settings, stored_run, unanswerable,
 };
 use crate::packs::RevisionFolder;
 use crate::plan::Plan;
@@ -32,6 +32,7 @@ use super::runs::lost_text;
 use super::terminal::style_of_stderr;
 use super::trust::here;
 use super::validate::print;
+use super::watch_args::WatchArgs;
 use super::watching::again_and_again;
 use super::{Exit, Format};
 
@@ -66,6 +67,8 @@ pub struct RunArgs {
     deny_warnings: bool,
     #[command(flatten)]
     policy: PolicyArgs,
+    #[command(flatten)]
+    told: WatchArgs,
 }
 
 /// Policies for one command.
@@ -160,6 +163,7 @@ fn once(args: &RunArgs, output: Output, bound: &mut Option<Vec<FrozenLayer>>) ->
         color: style_of_stderr().color,
         attended: is_attended(),
         resume: None,
+        watching: ready.watching,
     };
     carry_out(&task, output)
 }
@@ -221,6 +225,7 @@ struct Ready {
     graph: Option<PathBuf>,
     signing_key: Option<PathBuf>,
     profile: Option<String>,
+    watching: Watching,
 }
 
 fn prepare(
@@ -275,15 +280,14 @@ fn prepare(
         },
         signing_key: settings.signing_key().map(PathBuf::from),
         profile: settings.profile().map(str::to_owned),
+        watching: Watching::of(&settings),
     }))
 }
 
 fn flags(args: &RunArgs) -> Vec<crate::front::Flag> {
-    let flag = |key: &'static str, value: &Option<String>| {
-        value.as_ref().map(|value| (key, format!("--{key}"), value.clone()))
-    };
-    let durability = flag("durability", &args.durability);
-    durability.into_iter().chain(profile_flag(args.policy.profile.as_deref())).collect()
+    let durability =
+        args.durability.iter().map(|word| ("durability", "--durability".to_owned(), word.clone()));
+    durability.chain(profile_flag(args.policy.profile.as_deref())).chain(args.told.flags()).collect()
 }
 
 /// `--trust`, else `LGFLOW_TRUST`, else the record.

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use crate::diag::Diagnostics;
 use crate::front::{
-    Again, AgainError, Demanded, Named, PastRun, Place, Resume, Task, choose, differences, is_attended,
-    layers, layers_of_both, past_runs, settings, stored_run, unanswerable,
+    Again, AgainError, Demanded, Named, PastRun, Place, Resume, Task, Watching, choose, differences,
+    is_attended, layers, layers_of_both, past_runs, settings, stored_run, unanswerable,
 };
 use crate::policy::ASK_MUTATIONS;
 use crate::session::resumable;
@@ -26,6 +26,7 @@ use super::runs_at::show_at;
 use super::runs_diff::{DiffArgs, diff};
 use super::terminal::style_of_stderr;
 use super::validate::print;
+use super::watch_args::WatchArgs;
 
 /// Arguments of `lgflow runs`.
 #[derive(Debug, Args)]
@@ -56,7 +57,7 @@ enum RunsCommand {
     #[command(
         after_help = "Example:\n  lgflow runs resume 01k…\n\nThe graph and its policies must be the ones that it was started with. Exit code 5 if it still waits for an answer."
     )]
-    Resume(OneRun),
+    Resume(ResumeArgs),
 }
 
 /// Arguments of `lgflow runs show`.
@@ -77,6 +78,15 @@ struct OneRun {
     run: String,
 }
 
+/// Names a run that is gone on with.
+#[derive(Debug, Args)]
+struct ResumeArgs {
+    #[command(flatten)]
+    which: OneRun,
+    #[command(flatten)]
+    told: WatchArgs,
+}
+
 pub(super) fn run(args: &RunsArgs, output: Output) -> Result<Exit, Problem> {
     let place = Place::here().map_err(|error| Problem::failed("cannot find the store", &error))?;
     match &args.command {
@@ -84,7 +94,7 @@ pub(super) fn run(args: &RunsArgs, output: Output) -> Result<Exit, Problem> {
         RunsCommand::Show(ShowArgs { one, at: None }) => show(&place, &run_id(&one.run)?, output),
         RunsCommand::Show(ShowArgs { one, at: Some(at) }) => show_at(&place, &run_id(&one.run)?, at, output),
         RunsCommand::Diff(args) => diff(args, output),
-        RunsCommand::Resume(one) => resume(&place, &run_id(&one.run)?, output),
+        RunsCommand::Resume(args) => resume(&place, &run_id(&args.which.run)?, &args.told, output),
     }
 }
 
@@ -195,7 +205,7 @@ pub(super) fn lost_text(run: &str, question: QuestionId) -> String {
     )
 }
 
-fn resume(place: &Place, run: &RunId, output: Output) -> Result<Exit, Problem> {
+fn resume(place: &Place, run: &RunId, told: &WatchArgs, output: Output) -> Result<Exit, Problem> {
     let again = stored_run(place, run).map_err(|error| problem(&error))?;
     let refused =
         |why: String| Problem::failed(format!("the run `{run}` cannot be gone on with"), &Refused(why));
@@ -205,7 +215,7 @@ fn resume(place: &Place, run: &RunId, output: Output) -> Result<Exit, Problem> {
     let base = again.record.base.as_ref().map(|base| base.commit.as_str());
     let held = revision(base, place)?;
     let decided = place.decided_by(held.as_ref());
-    let task = meant(&decided, run, again, &mut sources, &mut found);
+    let task = meant(&decided, (run, again), told, &mut sources, &mut found);
     if found.has_errors() {
         print(&sources, &found, output);
         return Ok(Exit::Invalid);
@@ -223,14 +233,14 @@ struct Refused(String);
 /// The run again, if its graph and its layers are what they were.
 fn meant<'a>(
     place: &'a Place,
-    run: &RunId,
-    again: Again,
+    (run, again): (&RunId, Again),
+    told: &WatchArgs,
     sources: &mut Sources,
     found: &mut Diagnostics,
 ) -> Result<Option<Task<'a>>, Problem> {
     let Again { stored, record, plan } = again;
     let failed = |error: &dyn std::error::Error| Problem::failed("cannot begin", error);
-    let flags = profile_flag(record.profile.as_deref());
+    let flags = profile_flag(record.profile.as_deref()).into_iter().chain(told.flags()).collect();
     let settings = settings(place, flags, sources, found).map_err(|error| failed(&error))?;
     let graph = record.graph.as_ref().map(|path| match &place.base {
         Some(_) => path.clone(),
@@ -287,5 +297,6 @@ fn meant<'a>(
         color: style_of_stderr().color,
         attended: is_attended(),
         resume: Some(Resume { run: run.clone(), state: stored.state }),
+        watching: Watching::of(&settings),
     }))
 }

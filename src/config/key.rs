@@ -130,6 +130,20 @@ pub const KEYS: &[KeyInfo] = &[
         about: "how many bytes the runs that have ended may take, the newest first",
     },
     KeyInfo {
+        key: "log",
+        kind: Kind::Word(&["off", "error", "warn", "info", "debug", "trace"]),
+        class: Class::User,
+        default: Some("off"),
+        about: "how much our processes say of their work, on standard error",
+    },
+    KeyInfo {
+        key: "log_format",
+        kind: Kind::Word(&["human", "json"]),
+        class: Class::User,
+        default: Some("human"),
+        about: "the form of what they say",
+    },
+    KeyInfo {
         key: "signing_key",
         kind: Kind::Text,
         class: Class::User,

@@ -90,6 +90,16 @@ impl Settings {
         }
     }
 
+    /// `off`, or how much our processes say of their work.
+    pub fn log(&self) -> &str {
+        self.text("log").unwrap_or("off")
+    }
+
+    /// `human` or `json`.
+    pub fn log_format(&self) -> &str {
+        self.text("log_format").unwrap_or("human")
+    }
+
     /// The file of the key that approvals are signed with.
     pub fn signing_key(&self) -> Option<&str> {
         self.text("signing_key")

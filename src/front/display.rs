@@ -85,6 +85,15 @@ impl Display {
         }
     }
 
+    /// Lines that have a form of their own, whole. They must be escaped already.
+    pub fn say(&mut self, lines: &str) {
+        match self {
+            Self::Quiet => {}
+            Self::Plain => eprint!("{}", guarded(Stream::Err, lines)),
+            Self::Live(live) => live.all.suspend(|| lines.lines().for_each(print_line)),
+        }
+    }
+
     /// Words to a person who is asked something, with the cursor behind them. They must be escaped already.
     pub fn ask(&mut self, text: &str) {
         self.close();

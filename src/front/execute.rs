@@ -20,6 +20,7 @@ use crate::effect::{
 };
 use crate::files::{FileError, Root};
 use crate::ledger::{Ledger, LedgerError, RunRecord};
+use crate::logging::RunSpans;
 use crate::plan::Plan;
 use crate::receipt::{Told, Vouched};
 use crate::store::{Durability, RunId, Store, StoreError};
@@ -32,11 +33,12 @@ use super::asking::Asking;
 use super::follower::Follower;
 use super::keep_out::{KeepOutError, KeptOut};
 use super::keys::signer;
+use super::logs::Logs;
 use super::supervise::Supervision;
 use super::vouching::{believed, sealed, vouched};
 use super::{
     InterpreterProcess, Mark, Narrator, Place, RunnerProcess, SigningKeyError, SpawnedRunner, StartError,
-    Stopped,
+    Stopped, Watching,
 };
 
 /// What is to be run.
@@ -74,6 +76,8 @@ pub struct Task<'a> {
     pub attended: bool,
     /// A run of the store that is gone on with.
     pub resume: Option<Resume>,
+    /// What is told beside its story.
+    pub watching: Watching,
 }
 
 /// What the command line of a run named.
@@ -141,6 +145,13 @@ pub enum BeginError {
 
 /// Runs `task` to its end and tells `narrator`. Interrupts are heard from the terminal.
 pub fn execute(task: &Task<'_>, narrator: &mut Narrator) -> Result<Finished, BeginError> {
+    let mut logs = Logs::begin(task.watching.log);
+    let finished = execute_with(task, narrator, &mut logs);
+    logs.tell(narrator);
+    finished
+}
+
+fn execute_with(task: &Task<'_>, narrator: &mut Narrator, logs: &mut Logs) -> Result<Finished, BeginError> {
     let kept_out = KeptOut::of(task)?;
     let root = Root::open(&task.place.root)?;
     let store = Store::open(&task.place.state, &task.place.root)?;
@@ -149,7 +160,7 @@ pub fn execute(task: &Task<'_>, narrator: &mut Narrator) -> Result<Finished, Beg
     let copy = if task.trace { Some(TraceCopy::create(&root, &run)?) } else { None };
     let before = if task.resume.is_some() { store.log(&run)? } else { String::new() };
     TraceCopy::copy_lines(copy.as_ref(), &before)?;
-    let (runner, mut interpreter) = start((task, &kept_out), &run, &store, &root, narrator)?;
+    let (runner, mut interpreter) = start((task, &kept_out), &run, &store, &root, (narrator, logs))?;
     let path = copy.as_ref().map(|(copy, _)| PathBuf::from(copy.path.as_str()));
     let follower = Follower {
         state: task
@@ -159,12 +170,13 @@ pub fn execute(task: &Task<'_>, narrator: &mut Narrator) -> Result<Finished, Beg
         last: None,
         told: Told::of_log(&before, &|digest| store.blobs().get(digest)),
         blobs: store.blobs(),
+        spans: RunSpans::new(run.as_str()),
         narrator,
         copy: copy.and_then(|(_, file)| Some((path.clone()?, file))),
     };
     let ledger = answering.ledger.clone();
     let asking = Asking::new(answering, task);
-    let (follower, interrupted) = supervise(&mut interpreter, &runner, follower, asking)?;
+    let (follower, interrupted) = supervise((&mut interpreter, &runner), follower, asking, logs)?;
     let mut summary = follower.state.summary();
     let started = runner.started().clone();
     runner.stop();
@@ -182,6 +194,7 @@ pub fn execute(task: &Task<'_>, narrator: &mut Narrator) -> Result<Finished, Beg
         TraceCopy::add_receipts(&root, &run, &ledger.receipts_of(run.as_str())?.unwrap_or_default())?;
     }
     if interrupted.is_some() {
+        tracing::error!(run = run.as_str(), "the run stopped before its end");
         // an end that could not be recorded is none
         summary.outputs = None;
     }
@@ -205,13 +218,17 @@ fn start(
     run: &RunId,
     store: &Store,
     root: &Root,
-    narrator: &mut Narrator,
+    (narrator, logs): (&mut Narrator, &mut Logs),
 ) -> Result<(RunnerProcess, InterpreterProcess), BeginError> {
-    let runner = SpawnedRunner::spawn(task.program)?;
-    let mut interpreter = InterpreterProcess::spawn(task.program, Some(runner.id()))?;
+    let runner = SpawnedRunner::spawn(task.program, logs.of_child("runner")?)?;
+    tracing::debug!(run = run.as_str(), child = "runner", pid = runner.id(), "started a process");
+    let saying = logs.of_child("interpreter")?;
+    let mut interpreter = InterpreterProcess::spawn(task.program, Some(runner.id()), saying)?;
+    tracing::debug!(run = run.as_str(), child = "interpreter", pid = interpreter.id(), "started a process");
     let (runner, calls) = runner.begin(runner_start(task, run, store), root.as_fd())?;
     let confinement = interpreter.begin(interpreter_start((task, kept_out), run, runner.started()), calls)?;
     if !confinement.is_whole() {
+        tracing::warn!(run = run.as_str(), child = "interpreter", "a process is not behind all of its walls");
         narrator.line(Mark::Note, &format!("interpreter: {}", escaped(&confinement.sentence())));
     }
     Ok((runner, interpreter))
@@ -219,15 +236,16 @@ fn start(
 
 /// Waits for the end of the run and of the interpreter.
 fn supervise<'a>(
-    interpreter: &mut InterpreterProcess,
-    runner: &RunnerProcess,
+    (interpreter, runner): (&mut InterpreterProcess, &RunnerProcess),
     follower: Follower<'a>,
     asking: Asking,
+    logs: &mut Logs,
 ) -> io::Result<(Follower<'a>, Option<Stopped>)> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
+        logs.watch()?;
         let mut supervision = Supervision::new(interpreter, runner, follower, asking)?;
-        let stopped = supervision.run().await;
+        let stopped = supervision.run(logs).await;
         interpreter.end()?;
         let (follower, words) = supervision.into_parts();
         for line in words {

@@ -6,6 +6,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use crate::ledger::Head;
+use crate::logging::RunSpans;
 use crate::receipt::Told;
 use crate::store::Blobs;
 use crate::trace::{Envelope, EventBody, Phase, RunState, apply, read_event};
@@ -17,6 +18,7 @@ use super::{Narrator, Stopped};
 pub(super) struct Follower<'a> {
     pub(super) state: RunState,
     pub(super) blobs: Blobs,
+    pub(super) spans: RunSpans,
     pub(super) narrator: &'a mut Narrator,
     /// The copy, and the path to name it by.
     pub(super) copy: Option<(PathBuf, File)>,
@@ -41,6 +43,7 @@ impl Follower<'_> {
         let event = read_event(&self.state, line, |digest| self.blobs.get(digest))
             .map_err(|error| Stopped::Unfit(error.to_string()))?;
         self.gather(&event, line);
+        self.spans.followed(&self.state, &event);
         self.narrator.tell(&self.state, &event);
         apply(&mut self.state, &event).map_err(|error| Stopped::Unfit(error.to_string()))?;
         self.last = Some(line.to_owned());

@@ -13,11 +13,13 @@ use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 
 use crate::effect::{Confinement, FrameBuffer, FrontFrame, InterpreterFrame, InterpreterStart};
+use crate::logging::Level;
 use crate::session::INTERPRETER_ARGUMENT;
 use crate::wire::{WireError, hand_over, next_frame};
 
 use super::StartError;
 use super::last_words::LAST_WORDS;
+use super::runner_process::say_to;
 
 /// An interpreter, with or without a task. Dropping it kills it.
 #[derive(Debug)]
@@ -29,8 +31,13 @@ pub struct InterpreterProcess {
 
 impl InterpreterProcess {
     /// Starts `program` as an interpreter in the process group `group`: out of reach of the terminal's interrupts, and
-    /// leading no group, so that it can begin a session of its own. Without a group it stays in ours.
-    pub fn spawn(program: &Path, group: Option<u32>) -> Result<Self, StartError> {
+    /// leading no group, so that it can begin a session of its own. Without a group it stays in ours. It says how its work
+    /// goes where it is told to, and else nowhere.
+    pub fn spawn(
+        program: &Path,
+        group: Option<u32>,
+        saying: Option<(Level, OwnedFd)>,
+    ) -> Result<Self, StartError> {
         let (socket, theirs) = UnixStream::pair().map_err(system)?;
         let mut command = Command::new(program);
         command
@@ -38,9 +45,9 @@ impl InterpreterProcess {
             // it reads no variable, and the user's hold secrets
             .env_clear()
             .stdin(Stdio::from(OwnedFd::from(theirs)))
-            .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .current_dir("/");
+        say_to(&mut command, saying);
         if let Some(group) = group {
             command.process_group(group.cast_signed());
         }
@@ -63,7 +70,7 @@ impl InterpreterProcess {
 
     /// Lets it put up its walls and try them, and no more.
     pub fn probe(program: &Path) -> Result<Confinement, StartError> {
-        let mut interpreter = Self::spawn(program, None)?;
+        let mut interpreter = Self::spawn(program, None, None)?;
         let sent = hand_over(&interpreter.socket, &FrontFrame::Probe, &[]);
         interpreter.await_ready(sent)
     }

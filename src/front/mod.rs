@@ -14,6 +14,7 @@ mod keep_out;
 mod keys;
 mod known_run;
 mod last_words;
+mod logs;
 mod moment;
 mod narrator;
 mod place;
@@ -27,6 +28,7 @@ mod supervise;
 mod terminal;
 mod vouching;
 mod waiting;
+mod watching;
 
 pub use again::{
     Again, AgainError, PastRun, decided_by, differences, layers_of_both, past_runs, stored_run, unanswerable,
@@ -50,3 +52,4 @@ pub use single::call_tool;
 pub use supervise::Stopped;
 pub use terminal::{discard_typed, is_attended, read_answer};
 pub use waiting::unless_interrupted;
+pub use watching::{LogTo, Watching};

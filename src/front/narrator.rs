@@ -71,6 +71,11 @@ impl Narrator {
         self.display.line(mark, text);
     }
 
+    /// Lines that have a form of their own, whole.
+    pub fn say(&mut self, lines: &str) {
+        self.display.say(lines);
+    }
+
     /// A question to a person, with the cursor behind it.
     pub fn ask(&mut self, text: &str) {
         self.display.ask(text);

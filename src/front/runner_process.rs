@@ -12,6 +12,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use crate::effect::{ControlFrame, FrameBuffer, RunnerStart, Started};
+use crate::logging::Level;
 use crate::sandbox::close_all_on_exec;
 use crate::wire::{WireError, hand_over, next_frame, send_frame};
 
@@ -57,20 +58,20 @@ struct Joined {
 
 impl SpawnedRunner {
     /// Starts `program` as a runner: in a process group of its own, so that an interrupt from the terminal reaches the
-    /// front alone.
-    pub fn spawn(program: &Path) -> Result<Self, StartError> {
+    /// front alone. It says how its work goes where it is told to, and else nowhere.
+    pub fn spawn(program: &Path, saying: Option<(Level, OwnedFd)>) -> Result<Self, StartError> {
         // what a shell has left open is nobody's business but the front's
         close_all_on_exec().map_err(system)?;
         let (control, theirs) = UnixStream::pair().map_err(system)?;
-        let child = Command::new(program)
+        let mut command = Command::new(program);
+        command
             .arg(RUNNER_ARGUMENT)
             .stdin(Stdio::from(OwnedFd::from(theirs)))
-            .stdout(Stdio::null())
             .stderr(Stdio::inherit())
             .current_dir("/")
-            .process_group(0)
-            .spawn()
-            .map_err(system)?;
+            .process_group(0);
+        say_to(&mut command, saying);
+        let child = command.spawn().map_err(system)?;
         Ok(Self { joined: Joined { child, control: Some(control) } })
     }
 
@@ -105,7 +106,7 @@ impl RunnerProcess {
         start: RunnerStart,
         root: BorrowedFd<'_>,
     ) -> Result<(Self, UnixStream), StartError> {
-        SpawnedRunner::spawn(program)?.begin(start, root)
+        SpawnedRunner::spawn(program, None)?.begin(start, root)
     }
 
     /// What it said when it was ready.
@@ -138,6 +139,14 @@ impl Drop for Joined {
         // its end is all that is waited for; how it ended shows in the calls
         let _ = self.child.wait();
     }
+}
+
+/// What a process of ours says of its work goes to its standard output, behind the word for how much that is.
+pub(super) fn say_to(command: &mut Command, saying: Option<(Level, OwnedFd)>) {
+    match saying {
+        Some((level, writer)) => command.arg(level.as_str()).stdout(Stdio::from(writer)),
+        None => command.stdout(Stdio::null()),
+    };
 }
 
 fn system(error: io::Error) -> StartError {

@@ -15,6 +15,7 @@ use crate::view::escaped;
 use super::asking::{Asking, Step};
 use super::follower::Follower;
 use super::last_words::LastWords;
+use super::logs::Logs;
 use super::{InterpreterProcess, Mark, RunnerProcess};
 
 /// So many interrupts end our own processes without asking them.
@@ -60,6 +61,8 @@ enum Heard {
     Runner(Result<ControlFrame, Lost>),
     Interrupt,
     Typed(Option<String>),
+    /// A process of ours said something of its work.
+    Said,
 }
 
 /// A run as its front sees it.
@@ -98,9 +101,11 @@ impl<'a> Supervision<'a> {
     }
 
     /// Waits for the end of the run; the result is why it came early, if it did.
-    pub(super) async fn run(&mut self) -> Option<Stopped> {
+    pub(super) async fn run(&mut self, logs: &mut Logs) -> Option<Stopped> {
         loop {
-            match self.hear().await {
+            let heard = self.hear(logs).await;
+            logs.tell(self.follower.narrator);
+            match heard {
                 Heard::Interpreter(Ok(InterpreterFrame::Ended { interrupted: Some(why) })) => {
                     return Some(Stopped::Interpreter(why));
                 }
@@ -123,12 +128,13 @@ impl<'a> Supervision<'a> {
         (self.follower, self.words.lines())
     }
 
-    async fn hear(&mut self) -> Heard {
+    async fn hear(&mut self, logs: &mut Logs) -> Heard {
         tokio::select! {
             frame = self.interpreter.next() => Heard::Interpreter(frame),
             frame = next(&mut self.control) => Heard::Runner(frame),
             () = self.user.interrupts() => Heard::Interrupt,
             line = self.asking.typed() => Heard::Typed(line),
+            () = logs.said() => Heard::Said,
             never = self.words.listen() => match never {},
         }
     }
@@ -161,6 +167,7 @@ impl<'a> Supervision<'a> {
                 Ok(())
             }
             Heard::Interrupt => self.interrupt().await,
+            Heard::Said => Ok(()),
         }
     }
 

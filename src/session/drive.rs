@@ -11,6 +11,7 @@ use crate::effect::{
     ErrorKind, PersonsAnswer, ReplyBody, ReplyFrame, RequestBody, ToolCall, ToolError, ToolResult,
 };
 use crate::interpret::{self, Effect, Request};
+use crate::logging::RunSpans;
 use crate::store::StoreError;
 use crate::trace::{
     self, Answer, CallId, CallOrder, CallOutcome, Cancel, EventBody, IllegalEvent, Phase, RunState, WaitId,
@@ -75,6 +76,7 @@ pub struct Session<'a> {
     /// Lines that are recorded and not safe yet.
     untold: Vec<String>,
     cancelled: bool,
+    spans: RunSpans,
 }
 
 impl<'a> Session<'a> {
@@ -87,8 +89,9 @@ impl<'a> Session<'a> {
         observer: &'a mut Observer<'a>,
     ) -> Self {
         let (asked, timers) = (BTreeMap::new(), Timers::default());
-        let untold = Vec::new();
-        Self { state, recorder, connection, interrupts, observer, asked, timers, untold, cancelled: false }
+        let (untold, spans) = (Vec::new(), RunSpans::new(state.run()));
+        let cancelled = false;
+        Self { state, recorder, connection, interrupts, observer, asked, timers, untold, cancelled, spans }
     }
 
     /// Lets `first` happen and goes on to the end, or to where only a person can go on and nobody does.
@@ -181,6 +184,7 @@ impl<'a> Session<'a> {
     fn happen(&mut self, event: &EventBody) -> Result<(), Interrupted> {
         let line = self.recorder.record(&self.state, event)?;
         self.untold.push(line);
+        self.spans.recorded(&self.state, event);
         Ok(trace::apply(&mut self.state, event)?)
     }
 

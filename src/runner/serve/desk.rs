@@ -37,6 +37,7 @@ use super::held::Held;
 use super::known::Known;
 use super::machine::machine_without_walls;
 use super::receipts::Receipts;
+use super::said;
 
 /// Results that are kept for repeated keys, in bytes of their JSON.
 const REMEMBERED_BYTES: usize = 32 << 20;
@@ -198,6 +199,7 @@ impl Desk {
     }
 
     pub(super) fn once_with(&self, call: &ToolCall, work: impl FnOnce() -> ToolResult) -> ToolResult {
+        let _said = said::of_call(call);
         let key = &call.idempotency_key;
         if key.is_empty() {
             return work();
@@ -220,7 +222,9 @@ impl Desk {
         if let Some(refusal) = self.out_of_bounds(call) {
             return refusal;
         }
-        let asked = match self.gate.decide(call) {
+        let decision = self.gate.decide(call);
+        said::decided(&decision);
+        let asked = match decision {
             GateDecision::Denied(verdict) => return refusal(call, ErrorKind::Denied, &verdict),
             GateDecision::Ask(asked) => *asked,
             GateDecision::Granted(granted) => match self.met_question(&granted) {
@@ -252,6 +256,7 @@ impl Desk {
             Known::Nothing => self.make(granted, approval, &cancel),
         };
         locked(&self.running).remove(&key);
+        said::ended(&result);
         result
     }
 
@@ -261,6 +266,7 @@ impl Desk {
         if let Err(why) = self.receipts.begun(call, approval) {
             return unrecorded(call, &why);
         }
+        said::begun();
         let result = self.act(granted, cancel);
         self.took_effect(granted, &result);
         let cancelled = result.error.as_ref().is_some_and(|error| error.kind == ErrorKind::Cancelled);

@@ -1,0 +1,28 @@
+//! What a user wants to be told of a run beside its story: how much our processes say of their work, and in which form.
+
+use crate::config::Settings;
+use crate::logging::{Form, Level};
+
+/// What is told beside a run's story. Nothing, unless it is asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Watching {
+    /// What our processes say of their work.
+    pub log: Option<LogTo>,
+}
+
+/// How much is said, and in which form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogTo {
+    /// How much.
+    pub level: Level,
+    /// Of a line.
+    pub form: Form,
+}
+
+impl Watching {
+    /// What the settings say.
+    pub fn of(settings: &Settings) -> Self {
+        let form = if settings.log_format() == "json" { Form::Json } else { Form::Human };
+        Self { log: Level::parse(settings.log()).map(|level| LogTo { level, form }) }
+    }
+}

@@ -1,0 +1,333 @@
+//! What our processes say of their work: who says it, with which fields, where it goes; and that nothing of a run's
+//! contents is ever in it, however much is asked for.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    unreachable_pub,
+    reason = "a test makes its own files and processes, and stops where it is wrong"
+)]
+
+mod program;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use lgflow::digest::hex;
+use lgflow::logging::FIELDS;
+use program::{Ran, Workspace};
+use serde_json::Value;
+
+/// A declared secret of the environment, and one of a file.
+const TOKEN: &str = "s3cr3t/\"token\"+of&the=environment";
+const KEY: &str = "-----BEGIN KEY-----\nMIIcorrecthorsebattery\nstaple==\n-----END KEY-----";
+/// What is no secret, and still nobody's business who only watches: one for each way into a run and out of it.
+const INPUT: &str = "canary-of-an-input";
+const ARGUMENT: &str = "canary-of-an-argument";
+const VARIABLE: &str = "canary-of-a-variable";
+const OUTPUT: &str = "canary-of-an-output";
+const CONTENT: &str = "canary-of-a-file";
+const FAILURE: &str = "canary-of-a-failure";
+
+const POLICY: &str = "\
+schema: lgflow.policy/v1
+name: p
+tools: { exec: allow, read_file: allow, apply_patch: allow, search_files: deny }
+paths: { read: { allow: ['**'] }, write: { allow: ['**'] } }
+commands:
+  - name: sh
+    program: sh
+    args: [[-c, '*', '...']]
+    sandbox: { env: { pass: [TOKEN, SHOWN] } }
+sandbox: { mode: best_effort }
+";
+
+const GRAPH: &str = r#"schema: lgflow.graph/v1
+name: watched
+policy: [policy.yaml]
+inputs: { word: { type: string } }
+nodes:
+  look: { uses: read_file, with: { path: a.txt } }
+  read_key: { uses: read_file, with: { path: key.txt } }
+  command:
+    uses: exec
+    with: { argv: [sh, -c, 'printf %s "$TOKEN"; echo canary-of-an-output; echo x > made.txt', canary-of-an-argument], env: { SHOWN: canary-of-a-variable } }
+  each:
+    uses: values
+    for_each: { in: "[1, 2]", as: part }
+    with: { word: "{{ inputs.word }}{{ part }}" }
+  apply:
+    uses: apply_patch
+    with: { changes: [{ op: put, path: b.txt, content: canary-of-a-file }] }
+  fails:
+    uses: exec
+    retry: { attempts: 2, backoff: 10ms, kinds: [exit] }
+    with: { argv: [sh, -c, 'printf %s "$TOKEN" 1>&2; echo canary-of-a-failure 1>&2; exit 3'] }
+  after: { uses: values, with: { done: true } }
+edges:
+  - look -> read_key -> command -> each -> apply -> fails
+  - { from: fails, to: after, catch: [exit] }
+outputs: { word: "{{ nodes.each.output | length }}" }
+"#;
+
+fn workspace() -> Workspace {
+    let workspace = Workspace::git();
+    let config = workspace.outside().join("home/.config/lgflow");
+    fs::create_dir_all(&config).unwrap();
+    let key = workspace.path().join("key.txt").display().to_string();
+    let text = format!("[secrets.TOKEN]\nenv = \"TOKEN\"\n[secrets.KEY]\nfile = \"{key}\"\n");
+    fs::write(config.join("config.toml"), text).unwrap();
+    workspace.write("key.txt", format!("{KEY}\n")).write("a.txt", CONTENT);
+    workspace.write("policy.yaml", POLICY).write("graph.yaml", GRAPH);
+    workspace
+}
+
+fn run(workspace: &Workspace, more: &[&str]) -> Ran {
+    let word = format!("word={INPUT}");
+    let arguments = ["run", "-g", "graph.yaml", "--trust", "-i", word.as_str()];
+    let all: Vec<&str> = arguments.into_iter().chain(more.iter().copied()).collect();
+    Ran::from(workspace.command(&all).env("TOKEN", TOKEN).output().unwrap()).ended(0)
+}
+
+/// The lines that are records.
+fn records(stderr: &str) -> Vec<Value> {
+    stderr
+        .lines()
+        .filter(|line| line.starts_with('{'))
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+fn logged(workspace: &Workspace, level: &str) -> Vec<Value> {
+    records(&run(workspace, &["--log", level, "--log-format", "json"]).stderr)
+}
+
+/// The first record for which all of this holds.
+fn find<'a>(records: &'a [Value], wanted: &[(&str, &str)]) -> &'a Value {
+    let fits = |record: &&Value| {
+        wanted.iter().all(|(name, value)| {
+            record[*name].as_str().map_or_else(|| record[*name].to_string(), str::to_owned) == *value
+        })
+    };
+    records.iter().find(fits).unwrap_or_else(|| {
+        let all: Vec<String> = records.iter().map(Value::to_string).collect();
+        panic!("none has {wanted:?}:\n{}", all.join("\n"))
+    })
+}
+
+#[test]
+fn it_is_quiet_unless_it_is_asked() {
+    let workspace = workspace();
+    let quiet = run(&workspace, &[]);
+    assert!(records(&quiet.stderr).is_empty() && !quiet.stderr.contains("DEBUG"), "{}", quiet.stderr);
+    let off = Ran::from(
+        workspace
+            .command(&["run", "-g", "graph.yaml", "--trust", "-i", "word=x", "--log", "off"])
+            .envs([("TOKEN", TOKEN), ("LGFLOW_LOG", "trace")])
+            .output()
+            .unwrap(),
+    );
+    assert!(!off.ended(0).stderr.contains("the run began"));
+}
+
+#[test]
+fn each_process_says_what_it_does_with_the_run_the_node_the_attempt_and_the_call() {
+    let workspace = workspace();
+    let records = logged(&workspace, "trace");
+    let run = find(&records, &[("process", "front"), ("message", "the run began")])["run"].as_str().unwrap();
+    for record in &records {
+        assert_eq!(record["run"], run, "{record}");
+        assert!(record["ts"].as_str().unwrap().ends_with('Z') && record["level"].is_string(), "{record}");
+    }
+    find(&records, &[("process", "front"), ("child", "runner"), ("message", "started a process")]);
+    find(
+        &records,
+        &[("process", "front"), ("node", "look"), ("status", "succeeded"), ("message", "node ended")],
+    );
+    find(&records, &[("process", "front"), ("status", "succeeded"), ("message", "the run ended")]);
+    let made = find(&records, &[("process", "interpreter"), ("event", "call.started"), ("node", "command")]);
+    assert_eq!((&made["tool"], &made["attempt"]), (&Value::from("exec"), &Value::from(1)), "{made}");
+    let key = made["key"].as_str().unwrap();
+    let call = made["call"].to_string();
+    let ended = [("process", "interpreter"), ("event", "call.finished"), ("call", call.as_str())];
+    assert_eq!(find(&records, &ended)["exit_code"], 0);
+    find(&records, &[("process", "interpreter"), ("node", "fails"), ("attempt", "2"), ("kind", "exit")]);
+    find(&records, &[("process", "interpreter"), ("event", "node.started"), ("node", "after")]);
+    let decided = find(&records, &[("process", "runner"), ("key", key), ("message", "the call is decided")]);
+    assert_eq!((&decided["verdict"], &decided["node"]), (&Value::from("allow"), &Value::from("command")));
+    let done = find(&records, &[("process", "runner"), ("key", key), ("message", "the call has ended")]);
+    assert!(done["ms"].is_number() && done["bytes"].is_number(), "{done}");
+    assert!(records.iter().all(|record| record.get("lost").is_none()), "something was lost");
+}
+
+#[test]
+fn levels_say_more_and_more_and_a_person_reads_lines() {
+    let workspace = workspace();
+    let many: Vec<usize> =
+        ["error", "info", "debug", "trace"].map(|level| logged(&workspace, level).len()).to_vec();
+    assert!(many[0] == 0 && many.windows(2).all(|pair| pair[0] < pair[1]), "{many:?}");
+    let text = run(&workspace, &["--log", "info"]).stderr;
+    let line =
+        text.lines().find(|line| line.contains("front: node ended")).unwrap_or_else(|| panic!("{text}"));
+    assert!(line.contains(" INFO ") && line.contains(" node=look status=succeeded ms="), "{line}");
+    let variable = Ran::from(
+        workspace
+            .command(&["run", "-g", "graph.yaml", "--trust", "-i", "word=x"])
+            .envs([("TOKEN", TOKEN), ("LGFLOW_LOG", "info"), ("LGFLOW_LOG_FORMAT", "json")])
+            .output()
+            .unwrap(),
+    );
+    find(&records(&variable.ended(0).stderr), &[("message", "the run ended")]);
+}
+
+#[test]
+fn no_repository_makes_us_talk() {
+    let workspace = workspace();
+    workspace.write(".lg/config.toml", "log = 'trace'\n");
+    let refused = workspace.lgflow(&["config"]).ended(3);
+    assert!(
+        (refused.stdout + &refused.stderr).contains("`log` may not stand in a workspace's configuration")
+    );
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let digit = |chunk: &[u8], at: usize| {
+        let bits = chunk.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte));
+        char::from(DIGITS[(bits >> (18 - 6 * at) & 63) as usize])
+    };
+    bytes.chunks_exact(3).flat_map(|chunk| (0..4).map(move |at| digit(chunk, at))).collect()
+}
+
+/// Every form of the secrets that must be nowhere.
+fn forms() -> Vec<String> {
+    let inside = |text: &str| serde_json::to_string(text).unwrap().trim_matches('"').to_owned();
+    let mut forms = Vec::new();
+    for secret in [TOKEN, KEY] {
+        forms.extend([secret.to_owned(), inside(secret), inside(&inside(secret)), hex(secret.as_bytes())]);
+        forms.extend((0..3).map(|from| base64(&secret.as_bytes()[from..])));
+    }
+    forms.push("MIIcorrecthorsebattery".to_owned());
+    forms
+}
+
+fn everything(folder: &Path, found: &mut Vec<(PathBuf, Vec<u8>)>) {
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        if entry.file_type().unwrap().is_dir() {
+            everything(&entry.path(), found);
+        } else if entry.file_type().unwrap().is_file() {
+            found.push((entry.path(), fs::read(entry.path()).unwrap()));
+        }
+    }
+}
+
+fn contains(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|window| window == text.as_bytes())
+}
+
+/// All that is ever told of a run, at the most talkative.
+#[test]
+fn no_secret_and_no_content_is_in_anything_that_is_told() {
+    for form in ["json", "human"] {
+        let workspace = workspace();
+        let ran = run(&workspace, &["--trace", "--log", "trace", "--log-format", form]);
+        let said: Vec<&str> = ran
+            .stderr
+            .lines()
+            .filter(|line| {
+                line.starts_with('{')
+                    || ["front: ", "runner: ", "interpreter: "].iter().any(|who| line.contains(who))
+            })
+            .collect();
+        assert!(said.len() > 50, "{}", ran.stderr);
+        let log = said.join("\n");
+        for canary in [INPUT, ARGUMENT, VARIABLE, OUTPUT, CONTENT, FAILURE, "canary", "printf"] {
+            assert!(!log.contains(canary), "{canary}:\n{log}");
+        }
+        let mut all =
+            vec![("stdout".into(), ran.stdout.into_bytes()), ("stderr".into(), ran.stderr.into_bytes())];
+        everything(&workspace.state(), &mut all);
+        everything(&workspace.path().join("artifacts"), &mut all);
+        assert!(all.len() > 5, "{}", all.len());
+        for (path, bytes) in all {
+            for secret in forms() {
+                assert!(!contains(&bytes, &secret), "{secret} in {}", path.display());
+            }
+        }
+    }
+}
+
+/// What is said is words of the program: no message is put together of anything, and no field has another name than one
+/// that may be said.
+#[test]
+fn messages_are_literals_and_fields_are_on_the_list() {
+    let mut files = Vec::new();
+    everything(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut files);
+    let mut seen = BTreeSet::new();
+    for (path, bytes) in files.iter().filter(|(path, _)| path.extension().is_some_and(|ext| ext == "rs")) {
+        let text = String::from_utf8(bytes.clone()).unwrap();
+        let code: String = text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"))
+            .map(|line| line.to_owned() + "\n")
+            .collect();
+        if !code.contains("tracing::") {
+            continue;
+        }
+        for name in ["trace!(", "debug!(", "info!(", "warn!(", "error!(", "error_span!("] {
+            for (at, _) in code.match_indices(name) {
+                if code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_') {
+                    continue;
+                }
+                let inside = arguments(&code[at + name.len()..]);
+                seen.insert(name);
+                let message = inside.last().unwrap().trim();
+                let named = if name == "error_span!(" { &inside[..] } else { &inside[..inside.len() - 1] };
+                if name != "error_span!(" {
+                    let literal =
+                        message.starts_with('"') && message.ends_with('"') && !message.contains(['{', '}']);
+                    assert!(literal, "{}: {message}", path.display());
+                }
+                for field in named {
+                    let field = field.trim();
+                    if field.starts_with("parent:") || field.starts_with('"') {
+                        continue;
+                    }
+                    let (field, value) = field
+                        .split_once('=')
+                        .map_or((field, ""), |(name, value)| (name.trim(), value.trim()));
+                    assert!(FIELDS.contains(&field), "{}: `{field}` may not be said", path.display());
+                    assert!(
+                        !value.starts_with('?'),
+                        "{}: `{field}` is said as it is debugged",
+                        path.display()
+                    );
+                }
+            }
+        }
+    }
+    assert_eq!(seen.len(), 6, "{seen:?}");
+}
+
+/// The arguments of a macro, up to its closing parenthesis.
+fn arguments(text: &str) -> Vec<String> {
+    let (mut depth, mut quoted, mut all) = (0, false, vec![String::new()]);
+    for c in text.chars() {
+        match c {
+            '"' => quoted = !quoted,
+            '(' | '[' if !quoted => depth += 1,
+            ')' | ']' if !quoted && depth == 0 => break,
+            ')' | ']' if !quoted => depth -= 1,
+            ',' if !quoted && depth == 0 => {
+                all.push(String::new());
+                continue;
+            }
+            _ => {}
+        }
+        all.last_mut().unwrap().push(c);
+    }
+    all.retain(|one| !one.trim().is_empty());
+    all
+}
