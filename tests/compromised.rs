@@ -88,6 +88,7 @@ impl Taken {
             secrets: Vec::new(),
             limits,
             plan,
+            undoes: None,
         };
         let root = File::open(workspace.path()).unwrap();
         hand_over(&control, &ControlFrame::Start(start), &[root.as_fd(), their_calls.as_fd()]).unwrap();

@@ -231,6 +231,7 @@ impl Bench {
             attended: false,
             resume,
             held: None,
+            undoes: None,
         };
         execute(&task, &mut Narrator::new(Display::Quiet)).unwrap()
     }

@@ -129,6 +129,7 @@ fn run(program: &Path, workspace: &Workspace) -> Finished {
         layers: vec![builtin(CONTAINED, LayerRole::Grant).unwrap()],
         secrets: Vec::new(),
         held: None,
+        undoes: None,
         inputs: json!({}),
         durability: Durability::Batch,
         trace: false,

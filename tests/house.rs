@@ -65,5 +65,5 @@ fn every_file_of_the_graphs_is_embedded() {
     }
     found.sort();
     assert_eq!(found, shipped_files().collect::<Vec<_>>());
-    assert_eq!(shipped_graphs().collect::<Vec<_>>(), ["coding"]);
+    assert_eq!(shipped_graphs().collect::<Vec<_>>(), ["coding", "undo"]);
 }

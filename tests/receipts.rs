@@ -263,6 +263,7 @@ fn run(workspace: &Workspace, lie: &str) -> Finished {
         attended: false,
         resume: None,
         held: None,
+        undoes: None,
     };
     execute(&task, &mut Narrator::new(Display::Quiet)).unwrap()
 }

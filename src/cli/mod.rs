@@ -30,6 +30,7 @@ mod run;
 mod runs;
 mod runs_at;
 mod runs_diff;
+mod runs_undo;
 mod schema;
 mod template;
 mod terminal;

@@ -29,6 +29,7 @@ use super::inputs::InputArgs;
 use super::output::Output;
 use super::problem::Problem;
 use super::runs::lost_text;
+use super::runs_undo::undone_text;
 use super::terminal::style_of_stderr;
 use super::trust::here;
 use super::validate::print;
@@ -149,6 +150,7 @@ fn once(args: &RunArgs, output: Output, bound: &mut Option<Vec<FrozenLayer>>) ->
         layers: ready.layers,
         secrets: ready.secrets,
         held: ready.held,
+        undoes: None,
         inputs: ready.inputs,
         durability: ready.durability,
         trace: args.trace,
@@ -327,7 +329,8 @@ fn report(finished: &Finished, task: &Task<'_>, narrator: &mut Narrator, output:
     if output.format == Format::Json {
         output.document(&run_document(&finished.summary, &facts));
     } else if let Some(outputs) = &finished.summary.outputs {
-        output.foreign(&outputs_text(outputs));
+        let text = if task.undoes.is_some() { undone_text(outputs) } else { outputs_text(outputs) };
+        output.foreign(&text);
     }
     conclude(finished, task.place, status, narrator);
     exit

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use crate::compile::check_shipped;
+use crate::config::Settings;
 use crate::diag::Diagnostics;
 use crate::front::{
     Again, AgainError, Demanded, Named, PastRun, Place, Resume, Task, Watching, choose, differences,
@@ -24,6 +26,7 @@ use super::problem::Problem;
 use super::run::{carry_out, exit_of_status, profile_flag, revision, trust_now};
 use super::runs_at::show_at;
 use super::runs_diff::{DiffArgs, diff};
+use super::runs_undo::{UNDO, UndoArgs, layers_of_undo, undo};
 use super::terminal::style_of_stderr;
 use super::validate::print;
 use super::watch_args::WatchArgs;
@@ -53,6 +56,11 @@ enum RunsCommand {
         after_help = "Examples:\n  lgflow runs diff 01k… 01m…\n  lgflow runs diff 01k… artifacts/runs/run-01m….jsonl\n\nTimes, numbers, hashes, ids and the order in which calls ended are left out. Exit code 0 if the runs mean the same, 1 if they differ, 2 if one is not there, 7 if one does not hold."
     )]
     Diff(DiffArgs),
+    /// Take back what a run changed in the workspace, all or nothing, as a run of its own
+    #[command(
+        after_help = "Examples:\n  lgflow runs undo 01k… --dry-run\n  lgflow runs undo 01k…\n  lgflow runs undo 01k… --to fix     what `fix` and all after it changed\n\nThe policy of then and that of now bind it; where they ask, it is suspended (exit code 5) and `lgflow approve` answers. Refused, naming the files, where the workspace has moved on."
+    )]
+    Undo(UndoArgs),
     /// Go on with a run that is suspended, or was interrupted
     #[command(
         after_help = "Example:\n  lgflow runs resume 01k…\n\nThe graph and its policies must be the ones that it was started with. Exit code 5 if it still waits for an answer."
@@ -94,6 +102,7 @@ pub(super) fn run(args: &RunsArgs, output: Output) -> Result<Exit, Problem> {
         RunsCommand::Show(ShowArgs { one, at: None }) => show(&place, &run_id(&one.run)?, output),
         RunsCommand::Show(ShowArgs { one, at: Some(at) }) => show_at(&place, &run_id(&one.run)?, at, output),
         RunsCommand::Diff(args) => diff(args, output),
+        RunsCommand::Undo(args) => undo(&place, args, output),
         RunsCommand::Resume(args) => resume(&place, &run_id(&args.which.run)?, &args.told, output),
     }
 }
@@ -242,6 +251,9 @@ fn meant<'a>(
     let failed = |error: &dyn std::error::Error| Problem::failed("cannot begin", error);
     let flags = profile_flag(record.profile.as_deref()).into_iter().chain(told.flags()).collect();
     let settings = settings(place, flags, sources, found).map_err(|error| failed(&error))?;
+    if record.undoes.is_some() {
+        return undo_again(place, run, Again { stored, record, plan }, &settings).map(Some);
+    }
     let graph = record.graph.as_ref().map(|path| match &place.base {
         Some(_) => path.clone(),
         None => place.shown(path),
@@ -288,6 +300,7 @@ fn meant<'a>(
         layers,
         secrets: settings.secrets().to_vec(),
         held: record.held,
+        undoes: None,
         inputs: Value::Null,
         durability: Durability::parse(&record.durability).unwrap_or_default(),
         trace: record.trace,
@@ -299,4 +312,41 @@ fn meant<'a>(
         resume: Some(Resume { run: run.clone(), state: stored.state }),
         watching: Watching::of(&settings),
     }))
+}
+
+/// A run that takes another one back, again: its graph is part of the program.
+fn undo_again<'a>(
+    place: &'a Place,
+    run: &RunId,
+    Again { stored, record, plan }: Again,
+    settings: &Settings,
+) -> Result<Task<'a>, Problem> {
+    let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
+    let now = check_shipped(UNDO, &mut sources, &mut found).map(|now| now.bounded(&record.limits));
+    if now.is_none_or(|now| now.digest != plan.digest) {
+        let detail =
+            format!("the run `{run}` was begun by another version of lgflow: start `lgflow runs undo` again");
+        return Err(Problem::with(Exit::Failed, "the run is bound to what it was started with", detail));
+    }
+    let layers = layers_of_undo(place, &record, settings)?;
+    Ok(Task {
+        place,
+        plan,
+        bundle: record.bundle,
+        limits: record.limits,
+        layers,
+        secrets: settings.secrets().to_vec(),
+        held: None,
+        undoes: record.undoes.and_then(|run| run.parse().ok()),
+        inputs: Value::Null,
+        durability: Durability::parse(&record.durability).unwrap_or_default(),
+        trace: record.trace,
+        program: Path::new("/proc/self/exe"),
+        named: Named::default(),
+        signing_key: settings.signing_key().map(PathBuf::from),
+        color: style_of_stderr().color,
+        attended: is_attended(),
+        resume: Some(Resume { run: run.clone(), state: stored.state }),
+        watching: Watching::of(settings),
+    })
 }

@@ -164,7 +164,7 @@ fn under_policy(args: &CallArgs, place: &Place, input: Value) -> Result<ToolResu
         return Ok(failed(&args.name, ErrorKind::Denied, refusal));
     }
     let call = typed(ToolCall::new(&args.name, input));
-    call_tool(place, layers.layers, secrets, call, Path::new("/proc/self/exe"))
+    call_tool(place, layers.layers, secrets, call, None, Path::new("/proc/self/exe"))
         .map_err(|error| Problem::failed("cannot begin", &error))
 }
 

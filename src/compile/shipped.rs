@@ -28,6 +28,7 @@ static FILES: LazyLock<BTreeMap<&str, &str>> = LazyLock::new(|| {
         ("prompts/report.md", include_str!("../../graphs/prompts/report.md")),
         ("prompts/research.md", include_str!("../../graphs/prompts/research.md")),
         ("prompts/router.md", include_str!("../../graphs/prompts/router.md")),
+        ("undo.yaml", include_str!("../../graphs/undo.yaml")),
     ])
 });
 

@@ -32,6 +32,9 @@ pub struct RunnerStart {
     /// The plan that the run is held to; without one, whatever the policy allows may come.
     #[serde(default)]
     pub plan: Option<HeldPlan>,
+    /// The earlier run whose changes this one may take back, as the user said; without it, no other run's.
+    #[serde(default)]
+    pub undoes: Option<String>,
 }
 
 /// Where the ledger of a workspace lies.

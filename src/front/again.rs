@@ -232,7 +232,7 @@ pub fn layers_of_both(then: &[FrozenLayer], now: &[FrozenLayer]) -> Result<Vec<F
 }
 
 /// What a layer says, without its names.
-fn said(layer: &FrozenLayer) -> Value {
+pub(super) fn said(layer: &FrozenLayer) -> Value {
     let includes: Vec<Value> = layer.includes.iter().map(said).collect();
     serde_json::json!([layer.text, layer.syntax, includes])
 }

@@ -58,6 +58,8 @@ pub struct Task<'a> {
     pub secrets: Vec<SecretDeclaration>,
     /// The plan that it is held to.
     pub held: Option<HeldPlan>,
+    /// The earlier run whose changes it takes back.
+    pub undoes: Option<RunId>,
     /// Its inputs, defaults put in.
     pub inputs: Value,
     /// When a line of the trace is safe.
@@ -273,6 +275,7 @@ fn answering(task: &Task<'_>, run: &RunId, store: &Store) -> Result<Answering, B
             plan: Digest::of_json(&task.plan.document()),
             layers: task.layers.clone(),
             held: task.held.clone(),
+            undoes: task.undoes.as_ref().map(RunId::to_string),
             durability: task.durability.as_str().to_owned(),
             trace: task.trace,
         };
@@ -300,6 +303,7 @@ fn runner_start(task: &Task<'_>, run: &RunId, store: &Store) -> RunnerStart {
         secrets: task.secrets.clone(),
         limits: task.limits,
         plan: task.held.clone(),
+        undoes: task.undoes.as_ref().map(RunId::to_string),
     }
 }
 

@@ -8,17 +8,19 @@ use crate::effect::{
     ToolError, ToolResult,
 };
 use crate::files::Root;
-use crate::store::Store;
+use crate::store::{RunId, Store};
 
 use super::execute::BeginError;
 use super::{Place, RunnerProcess};
 
-/// Asks a runner beneath `place`, bound by `layers`, for one call; `secrets` are those that the user or the machine declares.
+/// Asks a runner beneath `place`, bound by `layers`, for one call; `secrets` are those that the user or the machine declares, and
+/// `undoes` is an earlier run whose changes the call may take back.
 pub fn call_tool(
     place: &Place,
     layers: Vec<FrozenLayer>,
     secrets: Vec<SecretDeclaration>,
     call: ToolCall,
+    undoes: Option<&RunId>,
     program: &Path,
 ) -> Result<ToolResult, BeginError> {
     use std::os::fd::AsFd as _;
@@ -35,6 +37,7 @@ pub fn call_tool(
         secrets,
         limits: RunLimits::default(),
         plan: None,
+        undoes: undoes.map(RunId::to_string),
     };
     let (runner, calls) = RunnerProcess::start(program, start, root.as_fd())?;
     let tool = call.tool.clone();

@@ -80,6 +80,9 @@ pub struct RunRecord {
     /// The plan that it is held to: a later resume is held to the same.
     #[serde(default)]
     pub held: Option<HeldPlan>,
+    /// The earlier run whose changes it takes back.
+    #[serde(default)]
+    pub undoes: Option<String>,
     /// When a line of its trace is safe.
     pub durability: String,
     /// Is its trace written into the workspace as well?

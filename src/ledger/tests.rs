@@ -62,6 +62,7 @@ fn record(starter: &str) -> RunRecord {
         plan: Digest::of("plan"),
         layers: Vec::new(),
         held: None,
+        undoes: None,
         durability: "batch".into(),
         trace: false,
     }

@@ -28,7 +28,9 @@ impl Uses {
             Uses::SearchFiles => (&["pattern", "path", "glob", "ignore", "max", "context"], &[&["pattern"]]),
             Uses::RepoContext => (&["request", "budget", "what"], &[]),
             Uses::WorkspaceDiff => (&["since"], &[]),
-            Uses::ApplyPatch => (&["patch", "changes", "dry_run", "expect"], &[&["patch", "changes"]]),
+            Uses::ApplyPatch => {
+                (&["patch", "changes", "undo", "dry_run", "expect"], &[&["patch", "changes", "undo"]])
+            }
             Uses::Rollback => (&["to"], &[&["to"]]),
             Uses::Exec => (&["argv", "cwd", "stdin", "env", "ok_exit"], &[&["argv"]]),
             Uses::Http => (&["url", "method", "headers", "body", "ok_status"], &[&["url"]]),

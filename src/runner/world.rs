@@ -44,6 +44,8 @@ pub struct CommandMemory {
     policy: String,
     /// The programs that the session's plan saw; without a plan, any.
     planned: Option<Vec<PlannedProgram>>,
+    /// The earlier run whose changes may be taken back.
+    undoes: Option<String>,
     /// Caches that last as long as the session.
     caches: Mutex<Option<RunCaches>>,
     /// When a command first worked on the workspace itself.
@@ -60,6 +62,17 @@ impl CommandMemory {
     #[must_use]
     pub fn held_to(self, plan: Option<&HeldPlan>) -> Self {
         Self { planned: plan.map(|plan| plan.programs.clone()), ..self }
+    }
+
+    /// The same, where the user has an earlier run's changes taken back.
+    #[must_use]
+    pub fn undoing(self, run: Option<String>) -> Self {
+        Self { undoes: run, ..self }
+    }
+
+    /// The earlier run whose changes may be taken back; without one, no other run's.
+    pub(super) fn undoes(&self) -> Option<&str> {
+        self.undoes.as_deref()
     }
 
     /// The programs that the session's plan saw; without a plan, any.

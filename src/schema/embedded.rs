@@ -13,6 +13,7 @@ const DOCUMENTS: &[(&str, &str)] = &[
     ("runs", include_str!("../../schemas/runs.schema.json")),
     ("moment", include_str!("../../schemas/moment.schema.json")),
     ("comparison", include_str!("../../schemas/comparison.schema.json")),
+    ("undo", include_str!("../../schemas/undo.schema.json")),
     ("event", include_str!("../../schemas/event.schema.json")),
     ("receipt", include_str!("../../schemas/receipt.schema.json")),
     ("verification", include_str!("../../schemas/verification.schema.json")),

@@ -85,7 +85,9 @@ impl Desk {
             root_path: PathBuf::from(&start.root),
             state: Root::open(Path::new(&start.state)).map_err(|error| error.to_string())?,
             protected: protected.map_err(|error| error.to_string())?,
-            memory: CommandMemory::of(policy.digest()).held_to(start.plan.as_ref()),
+            memory: CommandMemory::of(policy.digest())
+                .held_to(start.plan.as_ref())
+                .undoing(start.undoes.clone()),
             redaction: Arc::clone(&redaction),
         };
         recover_workspace(&world).map_err(|error| error.message)?;

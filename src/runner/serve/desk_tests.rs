@@ -79,6 +79,7 @@ impl Bench {
             secrets: Vec::new(),
             limits: RunLimits::default(),
             plan,
+            undoes: None,
             ledger: Some(LedgerPlace { state: place("state"), workspace: "w".into() }),
         };
         let root = OwnedFd::from(fs::File::open(self.path("work")).unwrap());
@@ -568,6 +569,7 @@ fn a_ledger_that_others_may_write_stops_the_runner() {
         secrets: Vec::new(),
         limits: RunLimits::default(),
         plan: None,
+        undoes: None,
         ledger: Some(LedgerPlace { state: state(&bench.path("state")), workspace: "w".into() }),
     };
     let refused = Desk::open(&start, root, theirs).unwrap_err();

@@ -1,4 +1,5 @@
-//! `apply_patch`: changes the workspace by a git-style diff or a list of changes, all or nothing.
+//! `apply_patch`: changes the workspace by a git-style diff or a list of changes, or takes back what an earlier run changed; all
+//! or nothing.
 
 use std::collections::BTreeMap;
 
@@ -17,6 +18,7 @@ use crate::runner::patch::{
 use super::access::Reading;
 use super::git_folders::git_folder_above;
 use super::input::{Input, invalid};
+use super::rollback::Changes as Undone;
 use super::writing::{Touch, Writing, git_folder, patch_error};
 
 /// The most bytes of a patch where no policy says less.
@@ -24,7 +26,7 @@ const PATCH_BYTES: u64 = 16 << 20;
 /// The most files of a patch where no policy says less.
 const PATCH_FILES: u64 = 10_000;
 
-/// `{patch | changes, dry_run?, expect?}` → `{files: [{path, from, op, before, after, mode}], inverse}`. `expect` maps
+/// `{patch | changes | undo, dry_run?, expect?}` → `{files: [{path, from, op, before, after, mode}], inverse}`. `expect` maps
 /// paths to the digest that their content must have now, or null if nothing may be there.
 pub(in crate::runner) fn apply_patch(
     call: &Granted<ToolCall>,
@@ -83,6 +85,7 @@ pub(super) fn result_of(tool: &str, planned: &Planned) -> ToolResult {
 enum Asked {
     Patch(Vec<FilePatch>),
     Changes(Vec<Change>),
+    Undo(Undone),
 }
 
 /// What the policy says of the paths of a patch, before anything is read.
@@ -111,11 +114,16 @@ pub(super) fn foresee(
 }
 
 fn input_of(call: &ToolCall) -> Result<Input<'_>, ToolError> {
-    Input::new("apply_patch", &call.input, &["patch", "changes", "dry_run", "expect"])
+    Input::new("apply_patch", &call.input, &["patch", "changes", "undo", "dry_run", "expect"])
 }
 
 fn demanded(input: &Input<'_>, obligations: &Obligations, world: &ToolWorld) -> Result<Asked, ToolError> {
-    let asked = read(input, &obligations.limits)?;
+    let asked = match input.value("undo") {
+        Some(undo) if input.value("patch").is_none() && input.value("changes").is_none() => {
+            Asked::Undo(undone(undo, world)?)
+        }
+        _ => read(input, &obligations.limits)?,
+    };
     check_count(asked.count(), &obligations.limits)?;
     Writing::of(obligations, world).demand(asked.touched().into_iter())?;
     Ok(asked)
@@ -125,10 +133,12 @@ fn plan(input: &Input<'_>, obligations: &Obligations, world: &ToolWorld) -> Resu
     let asked = demanded(input, obligations, world)?;
     check_places(&asked, obligations, world)?;
     let planned = match &asked {
-        Asked::Patch(files) => resolve_patch(&world.root, files),
-        Asked::Changes(changes) => resolve_changes(&world.root, changes),
+        Asked::Patch(files) => resolve_patch(&world.root, files).map_err(|error| patch_error(&error))?,
+        Asked::Changes(changes) => {
+            resolve_changes(&world.root, changes).map_err(|error| patch_error(&error))?
+        }
+        Asked::Undo(changes) => changes.plan(world)?,
     };
-    let planned = planned.map_err(|error| patch_error(&error))?;
     check_expected(input, &planned)?;
     check_approved(obligations, &planned)?;
     Ok(planned)
@@ -155,6 +165,8 @@ impl Asked {
         match self {
             Asked::Patch(files) => files.len(),
             Asked::Changes(changes) => changes.len(),
+            // what several patches did is taken back at once, and each of them was counted
+            Asked::Undo(_) => 0,
         }
     }
 
@@ -162,6 +174,7 @@ impl Asked {
         match self {
             Asked::Patch(files) => files.iter().flat_map(|file| touched(&file.action)).collect(),
             Asked::Changes(changes) => changes.iter().flat_map(touched_by_change).collect(),
+            Asked::Undo(changes) => changes.paths().map(|path| (path, Touch::ReadAndWrite)).collect(),
         }
     }
 
@@ -195,8 +208,22 @@ fn read(input: &Input<'_>, limits: &GrantLimits) -> Result<Asked, ToolError> {
             check(content_bytes(list))?;
             read_changes(list).map(Asked::Changes).map_err(|error| patch_error(&error))
         }
-        _ => Err(invalid("`apply_patch` needs either `patch` or `changes`")),
+        _ => Err(invalid("`apply_patch` needs one of `patch`, `changes` and `undo`")),
     }
+}
+
+/// `{run, to?}`: what an earlier run changed. Which run that may be, the user says and no graph.
+fn undone(undo: &Value, world: &ToolWorld) -> Result<Undone, ToolError> {
+    let text = |name: &str| undo.get(name).and_then(Value::as_str);
+    let run = text("run").ok_or_else(|| invalid("`undo` of `apply_patch` names no `run`"))?;
+    if world.memory.undoes() != Some(run) {
+        let message = format!(
+            "`undo` of `apply_patch`: the changes of another run (`{run}`) are taken back by `lgflow runs undo`, and by no \
+             graph; within a run, `rollback` takes back its own"
+        );
+        return Err(ToolError::new(ErrorKind::Denied, message));
+    }
+    Undone::of(run, text("to").unwrap_or("start"), world)
 }
 
 fn content_bytes(list: &Value) -> usize {

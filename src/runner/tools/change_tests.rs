@@ -161,6 +161,11 @@ fn a_workspace_that_has_moved_on_is_not_taken_back() {
     assert_eq!(kind(&result), ErrorKind::Conflict);
     assert!(result.error.unwrap().message.contains("`b`"));
     assert_eq!((bench.text("a").as_str(), bench.text("b").as_str()), ("2\n", "mine\n"));
+    // a file that somebody has put back already stands in nobody's way
+    fs::write(bench.work("b"), "1\n").unwrap();
+    let back = bench.call("n", "rollback", json!({ "to": "start" }));
+    assert_eq!(back.output["files"].as_array().unwrap().len(), 1, "{back:?}");
+    assert_eq!((bench.text("a").as_str(), bench.text("b").as_str()), ("1\n", "1\n"));
 }
 
 #[test]

@@ -45,13 +45,44 @@ pub(super) fn foresee(
 ) -> Result<(Vec<Past>, Planned), ToolError> {
     let input = Input::new("rollback", &request.input, &["to"])?;
     let to = input.required_text("to")?;
-    let failed = |error: PatchError| patch_error(&error);
-    let history = History::of(&world.state, &request.run).map_err(failed)?;
-    let undone = since(to, history.standing().map_err(failed)?)?;
-    let paths = touched(&undone)?;
-    Writing::of(obligations, world).demand(paths.keys().map(|path| (path, Touch::ReadAndWrite)))?;
-    let planned = plan(world, &history, &paths)?;
-    Ok((undone, planned))
+    let changes = Changes::of(&request.run, to, world)?;
+    changes.demand(obligations, world)?;
+    let planned = changes.plan(world)?;
+    Ok((changes.undone, planned))
+}
+
+/// Changes of a run that are to be taken back.
+pub(super) struct Changes {
+    run: String,
+    undone: Vec<Past>,
+    paths: Net,
+}
+
+impl Changes {
+    /// Those of `run` that still stand, from its start or from a node's first one on.
+    pub(super) fn of(run: &str, to: &str, world: &ToolWorld) -> Result<Self, ToolError> {
+        let failed = |error: PatchError| patch_error(&error);
+        let history = History::of(&world.state, run).map_err(failed)?;
+        let undone = since(to, history.standing().map_err(failed)?)?;
+        let paths = touched(&undone)?;
+        Ok(Self { run: run.to_owned(), undone, paths })
+    }
+
+    /// The files that they touched.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &RelPath> {
+        self.paths.keys()
+    }
+
+    /// May all of them be read and written?
+    fn demand(&self, obligations: &Obligations, world: &ToolWorld) -> Result<(), ToolError> {
+        Writing::of(obligations, world).demand(self.paths().map(|path| (path, Touch::ReadAndWrite)))
+    }
+
+    /// What taking them back does to the workspace as it is.
+    pub(super) fn plan(&self, world: &ToolWorld) -> Result<Planned, ToolError> {
+        let history = History::of(&world.state, &self.run).map_err(|error| patch_error(&error))?;
+        plan(world, &history, &self.paths)
+    }
 }
 
 /// The changes that are to be taken back, oldest first.
@@ -93,7 +124,12 @@ fn plan(world: &ToolWorld, history: &History<'_>, paths: &Net) -> Result<Planned
             moved_on.push(format!("`{path}`"));
             continue;
         };
-        if now.as_ref().map(|version| PastContent::of(&version.content)) != *last {
+        let stands = now.as_ref().map(|version| PastContent::of(&version.content));
+        if stands == *first {
+            // nothing is left to take back
+            continue;
+        }
+        if stands != *last {
             moved_on.push(format!("`{path}`"));
             continue;
         }
@@ -106,7 +142,7 @@ fn plan(world: &ToolWorld, history: &History<'_>, paths: &Net) -> Result<Planned
     }
     if !moved_on.is_empty() {
         let message = format!(
-            "the workspace has moved on: {} changed since this run wrote it; nothing was taken back",
+            "the workspace has moved on: {} changed since the run wrote it; nothing was taken back",
             moved_on.join(", ")
         );
         return Err(ToolError::new(ErrorKind::Conflict, message));

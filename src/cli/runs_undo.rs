@@ -1,0 +1,276 @@
+//! `lgflow runs undo`: what a run changed is taken back by a run of its own, under the policy of then and of now.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::compile::{check_shipped, shipped_bundle};
+use crate::config::Settings;
+use crate::diag::Diagnostics;
+use crate::effect::{ErrorKind, FrozenLayer, ToolCall, ToolResult};
+use crate::front::{
+    Again, Demanded, Named, Place, Task, Touched, Watching, bound_by_both, call_tool, choose, is_attended,
+    layers, past_runs, settings, stored_run, touched,
+};
+use crate::ledger::RunRecord;
+use crate::policy::ASK_MUTATIONS;
+use crate::source::Sources;
+use crate::store::{Durability, RunId};
+use crate::trust::TrustNow;
+use crate::view::escaped;
+
+use super::Exit;
+use super::output::Output;
+use super::problem::Problem;
+use super::run::{carry_out, limits, profile_flag, revision, trust_now};
+use super::runs::{problem, run_id};
+use super::terminal::style_of_stderr;
+use super::tool::typed;
+
+/// The shipped graph that does it.
+pub(super) const UNDO: &str = "undo";
+
+/// Arguments of `lgflow runs undo`.
+#[derive(Debug, Args)]
+pub(super) struct UndoArgs {
+    /// The run's id
+    #[arg(value_name = "RUN")]
+    run: String,
+    /// Take back this node's first change that still stands and all that came after it, not the whole run
+    #[arg(long, value_name = "NODE")]
+    to: Option<String>,
+    /// Say what would be taken back, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Write the trace to `artifacts/runs/` as well
+    #[arg(long, conflicts_with = "dry_run")]
+    trace: bool,
+}
+
+pub(super) fn undo(place: &Place, args: &UndoArgs, output: Output) -> Result<Exit, Problem> {
+    let run = run_id(&args.run)?;
+    let again = stored_run(place, &run).map_err(|error| problem(&error))?;
+    let past = past_runs(place).map_err(|error| problem(&error))?;
+    if past.iter().any(|past| past.run == run && past.status == "running") {
+        let detail =
+            format!("the run `{run}` goes on right now; wait for its end or interrupt it, then take it back");
+        return Err(Problem::with(Exit::Failed, "not taken back", detail));
+    }
+    check_node(&again, args.to.as_deref())?;
+    let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
+    let flags = profile_flag(again.record.profile.as_deref());
+    let settings = settings(place, flags, &mut sources, &mut found)
+        .map_err(|error| Problem::failed("cannot begin", &error))?;
+    let base = again.record.base.as_ref().map(|base| base.commit.as_str());
+    // a commit that is gone is as good as none: what bound the run then binds it now
+    let held = revision(base, place).ok().flatten();
+    let place = &place.decided_by(held.as_ref());
+    let layers = layers_of_undo(place, &again.record, &settings)?;
+    let touched = touched(place, &run, args.to.as_deref()).map_err(|error| problem(&error))?;
+    let what = Undo { place, run: &run, to: args.to.as_deref().unwrap_or("start"), touched: &touched };
+    if args.dry_run {
+        what.foresee(layers, &settings, output)
+    } else {
+        what.take_back(layers, &settings, (&again.record, args.trace), output)
+    }
+}
+
+fn check_node(again: &Again, to: Option<&str>) -> Result<(), Problem> {
+    let ids: Vec<&str> = again.plan.nodes.iter().map(|node| node.id.as_str()).collect();
+    // a node of a subgraph is known to the runner by the changes that it made
+    let Some(to) = to.filter(|to| !to.contains('/') && !ids.contains(to)) else { return Ok(()) };
+    let help = crate::diag::suggestion(to, ids).map(|help| format!("; {help}")).unwrap_or_default();
+    Err(Problem::usage(format!("the graph has no node `{}`{help}", escaped(to))))
+}
+
+/// What binds taking a run back: its own layers, and as ceilings those that would bind a run of its graph by now. Where its
+/// graph or its policies cannot be read any more, those of the machine and the user, and `builtin:contained`.
+pub(super) fn layers_of_undo(
+    place: &Place,
+    record: &RunRecord,
+    settings: &Settings,
+) -> Result<Vec<FrozenLayer>, Problem> {
+    let gone = |path: &&PathBuf| path.is_absolute() && !path.exists();
+    let known =
+        !record.policies.iter().any(|path| gone(&path)) && record.base.is_some() == place.base.is_some();
+    let trust = if record.trusted { TrustNow::Yes } else { trust_now(false, settings)? };
+    let ask =
+        settings.asks_about_mutations() || record.layers.iter().any(|layer| layer.name == ASK_MUTATIONS);
+    let of_graph = known.then(|| {
+        let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
+        let graph = record.graph.as_ref().map(|path| match &place.base {
+            Some(_) => path.clone(),
+            None => place.shown(path),
+        });
+        let chosen = choose(place, graph.as_deref(), &mut sources, &mut found).ok().flatten()?;
+        let demanded =
+            Demanded { policies: &record.policies, trust: trust.clone(), ask_about_mutations: ask };
+        let bound = layers(place, Some(&chosen), demanded, &mut sources, &mut found).ok()?;
+        (!found.has_errors()).then_some(bound.layers)
+    });
+    let now = match of_graph.flatten() {
+        Some(now) => now,
+        None => {
+            let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
+            let demanded = Demanded { policies: &[], trust, ask_about_mutations: ask };
+            let bound = layers(place, None, demanded, &mut sources, &mut found);
+            bound.map_err(|error| Problem::prepare("cannot begin", &error))?.layers
+        }
+    };
+    Ok(bound_by_both(&record.layers, &now))
+}
+
+/// A run that is to be taken back.
+struct Undo<'a> {
+    place: &'a Place,
+    run: &'a RunId,
+    to: &'a str,
+    touched: &'a Touched,
+}
+
+impl Undo<'_> {
+    /// One run of the shipped graph, on record like any other.
+    fn take_back(
+        &self,
+        layers: Vec<FrozenLayer>,
+        settings: &Settings,
+        (record, trace): (&RunRecord, bool),
+        output: Output,
+    ) -> Result<Exit, Problem> {
+        let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
+        let plan = check_shipped(UNDO, &mut sources, &mut found);
+        let (Some(plan), Some(bundle)) = (plan, shipped_bundle(UNDO)) else {
+            return Err(Problem::bug("the shipped graph `undo` cannot be compiled"));
+        };
+        let limits = limits(settings);
+        let task = Task {
+            place: self.place,
+            plan: plan.bounded(&limits),
+            bundle,
+            limits,
+            layers,
+            secrets: settings.secrets().to_vec(),
+            held: None,
+            undoes: Some(self.run.clone()),
+            inputs: json!({ "of": self.run.as_str(), "to": self.to, "beyond": self.touched.beyond }),
+            durability: Durability::parse(settings.durability()).unwrap_or_default(),
+            trace,
+            program: Path::new("/proc/self/exe"),
+            // what is to bind taking this back, in its turn
+            named: Named {
+                graph: record.graph.clone(),
+                policies: record.policies.clone(),
+                trusted: record.trusted,
+                profile: record.profile.clone(),
+            },
+            signing_key: settings.signing_key().map(PathBuf::from),
+            color: style_of_stderr().color,
+            attended: is_attended(),
+            resume: None,
+            watching: Watching::of(settings),
+        };
+        carry_out(&task, output)
+    }
+
+    /// The same call as a dry run, on no record.
+    fn foresee(
+        &self,
+        layers: Vec<FrozenLayer>,
+        settings: &Settings,
+        output: Output,
+    ) -> Result<Exit, Problem> {
+        let input = json!({ "undo": { "run": self.run.as_str(), "to": self.to }, "dry_run": true });
+        let call = typed(ToolCall::new("apply_patch", input));
+        let secrets = settings.secrets().to_vec();
+        let program = Path::new("/proc/self/exe");
+        let result = call_tool(self.place, layers, secrets, call, Some(self.run), program)
+            .map_err(|error| Problem::failed("cannot begin", &error))?;
+        let kind = result.error.as_ref().map(|error| &error.kind);
+        let exit = match kind {
+            None | Some(ErrorKind::ApprovalRequired) => Exit::Done,
+            Some(ErrorKind::Denied) => Exit::Denied,
+            Some(_) => Exit::Failed,
+        };
+        output.either(|| self.foreseen_text(&result), || self.foreseen_document(&result));
+        Ok(exit)
+    }
+
+    fn foreseen_text(&self, result: &ToolResult) -> String {
+        let mut text = match &result.error {
+            None => files_text("would take back", &result.output["files"]),
+            Some(error) if error.kind == ErrorKind::ApprovalRequired => {
+                let files: String =
+                    self.touched.files.iter().map(|path| format!("  {}\n", escaped(path))).collect();
+                format!(
+                    "the policy asks first ({}); what stands there is looked at when it does\nits patches touched:\n{files}",
+                    escaped(&error.message)
+                )
+            }
+            Some(error) => format!("would fail: {}: {}\n", error.kind, escaped(&error.message)),
+        };
+        beyond_text(&self.touched.beyond, &mut text);
+        text
+    }
+
+    fn foreseen_document(&self, result: &ToolResult) -> Value {
+        let decision = match result.error.as_ref().map(|error| &error.kind) {
+            None => "allow",
+            Some(ErrorKind::ApprovalRequired) => "ask",
+            Some(ErrorKind::Denied) => "deny",
+            Some(_) => "fail",
+        };
+        json!({
+            "schema": "lgflow.undo/v1",
+            "run": self.run.as_str(),
+            "to": self.to,
+            "decision": decision,
+            "files": result.output.get("files").cloned().unwrap_or_default(),
+            "touched": self.touched.files,
+            "beyond": self.touched.beyond,
+            "error": result.error.as_ref().map(|error| json!({ "kind": error.kind, "message": error.message })),
+        })
+    }
+}
+
+/// What a run that takes another one back has come to.
+pub(super) fn undone_text(outputs: &Value) -> String {
+    let mut text = files_text("took back", &outputs["files"]);
+    let beyond = outputs["beyond"].as_array().into_iter().flatten();
+    beyond_text(&beyond.filter_map(|one| Some(one.as_str()?.to_owned())).collect::<Vec<_>>(), &mut text);
+    text
+}
+
+fn files_text(did: &str, files: &Value) -> String {
+    let files = files.as_array().map(Vec::as_slice).unwrap_or_default();
+    if files.is_empty() {
+        return "nothing to take back: every file that its patches touched is as it was before\n".to_owned();
+    }
+    let mut text = format!("{did} what was changed in {}:\n", counted(files.len()));
+    for file in files {
+        let word = |name: &str| file[name].as_str().map(escaped);
+        let from = word("from").map(|from| format!("{from} -> ")).unwrap_or_default();
+        // writing to a String cannot fail
+        let _ = writeln!(
+            text,
+            "  {:<7} {from}{}",
+            word("op").unwrap_or_default(),
+            word("path").unwrap_or_default()
+        );
+    }
+    text
+}
+
+fn counted(files: usize) -> String {
+    if files == 1 { "1 file".to_owned() } else { format!("{files} files") }
+}
+
+fn beyond_text(beyond: &[String], text: &mut String) {
+    if !beyond.is_empty() {
+        *text += "not taken back, for nobody recorded what was there before:\n";
+        for one in beyond {
+            let _ = writeln!(text, "  {}", escaped(one));
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! `lgflow runs undo` through the program: what a run changed is taken back as a run of its own, under its policy, all of it or
+//! nothing.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    unreachable_pub,
+    reason = "a test makes its own files and processes, and stops where it is wrong"
+)]
+
+mod program;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use lgflow::schema::{Validator, document};
+use program::{Ran, Workspace};
+use serde_json::{Value, json};
+
+/// Every kind of change: new, edited, CRLF, mode, renamed and deleted bytes that are no text; one file twice; one that is rolled
+/// back by the run itself.
+const GRAPH: &str = r#"schema: lgflow.graph/v1
+name: changes
+nodes:
+  first:
+    uses: apply_patch
+    with:
+      changes:
+        - { op: add, path: new/deep/a.txt, content: "new\n" }
+        - { op: update, path: crlf.txt, content: "one\r\ntwo\r\n" }
+        - { op: rename, path: bin.dat, to: moved.dat }
+        - { op: delete, path: gone.dat }
+  tried: { uses: apply_patch, with: { changes: [{ op: put, path: tried.txt, content: "x\n" }] } }
+  not_so: { uses: rollback, with: { to: tried } }
+  second:
+    uses: apply_patch
+    with:
+      changes:
+        - { op: put, path: run.sh, content: "echo 2\n", mode: "100755" }
+        - { op: update, path: crlf.txt, content: "three\r\n" }
+edges: [first -> tried -> not_so -> second]
+"#;
+
+fn policy(apply: &str) -> String {
+    format!(
+        "schema: lgflow.policy/v1\nname: changes\ntools: {{ read_file: allow, apply_patch: {apply}, rollback: allow }}\n\
+         paths:\n  read: {{ allow: [\"**\"] }}\n  write: {{ allow: [\"**\"] }}\n"
+    )
+}
+
+fn workspace() -> Workspace {
+    let workspace = Workspace::new();
+    workspace
+        .write("crlf.txt", "zero\r\n")
+        .write("bin.dat", [0, 159, 146, 150, 13, 10])
+        .write("gone.dat", "no line end")
+        .write("run.sh", "echo 1\n")
+        .write("untouched", "u\n");
+    // beside the workspace, so that a snapshot is of what runs change
+    fs::write(workspace.outside().join("graph.yaml"), GRAPH).unwrap();
+    fs::write(workspace.outside().join("policy.yaml"), policy("allow")).unwrap();
+    workspace
+}
+
+const RUN: [&str; 5] = ["run", "-g", "../graph.yaml", "--policy", "../policy.yaml"];
+
+#[track_caller]
+fn run(workspace: &Workspace) -> String {
+    let ran = workspace.lgflow(&[&RUN[..], &["--format", "json"]].concat()).ended(0).json();
+    ran["run"].as_str().unwrap().to_owned()
+}
+
+/// Path, bytes and permission bits of every file.
+type Tree = BTreeMap<String, (Vec<u8>, u32)>;
+
+fn tree(workspace: &Workspace) -> Tree {
+    fn gather(root: &Path, folder: &Path, found: &mut Tree) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                gather(root, &path, found);
+                continue;
+            }
+            let name = path.strip_prefix(root).unwrap().display().to_string();
+            let bits = fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+            found.insert(name, (fs::read(&path).unwrap(), bits));
+        }
+    }
+    let mut found = Tree::new();
+    gather(&workspace.path(), &workspace.path(), &mut found);
+    found
+}
+
+#[track_caller]
+fn undo(workspace: &Workspace, run: &str, more: &[&str], code: i32) -> Value {
+    let ran = workspace.lgflow(&[&["runs", "undo", run, "--format", "json"], more].concat());
+    ran.ended(code).json()
+}
+
+#[track_caller]
+fn sound(workspace: &Workspace, run: &str) {
+    let verified = workspace.lgflow(&["trace", "verify", run, "--format", "json"]).ended(0).json();
+    assert_eq!((&verified["verdicts"][0], &verified["decided_again"]), (&json!("consistent"), &json!(true)));
+    workspace.lgflow(&["replay", run]).ended(0);
+}
+
+fn paths(files: &Value) -> Vec<&str> {
+    files.as_array().unwrap().iter().map(|file| file["path"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn everything_that_a_run_changed_is_taken_back_and_that_can_be_taken_back_too() {
+    let workspace = workspace();
+    let before = tree(&workspace);
+    let first = run(&workspace);
+    let after = tree(&workspace);
+    assert_ne!(before, after);
+
+    let foreseen = undo(&workspace, &first, &["--dry-run"], 0);
+    let schema: Value = serde_json::from_str(document("undo").unwrap()).unwrap();
+    assert!(Validator::new(&schema).unwrap().accepts(&foreseen), "{foreseen:#}");
+    assert_eq!((&foreseen["decision"], &foreseen["beyond"]), (&json!("allow"), &json!([])));
+    assert_eq!(tree(&workspace), after, "a dry run has changed something");
+
+    let undone = undo(&workspace, &first, &[], 0);
+    assert_eq!(tree(&workspace), before);
+    assert!(!workspace.path().join("new").exists(), "an empty folder is left");
+    assert_eq!(
+        undone["outputs"]["files"].as_array().unwrap().len(),
+        foreseen["files"].as_array().unwrap().len()
+    );
+    let second = undone["run"].as_str().unwrap().to_owned();
+    assert_eq!((&undone["graph"], &undone["inputs"]["of"]), (&json!("undo"), &json!(first)));
+    sound(&workspace, &second);
+
+    let human = workspace.lgflow(&["runs", "undo", &first]).ended(0).stdout;
+    assert!(human.contains("nothing to take back"), "{human}");
+    let third = undo(&workspace, &second, &[], 0)["run"].as_str().unwrap().to_owned();
+    assert_eq!(tree(&workspace), after, "taking it back was not taken back");
+    sound(&workspace, &third);
+    let human = workspace.lgflow(&["runs", "undo", &first]).ended(0).stdout;
+    assert!(human.contains("took back what was changed in 5 files") && human.contains("crlf.txt"), "{human}");
+    assert_eq!(tree(&workspace), before);
+}
+
+#[test]
+fn a_part_is_taken_back_from_a_node_on() {
+    let workspace = workspace();
+    let first = run(&workspace);
+    let undone = undo(&workspace, &first, &["--to", "second"], 0);
+    assert_eq!(paths(&undone["outputs"]["files"]), ["crlf.txt", "run.sh"]);
+    assert_eq!(workspace.read("crlf.txt"), "one\r\ntwo\r\n");
+    assert!(workspace.path().join("moved.dat").exists());
+    workspace.lgflow(&["runs", "undo", &first, "--to", "secnd"]).ended(2).says("write `second`");
+    let failed = undo(&workspace, &first, &["--to", "tried"], 1);
+    assert!(failed["error"]["message"].as_str().unwrap().contains("these have: first, second"), "{failed}");
+}
+
+#[test]
+fn where_the_workspace_has_moved_on_nothing_is_taken_back_and_the_files_are_named() {
+    let workspace = workspace();
+    let first = run(&workspace);
+    workspace.write("run.sh", "mine\n");
+    workspace.write("moved.dat", "mine as well\n");
+    let now = tree(&workspace);
+    for more in [&["--dry-run"][..], &[]] {
+        let refused = undo(&workspace, &first, more, 1);
+        let message = refused["error"]["message"].as_str().unwrap();
+        assert!(message.contains("`moved.dat`, `run.sh` changed since the run wrote it"), "{message}");
+        assert_eq!(tree(&workspace), now);
+    }
+    // a mode is part of what a run left
+    let workspace = self::workspace();
+    let first = run(&workspace);
+    fs::set_permissions(workspace.path().join("run.sh"), fs::Permissions::from_mode(0o644)).unwrap();
+    assert!(undo(&workspace, &first, &[], 1)["error"]["message"].as_str().unwrap().contains("`run.sh`"));
+}
+
+fn approve(workspace: &Workspace, run: &str) -> String {
+    let shown = workspace.lgflow(&["approve", run]).ended(2).stderr;
+    let at = shown.rfind("--digest ").unwrap() + "--digest ".len();
+    let digest: String = shown[at..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == ':').collect();
+    workspace.lgflow(&["approve", run, "--digest", &digest]).ended(0);
+    shown
+}
+
+#[test]
+fn a_policy_that_asks_asks_with_the_whole_change_shown() {
+    let workspace = workspace();
+    let before = tree(&workspace);
+    let first = run(&workspace);
+    let after = tree(&workspace);
+    // the policy of now binds beside that of then
+    fs::write(workspace.outside().join("policy.yaml"), policy("ask")).unwrap();
+    let foreseen = workspace.lgflow(&["runs", "undo", &first, "--dry-run"]).ended(0).stdout;
+    assert!(foreseen.contains("the policy asks first") && foreseen.contains("  moved.dat\n"), "{foreseen}");
+    let asked = undo(&workspace, &first, &[], 5)["run"].as_str().unwrap().to_owned();
+    assert_eq!(tree(&workspace), after);
+    let shown = approve(&workspace, &asked);
+    assert!(shown.contains(&first) && shown.contains("crlf.txt"), "{shown}");
+    let done: Ran = workspace.lgflow(&["runs", "resume", &asked]).ended(0);
+    assert!(done.stdout.contains("took back what was changed in 5 files"), "{}", done.stdout);
+    assert_eq!(tree(&workspace), before);
+    sound(&workspace, &asked);
+}
+
+#[test]
+fn a_policy_that_has_become_narrower_holds_and_one_that_is_gone_is_replaced_by_questions() {
+    let workspace = workspace();
+    let first = run(&workspace);
+    let narrower = policy("allow")
+        .replace("write: { allow: [\"**\"] }", "write: { allow: [\"**\"], deny: [\"run.sh\"] }");
+    fs::write(workspace.outside().join("policy.yaml"), narrower).unwrap();
+    let now = tree(&workspace);
+    let denied = undo(&workspace, &first, &[], 4);
+    assert!(denied["error"]["message"].as_str().unwrap().contains("run.sh"), "{denied}");
+    assert_eq!(tree(&workspace), now);
+    fs::remove_file(workspace.outside().join("policy.yaml")).unwrap();
+    undo(&workspace, &first, &[], 5);
+}
+
+#[test]
+fn what_no_patch_takes_back_is_said() {
+    let workspace = Workspace::new();
+    workspace.write("a.txt", "a\n").write("made/.keep", "");
+    let graph = "schema: lgflow.graph/v1\nname: beyond\nnodes:\n  make: { uses: exec, with: { argv: [mktemp, made/x-XXXXXX] } }\n  \
+                 write: { uses: apply_patch, with: { changes: [{ op: put, path: a.txt, content: \"b\\n\" }] } }\nedges: [make -> write]\n";
+    let policy = "schema: lgflow.policy/v1\nname: beyond\ntools: { apply_patch: allow, exec: allow }\npaths:\n  read: { allow: [\"**\"] }\n  \
+                  write: { allow: [\"**\"] }\ncommands:\n  - { name: mktemp, program: mktemp, args: [[\"made/*\"]], sandbox: { workspace: direct } }\n\
+                  sandbox: { mode: best_effort }\n";
+    fs::write(workspace.outside().join("graph.yaml"), graph).unwrap();
+    fs::write(workspace.outside().join("policy.yaml"), policy).unwrap();
+    let first = run(&workspace);
+    let ran = workspace.lgflow(&["runs", "undo", &first]).ended(0);
+    assert_eq!(workspace.read("a.txt"), "a\n");
+    for word in [
+        "took back what was changed in 1 file:",
+        "not taken back",
+        "`mktemp` (node `make`, event",
+        "workspace: direct",
+    ] {
+        assert!(ran.stdout.contains(word), "`{word}` is not in:\n{}", ran.stdout);
+    }
+    assert_eq!(fs::read_dir(workspace.path().join("made")).unwrap().count(), 2, "what was made stays");
+}
+
+#[test]
+fn no_graph_and_no_call_takes_back_another_run() {
+    let workspace = workspace();
+    let first = run(&workspace);
+    let now = tree(&workspace);
+    let graph = format!(
+        "schema: lgflow.graph/v1\nname: thief\nnodes:\n  take: {{ uses: apply_patch, with: {{ undo: {{ run: {first} }} }} }}\n"
+    );
+    fs::write(workspace.outside().join("graph.yaml"), graph).unwrap();
+    let refused = workspace.lgflow(&[&RUN[..], &["--format", "json"]].concat()).ended(4).json();
+    assert!(
+        refused["error"]["message"].as_str().unwrap().contains("`lgflow runs undo`, and by no graph"),
+        "{refused}"
+    );
+    let call = json!({ "undo": { "run": first } }).to_string();
+    workspace.lgflow(&["tool", "call", "apply_patch", &call, "--policy", "../policy.yaml"]).ended(4);
+    assert_eq!(tree(&workspace), now);
+    // and what is no run of this installation is not taken back at all
+    workspace.lgflow(&["runs", "undo", "01k0000000000000000000000a"]).ended(1);
+}
