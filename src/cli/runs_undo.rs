@@ -105,8 +105,7 @@ pub(super) fn layers_of_undo(
             None => place.shown(path),
         });
         let chosen = choose(place, graph.as_deref(), &mut sources, &mut found).ok().flatten()?;
-        let demanded =
-            Demanded { policies: &record.policies, trust: trust.clone(), ask_about_mutations: ask };
+        let demanded = Demanded { policies: &record.policies, trust, ask_about_mutations: ask };
         let bound = layers(place, Some(&chosen), demanded, &mut sources, &mut found).ok()?;
         (!found.has_errors()).then_some(bound.layers)
     });
@@ -201,11 +200,11 @@ impl Undo<'_> {
         let mut text = match &result.error {
             None => files_text("would take back", &result.output["files"]),
             Some(error) if error.kind == ErrorKind::ApprovalRequired => {
-                let files: String =
-                    self.touched.files.iter().map(|path| format!("  {}\n", escaped(path))).collect();
+                let files: Vec<String> = self.touched.files.iter().map(|path| escaped(path)).collect();
                 format!(
-                    "the policy asks first ({}); what stands there is looked at when it does\nits patches touched:\n{files}",
-                    escaped(&error.message)
+                    "the policy asks first ({}); what stands there is looked at when it does\nits patches touched:\n  {}\n",
+                    escaped(&error.message),
+                    files.join("\n  ")
                 )
             }
             Some(error) => format!("would fail: {}: {}\n", error.kind, escaped(&error.message)),
