@@ -207,3 +207,30 @@ fn ties_in_the_order_go_by_the_file_and_leave_the_digest_alone() {
     assert_eq!(ids(&other), ["b", "a", "c"]);
     assert_eq!(one.digest, other.digest);
 }
+
+#[test]
+fn what_a_crash_has_cut_off_is_made_again_where_it_only_reads_and_is_a_persons_where_it_may_not() {
+    let with = "schema: lgflow.graph/v1\nname: g\nnodes:\n  read: { uses: read_file, with: { path: a } }\n  list: { uses: list_files }\n  \
+                facts: { uses: values }\n  test: { uses: exec, with: { argv: [t] } }\n  \
+                fetch: { uses: http, with: { url: 'https://example.org/', method: POST } }\n  \
+                ask: { uses: mcp, with: { server: s, tool: t, input: {} } }\n  \
+                again: { uses: exec, with: { argv: [t] }, on_crash: retry }\n  \
+                never: { uses: exec, with: { argv: [t] }, on_crash: fail }\n\
+                edges: [read -> list -> facts -> test -> fetch -> ask -> again -> never]\n";
+    let plan = Project::of(&[("g.yaml", with)]).check(&["g.yaml"]).plan();
+    let found: Vec<String> =
+        plan.nodes.iter().map(|node| format!("{} {:?}", node.id, node.on_crash)).collect();
+    assert_eq!(
+        found,
+        [
+            "read Retry",
+            "list Retry",
+            "facts Retry",
+            "test Ask",
+            "fetch Ask",
+            "ask Ask",
+            "again Retry",
+            "never Fail"
+        ]
+    );
+}

@@ -434,6 +434,29 @@ fn a_run_suspends_when_nothing_else_can_go_on() {
 }
 
 #[test]
+fn what_was_asked_is_withdrawn_when_the_run_fails() {
+    let graph = plan(
+        "nodes:\n  w: { uses: exec, with: { argv: [w] } }\n  a: { uses: approval, with: { show: ready } }\n  b: { uses: exec, with: { argv: [b] } }\nedges:\n  - a -> b\n  - w -> b\n",
+    );
+    let answer = |_: &ToolCall| ToolResult::failure("exec", ToolError::new(ErrorKind::Exit, "no"));
+    let mut drive = Drive::new(&graph, &answer);
+    drive.start(json!({}));
+    let asked = drive.state.open_questions().next().unwrap().id;
+    drive.finish(&mut Random(1));
+    let summary = drive.state.summary();
+    assert_eq!(kind(&summary), "w exit");
+    assert_eq!((summary.status, summary.waiting.len()), (Some(RunStatus::Failed), 0));
+    let late = EventBody::ApprovalGranted { question: asked, answer: Box::default() };
+    assert!(lgflow::trace::apply(&mut drive.state, &late).is_err(), "nobody is asked any more");
+}
+
+#[test]
+fn an_iteration_is_that_of_the_loop_that_is_named() {
+    let graph = "nodes:\n  o: { uses: values }\n  i: { uses: values, with: { at: '{{ loops.o.iteration }}.{{ loops.i.iteration }}' }, update: { seen: '{{ output.at }}' } }\n  z: { uses: values }\nstate: { seen: { type: array, reduce: append } }\nedges:\n  - o -> i -> z\n  - { from: i, to: i, when: loops.i.iteration < 2, loop: { max: 2 } }\n  - { from: z, to: o, when: loops.o.iteration < 2, loop: { max: 2 } }\noutputs: { seen: '{{ state.seen }}' }\n";
+    assert_eq!(output(&run(graph, &[]), "seen"), json!(["1.1", "1.2", "2.1", "2.2"]));
+}
+
+#[test]
 fn writes_fold_in_canonical_order_and_a_node_sees_its_ancestors_only() {
     let graph = "state: { l: { type: array, reduce: append } }\nnodes:\n  s: { uses: exec, with: { argv: [s] }, update: { l: s } }\n  a: { uses: exec, with: { argv: [a] }, update: { l: a } }\n  b: { uses: exec, with: { argv: [b] }, update: { l: b } }\n  see: { uses: values, with: { l: '{{ state.l }}' } }\n  j: { uses: values, with: { l: '{{ state.l }}' } }\nedges:\n  - s -> a -> j\n  - s -> b -> see -> j\noutputs: { see: '{{ nodes.see.output.l }}', j: '{{ nodes.j.output.l }}', all: '{{ state.l }}' }\n";
     let summary = run(graph, &[]);

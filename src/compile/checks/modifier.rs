@@ -2,6 +2,7 @@
 
 use crate::compile::draft::{Draft, DraftNode};
 use crate::diag::{Diagnostic, Diagnostics, codes};
+use crate::document::Tree;
 use crate::model::Uses;
 use crate::source::Span;
 
@@ -25,6 +26,9 @@ fn illegal(node: &DraftNode<'_>, uses: Uses) -> Vec<(&'static str, Span, &'stati
     if let Some(cache) = modifiers.cache.as_ref().filter(|flag| flag.value && writes(node)) {
         found.push(("cache", cache.span, "only a `GET` may be answered from an earlier call"));
     }
+    if let (Some(on_crash), Some(why)) = (&modifiers.on_crash, whole_through_a_crash(node, uses)) {
+        found.push(("on_crash", on_crash.span, why));
+    }
     if uses == Uses::Fail {
         let why = "it always fails, at once";
         found.extend(modifiers.retry.as_ref().map(|retry| ("retry", retry.attempts.span, why)));
@@ -41,6 +45,27 @@ fn illegal(node: &DraftNode<'_>, uses: Uses) -> Vec<(&'static str, Span, &'stati
         found.push(("group", group.span, "only calls take a slot, so that nesting cannot block itself"));
     }
     found
+}
+
+/// Why nothing is open about a node whose call a crash has cut off. A command, and what others do, may have done anything.
+fn whole_through_a_crash(node: &DraftNode<'_>, uses: Uses) -> Option<&'static str> {
+    let is_open = |word: &str| matches!(Uses::parse(word), Some(Uses::Exec | Uses::Http | Uses::Mcp));
+    let tools = || node.parameter("tools").map(|field| field.value.items()).unwrap_or_default();
+    match uses {
+        Uses::Exec | Uses::Http | Uses::Mcp => None,
+        Uses::Batch | Uses::Llm if tools().iter().filter_map(Tree::as_str).any(is_open) => None,
+        Uses::Batch => Some("none of its `tools` is one of whose end nothing could be known"),
+        Uses::ReadFile
+        | Uses::ListFiles
+        | Uses::SearchFiles
+        | Uses::RepoContext
+        | Uses::WorkspaceDiff
+        | Uses::Llm => Some("what only reads is made again"),
+        Uses::ApplyPatch | Uses::Rollback => Some("a change of the workspace is brought to before or after"),
+        Uses::Graph => Some("the nodes in it say it themselves"),
+        Uses::Approval => Some("its question stays open"),
+        Uses::Render | Uses::Values | Uses::ParseReport | Uses::Fail => Some("it makes no call"),
+    }
 }
 
 /// Does it send something? A method that is none is reported as that.
