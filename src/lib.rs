@@ -22,6 +22,7 @@ pub mod effect;
 pub mod expr;
 pub mod files;
 pub mod interpret;
+pub mod layout;
 pub mod ledger;
 pub mod logging;
 pub mod model;

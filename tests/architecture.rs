@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 /// Every room with its floor.
 const ROOMS: &[(&str, u32)] = &[
+    ("layout", 0),
     ("source", 0),
     ("digest", 0),
     ("diag", 1),
@@ -69,6 +70,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("seccompiler", &["sandbox"]),
     ("libc", &["sandbox"]),
     ("miette", &["view"]),
+    ("unicode_width", &["view"]),
     ("similar", &["runner", "testing"]),
     ("quick_junit", &["testing"]),
     ("notify", &["watch"]),

@@ -38,6 +38,11 @@ impl Plan {
         Value::Object(document)
     }
 
+    /// One node as it stands in the document, with a subgraph by its digest.
+    pub fn node_document_of(&self, at: NodeIx) -> Value {
+        self.node_document(self.node(at), Children::ByDigest)
+    }
+
     /// The digest of the plan's meaning: of its canonical JSON without what depends on the order of the file, which
     /// is the canonical order where two nodes are tied, and the order of edges.
     pub fn compute_digest(&self) -> Digest {

@@ -1,4 +1,4 @@
-//! Plans, diagnostics and traces as text, JSON, SARIF, Mermaid, DOT. Returns strings; prints nothing.
+//! Plans, diagnostics and traces as text, JSON, SARIF, Mermaid, DOT, SVG, HTML. Returns strings; prints nothing.
 
 mod approval_text;
 mod comparison;

@@ -26,8 +26,17 @@ pub(super) fn node(node: &PlanNode) -> Vec<String> {
     lines
 }
 
-/// What decides an edge; empty where nothing does.
+/// What decides an edge, long conditions cut; empty where nothing does.
 pub(super) fn edge(plan: &Plan, edge: &PlanEdge) -> String {
+    edge_told(plan, edge, short)
+}
+
+/// What decides an edge, with all of its condition.
+pub(super) fn edge_in_full(plan: &Plan, edge: &PlanEdge) -> String {
+    edge_told(plan, edge, whole)
+}
+
+fn edge_told(plan: &Plan, edge: &PlanEdge, shown: fn(&str) -> String) -> String {
     let mut parts = Vec::new();
     match &edge.outcome {
         EdgeOutcome::Success => {}
@@ -38,8 +47,8 @@ pub(super) fn edge(plan: &Plan, edge: &PlanEdge) -> String {
         }
         EdgeOutcome::Always => parts.push("always".to_owned()),
     }
-    if let Some(condition) = &edge.when {
-        parts.push(format!("when {}", short(condition.source())));
+    if let Some(when) = &edge.when {
+        parts.push(format!("when {}", shown(when.source())));
     }
     if let Some(turned) = edge.turns {
         parts.push(format!("again, {} times at most", plan.loops[turned.0 as usize].max));
@@ -52,8 +61,13 @@ pub(super) fn title(plan: &Plan, turned: &PlanLoop) -> String {
     format!("loop {}: at most {} iterations", plan.node(turned.target).id, turned.max)
 }
 
-/// A text of the author's on one line, cut where it is long.
-fn short(text: &str) -> String {
+/// A text of the author's on one line.
+pub(super) fn whole(text: &str) -> String {
+    escaped(&text.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+/// The same, cut where it is long.
+pub(super) fn short(text: &str) -> String {
     let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
     if words.chars().count() <= LONGEST {
         return escaped(&words);
