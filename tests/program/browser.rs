@@ -50,7 +50,7 @@ impl Browser {
         let pages = targets["targetInfos"].as_array().unwrap();
         let page = pages.iter().find(|target| target["type"] == "page").unwrap()["targetId"].clone();
         let attached = browser.ask("Target.attachToTarget", json!({ "targetId": page, "flatten": true }));
-        browser.session = attached["sessionId"].as_str().unwrap().to_owned();
+        attached["sessionId"].as_str().unwrap().clone_into(&mut browser.session);
         for domain in ["Page", "Runtime", "Log", "Network"] {
             browser.ask(&format!("{domain}.enable"), json!({}));
         }
@@ -58,9 +58,9 @@ impl Browser {
     }
 
     /// Asks for something and waits for the answer.
-    pub fn ask(&mut self, method: &str, parameters: Value) -> Value {
+    pub fn ask(&mut self, method: &str, parameters: impl Into<Value>) -> Value {
         self.last += 1;
-        let mut message = json!({ "id": self.last, "method": method, "params": parameters });
+        let mut message = json!({ "id": self.last, "method": method, "params": parameters.into() });
         if !self.session.is_empty() {
             message["sessionId"] = self.session.as_str().into();
         }
@@ -84,7 +84,7 @@ impl Browser {
                 let message = std::mem::replace(&mut self.read, rest);
                 return serde_json::from_slice(&message[..end]).unwrap();
             }
-            let mut part = [0; 65536];
+            let mut part = [0; 8192];
             let count = self.from.read(&mut part).unwrap();
             assert!(count > 0, "the browser has ended: {:?}", self.child.try_wait());
             self.read.extend(&part[..count]);

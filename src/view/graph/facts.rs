@@ -56,6 +56,9 @@ fn is_usual(name: &str, value: &Value) -> bool {
 fn fact(term: &str, value: &Value) -> Fact {
     let text = match value {
         Value::String(text) => text.trim_end().to_owned(),
+        Value::Array(names) if term == "loops" => {
+            names.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")
+        }
         value => lines(value),
     };
     Fact { term: term.to_owned(), text }

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use crate::digest::{Digest, base64};
 use crate::layout::{End, TooLarge};
 
-use super::legend::{kinds, look};
+use super::legend::{counts, kinds, look};
 use super::page::{SCRIPT, STYLE};
 use super::picture::{EdgeKind, Fact, Picture, RegionKind, Standing};
 use super::style::CSS;
@@ -103,9 +103,8 @@ fn source(text: &str) -> String {
 }
 
 fn summary(picture: &Picture) -> String {
-    let (nodes, edges, regions) = (picture.nodes.len(), picture.edges.len(), picture.regions.len());
     let about = if picture.about.is_empty() { String::new() } else { format!(" {}.", picture.about) };
-    format!("{nodes} nodes, {edges} edges, {regions} loops and subgraphs.{about}")
+    format!("{}.{about}", counts(picture))
 }
 
 /// The lines of edges, as they are drawn.

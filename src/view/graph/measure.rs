@@ -69,7 +69,7 @@ mod tests {
         assert_eq!(wrapped("abcdefgh", 3, 9, "…"), ["abc", "def", "gh"]);
         assert_eq!(
             wrapped("not nodes.check.output.passed", 16, 9, "…"),
-            ["not", "nodes.check.", "output.passed"]
+            ["not nodes.check.", "output.passed"]
         );
         assert_eq!(wrapped("日本語", 4, 9, "…"), ["日本", "語"]);
         assert_eq!(wrapped("one two three four", 5, 2, "…"), ["one", "two…"]);

@@ -102,8 +102,11 @@ if (svg) {
   }, { passive: false });
   // no smaller than can be read
   zoom(Math.max(Math.min(1, (pane.clientWidth - 16) / width), 0.7));
+  // where it begins
+  const first = svg.querySelector('[data-node] rect');
+  const middle = first ? first.x.baseVal.value + first.width.baseVal.value / 2 : width / 2;
   pane.scrollTop = 0;
-  pane.scrollLeft = (width * scale - pane.clientWidth) / 2;
+  pane.scrollLeft = middle * scale - pane.clientWidth / 2;
 
   let from = null;
   pane.addEventListener('pointerdown', event => {

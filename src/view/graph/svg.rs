@@ -7,7 +7,7 @@ use crate::layout::{
     lay_out, length,
 };
 
-use super::legend::{kinds, look};
+use super::legend::{counts, kinds, look};
 use super::measure::{cells, wrapped};
 use super::picture::{EdgeKind, Passage, Picture, PictureEdge, RegionKind, Standing};
 use super::style::CSS;
@@ -77,13 +77,7 @@ fn begin(picture: &Picture, drawing: &Drawing, embedding: Embedding, text: &mut 
 
 /// What a picture shows, for who does not see it.
 fn description(picture: &Picture) -> String {
-    let loops = picture.regions.iter().filter(|region| region.kind == RegionKind::Loop).count();
-    let mut said = format!(
-        "{} nodes, {} edges, {loops} loops, {} subgraphs.",
-        picture.nodes.len(),
-        picture.edges.len(),
-        picture.regions.len() - loops
-    );
+    let mut said = format!("{}.", counts(picture));
     let lines: Vec<String> =
         kinds(picture).into_iter().map(|kind| format!("{}: {}", kind.as_str(), look(kind))).collect();
     if !lines.is_empty() {
