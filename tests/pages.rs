@@ -11,6 +11,7 @@
 
 mod program;
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use program::Workspace;
@@ -150,14 +151,16 @@ fn without_scripts_and_on_paper_the_picture_and_all_details_are_there() {
 #[test]
 fn a_graph_that_is_too_large_for_a_picture_has_a_page_that_says_so() {
     let workspace = Workspace::new();
-    let nodes: String =
-        (0..500).map(|at| format!("  n{at}: {{ uses: exec, with: {{ argv: [a] }} }}\n")).collect();
-    let edges: String = (1..500)
-        .map(|at| {
-            let before = if at > 1 { format!("  - n{} -> n{at}\n", at - 1) } else { String::new() };
-            format!("{before}  - {{ from: n0, to: n{at}, when: \"output.exit_code == {at}\" }}\n")
-        })
-        .collect();
+    let (mut nodes, mut edges) = (String::new(), String::new());
+    for at in 0..500 {
+        writeln!(nodes, "  n{at}: {{ uses: exec, with: {{ argv: [a] }} }}").unwrap();
+    }
+    for at in 1..500 {
+        if at > 1 {
+            writeln!(edges, "  - n{} -> n{at}", at - 1).unwrap();
+        }
+        writeln!(edges, "  - {{ from: n0, to: n{at}, when: \"output.exit_code == {at}\" }}").unwrap();
+    }
     let graph = format!("schema: lgflow.graph/v1\nname: large\nnodes:\n{nodes}edges:\n{edges}");
     let page = page(&workspace, &graph);
     let mut browser = Browser::start();
