@@ -10,13 +10,9 @@ use super::text::{Letters, standing_line};
 
 /// The picture in lines of at most `width` columns, where its words allow that.
 pub(super) fn outline(picture: &Picture, width: usize, letters: Letters) -> String {
-    let mut text = String::new();
-    // writing to a string can't fail
-    let _ = writeln!(text, "graph {}: each node with where it leads", picture.title);
-    if !picture.about.is_empty() {
-        let _ = writeln!(text, "{}", picture.about);
-    }
-    let mut lines = Lines { width, letters, text };
+    let mut lines = Lines { width, letters, text: String::new() };
+    lines.line(0, &format!("graph {}: each node with where it leads", picture.title));
+    lines.line(0, &picture.about);
     let mut leads: Vec<Vec<usize>> = vec![Vec::new(); picture.nodes.len()];
     let mut region_leads: Vec<Vec<usize>> = vec![Vec::new(); picture.regions.len()];
     for (at, edge) in picture.edges.iter().enumerate() {
@@ -58,6 +54,7 @@ impl Lines {
         let room = self.width.saturating_sub(indent + 2).max(20);
         for (nth, line) in wrapped(said, room, usize::MAX, "").iter().enumerate() {
             let indent = " ".repeat(indent + if nth == 0 { 0 } else { 2 });
+            // writing to a string can't fail
             let _ = writeln!(self.text, "{indent}{line}");
         }
     }
