@@ -1,6 +1,9 @@
 //! The laws of a layout, over random diagrams with regions, labels, long edges and edges that go back.
 
-use proptest::prelude::*;
+use proptest::arbitrary::any;
+use proptest::strategy::Strategy;
+use proptest::test_runner::{Config, TestCaseError};
+use proptest::{prop_assert, prop_assert_eq, proptest};
 
 use super::*;
 
@@ -172,7 +175,7 @@ fn routed(diagram: &Diagram, drawing: &Drawing, at: usize, route: &Route) -> Res
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(Config::with_cases(400))]
 
     #[test]
     fn boxes_lines_and_labels_keep_out_of_each_others_way(seed in seed()) {

@@ -50,8 +50,8 @@ struct Lines {
 impl Lines {
     fn line(&mut self, depth: usize, said: &str) {
         // deep ones stay readable
-        let indent = (2 * depth).min(self.width / 2);
-        let room = self.width.saturating_sub(indent + 2).max(20);
+        let indent = (2 * depth).min(self.width / 3);
+        let room = self.width.saturating_sub(indent + 2).max(8);
         for (nth, line) in wrapped(said, room, usize::MAX, "").iter().enumerate() {
             let indent = " ".repeat(indent + if nth == 0 { 0 } else { 2 });
             // writing to a string can't fail
