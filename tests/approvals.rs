@@ -13,6 +13,7 @@ mod program;
 use std::fs;
 use std::path::PathBuf;
 
+use program::kept::{log_of, rewrite_log};
 use program::{Ran, Workspace};
 use serde_json::{Value, json};
 
@@ -256,19 +257,14 @@ fn a_trace_that_was_cut_or_edited_is_not_gone_on_with() {
     let workspace = workspace();
     let run = run_of(&suspended(&workspace, &["-g", "graph.yaml"]));
     approve(&workspace, &run).ended(0);
-    let store = fs::read_dir(workspace.state()).unwrap().map(|entry| entry.unwrap().path());
-    let log = store
-        .map(|folder| folder.join("runs").join(&run).join("events.jsonl"))
-        .find(|log| log.exists())
-        .unwrap();
-    let whole = fs::read_to_string(&log).unwrap();
+    let whole = log_of(&workspace, &run);
     let lines: Vec<&str> = whole.lines().collect();
-    fs::write(&log, lines[..lines.len() - 1].join("\n") + "\n").unwrap();
+    rewrite_log(&workspace, &run, &(lines[..lines.len() - 1].join("\n") + "\n"));
     workspace.lgflow(&["runs", "resume", &run]).ended(7);
-    fs::write(&log, whole.replacen("\"look\"", "\"lool\"", 1)).unwrap();
+    rewrite_log(&workspace, &run, &whole.replacen("\"look\"", "\"lool\"", 1));
     workspace.lgflow(&["runs", "resume", &run]).ended(7);
     assert_eq!(workspace.read("a.txt"), BEFORE);
-    fs::write(&log, whole).unwrap();
+    rewrite_log(&workspace, &run, &whole);
     workspace.lgflow(&["runs", "resume", &run]).ended(0);
 }
 
@@ -363,7 +359,7 @@ fn the_time_for_an_answer_passes_while_the_run_is_suspended() {
         lgflow::session::check_paths(&[path], &lgflow::policy::Packs::default(), &mut sources, &mut found)
             .unwrap();
     let lgflow::compile::CheckedRoot::Graph(plan) = &checked[0].roots[0].1 else { panic!("{found:?}") };
-    let log = fs::read_to_string(log_of(&workspace, &run)).unwrap();
+    let log = log_of(&workspace, &run);
     let left = |now: &str| {
         let stored = lgflow::session::fold(&run, plan, &log, &|_| None, now).unwrap();
         let mut left: Vec<u64> = stored.waits.iter().map(|(_, left)| left.as_secs() / 600).collect();
@@ -384,12 +380,6 @@ fn the_time_for_an_answer_passes_while_the_run_is_suspended() {
     assert_eq!(left(&after(15)), [4, 11]);
     assert_eq!(left(&after(90)), [0, 11]);
     assert_eq!(left(&after(-90)), [6, 11], "a clock that was set back makes no time");
-}
-
-fn log_of(workspace: &Workspace, run: &str) -> PathBuf {
-    let folders = fs::read_dir(workspace.state()).unwrap().map(|entry| entry.unwrap().path());
-    let mut logs = folders.map(|folder| folder.join("runs").join(run).join("events.jsonl"));
-    logs.find(|log| log.exists()).unwrap()
 }
 
 const AHEAD: &str = r#"schema: lgflow.graph/v1

@@ -28,12 +28,15 @@ use lgflow::effect::{
     SandboxLayer,
 };
 use lgflow::files::RelPath;
-use lgflow::front::{Display, Finished, Named, Narrator, Place, Resume, Task, execute, stored_run};
+use lgflow::front::{Display, Finished, Named, Narrator, Place, Resume, Task, Watching, execute, stored_run};
 use lgflow::policy::Packs;
-use lgflow::session::{Interrupts, Recorder, Session, check_paths, fold, resumable, system_clock};
+use lgflow::session::{
+    FrontLink, Interrupts, Journal, JournalError, Recorder, Session, check_paths, fold, resumable,
+    system_clock,
+};
 use lgflow::source::Sources;
-use lgflow::store::{Durability, RunId, Store};
-use lgflow::trace::{Chain, EventBody, Redaction, RunStarted, RunState, RunStatus};
+use lgflow::store::{Durability, RunId, StoreAddress};
+use lgflow::trace::{Appended, Chain, EventBody, Redaction, RunStarted, RunState, RunStatus};
 use lgflow::wire::{FirstFrame, receive_first, send_frame};
 use program::processes::{all_gone, children, command_line, signal, wait_for_descendant};
 use program::{Ran, Workspace};
@@ -86,53 +89,63 @@ fn the_mortal() {
     let confinement = Confinement { layers, missing: Vec::new() };
     send_frame(&front, &InterpreterFrame::Ready { confinement }).unwrap();
     let (interrupter, interrupts) = Interrupts::new();
-    let heard = front.try_clone().unwrap();
-    let mut arrived = first.arrived;
-    std::thread::spawn(move || {
-        while let Ok(Some(frame)) = lgflow::wire::next_frame::<FrontFrame>(&heard, &mut arrived) {
-            match frame {
-                FrontFrame::Leave => interrupter.leave(),
-                FrontFrame::Answer(answer) => interrupter.answer(answer),
-                _ => {}
-            }
-        }
-    });
-    let interrupted = drive(&start, &kill, UnixStream::from(calls), &front, interrupts);
+    let (link, ear) = FrontLink::new(front.try_clone().unwrap(), first.arrived, interrupter).unwrap();
+    std::thread::spawn(move || ear.listen());
+    let interrupted = drive(&start, &kill, UnixStream::from(calls), link, interrupts);
     send_frame(&front, &InterpreterFrame::Ended { interrupted }).unwrap();
+}
+
+/// What an interpreter does with its front, but for the killing.
+struct Mortal {
+    link: FrontLink,
+    kill: String,
+    lines: Vec<String>,
+}
+
+impl Journal for Mortal {
+    fn append(&mut self, line: Appended) {
+        self.lines.push(line.line.clone());
+        self.link.append(line);
+    }
+
+    fn commit(&mut self, awaited: bool) -> Result<(), JournalError> {
+        self.link.commit(awaited)?;
+        for line in self.lines.drain(..) {
+            kill_at(&self.kill, &line);
+        }
+        Ok(())
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<(), JournalError> {
+        self.commit(true)
+    }
 }
 
 fn drive(
     start: &InterpreterStart,
     kill: &str,
     calls: UnixStream,
-    front: &UnixStream,
+    link: FrontLink,
     interrupts: Interrupts,
 ) -> Option<String> {
-    let run: RunId = start.run.parse().unwrap();
-    let store = Store::open(Path::new(&start.state), Path::new(&start.workspace)).unwrap();
+    let run = start.run.as_str();
     let plan = check_bundle(&start.graph, &mut Sources::default(), &mut Diagnostics::default()).unwrap();
     let plan = plan.bounded(&start.limits);
-    let (log, state, chain, waits) = if start.resume {
-        let (log, before) = store.reopen(&run, Durability::Batch).unwrap();
-        let blobs = store.blobs();
-        let stored =
-            fold(run.as_str(), &plan, &before, &|digest| blobs.get(digest), &system_clock()).unwrap();
-        let chain = Chain::resume(run.as_str(), &stored.verified, Redaction::default());
-        (log, stored.state, chain, stored.waits)
+    let (state, chain, waits) = if start.resume {
+        let before = link.recorded().unwrap();
+        let stored = fold(run, &plan, &before, &|digest| link.payload(digest), &system_clock()).unwrap();
+        (stored.state, Chain::resume(run, &stored.verified, Redaction::default()), stored.waits)
     } else {
-        let log = store.create(&run, Durability::Batch).unwrap();
-        (log, RunState::new(run.as_str(), &plan), Chain::new(run.as_str(), Redaction::default()), Vec::new())
+        (RunState::new(run, &plan), Chain::new(run, Redaction::default()), Vec::new())
     };
-    let recorder = Recorder::new(chain, log, store.blobs(), Durability::Batch, system_clock);
+    let mortal = Mortal { link, kill: kill.to_owned(), lines: Vec::new() };
+    let recorder = Recorder::new(chain, mortal, system_clock);
     let begin = EventBody::RunStarted(Box::new(RunStarted {
         inputs: Arc::new(start.inputs.clone()),
         revision: start.revision.clone(),
         facts: Arc::new(Value::Object(start.facts.clone())),
     }));
-    let mut observer = |line: &str| {
-        send_frame(front, &InterpreterFrame::Event { line: line.to_owned() }).unwrap();
-        kill_at(kill, line);
-    };
+    let mut observer = |_: &str| {};
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let ended = runtime.block_on(async {
         let connection = Connection::new(calls).unwrap();
@@ -204,8 +217,8 @@ impl Bench {
         assert!(!found.has_errors(), "{found:?}");
         let place = self.place();
         let resume = resume.map(|run| {
-            let state = stored_run(&place, &run).unwrap().stored.state;
-            Resume { run, state }
+            let stored = stored_run(&place, &run).unwrap().stored;
+            Resume { run, state: stored.state, verified: stored.verified }
         });
         let layer = FrozenLayer {
             name: "policy.yaml".into(),
@@ -232,6 +245,7 @@ impl Bench {
             resume,
             held: None,
             undoes: None,
+            watching: Watching::default(),
         };
         execute(&task, &mut Narrator::new(Display::Quiet)).unwrap()
     }
@@ -260,6 +274,7 @@ impl Bench {
             state: self.workspace.state(),
             config: self.workspace.outside().join("config"),
             base: None,
+            store: StoreAddress::Local,
         }
     }
 
@@ -384,18 +399,4 @@ fn a_command_that_was_killed_is_made_again_where_a_person_says_so() {
     assert!(ran.stderr.contains("approve it to have it made again"), "{}", ran.stderr);
     approve(&workspace, &run);
     sleeps_again(&workspace, &run);
-}
-
-#[test]
-fn a_line_that_was_not_written_to_its_end_is_taken_away() {
-    let bench = Bench::new();
-    let finished = bench.go(None, &format!("both 9 {}", bench.marker.display()));
-    let log = finished.trace;
-    let whole = fs::read_to_string(&log).unwrap();
-    fs::write(&log, format!("{whole}{{\"data\":{{\"at_o")).unwrap();
-    bench.workspace.lgflow(&["runs", "list"]).ended(0);
-    let again = bench.go(Some(finished.run.clone()), "");
-    assert_eq!(again.summary.status, Some(RunStatus::Suspended), "{:?}", again.interrupted);
-    let text = fs::read_to_string(&log).unwrap();
-    assert!(text.starts_with(&whole) && text.ends_with('\n'), "{text}");
 }

@@ -92,7 +92,7 @@ fn a_session_runs_beside_its_runner_and_its_lines_tell_the_whole_run() {
     let run = RunId::new(1, [7; 10]);
     let log = store.create(&run, Durability::Batch).unwrap();
     let chain = Chain::new(run.as_str(), Redaction::default());
-    let recorder = Recorder::new(chain, log, store.blobs(), Durability::Batch, system_clock);
+    let recorder = Recorder::new(chain, log, system_clock);
     let first = EventBody::RunStarted(Box::new(RunStarted {
         inputs: Arc::new(json!({})),
         revision: None,

@@ -19,13 +19,14 @@ use std::path::{Path, PathBuf};
 
 use lgflow::compile::{bundle, check_bundle};
 use lgflow::diag::Diagnostics;
+use lgflow::digest::{Digest, canonical_json};
 use lgflow::effect::{Confinement, FrontFrame, InterpreterFrame, LayerRole, RunLimits, SandboxLayer};
 use lgflow::files::RelPath;
-use lgflow::front::{Display, Finished, Named, Narrator, Place, Stopped, Task, execute};
+use lgflow::front::{Display, Finished, Named, Narrator, Place, Stopped, Task, Watching, execute};
 use lgflow::policy::{CONTAINED, Packs, builtin};
 use lgflow::session::check_paths;
 use lgflow::source::Sources;
-use lgflow::store::{Durability, RunId, Store};
+use lgflow::store::{Durability, RunId, StoreAddress};
 use lgflow::wire::{FirstFrame, receive_first, send_frame};
 use program::Workspace;
 use serde_json::{Value, json};
@@ -41,6 +42,20 @@ outputs:
   done: \"{{ nodes.done.output.done }}\"
 ";
 
+fn append(lines: &Value) -> Value {
+    json!({ "type": "append", "lines": lines, "awaited": false })
+}
+
+/// The first line of a trace with a right hash, that names a payload.
+fn names_a_payload(run: &str) -> Value {
+    let mut event = json!({
+        "schema": "lgflow.event/v1", "run": run, "seq": 1, "ts": "2026-01-01T00:00:00Z", "kind": "run.started",
+        "data": { "facts": { "$blob": Digest::of("another").to_string(), "bytes": 7 }, "inputs": {} }, "prev": null,
+    });
+    event["hash"] = json!(Digest::of_json(&event).to_string());
+    append(&json!([canonical_json(&event)]))
+}
+
 /// What the liar says, by name.
 fn lies(name: &str, run: &str) -> Vec<Value> {
     let event = |kind: &str, data: Value| {
@@ -48,8 +63,9 @@ fn lies(name: &str, run: &str) -> Vec<Value> {
             "schema": "lgflow.event/v1", "run": run, "seq": 1, "ts": "2026-01-01T00:00:00Z", "kind": kind,
             "data": data, "prev": null, "hash": format!("sha256:{}", "0".repeat(64)),
         });
-        json!({ "type": "event", "line": line.to_string() })
+        append(&json!([line.to_string()]))
     };
+    let payload = |part: &str| json!({ "type": "payload", "part": part, "last": true });
     let answer = json!({ "question": 1, "choice": "approve", "response": null, "comment": "", "by": "user" });
     match name {
         "ends" => vec![json!({ "type": "ended", "interrupted": null })],
@@ -63,7 +79,11 @@ fn lies(name: &str, run: &str) -> Vec<Value> {
         }
         "begins twice" => vec![json!({ "type": "ready", "confinement": { "layers": [], "missing": [] } })],
         "starts the runner" => vec![json!({ "type": "start", "layers": [] })],
-        "says nothing that is a line" => vec![json!({ "type": "event", "line": "\u{1b}[2J approve? [y/n]" })],
+        "says nothing that is a line" => vec![append(&json!(["\u{1b}[2J approve? [y/n]"]))],
+        "names a payload that it did not send" => vec![payload("{}"), names_a_payload(run)],
+        "asks for what is not of its run" => {
+            vec![json!({ "type": "fetch", "digest": Digest::of("{}").to_string() })]
+        }
         "dies" => Vec::new(),
         other => panic!("no lie is called {other}"),
     }
@@ -77,8 +97,6 @@ fn the_liar() {
     let first: FirstFrame<FrontFrame> = receive_first(&front).unwrap();
     let FrontFrame::Start(start) = first.frame else { panic!("no task") };
     let run: RunId = start.run.parse().unwrap();
-    let store = Store::open(Path::new(&start.state), Path::new(&start.workspace)).unwrap();
-    let _log = store.create(&run, Durability::Batch).unwrap();
     let layers = vec![SandboxLayer { name: "seccomp".into(), in_force: true }];
     let confinement = Confinement { layers, missing: Vec::new() };
     send_frame(&front, &InterpreterFrame::Ready { confinement }).unwrap();
@@ -120,6 +138,7 @@ fn run(program: &Path, workspace: &Workspace) -> Finished {
         state: workspace.state(),
         config: workspace.outside().join("config"),
         base: None,
+        store: StoreAddress::Local,
     };
     let task = Task {
         place: &place,
@@ -139,6 +158,7 @@ fn run(program: &Path, workspace: &Workspace) -> Finished {
         color: false,
         attended: false,
         resume: None,
+        watching: Watching::default(),
     };
     execute(&task, &mut Narrator::new(Display::Quiet)).unwrap()
 }
@@ -152,6 +172,8 @@ fn what_an_interpreter_says_is_no_question_no_answer_and_no_result() {
         "begins twice",
         "starts the runner",
         "says nothing that is a line",
+        "names a payload that it did not send",
+        "asks for what is not of its run",
         "ends",
         "dies",
     ] {

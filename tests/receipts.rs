@@ -28,16 +28,19 @@ use lgflow::effect::{
     SandboxLayer,
 };
 use lgflow::files::RelPath;
-use lgflow::front::{Display, Finished, Named, Narrator, Place, Stopped, Task, execute};
+use lgflow::front::{Display, Finished, Named, Narrator, Place, Stopped, Task, Watching, execute};
 use lgflow::ledger::known_key;
 use lgflow::policy::{CONTAINED, Packs, builtin};
 use lgflow::receipt::{Told, Wrong, vouch};
-use lgflow::session::{Interrupts, Recorder, Session, check_paths, system_clock};
+use lgflow::session::{
+    FrontLink, Interrupts, Journal, JournalError, Recorder, Session, check_paths, system_clock,
+};
 use lgflow::source::Sources;
-use lgflow::store::{Durability, RunId, Store};
-use lgflow::trace::{Chain, EventBody, Redaction, RunStarted, RunState, verify};
+use lgflow::store::{Durability, RunId, StoreAddress};
+use lgflow::trace::{Appended, Chain, EventBody, Redaction, RunStarted, RunState, verify};
 use lgflow::wire::{FirstFrame, next_frame, receive_first, send_frame};
 use program::Workspace;
+use program::kept::{log_of, only_run, rewrite_log, store_of};
 use serde_json::{Value, json};
 
 const GRAPH: &str = "\
@@ -173,18 +176,41 @@ fn the_liar() {
     let layers = vec![SandboxLayer { name: "seccomp".into(), in_force: true }];
     let confinement = Confinement { layers, missing: Vec::new() };
     send_frame(&front, &InterpreterFrame::Ready { confinement }).unwrap();
-    let interrupted = drive(&start, &lie, through_hands(&lie, UnixStream::from(calls)), &front);
+    let (interrupter, _interrupts) = Interrupts::new();
+    let (link, ear) = FrontLink::new(front.try_clone().unwrap(), first.arrived, interrupter).unwrap();
+    std::thread::spawn(move || ear.listen());
+    let interrupted = drive(&start, &lie, through_hands(&lie, UnixStream::from(calls)), link);
     send_frame(&front, &InterpreterFrame::Ended { interrupted }).unwrap();
 }
 
-fn drive(start: &InterpreterStart, lie: &str, calls: UnixStream, front: &UnixStream) -> Option<String> {
+/// One that tells of another event than it made.
+struct Retelling(FrontLink);
+
+impl Journal for Retelling {
+    fn append(&mut self, mut line: Appended) {
+        line.line = line.line.replacen("\"seq\"", "\"seq\" ", 1);
+        self.0.append(line);
+    }
+
+    fn commit(&mut self, awaited: bool) -> Result<(), JournalError> {
+        self.0.commit(awaited)
+    }
+
+    fn finish(self: Box<Self>) -> Result<(), JournalError> {
+        Box::new(self.0).finish()
+    }
+}
+
+fn drive(start: &InterpreterStart, lie: &str, calls: UnixStream, link: FrontLink) -> Option<String> {
     let run: RunId = start.run.parse().unwrap();
-    let store = Store::open(Path::new(&start.state), Path::new(&start.workspace)).unwrap();
-    let log = store.create(&run, Durability::Batch).unwrap();
     let plan = check_bundle(&start.graph, &mut Sources::default(), &mut Diagnostics::default()).unwrap();
     let plan = plan.bounded(&start.limits);
     let chain = Chain::new(run.as_str(), Redaction::default());
-    let recorder = Recorder::new(chain, log, store.blobs(), Durability::Batch, system_clock);
+    let recorder = if lie == "tells of another trace" {
+        Recorder::new(chain, Retelling(link), system_clock)
+    } else {
+        Recorder::new(chain, link, system_clock)
+    };
     let mut facts = start.facts.clone();
     if lie == "names another policy" {
         facts["policy_digest"] = json!(Digest::of("another"));
@@ -194,12 +220,7 @@ fn drive(start: &InterpreterStart, lie: &str, calls: UnixStream, front: &UnixStr
         revision: start.revision.clone(),
         facts: Arc::new(Value::Object(facts)),
     }));
-    let mut observer = |line: &str| {
-        // one that stores something else than it tells
-        let told =
-            if lie == "stores another trace" { line.replacen("\"seq\"", "\"seq\" ", 1) } else { line.into() };
-        send_frame(front, &InterpreterFrame::Event { line: told }).unwrap();
-    };
+    let mut observer = |_: &str| {};
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let ended = runtime.block_on(async {
         let connection = Connection::new(calls).unwrap();
@@ -245,6 +266,7 @@ fn run(workspace: &Workspace, lie: &str) -> Finished {
         state: workspace.state(),
         config: workspace.outside().join("config"),
         base: None,
+        store: StoreAddress::Local,
     };
     let task = Task {
         place: &place,
@@ -262,6 +284,7 @@ fn run(workspace: &Workspace, lie: &str) -> Finished {
         color: false,
         attended: false,
         resume: None,
+        watching: Watching::default(),
         held: None,
         undoes: None,
     };
@@ -323,11 +346,12 @@ fn each_lie_ends_the_run_and_is_named_by_verify() {
 }
 
 #[test]
-fn what_is_stored_is_what_was_told() {
+fn nothing_is_stored_but_the_next_event_in_its_only_form() {
     let workspace = reads();
-    let finished = run(&workspace, "stores another trace");
-    assert!(matches!(finished.interrupted, Some(Stopped::Stored)), "{:?}", finished.interrupted);
-    workspace.lgflow(&["trace", "verify", finished.run.as_str()]).ended(0);
+    let finished = run(&workspace, "tells of another trace");
+    assert!(matches!(finished.interrupted, Some(Stopped::Unfit(_))), "{:?}", finished.interrupted);
+    assert!(store_of(&workspace).runs().unwrap().is_empty());
+    assert_eq!(workspace.lgflow(&["runs", "list"]).ended(0).stdout, "");
 }
 
 #[track_caller]
@@ -339,8 +363,8 @@ fn is_valid(schema: &str, document: &Value) {
 }
 
 /// The receipts of the only run, and its log.
-fn files(workspace: &Workspace) -> (PathBuf, PathBuf) {
-    (find(&workspace.state().join("ledger"), ".jsonl"), find(&workspace.state(), "events.jsonl"))
+fn files(workspace: &Workspace) -> (PathBuf, String) {
+    (find(&workspace.state().join("ledger"), ".jsonl"), log_of(workspace, &only_run(workspace)))
 }
 
 fn find(folder: &Path, end: &str) -> PathBuf {
@@ -368,12 +392,11 @@ fn finished(workspace: &Workspace, more: &[&str]) -> Value {
 fn receipts_are_the_users_alone_and_out_of_the_interpreters_reach() {
     let workspace = reads();
     finished(&workspace, &[]);
-    let (receipts, log) = files(&workspace);
+    let (receipts, _) = files(&workspace);
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode(&receipts), mode(receipts.parent().unwrap())), (0o600, 0o700));
-    // the walls open the folder of the run and that of the blobs beside `runs`
-    let store = log.parent().unwrap().parent().unwrap().parent().unwrap();
-    assert!(!receipts.starts_with(store), "{}", receipts.display());
+    // the folder of the runs is a workspace's, and this one is the installation's
+    assert!(!receipts.starts_with(store_of(&workspace).folder()), "{}", receipts.display());
     let kinds: Vec<String> = fs::read_to_string(&receipts)
         .unwrap()
         .lines()
@@ -390,7 +413,7 @@ fn any_byte_of_the_events_or_of_the_receipts_that_is_changed_is_found_on_its_lin
     let ran = finished(&workspace, &[]);
     let run = ran["run"].as_str().unwrap();
     let (receipts, log) = files(&workspace);
-    let (receipts, log) = (fs::read_to_string(receipts).unwrap(), fs::read_to_string(log).unwrap());
+    let receipts = fs::read_to_string(receipts).unwrap();
     let key = known_key(&workspace.state()).unwrap();
     let told = Told::of_log(&log, &|_| None);
     let line_of = |text: &str, at: usize| text[..at].matches('\n').count() as u64 + 1;
@@ -482,8 +505,7 @@ fn receipts_that_are_gone_cut_or_made_anew_are_found() {
     }
     // events and receipts cut together, so that they agree: the seal knows how far both had come
     fs::write(&path, first(&honest, 1)).unwrap();
-    let events = fs::read_to_string(&log).unwrap();
-    fs::write(&log, first(&events, 1)).unwrap();
+    rewrite_log(&workspace, run, &first(&log, 1));
     workspace
         .lgflow(&["trace", "verify", run, "--allow", "incomplete"])
         .ended(7)

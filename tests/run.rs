@@ -14,6 +14,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::process::Stdio;
 
+use program::kept::{database, log_of, rewrite_log};
 use program::processes::{alive, all_gone, children, command_line, signal, wait_for_descendant, wait_until};
 use program::{Ran, Workspace};
 use serde_json::{Value, json};
@@ -162,9 +163,8 @@ fn a_trace_that_was_written_anew_as_a_whole_is_not_the_one_that_was_sealed() {
     let verify = || workspace.lgflow(&["trace", "verify", &run, "--format", "json"]);
     assert_eq!(verify().ended(0).json()["as_sealed"], true);
 
-    let log = find(&workspace.state(), "events.jsonl");
-    let honest = fs::read_to_string(&log).unwrap();
-    fs::write(&log, forged(&honest)).unwrap();
+    let honest = log_of(&workspace, &run);
+    rewrite_log(&workspace, &run, &forged(&honest));
     let found = verify().ended(7).json();
     assert_eq!(
         (&found["fault"], &found["complete"], &found["as_sealed"]),
@@ -172,7 +172,7 @@ fn a_trace_that_was_written_anew_as_a_whole_is_not_the_one_that_was_sealed() {
     );
     workspace.lgflow(&["trace", "verify", &run]).ended(7).says("written anew or cut");
 
-    fs::write(&log, honest).unwrap();
+    rewrite_log(&workspace, &run, &honest);
     verify().ended(0);
 }
 
@@ -226,11 +226,7 @@ fn a_trace_is_checked_with_its_payloads_wherever_it_is_named_from() {
     workspace.write("a.rs", "fn main() {}\n".repeat(400)).write("README.md", "# A\n\nB.\n");
     let ran = workspace.lgflow(&["run", "summarize repo", "--trace", "--format", "json"]).ended(0).json();
     let (run, copy) = (ran["run"].as_str().unwrap(), ran["trace"].as_str().unwrap());
-    let kept = fs::read_dir(workspace.state()).unwrap().map(|entry| entry.unwrap().path());
-    let kept = kept.map(|folder| folder.join("runs")).find(|runs| runs.join(run).is_dir()).unwrap();
-    let log = kept.join(run).join("events.jsonl");
-    let log = log.to_str().unwrap();
-    for named in [run, copy, log] {
+    for named in [run, copy] {
         let ran = workspace.lgflow(&["trace", "verify", named]).ended(0);
         assert!(
             ran.stdout.starts_with("consistent") && !ran.stdout.contains("not at hand"),
@@ -242,14 +238,13 @@ fn a_trace_is_checked_with_its_payloads_wherever_it_is_named_from() {
     }
     // lines alone, in another state: what can't be checked is said
     let elsewhere = Workspace::new();
-    elsewhere.write("alone.jsonl", fs::read(log).unwrap());
+    elsewhere.write("alone.jsonl", log_of(&workspace, run));
     let ran = elsewhere.lgflow(&["trace", "verify", "alone.jsonl"]).ended(0);
     assert!(ran.stdout.contains("not at hand"), "{}", ran.stdout);
-    fs::remove_dir_all(kept.parent().unwrap().join("blobs")).unwrap();
-    fs::create_dir(kept.parent().unwrap().join("blobs")).unwrap();
-    for named in [run, log] {
-        workspace.lgflow(&["trace", "verify", named]).ended(7).says("misses a payload");
-    }
+    let database = database(&workspace);
+    database.execute("DELETE FROM links", []).unwrap();
+    database.execute("DELETE FROM blobs", []).unwrap();
+    workspace.lgflow(&["trace", "verify", run]).ended(7).says("misses a payload");
 }
 
 #[test]

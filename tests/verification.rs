@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use lgflow::digest::{Digest, canonical_json};
+use program::kept::{log_of, rewrite_log};
 use program::{Ran, Workspace};
 use serde_json::{Value, json};
 
@@ -45,7 +46,6 @@ impl Tells for Ran {
 struct Subject {
     workspace: Workspace,
     run: String,
-    log: PathBuf,
     copy: PathBuf,
     honest: String,
 }
@@ -58,9 +58,8 @@ impl Subject {
             workspace.lgflow(&["run", "-g", "graph.yaml", "--trace", "--format", "json"]).ended(0).json();
         let run = ran["run"].as_str().unwrap().to_owned();
         let copy = workspace.path().join(ran["trace"].as_str().unwrap());
-        let log = find(&workspace.state(), "events.jsonl");
-        let honest = fs::read_to_string(&log).unwrap();
-        Self { workspace, run, log, copy, honest }
+        let honest = log_of(&workspace, &run);
+        Self { workspace, run, copy, honest }
     }
 
     fn verify(&self, named: impl AsRef<Path>) -> Ran {
@@ -68,7 +67,7 @@ impl Subject {
     }
 
     fn write(&self, text: &str) {
-        fs::write(&self.log, text).unwrap();
+        rewrite_log(&self.workspace, &self.run, text);
         fs::write(&self.copy, text).unwrap();
     }
 
@@ -152,7 +151,7 @@ const OUTSIDE: [(&str, Alter); 3] = [
 fn what_was_written_anew_is_found_by_id_by_path_and_as_a_copy() {
     let subject = Subject::new();
     let elsewhere = subject.workspace.outside().join("t.jsonl");
-    for named in [Path::new(&subject.run), &subject.log, &subject.copy] {
+    for named in [Path::new(&subject.run), &subject.copy] {
         subject.verify(named).ended(0).says_out("consistent, signed by local:").says_out("as sealed");
     }
     for (what, alter) in DECIDED.iter().chain(&OUTSIDE) {
@@ -160,7 +159,7 @@ fn what_was_written_anew_is_found_by_id_by_path_and_as_a_copy() {
         assert_ne!(forged, subject.honest, "{what}");
         subject.write(&forged);
         fs::write(&elsewhere, &forged).unwrap();
-        for named in [Path::new(&subject.run), &subject.log, &subject.copy, &elsewhere] {
+        for named in [Path::new(&subject.run), &subject.copy, &elsewhere] {
             let ran = subject.verify(named);
             assert_eq!(ran.code, Some(7), "{what}, {}: {}{}", named.display(), ran.stdout, ran.stderr);
             ran.says("not those that this installation sealed");
@@ -176,13 +175,13 @@ fn what_was_written_anew_is_found_by_id_by_path_and_as_a_copy() {
 fn without_the_seal_what_was_decided_is_decided_again_and_the_rest_is_not_claimed() {
     let subject = Subject::new();
     subject.lose_the_seal();
-    for named in [Path::new(&subject.run), &subject.log, &subject.copy] {
+    for named in [Path::new(&subject.run), &subject.copy] {
         let ran = subject.verify(named).ended(0);
         ran.says_out("consistent, unanchored: ").says_out("no seal of its end");
     }
     for (what, alter) in DECIDED {
         subject.write(&anew(&subject.honest, alter));
-        for named in [Path::new(&subject.run), &subject.log, &subject.copy] {
+        for named in [Path::new(&subject.run), &subject.copy] {
             let ran = subject.verify(named);
             assert_eq!(ran.code, Some(7), "{what}, {}: {}{}", named.display(), ran.stdout, ran.stderr);
             assert!(ran.stderr.contains(": event "), "{what}: {}", ran.stderr);
@@ -259,9 +258,10 @@ fn only_plain_files_are_read() {
     let link = subject.workspace.outside().join("zero.jsonl");
     symlink("/dev/zero", &link).unwrap();
     subject.verify(&link).ended(7).says("not a regular file");
-    fs::remove_file(&subject.log).unwrap();
-    symlink("/dev/zero", &subject.log).unwrap();
-    subject.verify(&subject.run).ended(7).says("is a symbolic link");
+    let database = find(&subject.workspace.state(), "runs.db");
+    fs::remove_file(&database).unwrap();
+    symlink("/dev/zero", &database).unwrap();
+    subject.verify(&subject.run).ended(1).says("is a symbolic link");
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::front::{
 use crate::ledger::Ledger;
 use crate::session::{OpenQuestion, open_questions};
 use crate::source::Sources;
-use crate::store::{RunId, Store};
+use crate::store::RunId;
 use crate::view::escaped;
 
 use super::Exit;
@@ -110,7 +110,7 @@ impl Desk {
         let failed = |error: &dyn std::error::Error| Problem::failed("cannot answer", error);
         let run = run_id(&which.run)?;
         let place = Place::here().map_err(|error| failed(&error))?;
-        let store = Store::open(&place.state, &place.root).map_err(|error| failed(&error))?;
+        let store = place.runs().map_err(|error| failed(&error))?;
         let log = store.log(&run).map_err(|error| failed(&error))?;
         let ledger = Ledger::open(&place.state, &store.id()).map_err(|error| failed(&error))?;
         let (mut sources, mut found) = (Sources::default(), crate::diag::Diagnostics::default());

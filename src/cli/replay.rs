@@ -70,7 +70,7 @@ fn whole_lines(text: &str) -> Vec<&str> {
 
 fn first_event(found: &Found, lines: &[&str]) -> Result<Envelope, Problem> {
     let wrong = |what: &str| {
-        let detail = format!("`{}` {what}; run `lgflow trace verify`", found.path.display());
+        let detail = format!("`{}` {what}; run `lgflow trace verify`", escaped(&found.name));
         Problem::with(Exit::Unverified, "not the trace of a run", detail)
     };
     let first = lines.first().and_then(|line| Envelope::parse(line));

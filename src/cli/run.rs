@@ -16,7 +16,6 @@ use crate::front::{
 use crate::packs::RevisionFolder;
 use crate::plan::Plan;
 use crate::policy::widenings;
-use crate::session::resumable;
 use crate::source::Sources;
 use crate::store::{Durability, RunId};
 use crate::trace::{RunStatus, Summary};
@@ -351,7 +350,7 @@ fn outputs_text(outputs: &Value) -> String {
 fn next_step(place: &Place, run: &RunId) -> String {
     let seen = format!("`lgflow trace show {run}` lists what was done");
     let stands = stored_run(place, run).map_err(|error| error.to_string());
-    match stands.and_then(|again| resumable(&again.stored.state).map_err(|error| error.to_string())) {
+    match stands.and_then(|again| again.resumable().map_err(|error| error.to_string())) {
         Ok(()) => format!("{seen}; `lgflow runs resume {run}` goes on"),
         Err(why) => format!("{seen}; it cannot be gone on with: {}", escaped(&why)),
     }
@@ -415,7 +414,7 @@ fn status_of(finished: &Finished) -> &'static str {
 
 fn exit_of(finished: &Finished) -> Exit {
     match finished.interrupted {
-        Some(Stopped::Discord(_) | Stopped::Stored) => return Exit::Unverified,
+        Some(Stopped::Discord(_)) => return Exit::Unverified,
         Some(_) => return Exit::Failed,
         None => {}
     }

@@ -13,7 +13,6 @@ use crate::front::{
     is_attended, layers, layers_of_both, past_runs, settings, stored_run, unanswerable,
 };
 use crate::policy::ASK_MUTATIONS;
-use crate::session::resumable;
 use crate::source::Sources;
 use crate::store::{Durability, RunId};
 use crate::trace::{QuestionId, Summary};
@@ -218,7 +217,7 @@ fn resume(place: &Place, run: &RunId, told: &WatchArgs, output: Output) -> Resul
     let again = stored_run(place, run).map_err(|error| problem(&error))?;
     let refused =
         |why: String| Problem::failed(format!("the run `{run}` cannot be gone on with"), &Refused(why));
-    resumable(&again.stored.state).map_err(|error| refused(error.to_string()))?;
+    again.resumable().map_err(|error| refused(error.to_string()))?;
     let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
     // the commit of then, whatever the revision means by now
     let base = again.record.base.as_ref().map(|base| base.commit.as_str());
@@ -309,7 +308,7 @@ fn meant<'a>(
         signing_key: settings.signing_key().map(PathBuf::from),
         color: style_of_stderr().color,
         attended: is_attended(),
-        resume: Some(Resume { run: run.clone(), state: stored.state }),
+        resume: Some(Resume { run: run.clone(), state: stored.state, verified: stored.verified }),
         watching: Watching::of(&settings),
     }))
 }
@@ -346,7 +345,7 @@ fn undo_again<'a>(
         signing_key: settings.signing_key().map(PathBuf::from),
         color: style_of_stderr().color,
         attended: is_attended(),
-        resume: Some(Resume { run: run.clone(), state: stored.state }),
+        resume: Some(Resume { run: run.clone(), state: stored.state, verified: stored.verified }),
         watching: Watching::of(settings),
     })
 }

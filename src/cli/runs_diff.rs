@@ -42,7 +42,7 @@ fn events(named: &str) -> Result<Vec<Envelope>, Problem> {
         _ => problem,
     })?;
     let unsound = |why: String| {
-        let path = escaped(&found.path.display().to_string());
+        let path = escaped(&found.name);
         Problem::with(Exit::Unverified, "not compared", format!("`{path}`: {why}"))
     };
     let payload = |digest: &crate::digest::Digest| found.payload(digest);

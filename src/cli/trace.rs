@@ -10,9 +10,9 @@ use crate::files::{FileError, read_found_bytes, read_given_bytes};
 use crate::front::{KnownRun, Place};
 use crate::ledger::{LedgerError, known_key};
 use crate::receipt::{Told, Vouched, vouch};
-use crate::store::{Blobs, RunId, Store, StoreError};
+use crate::store::{Blobs, RunId, StoreError};
 use crate::trace::Envelope;
-use crate::view::event_text;
+use crate::view::{escaped, event_text};
 
 use super::output::Output;
 use super::problem::Problem;
@@ -84,7 +84,10 @@ pub(super) fn run(args: &TraceArgs, output: Output) -> Result<Exit, Problem> {
 
 /// A trace that was found.
 pub(super) struct Found {
-    pub(super) path: PathBuf,
+    /// The file, or the run's id.
+    pub(super) name: String,
+    /// The file, where it is one.
+    file: Option<PathBuf>,
     pub(super) text: String,
     /// Where its payloads are; none where only the lines are at hand.
     pub(super) blobs: Option<Blobs>,
@@ -104,7 +107,7 @@ impl Found {
 /// Finds a trace and all that says whether it is true.
 pub(super) fn open(named: &Named) -> Result<Found, Problem> {
     let found = find(named)?;
-    let beside = receipts_beside(&found.path)?;
+    let beside = found.file.as_deref().map(receipts_beside).transpose()?.flatten();
     let vouched = match (&found.known, &beside) {
         (Some(known), beside) => {
             let vouched = known.vouched(&found.text, beside.as_deref(), &|digest| found.payload(digest));
@@ -136,18 +139,17 @@ fn find(named: &Named) -> Result<Found, Problem> {
 
 fn find_run(id: &RunId, named: &str) -> Result<Found, Problem> {
     let place = super::trust::here()?;
-    let store = Store::open(&place.state, &place.root)
-        .map_err(|error| Problem::failed("cannot open the store", &error))?;
-    let files = store.run(id).map_err(|error| match error {
+    let store = place.runs().map_err(|error| Problem::failed("cannot open the store", &error))?;
+    let text = store.log(id).map_err(|error| match error {
         StoreError::NoRun(_) if Path::new(named).exists() => {
             Problem::usage(format!("there is no run `{id}` in this workspace; the file is `./{named}`"))
         }
         error => Problem::failed("cannot read the run", &error),
     })?;
-    let text = read(&files.events, read_found_bytes(&files.events, LIMIT))?;
     let known =
-        KnownRun::in_workspace(&place.state, &store.id(), id).map_err(|error| unverifiable("run", &error))?;
-    Ok(Found { path: files.events, text, blobs: Some(store.blobs()), known: Some(known), vouched: None })
+        KnownRun::in_workspace(&place, &store.id(), id).map_err(|error| unverifiable("run", &error))?;
+    let name = id.to_string();
+    Ok(Found { name, file: None, text, blobs: Some(store.blobs()), known: Some(known), vouched: None })
 }
 
 fn find_file(path: &Path) -> Result<Found, Problem> {
@@ -156,23 +158,22 @@ fn find_file(path: &Path) -> Result<Found, Problem> {
         Ok(place) => known_run(&place, path, &text).map_err(|error| unverifiable("run", &error))?,
         Err(_) => None,
     };
-    let kept = known.as_ref().map(|known| known.blobs().to_owned());
-    let blobs = match (blobs_beside(path), kept) {
-        (Some(beside), Some(kept)) => Some(Blobs::new(beside).or_in(kept)),
-        (beside, kept) => beside.or(kept).map(Blobs::new),
+    let kept = known.as_ref().map(KnownRun::payloads).transpose();
+    let kept = kept.map_err(|error| Problem::failed("cannot open the store", &error))?;
+    let blobs = match (blobs_beside(path).map(Blobs::in_folder), kept) {
+        (Some(beside), Some(kept)) => Some(beside.or(kept)),
+        (beside, kept) => beside.or(kept),
     };
-    Ok(Found { path: path.to_owned(), text, blobs, known, vouched: None })
+    let name = path.display().to_string();
+    Ok(Found { name, file: Some(path.to_owned()), text, blobs, known, vouched: None })
 }
 
-/// The run of this installation that a file is the trace of, by its place in the store, by its name, or by its events.
+/// The run of this installation that a file is the trace of, by its name, or by its events.
 fn known_run(place: &Place, path: &Path, text: &str) -> Result<Option<KnownRun>, LedgerError> {
-    if let Some((workspace, run)) = place_in_the_store(path, &place.state) {
-        return KnownRun::in_workspace(&place.state, &workspace, &run).map(Some);
-    }
     let name = path.file_stem().and_then(|stem| stem.to_str()?.strip_prefix("run-")?.parse().ok());
     let told = events_run(text).and_then(|run| run.parse().ok());
     for run in [name, told].into_iter().flatten() {
-        if let Some(known) = KnownRun::find(&place.state, &run)? {
+        if let Some(known) = KnownRun::find(place, &run)? {
             return Ok(Some(known));
         }
     }
@@ -182,17 +183,6 @@ fn known_run(place: &Place, path: &Path, text: &str) -> Result<Option<KnownRun>,
 /// The run that the first event which can be read is of.
 fn events_run(text: &str) -> Option<String> {
     text.lines().find_map(Envelope::parse).map(|(event, _)| event.run)
-}
-
-/// The workspace and the run of a log of this user's own store.
-fn place_in_the_store(log: &Path, state: &Path) -> Option<(String, RunId)> {
-    let (log, state) = (log.canonicalize().ok()?, state.canonicalize().ok()?);
-    let run = log.parent()?;
-    let workspace = run.parent()?.parent()?;
-    if workspace.parent() != Some(&state) {
-        return None;
-    }
-    Some((workspace.file_name()?.to_str()?.to_owned(), run.file_name()?.to_str()?.parse().ok()?))
 }
 
 /// The runner's receipts that lie beside a trace. Nobody named them: they are a plain file, and no link.
@@ -232,7 +222,7 @@ fn show(found: &Found, output: Output) -> Result<Exit, Problem> {
         let Some((event, _)) = Envelope::parse(line) else {
             let detail = format!(
                 "`{}` line {}: this is no event; run `lgflow trace verify`",
-                found.path.display(),
+                escaped(&found.name),
                 at + 1
             );
             return Err(Problem::with(Exit::Unverified, "not a trace", detail));

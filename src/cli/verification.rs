@@ -31,7 +31,7 @@ pub(super) fn check(found: &Found, incomplete: bool, output: Output) -> Result<E
     } else if sound {
         output.data(&format!("{}\n", judged.text()));
     } else {
-        output.note(&format!("error: `{}`: {}\n", escaped(&found.path.display().to_string()), judged.text()));
+        output.note(&format!("error: `{}`: {}\n", escaped(&found.name), judged.text()));
     }
     Ok(if sound { Exit::Done } else { Exit::Unverified })
 }

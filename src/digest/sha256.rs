@@ -41,6 +41,11 @@ impl Digest {
         Self::of(canonical_json(value))
     }
 
+    /// The 32 bytes.
+    pub fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// The 64 hex digits, without the prefix.
     pub fn hex(&self) -> String {
         hex(&self.0)

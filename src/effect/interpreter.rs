@@ -23,6 +23,22 @@ pub enum FrontFrame {
     Answer(Box<PersonsAnswer>),
     /// Nobody answers now: a suspended run is left as it is.
     Leave,
+    /// Behind `Start`, of a run that is gone on with: what it has recorded, in parts.
+    Recorded {
+        /// Lines, or the part of one.
+        text: String,
+        /// Is that all?
+        last: bool,
+    },
+    /// The answer to `Fetch`, in parts.
+    Payload {
+        /// Its text, or a part of it; nothing where the run has named no such payload.
+        part: Option<String>,
+        /// Is that all?
+        last: bool,
+    },
+    /// The answer to an `Append` that is awaited: the lines up to there are as safe as was asked for.
+    Stored,
 }
 
 /// A person's answer to a question of the run.
@@ -58,10 +74,24 @@ pub enum InterpreterFrame {
         /// Why.
         message: String,
     },
-    /// Something happened: a line of the trace.
-    Event {
-        /// The line.
-        line: String,
+    /// A payload that the next lines name, in parts.
+    Payload {
+        /// Its text, or a part of it.
+        part: String,
+        /// Is that all?
+        last: bool,
+    },
+    /// Something happened: lines of the trace, to be stored before anything is done because of them.
+    Append {
+        /// The lines.
+        lines: Vec<String>,
+        /// Is the answer waited for?
+        awaited: bool,
+    },
+    /// A payload of the run that is gone on with is needed.
+    Fetch {
+        /// Its digest.
+        digest: Digest,
     },
     /// The last frame of a run.
     Ended {
@@ -77,12 +107,6 @@ pub struct InterpreterStart {
     pub schema: String,
     /// The run's id.
     pub run: String,
-    /// The workspace's path: it names the folder of the store.
-    pub workspace: String,
-    /// The user's state folder.
-    pub state: String,
-    /// `sync`, `batch` or `none`.
-    pub durability: String,
     /// The graph with everything that it names, as the front has read it.
     pub graph: GraphBundle,
     /// What the user's settings lower.

@@ -15,7 +15,7 @@ use crate::receipt::{Discord, Told};
 use crate::redact::{Redaction, Values};
 use crate::session::{Stored, StoredError, fold, resumable, system_clock};
 use crate::source::Sources;
-use crate::store::{RunId, Store, StoreError};
+use crate::store::{Durability, RunId, Store, StoreError};
 use crate::trace::{Envelope, QuestionId, Waiting};
 
 use super::keep_out::patterns;
@@ -79,7 +79,7 @@ pub enum AgainError {
 
 /// The runs of a workspace, newest first.
 pub fn past_runs(place: &Place) -> Result<Vec<PastRun>, AgainError> {
-    let store = Store::open(&place.state, &place.root)?;
+    let store = place.runs()?;
     let ledger = Ledger::open(&place.state, &store.id())?;
     let mut runs: Vec<PastRun> =
         store.runs()?.into_iter().filter_map(|run| past_run(place, &store, &ledger, run)).collect();
@@ -89,10 +89,10 @@ pub fn past_runs(place: &Place) -> Result<Vec<PastRun>, AgainError> {
 
 /// One of them; none where its log cannot be read.
 fn past_run(place: &Place, store: &Store, ledger: &Ledger, run: RunId) -> Option<PastRun> {
-    let busy = store.run(&run).ok()?.busy;
-    let log = store.log(&run).ok()?;
-    let (mut first, _) = Envelope::parse(log.lines().next()?)?;
-    let (last, _) = Envelope::parse(log.lines().next_back()?)?;
+    let facts = store.run(&run).ok()?;
+    let (first, last) = store.ends(&run).ok()??;
+    let (mut first, _) = Envelope::parse(&first)?;
+    let (last, _) = Envelope::parse(&last)?;
     let started = first.ts.clone();
     // a payload that is gone takes the name with it, and no more
     let _ = first.move_in(|digest| store.blobs().get(digest));
@@ -102,14 +102,15 @@ fn past_run(place: &Place, store: &Store, ledger: &Ledger, run: RunId) -> Option
         // what it says of its end is not what the runner did
         _ if discord => "interrupted".to_owned(),
         "run.finished" => last.data.get("status").and_then(Value::as_str).unwrap_or("failed").to_owned(),
-        _ if busy => "running".to_owned(),
+        _ if facts.busy => "running".to_owned(),
         "run.suspended" => "suspended".to_owned(),
         _ => "interrupted".to_owned(),
     };
     let resumable = match status.as_str() {
+        _ if facts.durability == Durability::None => false,
         "suspended" => matches!(ledger.begun(run.as_str()), Ok(Some(_))),
         // a call that may have changed something is not made again
-        "interrupted" => stored_run(place, &run).is_ok_and(|again| resumable(&again.stored.state).is_ok()),
+        "interrupted" => stored_run(place, &run).is_ok_and(|again| again.resumable().is_ok()),
         _ => false,
     };
     Some(PastRun { status, graph: graph.to_owned(), started, resumable, run })
@@ -117,7 +118,7 @@ fn past_run(place: &Place, store: &Store, ledger: &Ledger, run: RunId) -> Option
 
 /// A stored run, folded back into where it stood.
 pub fn stored_run(place: &Place, run: &RunId) -> Result<Again, AgainError> {
-    let store = Store::open(&place.state, &place.root)?;
+    let store = place.runs()?;
     let ledger = Ledger::open(&place.state, &store.id())?;
     let log = store.log(run)?;
     let record = ledger.begun(run.as_str())?.ok_or_else(|| AgainError::Foreign(run.clone()))?;
@@ -135,6 +136,16 @@ pub fn stored_run(place: &Place, run: &RunId) -> Result<Again, AgainError> {
     Ok(Again { stored, record, plan })
 }
 
+impl Again {
+    /// May it be gone on with? One that is over may not, and none that was kept in memory alone.
+    pub fn resumable(&self) -> Result<(), StoredError> {
+        if Durability::parse(&self.record.durability) == Some(Durability::None) {
+            return Err(StoredError::NotKept);
+        }
+        resumable(&self.stored.state)
+    }
+}
+
 /// The plan that a run was started with, from the texts that were kept of it.
 pub(super) fn plan_of(record: &RunRecord, run: &RunId) -> Result<Arc<Plan>, AgainError> {
     let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
@@ -150,7 +161,7 @@ pub(super) fn plan_of(record: &RunRecord, run: &RunId) -> Result<Arc<Plan>, Agai
 /// What decided a run that this installation started in this workspace: its plan, and what its layers keep out of the
 /// trace. Nothing where it started no such run.
 pub fn decided_by(place: &Place, run: &RunId) -> Result<Option<(Arc<Plan>, Redaction)>, AgainError> {
-    let store = Store::open(&place.state, &place.root)?;
+    let store = place.runs()?;
     let Some(record) = Ledger::open(&place.state, &store.id())?.begun(run.as_str())? else { return Ok(None) };
     let redaction = Redaction::new(Values::default(), patterns(&record.layers));
     Ok(Some((plan_of(&record, run)?, redaction)))
@@ -159,7 +170,7 @@ pub fn decided_by(place: &Place, run: &RunId) -> Result<Option<(Arc<Plan>, Redac
 /// Of the questions that a run waits with, those that nobody can approve any more: the policy asks, and what the runner
 /// asked is not on record, or was altered.
 pub fn unanswerable(place: &Place, run: &RunId, waiting: &[Waiting]) -> Result<Vec<QuestionId>, AgainError> {
-    let store = Store::open(&place.state, &place.root)?;
+    let store = place.runs()?;
     let ledger = Ledger::open(&place.state, &store.id())?;
     let is_lost = |open: &&Waiting| {
         let issued = Asked::nonce_of(&open.show).and_then(|nonce| ledger.issued(nonce).ok().flatten());

@@ -1,9 +1,6 @@
 //! One run: starts the runner and the interpreter, follows the run to its end, and says what it came to. Prints nothing
 //! itself.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "a run begins at a time, and its trace is read back for the copy"
-)]
+#![expect(clippy::disallowed_methods, reason = "a run begins at a time")]
 
 use std::io;
 use std::os::fd::AsFd as _;
@@ -22,23 +19,23 @@ use crate::files::{FileError, Root};
 use crate::ledger::{Ledger, LedgerError, RunRecord};
 use crate::logging::RunSpans;
 use crate::plan::Plan;
-use crate::receipt::{Told, Vouched};
-use crate::store::{Durability, RunId, Store, StoreError};
-use crate::trace::{Phase, RunState, Summary};
+use crate::receipt::Told;
+use crate::store::{Durability, RunId, RunLog, Store, StoreError};
+use crate::trace::{Phase, RunState, Summary, Tip, Verified};
 use crate::view::escaped;
 
 use super::answering::Answering;
 use super::artifacts::TraceCopy;
 use super::asking::Asking;
-use super::follower::Follower;
+use super::follower::{Arriving, Follower};
 use super::keep_out::{KeepOutError, KeptOut};
 use super::keys::signer;
 use super::logs::Logs;
 use super::supervise::Supervision;
 use super::vouching::{believed, sealed, vouched};
 use super::{
-    InterpreterProcess, Mark, Narrator, Place, RunnerProcess, SigningKeyError, SpawnedRunner, StartError,
-    Stopped, Watching,
+    InterpreterProcess, Mark, Narrator, Past, Place, RunnerProcess, SigningKeyError, SpawnedRunner,
+    StartError, Stopped, Watching,
 };
 
 /// What is to be run.
@@ -102,6 +99,8 @@ pub struct Resume {
     pub run: RunId,
     /// Where it stands.
     pub state: RunState,
+    /// The trace up to there.
+    pub verified: Verified,
 }
 
 /// What a run came to.
@@ -113,7 +112,7 @@ pub struct Finished {
     pub summary: Summary,
     /// Why it stopped before its end, if it did.
     pub interrupted: Option<Stopped>,
-    /// The copy of its trace in the workspace, relative to the root; else the store's.
+    /// The copy of its trace in the workspace, relative to the root; else the run's id, by which the store has it.
     pub trace: PathBuf,
     /// What the runner said at its start.
     pub runner: Started,
@@ -156,68 +155,75 @@ pub fn execute(task: &Task<'_>, narrator: &mut Narrator) -> Result<Finished, Beg
 fn execute_with(task: &Task<'_>, narrator: &mut Narrator, logs: &mut Logs) -> Result<Finished, BeginError> {
     let kept_out = KeptOut::of(task)?;
     let root = Root::open(&task.place.root)?;
-    let store = Store::open(&task.place.state, &task.place.root)?;
+    let store = task.place.runs()?;
     let run = task.resume.as_ref().map_or_else(new_run_id, |resume| Ok(resume.run.clone()))?;
     let answering = answering(task, &run, &store)?;
     let copy = if task.trace { Some(TraceCopy::create(&root, &run)?) } else { None };
-    let before = if task.resume.is_some() { store.log(&run)? } else { String::new() };
+    let (log, before) = begin_log(task, &run, &store)?;
     TraceCopy::copy_lines(copy.as_ref(), &before)?;
-    let (runner, mut interpreter) = start((task, &kept_out), &run, &store, &root, (narrator, logs))?;
+    let (runner, mut interpreter) =
+        start((task, &kept_out), (&run, &before), &store, &root, (narrator, logs))?;
     let path = copy.as_ref().map(|(copy, _)| PathBuf::from(copy.path.as_str()));
+    let (state, tip) = match &task.resume {
+        Some(resume) => (resume.state.clone(), Tip::of(run.as_str(), &resume.verified)),
+        None => (RunState::new(run.as_str(), &task.plan), Tip::new(run.as_str())),
+    };
     let follower = Follower {
-        state: task
-            .resume
-            .as_ref()
-            .map_or_else(|| RunState::new(run.as_str(), &task.plan), |resume| resume.state.clone()),
-        last: None,
+        state,
+        log,
+        tip,
         told: Told::of_log(&before, &|digest| store.blobs().get(digest)),
-        blobs: store.blobs(),
         spans: RunSpans::new(run.as_str()),
         narrator,
         copy: copy.and_then(|(_, file)| Some((path.clone()?, file))),
+        arriving: Arriving::default(),
     };
     let ledger = answering.ledger.clone();
     let asking = Asking::new(answering, task);
     let (follower, interrupted) = supervise((&mut interpreter, &runner), follower, asking, logs)?;
-    let mut summary = follower.state.summary();
     let started = runner.started().clone();
     runner.stop();
-    let log = store.log(&run).unwrap_or_default();
-    let vouched = vouched(&ledger, &run, &follower.told)?;
-    if let Some(head) = follower.head() {
+    let (head, over) = (follower.head(), matches!(follower.state.phase(), Phase::Finished { .. }));
+    let Follower { state, log, told, .. } = follower;
+    let unwritten = log.finish().err().map(Stopped::Store);
+    let vouched = vouched(&ledger, &run, &told)?;
+    if let Some(head) = head {
         ledger.reach(run.as_str(), &sealed(&head, &vouched))?;
     }
-    if matches!(follower.state.phase(), Phase::Finished { .. }) {
+    if over {
         ledger.forget_results(run.as_str())?;
     }
-    let interrupted = interrupted.or_else(|| unfit_end(&follower, &log, &vouched));
+    let discord = believed(&vouched).err().map(Stopped::Discord);
+    let interrupted = interrupted.or(unwritten).or(discord);
     if path.is_some() {
-        TraceCopy::add_blobs(&root, &log, &store.blobs())?;
+        TraceCopy::add_blobs(&root, &store.log(&run).unwrap_or_default(), &store.blobs())?;
         TraceCopy::add_receipts(&root, &run, &ledger.receipts_of(run.as_str())?.unwrap_or_default())?;
     }
+    let mut summary = state.summary();
     if interrupted.is_some() {
         tracing::error!(run = run.as_str(), "the run stopped before its end");
         // an end that could not be recorded is none
         summary.outputs = None;
     }
-    let events = store.run(&run)?.events;
-    Ok(Finished { run, summary, interrupted, trace: path.unwrap_or(events), runner: started })
+    let trace = path.unwrap_or_else(|| PathBuf::from(run.as_str()));
+    Ok(Finished { run, summary, interrupted, trace, runner: started })
 }
 
-/// Why a run that says it has come to its end is not believed.
-fn unfit_end(follower: &Follower<'_>, log: &str, vouched: &Vouched) -> Option<Stopped> {
-    if let Err(discord) = believed(vouched) {
-        return Some(Stopped::Discord(discord));
-    }
-    let (events, last) = (log.lines().count() as u64, log.lines().next_back());
-    let told = follower.head().is_some_and(|head| head.events == events);
-    (!told || last != follower.last.as_deref()).then_some(Stopped::Stored)
+/// The log of the run, held by this process, and what it has recorded before.
+fn begin_log(task: &Task<'_>, run: &RunId, store: &Store) -> Result<(RunLog, String), StoreError> {
+    let Some(resume) = &task.resume else {
+        return Ok((store.create(run, task.durability)?, String::new()));
+    };
+    let (log, before) = store.reopen(run, task.durability)?;
+    // another process may have gone on with it since it was read
+    let unchanged = before.lines().count() as u64 == resume.verified.events;
+    if unchanged { Ok((log, before)) } else { Err(StoreError::Busy(run.to_string())) }
 }
 
 /// Starts both processes; they come up side by side.
 fn start(
     (task, kept_out): (&Task<'_>, &KeptOut),
-    run: &RunId,
+    (run, before): (&RunId, &str),
     store: &Store,
     root: &Root,
     (narrator, logs): (&mut Narrator, &mut Logs),
@@ -228,7 +234,10 @@ fn start(
     let mut interpreter = InterpreterProcess::spawn(task.program, Some(runner.id()), saying)?;
     tracing::debug!(run = run.as_str(), child = "interpreter", pid = interpreter.id(), "started a process");
     let (runner, calls) = runner.begin(runner_start(task, run, store), root.as_fd())?;
-    let confinement = interpreter.begin(interpreter_start((task, kept_out), run, runner.started()), calls)?;
+    let start = interpreter_start((task, kept_out), run, runner.started());
+    let blobs = store.blobs();
+    let past = Past { lines: before, payload: &|digest| blobs.get(digest) };
+    let confinement = interpreter.begin(start, calls, task.resume.as_ref().map(|_| &past))?;
     if !confinement.is_whole() {
         tracing::warn!(run = run.as_str(), child = "interpreter", "a process is not behind all of its walls");
         narrator.line(Mark::Note, &format!("interpreter: {}", escaped(&confinement.sentence())));
@@ -315,9 +324,6 @@ fn interpreter_start(
     InterpreterStart {
         schema: "lgflow.interpreter_start/v1".into(),
         run: run.to_string(),
-        workspace: task.place.root.display().to_string(),
-        state: task.place.state.display().to_string(),
-        durability: task.durability.as_str().into(),
         graph: task.bundle.clone(),
         limits: task.limits,
         plan: Digest::of_json(&task.plan.document()),

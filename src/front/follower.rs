@@ -1,31 +1,46 @@
-//! Follows a run by its trace: the state that its events lead to, the story that is told of it, and the copy in the
-//! workspace. What the interpreter says is read as a trace from elsewhere would be: what does not fit is refused.
+//! Follows a run by its trace: puts it into the store, and keeps the state that its events lead to, the story that is told
+//! of it, and the copy in the workspace. What the interpreter says is read as a trace from elsewhere would be: what does
+//! not fit is refused.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write as _;
 use std::path::PathBuf;
 
+use crate::digest::Digest;
 use crate::ledger::Head;
 use crate::logging::RunSpans;
 use crate::receipt::Told;
-use crate::store::Blobs;
-use crate::trace::{Envelope, EventBody, Phase, RunState, apply, read_event};
+use crate::store::RunLog;
+use crate::trace::{Envelope, EventBody, Phase, RunState, Tip, apply, read_envelope};
 
 use super::{Narrator, Stopped};
+
+/// The most that payloads may come to before the line that names them.
+const PAYLOADS: usize = 512 << 20;
 
 /// Follows one run.
 #[derive(Debug)]
 pub(super) struct Follower<'a> {
     pub(super) state: RunState,
-    pub(super) blobs: Blobs,
     pub(super) spans: RunSpans,
+    pub(super) log: RunLog,
+    /// The end of what is stored.
+    pub(super) tip: Tip,
     pub(super) narrator: &'a mut Narrator,
     /// The copy, and the path to name it by.
     pub(super) copy: Option<(PathBuf, File)>,
-    /// The last line.
-    pub(super) last: Option<String>,
-    /// What they tell of calls: to be held against the runner's receipts.
+    /// What the lines tell of calls: to be held against the runner's receipts.
     pub(super) told: Told,
+    pub(super) arriving: Arriving,
+}
+
+/// Payloads that were said, and no line has named yet.
+#[derive(Debug, Default)]
+pub(super) struct Arriving {
+    whole: BTreeMap<Digest, Vec<u8>>,
+    part: String,
+    bytes: usize,
 }
 
 impl Follower<'_> {
@@ -34,40 +49,85 @@ impl Follower<'_> {
         matches!(self.state.phase(), Phase::Finished { .. } | Phase::Suspended)
     }
 
-    /// One more line of the trace.
-    pub(super) fn follow(&mut self, line: &str) -> Result<(), Stopped> {
-        if let Some((path, file)) = &mut self.copy {
-            let written = file.write_all(line.as_bytes()).and_then(|()| file.write_all(b"\n"));
-            written.map_err(|error| Stopped::Copy(path.clone(), error))?;
+    /// A part of a payload that the next lines name.
+    pub(super) fn payload(&mut self, part: &str, last: bool) -> Result<(), Stopped> {
+        let Arriving { whole, part: before, bytes } = &mut self.arriving;
+        *bytes += part.len();
+        if *bytes > PAYLOADS {
+            return Err(Stopped::Unfit("it sends payloads that no line names".to_owned()));
         }
-        let event = read_event(&self.state, line, |digest| self.blobs.get(digest))
-            .map_err(|error| Stopped::Unfit(error.to_string()))?;
-        self.gather(&event, line);
-        self.spans.followed(&self.state, &event);
-        self.narrator.tell(&self.state, &event);
-        apply(&mut self.state, &event).map_err(|error| Stopped::Unfit(error.to_string()))?;
-        self.last = Some(line.to_owned());
+        before.push_str(part);
+        if last {
+            let payload = std::mem::take(before).into_bytes();
+            whole.insert(Digest::of(&payload), payload);
+        }
         Ok(())
     }
 
-    fn gather(&mut self, event: &EventBody, line: &str) {
-        let tells = matches!(
-            event,
-            EventBody::RunStarted(_)
-                | EventBody::CallStarted { .. }
-                | EventBody::CallFinished { .. }
-                | EventBody::RunSuspended { .. }
-                | EventBody::RunFinished { .. }
-        );
-        match tells.then(|| Envelope::parse(line)).flatten() {
-            Some((envelope, _)) => self.told.hear(envelope, &|digest| self.blobs.get(digest)),
-            None => self.told.pass(),
+    /// Puts further lines of the trace into the store. Nothing but the next lines of this run, with all that they name,
+    /// comes there; the events on them are given back, to be followed.
+    pub(super) fn record(&mut self, lines: &[String]) -> Result<Vec<Envelope>, Stopped> {
+        let mut events = Vec::with_capacity(lines.len());
+        for line in lines {
+            let Some(event) = self.tip.accept(line) else {
+                return Err(Stopped::Unfit("it told of an event that is not the next one".to_owned()));
+            };
+            let mut payloads = Vec::new();
+            for digest in event.blobs() {
+                if let Some(bytes) = self.arriving.whole.get(&digest) {
+                    payloads.push((digest, bytes.clone()));
+                } else if self.log.payload(&digest).map_err(Stopped::Store)?.is_none() {
+                    return Err(Stopped::Unfit(format!(
+                        "it named the payload `{digest}`, which it did not send"
+                    )));
+                }
+            }
+            self.log.append(line, payloads);
+            events.push(event);
         }
+        self.log.commit().map_err(Stopped::Store)?;
+        if let Some((path, file)) = &mut self.copy {
+            let text: String = lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect();
+            file.write_all(text.as_bytes()).map_err(|error| Stopped::Copy(path.clone(), error))?;
+        }
+        Ok(events)
+    }
+
+    /// The events of recorded lines are followed; the payloads that came with them are of no more use.
+    pub(super) fn forget_payloads(&mut self) {
+        self.arriving = Arriving::default();
+    }
+
+    /// One more event of the trace.
+    pub(super) fn follow(&mut self, envelope: Envelope) -> Result<(), Stopped> {
+        let tells = matches!(
+            envelope.kind.as_str(),
+            "run.started" | "call.started" | "call.finished" | "run.suspended" | "run.finished"
+        );
+        let Self { state, arriving, log, told: heard, .. } = &mut *self;
+        let payload = |digest: &Digest| match arriving.whole.get(digest) {
+            Some(bytes) => Some(bytes.clone()),
+            None => log.payload(digest).ok().flatten(),
+        };
+        let told = tells.then(|| envelope.clone());
+        let event =
+            read_envelope(state, envelope, payload).map_err(|error| Stopped::Unfit(error.to_string()))?;
+        match told {
+            Some(told) => heard.hear(told, &payload),
+            None => heard.pass(),
+        }
+        self.tell(&event)
+    }
+
+    fn tell(&mut self, event: &EventBody) -> Result<(), Stopped> {
+        self.spans.followed(&self.state, event);
+        self.narrator.tell(&self.state, event);
+        apply(&mut self.state, event).map_err(|error| Stopped::Unfit(error.to_string()))
     }
 
     /// How far the run has come.
     pub(super) fn head(&self) -> Option<Head> {
-        let (event, hash) = Envelope::parse(self.last.as_deref()?)?;
-        Some(Head { events: event.seq, hash, receipts: None, discord: None })
+        let (events, hash) = self.tip.last()?;
+        Some(Head { events, hash, receipts: None, discord: None })
     }
 }

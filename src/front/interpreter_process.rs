@@ -12,14 +12,23 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 
+use crate::digest::Digest;
 use crate::effect::{Confinement, FrameBuffer, FrontFrame, InterpreterFrame, InterpreterStart};
 use crate::logging::Level;
-use crate::session::INTERPRETER_ARGUMENT;
-use crate::wire::{WireError, hand_over, next_frame};
+use crate::session::{INTERPRETER_ARGUMENT, parts};
+use crate::wire::{WireError, hand_over, next_frame, send_frame};
 
 use super::StartError;
 use super::last_words::LAST_WORDS;
 use super::runner_process::say_to;
+
+/// What a run has recorded before it is gone on with: its lines, and its payloads by digest.
+pub struct Past<'a> {
+    /// The lines.
+    pub lines: &'a str,
+    /// A payload that they name.
+    pub payload: &'a dyn Fn(&Digest) -> Option<Vec<u8>>,
+}
 
 /// An interpreter, with or without a task. Dropping it kills it.
 #[derive(Debug)]
@@ -60,30 +69,69 @@ impl InterpreterProcess {
         self.child.id()
     }
 
-    /// Gives it its task and the socket for calls, and waits until it is ready behind its walls.
-    pub fn begin(&mut self, start: InterpreterStart, calls: UnixStream) -> Result<Confinement, StartError> {
+    /// Gives it its task, the socket for calls and what was recorded before, and waits until it is ready behind its walls.
+    pub fn begin(
+        &mut self,
+        start: InterpreterStart,
+        calls: UnixStream,
+        past: Option<&Past<'_>>,
+    ) -> Result<Confinement, StartError> {
         let frame = FrontFrame::Start(Box::new(start));
         let sent = hand_over(&self.socket, &frame, &[calls.as_fd()]);
         drop(calls);
-        self.await_ready(sent)
+        if let (Ok(()), Some(past)) = (&sent, past) {
+            // one that does not listen has said why
+            let _ = self.hand_on(past.lines);
+        }
+        self.await_ready(sent, past)
+    }
+
+    fn hand_on(&self, lines: &str) -> Result<(), WireError> {
+        let mut rest = parts(lines).peekable();
+        while let Some(part) = rest.next() {
+            let frame = FrontFrame::Recorded { text: part.to_owned(), last: rest.peek().is_none() };
+            send_frame(&self.socket, &frame)?;
+        }
+        Ok(())
+    }
+
+    /// Gives it a payload of the run that it asks for.
+    fn give(&self, payload: Option<Vec<u8>>) -> Result<(), WireError> {
+        let text = payload.and_then(|bytes| String::from_utf8(bytes).ok());
+        let Some(text) = text else {
+            return send_frame(&self.socket, &FrontFrame::Payload { part: None, last: true });
+        };
+        let mut rest = parts(&text).peekable();
+        while let Some(part) = rest.next() {
+            let frame = FrontFrame::Payload { part: Some(part.to_owned()), last: rest.peek().is_none() };
+            send_frame(&self.socket, &frame)?;
+        }
+        Ok(())
     }
 
     /// Lets it put up its walls and try them, and no more.
     pub fn probe(program: &Path) -> Result<Confinement, StartError> {
         let mut interpreter = Self::spawn(program, None, None)?;
         let sent = hand_over(&interpreter.socket, &FrontFrame::Probe, &[]);
-        interpreter.await_ready(sent)
+        interpreter.await_ready(sent, None)
     }
 
-    fn await_ready(&mut self, sent: Result<(), WireError>) -> Result<Confinement, StartError> {
-        let answered = sent.and_then(|()| next_frame(&self.socket, &mut self.arrived));
+    fn await_ready(
+        &mut self,
+        sent: Result<(), WireError>,
+        past: Option<&Past<'_>>,
+    ) -> Result<Confinement, StartError> {
+        let mut answered = sent.and_then(|()| next_frame(&self.socket, &mut self.arrived));
+        while let (Ok(Some(InterpreterFrame::Fetch { digest })), Some(past)) = (&answered, past) {
+            let given = self.give((past.payload)(digest));
+            answered = given.and_then(|()| next_frame(&self.socket, &mut self.arrived));
+        }
         match answered {
             Ok(Some(InterpreterFrame::Ready { confinement })) => Ok(confinement),
             Ok(Some(InterpreterFrame::Refused { message })) => {
                 Err(StartError::Refused("interpreter", message))
             }
-            Ok(Some(InterpreterFrame::Event { .. } | InterpreterFrame::Ended { .. }) | None)
-            | Err(WireError::Io(_)) => Err(StartError::Ended("interpreter", self.words())),
+            Ok(_) | Err(WireError::Io(_)) => Err(StartError::Ended("interpreter", self.words())),
             Err(error) => Err(StartError::Wire("interpreter", error)),
         }
     }

@@ -1,14 +1,13 @@
 //! A run that this installation started, whoever brings its trace: what the ledger knows of it, held against the lines.
 
-use std::path::{Path, PathBuf};
-
 use crate::ledger::{Ledger, LedgerError};
 use crate::receipt::{Discord, Told, Vouched, Wrong};
 use crate::redact::{Redaction, Values};
 use crate::session::{Differs, Replay, replay};
-use crate::store::RunId;
+use crate::store::{RunId, Store, StoreError};
 use crate::trace::{Blobs, Envelope, Tampering};
 
+use super::Place;
 use super::again::{holds, plan_of};
 use super::keep_out::patterns;
 use super::vouching::vouched;
@@ -19,7 +18,8 @@ pub struct KnownRun {
     /// Its id.
     pub run: RunId,
     ledger: Ledger,
-    blobs: PathBuf,
+    place: Place,
+    workspace: String,
 }
 
 /// What the seal that a front put on a run says of a trace.
@@ -68,23 +68,24 @@ fn is_of_this_version(log: &str, blob: &Blobs<'_>) -> bool {
 
 impl KnownRun {
     /// The run, if this installation started it, in whatever workspace.
-    pub fn find(state: &Path, run: &RunId) -> Result<Option<Self>, LedgerError> {
-        let found = Ledger::that_knows(state, run.as_str())?;
-        Ok(found.map(|(ledger, workspace)| Self::of(state, &workspace, run, ledger)))
+    pub fn find(place: &Place, run: &RunId) -> Result<Option<Self>, LedgerError> {
+        let found = Ledger::that_knows(&place.state, run.as_str())?;
+        Ok(found.map(|(ledger, workspace)| Self::of(place, workspace, run, ledger)))
     }
 
-    /// A run whose log lies in the folder of a workspace, whatever else is known of it.
-    pub fn in_workspace(state: &Path, workspace: &str, run: &RunId) -> Result<Self, LedgerError> {
-        Ok(Self::of(state, workspace, run, Ledger::open(state, workspace)?))
+    /// A run in the store of a workspace, whatever else is known of it.
+    pub fn in_workspace(place: &Place, workspace: &str, run: &RunId) -> Result<Self, LedgerError> {
+        Ok(Self::of(place, workspace.to_owned(), run, Ledger::open(&place.state, workspace)?))
     }
 
-    fn of(state: &Path, workspace: &str, run: &RunId, ledger: Ledger) -> Self {
-        Self { run: run.clone(), ledger, blobs: state.join(workspace).join("blobs") }
+    fn of(place: &Place, workspace: String, run: &RunId, ledger: Ledger) -> Self {
+        Self { run: run.clone(), ledger, place: place.clone(), workspace }
     }
 
-    /// The folder of the payloads that its workspace keeps.
-    pub fn blobs(&self) -> &Path {
-        &self.blobs
+    /// The payloads that its workspace keeps.
+    pub fn payloads(&self) -> Result<crate::store::Blobs, StoreError> {
+        let Place { store, state, .. } = &self.place;
+        Ok(Store::of_workspace(store, state, &self.workspace)?.blobs())
     }
 
     /// What its seal says of these lines.

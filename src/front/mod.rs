@@ -39,7 +39,7 @@ pub use ci_log::{Stream, guarded, guarded_json, guarded_where_needed, last_mark,
 pub use display::{Display, Live, Mark};
 pub use execute::{BeginError, Finished, Named, Resume, Task, execute};
 pub use foresight::{Beginning, Foresight, ForesightError};
-pub use interpreter_process::InterpreterProcess;
+pub use interpreter_process::{InterpreterProcess, Past};
 pub use keys::{SigningKeyError, signer};
 pub use known_run::{KnownRun, Retraced, Seal};
 pub use moment::{Moment, MomentError, moment};

@@ -1,7 +1,7 @@
 //! A stored run as it was at one of its events. Starts nothing.
 
 use crate::session::{StoredError, fold, system_clock};
-use crate::store::{RunId, Store};
+use crate::store::RunId;
 use crate::trace::{Envelope, Point, PointError, Standing};
 
 use super::{AgainError, Place, stored_run};
@@ -31,7 +31,7 @@ pub enum MomentError {
 /// The run as it was at `point`: its events up to there, folded.
 pub fn moment(place: &Place, run: &RunId, point: &Point) -> Result<Moment, MomentError> {
     let again = stored_run(place, run)?;
-    let store = Store::open(&place.state, &place.root).map_err(AgainError::from)?;
+    let store = place.runs().map_err(AgainError::from)?;
     let (log, blobs) = (store.log(run).map_err(AgainError::from)?, store.blobs());
     let events: Vec<Envelope> = log.lines().filter_map(Envelope::parse).map(|(event, _)| event).collect();
     let count = point.events_up_to(&again.plan, &events)?;

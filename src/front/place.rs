@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use crate::config::{config_folder, state_folder};
 use crate::ledger::BaseRevision;
 use crate::packs::RevisionFolder;
+use crate::store::{Store, StoreAddress, StoreError};
 
 /// The workspace and the user's folders.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub struct Place {
     pub config: PathBuf,
     /// Where the `.lg` of a revision was put, if that decides in place of the workspace's.
     pub base: Option<Base>,
+    /// Where the user keeps runs.
+    pub store: StoreAddress,
 }
 
 /// The `.lg` of a revision.
@@ -54,7 +57,13 @@ impl Place {
     /// Looks from the current folder.
     pub fn here() -> Result<Self, PlaceError> {
         let here = env::current_dir().and_then(|folder| folder.canonicalize()).map_err(PlaceError::Here)?;
-        Ok(Self { root: root_of(&here).to_owned(), state: state()?, config: config()?, base: None })
+        Ok(Self {
+            root: root_of(&here).to_owned(),
+            state: state()?,
+            config: config()?,
+            base: None,
+            store: StoreAddress::Local,
+        })
     }
 
     /// The same place, where a revision's `.lg` decides.
@@ -65,6 +74,11 @@ impl Place {
             revision: BaseRevision { revision: held.revision().to_owned(), commit: held.commit().to_owned() },
         });
         Self { base, ..self.clone() }
+    }
+
+    /// The runs of this workspace.
+    pub fn runs(&self) -> Result<Store, StoreError> {
+        Store::open_at(&self.store, &self.state, &self.root)
     }
 
     /// The folder whose `.lg` decides.

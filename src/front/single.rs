@@ -8,7 +8,7 @@ use crate::effect::{
     ToolError, ToolResult,
 };
 use crate::files::Root;
-use crate::store::{RunId, Store};
+use crate::store::RunId;
 
 use super::execute::BeginError;
 use super::{Place, RunnerProcess};
@@ -25,7 +25,7 @@ pub fn call_tool(
 ) -> Result<ToolResult, BeginError> {
     use std::os::fd::AsFd as _;
     let root = Root::open(&place.root)?;
-    let store = Store::open(&place.state, &place.root)?;
+    let store = place.runs()?;
     let start = RunnerStart {
         schema: "lgflow.runner_start/v1".into(),
         run: String::new(),

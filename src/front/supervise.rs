@@ -9,6 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::client::{Frames, Lost};
 use crate::effect::{ControlFrame, FrameBuffer, FrontFrame, InterpreterFrame};
 use crate::receipt::Discord;
+use crate::store::StoreError;
 use crate::trace::Phase;
 use crate::view::escaped;
 
@@ -42,9 +43,9 @@ pub enum Stopped {
     /// The user has asked again and again.
     #[error("you interrupted it {FORCE} times, so it was ended where it was")]
     Forced,
-    /// It did not keep what it told.
-    #[error("what the interpreter has stored is not what it told")]
-    Stored,
+    /// Nothing more could be recorded, so nothing more was done.
+    #[error("the run could not be recorded, so it stopped: {0}")]
+    Store(StoreError),
     /// What it told is not what the runner did.
     #[error("the trace is not what the runner did: {0}")]
     Discord(Discord),
@@ -141,13 +142,11 @@ impl<'a> Supervision<'a> {
 
     async fn react(&mut self, heard: Heard) -> Result<(), Stopped> {
         match heard {
-            Heard::Interpreter(Ok(InterpreterFrame::Event { line })) => {
-                self.follower.follow(&line)?;
-                if *self.follower.state.phase() == Phase::Suspended {
-                    let step = self.asking.next(&self.follower.state);
-                    self.take(step).await;
-                }
-                Ok(())
+            Heard::Interpreter(Ok(InterpreterFrame::Append { lines, awaited })) => {
+                self.append(&lines, awaited).await
+            }
+            Heard::Interpreter(Ok(InterpreterFrame::Payload { part, last })) => {
+                self.follower.payload(&part, last)
             }
             Heard::Typed(line) => {
                 let step = self.asking.answer(&self.follower.state, line.as_deref());
@@ -169,6 +168,24 @@ impl<'a> Supervision<'a> {
             Heard::Interrupt => self.interrupt().await,
             Heard::Said => Ok(()),
         }
+    }
+
+    /// Stores lines, says so where it is waited for, and follows them.
+    async fn append(&mut self, lines: &[String], awaited: bool) -> Result<(), Stopped> {
+        let events = self.follower.record(lines)?;
+        if awaited {
+            // an interpreter that is gone is heard of by its socket
+            let _ = self.interpreter.send(&FrontFrame::Stored).await;
+        }
+        for event in events {
+            self.follower.follow(event)?;
+            if *self.follower.state.phase() == Phase::Suspended {
+                let step = self.asking.next(&self.follower.state);
+                self.take(step).await;
+            }
+        }
+        self.follower.forget_payloads();
+        Ok(())
     }
 
     /// Tells the run, asks the person, or leaves it.

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::digest::Digest;
 use crate::effect::{FrozenLayer, LayerRole};
-use crate::store::{RunId, Store};
+use crate::store::RunId;
 use crate::trace::Envelope;
 use crate::view::escaped;
 
@@ -24,7 +24,7 @@ pub struct Touched {
 
 /// What a run did to the workspace, as its trace tells; from the first event of the node `to` on, where one is named.
 pub fn touched(place: &Place, run: &RunId, to: Option<&str>) -> Result<Touched, AgainError> {
-    let store = Store::open(&place.state, &place.root)?;
+    let store = place.runs()?;
     let (log, blobs) = (store.log(run)?, store.blobs());
     let whole = |line: &str| {
         let (mut event, _) = Envelope::parse(line)?;

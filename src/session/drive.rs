@@ -18,6 +18,7 @@ use crate::trace::{
 };
 
 use super::interrupts::{Heard, Interrupts};
+use super::journal::JournalError;
 use super::recorder::Recorder;
 use super::timers::Timers;
 
@@ -36,6 +37,15 @@ pub enum Interrupted {
     /// An event did not fit the state: a bug of ours.
     #[error("a bug of lgflow, please report it: {0}")]
     Illegal(#[from] IllegalEvent),
+}
+
+impl From<JournalError> for Interrupted {
+    fn from(error: JournalError) -> Self {
+        match error {
+            JournalError::Store(error) => Self::Store(error),
+            JournalError::Front => Self::Front,
+        }
+    }
 }
 
 /// So many events are told together at most.
@@ -106,7 +116,7 @@ impl<'a> Session<'a> {
 
     async fn go_on(mut self, first: EventBody, waits: Vec<(WaitId, Duration)>) -> Ended {
         let interrupted = self.drive(first, waits).await.err();
-        let interrupted = interrupted.or(self.commit().err());
+        let interrupted = interrupted.or(self.commit(false).err());
         let written = self.recorder.finish();
         let (digest, unwritten) = match written {
             Ok(digest) => (digest, None),
@@ -125,6 +135,7 @@ impl<'a> Session<'a> {
                 self.timers.start(wait, left);
             }
         }
+        self.commit(true)?;
         self.ask_again().await?;
         let mut left = false;
         loop {
@@ -165,15 +176,17 @@ impl<'a> Session<'a> {
         loop {
             let requests = interpret::next(&self.state);
             if requests.is_empty() {
-                return self.commit();
+                return self.commit(false);
             }
             let mut effects = Vec::new();
             for Request { record, effect } in requests {
                 self.happen(&record)?;
                 effects.extend(effect);
             }
-            if !effects.is_empty() || self.untold.len() >= TOLD_AT_ONCE {
-                self.commit()?;
+            // time passes whether or not its beginning is safe; what the runner is asked for must be
+            let acts = effects.iter().any(|effect| !matches!(effect, Effect::Wait(..)));
+            if acts || self.untold.len() >= TOLD_AT_ONCE {
+                self.commit(acts)?;
             }
             for effect in effects {
                 self.act(effect).await?;
@@ -182,15 +195,16 @@ impl<'a> Session<'a> {
     }
 
     fn happen(&mut self, event: &EventBody) -> Result<(), Interrupted> {
-        let line = self.recorder.record(&self.state, event)?;
+        let line = self.recorder.record(&self.state, event);
         self.untold.push(line);
         self.spans.recorded(&self.state, event);
         Ok(trace::apply(&mut self.state, event)?)
     }
 
-    /// Makes what was recorded safe, and tells of it only then: nobody knows of an event that a crash takes back.
-    fn commit(&mut self) -> Result<(), Interrupted> {
-        self.recorder.commit()?;
+    /// Hands on what was recorded, and tells of it only then. With `awaited` it is safe when this returns: something is
+    /// done because of it.
+    fn commit(&mut self, awaited: bool) -> Result<(), Interrupted> {
+        self.recorder.commit(awaited)?;
         for line in self.untold.drain(..) {
             (self.observer)(&line);
         }

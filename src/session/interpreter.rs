@@ -1,10 +1,9 @@
-//! The interpreter's process: it takes its task from the front, gives up everything but its store and its sockets, tries
+//! The interpreter's process: it takes its task from the front, gives up everything but its sockets, tries
 //! whether that holds, and only then reads what others wrote and begins the run.
 
 use std::io;
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -19,15 +18,15 @@ use crate::digest::Digest;
 use crate::effect::{Confinement, FrameBuffer, FrontFrame, InterpreterFrame, InterpreterStart};
 use crate::plan::Plan;
 use crate::redact::Values;
-use crate::sandbox::{
-    InterpreterError, begin_interpreter, broken_promises, confine_interpreter, try_to_write,
-};
+use crate::sandbox::{InterpreterError, begin_interpreter, broken_promises, confine_interpreter};
 use crate::source::Sources;
-use crate::store::{Blobs, Durability, RunId, RunLog, Store, StoreError};
 use crate::trace::{Chain, EventBody, Redaction, RunStarted, RunState, WaitId};
-use crate::wire::{FirstFrame, WireError, next_frame, receive_first, send_frame};
+use crate::wire::{FirstFrame, WireError, receive_first, send_frame};
 
-use super::{Ended, Interrupter, Interrupts, Recorder, Session, StoredError, fold, resumable, system_clock};
+use super::{
+    Ended, FrontEar, FrontLink, Interrupts, JournalError, Recorder, Session, StoredError, fold, resumable,
+    system_clock,
+};
 
 /// The hidden first argument that makes our own program an interpreter.
 pub const INTERPRETER_ARGUMENT: &str = "__interpreter";
@@ -47,19 +46,9 @@ pub enum BeginError {
     /// A wall that stands does not hold.
     #[error("the walls around the interpreter do not hold, so nothing is run: {0}")]
     Broken(String),
-    /// There is no room, or the disk can't be written for another reason that is not ours.
-    #[error(
-        "the records of the run can't be written in `{}`, so nothing is run: {error}", folder.display()
-    )]
-    Unwritable {
-        /// Where they lie.
-        folder: PathBuf,
-        /// What the system said.
-        error: io::Error,
-    },
-    /// The store cannot be opened.
+    /// The front is gone before it began.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Journal(#[from] JournalError),
     /// The stored run cannot be gone on with.
     #[error(transparent)]
     Stored(#[from] StoredError),
@@ -77,9 +66,7 @@ pub fn interpret(front: &UnixStream) -> Result<(), BeginError> {
     let served = match first.frame {
         FrontFrame::Probe => probe(front, first.arrived),
         FrontFrame::Start(_) => serve(front, first),
-        FrontFrame::Interrupt | FrontFrame::Answer(_) | FrontFrame::Leave => {
-            return Err(BeginError::NotStartedByFront);
-        }
+        _ => return Err(BeginError::NotStartedByFront),
     };
     if let Err(error) = &served {
         // a front that is gone needs no reason
@@ -90,9 +77,10 @@ pub fn interpret(front: &UnixStream) -> Result<(), BeginError> {
 
 fn probe(front: &UnixStream, arrived: FrameBuffer) -> Result<(), BeginError> {
     begin_interpreter()?;
-    let confinement = confine_interpreter(&[])?;
+    let confinement = confine_interpreter()?;
     let (interrupter, _interrupts) = Interrupts::new();
-    Listener { front: front.try_clone()?, arrived, interrupter }.start(&confinement, None)?.tested()?;
+    let (_link, ear) = FrontLink::new(front.try_clone()?, arrived, interrupter)?;
+    try_walls(front, &confinement, ear)?.tested()?;
     Ok(send_frame(front, &InterpreterFrame::Ready { confinement })?)
 }
 
@@ -100,30 +88,17 @@ fn serve(front: &UnixStream, mut first: FirstFrame<FrontFrame>) -> Result<(), Be
     let [calls] = first.take()?;
     let FrontFrame::Start(start) = first.frame else { return Err(BeginError::NotStartedByFront) };
     begin_interpreter()?;
-    let run: RunId = start.run.parse().map_err(|_| BeginError::Task("the run has no valid id"))?;
-    let place = Place::open(&start, &run)?;
-    let [own, blobs] = &place.folders;
-    let confinement = confine_interpreter(&[own, blobs])?;
+    let confinement = confine_interpreter()?;
     let (interrupter, interrupts) = Interrupts::new();
-    let listener = Listener { front: front.try_clone()?, arrived: first.arrived, interrupter };
-    let tested = listener.start(&confinement, Some(own.clone()))?;
+    let (link, ear) = FrontLink::new(front.try_clone()?, first.arrived, interrupter)?;
+    let tested = try_walls(front, &confinement, ear)?;
     let plan = compile(&start)?;
     tested.tested()?;
-    let begin = Begin::of(&start, &run, &plan, &place, &confinement)?;
+    let begin = Begin::of(&start, &plan, &link, &confinement)?;
     send_frame(front, &InterpreterFrame::Ready { confinement })?;
-    let ended = drive(front, begin, place, UnixStream::from(calls), interrupts)?;
+    let ended = drive(begin, link, UnixStream::from(calls), interrupts)?;
     let interrupted = ended.interrupted.map(|why| why.to_string());
     Ok(send_frame(front, &InterpreterFrame::Ended { interrupted })?)
-}
-
-/// What the interpreter has of the store.
-struct Place {
-    folders: [PathBuf; 2],
-    log: RunLog,
-    /// What the log held before.
-    before: String,
-    blobs: Blobs,
-    durability: Durability,
 }
 
 /// Where a run begins, or is gone on with.
@@ -139,95 +114,50 @@ struct Begin {
 impl Begin {
     fn of(
         start: &InterpreterStart,
-        run: &RunId,
         plan: &Arc<Plan>,
-        place: &Place,
+        link: &FrontLink,
         confinement: &Confinement,
     ) -> Result<Self, BeginError> {
-        let redaction = redaction(start)?;
+        let (run, redaction) = (start.run.as_str(), redaction(start)?);
         if start.resume {
-            let blob = |digest: &Digest| place.blobs.get(digest);
-            let stored = fold(run.as_str(), plan, &place.before, &blob, &system_clock())?;
+            let stored = fold(run, plan, &link.recorded()?, &|digest| link.payload(digest), &system_clock())?;
             resumable(&stored.state)?;
-            let chain = Chain::resume(run.as_str(), &stored.verified, redaction);
+            let chain = Chain::resume(run, &stored.verified, redaction);
             return Ok(Self { state: stored.state, chain, first: None, waits: stored.waits });
         }
         Ok(Self {
-            state: RunState::new(run.as_str(), plan),
-            chain: Chain::new(run.as_str(), redaction),
+            state: RunState::new(run, plan),
+            chain: Chain::new(run, redaction),
             first: Some(first_event(start, plan, confinement)),
             waits: Vec::new(),
         })
     }
 }
 
-impl Place {
-    fn open(start: &InterpreterStart, run: &RunId) -> Result<Self, BeginError> {
-        let durability = Durability::parse(&start.durability).unwrap_or_default();
-        let store = Store::open(Path::new(&start.state), Path::new(&start.workspace))?;
-        let (log, before) = if start.resume {
-            store.reopen(run, durability)?
-        } else {
-            (store.create(run, durability)?, String::new())
-        };
-        Ok(Self { folders: store.folders_of(run)?, log, before, blobs: store.blobs(), durability })
-    }
-}
-
-/// Hears the front, on a thread of its own: the thread from which the walls are tried as well.
-struct Listener {
-    front: UnixStream,
-    arrived: FrameBuffer,
-    interrupter: Interrupter,
-}
-
 /// What the test of the walls will come to.
-struct Tested(mpsc::Receiver<Result<(), BeginError>>);
+struct Tested(mpsc::Receiver<Vec<String>>);
 
-impl Listener {
-    fn start(self, confinement: &Confinement, folder: Option<PathBuf>) -> io::Result<Tested> {
-        let confinement = confinement.clone();
-        let (tell, told) = mpsc::channel();
-        let life = move || {
-            let broken = broken_promises(&confinement, self.front.as_fd());
-            // the main thread waits for it
-            let _ = tell.send(judged(broken, folder));
-            self.listen();
-        };
-        thread::Builder::new().name("front".to_owned()).spawn(life)?;
-        Ok(Tested(told))
-    }
-
-    fn listen(mut self) {
-        while let Ok(Some(frame)) = next_frame(&self.front, &mut self.arrived) {
-            match frame {
-                FrontFrame::Interrupt => self.interrupter.interrupt(),
-                FrontFrame::Answer(answer) => self.interrupter.answer(answer),
-                FrontFrame::Leave => self.interrupter.leave(),
-                FrontFrame::Start(_) | FrontFrame::Probe => {}
-            }
-        }
-        self.interrupter.front_gone();
-    }
+/// Tries the walls from a thread of its own, which hears the front from then on.
+fn try_walls(front: &UnixStream, confinement: &Confinement, ear: FrontEar) -> io::Result<Tested> {
+    let (front, confinement) = (front.try_clone()?, confinement.clone());
+    let (tell, told) = mpsc::channel();
+    let life = move || {
+        // the main thread waits for it
+        let _ = tell.send(broken_promises(&confinement, front.as_fd()));
+        ear.listen();
+    };
+    thread::Builder::new().name("front".to_owned()).spawn(life)?;
+    Ok(Tested(told))
 }
 
 impl Tested {
     fn tested(self) -> Result<(), BeginError> {
-        self.0.recv().unwrap_or_else(|_| Err(BeginError::Broken("they could not be tried".to_owned())))
-    }
-}
-
-/// What came of trying the walls, and of writing where the records of the run lie.
-fn judged(mut broken: Vec<String>, folder: Option<PathBuf>) -> Result<(), BeginError> {
-    if let Some(folder) = folder
-        && let Err(error) = try_to_write(&folder)
-    {
-        if error.kind() != io::ErrorKind::PermissionDenied {
-            return Err(BeginError::Unwritable { folder, error });
+        match self.0.recv() {
+            Ok(broken) if broken.is_empty() => Ok(()),
+            Ok(broken) => Err(BeginError::Broken(broken.join("; "))),
+            Err(_) => Err(BeginError::Broken("they could not be tried".to_owned())),
         }
-        broken.push(format!("the store cannot be written: {error}"));
     }
-    if broken.is_empty() { Ok(()) } else { Err(BeginError::Broken(broken.join("; "))) }
 }
 
 /// The front has found nothing wrong with these texts, and shown the plan that must come out.
@@ -263,24 +193,16 @@ fn first_event(start: &InterpreterStart, plan: &Plan, confinement: &Confinement)
 }
 
 /// Single-threaded: a session waits for answers and does little itself.
-fn drive(
-    front: &UnixStream,
-    begin: Begin,
-    place: Place,
-    calls: UnixStream,
-    interrupts: Interrupts,
-) -> io::Result<Ended> {
+fn drive(begin: Begin, link: FrontLink, calls: UnixStream, interrupts: Interrupts) -> io::Result<Ended> {
     let Begin { state, chain, first, waits } = begin;
-    let recorder = Recorder::new(chain, place.log, place.blobs, place.durability, system_clock);
+    let recorder = Recorder::new(chain, link, system_clock);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         // trying to execute has set the signal of a closed pipe back to its deadly default
         let _pipe = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::pipe())?;
         let connection = Connection::new(calls)?;
-        let mut observer = |line: &str| {
-            // where the front is gone, its listener says so
-            let _ = send_frame(front, &InterpreterFrame::Event { line: line.to_owned() });
-        };
+        // the front has the lines already: it stores them
+        let mut observer = |_: &str| {};
         let session = Session::new(state, recorder, connection, interrupts, &mut observer);
         Ok(match first {
             Some(first) => session.run(first).await,

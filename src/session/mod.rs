@@ -3,9 +3,11 @@
 //! a run begins with. Holds no rule of the graph language and no rule of the policy, and speaks to no terminal.
 
 mod drive;
+mod front_link;
 mod graph_tests;
 mod interpreter;
 mod interrupts;
+mod journal;
 mod load;
 mod policies;
 mod policy_tests;
@@ -18,9 +20,12 @@ mod test_files;
 mod timers;
 
 pub use drive::{Ended, Interrupted, Observer, Session};
+pub(crate) use front_link::parts;
+pub use front_link::{FrontEar, FrontLink};
 pub use graph_tests::{GraphTestFile, given_graph_tests, own_graph_tests};
 pub use interpreter::{BeginError, INTERPRETER_ARGUMENT, interpret};
 pub use interrupts::{Interrupter, Interrupts};
+pub use journal::{Journal, JournalError};
 pub use load::{CheckedFolder, check_beneath, check_own_folder, check_paths};
 pub use policies::{given_layers, graph_layers, workspace_layers};
 pub use policy_tests::{TestFile, given_policy_tests, own_policy_tests};

@@ -1,4 +1,4 @@
-//! From an event to its line in the store: the chain makes the line, the store keeps it, and only then it counts.
+//! From an event to its line: the chain makes the line, the journal brings it to the store, and only then it counts.
 #![expect(clippy::disallowed_methods, reason = "an event carries the time at which it was recorded")]
 
 use std::time::SystemTime;
@@ -7,8 +7,9 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::digest::Digest;
-use crate::store::{Blobs, Durability, RunLog, StoreError};
 use crate::trace::{Chain, EventBody, RunState};
+
+use super::{Journal, JournalError};
 
 /// Tells the time, in RFC 3339 and UTC.
 pub type Clock = fn() -> String;
@@ -21,40 +22,35 @@ pub fn system_clock() -> String {
 }
 
 /// Where the events of one run go.
-#[derive(Debug)]
 pub struct Recorder {
     chain: Chain,
-    log: RunLog,
-    blobs: Blobs,
-    durability: Durability,
+    journal: Box<dyn Journal>,
     clock: Clock,
 }
 
 impl Recorder {
-    /// Continues `chain` in `log`; payloads that stand outside of their line are kept in `blobs`.
-    pub fn new(chain: Chain, log: RunLog, blobs: Blobs, durability: Durability, clock: Clock) -> Self {
-        Self { chain, log, blobs, durability, clock }
+    /// Continues `chain` in `journal`.
+    pub fn new(chain: Chain, journal: impl Journal + 'static, clock: Clock) -> Self {
+        Self { chain, journal: Box::new(journal), clock }
     }
 
     /// Takes an event as it happens to `state`, before it is applied. It is safe after the next
     /// [`commit`](Self::commit). Returns its line.
-    pub fn record(&mut self, state: &RunState, event: &EventBody) -> Result<String, StoreError> {
+    pub fn record(&mut self, state: &RunState, event: &EventBody) -> String {
         let appended = self.chain.append(state, event, &(self.clock)());
-        for blob in &appended.blobs {
-            self.blobs.put(&blob.bytes, self.durability == Durability::Sync)?;
-        }
-        self.log.append(&appended.line);
-        Ok(appended.line)
+        let line = appended.line.clone();
+        self.journal.append(appended);
+        line
     }
 
-    /// Makes what was recorded as safe as the durability says.
-    pub fn commit(&mut self) -> Result<(), StoreError> {
-        self.log.commit()
+    /// Hands on what was recorded; with `awaited`, it is as safe as the durability says when this returns.
+    pub fn commit(&mut self, awaited: bool) -> Result<(), JournalError> {
+        self.journal.commit(awaited)
     }
 
-    /// Writes what is not written yet: nothing follows. Returns the digest of the whole.
-    pub fn finish(self) -> Result<Option<Digest>, StoreError> {
-        self.log.finish()?;
+    /// Hands on what was not yet: nothing follows. Returns the digest of the whole.
+    pub fn finish(self) -> Result<Option<Digest>, JournalError> {
+        self.journal.finish()?;
         Ok(self.chain.head())
     }
 }

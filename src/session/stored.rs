@@ -50,6 +50,11 @@ pub enum StoredError {
     /// It is over.
     #[error("it is over: {0}")]
     Over(&'static str),
+    /// It was kept in memory while it went on.
+    #[error(
+        "it was run with durability `none`, which keeps nothing that could be gone on with; start a new run"
+    )]
+    NotKept,
 }
 
 /// Folds the lines of a log. `blob` gives payloads by digest; `now` is RFC 3339.

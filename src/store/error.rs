@@ -1,4 +1,4 @@
-//! What can go wrong with the store: always a path and a reason.
+//! What can go wrong with the store: always a place, a reason, and what can be done.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ pub enum StoreError {
         /// The system's reason.
         source: io::Error,
     },
-    /// The folder could be changed by somebody else.
+    /// The folder or the file could be changed by somebody else.
     #[error(
         "the state folder `{}` {problem}; make it yours alone (`chmod 700`), or set LGFLOW_STATE_DIR to a folder that is",
         path.display()
@@ -29,12 +29,67 @@ pub enum StoreError {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// Another program's database.
+    #[error(
+        "`{0}` is a database of another program, and nothing in it was touched; move it away, or name another store"
+    )]
+    Foreign(String),
+    /// A later lgflow has written it.
+    #[error(
+        "the store `{place}` has the form {found}, and this lgflow knows {known} at most: a newer lgflow has written it; use \
+         that one, or name another store"
+    )]
+    Newer {
+        /// The store.
+        place: String,
+        /// Its form.
+        found: i64,
+        /// The last form that is known.
+        known: i64,
+    },
+    /// What is in it cannot be read any more.
+    #[error(
+        "the store `{place}` is damaged ({problem}); move it away and keep it (`mv`): a new one is made in its place, and \
+         what was sealed of its runs is still in the ledger"
+    )]
+    Damaged {
+        /// The store.
+        place: String,
+        /// How that shows.
+        problem: String,
+    },
+    /// It cannot be written in.
+    #[error(
+        "the store `{0}` can only be read; make the file and its folder writable, or set LGFLOW_STATE_DIR to a folder that is"
+    )]
+    ReadOnly(String),
+    /// There is no room.
+    #[error(
+        "the disk of the store `{0}` is full (No space left on device); what was recorded stands: make room, then go on"
+    )]
+    Full(String),
+    /// Another program holds it.
+    #[error(
+        "the store `{0}` is locked by another process and did not become free; end what holds it, and try again"
+    )]
+    Locked(String),
+    /// The database server.
+    #[error("the store `{place}`: {problem}")]
+    Server {
+        /// Which one.
+        place: String,
+        /// What it said.
+        problem: String,
+    },
     /// No run has this id.
     #[error("there is no run `{0}` of this workspace in the store")]
     NoRun(String),
     /// Another process executes it.
     #[error("the run `{0}` is being executed by another process")]
     Busy(String),
+    /// Another process has taken it over meanwhile.
+    #[error("the run `{0}` was taken over by another process, so nothing more was recorded here")]
+    TakenOver(String),
 }
 
 impl From<PrivateError> for StoreError {

@@ -1,14 +1,28 @@
-//! Runs in the user's state folder: append, read back, lock. Never in a workspace: a repository must not be able to
-//! ship a run, an approval or a cached result. Knows no event, only lines and blobs.
+//! Runs outside of every workspace: append, read back, hold by one process. In a database of the user's state folder,
+//! or in PostgreSQL; a repository must not be able to ship a run, an approval or a cached result. Knows no event, only
+//! lines and payloads.
 
+mod address;
 mod blobs;
+mod durability;
 mod error;
-mod folder;
+mod holder;
+mod pack;
 mod run_id;
 mod run_log;
+mod schema;
+mod sql;
+mod sqlite;
+#[expect(clippy::module_inception, reason = "the room is named for the one thing that it gives")]
+mod store;
 
+#[cfg(test)]
+mod tests;
+
+pub use address::{AddressError, StoreAddress};
 pub use blobs::Blobs;
+pub use durability::Durability;
 pub use error::StoreError;
-pub use folder::{RunFiles, Store};
 pub use run_id::RunId;
-pub use run_log::{Durability, RunLog};
+pub use run_log::RunLog;
+pub use store::{RunFacts, Store};

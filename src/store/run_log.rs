@@ -1,95 +1,283 @@
-//! The log of one run: lines are gathered, then written with one call before anything acts on them.
-#![expect(clippy::disallowed_methods, reason = "the store keeps its own files in the user's state folder")]
+//! The log of one run that this process executes: lines are gathered, then written in one transaction before anything
+//! acts on them. Many small writes become one deflated piece as the log grows.
+#![expect(clippy::disallowed_methods, reason = "a run is kept by how long nothing was added to it")]
 
-use std::fs::{File, OpenOptions};
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::StoreError;
+use super::holder::{Holder, Life};
+use super::pack::{PLAIN, Packed};
+use super::sql::{Driver, Value};
+use super::{Durability, RunId, Store, StoreError};
+use crate::digest::Digest;
 
-/// When a line is safe.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Durability {
-    /// On disk before an effect and after it: survives a power failure.
-    Sync,
-    /// Written before an effect and after it: survives our death, not a power failure.
-    #[default]
-    Batch,
-    /// Kept in memory and written when the run ends: a run that dies leaves nothing.
-    None,
-}
+/// Lines are kept as they come until there are so many bytes of them; then they become one piece.
+const PIECE: usize = 64 << 10;
 
-impl Durability {
-    /// The word of the command line.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Durability::Sync => "sync",
-            Durability::Batch => "batch",
-            Durability::None => "none",
-        }
-    }
-
-    /// The durability that a word names.
-    pub fn parse(word: &str) -> Option<Self> {
-        [Self::Sync, Self::Batch, Self::None].into_iter().find(|one| one.as_str() == word)
-    }
-}
-
-/// An append-only file of lines, and copies of it elsewhere (`run --trace`).
+/// An append-only log of lines, held by this process. Dropping it gives the run back.
 #[derive(Debug)]
 pub struct RunLog {
-    path: PathBuf,
-    file: File,
-    copies: Vec<(PathBuf, File)>,
-    waiting: Vec<u8>,
+    store: Store,
+    run: RunId,
     durability: Durability,
-    /// Holds the advisory lock of the run for as long as the log is open.
-    _lock: File,
+    /// Its row, and the number under which this process holds it; none before it is written.
+    held: Option<Held>,
+    /// Events that are written.
+    events: u64,
+    /// Lines that are written one by one, from event `tail_first` on.
+    tail: String,
+    tail_first: u64,
+    waiting: Waiting,
+    touched: i64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Held {
+    id: i64,
+    fence: i64,
+}
+
+/// What is not written yet.
+#[derive(Debug, Default)]
+struct Waiting {
+    lines: String,
+    events: u64,
+    blobs: Vec<(Digest, Vec<u8>)>,
 }
 
 impl RunLog {
-    pub(super) fn create(path: PathBuf, lock: File, durability: Durability) -> Result<Self, StoreError> {
-        let file = append(&path)?;
-        Ok(Self { path, file, copies: Vec::new(), waiting: Vec::new(), durability, _lock: lock })
+    pub(super) fn create(store: Store, run: &RunId, durability: Durability) -> Result<Self, StoreError> {
+        let mut log = Self {
+            store,
+            run: run.clone(),
+            durability,
+            held: None,
+            events: 0,
+            tail: String::new(),
+            tail_first: 1,
+            waiting: Waiting::default(),
+            touched: 0,
+        };
+        if durability != Durability::None {
+            log.begin()?;
+        }
+        Ok(log)
     }
 
-    /// Writes every line into `file` as well, from now on; `path` is what errors call it.
-    pub fn copy_to(&mut self, path: &Path, file: File) {
-        self.copies.push((path.to_owned(), file));
+    pub(super) fn reopen(
+        store: Store,
+        run: &RunId,
+        durability: Durability,
+    ) -> Result<(Self, String), StoreError> {
+        let (id, fence, events, touched) = hold(&store, run)?;
+        let mut log = Self {
+            store,
+            run: run.clone(),
+            durability,
+            held: Some(Held { id, fence }),
+            events,
+            tail: String::new(),
+            tail_first: events + 1,
+            waiting: Waiting::default(),
+            touched,
+        };
+        let before = log.recorded(id)?;
+        Ok((log, before))
     }
 
-    /// Adds a line, without its line break. It is not written before [`commit`](Self::commit).
-    pub fn append(&mut self, line: &str) {
-        self.waiting.extend_from_slice(line.as_bytes());
-        self.waiting.push(b'\n');
+    /// Adds a line, without its line break, and the payloads that it names. Nothing is written before
+    /// [`commit`](Self::commit).
+    pub fn append(&mut self, line: &str, blobs: impl IntoIterator<Item = (Digest, Vec<u8>)>) {
+        self.waiting.lines.push_str(line);
+        self.waiting.lines.push('\n');
+        self.waiting.events += 1;
+        self.waiting.blobs.extend(blobs);
     }
 
     /// Writes what was added, as durable as was asked for. Called before each effect and after each result.
     pub fn commit(&mut self) -> Result<(), StoreError> {
-        if self.durability == Durability::None { Ok(()) } else { self.write() }
+        if self.durability == Durability::None { Ok(()) } else { self.write(false) }
     }
 
-    /// Writes what was added, whatever the durability: the run is over.
+    /// Writes what was added, whatever the durability: nothing follows. The run is given back.
     pub fn finish(mut self) -> Result<(), StoreError> {
-        self.write()
+        if self.held.is_none() && self.waiting.events > 0 {
+            self.begin()?;
+        }
+        if self.held.is_some() { self.write(true) } else { Ok(()) }
     }
 
-    fn write(&mut self) -> Result<(), StoreError> {
-        if self.waiting.is_empty() {
+    /// A payload that the run has named, unchecked.
+    pub fn payload(&self, digest: &Digest) -> Result<Option<Vec<u8>>, StoreError> {
+        if let Some((_, bytes)) = self.waiting.blobs.iter().find(|(known, _)| known == digest) {
+            return Ok(Some(bytes.clone()));
+        }
+        self.held.map_or(Ok(None), |held| self.store.payload_of(held.id, digest))
+    }
+
+    /// Shows others that this process still executes the run, where they cannot look.
+    pub fn beat(&mut self) -> Result<(), StoreError> {
+        let Some(Held { id, fence }) = self.held else { return Ok(()) };
+        let values = [id.into(), fence.into()];
+        let beaten = self.store.write(Durability::Batch, |driver| driver.execute(BEAT, &values))?;
+        if beaten == 1 { Ok(()) } else { Err(StoreError::TakenOver(self.run.to_string())) }
+    }
+
+    fn begin(&mut self) -> Result<(), StoreError> {
+        let [workspace, run] = self.store.named(&self.run);
+        let (durability, holder) = (self.durability.as_str(), Holder::own().text());
+        let values = [workspace, run, durability.into(), self.now().into(), Value::Text(holder)];
+        let rows = self.store.write(self.durability, |driver| driver.query(CREATE, &values))?;
+        let row = rows.first().ok_or_else(|| StoreError::Busy(self.run.to_string()))?;
+        self.held = Some(Held { id: row.int(0)?, fence: 1 });
+        Ok(())
+    }
+
+    fn write(&mut self, last: bool) -> Result<(), StoreError> {
+        let Some(held) = self.held else { return Ok(()) };
+        if self.waiting.events == 0 && !(last && self.tail_first <= self.events) {
             return Ok(());
         }
-        self.file.write_all(&self.waiting).map_err(StoreError::io("write", &self.path))?;
-        for (path, copy) in &mut self.copies {
-            copy.write_all(&self.waiting).map_err(StoreError::io("write", path))?;
+        let touched = self.now();
+        let piece = last || self.tail.len() + self.waiting.lines.len() >= PIECE;
+        let events = self.events + self.waiting.events;
+        let written = self.store.write(self.durability, |driver| {
+            let values =
+                [events.into(), touched.into(), held.id.into(), held.fence.into(), self.events.into()];
+            if driver.execute(ADVANCE, &values)? != 1 {
+                return Err(StoreError::TakenOver(self.run.to_string()));
+            }
+            for (digest, bytes) in &self.waiting.blobs {
+                keep_blob(driver, held.id, digest, bytes)?;
+            }
+            if piece { self.write_piece(driver, held.id, events) } else { self.write_lines(driver, held.id) }
+        });
+        written?;
+        let Waiting { lines, .. } = std::mem::take(&mut self.waiting);
+        (self.events, self.touched) = (events, touched);
+        if piece {
+            self.tail.clear();
+            self.tail_first = events + 1;
+        } else {
+            self.tail.push_str(&lines);
         }
-        if self.durability == Durability::Sync {
-            self.file.sync_data().map_err(StoreError::io("sync", &self.path))?;
-        }
-        self.waiting.clear();
         Ok(())
+    }
+
+    fn write_lines(&self, driver: &mut dyn Driver, id: i64) -> Result<(), StoreError> {
+        let packed = Packed::plain(self.waiting.lines.as_bytes());
+        write_segment(driver, id, self.events + 1, self.waiting.events, packed)
+    }
+
+    /// The lines that were written one by one, and those that wait, as one piece.
+    fn write_piece(&self, driver: &mut dyn Driver, id: i64, events: u64) -> Result<(), StoreError> {
+        driver.execute(DROP_TAIL, &[id.into(), self.tail_first.into()])?;
+        let whole = [self.tail.as_bytes(), self.waiting.lines.as_bytes()].concat();
+        write_segment(driver, id, self.tail_first, events + 1 - self.tail_first, Packed::of(&whole))
+    }
+
+    /// What is written already. What of it stands line by line at the end will be part of the next piece.
+    fn recorded(&mut self, id: i64) -> Result<String, StoreError> {
+        let rows = self.store.read(|driver| driver.query(RECORDED, &[id.into()]))?.unwrap_or_default();
+        let mut text = String::new();
+        let mut plain = String::new();
+        for mut row in rows {
+            let (codec, first) = (row.int(0)?, row.int(3)?);
+            let lines = self.store.segment(&mut row)?;
+            if codec != PLAIN {
+                plain.clear();
+            } else if plain.is_empty() {
+                self.tail_first = u64::try_from(first).unwrap_or(u64::MAX);
+            }
+            if codec == PLAIN {
+                plain.push_str(&lines);
+            }
+            text.push_str(&lines);
+        }
+        if plain.is_empty() {
+            self.tail_first = self.events + 1;
+        }
+        self.tail = plain;
+        Ok(text)
+    }
+
+    /// The time, which does not go back.
+    fn now(&self) -> i64 {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        (now.as_millis() as i64).max(self.touched)
     }
 }
 
-fn append(path: &Path) -> Result<File, StoreError> {
-    OpenOptions::new().create(true).append(true).open(path).map_err(StoreError::io("create", path))
+impl Drop for RunLog {
+    fn drop(&mut self) {
+        let Some(Held { id, fence }) = self.held else { return };
+        let values = [id.into(), fence.into()];
+        // a run that cannot be given back is one whose holder has died
+        let _ = self.store.write(Durability::Batch, |driver| {
+            driver.execute(GIVE_BACK, &values)?;
+            driver.execute(FORGET_EMPTY, &values)
+        });
+    }
+}
+
+const CREATE: &str = "INSERT INTO runs (workspace, run, events, durability, touched, holder, fence, beat) \
+    VALUES (?1, ?2, 0, ?3, ?4, ?5, 1, 0) ON CONFLICT (workspace, run) DO NOTHING RETURNING id";
+const HELD_BY: &str = "SELECT id, fence, holder, events, touched FROM runs WHERE workspace = ?1 AND run = ?2";
+const HOLD: &str = "UPDATE runs SET holder = ?3, fence = fence + 1 WHERE id = ?1 AND fence = ?2";
+const BEAT: &str = "UPDATE runs SET beat = beat + 1 WHERE id = ?1 AND fence = ?2";
+const ADVANCE: &str =
+    "UPDATE runs SET events = ?1, touched = ?2 WHERE id = ?3 AND fence = ?4 AND events = ?5";
+const GIVE_BACK: &str = "UPDATE runs SET holder = NULL WHERE id = ?1 AND fence = ?2";
+const FORGET_EMPTY: &str = "DELETE FROM runs WHERE id = ?1 AND fence = ?2 AND events = 0";
+const DROP_TAIL: &str = "DELETE FROM segments WHERE run = ?1 AND first_seq >= ?2";
+const ADD: &str =
+    "INSERT INTO segments (run, first_seq, events, codec, size, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+const RECORDED: &str = "SELECT codec, size, data, first_seq FROM segments WHERE run = ?1 ORDER BY first_seq";
+const HAS_BLOB: &str = "SELECT id FROM blobs WHERE digest = ?1";
+const ADD_BLOB: &str = "INSERT INTO blobs (digest, codec, size, data) VALUES (?1, ?2, ?3, ?4) \
+    ON CONFLICT (digest) DO NOTHING";
+const LINK: &str =
+    "INSERT INTO links (run, blob) SELECT ?1, id FROM blobs WHERE digest = ?2 ON CONFLICT DO NOTHING";
+
+/// Takes a run that nobody executes: its row, the number under which it is held, and how far it has come.
+fn hold(store: &Store, run: &RunId) -> Result<(i64, i64, u64, i64), StoreError> {
+    let named = store.named(run);
+    let known = store.read(|driver| driver.query(HELD_BY, &named))?.unwrap_or_default();
+    if known.is_empty() {
+        return Err(StoreError::NoRun(run.to_string()));
+    }
+    store.write(Durability::Batch, |driver| {
+        let rows = driver.query(HELD_BY, &named)?;
+        let row = rows.first().ok_or_else(|| StoreError::NoRun(run.to_string()))?;
+        let (id, fence) = (row.int(0)?, row.int(1)?);
+        let shared = driver.is_shared();
+        if row.maybe(2).is_some_and(|holder| Holder::life(holder, shared) != Life::Dead) {
+            return Err(StoreError::Busy(run.to_string()));
+        }
+        let values = [id.into(), fence.into(), Value::Text(Holder::own().text())];
+        if driver.execute(HOLD, &values)? != 1 {
+            return Err(StoreError::Busy(run.to_string()));
+        }
+        Ok((id, fence + 1, u64::try_from(row.int(3)?).unwrap_or_default(), row.int(4)?))
+    })
+}
+
+fn write_segment(
+    driver: &mut dyn Driver,
+    id: i64,
+    first: u64,
+    events: u64,
+    packed: Packed,
+) -> Result<(), StoreError> {
+    let Packed { codec, size, data } = packed;
+    let values = [id.into(), first.into(), events.into(), codec.into(), size.into(), Value::Bytes(data)];
+    driver.execute(ADD, &values).map(drop)
+}
+
+fn keep_blob(driver: &mut dyn Driver, id: i64, digest: &Digest, bytes: &[u8]) -> Result<(), StoreError> {
+    let name = Value::Bytes(digest.bytes().to_vec());
+    if driver.query(HAS_BLOB, std::slice::from_ref(&name))?.is_empty() {
+        let Packed { codec, size, data } = Packed::of(bytes);
+        driver.execute(ADD_BLOB, &[name.clone(), codec.into(), size.into(), Value::Bytes(data)])?;
+    }
+    driver.execute(LINK, &[id.into(), name]).map(drop)
 }

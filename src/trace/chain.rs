@@ -106,6 +106,42 @@ impl Chain {
     }
 }
 
+/// The end of a trace that somebody else makes grow: each further line is held against it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tip {
+    run: String,
+    seq: u64,
+    head: Option<Digest>,
+}
+
+impl Tip {
+    /// The trace of a run that has not started.
+    pub fn new(run: impl Into<String>) -> Self {
+        Self { run: run.into(), seq: 0, head: None }
+    }
+
+    /// The end of a trace that was verified.
+    pub fn of(run: impl Into<String>, verified: &Verified) -> Self {
+        Self { run: run.into(), seq: verified.events, head: verified.head }
+    }
+
+    /// The event on the next line; nothing where the line is not the next one of this trace, in its only form.
+    pub fn accept(&mut self, line: &str) -> Option<Envelope> {
+        let (event, hash) = Envelope::parse(line)?;
+        let next = event.run == self.run && event.seq == self.seq + 1 && event.prev == self.head;
+        if !next || event.line() != (line.to_owned(), hash) {
+            return None;
+        }
+        (self.seq, self.head) = (event.seq, Some(hash));
+        Some(event)
+    }
+
+    /// The number of the last event, and its hash.
+    pub fn last(&self) -> Option<(u64, Digest)> {
+        self.head.map(|head| (self.seq, head))
+    }
+}
+
 /// What a check of a trace found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verified {

@@ -19,7 +19,7 @@ mod wire;
 
 pub use crate::redact::Redaction;
 pub use apply::{IllegalEvent, apply};
-pub use chain::{Appended, Blobs, Chain, Fault, Tampering, Verified, verify};
+pub use chain::{Appended, Blobs, Chain, Fault, Tampering, Tip, Verified, verify};
 pub use channel::WriteError;
 pub use event::{
     Answer, Budget, CallOrder, CallOutcome, Cancel, Cost, DeadReason, EventBody, NodeDecided, NodeFinished,
@@ -33,7 +33,8 @@ pub use standing::{CallInFlight, Doing, Execution, NodeStanding, OpenWait, Stand
 pub use state::{Phase, RunState, Totals};
 pub use summary::{NodeSummary, Summary, Waiting};
 pub use wire::{
-    Blob, Envelope, ReadError, is_told_rightly, order_data, read_event, result_data, results_data,
+    Blob, Envelope, ReadError, is_told_rightly, order_data, read_envelope, read_event, result_data,
+    results_data,
 };
 
 pub(crate) use channel::writable;

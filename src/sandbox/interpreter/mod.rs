@@ -5,5 +5,5 @@ mod calls;
 mod self_test;
 mod walls;
 
-pub use self_test::{broken_promises, try_to_write};
+pub use self_test::broken_promises;
 pub use walls::{InterpreterError, begin_interpreter, confine_interpreter};

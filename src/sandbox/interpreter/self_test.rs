@@ -6,11 +6,10 @@
     reason = "this file tries to open and to execute what the walls must refuse"
 )]
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::fs::{File, OpenOptions};
 use std::os::fd::BorrowedFd;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
 use std::process::Command;
 
 use rustix::io::Errno;
@@ -21,6 +20,9 @@ use crate::effect::Confinement;
 /// Files that nobody behind the walls opens: the first one is there on every system.
 const OUTSIDE: [&str; 3] = ["/", "/etc/hostname", "/dev/tty"];
 
+/// Folders in which anybody may make files, on most systems.
+const WRITABLE: [&str; 2] = ["/tmp", "/dev/shm"];
+
 /// Each promise of `confinement` that does not hold, as a sentence. `inherited` is any socket.
 pub fn broken_promises(confinement: &Confinement, inherited: BorrowedFd<'_>) -> Vec<String> {
     let promised = |name: &str| confinement.layers.iter().any(|layer| layer.name == name && layer.in_force);
@@ -28,21 +30,17 @@ pub fn broken_promises(confinement: &Confinement, inherited: BorrowedFd<'_>) -> 
     if promised("landlock") {
         let opened = OUTSIDE.iter().filter(|path| File::open(path).is_ok());
         broken.extend(opened.map(|path| format!("`{path}` can be opened")));
+        // a file without a name: where the wall does not hold, nothing is left
+        let flags = rustix::fs::OFlags::TMPFILE.bits().cast_signed();
+        let made = WRITABLE
+            .iter()
+            .filter(|folder| OpenOptions::new().write(true).custom_flags(flags).open(folder).is_ok());
+        broken.extend(made.map(|folder| format!("files can be made in `{folder}`")));
     }
     if promised("seccomp") {
         broken.extend(calls_that_are_there(inherited));
     }
     broken
-}
-
-/// Writes in the folder that may be written in, and takes it away again. Walls that are in the way refuse it as not
-/// permitted; any other error is one of the disk.
-pub fn try_to_write(folder: &Path) -> io::Result<()> {
-    let path = folder.join(".self-test");
-    let written =
-        OpenOptions::new().create(true).append(true).open(&path).and_then(|mut file| file.write_all(b"\n"));
-    let removed = fs::remove_file(&path);
-    written.and(removed)
 }
 
 fn calls_that_are_there(inherited: BorrowedFd<'_>) -> Vec<String> {

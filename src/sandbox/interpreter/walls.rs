@@ -1,11 +1,10 @@
 //! Putting up the walls, in the order in which none of them stands in the way of the next.
 
 use std::io;
-use std::path::Path;
 
 use landlock::{
-    ABI, Access as _, AccessFs, AccessNet, BitFlags, LandlockStatus, PathBeneath, PathFd, RestrictionStatus,
-    Ruleset, RulesetAttr as _, RulesetCreatedAttr as _, RulesetError, RulesetStatus, Scope,
+    ABI, Access as _, AccessFs, AccessNet, LandlockStatus, RestrictionStatus, Ruleset, RulesetAttr as _,
+    RulesetError, RulesetStatus, Scope,
 };
 use rustix::fs::{Dir, Mode, OFlags, open};
 use rustix::process::{
@@ -48,9 +47,8 @@ pub fn begin_interpreter() -> Result<(), InterpreterError> {
     set_parent_process_death_signal(Some(Signal::KILL)).map_err(system("end with the front"))
 }
 
-/// Gives up everything but what is open already and the files beneath `folders`. Walls that this system does not have
-/// are named in the result. To be called while there is one thread.
-pub fn confine_interpreter(folders: &[&Path]) -> Result<Confinement, InterpreterError> {
+/// Gives up everything but what is open already: no file, no folder. Walls that this system does not have are named in the result. To be called while there is one thread.
+pub fn confine_interpreter() -> Result<Confinement, InterpreterError> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let tasks = open("/proc/self/task", flags, Mode::empty()).map_err(system("open /proc/self/task"))?;
     set_no_new_privs(true).map_err(system("give up new privileges"))?;
@@ -62,7 +60,7 @@ pub fn confine_interpreter(folders: &[&Path]) -> Result<Confinement, Interpreter
     for name in ["no_new_privileges", "not_dumpable", "no_capabilities"] {
         walls.stands(name, true);
     }
-    walls.landlock(restrict(folders));
+    walls.landlock(restrict());
     match refuse_other_calls() {
         Ok(()) => walls.stands("seccomp", true),
         Err(error) => walls.lacks("seccomp", &error),
@@ -111,30 +109,14 @@ impl Walls {
     }
 }
 
-fn restrict(folders: &[&Path]) -> Result<RestrictionStatus, RulesetError> {
-    let mut rules = Ruleset::default()
+/// Nothing is opened beneath any folder: what the run records goes to the front.
+fn restrict() -> Result<RestrictionStatus, RulesetError> {
+    Ruleset::default()
         .handle_access(AccessFs::from_all(KNOWN))?
         .handle_access(AccessNet::from_all(KNOWN))?
         .scope(Scope::from_all(KNOWN))?
-        .create()?;
-    for folder in folders {
-        // a folder that cannot be opened is not opened to the interpreter: its first append says so
-        if let Ok(held) = PathFd::new(folder) {
-            rules = rules.add_rule(PathBeneath::new(held, own_files()))?;
-        }
-    }
-    rules.restrict_self()
-}
-
-/// What the store does with its files.
-fn own_files() -> BitFlags<AccessFs> {
-    AccessFs::ReadFile
-        | AccessFs::WriteFile
-        | AccessFs::ReadDir
-        | AccessFs::MakeReg
-        | AccessFs::MakeDir
-        | AccessFs::RemoveFile
-        | AccessFs::Truncate
+        .create()?
+        .restrict_self()
 }
 
 /// Counted over a descriptor that was opened before: nothing in `/proc` can be opened now.

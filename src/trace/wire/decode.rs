@@ -43,7 +43,16 @@ pub fn read_event(
     line: &str,
     blob: impl Fn(&Digest) -> Option<Vec<u8>>,
 ) -> Result<EventBody, ReadError> {
-    let (mut envelope, _) = Envelope::parse(line).ok_or(ReadError::NoEvent)?;
+    let (envelope, _) = Envelope::parse(line).ok_or(ReadError::NoEvent)?;
+    read_envelope(state, envelope, blob)
+}
+
+/// The same of a line that was parsed already.
+pub fn read_envelope(
+    state: &RunState,
+    mut envelope: Envelope,
+    blob: impl Fn(&Digest) -> Option<Vec<u8>>,
+) -> Result<EventBody, ReadError> {
     envelope.move_in(blob).map_err(|digest| ReadError::NoBlob(digest, envelope.seq))?;
     let reader = Reader { state, envelope: &envelope };
     reader.event().ok_or_else(|| ReadError::Unfit { seq: envelope.seq, kind: envelope.kind.clone() })

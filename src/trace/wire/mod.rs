@@ -7,7 +7,7 @@ mod envelope;
 mod fields;
 
 pub use calls::{is_told_rightly, order_data, result_data, results_data};
-pub use decode::{ReadError, read_event};
+pub use decode::{ReadError, read_envelope, read_event};
 pub use envelope::{Blob, Envelope};
 
 pub(crate) use encode::{Wire, encode};
