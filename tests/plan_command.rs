@@ -105,6 +105,39 @@ edges:
 }
 
 #[test]
+fn what_leads_to_a_node_is_told_and_a_subgraph_has_its_own_steps() {
+    let workspace = workspace();
+    workspace.write(
+        "sub.yaml",
+        "\
+schema: lgflow.graph/v1
+name: outer
+graphs:
+  inner:
+    nodes: { x: { uses: exec, with: { argv: [x] } }, y: { uses: exec, with: { argv: [y] } } }
+    edges: [x -> y]
+nodes:
+  a: { uses: exec, with: { argv: [a] } }
+  sub: { uses: graph, with: { graph: inner } }
+  rescue: { uses: exec, with: { argv: [r] } }
+  tidy: { uses: exec, with: { argv: [t] } }
+edges:
+  - a -> sub
+  - { from: a, to: rescue, catch: [timeout, exit] }
+  - { from: sub, to: tidy, always: true }
+",
+    );
+    let text = workspace.lgflow(&["plan", "-g", "sub.yaml"]).ended(0).stdout;
+    for line in [
+        "     2  sub     graph\n   2.1    x     exec\n   2.2    y     exec\n",
+        "     2  rescue  exec, after a catch timeout, exit\n",
+        "     3  tidy    exec, after sub always\n",
+    ] {
+        assert!(text.contains(line), "`{line}`: {text}");
+    }
+}
+
+#[test]
 fn it_shows_the_layers_and_what_does_not_protect_and_leaves_no_trace() {
     let workspace = workspace();
     let ran = workspace.lgflow(&["plan", "-g", "graph.yaml"]).ended(0);

@@ -33,7 +33,8 @@ pub(super) fn held(file: &Path, beginning: &Beginning<'_>) -> Result<HeldPlan, P
     Err(Problem::with(Exit::Denied, "denied: not what the plan was made for", detail))
 }
 
-fn unfit(error: &PlanFileError) -> Problem {
+/// A file of a plan that cannot be used.
+pub(super) fn unfit(error: &PlanFileError) -> Problem {
     match error {
         PlanFileError::Damaged { .. } => {
             Problem::with(Exit::Unverified, "the plan failed verification", error.to_string())

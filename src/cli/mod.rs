@@ -19,6 +19,7 @@ mod man;
 mod output;
 mod pack;
 mod plan;
+mod plan_against;
 mod policy;
 mod policy_check;
 mod policy_diff;

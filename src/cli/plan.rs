@@ -18,6 +18,7 @@ use crate::view::{PlanFacts, escaped, json_text, plan_document, plan_text};
 use super::held::unbound;
 use super::inputs::InputArgs;
 use super::output::Output;
+use super::plan_against::compared;
 use super::problem::Problem;
 use super::run::{PolicyArgs, limits, profile_flag, revision, trust_now};
 use super::terminal::{stdout_file, style_of_stderr};
@@ -28,19 +29,25 @@ use super::{Exit, Format};
 /// Arguments of `lgflow plan`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  lgflow plan                       the graph that `lgflow run` would run here\n  lgflow plan -g flows/fix.yaml     a graph of your own\n  lgflow plan --format json | jq .verdicts\n  lgflow plan -o plan.json          and then `lgflow run --plan plan.json`: that, and nothing else\n\nExit code 4 where the run would be refused. A call whose parameters are known only in the run is shown with what it depends on. Inputs that are given are bound to the plan; without any it leaves them open."
+    after_help = "Examples:\n  lgflow plan                       the graph that `lgflow run` would run here\n  lgflow plan -g flows/fix.yaml     a graph of your own\n  lgflow plan --format json | jq .verdicts\n  lgflow plan --against main        what this work tree changes: nodes, edges, conditions, budgets, and what may happen now\n  lgflow plan -o plan.json          and then `lgflow run --plan plan.json`: that, and nothing else\n\nExit code 4 where the run would be refused. A call whose parameters are known only in the run is shown with what it depends on. Inputs that are given are bound to the plan; without any it leaves them open.\n\n`--against` takes a file where there is one of that name, else a revision, and judges both plans as if they were trusted. Exit code 0, also where they differ; with `--deny-widening` 4 if a call is newly allowed, newly asked about, or really writes a further folder; 3 if either is not valid."
 )]
 pub struct PlanArgs {
     /// The graph file; without one `.lg/graph.yaml` (or `.toml`), else the shipped `coding` graph
     #[arg(short, long, value_name = "GRAPH")]
-    graph: Option<PathBuf>,
+    pub(super) graph: Option<PathBuf>,
     /// Take everything of `.lg/` that decides from a git revision, not from the work tree
     #[arg(long, value_name = "REV", conflicts_with_all = ["graph", "policies"])]
     policy_from: Option<String>,
     #[command(flatten)]
     policy: PolicyArgs,
     #[command(flatten)]
-    given: InputArgs,
+    pub(super) given: InputArgs,
+    /// Compare with another plan: of a graph file, of a file that `-o` has written, or of the `.lg/` of a git revision
+    #[arg(long, value_name = "FILE|REV", conflicts_with_all = ["file", "policy_from"])]
+    pub(super) against: Option<PathBuf>,
+    /// With `--against`: exit with 4 where a call may do what it might not in the other plan
+    #[arg(long, requires = "against")]
+    pub(super) deny_widening: bool,
     /// Write the plan to this file as well, for `lgflow run --plan`
     #[arg(short = 'o', long = "output", value_name = "FILE")]
     file: Option<PathBuf>,
@@ -59,11 +66,14 @@ struct Meant {
 }
 
 pub(super) fn run(args: &PlanArgs, output: Output) -> Result<Exit, Problem> {
+    if let Some(against) = &args.against {
+        return compared(args, against, output);
+    }
     let here = here()?;
     let held = revision(args.policy_from.as_deref(), &here)?;
     let place = here.decided_by(held.as_ref());
     let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
-    let meant = meant(args, &place, &mut sources, &mut found);
+    let meant = meant(args, &place, args.graph.as_deref(), args.policy.trust, &mut sources, &mut found);
     if args.deny_warnings {
         found.deny_warnings();
     }
@@ -134,9 +144,65 @@ fn write(file: &Path, document: &Value, output: Output) -> Result<(), Problem> {
     Ok(())
 }
 
+/// Which of two plans it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    /// The one that the command is about: its warnings are told.
+    Own,
+    /// The one that it is compared with.
+    Other,
+}
+
+/// The document of the plan of a graph, the workspace's own where none is named, judged as if it were trusted; and its
+/// name. Findings are printed; with errors there is none.
+pub(super) fn as_trusted(
+    args: &PlanArgs,
+    place: &Place,
+    graph: Option<&Path>,
+    side: Side,
+    output: Output,
+) -> Result<Option<(String, Value)>, Problem> {
+    let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
+    let meant = meant(args, place, graph, true, &mut sources, &mut found);
+    if args.deny_warnings && side == Side::Own {
+        found.deny_warnings();
+    }
+    if found.has_errors() {
+        print(&sources, &found, output);
+        return Ok(None);
+    }
+    if !found.is_empty() && side == Side::Own {
+        output.drawn(&human(&sources, &found, style_of_stderr()));
+    }
+    let Some(Meant { chosen, layers, secrets, inputs, trusted }) = meant? else { return Ok(None) };
+    let set = match PolicySet::compile(&layers.layers, &mut sources) {
+        Ok(set) => set,
+        Err(findings) => {
+            print(&sources, &findings, output);
+            return Ok(None);
+        }
+    };
+    let (plan, inputs) = (&chosen.plan, inputs.as_ref());
+    let beginning = Beginning { place, plan, layers: &layers.layers, secrets: &secrets, inputs };
+    let Foresight { gate, calls } = Foresight::of(&beginning, set);
+    let document = plan_document(&PlanFacts {
+        source: &chosen.name,
+        plan,
+        layers: &layers.layers,
+        policy_digest: gate.policy().digest(),
+        trusted,
+        refusal: None,
+        calls: &calls,
+        sandbox: &gate.machine().walls,
+    });
+    Ok(Some((chosen.name, document)))
+}
+
 fn meant(
     args: &PlanArgs,
     place: &Place,
+    graph: Option<&Path>,
+    trust: bool,
     sources: &mut Sources,
     found: &mut Diagnostics,
 ) -> Result<Option<Meant>, Problem> {
@@ -144,11 +210,11 @@ fn meant(
     let flags = profile_flag(args.policy.profile.as_deref());
     let settings = settings(place, flags, sources, found).map_err(|error| failed(&error))?;
     let configured = settings.graph().map(|graph| place.configured(graph));
-    let graph = args.graph.clone().or(configured);
+    let graph = graph.map(Path::to_path_buf).or(configured);
     let chosen = choose(place, graph.as_deref(), sources, found)
         .map_err(|error| Problem::prepare("cannot plan", &error))?;
     let Some(chosen) = chosen else { return Ok(None) };
-    let trust = trust_now(args.policy.trust, &settings)?;
+    let trust = trust_now(trust, &settings)?;
     let demanded = args.policy.demanded(trust, &settings);
     let layers = layers(place, Some(&chosen), demanded, sources, found)
         .map_err(|error| Problem::prepare("cannot plan", &error))?;

@@ -45,7 +45,7 @@ pub use known_run::{KnownRun, Retraced, Seal};
 pub use moment::{Moment, MomentError, moment};
 pub use narrator::Narrator;
 pub use place::{Base, Place, PlaceError};
-pub use plan_file::{PlanFile, PlanFileError, bound_document};
+pub use plan_file::{PlanFile, PlanFileError, bound_document, plan_document_of};
 pub use prepare::{Chosen, Demanded, PrepareError, choose, layers, usual, workspace_packs};
 pub use runner_process::{RUNNER_ARGUMENT, RunnerProcess, SpawnedRunner, StartError};
 pub use settings::{Flag, settings};

@@ -103,6 +103,18 @@ pub fn bound_document(mut document: Value, bindings: &PlanBindings) -> Value {
     document
 }
 
+/// The whole document of a plan, whether or not a run can be held to it; `None` where the file is something else.
+pub fn plan_document_of(path: &Path) -> Result<Option<Value>, PlanFileError> {
+    let text = read_given(path, LIMIT)?;
+    let Ok(document) = serde_json::from_str::<Value>(&text) else { return Ok(None) };
+    if !document["schema"].as_str().is_some_and(|schema| schema.starts_with(FAMILY)) {
+        return Ok(None);
+    }
+    // the same faults are found in it, and it says what to do about them
+    PlanFile::of(document.clone(), crate::view::escaped(&path.display().to_string()))?;
+    Ok(Some(document))
+}
+
 impl PlanFile {
     /// Reads a plan.
     pub fn read(path: &Path) -> Result<Self, PlanFileError> {

@@ -26,6 +26,7 @@ const DOCUMENTS: &[(&str, &str)] = &[
     ("diagnostics", include_str!("../../schemas/diagnostics.schema.json")),
     ("problem", include_str!("../../schemas/problem.schema.json")),
     ("policy-check", include_str!("../../schemas/policy-check.schema.json")),
+    ("plan-diff", include_str!("../../schemas/plan-diff.schema.json")),
     ("policy-diff", include_str!("../../schemas/policy-diff.schema.json")),
     ("policy-explanation", include_str!("../../schemas/policy-explanation.schema.json")),
     ("policy-tests", include_str!("../../schemas/policy-tests.schema.json")),

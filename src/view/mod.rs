@@ -7,6 +7,7 @@ mod explanation;
 pub mod graph;
 mod json_text;
 mod layers;
+pub mod plan_difference;
 mod plan_text;
 mod run_document;
 mod standing;

@@ -7,10 +7,12 @@ use serde_json::{Value, json};
 
 use crate::digest::Digest;
 use crate::effect::{FrozenLayer, LayerRole, SandboxLayer};
-use crate::plan::{Plan, PlanNode};
+use crate::model::Join;
+use crate::plan::{Action, Plan, PlanNode};
 use crate::policy::{Decision, Foreseen};
 
 use super::escaped;
+use super::graph::edge_in_full;
 
 /// All that is told of a run that has not begun.
 #[derive(Debug, Clone)]
@@ -82,7 +84,7 @@ pub fn plan_text(facts: &PlanFacts<'_>) -> String {
     let mut text = format!("graph {} ({}), {}\n", escaped(&plan.name), escaped(facts.source), plan.digest);
     text.push_str(&bounds(plan));
     text.push_str("\nnodes in canonical order; those of one step wait for none of each other\n");
-    nodes(facts, &mut text);
+    nodes(plan, &mut text);
     text.push_str("\ncalls and what the policy says of them\n");
     calls(facts, &mut text);
     let _ = writeln!(text, "\npolicy {}; the strictest layer decides", facts.policy_digest);
@@ -123,22 +125,48 @@ fn bounds(plan: &Plan) -> String {
     text
 }
 
-fn nodes(facts: &PlanFacts<'_>, text: &mut String) {
-    let plan = facts.plan;
-    let steps = plan.steps();
-    let width = plan.nodes.iter().map(|node| node.id.as_str().len() + 2 * node.loops.len()).max();
-    let width = width.unwrap_or(0);
-    for &at in &plan.order {
-        for one in plan.loops.iter().filter(|one| one.target == at) {
-            let indent = "  ".repeat(one.outer.len());
-            let name = &plan.node(at).id;
-            let _ = writeln!(text, "        {indent}loop {name}: at most {} iterations", one.max);
-        }
-        let node = plan.node(at);
-        let name = format!("{}{}", "  ".repeat(node.loops.len()), node.id);
-        let line = format!("  {:>4}  {name:width$}  {}", steps[at.0 as usize], about(plan, node));
+/// A line of the schedule.
+struct Row {
+    /// The step; within a subgraph behind that of the node that runs it. Empty for the head of a loop.
+    step: String,
+    name: String,
+    about: String,
+}
+
+fn nodes(plan: &Plan, text: &mut String) {
+    let mut rows = Vec::new();
+    schedule(plan, "", 0, &mut rows);
+    let nodes = || rows.iter().filter(|row| !row.step.is_empty());
+    let step = nodes().map(|row| row.step.len()).max().unwrap_or(0).max(4);
+    let name = nodes().map(|row| row.name.len()).max().unwrap_or(0);
+    for row in &rows {
+        let line = format!("  {:>step$}  {:name$}  {}", row.step, row.name, row.about);
         text.push_str(line.trim_end());
         text.push('\n');
+    }
+}
+
+/// The nodes of a graph in canonical order, those of a subgraph behind the node that runs it.
+fn schedule(plan: &Plan, above: &str, depth: usize, rows: &mut Vec<Row>) {
+    let steps = plan.steps();
+    for &at in &plan.order {
+        let node = plan.node(at);
+        for one in plan.loops.iter().filter(|one| one.target == at) {
+            let name = format!(
+                "{}loop {}: at most {} iterations",
+                "  ".repeat(depth + one.outer.len()),
+                node.id,
+                one.max
+            );
+            rows.push(Row { step: String::new(), name, about: String::new() });
+        }
+        let step = format!("{above}{}", steps[at.0 as usize]);
+        let depth = depth + node.loops.len();
+        let name = format!("{}{}", "  ".repeat(depth), node.id);
+        rows.push(Row { step: step.clone(), name, about: about(plan, node) });
+        if let Action::Graph { plan, .. } = &node.action {
+            schedule(plan, &format!("{step}."), depth + 1, rows);
+        }
     }
 }
 
@@ -158,13 +186,15 @@ fn about(plan: &Plan, node: &PlanNode) -> String {
     }
     let incoming = node.incoming.iter().map(|&edge| plan.edge(edge));
     let conditions: Vec<String> = incoming
-        .filter_map(|edge| {
-            let when = edge.when.as_ref()?;
-            Some(format!("{} when {}", plan.node(edge.from).id, escaped(when.source().trim())))
-        })
+        .map(|edge| (plan.node(edge.from).id.to_string(), edge_in_full(plan, edge)))
+        .filter(|(_, told)| !told.is_empty())
+        .map(|(from, told)| format!("{from} {told}"))
         .collect();
     if !conditions.is_empty() {
         about.push(format!("after {}", conditions.join("; ")));
+    }
+    if node.join == Join::All && node.incoming.len() > 1 {
+        about.push("waits for all".to_owned());
     }
     if node.retry.attempts > 1 {
         about.push(format!("{} attempts", node.retry.attempts));

@@ -114,6 +114,7 @@ fn of_policies(printed: &mut Printed) {
     printed.run(&work, 0, &["runs", "diff", &run, &run]);
     printed.run(&work, 4, &["runs", "undo", &run, "--dry-run"]);
     printed.run(&work, 0, &["plan"]);
+    printed.run(&work, 0, &["plan", "--against", "ask.yaml"]);
     printed.run(&work, 0, &["trust", "--forget"]);
 }
 

@@ -32,7 +32,7 @@ pub(super) fn edge(plan: &Plan, edge: &PlanEdge) -> String {
 }
 
 /// What decides an edge, with all of its condition.
-pub(super) fn edge_in_full(plan: &Plan, edge: &PlanEdge) -> String {
+pub(in crate::view) fn edge_in_full(plan: &Plan, edge: &PlanEdge) -> String {
     edge_told(plan, edge, whole)
 }
 

@@ -24,6 +24,7 @@ mod xml;
 
 pub use dot::dot;
 pub use html::html;
+pub(in crate::view) use labels::edge_in_full;
 pub use mermaid::mermaid;
 pub use picture::{
     EdgeKind, Fact, Passage, Picture, PictureEdge, PictureNode, PictureRegion, RegionKind, Standing,

@@ -1,0 +1,158 @@
+//! Calls and what the policy said, and says, of each. A call is told by its node and its tool.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::parts::Change;
+
+/// What a plan tells of a call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Told {
+    /// `allow`, `ask` or `deny`.
+    pub decision: String,
+    /// What else decides.
+    pub depends_on: Vec<String>,
+    /// Folders of the workspace that it really writes.
+    pub writes: Vec<String>,
+    /// Why.
+    pub reason: Option<String>,
+    /// The rule: file and line.
+    pub place: Option<String>,
+    /// What is known of its parameters.
+    input: Value,
+}
+
+/// A call that differs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CallChange {
+    /// The node.
+    pub node: String,
+    /// The tool.
+    pub tool: String,
+    /// As it was.
+    pub before: Option<Told>,
+    /// As it is.
+    pub after: Option<Told>,
+}
+
+/// By node, tool, and which of them.
+type Calls = BTreeMap<(String, String, usize), Told>;
+
+/// The calls that differ, those that may do more first.
+pub(super) fn calls(before: &Value, after: &Value) -> Vec<CallChange> {
+    let (mut before, after) = (told(before), told(after));
+    let mut found = Vec::new();
+    for ((node, tool, nth), after) in after {
+        let before = before.remove(&(node.clone(), tool.clone(), nth));
+        if before.as_ref() != Some(&after) {
+            found.push(CallChange { node, tool, before, after: Some(after) });
+        }
+    }
+    let gone = before.into_iter();
+    found.extend(gone.map(|((node, tool, _), before)| CallChange {
+        node,
+        tool,
+        before: Some(before),
+        after: None,
+    }));
+    // what only says another thing of itself, or stands in another line, is no difference
+    found.retain(CallChange::matters);
+    found.sort_by_key(|call| (call.rank(), call.node.clone(), call.tool.clone()));
+    found
+}
+
+fn told(plan: &Value) -> Calls {
+    let mut calls = Calls::new();
+    for call in plan["verdicts"].as_array().into_iter().flatten() {
+        let text = |name: &str| call[name].as_str().unwrap_or_default().to_owned();
+        let list = |name: &str| {
+            let list = call[name].as_array().into_iter().flatten();
+            list.filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>()
+        };
+        let rule = &call["rule"];
+        let place = rule["file"].as_str().map(|file| match rule["line"].as_u64() {
+            Some(line) => format!("{file}:{line}"),
+            None => file.to_owned(),
+        });
+        let told = Told {
+            decision: text("decision"),
+            depends_on: list("depends_on"),
+            writes: list("writes"),
+            reason: call["reason"].as_str().map(str::to_owned),
+            place,
+            input: call["input"].clone(),
+        };
+        let (node, tool) = (text("node"), text("tool"));
+        let nth =
+            calls.range((node.clone(), tool.clone(), 0)..=(node.clone(), tool.clone(), usize::MAX)).count();
+        calls.insert((node, tool, nth), told);
+    }
+    calls
+}
+
+impl Told {
+    /// How much it may: 2 where it is allowed, 1 where a person is asked, 0 where it is denied.
+    fn may(&self) -> u8 {
+        match self.decision.as_str() {
+            "allow" => 2,
+            "ask" => 1,
+            _ => 0,
+        }
+    }
+}
+
+impl CallChange {
+    /// May it do what it might not before? A call that was not there might not do anything.
+    pub fn widens(&self) -> bool {
+        let may = |told: &Option<Told>| told.as_ref().map_or(0, Told::may);
+        may(&self.after) > may(&self.before) || (may(&self.after) > 0 && self.writes_more())
+    }
+
+    /// May it do less than before? A call that is gone is not meant.
+    pub fn narrows(&self) -> bool {
+        matches!((&self.before, &self.after), (Some(before), Some(after)) if after.may() < before.may())
+    }
+
+    /// Does it really write a folder that it did not?
+    pub fn writes_more(&self) -> bool {
+        let before = self.before.as_ref().map(|told| &told.writes[..]).unwrap_or_default();
+        self.after.as_ref().is_some_and(|after| after.writes.iter().any(|folder| !before.contains(folder)))
+    }
+
+    /// Is it another call under the same name?
+    pub fn has_other_parameters(&self) -> bool {
+        matches!((&self.before, &self.after), (Some(before), Some(after)) if before.input != after.input)
+    }
+
+    /// Does something else decide than did?
+    pub fn depends_on_other(&self) -> bool {
+        matches!((&self.before, &self.after), (Some(before), Some(after)) if before.depends_on != after.depends_on)
+    }
+
+    fn matters(&self) -> bool {
+        self.before.is_none()
+            || self.after.is_none()
+            || self.widens()
+            || self.narrows()
+            || self.has_other_parameters()
+            || self.depends_on_other()
+            || self.before.as_ref().map(|told| &told.writes) != self.after.as_ref().map(|told| &told.writes)
+    }
+
+    /// How it differs.
+    pub fn change(&self) -> Change {
+        Change::of(self.before.as_ref(), self.after.as_ref())
+    }
+
+    /// The most telling ones first.
+    fn rank(&self) -> u8 {
+        match (self.widens(), self.change()) {
+            (true, _) => 0,
+            (false, _) if self.narrows() => 2,
+            (false, Change::Changed) => 1,
+            (false, Change::Added) => 3,
+            (false, Change::Removed) => 4,
+        }
+    }
+}

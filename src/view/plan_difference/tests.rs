@@ -1,0 +1,173 @@
+//! Plans made by hand, and what is said of their differences.
+
+use serde_json::{Value, json};
+
+use super::*;
+
+fn call(node: &str, decision: &str, input: &Value, depends_on: &[&str]) -> Value {
+    json!({
+        "node": node, "tool": "exec", "input": input, "decision": decision, "depends_on": depends_on, "writes": [],
+        "rule": { "file": "policy.yaml", "line": 3 }, "reason": "because",
+    })
+}
+
+fn plan(nodes: &Value, edges: &Value, verdicts: &Value) -> Value {
+    json!({
+        "graph": "g", "digest": "d", "policy_digest": "p", "nodes": nodes, "edges": edges, "verdicts": verdicts,
+        "inputs": {}, "channels": {}, "outputs": {}, "budgets": { "grace_ms": 1 }, "concurrency": {}, "policy": [],
+        "loops": {}, "layers": [{ "name": "policy.yaml", "role": "grant", "digest": "1" }], "steps": [["a"]],
+    })
+}
+
+fn said(before: &Value, after: &Value) -> String {
+    plan_difference_text(&compare(before, after), "old", "new")
+}
+
+#[test]
+fn what_is_the_same_is_said_to_be_even_where_rules_moved() {
+    let one = plan(&json!({}), &json!([]), &json!([call("a", "allow", &json!("any"), &[])]));
+    let mut other = one.clone();
+    other["verdicts"][0]["rule"]["line"] = 9.into();
+    other["verdicts"][0]["reason"] = "in other words".into();
+    assert!(compare(&one, &other).is_none());
+    assert_eq!(said(&one, &other), "--- old\n+++ new\nthe plans mean the same\n");
+}
+
+#[test]
+fn a_call_that_may_do_more_comes_first_and_is_counted() {
+    let any = json!("any");
+    let before = plan(
+        &json!({}),
+        &json!([]),
+        &json!([
+            call("a", "ask", &any, &[]),
+            call("b", "deny", &any, &[]),
+            call("c", "allow", &json!({ "exact": ["cargo", "test"] }), &[]),
+            call("d", "allow", &any, &[]),
+            call("e", "allow", &any, &[]),
+            call("f", "allow", &any, &[]),
+        ]),
+    );
+    let after = plan(
+        &json!({}),
+        &json!([]),
+        &json!([
+            call("a", "allow", &any, &[]),
+            call("b", "ask", &any, &[]),
+            call("c", "allow", &json!({ "exact": ["rm", "-r"] }), &[]),
+            call("d", "deny", &any, &[]),
+            call("f", "allow", &any, &["inputs.x"]),
+            call("n", "allow", &any, &[]),
+        ]),
+    );
+    let difference = compare(&before, &after);
+    assert!(difference.widens());
+    let text = plan_difference_text(&difference, "old", "new");
+    let head = "calls: 2 calls newly allowed, 1 call newly asked about, 1 call with other parameters, 1 call depending on \
+                something else, 1 call newly denied or asked about, 1 call gone\n";
+    assert!(text.contains(head), "{text}");
+    let lines: Vec<&str> = text.lines().filter(|line| line.contains(" exec: ")).collect();
+    assert_eq!(
+        lines,
+        [
+            "  ! a exec: asks → allowed",
+            "  ! b exec: denied → asks",
+            "  ! n exec: new, allowed",
+            "  ~ c exec: allowed",
+            "  ~ f exec: allowed → allowed, or less: depends on `inputs.x`",
+            "  ~ d exec: allowed → denied",
+            "  - e exec: gone, was allowed",
+        ]
+    );
+    assert!(!compare(&after, &after).widens() && compare(&after, &before).widens());
+}
+
+#[test]
+fn a_folder_that_is_really_written_is_more() {
+    let before = plan(&json!({}), &json!([]), &json!([call("a", "allow", &json!("any"), &[])]));
+    let mut after = before.clone();
+    after["verdicts"][0]["writes"] = json!(["."]);
+    assert!(compare(&before, &after).widens() && !compare(&after, &before).widens());
+    assert!(said(&before, &after).contains("  ! a exec: allowed\n      really writes . of the workspace\n"));
+}
+
+#[test]
+fn nodes_edges_and_sections_are_told_by_their_parts_and_subgraphs_from_inside() {
+    let inner = |text: &str, max: u32| {
+        let mut inner =
+            plan(&json!({ "x": { "uses": "render", "with": { "text": text } } }), &json!([]), &json!([]));
+        inner["budgets"]["tool_calls"] = max.into();
+        json!({ "uses": "graph", "with": { "graph": inner, "inputs": {} }, "loops": [] })
+    };
+    let values = |n: u32| json!({ "uses": "values", "with": { "n": n, "same": [1, 2] }, "loops": ["a"] });
+    let edge = |from: &str, to: &str, when: Value| json!({ "from": from, "to": to, "on": "success", "leaves": [from], "when": when });
+    let before = plan(
+        &json!({ "a": values(1), "gone": values(1), "sub": inner("old", 1) }),
+        &json!([edge("a", "gone", Value::Null), edge("a", "sub", json!("output.n == 1"))]),
+        &json!([]),
+    );
+    let mut after = plan(
+        &json!({ "a": values(2), "new": values(1), "sub": inner("new\u{1b}", 2) }),
+        &json!([edge("a", "new", json!("output.n > 7")), edge("a", "sub", json!("output.n == 2"))]),
+        &json!([]),
+    );
+    after["layers"] = json!([
+        { "name": "policy.yaml", "role": "grant", "digest": "2" }, { "name": "more", "role": "ceiling", "digest": "3" }
+    ]);
+    after["steps"] = json!([["a"], ["sub"]]);
+    let expected = "\
+--- old
++++ new
+
+calls: what the policy says of them is the same
+
+nodes
+  ~ sub/x (render)
+      ~ with.text: \"old\" → \"new\\u{1b}\"
+  ~ a (values)
+      ~ with.n: 1 → 2
+  - gone (values)
+  + new (values)
+
+edges
+  + a → new when output.n > 7
+  ~ a → sub
+      ~ when: \"output.n == 1\" → \"output.n == 2\"
+  - a → gone
+
+graph
+  ~ sub/budgets.tool_calls: 1 → 2
+
+policy layers
+  ~ grant policy.yaml: says something else
+  + ceiling more
+
+schedule: 1 steps → 2 steps
+";
+    let text = said(&before, &after);
+    let sorted = |text: &str| {
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    assert_eq!(sorted(&text), sorted(expected), "{text}");
+}
+
+#[test]
+fn a_long_text_is_shown_where_it_differs() {
+    let long = |word: &str| {
+        let text = format!("{}{word}{}", "a ".repeat(500), "b ".repeat(500));
+        plan(&json!({ "a": { "uses": "render", "with": { "text": text } } }), &json!([]), &json!([]))
+    };
+    let text = said(&long("before"), &long("after"));
+    assert!(text.contains("before") && text.contains("after") && text.len() < 600, "{text}");
+    let document = plan_difference_document(
+        &compare(&long("before"), &long("after")),
+        ("old", &long("before")),
+        ("new", &long("after")),
+    );
+    assert!(
+        document["nodes"][0]["parts"][0]["before"].as_str().unwrap().len() > 2000,
+        "the document has it whole"
+    );
+}
