@@ -116,7 +116,7 @@ fn a_job_may_stop_where_more_is_allowed_and_only_there() {
 #[test]
 fn another_file_and_a_written_plan_are_compared_as_well() {
     let workspace = repository();
-    workspace.lgflow(&["plan", "-o", "plan.json"]).ended(0);
+    workspace.lgflow(&["plan", "--trust", "-o", "plan.json"]).ended(0);
     let same = workspace.lgflow(&["plan", "--against", "plan.json"]).ended(0).stdout;
     assert!(same.ends_with("the plans mean the same\n"), "{same}");
     let edited = GRAPH.replace("[cargo, test]", "[cargo, test, '--all']");

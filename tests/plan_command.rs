@@ -130,7 +130,7 @@ edges:
     let text = workspace.lgflow(&["plan", "-g", "sub.yaml"]).ended(0).stdout;
     for line in [
         "     2  sub     graph\n   2.1    x     exec\n   2.2    y     exec\n",
-        "     2  rescue  exec, after a catch timeout, exit\n",
+        "     2  rescue  exec, after a catch exit, timeout\n",
         "     3  tidy    exec, after sub always\n",
     ] {
         assert!(text.contains(line), "`{line}`: {text}");
