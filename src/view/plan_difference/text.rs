@@ -23,11 +23,15 @@ pub fn plan_difference_text(difference: &Difference, before: &str, after: &str) 
     calls(&difference.calls, &mut text);
     if !difference.nodes.is_empty() {
         text.push_str("\nnodes\n");
-        difference.nodes.iter().for_each(|node| node_text(node, &mut text));
+        for node in &difference.nodes {
+            node_text(node, &mut text);
+        }
     }
     if !difference.edges.is_empty() {
         text.push_str("\nedges\n");
-        difference.edges.iter().for_each(|edge| edge_text(edge, &mut text));
+        for edge in &difference.edges {
+            edge_text(edge, &mut text);
+        }
     }
     list("graph", &difference.sections, &mut text);
     if !difference.layers.is_empty() {
@@ -138,7 +142,9 @@ fn verdict(told: &Told) -> String {
 
 fn node_text(node: &NodeChange, text: &mut String) {
     let _ = writeln!(text, "  {} {} ({})", sign(node.change), escaped(&node.node), escaped(&node.uses));
-    node.parts.iter().for_each(|part| part_text("      ", part, text));
+    for part in &node.parts {
+        part_text("      ", part, text);
+    }
 }
 
 fn edge_text(edge: &EdgeChange, text: &mut String) {
@@ -146,13 +152,17 @@ fn edge_text(edge: &EdgeChange, text: &mut String) {
     let when = edge.when.as_ref().map(|when| format!(" when {}", escaped(when))).unwrap_or_default();
     let _ =
         writeln!(text, "  {} {} → {}{on}{when}", sign(edge.change), escaped(&edge.from), escaped(&edge.to));
-    edge.parts.iter().for_each(|part| part_text("      ", part, text));
+    for part in &edge.parts {
+        part_text("      ", part, text);
+    }
 }
 
 fn list(title: &str, parts: &[Part], text: &mut String) {
     if !parts.is_empty() {
         let _ = writeln!(text, "\n{title}");
-        parts.iter().for_each(|part| part_text("  ", part, text));
+        for part in parts {
+            part_text("  ", part, text);
+        }
     }
 }
 
