@@ -19,6 +19,7 @@ pub mod diag;
 pub mod digest;
 pub mod document;
 pub mod effect;
+pub mod export;
 pub mod expr;
 pub mod files;
 pub mod interpret;

@@ -38,6 +38,7 @@ mod terminal;
 mod test;
 mod tool;
 mod trace;
+mod trace_export;
 mod trust;
 mod validate;
 mod verification;

@@ -31,7 +31,12 @@ impl Output {
 
     /// Text that is ours, word for word.
     pub(super) fn own(self, text: &str) {
-        let printed = io::stdout().lock().write_all(text.as_bytes()).and_then(|()| io::stdout().flush());
+        self.bytes(text.as_bytes());
+    }
+
+    /// What is no text, for another program.
+    pub(super) fn bytes(self, bytes: &[u8]) {
+        let printed = io::stdout().lock().write_all(bytes).and_then(|()| io::stdout().flush());
         if !forgive_closed(printed) {
             LOST.store(true, Ordering::Relaxed);
         }

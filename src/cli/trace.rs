@@ -16,8 +16,9 @@ use crate::view::{escaped, event_text};
 
 use super::output::Output;
 use super::problem::Problem;
+use super::trace_export::ExportArgs;
 use super::verification::check;
-use super::{Exit, Format};
+use super::{Exit, Format, trace_export};
 
 /// The most that is read of a trace, or of its receipts.
 const LIMIT: u64 = 1024 * 1024 * 1024;
@@ -41,6 +42,11 @@ enum TraceCommand {
     /// Check that no event was edited, cut or moved, and that the runner vouches for each call
     #[command(after_help = "Example:\n  lgflow trace verify artifacts/runs/run-01k….jsonl")]
     Verify(VerifyArgs),
+    /// Write a run in a form that other programs read: JSON, spans (OTLP), Perfetto, Mermaid, in-toto
+    #[command(
+        after_help = "Examples:\n  lgflow trace export 01k… --to perfetto -o run.pftrace\n  lgflow trace export 01k… --to otlp | curl -H 'Content-Type: application/json' --data-binary @- \\\n    http://127.0.0.1:4318/v1/traces\n  lgflow trace export 01k… --to in-toto --key signing.pem -o run.intoto.json"
+    )]
+    Export(ExportArgs),
 }
 
 /// Names a trace.
@@ -78,6 +84,7 @@ enum Allow {
 pub(super) fn run(args: &TraceArgs, output: Output) -> Result<Exit, Problem> {
     match &args.command {
         TraceCommand::Show(named) => show(&find(named)?, output),
+        TraceCommand::Export(args) => trace_export::run(args, output),
         TraceCommand::Verify(args) => check(&open(&args.named)?, args.allow.is_some(), output),
     }
 }

@@ -36,6 +36,12 @@ pub(super) fn check(found: &Found, incomplete: bool, output: Output) -> Result<E
     Ok(if sound { Exit::Done } else { Exit::Unverified })
 }
 
+/// What is found of a trace, as a document. One whose run has not ended is not accepted.
+pub(super) fn verification(found: &Found) -> Result<Value, Problem> {
+    let judged = Judged::of(found)?;
+    Ok(judged.document(judged.is_whole() && judged.verified.complete))
+}
+
 impl<'a> Judged<'a> {
     fn of(found: &'a Found) -> Result<Self, Problem> {
         let lookup = |digest: &Digest| found.payload(digest);

@@ -35,7 +35,7 @@ fn read_bytes(path: &Path, more: OFlags, limit: u64) -> Result<Vec<u8>, FileErro
 }
 
 /// Writes a file that the user named: whole or not at all. One that is there keeps its mode; a link is followed.
-pub fn write_given(path: &Path, text: &str) -> Result<(), FileError> {
+pub fn write_given(path: &Path, content: impl AsRef<[u8]>) -> Result<(), FileError> {
     let shown = path.display().to_string();
     // of a file that is not there yet, its folder is
     let real = real_path(path).map_err(|error| FileError::Io { path: shown.clone(), error })?;
@@ -45,7 +45,7 @@ pub fn write_given(path: &Path, text: &str) -> Result<(), FileError> {
     let mode = root.facts(&place).map_or(0o644, |facts| facts.mode & 0o777);
     let beside = root.name_beside(&place)?;
     let written = root
-        .write_new(&beside, text.as_bytes(), mode)
+        .write_new(&beside, content.as_ref(), mode)
         .and_then(|()| root.rename(&beside, &place))
         .and_then(|()| root.sync_folder(&RelPath::root()));
     written.map_err(|error| {

@@ -18,7 +18,7 @@ const LIMIT: u64 = 4096;
 #[derive(Debug, thiserror::Error)]
 pub enum SigningKeyError {
     /// The file cannot be read.
-    #[error("the signing key (`signing_key`): {0}")]
+    #[error("the signing key: {0}")]
     File(#[from] FileError),
     /// Others could read it.
     #[error("the signing key `{}` may be read by others; make it yours alone: `chmod 600 {}`", .0.display(), .0.display())]
@@ -30,12 +30,18 @@ pub enum SigningKeyError {
 
 /// The key in `path`, where the settings name one, else the installation's.
 pub fn signer(path: Option<&Path>, ledger: &Ledger) -> Result<Signer, SigningKeyError> {
-    let Some(path) = path else { return Ok(Signer::Local(ledger.key().clone())) };
+    match path {
+        None => Ok(Signer::Local(ledger.key().clone())),
+        Some(path) => read_signing_key(path).map(Signer::Own),
+    }
+}
+
+/// The secret key in a file; one that others can read is none.
+pub fn read_signing_key(path: &Path) -> Result<SecretKey, SigningKeyError> {
     let text = read_given(path, LIMIT)?;
     let open = fs::metadata(path).is_ok_and(|found| found.mode() & 0o077 != 0);
     if open {
         return Err(SigningKeyError::Open(path.to_owned()));
     }
-    let key = SecretKey::from_pem(&text).map_err(|error| SigningKeyError::Key(path.to_owned(), error))?;
-    Ok(Signer::Own(key))
+    SecretKey::from_pem(&text).map_err(|error| SigningKeyError::Key(path.to_owned(), error))
 }

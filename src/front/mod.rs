@@ -40,7 +40,7 @@ pub use display::{Display, Live, Mark};
 pub use execute::{BeginError, Finished, Named, Resume, Task, execute};
 pub use foresight::{Beginning, Foresight, ForesightError};
 pub use interpreter_process::{InterpreterProcess, Past};
-pub use keys::{SigningKeyError, signer};
+pub use keys::{SigningKeyError, read_signing_key, signer};
 pub use known_run::{KnownRun, Retraced, Seal};
 pub use moment::{Moment, MomentError, moment};
 pub use narrator::Narrator;

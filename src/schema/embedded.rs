@@ -43,6 +43,7 @@ const DOCUMENTS: &[(&str, &str)] = &[
     ("codes", include_str!("../../schemas/codes.schema.json")),
     ("code", include_str!("../../schemas/code.schema.json")),
     ("trace", include_str!("../../schemas/trace.schema.json")),
+    ("trace-export", include_str!("../../schemas/trace-export.schema.json")),
     ("packs", include_str!("../../schemas/packs.schema.json")),
     ("packs-changed", include_str!("../../schemas/packs-changed.schema.json")),
     ("packs-verified", include_str!("../../schemas/packs-verified.schema.json")),

@@ -109,6 +109,7 @@ fn of_policies(printed: &mut Printed) {
     let run = printed.0["run"][0]["run"].as_str().unwrap().to_owned();
     printed.run(&work, 0, &["trace", "show", &run]);
     printed.run(&work, 0, &["trace", "verify", &run]);
+    printed.run(&work, 0, &["trace", "export", &run]);
     printed.run(&work, 0, &["replay", &run]);
     printed.run(&work, 0, &["runs", "show", &run, "--at", "1"]);
     printed.run(&work, 0, &["runs", "diff", &run, &run]);

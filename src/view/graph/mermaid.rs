@@ -46,7 +46,7 @@ fn line(plan: &Plan, edge: &PlanEdge, text: &mut String) {
 }
 
 /// Letters, digits and harmless marks as they are, all else by number.
-fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     let mut quoted = String::new();
     for c in text.chars() {
         if c.is_alphanumeric() || " _-.,:=!/'+…".contains(c) {
