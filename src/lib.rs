@@ -27,6 +27,7 @@ pub mod layout;
 pub mod ledger;
 pub mod logging;
 pub mod model;
+pub mod notes;
 pub mod packs;
 pub mod plan;
 pub mod policy;
@@ -44,6 +45,7 @@ pub mod trust;
 pub mod types;
 pub mod view;
 pub mod wire;
+pub mod witness;
 
 #[cfg(feature = "cli")]
 pub mod cli;

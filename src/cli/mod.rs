@@ -39,11 +39,13 @@ mod test;
 mod tool;
 mod trace;
 mod trace_export;
+mod trace_witness;
 mod trust;
 mod validate;
 mod verification;
 mod watch_args;
 mod watching;
+mod witnessed;
 
 pub use args::{Cli, Command, Format};
 pub use dispatch::main;

@@ -95,6 +95,11 @@ impl Problem {
         Self { exit, title, detail: detail.into() }
     }
 
+    /// What, where and why.
+    pub(super) fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// One paragraph for a person.
     pub(super) fn human(&self) -> String {
         format!("error: {}\n", self.detail)

@@ -13,12 +13,15 @@ use crate::receipt::{Told, Vouched, vouch};
 use crate::store::{Blobs, RunId, StoreError};
 use crate::trace::Envelope;
 use crate::view::{escaped, event_text};
+use crate::witness::AnchorPlace;
 
 use super::output::Output;
 use super::problem::Problem;
 use super::trace_export::ExportArgs;
-use super::verification::check;
-use super::{Exit, Format, trace_export};
+use super::trace_witness::{AnchorArgs, SignArgs};
+use super::verification::{check, check_all};
+use super::witnessed::Witnesses;
+use super::{Exit, Format, trace_export, trace_witness};
 
 /// The most that is read of a trace, or of its receipts.
 const LIMIT: u64 = 1024 * 1024 * 1024;
@@ -40,8 +43,20 @@ enum TraceCommand {
     #[command(after_help = "Example:\n  lgflow trace show artifacts/runs/run-01k….jsonl")]
     Show(Named),
     /// Check that no event was edited, cut or moved, and that the runner vouches for each call
-    #[command(after_help = "Example:\n  lgflow trace verify artifacts/runs/run-01k….jsonl")]
+    #[command(
+        after_help = "Examples:\n  lgflow trace verify artifacts/runs/run-01k….jsonl\n  lgflow trace verify 01k… --key signing.pub --anchor git-note\n  lgflow trace verify --all --allow incomplete"
+    )]
     Verify(VerifyArgs),
+    /// Sign how far a trace goes with an Ed25519 key
+    #[command(
+        after_help = "Examples:\n  openssl genpkey -algorithm ed25519 -out signing.pem && chmod 600 signing.pem\n  lgflow trace sign 01k… --key signing.pem\n  openssl pkey -in signing.pem -pubout -out signing.pub\n  lgflow trace verify 01k… --key signing.pub"
+    )]
+    Sign(SignArgs),
+    /// Note how far a trace goes where who holds it cannot take that back
+    #[command(
+        after_help = "Examples:\n  lgflow trace anchor 01k… --to git-note\n  lgflow trace anchor 01k… --to file:/var/log/lgflow/anchors.jsonl\n  lgflow trace verify 01k… --anchor file:/var/log/lgflow/anchors.jsonl"
+    )]
+    Anchor(AnchorArgs),
     /// Write a run in a form that other programs read: JSON, spans (OTLP), Perfetto, Mermaid, in-toto
     #[command(
         after_help = "Examples:\n  lgflow trace export 01k… --to perfetto -o run.pftrace\n  lgflow trace export 01k… --to otlp | curl -H 'Content-Type: application/json' --data-binary @- \\\n    http://127.0.0.1:4318/v1/traces\n  lgflow trace export 01k… --to in-toto --key signing.pem -o run.intoto.json"
@@ -67,16 +82,29 @@ impl Named {
 /// Arguments of `lgflow trace verify`.
 #[derive(Debug, Args)]
 struct VerifyArgs {
-    #[command(flatten)]
-    named: Named,
+    /// A trace file, or the id of a run of this workspace (a file that is called like one is `./ID`)
+    #[arg(value_name = "FILE|RUN", required_unless_present = "all")]
+    trace: Option<String>,
+    /// Check every run of this workspace
+    #[arg(long, conflicts_with_all = ["trace", "signature"])]
+    all: bool,
     /// Accept a trace whose run has not ended
     #[arg(long, value_enum)]
     allow: Option<Allow>,
+    /// Demand that this Ed25519 key has signed it: `ed25519:…`, or a file that holds the public key
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
+    /// The file of signatures [default: beside the trace; of a run, `artifacts/runs/run-ID.sig`]
+    #[arg(long, value_name = "FILE", requires = "key")]
+    signature: Option<PathBuf>,
+    /// Demand that it is what was anchored there: `file:PATH` or `git-note`
+    #[arg(long, value_name = "PLACE")]
+    anchor: Option<AnchorPlace>,
 }
 
 /// What may be lacking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Allow {
+pub(super) enum Allow {
     /// The last event.
     Incomplete,
 }
@@ -84,9 +112,30 @@ enum Allow {
 pub(super) fn run(args: &TraceArgs, output: Output) -> Result<Exit, Problem> {
     match &args.command {
         TraceCommand::Show(named) => show(&find(named)?, output),
+        TraceCommand::Sign(args) => trace_witness::sign(args, output),
+        TraceCommand::Anchor(args) => trace_witness::anchor(args, output),
         TraceCommand::Export(args) => trace_export::run(args, output),
-        TraceCommand::Verify(args) => check(&open(&args.named)?, args.allow.is_some(), output),
+        TraceCommand::Verify(args) => {
+            let witnesses = Witnesses {
+                key: args.key.as_deref(),
+                signature: args.signature.as_deref(),
+                anchor: args.anchor.as_ref(),
+            };
+            verify(args, &witnesses, output)
+        }
     }
+}
+
+fn verify(args: &VerifyArgs, witnesses: &Witnesses<'_>, output: Output) -> Result<Exit, Problem> {
+    let incomplete = args.allow.is_some();
+    if let Some(trace) = args.trace.clone() {
+        return check(&open(&Named { trace })?, witnesses, incomplete, output);
+    }
+    let place = super::trust::here()?;
+    let store = place.runs().map_err(|error| Problem::failed("cannot open the store", &error))?;
+    let runs = store.runs().map_err(|error| Problem::failed("cannot list the runs", &error))?;
+    let open = |run: &RunId| open(&Named { trace: run.to_string() });
+    check_all(&runs, &open, witnesses, incomplete, output)
 }
 
 /// A trace that was found.
@@ -94,10 +143,14 @@ pub(super) struct Found {
     /// The file, or the run's id.
     pub(super) name: String,
     /// The file, where it is one.
-    file: Option<PathBuf>,
+    pub(super) file: Option<PathBuf>,
     pub(super) text: String,
     /// Where its payloads are; none where only the lines are at hand.
     pub(super) blobs: Option<Blobs>,
+    /// The run, where it was named by its id.
+    pub(super) named_run: Option<RunId>,
+    /// The runner's receipts, where they are at hand: those that the ledger keeps, else those beside the trace.
+    pub(super) receipts: Option<String>,
     /// The run, if this installation started it.
     pub(super) known: Option<KnownRun>,
     /// What the runner vouches for; none where its receipts are not at hand.
@@ -128,7 +181,9 @@ pub(super) fn open(named: &Named) -> Result<Found, Problem> {
         }
         (None, None) => None,
     };
-    Ok(Found { vouched, ..found })
+    let kept = found.known.as_ref().map(KnownRun::receipts).transpose();
+    let kept = kept.map_err(|error| unverifiable("receipts", &error))?.flatten();
+    Ok(Found { vouched, receipts: kept.or(beside), ..found })
 }
 
 /// The records of this installation cannot be held against a trace.
@@ -155,8 +210,16 @@ fn find_run(id: &RunId, named: &str) -> Result<Found, Problem> {
     })?;
     let known =
         KnownRun::in_workspace(&place, &store.id(), id).map_err(|error| unverifiable("run", &error))?;
-    let name = id.to_string();
-    Ok(Found { name, file: None, text, blobs: Some(store.blobs()), known: Some(known), vouched: None })
+    Ok(Found {
+        name: id.to_string(),
+        file: None,
+        text,
+        blobs: Some(store.blobs()),
+        named_run: Some(id.clone()),
+        receipts: None,
+        known: Some(known),
+        vouched: None,
+    })
 }
 
 fn find_file(path: &Path) -> Result<Found, Problem> {
@@ -172,7 +235,8 @@ fn find_file(path: &Path) -> Result<Found, Problem> {
         (beside, kept) => beside.or(kept),
     };
     let name = path.display().to_string();
-    Ok(Found { name, file: Some(path.to_owned()), text, blobs, known, vouched: None })
+    let (named_run, receipts, vouched) = (None, None, None);
+    Ok(Found { name, file: Some(path.to_owned()), text, blobs, named_run, receipts, known, vouched })
 }
 
 /// The run of this installation that a file is the trace of, by its name, or by its events.

@@ -97,11 +97,11 @@ pub(super) fn run(args: &ExportArgs, output: Output) -> Result<Exit, Problem> {
 pub(super) fn recorded(found: &Found) -> Result<Recorded, Problem> {
     let read = Recorded::read(&found.text, &|digest| found.payload(digest));
     let recorded = read.map_err(|error| {
-        let detail = format!("`{}` {error}", found.path.display());
+        let detail = format!("`{}` {error}", found.name);
         Problem::with(Exit::Unverified, "not a trace", detail)
     })?;
     if recorded.events.is_empty() {
-        let detail = format!("`{}` is empty: there is no event", found.path.display());
+        let detail = format!("`{}` is empty: there is no event", found.name);
         return Err(Problem::with(Exit::Unverified, "not a trace", detail));
     }
     Ok(recorded)

@@ -5,12 +5,14 @@ use serde_json::{Value, json};
 use crate::digest::Digest;
 use crate::front::{Retraced, Seal};
 use crate::receipt::Discord;
+use crate::store::RunId;
 use crate::trace::{Verified, verify};
 use crate::view::escaped;
 
 use super::output::Output;
 use super::problem::Problem;
 use super::trace::{Found, unverifiable};
+use super::witnessed::{Witnessed, Witnesses};
 use super::{Exit, Format};
 
 /// A trace, held against itself and all that is known of its run.
@@ -21,29 +23,83 @@ struct Judged<'a> {
     seal: Option<Seal>,
     /// None where its plan is not at hand.
     retraced: Option<Retraced>,
+    /// What others know of it.
+    witnessed: Witnessed,
 }
 
-pub(super) fn check(found: &Found, incomplete: bool, output: Output) -> Result<Exit, Problem> {
-    let judged = Judged::of(found)?;
+pub(super) fn check(
+    found: &Found,
+    witnesses: &Witnesses<'_>,
+    incomplete: bool,
+    output: Output,
+) -> Result<Exit, Problem> {
+    let judged = Judged::of(found, witnesses)?;
     let sound = judged.is_whole() && (judged.verified.complete || incomplete);
     if output.format == Format::Json {
         output.document(&judged.document(sound));
     } else if sound {
-        output.data(&format!("{}\n", judged.text()));
+        output.data(&format!("{}\n", judged.sound_text()));
     } else {
         output.note(&format!("error: `{}`: {}\n", escaped(&found.name), judged.text()));
     }
     Ok(if sound { Exit::Done } else { Exit::Unverified })
 }
 
+/// Every run of a store: one that does not hold, or cannot be read, does not keep the others from being looked at.
+pub(super) fn check_all(
+    runs: &[RunId],
+    open: &dyn Fn(&RunId) -> Result<Found, Problem>,
+    witnesses: &Witnesses<'_>,
+    incomplete: bool,
+    output: Output,
+) -> Result<Exit, Problem> {
+    let (mut documents, mut unreadable, mut lines) = (Vec::new(), Vec::new(), String::new());
+    let mut all_sound = true;
+    for run in runs {
+        let found = match open(run) {
+            Ok(found) => found,
+            Err(problem) => {
+                all_sound = false;
+                lines += &format!("✗ {run}: {}\n", escaped(problem.detail()));
+                unreadable.push(json!({ "run": run.to_string(), "detail": problem.detail() }));
+                continue;
+            }
+        };
+        let judged = Judged::of(&found, witnesses)?;
+        let sound = judged.is_whole() && (judged.verified.complete || incomplete);
+        all_sound &= sound;
+        let said = if sound { judged.verdicts().join(", ") } else { judged.text() };
+        lines += &format!("{} {run}: {said}\n", if sound { '✓' } else { '✗' });
+        documents.push(judged.document(sound));
+    }
+    let document = json!({
+        "schema": "lgflow.verifications/v1",
+        "ok": all_sound,
+        "runs": documents,
+        "unreadable": unreadable,
+    });
+    output.either(|| if lines.is_empty() { "no run\n".to_owned() } else { lines }, || document);
+    Ok(if all_sound { Exit::Done } else { Exit::Unverified })
+}
+
 /// What is found of a trace, as a document. One whose run has not ended is not accepted.
 pub(super) fn verification(found: &Found) -> Result<Value, Problem> {
-    let judged = Judged::of(found)?;
+    let judged = Judged::of(found, &Witnesses::default())?;
     Ok(judged.document(judged.is_whole() && judged.verified.complete))
 }
 
+/// Refuses a trace that does not hold.
+pub(super) fn demand(found: &Found, incomplete: bool) -> Result<(), Problem> {
+    let judged = Judged::of(found, &Witnesses::default())?;
+    if judged.is_whole() && (judged.verified.complete || incomplete) {
+        return Ok(());
+    }
+    let detail = format!("`{}`: {}", escaped(&found.name), judged.text());
+    Err(Problem::with(Exit::Unverified, "not verified", detail))
+}
+
 impl<'a> Judged<'a> {
-    fn of(found: &'a Found) -> Result<Self, Problem> {
+    fn of(found: &'a Found, witnesses: &Witnesses<'_>) -> Result<Self, Problem> {
         let lookup = |digest: &Digest| found.payload(digest);
         let payloads = found.blobs.is_some().then_some(&lookup as &dyn Fn(&Digest) -> Option<Vec<u8>>);
         let verified = verify(found.text.lines(), payloads);
@@ -54,7 +110,8 @@ impl<'a> Judged<'a> {
             _ => Ok(None),
         };
         let retraced = retraced.map_err(|error| unverifiable("plan", &error))?;
-        Ok(Self { found, verified, seal, retraced })
+        let witnessed = witnesses.hold(found)?;
+        Ok(Self { found, verified, seal, retraced, witnessed })
     }
 
     fn discord(&self) -> Option<Discord> {
@@ -77,6 +134,7 @@ impl<'a> Judged<'a> {
             && self.misfit().is_none()
             && self.seal != Some(Seal::Broken)
             && self.discord().is_none()
+            && self.witnessed.is_whole()
     }
 
     /// Is everything that happened known to have happened like that? The front that sealed the last event had followed all
@@ -108,7 +166,7 @@ impl<'a> Judged<'a> {
             None => "hashes agree",
         };
         let signed = self.signer().map(|key| format!("signed by {}", escaped(key)));
-        [Some(first.to_owned()), signed, Some("unanchored".to_owned())].into_iter().flatten().collect()
+        [Some(first.to_owned()), signed].into_iter().flatten().chain(self.witnessed.verdicts()).collect()
     }
 
     fn text(&self) -> String {
@@ -132,6 +190,7 @@ impl<'a> Judged<'a> {
             );
         }
         wrong.extend(self.discord().map(|discord| discord.to_string()));
+        wrong.extend(self.witnessed.wrong());
         if !wrong.is_empty() {
             if self.verified.events > 0 && !self.verified.complete {
                 wrong.push("it is incomplete: there is no `run.finished`".into());
@@ -214,6 +273,8 @@ impl<'a> Judged<'a> {
                 Some(Seal::Missing | Seal::Part(_)) | None => None,
             },
             "receipts": self.receipts_document(),
+            "signature": self.witnessed.signature_document(),
+            "anchor": self.witnessed.anchor_document(),
             "fault": fault.or(misfit),
         })
     }

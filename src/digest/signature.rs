@@ -71,6 +71,14 @@ impl PublicKey {
         key.point().map(|_| key).ok_or(KeyError::Public)
     }
 
+    /// Reads what `openssl pkey -pubout` writes.
+    pub fn from_pem(text: &str) -> Result<Self, KeyError> {
+        let inner = text.trim().strip_prefix("-----BEGIN PUBLIC KEY-----").ok_or(KeyError::Public)?;
+        let inner = inner.strip_suffix("-----END PUBLIC KEY-----").ok_or(KeyError::Public)?;
+        let digits: String = inner.chars().filter(|c| !c.is_ascii_whitespace()).collect();
+        Self::parse(&format!("{NAME}{digits}"))
+    }
+
     /// Did its secret key sign `message`? Weak keys and malleable signatures are none.
     pub fn checks(&self, message: &[u8], signature: &str) -> bool {
         let signature = from_base64(signature).and_then(|bytes| <[u8; 64]>::try_from(bytes).ok());
@@ -140,6 +148,10 @@ mod tests {
         assert_eq!(PublicKey::parse(&spki), Ok(key.public()));
         let raw = format!("ed25519:{}", base64(&key.public().0));
         assert_eq!(PublicKey::parse(&raw), Ok(key.public()));
+        let shown =
+            format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", &spki[NAME.len()..]);
+        assert_eq!(PublicKey::from_pem(&shown), Ok(key.public()));
+        assert_eq!(PublicKey::from_pem(pem), Err(KeyError::Public));
         assert!(SecretKey::from_pem(&pem.replace("MC4", "MC5")).is_err());
         assert!(!format!("{key:?}").contains("J1hs"));
     }

@@ -9,13 +9,15 @@ use super::{End, Story};
 #[derive(Debug, Clone, Default)]
 pub struct Fates {
     nodes: BTreeMap<String, Fate>,
-    taken: BTreeMap<u64, usize>,
+    /// By the graph that they are in, and their place there.
+    taken: BTreeMap<(String, u64), usize>,
 }
 
 /// What became of a node.
 #[derive(Debug, Clone, Default)]
 pub struct Fate {
-    /// How it ended in its last iteration: `succeeded`, `failed`, `cancelled`, `skipped`, `not_reached`, `open`; empty where
+    /// How it ended in its last iteration: `succeeded`, `failed`, `cancelled`, `skipped`, `not_reached`, `open`,
+    /// `waiting`; empty where
     /// nothing is told of it.
     pub status: String,
     /// In how many iterations it ran.
@@ -31,18 +33,33 @@ pub struct Fate {
 impl Fates {
     /// Of the execution of a subgraph at `path`; empty: of the run's own graph.
     pub fn of(story: &Story, path: &str) -> Self {
+        Self::by(story, &|at, name| (at == path).then(|| name.to_owned()))
+    }
+
+    /// Of all executions together: a node is named behind those that run its subgraph, `outer/inner`.
+    pub fn merged(story: &Story) -> Self {
+        Self::by(story, &|at, name| Some(format!("{}{name}", above(at))))
+    }
+
+    fn by(story: &Story, name: &dyn Fn(&str, &str) -> Option<String>) -> Self {
         let mut all = Self::default();
-        for decided in story.decided.iter().filter(|decided| decided.path == path) {
-            let fate = all.nodes.entry(decided.id.clone()).or_default();
+        for decided in &story.decided {
+            let Some(key) = name(&decided.path, &decided.id) else { continue };
+            let fate = all.nodes.entry(key).or_default();
             fate.status.clone_from(&decided.status);
             fate.why.clone_from(&decided.reason);
         }
-        for (piece, node) in story.nodes().filter(|(_, node)| node.path == path) {
-            let fate = all.nodes.entry(node.id.clone()).or_default();
+        // the nodes whose questions nobody has answered
+        let open = story.questions().filter(|(_, question)| question.granted.is_none());
+        let asked: Vec<String> = open.map(|(piece, _)| node_key(&piece.key)).collect();
+        for (piece, node) in story.nodes() {
+            let Some(key) = name(&node.path, &node.id) else { continue };
+            let fate = all.nodes.entry(key).or_default();
             let (status, why) = match &piece.end {
                 End::Done => ("succeeded", String::new()),
                 End::Failed(kind, message) => ("failed", format!("{kind}: {message}")),
                 End::Cancelled => ("cancelled", String::new()),
+                End::Open if asked.contains(&piece.key) => ("waiting", String::new()),
                 End::Open => ("open", String::new()),
             };
             status.clone_into(&mut fate.status);
@@ -51,8 +68,10 @@ impl Fates {
             fate.took += piece.to.since(piece.from);
             fate.turn = fate.turn.max(node.iteration.last().copied().unwrap_or_default());
         }
-        for edge in story.edges.iter().filter(|edge| edge.path == path && edge.dead.is_none()) {
-            *all.taken.entry(edge.edge).or_default() += 1;
+        for edge in story.edges.iter().filter(|edge| edge.dead.is_none()) {
+            if let Some(key) = name(&edge.path, "") {
+                *all.taken.entry((key, edge.edge)).or_default() += 1;
+            }
         }
         all
     }
@@ -62,9 +81,9 @@ impl Fates {
         self.nodes.get(id).cloned().unwrap_or_default()
     }
 
-    /// How often an edge was taken.
-    pub fn taken(&self, edge: u64) -> usize {
-        self.taken.get(&edge).copied().unwrap_or_default()
+    /// How often an edge was taken; `above` names the graph: what stands before the names of its nodes.
+    pub fn taken(&self, above: &str, edge: u64) -> usize {
+        self.taken.get(&(above.to_owned(), edge)).copied().unwrap_or_default()
     }
 
     /// How many iterations the loop of a target came to.
@@ -83,9 +102,24 @@ impl Fate {
             "skipped" => ("–", "skipped"),
             "not_reached" => ("–", "not reached"),
             "open" => ("…", "did not end"),
+            "waiting" => ("?", "waits for an answer"),
             _ => return "nothing is told of it".to_owned(),
         };
         let times = if self.ran > 1 { format!(", ran {} times", self.ran) } else { String::new() };
         format!("{mark} {word}{times}")
     }
+}
+
+/// The nodes that run the subgraph of an execution, before the names of its nodes: `outer#2[3]!1/deep!1` to `outer/deep/`.
+fn above(path: &str) -> String {
+    let steps = path.split('/').filter(|step| !step.is_empty());
+    steps.map(|step| format!("{}/", step.split(['#', '[', '!']).next().unwrap_or_default())).collect()
+}
+
+/// The key of the node that a piece within it is of: without item, attempt and what stands behind them.
+fn node_key(key: &str) -> String {
+    let attempt = key.rfind('/').map_or(key, |at| &key[..at]);
+    let (before, step) = attempt.rsplit_once('/').map_or(("", attempt), |(before, step)| (before, step));
+    let node = step.split(['[', '!']).next().unwrap_or_default();
+    if before.is_empty() { node.to_owned() } else { format!("{before}/{node}") }
 }

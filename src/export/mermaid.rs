@@ -91,7 +91,7 @@ fn node(planned: &Planned, fates: &Fates, at: usize, text: &mut String) {
 
 /// Drawn through where it was taken, thick where it turned a loop, dotted where it was not taken.
 fn line(planned: &Planned, fates: &Fates, edge: &PlannedEdge, text: &mut String) {
-    let taken = fates.taken(edge.place);
+    let taken = fates.taken("", edge.place);
     let arrow = match (taken, edge.turns) {
         (0, _) => "-.->",
         (_, true) => "==>",
@@ -139,7 +139,7 @@ impl Fate {
             "failed" => "failed",
             "cancelled" => "cancelled",
             "skipped" | "not_reached" => "skipped",
-            "open" => "open",
+            "open" | "waiting" => "open",
             _ => "untold",
         }
     }

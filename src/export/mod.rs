@@ -14,6 +14,7 @@ mod story;
 
 pub use document::trace_document;
 pub use fates::{Fate, Fates};
+
 pub use mermaid::mermaid;
 pub use moment::Moment;
 pub use otlp::{otlp_json, otlp_protobuf};

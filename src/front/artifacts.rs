@@ -18,14 +18,19 @@ pub(super) struct TraceCopy {
 }
 
 impl TraceCopy {
+    /// Makes the folder, if it is not there.
+    pub(super) fn make_folder(root: &Root) -> Result<(), FileError> {
+        root.make_folders(&RelPath::parse("artifacts/runs")?)?;
+        match root.write_new(&RelPath::parse("artifacts/.gitignore")?, IGNORE, 0o644) {
+            Ok(()) | Err(FileError::Exists { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Makes the folder and the empty file; a copy of an earlier part of the run gives way.
     pub(super) fn create(root: &Root, run: &RunId) -> Result<(Self, File), FileError> {
         let path = RelPath::parse(&format!("artifacts/runs/run-{run}.jsonl"))?;
-        root.make_folders(&RelPath::parse("artifacts/runs")?)?;
-        match root.write_new(&RelPath::parse("artifacts/.gitignore")?, IGNORE, 0o644) {
-            Ok(()) | Err(FileError::Exists { .. }) => {}
-            Err(error) => return Err(error),
-        }
+        Self::make_folder(root)?;
         match root.remove_file(&path) {
             Ok(()) | Err(FileError::NotFound { .. }) => {}
             Err(error) => return Err(error),
@@ -65,6 +70,11 @@ impl TraceCopy {
         }
         Ok(())
     }
+}
+
+/// Makes the folder that copies of traces are put into, and what belongs to them.
+pub fn make_artifacts_folder(workspace: &std::path::Path) -> Result<(), FileError> {
+    TraceCopy::make_folder(&Root::open(workspace)?)
 }
 
 fn add_blob(root: &Root, digest: &Digest, bytes: &[u8]) -> Result<(), FileError> {

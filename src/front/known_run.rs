@@ -88,6 +88,11 @@ impl KnownRun {
         Ok(Store::of_workspace(store, state, &self.workspace)?.blobs())
     }
 
+    /// The runner's receipts of it that the ledger keeps.
+    pub fn receipts(&self) -> Result<Option<String>, LedgerError> {
+        self.ledger.receipts_of(self.run.as_str())
+    }
+
     /// What its seal says of these lines.
     pub fn seal(&self, log: &str) -> Result<Seal, LedgerError> {
         let Some(head) = self.ledger.reached(self.run.as_str())? else { return Ok(Seal::Missing) };

@@ -1,6 +1,7 @@
 //! Starts and joins the processes; terminal and live display. Decides nothing.
 
 mod again;
+mod anchoring;
 mod answering;
 mod artifacts;
 mod asking;
@@ -34,7 +35,9 @@ mod watching;
 pub use again::{
     Again, AgainError, PastRun, decided_by, differences, layers_of_both, past_runs, stored_run, unanswerable,
 };
+pub use anchoring::{AnchoringError, add_anchor, is_ours, read_anchors};
 pub use answering::{AnswerError, Answering, Asked, Outcome, Word};
+pub use artifacts::make_artifacts_folder;
 pub use ci_log::{Stream, guarded, guarded_json, guarded_where_needed, last_mark, print_commands};
 pub use display::{Display, Live, Mark};
 pub use execute::{BeginError, Finished, Named, Resume, Task, execute};

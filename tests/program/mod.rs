@@ -4,6 +4,7 @@
 pub mod browser;
 pub mod kept;
 pub mod processes;
+pub mod python;
 pub mod tmux;
 
 use std::fs;

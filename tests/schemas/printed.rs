@@ -109,7 +109,7 @@ fn of_policies(printed: &mut Printed) {
     let run = printed.0["run"][0]["run"].as_str().unwrap().to_owned();
     printed.run(&work, 0, &["trace", "show", &run]);
     printed.run(&work, 0, &["trace", "verify", &run]);
-    printed.run(&work, 0, &["trace", "export", &run]);
+    of_witnesses(printed, &work, &run);
     printed.run(&work, 0, &["replay", &run]);
     printed.run(&work, 0, &["runs", "show", &run, "--at", "1"]);
     printed.run(&work, 0, &["runs", "diff", &run, &run]);
@@ -117,6 +117,22 @@ fn of_policies(printed: &mut Printed) {
     printed.run(&work, 0, &["plan"]);
     printed.run(&work, 0, &["plan", "--against", "ask.yaml"]);
     printed.run(&work, 0, &["trust", "--forget"]);
+}
+
+/// What is noted of a trace for others.
+fn of_witnesses(printed: &mut Printed, work: &Workspace, run: &str) {
+    // the key of test 1 of RFC 8032
+    let secret = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----\n";
+    let public = "ed25519:MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
+    let key = work.outside().join("signing.pem");
+    std::fs::write(&key, secret).unwrap();
+    std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let anchors = format!("file:{}", work.outside().join("anchors").display());
+    printed.run(work, 0, &["trace", "export", run]);
+    printed.run(work, 0, &["trace", "sign", run, "--key", key.to_str().unwrap()]);
+    printed.run(work, 0, &["trace", "anchor", run, "--to", &anchors]);
+    printed.run(work, 0, &["trace", "verify", run, "--key", public, "--anchor", &anchors]);
+    printed.run(work, 7, &["trace", "verify", "--all"]);
 }
 
 fn of_the_program(printed: &mut Printed) {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::effect::ToolCall;
 use crate::export::{Moment, Recorded};
 use crate::trace::Envelope;
 
@@ -31,6 +32,7 @@ struct Fold {
     calls: BTreeMap<u64, usize>,
     waits: BTreeMap<u64, usize>,
     questions: BTreeMap<u64, usize>,
+    /// The kind of the event before.
     last: String,
 }
 
@@ -74,7 +76,6 @@ impl Fold {
         // a clock that was set back has not turned time
         self.now = Moment::parse(&event.ts).unwrap_or(self.now).max(self.now);
         self.seq = event.seq;
-        self.last.clone_from(&event.kind);
         self.story.redacted += number(event, "redacted").unwrap_or_default();
         match event.kind.as_str() {
             "run.started" => self.begin(event),
@@ -95,9 +96,9 @@ impl Fold {
             "wait.started" => self.start_wait(event),
             "wait.finished" => self.end_wait(event),
             "edge.taken" | "edge.dead" => self.edge(event),
-            "budget.charged" => self.charge(event),
             _ => {}
         }
+        self.last.clone_from(&event.kind);
     }
 
     fn begin(&mut self, event: &Envelope) {
@@ -109,7 +110,14 @@ impl Fold {
         self.story.graph = graph.unwrap_or_default().to_owned();
     }
 
+    /// One who goes on with a run that still waits has not ended the waiting.
     fn suspend(&mut self) {
+        let before = self.story.pieces.iter().rposition(|piece| matches!(piece.what, What::Suspended));
+        if let Some(at) = before.filter(|_| self.last == "run.resumed") {
+            self.story.pieces[at].end = End::Open;
+            self.open.insert("suspended".to_owned(), at);
+            return;
+        }
         let at = self.start(format!("suspended{}", self.seq), 0, What::Suspended);
         self.open.insert("suspended".to_owned(), at);
     }
@@ -318,6 +326,7 @@ impl Fold {
         let Some(at) = number(event, "question").and_then(|question| self.questions.remove(&question)) else {
             return;
         };
+        self.end("suspended", End::Done);
         let granted = event.kind == "approval.granted";
         if let What::Question(told) = &mut self.story.pieces[at].what {
             told.granted = Some(granted);
@@ -364,14 +373,6 @@ impl Fold {
         });
     }
 
-    fn charge(&mut self, event: &Envelope) {
-        let used = &mut self.story.used;
-        let more = |name| number(event, name).unwrap_or_default();
-        used.tool_calls = used.tool_calls.saturating_add(more("tool_calls"));
-        used.llm_tokens = used.llm_tokens.saturating_add(more("llm_tokens"));
-        used.patch_bytes = used.patch_bytes.saturating_add(more("patch_bytes"));
-    }
-
     fn start(&mut self, key: String, parent: usize, what: What) -> usize {
         let at = self.story.pieces.len();
         let (from, to, seq) = (self.now, self.now, self.seq);
@@ -407,12 +408,28 @@ impl Fold {
                 (piece.from, piece.to) = (piece.from.clamp(from, to), piece.to.clamp(from, to));
             }
         }
+        self.story.used = used(&self.story);
         if !self.story.complete {
             let word = if self.last == "run.suspended" { "suspended" } else { "interrupted" };
             word.clone_into(&mut self.story.status);
         }
         self.story
     }
+}
+
+/// What calls cost, by the rule of the budgets: those that were answered count, those that were only asked about do not.
+fn used(story: &Story) -> Used {
+    let made = story.calls().filter(|(_, call)| !call.prepared && !call.result.is_null());
+    made.fold(Used::default(), |sum, (_, call)| {
+        let tokens = call.result.get("llm_tokens").and_then(Value::as_u64).unwrap_or_default();
+        let applied = call.result.get("ok") == Some(&Value::Bool(true));
+        let patch = ToolCall::new(call.tool.as_str(), call.input.clone()).patch_bytes();
+        Used {
+            tool_calls: sum.tool_calls + 1,
+            llm_tokens: sum.llm_tokens.saturating_add(tokens),
+            patch_bytes: sum.patch_bytes.saturating_add(if applied { patch } else { 0 }),
+        }
+    })
 }
 
 fn node_key(event: &Envelope) -> String {

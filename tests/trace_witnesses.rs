@@ -1,0 +1,331 @@
+//! `lgflow trace sign`, `anchor` and `verify --key|--anchor|--all`: what others know of a trace, held against those who hold
+//! the state, the trace and this installation's key, and write all of it anew.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    unreachable_pub,
+    reason = "a test makes its own files and stops where it is wrong"
+)]
+
+mod program;
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use lgflow::digest::{Digest, canonical_json};
+use program::{Ran, Workspace};
+use serde_json::{Value, json};
+
+const GRAPH: &str = "\
+schema: lgflow.graph/v1
+name: reads
+nodes:
+  first: { uses: read_file, with: { path: a.txt } }
+  end: { uses: values, with: { text: '{{ nodes.first.output.content }}' } }
+edges: [first -> end]
+outputs: { text: '{{ nodes.end.output.text }}' }
+";
+
+const ASKS: &str = "\
+schema: lgflow.graph/v1
+name: asks
+nodes:
+  first: { uses: read_file, with: { path: a.txt } }
+  ask: { uses: approval, with: { show: on? } }
+edges: [first -> ask]
+outputs: { x: 1 }
+";
+
+fn git(folder: &Path, arguments: &[&str]) -> String {
+    let mut command = Command::new("git");
+    command.current_dir(folder).args(["-c", "user.name=t", "-c", "user.email=t@localhost"]).args(arguments);
+    let output = command.output().expect("git is needed for this test");
+    assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// A run in a repository with a commit, its copy, and a pair of keys.
+struct Subject {
+    workspace: Workspace,
+    run: String,
+    copy: PathBuf,
+    secret: PathBuf,
+    public: PathBuf,
+}
+
+impl Subject {
+    fn new(graph: &str, code: i32) -> Self {
+        let workspace = Workspace::git();
+        workspace.write("graph.yaml", graph).write("a.txt", "a\n");
+        git(&workspace.path(), &["add", "."]);
+        git(&workspace.path(), &["commit", "-q", "-m", "first"]);
+        let ran =
+            workspace.lgflow(&["run", "-g", "graph.yaml", "--trace", "--format", "json"]).ended(code).json();
+        let run = ran["run"].as_str().unwrap().to_owned();
+        let copy = workspace.path().join(ran["trace"].as_str().unwrap());
+        let (secret, public) = keys(workspace.outside(), "mine");
+        Self { workspace, run, copy, secret, public }
+    }
+
+    fn trace(&self, arguments: &[&str]) -> Ran {
+        self.workspace.lgflow(&[&["trace"], arguments].concat())
+    }
+
+    /// Verifies the copy with nothing but itself at hand, as somebody elsewhere does.
+    fn elsewhere(&self, more: &[&str]) -> Ran {
+        let copy = self.copy.to_str().unwrap();
+        let arguments = [&["trace", "verify", copy, "--format", "json"], more].concat();
+        let mut command = self.workspace.command(&arguments);
+        Ran::from(command.env("LGFLOW_STATE_DIR", self.workspace.outside().join("other")).output().unwrap())
+    }
+
+    fn lines(&self) -> usize {
+        fs::read_to_string(&self.copy).unwrap().lines().count()
+    }
+}
+
+fn keys(folder: &Path, name: &str) -> (PathBuf, PathBuf) {
+    let (secret, public) = (folder.join(format!("{name}.pem")), folder.join(format!("{name}.pub")));
+    let made =
+        Command::new("openssl").args(["genpkey", "-algorithm", "ed25519", "-out"]).arg(&secret).status();
+    assert!(made.expect("openssl is needed for this test").success());
+    let made = Command::new("openssl")
+        .args(["pkey", "-pubout", "-in"])
+        .arg(&secret)
+        .arg("-out")
+        .arg(&public)
+        .status();
+    assert!(made.unwrap().success());
+    (secret, public)
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// The events after `alter`, with every number and every hash computed again.
+fn anew(log: &str, alter: impl FnOnce(&mut Vec<Value>)) -> String {
+    let mut events: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    alter(&mut events);
+    let (mut last, mut lines) = (Value::Null, String::new());
+    for (at, event) in events.iter_mut().enumerate() {
+        event["seq"] = json!(at + 1);
+        if event["kind"] == "run.finished" {
+            event["data"]["digest"] = last.clone();
+            event["data"]["events"] = json!(at + 1);
+        }
+        event["prev"] = last;
+        event.as_object_mut().unwrap().remove("hash");
+        last = json!(Digest::of_json(event).to_string());
+        event["hash"] = last.clone();
+        lines += &(canonical_json(event) + "\n");
+    }
+    lines
+}
+
+#[test]
+fn a_key_signs_a_trace_and_is_asked_for_again() {
+    let subject = Subject::new(GRAPH, 0);
+    let (key, public) = (text(&subject.secret), text(&subject.public));
+    let verify = ["verify", &subject.run, "--key", public];
+    subject.trace(&verify).ended(7).says("has not signed it");
+    let signed = subject.trace(&["sign", &subject.run, "--key", key, "--format", "json"]).ended(0).json();
+    assert_eq!(signed["events"], subject.lines());
+    // the same word twice is one word
+    subject.trace(&["sign", &subject.run, "--key", key]).ended(0);
+    let kept = subject.copy.with_extension("sig");
+    assert_eq!(fs::read_to_string(&kept).unwrap().lines().count(), 1);
+    let said = subject.trace(&verify).ended(0).stdout;
+    let name = signed["key"].as_str().unwrap();
+    assert!(
+        said.contains("consistent, signed by local:") && said.contains(&format!("signed by {name}")),
+        "{said}"
+    );
+    // elsewhere, where neither state nor key of this installation are, and by the key itself
+    let said = subject.elsewhere(&["--key", name]).ended(0).json();
+    assert_eq!(said["verdicts"][1], format!("signed by {name}"));
+    assert_eq!(said["signature"]["signed"], "whole");
+    // another key has not
+    let (_, other) = keys(subject.workspace.outside(), "other");
+    subject.trace(&["verify", &subject.run, "--key", text(&other)]).ended(7).says("has not signed it");
+    // what is no key is said
+    subject.trace(&["verify", &subject.run, "--key", "graph.yaml"]).ended(2).says("a public key is");
+}
+
+#[test]
+fn a_trace_written_anew_is_not_the_signed_one_and_a_signature_is_not_made_up() {
+    let subject = Subject::new(GRAPH, 0);
+    let public = text(&subject.public);
+    subject.trace(&["sign", text(&subject.copy), "--key", text(&subject.secret)]).ended(0);
+    let honest = fs::read_to_string(&subject.copy).unwrap();
+    fs::write(&subject.copy, anew(&honest, |events| events[0]["data"]["revision"] = json!(null))).unwrap();
+    let said = subject.elsewhere(&["--key", public]).ended(7).json();
+    assert_eq!(said["signature"]["signed"], "broken");
+    assert_eq!(said["verdicts"], json!([]));
+    fs::write(&subject.copy, &honest).unwrap();
+    let kept = subject.copy.with_extension("sig");
+    let mut signature: Value = serde_json::from_str(&fs::read_to_string(&kept).unwrap()).unwrap();
+    signature["signature"] = json!(format!("AAAA{}", &signature["signature"].as_str().unwrap()[4..]));
+    fs::write(&kept, canonical_json(&signature)).unwrap();
+    let said = subject.elsewhere(&["--key", public]).ended(7).json();
+    assert_eq!(said["signature"]["signed"], "forged");
+}
+
+#[test]
+fn what_does_not_hold_or_has_not_ended_is_not_signed() {
+    let subject = Subject::new(ASKS, 5);
+    let key = text(&subject.secret);
+    subject.trace(&["sign", &subject.run, "--key", key]).ended(7).says("incomplete");
+    subject.trace(&["sign", &subject.run, "--key", key, "--allow", "incomplete"]).ended(0);
+    let part = subject.lines();
+    subject.workspace.lgflow(&["approve", &subject.run, "ask"]).ended(0);
+    subject.workspace.lgflow(&["runs", "resume", &subject.run]).ended(0);
+    let said = subject.trace(&["verify", &subject.run, "--key", text(&subject.public)]).ended(0).stdout;
+    assert!(said.contains(&format!("up to event {part}")), "{said}");
+    // a key that others may read is none
+    fs::set_permissions(&subject.secret, fs::Permissions::from_mode(0o644)).unwrap();
+    subject.trace(&["sign", &subject.run, "--key", key]).ended(2).says("chmod 600");
+}
+
+#[test]
+fn an_anchored_tail_cannot_be_cut() {
+    let subject = Subject::new(GRAPH, 0);
+    let file = subject.workspace.outside().join("anchors.jsonl");
+    let place = format!("file:{}", text(&file));
+    subject.trace(&["verify", &subject.run]).ended(0);
+    subject.elsewhere(&["--anchor", &place]).ended(7);
+    // a line that somebody else did not end stays theirs
+    fs::write(&file, "something else").unwrap();
+    subject.trace(&["verify", &subject.run, "--anchor", &place]).ended(7).says("there is no anchor of it");
+    subject.trace(&["anchor", &subject.run, "--to", &place]).ended(0).says("your own file");
+    assert!(fs::read_to_string(&file).unwrap().starts_with("something else\n{"));
+    let events = subject.lines();
+    let said = subject.elsewhere(&["--anchor", &place]).ended(0).json();
+    assert!(
+        said["verdicts"].as_array().unwrap().contains(&json!(format!("complete up to anchor {events}"))),
+        "{said}"
+    );
+    assert_eq!(said["anchor"], json!({ "place": place, "anchored": "up_to", "events": events }));
+
+    // who holds everything else cuts the tail, or writes all of it anew
+    let honest = fs::read_to_string(&subject.copy).unwrap();
+    fs::remove_file(subject.copy.with_extension("receipts")).unwrap();
+    let cut: String = honest.lines().take(3).map(|line| format!("{line}\n")).collect();
+    let altered = anew(&honest, |events| events[0]["ts"] = json!("2020-01-01T00:00:00Z"));
+    for text in [cut, altered] {
+        fs::write(&subject.copy, text).unwrap();
+        subject.elsewhere(&["--allow", "incomplete"]).ended(0);
+        let said = subject.elsewhere(&["--allow", "incomplete", "--anchor", &place]).ended(7).json();
+        assert_eq!(said["anchor"]["anchored"], "broken", "{said}");
+    }
+    // fewer receipts than were anchored
+    fs::write(&subject.copy, &honest).unwrap();
+    fs::write(subject.copy.with_extension("receipts"), "").unwrap();
+    let said = subject.elsewhere(&["--anchor", &place]).ended(7).json();
+    assert_eq!(said["anchor"]["anchored"], "other_receipts", "{said}");
+}
+
+#[test]
+fn an_anchor_stands_in_a_git_note_that_git_reads() {
+    let subject = Subject::new(GRAPH, 0);
+    let root = subject.workspace.path();
+    let git = |arguments: &[&str]| git(&root, arguments);
+    let status = git(&["status", "--porcelain", "--untracked-files=no"]);
+    subject
+        .trace(&["verify", &subject.run, "--anchor", "git-note"])
+        .ended(7)
+        .says("there is no anchor of it");
+    subject.trace(&["anchor", &subject.run, "--to", "git-note"]).ended(0);
+    let note = git(&["notes", "--ref=lgflow", "show", "HEAD"]);
+    assert!(note.contains(&subject.run) && note.contains("lgflow.anchor/v1"), "{note}");
+    // a second one is added to what stands there
+    git(&["notes", "--ref=lgflow", "append", "-m", "a person's own words", "HEAD"]);
+    subject.trace(&["anchor", &subject.run, "--to", "git-note"]).ended(0);
+    let note = git(&["notes", "--ref=lgflow", "show", "HEAD"]);
+    assert!(note.contains("a person's own words") && note.matches("lgflow.anchor/v1").count() == 2, "{note}");
+    let said = subject.trace(&["verify", &subject.run, "--anchor", "git-note"]).ended(0).stdout;
+    assert!(said.contains(&format!("complete up to anchor {}", subject.lines())), "{said}");
+    assert_eq!(git(&["rev-list", "--count", "refs/notes/lgflow"]).trim(), "3");
+    git(&["fsck", "--strict"]);
+    assert_eq!(git(&["status", "--porcelain", "--untracked-files=no"]), status, "the work tree is as it was");
+}
+
+#[test]
+fn a_note_among_many_is_found_where_git_has_put_it() {
+    let subject = Subject::new(GRAPH, 0);
+    let root = subject.workspace.path();
+    let head = git(&root, &["rev-parse", "HEAD"]).trim().to_owned();
+    subject.trace(&["anchor", &subject.run, "--to", "git-note"]).ended(0);
+    // as git does it when there are many: by the first digits
+    let blob = git(&root, &["rev-parse", &format!("refs/notes/lgflow:{head}")]).trim().to_owned();
+    let index = subject.workspace.outside().join("index");
+    let with_index = |arguments: &[&str]| {
+        let output = Command::new("git")
+            .current_dir(&root)
+            .env("GIT_INDEX_FILE", &index)
+            .args(arguments)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    with_index(&[
+        "update-index",
+        "--add",
+        "--cacheinfo",
+        &format!("100644,{blob},{}/{}", &head[..2], &head[2..]),
+    ]);
+    let tree = with_index(&["write-tree"]);
+    let commit = git(&root, &["commit-tree", "-m", "fan out", &tree]).trim().to_owned();
+    git(&root, &["update-ref", "refs/notes/lgflow", &commit]);
+    subject.trace(&["verify", &subject.run, "--anchor", "git-note"]).ended(0);
+    subject.trace(&["anchor", &subject.run, "--to", "git-note"]).ended(0);
+    assert_eq!(git(&root, &["ls-tree", "-r", "--name-only", "refs/notes/lgflow"]).lines().count(), 1);
+    assert_eq!(git(&root, &["notes", "--ref=lgflow", "show", "HEAD"]).matches("lgflow.anchor/v1").count(), 2);
+    git(&root, &["fsck", "--strict"]);
+}
+
+#[test]
+fn nothing_is_written_through_what_leads_out_of_the_git_folder() {
+    let subject = Subject::new(GRAPH, 0);
+    let root = subject.workspace.path();
+    let elsewhere = subject.workspace.outside().join("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    let anchor = ["anchor", &subject.run, "--to", "git-note"];
+    symlink(&elsewhere, root.join(".git/refs/notes")).unwrap();
+    subject.trace(&anchor).ended(1).says("is a link");
+    fs::remove_file(root.join(".git/refs/notes")).unwrap();
+    // a ref that stands for a branch
+    git(&root, &["symbolic-ref", "refs/notes/lgflow", "refs/heads/other"]);
+    git(&root, &["branch", "other"]);
+    let before = git(&root, &["rev-parse", "other"]);
+    subject.trace(&anchor).ended(1).says("symbolic ref");
+    assert_eq!(git(&root, &["rev-parse", "other"]), before);
+    assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 0);
+    // a pipe is no file of anchors
+    let pipe = subject.workspace.outside().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    subject.trace(&["anchor", &subject.run, "--to", &format!("file:{}", text(&pipe))]).ended(1);
+    subject.trace(&["anchor", &subject.run, "--to", "syslog"]).ended(2).says("file:PATH");
+}
+
+#[test]
+fn every_run_of_a_store_is_verified() {
+    let subject = Subject::new(GRAPH, 0);
+    let verify = |more: &[&str]| subject.trace(&[&["verify", "--all", "--format", "json"], more].concat());
+    subject.workspace.lgflow(&["run", "-g", "graph.yaml"]).ended(0);
+    let said = verify(&[]).ended(0).json();
+    assert_eq!((&said["ok"], said["runs"].as_array().unwrap().len()), (&json!(true), 2));
+    subject.workspace.write("asks.yaml", ASKS);
+    subject.workspace.lgflow(&["run", "-g", "asks.yaml"]).ended(5);
+    let said = verify(&[]).ended(7).json();
+    assert_eq!(said["runs"].as_array().unwrap().iter().filter(|run| run["ok"] == true).count(), 2);
+    verify(&["--allow", "incomplete"]).ended(0);
+    let said = subject.trace(&["verify", "--all", "--allow", "incomplete"]).ended(0).stdout;
+    assert_eq!(said.lines().filter(|line| line.starts_with('✓')).count(), 3, "{said}");
+    subject.trace(&["verify"]).ended(2);
+}
