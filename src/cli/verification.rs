@@ -1,5 +1,7 @@
 //! What `lgflow trace verify` says of a trace that was found.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 
 use crate::digest::Digest;
@@ -60,7 +62,8 @@ pub(super) fn check_all(
             Ok(found) => found,
             Err(problem) => {
                 all_sound = false;
-                lines += &format!("✗ {run}: {}\n", escaped(problem.detail()));
+                // writing to a string can't fail
+                let _ = writeln!(lines, "✗ {run}: {}", escaped(problem.detail()));
                 unreadable.push(json!({ "run": run.to_string(), "detail": problem.detail() }));
                 continue;
             }
@@ -69,7 +72,7 @@ pub(super) fn check_all(
         let sound = judged.is_whole() && (judged.verified.complete || incomplete);
         all_sound &= sound;
         let said = if sound { judged.verdicts().join(", ") } else { judged.text() };
-        lines += &format!("{} {run}: {said}\n", if sound { '✓' } else { '✗' });
+        let _ = writeln!(lines, "{} {run}: {said}", if sound { '✓' } else { '✗' });
         documents.push(judged.document(sound));
     }
     let document = json!({

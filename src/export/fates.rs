@@ -112,8 +112,12 @@ impl Fate {
 
 /// The nodes that run the subgraph of an execution, before the names of its nodes: `outer#2[3]!1/deep!1` to `outer/deep/`.
 fn above(path: &str) -> String {
-    let steps = path.split('/').filter(|step| !step.is_empty());
-    steps.map(|step| format!("{}/", step.split(['#', '[', '!']).next().unwrap_or_default())).collect()
+    let mut above = String::new();
+    for step in path.split('/').filter(|step| !step.is_empty()) {
+        above.push_str(step.split(['#', '[', '!']).next().unwrap_or_default());
+        above.push('/');
+    }
+    above
 }
 
 /// The key of the node that a piece within it is of: without item, attempt and what stands behind them.

@@ -28,6 +28,7 @@ impl Moment {
     }
 
     /// So much later.
+    #[must_use]
     pub fn after(self, time: Duration) -> Self {
         Self(self.0.saturating_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)))
     }

@@ -28,11 +28,11 @@ pub fn statement(story: &Story, recorded: &Recorded, verification: &Value) -> Va
         "_type": "https://in-toto.io/Statement/v1",
         "subject": subjects,
         "predicateType": PREDICATE_TYPE,
-        "predicate": predicate(story, recorded, removed, verification),
+        "predicate": predicate(story, recorded, &removed, verification),
     })
 }
 
-fn predicate(story: &Story, recorded: &Recorded, removed: Vec<String>, verification: &Value) -> Value {
+fn predicate(story: &Story, recorded: &Recorded, removed: &[String], verification: &Value) -> Value {
     let fact = |name: &str| story.facts.get(name).cloned().unwrap_or_default();
     json!({
         "run": story.run,

@@ -34,7 +34,7 @@ pub fn perfetto(story: &Story, recorded: &Recorded) -> Vec<u8> {
 fn clocks(story: &Story) -> Packet {
     let now = |clock_id| ClockTime { clock_id: Some(clock_id), timestamp: Some(story.began().0) };
     let clocks = vec![now(REALTIME), now(BOOTTIME)];
-    let snapshot = ClockSnapshot { clocks, primary_trace_clock: Some(BOOTTIME as i32) };
+    let snapshot = ClockSnapshot { clocks, primary_trace_clock: Some(BOOTTIME.cast_signed()) };
     Packet { clock_snapshot: Some(snapshot), sequence_flags: Some(1), ..Packet::of(SEQUENCE) }
 }
 
@@ -75,7 +75,7 @@ fn annotations(piece: &Piece, span: &Span) -> Vec<DebugAnnotation> {
     let of = |name: &str, value| DebugAnnotation { name: Some(name.to_owned()), value: Some(value) };
     let mut all = vec![
         of("lgflow.key", DebugValue::Text(piece.key.clone())),
-        of("lgflow.seq", DebugValue::Number(piece.seq as i64)),
+        of("lgflow.seq", DebugValue::Number(piece.seq.cast_signed())),
         of("lgflow.end", DebugValue::Text(piece.end.word().to_owned())),
     ];
     for (name, value) in span.attributes.iter().filter(|(name, _)| *name != "lgflow.key") {
