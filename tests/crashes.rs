@@ -236,6 +236,7 @@ impl Bench {
             secrets: Vec::new(),
             inputs: json!({}),
             durability: Durability::Batch,
+            retention: lgflow::config::Retention::default(),
             trace: false,
             program: &self.program(kill),
             named: Named::default(),

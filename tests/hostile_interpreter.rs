@@ -151,6 +151,7 @@ fn run(program: &Path, workspace: &Workspace) -> Finished {
         undoes: None,
         inputs: json!({}),
         durability: Durability::Batch,
+        retention: lgflow::config::Retention::default(),
         trace: false,
         program,
         named: Named::default(),

@@ -277,6 +277,7 @@ fn run(workspace: &Workspace, lie: &str) -> Finished {
         secrets: Vec::new(),
         inputs: json!({}),
         durability: Durability::Batch,
+        retention: lgflow::config::Retention::default(),
         trace: false,
         program: &with_a_liar(workspace, lie),
         named: Named::default(),

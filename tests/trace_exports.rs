@@ -72,6 +72,7 @@ name: rich
 tools: { exec: allow, read_file: allow, list_files: allow, apply_patch: allow }
 paths: { read: { allow: ['**'] }, write: { allow: ['**'] } }
 commands: [{ name: ls, program: ls, args: [['-l']] }]
+redact: [{ name: card, pattern: 'card-[0-9]{6}' }]
 ";
 
 /// A run that waited for a person and was gone on with, and its copy in the workspace.
@@ -86,6 +87,9 @@ impl Subject {
         let workspace = Workspace::git();
         workspace.write("graph.yaml", GRAPH).write("child.yaml", CHILD).write("policy.yaml", POLICY);
         workspace.write("a.txt", "a\n").write("b.txt", "b\n");
+        let config = workspace.outside().join("home/.config/lgflow");
+        fs::create_dir_all(&config).unwrap();
+        fs::write(config.join("config.toml"), "[retention]\nage = '30d'\ncount = 7\n").unwrap();
         let begin = ["run", "-g", "graph.yaml", "--policy", "policy.yaml", "--trace", "--format", "json"];
         let ran = workspace.lgflow(&begin).ended(5).json();
         let run = ran["run"].as_str().unwrap().to_owned();
@@ -169,6 +173,12 @@ fn the_document_tells_what_happened() {
         );
         assert_ne!(piece["end"], "open", "{piece}");
     }
+    // what was kept out of it, and how long such a run is kept
+    let card = Digest::of("card-[0-9]{6}").to_string();
+    let redaction = json!({ "patterns": [{ "name": "card", "digest": card }], "secrets": [] });
+    assert_eq!(document["facts"]["redaction"], redaction);
+    let retention = json!({ "age_ms": 30 * 24 * 3_600_000_u64, "count": 7, "size": null });
+    assert_eq!(document["facts"]["retention"], retention);
     let events = document["events"].as_array().unwrap();
     assert_eq!(events.len(), fs::read_to_string(&subject.copy).unwrap().lines().count());
     assert_eq!(events[0]["data"]["facts"]["graph"], "rich", "payloads are in place");

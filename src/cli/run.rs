@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::Args;
 use serde_json::Value;
 
-use crate::config::Settings;
+use crate::config::{Retention, Settings};
 use crate::diag::Diagnostics;
 use crate::effect::{ErrorKind, FrozenLayer, GraphBundle, HeldPlan, RunLimits, SecretDeclaration};
 use crate::front::{
@@ -152,6 +152,7 @@ fn once(args: &RunArgs, output: Output, bound: &mut Option<Vec<FrozenLayer>>) ->
         undoes: None,
         inputs: ready.inputs,
         durability: ready.durability,
+        retention: ready.retention,
         trace: args.trace,
         program: Path::new("/proc/self/exe"),
         named: Named {
@@ -222,6 +223,7 @@ struct Ready {
     held: Option<HeldPlan>,
     inputs: Value,
     durability: Durability,
+    retention: Retention,
     refusal: Option<String>,
     graph: Option<PathBuf>,
     signing_key: Option<PathBuf>,
@@ -270,6 +272,7 @@ fn prepare(
         held,
         inputs,
         durability,
+        retention: settings.retention(),
         refusal,
         graph: match (&place.base, graph) {
             // a name beneath the revision's `.lg`, and no path of this machine

@@ -302,6 +302,7 @@ fn meant<'a>(
         undoes: None,
         inputs: Value::Null,
         durability: Durability::parse(&record.durability).unwrap_or_default(),
+        retention: settings.retention(),
         trace: record.trace,
         program: Path::new("/proc/self/exe"),
         named: Named::default(),

@@ -10,6 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
 
+use crate::config::Retention;
 use crate::digest::Digest;
 use crate::effect::{
     FrozenLayer, GraphBundle, HeldPlan, InterpreterStart, LedgerPlace, RunLimits, RunnerStart,
@@ -61,6 +62,8 @@ pub struct Task<'a> {
     pub inputs: Value,
     /// When a line of the trace is safe.
     pub durability: Durability,
+    /// How long the user keeps runs.
+    pub retention: Retention,
     /// Is the trace written into the workspace as well?
     pub trace: bool,
     /// The program that becomes the runner and the interpreter: our own.
@@ -352,10 +355,17 @@ fn facts((task, kept_out): (&Task<'_>, &KeptOut), runner: &Started) -> Map<Strin
         ("inputs_digest", json!(Digest::of_json(&kept_out.recorded(&task.inputs)))),
         ("durability", json!(task.durability.as_str())),
         ("profile", json!(task.named.profile)),
+        ("redaction", kept_out.document()),
+        ("retention", retention(task.retention)),
         ("sandbox", json!(runner.sandbox)),
         ("work_tree", json!(runner.work_tree)),
         ("held_to", json!(task.held.as_ref().map(|plan| plan.checksum))),
         ("policy_from", json!(task.place.base.as_ref().map(|base| &base.revision))),
     ];
     facts.into_iter().map(|(name, fact)| (name.to_owned(), fact)).collect()
+}
+
+fn retention(kept: Retention) -> Value {
+    let age = kept.age.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
+    json!({ "age_ms": age, "count": kept.count, "size": kept.size })
 }

@@ -1,8 +1,9 @@
 //! What must not reach the interpreter, and so neither the trace nor a model: values of declared secrets in what the user
 //! gives and in the graph's own texts. What the layers' patterns match is kept out of the trace alone.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::digest::Digest;
 use crate::effect::{FrozenLayer, SecretDeclaration};
 use crate::policy::PolicySet;
 use crate::redact::Redaction;
@@ -35,6 +36,7 @@ pub enum KeepOutError {
 pub(super) struct KeptOut {
     redaction: Redaction,
     patterns: Vec<(String, String)>,
+    secrets: Vec<String>,
 }
 
 impl KeptOut {
@@ -56,7 +58,8 @@ impl KeptOut {
         let patterns = patterns(layers);
         let redaction = redaction(secrets, &patterns)?;
         let patterns = patterns.iter().map(|(name, regex)| (name.clone(), regex.as_str().to_owned()));
-        let kept = Self { patterns: patterns.collect(), redaction };
+        let secrets = secrets.iter().map(|secret| secret.name.clone()).collect();
+        let kept = Self { patterns: patterns.collect(), redaction, secrets };
         for (name, value) in inputs.as_object().into_iter().flatten() {
             kept.refuse(format!("the input `{name}`"), &value.to_string())?;
             // a text as it is, too: what is escaped in JSON is only one of its forms
@@ -75,6 +78,13 @@ impl KeptOut {
     /// Names and regular expressions.
     pub(super) fn patterns(&self) -> Vec<(String, String)> {
         self.patterns.clone()
+    }
+
+    /// What the first event says of it. An expression may tell what it protects: its digest stands for it.
+    pub(super) fn document(&self) -> Value {
+        let pattern =
+            |(name, expression): &(String, String)| json!({ "name": name, "digest": Digest::of(expression) });
+        json!({ "patterns": self.patterns.iter().map(pattern).collect::<Vec<_>>(), "secrets": self.secrets })
     }
 
     /// Inputs as the trace will hold them.
