@@ -39,6 +39,7 @@ mod test;
 mod tool;
 mod trace;
 mod trace_export;
+mod trace_site;
 mod trace_witness;
 mod trust;
 mod validate;

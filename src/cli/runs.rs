@@ -340,6 +340,7 @@ fn undo_again<'a>(
         undoes: record.undoes.and_then(|run| run.parse().ok()),
         inputs: Value::Null,
         durability: Durability::parse(&record.durability).unwrap_or_default(),
+        retention: settings.retention(),
         trace: record.trace,
         program: Path::new("/proc/self/exe"),
         named: Named::default(),

@@ -155,6 +155,7 @@ impl Undo<'_> {
             undoes: Some(self.run.clone()),
             inputs: json!({ "of": self.run.as_str(), "to": self.to, "beyond": self.touched.beyond }),
             durability: Durability::parse(settings.durability()).unwrap_or_default(),
+            retention: settings.retention(),
             trace,
             program: Path::new("/proc/self/exe"),
             // what is to bind taking this back, in its turn

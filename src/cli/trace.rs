@@ -18,10 +18,11 @@ use crate::witness::AnchorPlace;
 use super::output::Output;
 use super::problem::Problem;
 use super::trace_export::ExportArgs;
+use super::trace_site::SiteArgs;
 use super::trace_witness::{AnchorArgs, SignArgs};
 use super::verification::{check, check_all};
 use super::witnessed::Witnesses;
-use super::{Exit, Format, trace_export, trace_witness};
+use super::{Exit, Format, trace_export, trace_site, trace_witness};
 
 /// The most that is read of a trace, or of its receipts.
 const LIMIT: u64 = 1024 * 1024 * 1024;
@@ -57,7 +58,12 @@ enum TraceCommand {
         after_help = "Examples:\n  lgflow trace anchor 01k… --to git-note\n  lgflow trace anchor 01k… --to file:/var/log/lgflow/anchors.jsonl\n  lgflow trace verify 01k… --anchor file:/var/log/lgflow/anchors.jsonl"
     )]
     Anchor(AnchorArgs),
-    /// Write a run in a form that other programs read: JSON, spans (OTLP), Perfetto, Mermaid, in-toto
+    /// Write a folder of traces as pages: a list of runs, and each run with its graph, its time and its calls
+    #[command(
+        after_help = "Examples:\n  lgflow trace site artifacts/runs\n  lgflow trace site artifacts/runs -o public"
+    )]
+    Site(SiteArgs),
+    /// Write a run in a form that other programs read: JSON, spans (OTLP), Perfetto, Mermaid, a page, in-toto
     #[command(
         after_help = "Examples:\n  lgflow trace export 01k… --to perfetto -o run.pftrace\n  lgflow trace export 01k… --to otlp | curl -H 'Content-Type: application/json' --data-binary @- \\\n    http://127.0.0.1:4318/v1/traces\n  lgflow trace export 01k… --to in-toto --key signing.pem -o run.intoto.json"
     )]
@@ -114,6 +120,7 @@ pub(super) fn run(args: &TraceArgs, output: Output) -> Result<Exit, Problem> {
         TraceCommand::Show(named) => show(&find(named)?, output),
         TraceCommand::Sign(args) => trace_witness::sign(args, output),
         TraceCommand::Anchor(args) => trace_witness::anchor(args, output),
+        TraceCommand::Site(args) => trace_site::run(args, output),
         TraceCommand::Export(args) => trace_export::run(args, output),
         TraceCommand::Verify(args) => {
             let witnesses = Witnesses {
@@ -166,7 +173,16 @@ impl Found {
 
 /// Finds a trace and all that says whether it is true.
 pub(super) fn open(named: &Named) -> Result<Found, Problem> {
-    let found = find(named)?;
+    complete(find(named)?)
+}
+
+/// The same of a file, whatever its name.
+pub(super) fn open_file(path: &Path) -> Result<Found, Problem> {
+    complete(find_file(path)?)
+}
+
+/// Adds what vouches for it.
+fn complete(found: Found) -> Result<Found, Problem> {
     let beside = found.file.as_deref().map(receipts_beside).transpose()?.flatten();
     let vouched = match (&found.known, &beside) {
         (Some(known), beside) => {

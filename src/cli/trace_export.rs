@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use crate::digest::SecretKey;
 use crate::export::{
-    Recorded, Story, envelope, mermaid, otlp_json, otlp_protobuf, perfetto, statement, trace_document,
+    Recorded, Story, envelope, mermaid, otlp_json, otlp_protobuf, perfetto, run_page, statement,
+    trace_document,
 };
 use crate::files::write_given;
 use crate::front::read_signing_key;
@@ -18,7 +19,7 @@ use super::output::Output;
 use super::problem::Problem;
 use super::terminal::stdout_is_a_terminal;
 use super::trace::{Found, Named, open};
-use super::verification::verification;
+use super::verification::{checked, verification};
 
 /// Arguments of `lgflow trace export`.
 #[derive(Debug, Args)]
@@ -49,6 +50,8 @@ enum Target {
     Perfetto,
     /// The graph with what happened, as a Mermaid flowchart
     Mermaid,
+    /// One page with everything in it, for a browser
+    Html,
     /// An in-toto statement in a signed envelope (DSSE)
     InToto,
 }
@@ -81,6 +84,7 @@ pub(super) fn run(args: &ExportArgs, output: Output) -> Result<Exit, Problem> {
         Target::OtlpProtobuf => Form::Bytes(otlp_protobuf(&story, &recorded)),
         Target::Perfetto => Form::Bytes(perfetto(&story, &recorded)),
         Target::Mermaid => Form::Text(mermaid(&story)),
+        Target::Html => Form::Text(run_page(&story, &recorded, &checked(&found)?, None)),
         Target::InToto => in_toto(&found, &story, &recorded, args.key.as_deref())?,
     };
     form.put(args.output.as_deref(), output)?;

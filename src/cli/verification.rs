@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use crate::digest::Digest;
+use crate::export::Checked;
 use crate::front::{Retraced, Seal};
 use crate::receipt::Discord;
 use crate::store::RunId;
@@ -89,6 +90,13 @@ pub(super) fn check_all(
 pub(super) fn verification(found: &Found) -> Result<Value, Problem> {
     let judged = Judged::of(found, &Witnesses::default())?;
     Ok(judged.document(judged.is_whole() && judged.verified.complete))
+}
+
+/// What is found of a trace, for the page of its run.
+pub(super) fn checked(found: &Found) -> Result<Checked, Problem> {
+    let judged = Judged::of(found, &Witnesses::default())?;
+    let holds = judged.is_whole();
+    Ok(Checked { holds, said: if holds { judged.sound_text() } else { judged.text() } })
 }
 
 /// Refuses a trace that does not hold.

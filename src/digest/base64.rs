@@ -16,12 +16,6 @@ pub fn base64(bytes: &[u8]) -> String {
     text
 }
 
-/// The base64 of the SHA-256 of some bytes, as policies of web pages name them.
-pub fn base64_digest(bytes: &[u8]) -> String {
-    use sha2::Digest as _;
-    base64(&sha2::Sha256::digest(bytes))
-}
-
 /// The bytes of a text; `None` where it is not exactly what [`base64`] writes.
 pub(super) fn from_base64(text: &str) -> Option<Vec<u8>> {
     let digits = text.trim_end_matches('=');

@@ -7,7 +7,7 @@ mod mac;
 mod sha256;
 mod signature;
 
-pub use base64::{base64, base64_digest};
+pub use base64::base64;
 pub use canonical::canonical_json;
 pub use hex::hex;
 pub use mac::MacKey;

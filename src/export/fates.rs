@@ -111,7 +111,7 @@ impl Fate {
 }
 
 /// The nodes that run the subgraph of an execution, before the names of its nodes: `outer#2[3]!1/deep!1` to `outer/deep/`.
-fn above(path: &str) -> String {
+pub(super) fn above(path: &str) -> String {
     let mut above = String::new();
     for step in path.split('/').filter(|step| !step.is_empty()) {
         above.push_str(step.split(['#', '[', '!']).next().unwrap_or_default());

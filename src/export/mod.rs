@@ -1,11 +1,12 @@
 //! What a recorded run becomes for others: one JSON document, spans (OTLP), slices (Perfetto), a drawing with what happened
-//! (Mermaid), a signed statement (in-toto). Pure: events go in and bytes come out; nothing is checked here, nothing sent.
+//! (Mermaid), pages for a person, a signed statement (in-toto). Pure: events go in and bytes come out; nothing is checked here, nothing sent.
 
 mod document;
 mod fates;
 mod mermaid;
 mod moment;
 mod otlp;
+mod page;
 mod perfetto;
 mod recorded;
 mod span;
@@ -13,11 +14,13 @@ mod statement;
 mod story;
 
 pub use document::trace_document;
+use fates::above;
 pub use fates::{Fate, Fates};
 
 pub use mermaid::mermaid;
 pub use moment::Moment;
 pub use otlp::{otlp_json, otlp_protobuf};
+pub use page::{Checked, Listed, index_page, run_page};
 pub use perfetto::perfetto;
 pub use recorded::{Recorded, Recording, Unreadable};
 pub use span::{AttributeValue, Span, SpanEvent, SpanId, SpanKind, SpanStatus, TraceId, resource, spans};

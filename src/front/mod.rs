@@ -25,6 +25,7 @@ mod runner_process;
 mod screen;
 mod settings;
 mod single;
+mod site_folder;
 mod supervise;
 mod terminal;
 mod undo;
@@ -53,6 +54,7 @@ pub use prepare::{Chosen, Demanded, PrepareError, choose, layers, usual, workspa
 pub use runner_process::{RUNNER_ARGUMENT, RunnerProcess, SpawnedRunner, StartError};
 pub use settings::{Flag, settings};
 pub use single::call_tool;
+pub use site_folder::{make_output_folder, traces_in};
 pub use supervise::Stopped;
 pub use terminal::{discard_typed, is_attended, read_answer};
 pub use undo::{Touched, bound_by_both, touched};

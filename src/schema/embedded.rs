@@ -46,6 +46,7 @@ const DOCUMENTS: &[(&str, &str)] = &[
     ("anchor", include_str!("../../schemas/anchor.schema.json")),
     ("trace-signature", include_str!("../../schemas/trace-signature.schema.json")),
     ("verifications", include_str!("../../schemas/verifications.schema.json")),
+    ("trace-site", include_str!("../../schemas/trace-site.schema.json")),
     ("trace-export", include_str!("../../schemas/trace-export.schema.json")),
     ("packs", include_str!("../../schemas/packs.schema.json")),
     ("packs-changed", include_str!("../../schemas/packs-changed.schema.json")),

@@ -133,6 +133,8 @@ fn of_witnesses(printed: &mut Printed, work: &Workspace, run: &str) {
     printed.run(work, 0, &["trace", "anchor", run, "--to", &anchors]);
     printed.run(work, 0, &["trace", "verify", run, "--key", public, "--anchor", &anchors]);
     printed.run(work, 7, &["trace", "verify", "--all"]);
+    work.lgflow(&["run", "--trace"]).ended(0);
+    printed.run(work, 0, &["trace", "site", "artifacts/runs"]);
 }
 
 fn of_the_program(printed: &mut Printed) {

@@ -25,10 +25,10 @@ mod xml;
 pub use dot::dot;
 pub use html::html;
 pub(in crate::view) use labels::edge_in_full;
+pub use mermaid::{mermaid, quoted as mermaid_quoted};
 pub use picture::{
     EdgeKind, Fact, Passage, Picture, PictureEdge, PictureNode, PictureRegion, RegionKind, Standing,
 };
 pub use style::CSS;
 pub use svg::{Embedding, svg};
 pub use text::{Letters, text};
-pub use mermaid::{mermaid, quoted as mermaid_quoted};
