@@ -8,55 +8,56 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use crate::digest::Digest;
+use crate::digest::{Digest, MacKey};
 
 use super::{Entry, FileError, Links, OpenFile, RelPath, Root};
 
 /// More than this is not remembered: looking at it again would take as long as doing the work again.
 const MOST: usize = 100_000;
 
-/// What was seen. It is whole: nothing that was looked at beneath the root is missing.
+/// What was seen. It is whole: nothing that was looked at beneath the root is missing. It tells of contents only to who has
+/// the key that it was made with: the plain digest of a short secret is as good as the secret.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sight {
     /// By the path that was asked for.
-    files: BTreeMap<String, SeenFile>,
-    /// By path: the digest of the names and kinds in a folder; none where it could not be listed.
-    folders: BTreeMap<String, Option<Digest>>,
+    files: BTreeMap<String, SeenFile<String>>,
+    /// By path: the code of the names and kinds in a folder; none where it could not be listed.
+    folders: BTreeMap<String, Option<String>>,
 }
 
-/// A file that was asked for.
+/// A file that was asked for. `T` tells contents apart.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct SeenFile {
+struct SeenFile<T> {
     /// Were links followed?
     links: bool,
     /// What was opened; none where nothing could be.
-    opened: Option<Opened>,
+    opened: Option<Opened<T>>,
 }
 
 /// A file that was opened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Opened {
+struct Opened<T> {
     /// The path that it really has.
     path: String,
     size: u64,
     /// Of its content; none where none of it was read.
-    digest: Option<Digest>,
+    content: Option<T>,
 }
 
 impl Sight {
-    /// Is all of it so now? Not known, and therefore not, once `is_over`.
-    pub fn still_holds(&self, root: &Root, is_over: &dyn Fn() -> bool) -> bool {
-        let folder = |(path, digest): (&String, &Option<Digest>)| {
+    /// Is all of it so now? `key` is the one that it was made with. Not known, and therefore not, once `is_over`.
+    pub fn still_holds(&self, root: &Root, key: &MacKey, is_over: &dyn Fn() -> bool) -> bool {
+        let folder = |(path, seen): (&String, &Option<String>)| {
             let now = RelPath::parse(path).ok().map(|path| listing(&root.entries(&path)));
-            now.is_some_and(|now| now == *digest)
+            now.is_some_and(|now| now.map(|now| code(key, now)) == *seen)
         };
         self.folders.iter().all(|seen| !is_over() && folder(seen))
-            && self.files.iter().all(|(path, seen)| !is_over() && seen.is_as_it_was(root, path))
+            && self.files.iter().all(|(path, seen)| !is_over() && seen.is_as_it_was(root, key, path))
     }
 }
 
-impl SeenFile {
-    fn is_as_it_was(&self, root: &Root, path: &str) -> bool {
+impl SeenFile<String> {
+    fn is_as_it_was(&self, root: &Root, key: &MacKey, path: &str) -> bool {
         let links = if self.links { Links::Inside } else { Links::Refuse };
         let Ok(path) = RelPath::parse(path) else { return false };
         match (&self.opened, root.file(&path, links)) {
@@ -66,12 +67,17 @@ impl SeenFile {
                 seen.path == now.path().as_str()
                     && seen.size == now.facts().size
                     && now.facts().links == 1
-                    && seen.digest.is_none_or(|digest| {
-                        now.read(seen.size).is_ok_and(|bytes| Digest::of(bytes) == digest)
+                    && seen.content.as_ref().is_none_or(|content| {
+                        now.read(seen.size).is_ok_and(|bytes| code(key, Digest::of(bytes)) == *content)
                     })
             }
         }
     }
+}
+
+/// What stands for a digest to who has the key.
+fn code(key: &MacKey, digest: Digest) -> String {
+    key.code(format!("lgflow sight\0{digest}").as_bytes())
 }
 
 /// The digest of what a folder lists.
@@ -91,16 +97,34 @@ pub struct Watcher(Arc<Mutex<Watched>>);
 
 #[derive(Debug, Default)]
 struct Watched {
-    sight: Sight,
+    files: BTreeMap<String, SeenFile<Digest>>,
+    folders: BTreeMap<String, Option<Digest>>,
     /// Something was looked at that a sight cannot tell, or that was not the same twice.
     unsure: bool,
 }
 
 impl Watcher {
-    /// What was seen until now; none where that cannot be told wholly.
-    pub fn sight(&self) -> Option<Sight> {
+    /// What was seen until now, to be held against the root by who has `key`; none where it cannot be told wholly.
+    pub fn sight(&self, key: &MacKey) -> Option<Sight> {
         let watched = self.watched();
-        (!watched.unsure).then(|| watched.sight.clone())
+        if watched.unsure {
+            return None;
+        }
+        let opened = |opened: &Opened<Digest>| Opened {
+            path: opened.path.clone(),
+            size: opened.size,
+            content: opened.content.map(|digest| code(key, digest)),
+        };
+        let file = |(path, seen): (&String, &SeenFile<Digest>)| {
+            let opened = seen.opened.as_ref().map(opened);
+            (path.clone(), SeenFile { links: seen.links, opened })
+        };
+        let folder =
+            |(path, seen): (&String, &Option<Digest>)| (path.clone(), seen.map(|seen| code(key, seen)));
+        Some(Sight {
+            files: watched.files.iter().map(file).collect(),
+            folders: watched.folders.iter().map(folder).collect(),
+        })
     }
 
     /// Something was looked at that cannot be told.
@@ -113,18 +137,18 @@ impl Watcher {
         let opened = found.ok().map(|file| Opened {
             path: file.path().to_string(),
             size: file.facts().size,
-            digest: None,
+            content: None,
         });
         // a second name may be of what must not be read, and that is decided by looking elsewhere
         let has_names = found.is_ok_and(|file| file.facts().links != 1);
         let seen = SeenFile { links: links == Links::Inside, opened };
         let mut watched = self.watched();
         watched.unsure |= has_names;
-        match watched.sight.files.entry(path.to_string()) {
+        match watched.files.entry(path.to_string()) {
             Slot::Vacant(slot) => drop(slot.insert(seen)),
             Slot::Occupied(known) => {
-                let without_content = |seen: &SeenFile| {
-                    let opened = seen.opened.clone().map(|opened| Opened { digest: None, ..opened });
+                let without_content = |seen: &SeenFile<Digest>| {
+                    let opened = seen.opened.clone().map(|opened| Opened { content: None, ..opened });
                     SeenFile { opened, ..seen.clone() }
                 };
                 let is_same = without_content(known.get()) == seen;
@@ -137,13 +161,13 @@ impl Watcher {
     /// The content of a file that was asked for was read.
     pub(super) fn read(&self, path: &RelPath, digest: Digest) {
         let mut watched = self.watched();
-        let opened = watched.sight.files.get_mut(path.as_str()).and_then(|seen| seen.opened.as_mut());
+        let opened = watched.files.get_mut(path.as_str()).and_then(|seen| seen.opened.as_mut());
         let is_same = match opened {
-            Some(Opened { digest: known @ None, .. }) => {
+            Some(Opened { content: known @ None, .. }) => {
                 *known = Some(digest);
                 true
             }
-            Some(Opened { digest: Some(known), .. }) => *known == digest,
+            Some(Opened { content: Some(known), .. }) => *known == digest,
             None => false,
         };
         watched.unsure |= !is_same;
@@ -153,7 +177,7 @@ impl Watcher {
     pub(super) fn listed(&self, path: &RelPath, found: &Result<(Vec<Entry>, u64), FileError>) {
         let digest = listing(found);
         let mut watched = self.watched();
-        let before = watched.sight.folders.insert(path.to_string(), digest);
+        let before = watched.folders.insert(path.to_string(), digest);
         watched.unsure |= before.is_some_and(|before| before != digest);
         watched.bound();
     }
@@ -165,7 +189,7 @@ impl Watcher {
 
 impl Watched {
     fn bound(&mut self) {
-        self.unsure |= self.sight.files.len() + self.sight.folders.len() > MOST;
+        self.unsure |= self.files.len() + self.folders.len() > MOST;
     }
 }
 
@@ -209,11 +233,12 @@ mod tests {
         let root = Root::open(place.path()).unwrap();
         let (watched, watcher) = root.watched().unwrap();
         look(&watched);
-        let sight = watcher.sight().unwrap();
+        let key = MacKey::new([7; 32]);
+        let sight = watcher.sight(&key).unwrap();
         let sight: Sight = serde_json::from_str(&serde_json::to_string(&sight).unwrap()).unwrap();
-        let before = sight.still_holds(&root, &|| false);
+        let before = sight.still_holds(&root, &key, &|| false);
         change(place.path());
-        (before, sight.still_holds(&root, &|| false))
+        (before, sight.still_holds(&root, &key, &|| false))
     }
 
     #[test]
@@ -251,13 +276,27 @@ mod tests {
     }
 
     #[test]
+    fn no_digest_of_a_content_can_be_guessed_at_and_another_key_holds_nothing() {
+        let place = place();
+        let root = Root::open(place.path()).unwrap();
+        let (watched, watcher) = root.watched().unwrap();
+        read(&watched, "a.txt");
+        let (key, other) = (MacKey::new([7; 32]), MacKey::new([8; 32]));
+        let sight = watcher.sight(&key).unwrap();
+        let text = serde_json::to_string(&sight).unwrap();
+        assert!(text.contains("a.txt") && !text.contains(&Digest::of("one\n").hex()), "{text}");
+        assert!(sight.still_holds(&root, &key, &|| false) && !sight.still_holds(&root, &other, &|| false));
+        assert!(!sight.still_holds(&root, &key, &|| true), "nothing is known of what there was no time for");
+    }
+
+    #[test]
     fn what_cannot_be_told_is_no_sight() {
         let told = |look: &dyn Fn(&Root, &Path)| {
             let place = place();
             fs::hard_link(place.path().join("a.txt"), place.path().join("twin")).unwrap();
             let (watched, watcher) = Root::open(place.path()).unwrap().watched().unwrap();
             look(&watched, place.path());
-            watcher.sight().is_some()
+            watcher.sight(&MacKey::new([7; 32])).is_some()
         };
         assert!(told(&|root, _| read(root, "sub/b.txt")));
         assert!(!told(&|root, _| read(root, "twin")), "a file with several names");

@@ -66,6 +66,11 @@ impl Cache {
         Ok(Self { folder, workspace, key: installation_key(state)? })
     }
 
+    /// The key that what is kept was made with.
+    pub fn key(&self) -> &MacKey {
+        &self.key
+    }
+
     /// What is kept under `key`.
     pub fn get(&self, key: &Digest) -> Kept {
         let path = self.path(key);

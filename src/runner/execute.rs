@@ -5,7 +5,7 @@
 use std::time::Instant;
 
 use crate::effect::{ErrorKind, ToolCall, ToolError, ToolResult};
-use crate::files::{FileError, Sight};
+use crate::files::{FileError, Watcher};
 use crate::model::Uses;
 use crate::policy::Granted;
 
@@ -17,16 +17,16 @@ pub fn execute(call: &Granted<ToolCall>, world: &ToolWorld, cancel: &Cancel) -> 
     in_time(call, || act(call, world, &Reading::of(call, world), cancel))
 }
 
-/// The same for a tool that only reads, with all that it saw of the workspace; nothing where that can't be told.
+/// The same for a tool that only reads, with who was told all that it saw of the workspace.
 pub(super) fn execute_watched(
     call: &Granted<ToolCall>,
     world: &ToolWorld,
     cancel: &Cancel,
-) -> Result<(ToolResult, Option<Sight>), FileError> {
+) -> Result<(ToolResult, Watcher), FileError> {
     let (root, watcher) = world.root.watched()?;
     let reading = Reading::of(call, world).through(&root);
     let result = in_time(call, || act(call, world, &reading, cancel));
-    Ok((result, watcher.sight()))
+    Ok((result, watcher))
 }
 
 fn in_time(call: &Granted<ToolCall>, act: impl FnOnce() -> Result<ToolResult, ToolError>) -> ToolResult {

@@ -42,7 +42,7 @@ impl Desk {
             Kept::NotBelieved(why) => return Known::PassedOver(why),
             Kept::Result(kept) => kept,
         };
-        if !kept.sight.still_holds(&self.world.root, &|| cancel.is_over()) {
+        if !kept.sight.still_holds(&self.world.root, cache.key(), &|| cancel.is_over()) {
             return Known::Nothing;
         }
         let CachedResult { run, at, result, .. } = *kept;
@@ -55,10 +55,13 @@ impl Desk {
     pub(super) fn act(&self, granted: &Granted<ToolCall>, cancel: &Cancel) -> ToolResult {
         let watched =
             self.cache_of(granted).map(|place| (place, execute_watched(granted, &self.world, cancel)));
-        let Some(((cache, key), Ok((result, sight)))) = watched else {
+        let Some(((cache, key), Ok((result, watcher)))) = watched else {
             return execute(granted, &self.world, cancel);
         };
-        if let Some(sight) = sight.filter(|_| result.ok && self.cleaner.leaves(&result)) {
+        if result.ok
+            && self.cleaner.leaves(&result)
+            && let Some(sight) = watcher.sight(cache.key())
+        {
             // a cache that is full, or cannot be written, loses what it was given and nothing else
             let _ = cache.put(&key, &self.to_keep(&result, sight));
         }
