@@ -26,6 +26,7 @@ pub mod interpret;
 pub mod layout;
 pub mod ledger;
 pub mod logging;
+pub mod metrics;
 pub mod model;
 pub mod notes;
 pub mod packs;

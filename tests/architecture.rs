@@ -33,6 +33,7 @@ const ROOMS: &[(&str, u32)] = &[
     ("comparison", 6),
     ("compile", 6),
     ("interpret", 6),
+    ("metrics", 6),
     ("receipt", 6),
     ("trust", 6),
     ("ledger", 6),

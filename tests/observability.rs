@@ -192,6 +192,115 @@ fn no_repository_makes_us_talk() {
     );
 }
 
+/// The number of a sample of a file of counts.
+fn sample(counts: &Path, name: &str) -> f64 {
+    let text = fs::read_to_string(counts).unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.unwrap_or_else(|| panic!("`{name}` is not counted:\n{text}")).parse().unwrap()
+}
+
+fn counting(workspace: &Workspace, counts: &Path, graph: &str) -> Ran {
+    let file = counts.display().to_string();
+    let arguments = ["run", "-g", graph, "--trust", "-i", "word=x", "--metrics", &file];
+    Ran::from(workspace.command(&arguments).env("TOKEN", TOKEN).output().unwrap())
+}
+
+#[test]
+fn what_runs_did_is_counted_and_adds_up() {
+    let workspace = workspace();
+    let counts = workspace.outside().join("lgflow.prom");
+    for times in [1.0, 2.0] {
+        counting(&workspace, &counts, "graph.yaml").ended(0);
+        for (name, each) in [
+            ("lgflow_runs_total{status=\"succeeded\"}", 1.0),
+            ("lgflow_run_seconds_count", 1.0),
+            ("lgflow_calls_total{outcome=\"succeeded\",tool=\"read_file\",verdict=\"allow\"}", 2.0),
+            ("lgflow_calls_total{outcome=\"failed\",tool=\"exec\",verdict=\"allow\"}", 2.0),
+            ("lgflow_call_seconds_count{tool=\"exec\"}", 3.0),
+            ("lgflow_call_seconds_bucket{tool=\"exec\",le=\"+Inf\"}", 3.0),
+            ("lgflow_nodes_total{status=\"failed\"}", 1.0),
+            ("lgflow_retries_total", 1.0),
+            ("lgflow_processes_started_total{process=\"command\"}", 3.0),
+            ("lgflow_processes_started_total{process=\"runner\"}", 1.0),
+            ("lgflow_interruptions_total", 0.0),
+            ("lgflow_receipt_mismatches_total", 0.0),
+        ] {
+            let found = sample(&counts, name);
+            assert!((found - each * times).abs() < 1e-9, "{name}: {found}");
+        }
+        // the content of the patch
+        assert!(sample(&counts, "lgflow_patch_bytes_total") >= 16.0 * times);
+        assert!(
+            sample(&counts, "lgflow_redactions_total") >= 3.0 * times,
+            "the secrets of two commands and a file"
+        );
+        assert!(sample(&counts, "lgflow_events_total") > 30.0 * times);
+        assert!(sample(&counts, "lgflow_store_commit_seconds_count") >= times);
+        assert!(sample(&counts, "lgflow_store_bytes") > 4096.0);
+    }
+}
+
+#[test]
+fn a_verdict_is_counted_and_a_run_that_is_gone_on_with() {
+    let workspace = workspace();
+    let counts = workspace.outside().join("lgflow.prom");
+    let asks = POLICY.replace("apply_patch: allow", "apply_patch: ask");
+    let graph = "schema: lgflow.graph/v1\nname: asks\npolicy: [asks.yaml]\ninputs: { word: { type: string } }\nnodes:\n  \
+                 search: { uses: search_files, with: { pattern: x } }\n  apply: { uses: apply_patch, with: { changes: [{ op: put, \
+                 path: b.txt, content: x }] } }\nedges:\n  - { from: search, to: apply, catch: [denied] }\noutputs: { word: '{{ \
+                 inputs.word }}' }\n";
+    workspace.write("asks.yaml", asks).write("asks_graph.yaml", graph);
+    counting(&workspace, &counts, "asks_graph.yaml").ended(5);
+    let call = |tool: &str, verdict: &str| {
+        sample(
+            &counts,
+            &format!("lgflow_calls_total{{outcome=\"failed\",tool=\"{tool}\",verdict=\"{verdict}\"}}"),
+        )
+    };
+    let same = |one: f64, other: f64| (one - other).abs() < 1e-9;
+    assert!(same(call("search_files", "deny"), 1.0) && same(call("apply_patch", "ask"), 1.0));
+    assert!(same(sample(&counts, "lgflow_questions_total"), 1.0));
+    let listed = workspace.lgflow(&["runs", "list", "--format", "json"]).ended(0).json();
+    let run = listed["runs"][0]["run"].as_str().unwrap().to_owned();
+    workspace.lgflow(&["reject", &run]).ended(0);
+    let file = counts.display().to_string();
+    let resumed =
+        workspace.command(&["runs", "resume", &run, "--metrics", &file]).env("TOKEN", TOKEN).output();
+    Ran::from(resumed.unwrap()).ended(1);
+    assert!(same(sample(&counts, "lgflow_resumes_total"), 1.0));
+    assert!(same(sample(&counts, "lgflow_runs_total{status=\"suspended\"}"), 1.0));
+    assert!(same(sample(&counts, "lgflow_runs_total{status=\"failed\"}"), 1.0));
+}
+
+#[test]
+fn runs_that_end_at_once_are_all_counted() {
+    let workspace = workspace();
+    let counts = workspace.outside().join("lgflow.prom");
+    let graph = "schema: lgflow.graph/v1\nname: small\ninputs: { word: { type: string } }\nnodes:\n  a: { uses: values, with: { b: \
+                 1 } }\nedges: []\noutputs: { word: '{{ inputs.word }}' }\n";
+    workspace.write("small.yaml", graph);
+    std::thread::scope(|scope| {
+        for _ in 0..5 {
+            scope.spawn(|| counting(&workspace, &counts, "small.yaml").ended(0));
+        }
+    });
+    assert!((sample(&counts, "lgflow_runs_total{status=\"succeeded\"}") - 5.0).abs() < 1e-9);
+}
+
+#[test]
+fn a_file_of_somebody_else_stays_as_it_is_and_the_run_is_none_the_worse() {
+    let workspace = workspace();
+    let theirs = workspace.outside().join("theirs.prom");
+    let text = "# HELP up Is it up?\n# TYPE up gauge\nup 1\n";
+    fs::write(&theirs, text).unwrap();
+    let ran = counting(&workspace, &theirs, "graph.yaml").ended(0);
+    assert_eq!(fs::read_to_string(&theirs).unwrap(), text);
+    ran.says("what was counted is not written").says("name another file with `--metrics`");
+    counting(&workspace, Path::new("/nowhere/there.prom"), "graph.yaml")
+        .ended(0)
+        .says("what was counted is not written");
+}
+
 fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let digit = |chunk: &[u8], at: usize| {
@@ -232,7 +341,10 @@ fn contains(bytes: &[u8], text: &str) -> bool {
 fn no_secret_and_no_content_is_in_anything_that_is_told() {
     for form in ["json", "human"] {
         let workspace = workspace();
-        let ran = run(&workspace, &["--trace", "--log", "trace", "--log-format", form]);
+        let counts = workspace.outside().join("lgflow.prom");
+        let metrics = counts.display().to_string();
+        let ran =
+            run(&workspace, &["--trace", "--log", "trace", "--log-format", form, "--metrics", &metrics]);
         let said: Vec<&str> = ran
             .stderr
             .lines()
@@ -242,7 +354,7 @@ fn no_secret_and_no_content_is_in_anything_that_is_told() {
             })
             .collect();
         assert!(said.len() > 50, "{}", ran.stderr);
-        let log = said.join("\n");
+        let log = said.join("\n") + &fs::read_to_string(&counts).unwrap();
         for canary in [INPUT, ARGUMENT, VARIABLE, OUTPUT, CONTENT, FAILURE, "canary", "printf"] {
             assert!(!log.contains(canary), "{canary}:\n{log}");
         }
@@ -250,6 +362,7 @@ fn no_secret_and_no_content_is_in_anything_that_is_told() {
             vec![("stdout".into(), ran.stdout.into_bytes()), ("stderr".into(), ran.stderr.into_bytes())];
         everything(&workspace.state(), &mut all);
         everything(&workspace.path().join("artifacts"), &mut all);
+        all.push((counts.clone(), fs::read(&counts).unwrap()));
         assert!(all.len() > 5, "{}", all.len());
         for (path, bytes) in all {
             for secret in forms() {

@@ -13,6 +13,9 @@ pub(super) struct WatchArgs {
     /// The form of that: lines for a person, or one JSON object a line
     #[arg(long = "log-format", value_name = "FORM", value_parser = ["human", "json"])]
     form: Option<String>,
+    /// Add what is counted of the run to this file, as Prometheus reads it
+    #[arg(long, value_name = "FILE")]
+    metrics: Option<String>,
 }
 
 impl WatchArgs {
@@ -21,7 +24,11 @@ impl WatchArgs {
         let flag = |key: &'static str, flag: &str, value: &Option<String>| {
             value.as_ref().map(|value| (key, flag.to_owned(), value.clone()))
         };
-        let all = [flag("log", "--log", &self.level), flag("log_format", "--log-format", &self.form)];
+        let all = [
+            flag("log", "--log", &self.level),
+            flag("log_format", "--log-format", &self.form),
+            flag("metrics", "--metrics", &self.metrics),
+        ];
         all.into_iter().flatten().collect()
     }
 }

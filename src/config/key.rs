@@ -144,6 +144,13 @@ pub const KEYS: &[KeyInfo] = &[
         about: "the form of what they say",
     },
     KeyInfo {
+        key: "metrics",
+        kind: Kind::Text,
+        class: Class::User,
+        default: None,
+        about: "the file that what is counted of runs is added to, as Prometheus reads it",
+    },
+    KeyInfo {
         key: "signing_key",
         kind: Kind::Text,
         class: Class::User,

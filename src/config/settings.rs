@@ -100,6 +100,11 @@ impl Settings {
         self.text("log_format").unwrap_or("human")
     }
 
+    /// The file that what is counted of runs is added to.
+    pub fn metrics(&self) -> Option<&str> {
+        self.text("metrics")
+    }
+
     /// The file of the key that approvals are signed with.
     pub fn signing_key(&self) -> Option<&str> {
         self.text("signing_key")

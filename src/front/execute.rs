@@ -34,6 +34,7 @@ use super::keys::signer;
 use super::logs::Logs;
 use super::supervise::Supervision;
 use super::vouching::{believed, sealed, vouched};
+use super::watchers::Watchers;
 use super::{
     InterpreterProcess, Mark, Narrator, Past, Place, RunnerProcess, SigningKeyError, SpawnedRunner,
     StartError, Stopped, Watching,
@@ -177,6 +178,7 @@ fn execute_with(task: &Task<'_>, narrator: &mut Narrator, logs: &mut Logs) -> Re
         tip,
         told: Told::of_log(&before, &|digest| store.blobs().get(digest)),
         spans: RunSpans::new(run.as_str()),
+        watchers: Watchers::begin(&task.watching),
         narrator,
         copy: copy.and_then(|(_, file)| Some((path.clone()?, file))),
         arriving: Arriving::default(),
@@ -187,7 +189,7 @@ fn execute_with(task: &Task<'_>, narrator: &mut Narrator, logs: &mut Logs) -> Re
     let started = runner.started().clone();
     runner.stop();
     let (head, over) = (follower.head(), matches!(follower.state.phase(), Phase::Finished { .. }));
-    let Follower { state, log, told, .. } = follower;
+    let Follower { state, log, told, watchers, narrator, .. } = follower;
     let unwritten = log.finish().err().map(Stopped::Store);
     let vouched = vouched(&ledger, &run, &told)?;
     if let Some(head) = head {
@@ -198,6 +200,7 @@ fn execute_with(task: &Task<'_>, narrator: &mut Narrator, logs: &mut Logs) -> Re
     }
     let discord = believed(&vouched).err().map(Stopped::Discord);
     let interrupted = interrupted.or(unwritten).or(discord);
+    watchers.end(&task.watching, &store, (&state, interrupted.as_ref()), narrator);
     if path.is_some() {
         TraceCopy::add_blobs(&root, &store.log(&run).unwrap_or_default(), &store.blobs())?;
         TraceCopy::add_receipts(&root, &run, &ledger.receipts_of(run.as_str())?.unwrap_or_default())?;

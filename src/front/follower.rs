@@ -14,6 +14,7 @@ use crate::receipt::Told;
 use crate::store::RunLog;
 use crate::trace::{Envelope, EventBody, Phase, RunState, Tip, apply, read_envelope};
 
+use super::watchers::Watchers;
 use super::{Narrator, Stopped};
 
 /// The most that payloads may come to before the line that names them.
@@ -24,6 +25,7 @@ const PAYLOADS: usize = 512 << 20;
 pub(super) struct Follower<'a> {
     pub(super) state: RunState,
     pub(super) spans: RunSpans,
+    pub(super) watchers: Watchers,
     pub(super) log: RunLog,
     /// The end of what is stored.
     pub(super) tip: Tip,
@@ -85,7 +87,8 @@ impl Follower<'_> {
             self.log.append(line, payloads);
             events.push(event);
         }
-        self.log.commit().map_err(Stopped::Store)?;
+        let Self { watchers, log, .. } = &mut *self;
+        watchers.committing(|| log.commit()).map_err(Stopped::Store)?;
         if let Some((path, file)) = &mut self.copy {
             let text: String = lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect();
             file.write_all(text.as_bytes()).map_err(|error| Stopped::Copy(path.clone(), error))?;
@@ -121,6 +124,7 @@ impl Follower<'_> {
 
     fn tell(&mut self, event: &EventBody) -> Result<(), Stopped> {
         self.spans.followed(&self.state, event);
+        self.watchers.hear(&self.state, event);
         self.narrator.tell(&self.state, event);
         apply(&mut self.state, event).map_err(|error| Stopped::Unfit(error.to_string()))
     }

@@ -6,6 +6,7 @@ mod answering;
 mod artifacts;
 mod asking;
 mod ci_log;
+mod counting;
 mod display;
 mod execute;
 mod follower;
@@ -31,6 +32,7 @@ mod terminal;
 mod undo;
 mod vouching;
 mod waiting;
+mod watchers;
 mod watching;
 
 pub use again::{

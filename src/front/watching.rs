@@ -1,4 +1,6 @@
-//! What a user wants to be told of a run beside its story: how much our processes say of their work, and in which form.
+//! What a user wants to be told of a run beside its story: how much our processes say of their work, and what is counted.
+
+use std::path::PathBuf;
 
 use crate::config::Settings;
 use crate::logging::{Form, Level};
@@ -8,6 +10,8 @@ use crate::logging::{Form, Level};
 pub struct Watching {
     /// What our processes say of their work.
     pub log: Option<LogTo>,
+    /// The file that what is counted is added to.
+    pub metrics: Option<PathBuf>,
 }
 
 /// How much is said, and in which form.
@@ -23,6 +27,9 @@ impl Watching {
     /// What the settings say.
     pub fn of(settings: &Settings) -> Self {
         let form = if settings.log_format() == "json" { Form::Json } else { Form::Human };
-        Self { log: Level::parse(settings.log()).map(|level| LogTo { level, form }) }
+        Self {
+            log: Level::parse(settings.log()).map(|level| LogTo { level, form }),
+            metrics: settings.metrics().map(PathBuf::from),
+        }
     }
 }

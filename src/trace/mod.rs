@@ -38,4 +38,5 @@ pub use wire::{
 };
 
 pub(crate) use channel::writable;
+pub(crate) use cost::cost_of;
 pub(crate) use state::{Frame, Returned, Step, Task, Work};
