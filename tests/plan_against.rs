@@ -82,7 +82,7 @@ fn what_a_change_lets_happen_comes_first_and_all_else_is_told_by_its_parts() {
     );
     for line in [
         "  ! look read_file: new, allowed\n",
-        "  ! test exec: asks → allowed\n",
+        "  ! test exec: asks → allowed\n      .lg/policy.yaml:3:28 (tools.exec): `exec` is allowed\n",
         "  + look (read_file)\n",
         "  + read → look\n",
         "  + look → test\n",

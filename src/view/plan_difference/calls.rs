@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::effect::RuleRef;
+
 use super::parts::Change;
 
 /// What a plan tells of a call.
@@ -17,7 +19,7 @@ pub struct Told {
     pub writes: Vec<String>,
     /// Why.
     pub reason: Option<String>,
-    /// The rule: file and line.
+    /// The rule: file, line and name.
     pub place: Option<String>,
     /// What is known of its parameters.
     input: Value,
@@ -70,17 +72,13 @@ fn told(plan: &Value) -> Calls {
             let list = call[name].as_array().into_iter().flatten();
             list.filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>()
         };
-        let rule = &call["rule"];
-        let place = rule["file"].as_str().map(|file| match rule["line"].as_u64() {
-            Some(line) => format!("{file}:{line}"),
-            None => file.to_owned(),
-        });
+        let rule: Option<RuleRef> = serde_json::from_value(call["rule"].clone()).ok();
         let told = Told {
             decision: text("decision"),
             depends_on: list("depends_on"),
             writes: list("writes"),
             reason: call["reason"].as_str().map(str::to_owned),
-            place,
+            place: rule.map(|rule| rule.place()),
             input: call["input"].clone(),
         };
         let (node, tool) = (text("node"), text("tool"));

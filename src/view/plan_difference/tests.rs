@@ -7,7 +7,7 @@ use super::*;
 fn call(node: &str, decision: &str, input: &Value, depends_on: &[&str]) -> Value {
     json!({
         "node": node, "tool": "exec", "input": input, "decision": decision, "depends_on": depends_on, "writes": [],
-        "rule": { "file": "policy.yaml", "line": 3 }, "reason": "because",
+        "rule": { "layer": "policy.yaml", "rule": "tools", "file": "policy.yaml", "line": 3, "column": 2 }, "reason": "because",
     })
 }
 

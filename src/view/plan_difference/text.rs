@@ -76,7 +76,9 @@ fn calls(calls: &[CallChange], text: &mut String) {
         if let Some(folders) = writes {
             let _ = writeln!(text, "      really writes {} of the workspace", escaped(&folders));
         }
-        if let Some(Told { reason: Some(reason), place, .. }) = &call.after {
+        // where the word is the old one, its reason is no news
+        let news = call.before.is_none() || call.widens() || call.narrows();
+        if let Some(Told { reason: Some(reason), place, .. }) = call.after.as_ref().filter(|_| news) {
             let place = place.as_ref().map(|place| format!("{place}: ")).unwrap_or_default();
             let _ = writeln!(text, "      {}", escaped(&format!("{place}{reason}")));
         }
