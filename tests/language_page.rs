@@ -4,10 +4,10 @@
 //! A `yaml`, `toml` or `json` block is a graph (`schema` and `name` may be left out) or, where its first line is `# NAME`, a file
 //! that the next graph names. The `text` blocks behind a graph are its cases, a line for each thing:
 //!
-//! - `given {"n": 3}`: the inputs;
+//! - `given {"n": 3}`: the inputs; `wrong PART`: they are refused, with that part of the message;
 //! - `call NODE: exit, ok, {"exit_code": 1}`: what the calls of a node come to, one after the other: an error kind, success, or
 //!   success with that output; afterwards they succeed;
-//! - `answer NODE: yes`: a person's choice (`approve`, `reject` or an option);
+//! - `answer NODE: yes`, `answer NODE: yes {"why": 1}`: a person's choice (`approve`, `reject` or an option), and a further answer;
 //! - `path a b c`: what runs, in canonical order;
 //! - `ends succeeded`, `ends failed: NODE KIND`: how the run ends; `outputs {…}`: its outputs;
 //! - `node NODE: skipped`: how a node ends; `why NODE: …`: a part of the reason;
@@ -25,11 +25,12 @@
 mod plans;
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use lgflow::compile::{CheckedRoot, FileRef, LoadProblem, Loaded, Root, check_files};
 use lgflow::diag::Diagnostics;
+use lgflow::document::{Limits, Syntax, parse};
 use lgflow::effect::{ErrorKind, ToolCall, ToolError, ToolResult};
 use lgflow::files::RelPath;
 use lgflow::interpret::bind_inputs;
@@ -101,7 +102,7 @@ impl<'t> Case<'t> {
     fn of(text: &'t str) -> Self {
         let line = |line: &'t str| line.trim().split_once(' ').unwrap_or((line.trim(), ""));
         let lines: Vec<_> = text.lines().filter(|line| !line.trim().is_empty()).map(line).collect();
-        let known = ["given", "call", "answer", "path", "ends", "outputs", "node", "why", "refused"];
+        let known = ["given", "call", "answer", "path", "ends", "outputs", "node", "why", "refused", "wrong"];
         for (word, rest) in &lines {
             assert!(known.contains(word), "`{word} {rest}` is no line of a case");
         }
@@ -148,10 +149,16 @@ fn parts(text: &str) -> Vec<String> {
     found.into_iter().map(|part| part.trim().to_owned()).collect()
 }
 
+/// The inputs of a case, or what is wrong with them.
+fn inputs(plan: &Plan, case: &Case<'_>) -> Result<Value, Vec<String>> {
+    let given: Value =
+        case.one("given").map_or_else(|| json!({}), |text| serde_json::from_str(text).unwrap());
+    bind_inputs(plan, given.as_object().unwrap().clone())
+        .map_err(|wrong| wrong.into_iter().map(|problem| problem.message).collect())
+}
+
 fn run(plan: &Arc<Plan>, case: &Case<'_>) -> Summary {
-    let given = case.one("given").map_or_else(|| json!({}), |text| serde_json::from_str(text).unwrap());
-    let inputs =
-        bind_inputs(plan, given.as_object().unwrap().clone()).unwrap_or_else(|wrong| panic!("{wrong:?}"));
+    let inputs = inputs(plan, case).unwrap_or_else(|wrong| panic!("{wrong:?}"));
     let scripts: BTreeMap<String, Vec<String>> =
         case.by_node("call").into_iter().map(|(node, script)| (node, parts(&script))).collect();
     let made: RefCell<BTreeMap<String, usize>> = RefCell::default();
@@ -200,10 +207,14 @@ fn answered(drive: &Drive<'_>, answers: &mut BTreeMap<String, String>) -> Option
     let mut questions = drive.state.open_questions();
     let (question, word) = questions
         .find_map(|question| Some((question, answers.remove(&drive.state.node_path(question.unit.at))?)))?;
-    let choice = question.options.contains(&word).then(|| word.clone());
-    let answer = Box::new(Answer { choice, by: "ada".into(), ..Answer::default() });
+    let (word, further) = match word.split_once(" {") {
+        Some((word, rest)) => (word, Some(serde_json::from_str(&format!("{{{rest}")).unwrap())),
+        None => (word.as_str(), None),
+    };
+    let choice = question.options.iter().find(|option| *option == word).cloned();
+    let answer = Box::new(Answer { choice, response: further, by: "ada".into(), ..Answer::default() });
     let question = question.id;
-    Some(match word.as_str() {
+    Some(match word {
         "reject" => EventBody::ApprovalRejected { question, answer },
         _ => EventBody::ApprovalGranted { question, answer },
     })
@@ -288,14 +299,93 @@ fn check(case: &Case<'_>, compiled: &Compiled) {
         }
         (Some(code), Ok(_)) => panic!("it compiles, and `{code}` was expected"),
         (None, Err(found)) => panic!("it does not compile: {found:#?}"),
-        (None, Ok(plan)) => hold(case, &run(plan, case)),
+        (None, Ok(plan)) => match case.one("wrong") {
+            Some(part) => {
+                let found = inputs(plan, case).expect_err("the inputs fit");
+                assert!(found.iter().any(|message| message.contains(part)), "`{part}` is not in {found:?}");
+            }
+            None => hold(case, &run(plan, case)),
+        },
     }
 }
 
 #[test]
 fn every_graph_of_the_reference_does_what_the_page_says() {
     let (graphs, cases) = hold_page(include_str!("../docs/language.md"));
-    assert!(graphs >= 40 && cases >= 60, "{graphs} graphs, {cases} cases");
+    assert!(graphs >= 70 && cases >= 100, "{graphs} graphs, {cases} cases");
+}
+
+/// The names of all properties in a schema, and the words of all enumerations.
+fn named_in(schema: &Value, keys: &mut BTreeSet<String>, words: &mut BTreeSet<String>) {
+    match schema {
+        Value::Object(entries) => {
+            let properties = entries.get("properties").and_then(Value::as_object);
+            keys.extend(properties.into_iter().flatten().map(|(key, _)| key.clone()));
+            let listed = entries.get("enum").and_then(Value::as_array);
+            words.extend(listed.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned));
+            entries.values().for_each(|value| named_in(value, keys, words));
+        }
+        Value::Array(items) => items.iter().for_each(|item| named_in(item, keys, words)),
+        _ => {}
+    }
+}
+
+/// The keys and the strings of a document.
+fn said_in(value: &Value, said: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(entries) => {
+            said.extend(entries.keys().cloned());
+            entries.values().for_each(|value| said_in(value, said));
+        }
+        Value::Array(items) => items.iter().for_each(|item| said_in(item, said)),
+        Value::String(text) => drop(said.insert(text.clone())),
+        _ => {}
+    }
+}
+
+/// What the sound graphs of a page say.
+fn said_on(page: &str) -> BTreeSet<String> {
+    let (mut files, mut said) = (BTreeMap::new(), BTreeSet::new());
+    for block in blocks(page) {
+        let Some(syntax) = Syntax::of_path(&format!("g.{}", block.language)) else { continue };
+        if let Some(name) = block.text.lines().next().and_then(|line| line.strip_prefix("# file: ")) {
+            files.insert(name.to_owned(), block.text.clone());
+            continue;
+        }
+        if compile(&block, &files).is_ok() {
+            let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
+            let file = sources.add("block", block.text.as_str());
+            let parsed = parse(&sources, file, syntax, &Limits::default(), &mut found).unwrap();
+            said_in(&parsed.tree.to_json(), &mut said);
+        }
+        files.clear();
+    }
+    said
+}
+
+#[test]
+fn every_key_and_every_word_of_the_language_stands_in_a_graph_that_runs() {
+    let schema: Value = serde_json::from_str(lgflow::schema::document("graph").unwrap()).unwrap();
+    let (mut keys, mut words) = (BTreeSet::new(), BTreeSet::new());
+    keys.extend(schema["properties"].as_object().unwrap().keys().cloned());
+    // what a JSON Schema may say is not ours
+    let foreign = ["keywords", "schema", "subschema", "requirements"];
+    for (name, part) in schema["$defs"].as_object().unwrap() {
+        let mut further = BTreeSet::new();
+        // parameters have a page of their own, and a name may not be a word of expressions
+        let apart = name.starts_with("with_") || name == "name";
+        let told = if apart { &mut further } else { &mut words };
+        if !foreign.contains(&name.as_str()) {
+            named_in(part, &mut keys, told);
+        }
+    }
+    // kinds that are never caught or tried again are listed as such
+    words
+        .retain(|word| !ErrorKind::NEVER.iter().chain(&ErrorKind::BY_NAME).any(|kind| kind.as_str() == word));
+    assert!(keys.len() >= 90 && words.len() >= 25, "{} keys, {} words", keys.len(), words.len());
+    let said = said_on(include_str!("../docs/language.md"));
+    let missing: Vec<&String> = keys.union(&words).filter(|one| !said.contains(*one)).collect();
+    assert!(missing.is_empty(), "no sound graph of docs/language.md says {missing:?}");
 }
 
 #[test]
