@@ -1,4 +1,4 @@
-//! SHA-256, canonical JSON (RFC 8785), codes and signatures. Knows nothing of what is digested or signed.
+//! SHA-256, canonical JSON (RFC 8785, whole numbers by all their digits), codes and signatures. Knows nothing of what is digested or signed.
 
 mod base64;
 mod canonical;
