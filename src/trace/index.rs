@@ -6,6 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::expr::{Expression, Reference, Root, Template, ValueTemplate};
 use crate::plan::{Action, ChannelIx, EdgeIx, LoopIx, NodeIx, Plan, PlanNode};
 
+use super::writer_set::WriterSet;
+
 /// The derived facts of one plan.
 #[derive(Debug)]
 pub struct Index {
@@ -21,10 +23,10 @@ pub struct Index {
     nodes: BTreeMap<String, NodeIx>,
     /// By node: the nodes that it and its edges name, if they are its ancestors, and itself. Sorted by name.
     visible: Vec<Box<[(String, NodeIx)]>>,
-    /// Nodes that write channels, by node: a number into `ancestors`.
+    /// Nodes that write channels, by node: their number in `ancestors`.
     writers: BTreeMap<NodeIx, usize>,
-    /// By node: which writers are its ancestors, a bit for each; empty where nothing is written.
-    ancestors: Vec<Vec<u64>>,
+    /// By node: which writers are its ancestors.
+    ancestors: Vec<WriterSet>,
 }
 
 /// The derived facts of one loop.
@@ -88,8 +90,7 @@ impl Index {
 
     /// Is `writer` an ancestor of `reader`?
     pub(crate) fn sees_writes(&self, reader: NodeIx, writer: NodeIx) -> bool {
-        let Some(&bit) = self.writers.get(&writer) else { return false };
-        self.ancestors[reader.0 as usize].get(bit / 64).is_some_and(|word| word >> (bit % 64) & 1 == 1)
+        self.writers.get(&writer).is_some_and(|number| self.ancestors[reader.0 as usize].has(*number))
     }
 }
 
@@ -136,25 +137,22 @@ pub(crate) fn common<'a>(a: &'a [LoopIx], b: &[LoopIx]) -> &'a [LoopIx] {
 
 fn writers(plan: &Plan) -> BTreeMap<NodeIx, usize> {
     let nodes = plan.order.iter().copied().filter(|at| !plan.node(*at).update.is_empty());
-    nodes.enumerate().map(|(bit, at)| (at, bit)).collect()
+    nodes.enumerate().map(|(number, at)| (at, number)).collect()
 }
 
 /// In canonical order, which is topological: each node has the writers of its sources, and the sources themselves.
-fn ancestors(plan: &Plan, writers: &BTreeMap<NodeIx, usize>) -> Vec<Vec<u64>> {
-    let words = writers.len().div_ceil(64);
-    let mut sets: Vec<Vec<u64>> = vec![vec![0; words]; plan.nodes.len()];
-    if words == 0 {
-        return sets;
-    }
+fn ancestors(plan: &Plan, writers: &BTreeMap<NodeIx, usize>) -> Vec<WriterSet> {
+    let mut sets = vec![WriterSet::default(); plan.nodes.len()];
     for &at in &plan.order {
-        let mut set = vec![0; words];
+        let mut set = WriterSet::default();
         for &edge in &plan.node(at).incoming {
             let from = plan.edge(edge).from;
-            set.iter_mut().zip(&sets[from.0 as usize]).for_each(|(word, more)| *word |= more);
-            if let Some(bit) = writers.get(&from) {
-                set[bit / 64] |= 1 << (bit % 64);
+            set.extend(&sets[from.0 as usize]);
+            if let Some(number) = writers.get(&from) {
+                set.insert(*number);
             }
         }
+        set.settle();
         sets[at.0 as usize] = set;
     }
     sets

@@ -16,6 +16,7 @@ mod state;
 mod summary;
 mod units;
 mod wire;
+mod writer_set;
 
 pub use crate::redact::Redaction;
 pub use apply::{IllegalEvent, apply};
