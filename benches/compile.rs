@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use lgflow::compile::{CheckedRoot, FileRef, LoadProblem, Root, check_files};
+use lgflow::compile::{CheckedRoot, FileRef, LoadProblem, Loaded, Root, check_files};
 use lgflow::diag::Diagnostics;
 use lgflow::files::RelPath;
 use lgflow::source::Sources;
@@ -64,9 +64,76 @@ nodes:
     text
 }
 
+/// A chain that says as little as it can: so a file may hold a hundred thousand nodes.
+fn bare(nodes: usize) -> String {
+    let mut text = "schema: lgflow.graph/v1\nname: bare\nnodes:\n".to_owned();
+    for at in 0..nodes {
+        writeln!(text, "  n{at}: {{uses: values}}").unwrap();
+    }
+    let names: Vec<String> = (0..nodes).map(|at| format!("n{at}")).collect();
+    writeln!(text, "edges: [{}]", names.join(" -> ")).unwrap();
+    text
+}
+
+/// Blocks of four nodes that say in few letters what those of [`typed`] say: types, conditions, a join. So a file may hold
+/// forty thousand nodes.
+fn terse(nodes: usize) -> String {
+    let mut text = "schema: lgflow.graph/v1
+name: terse
+inputs: { m: { enum: [x, y], default: x }, k: { type: integer, default: 0 } }
+nodes:
+  e0: {uses: values, with: {n: 0}}
+"
+    .to_owned();
+    for at in 1..=nodes / 4 {
+        let before = at - 1;
+        writeln!(
+            text,
+            "  a{at}: {{uses: values, with: {{n: \"{{{{nodes.e{before}.output.n+inputs.k}}}}\"}}}}"
+        )
+        .unwrap();
+        writeln!(text, "  b{at}: {{uses: values, with: {{n: \"{{{{nodes.a{at}.output.n*2}}}}\"}}}}").unwrap();
+        writeln!(text, "  c{at}: {{uses: values, with: {{n: 3}}}}").unwrap();
+        writeln!(text, "  e{at}: {{uses: values, with: {{n: \"{{{{first_of(nodes.b{at}.output.n,nodes.c{at}.output.n)}}}}\"}}}}").unwrap();
+    }
+    text.push_str("edges:\n");
+    for at in 1..=nodes / 4 {
+        let before = at - 1;
+        writeln!(text, "- e{before} -> a{at}\n- {{from: a{at}, to: b{at}, when: inputs.m=='x'}}\n- {{from: a{at}, to: c{at}, otherwise: true}}\n- {{from: [b{at}, c{at}], to: e{at}}}").unwrap();
+    }
+    text
+}
+
 #[divan::bench(args = [1_250, 2_500, 5_000, 10_000], sample_count = 9, sample_size = 1)]
 fn typed_text_to_plan(bencher: divan::Bencher<'_, '_>, nodes: usize) {
     compile(bencher, &typed(nodes));
+}
+
+#[divan::bench(args = [10_000, 20_000, 40_000], sample_count = 5, sample_size = 1)]
+fn as_many_typed_nodes_as_a_file_holds(bencher: divan::Bencher<'_, '_>, nodes: usize) {
+    compile(bencher, &terse(nodes));
+}
+
+#[divan::bench(args = [10_000, 30_000, 100_000], sample_count = 5, sample_size = 1)]
+fn as_many_nodes_as_a_file_holds(bencher: divan::Bencher<'_, '_>, nodes: usize) {
+    compile(bencher, &bare(nodes));
+}
+
+/// A graph of subgraphs in files of their own, ten thousand typed nodes in each.
+#[divan::bench(args = [1, 3, 10], sample_count = 5, sample_size = 1)]
+fn ten_thousand_typed_nodes_in_each_file(bencher: divan::Bencher<'_, '_>, files: usize) {
+    let part = typed(10_000);
+    let mut text = "schema: lgflow.graph/v1\nname: whole\ngraphs:\n".to_owned();
+    for at in 0..files {
+        writeln!(text, "  g{at}: {{ file: g{at}.yaml }}").unwrap();
+    }
+    text.push_str("nodes:\n");
+    for at in 0..files {
+        writeln!(text, "  n{at}: {{ uses: graph, with: {{ graph: g{at} }} }}").unwrap();
+    }
+    compile_with(bencher, &text, &|file| {
+        Ok(Loaded { name: file.path.to_string(), bytes: part.as_bytes().to_vec() })
+    });
 }
 
 #[divan::bench(args = [20, 1_000, 10_000], sample_count = 25, sample_size = 1)]
@@ -75,6 +142,14 @@ fn text_to_plan(bencher: divan::Bencher<'_, '_>, nodes: usize) {
 }
 
 fn compile(bencher: divan::Bencher<'_, '_>, text: &str) {
+    compile_with(bencher, text, &|_| Err(LoadProblem::new("nothing is named")));
+}
+
+fn compile_with(
+    bencher: divan::Bencher<'_, '_>,
+    text: &str,
+    load: &(dyn Fn(&FileRef) -> Result<Loaded, LoadProblem> + Sync),
+) {
     bencher.bench(|| {
         let (mut sources, mut diagnostics) = (Sources::default(), Diagnostics::default());
         let root = Root {
@@ -82,8 +157,8 @@ fn compile(bencher: divan::Bencher<'_, '_>, text: &str) {
             name: "graph.yaml".to_owned(),
             bytes: text.as_bytes().to_vec(),
         };
-        let mut load = |_: &FileRef| Err(LoadProblem::new("nothing is named"));
-        let checked = check_files(vec![root], &mut load, &mut sources, &mut diagnostics);
+        let checked =
+            check_files(vec![root], &mut |file: &FileRef| load(file), &mut sources, &mut diagnostics);
         assert!(matches!(checked.roots[0], CheckedRoot::Graph(_)), "{diagnostics:#?}");
         checked
     });
