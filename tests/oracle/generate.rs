@@ -5,7 +5,18 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::plans::drive::Random;
+/// Where the choices come from: a seed, or what a fuzzer made.
+pub trait Draw {
+    fn next(&mut self) -> u64;
+
+    fn below(&mut self, n: u64) -> u64 {
+        self.next() % n.max(1)
+    }
+
+    fn chance(&mut self, percent: u64) -> bool {
+        self.below(100) < percent
+    }
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -36,7 +47,7 @@ struct Link {
 }
 
 struct Maker<'r> {
-    random: &'r mut Random,
+    random: &'r mut dyn Draw,
     exact: bool,
     depth: u32,
     kinds: Vec<Kind>,
@@ -45,17 +56,16 @@ struct Maker<'r> {
     children: Vec<Json>,
 }
 
-/// The graph of a seed.
-pub fn graph(seed: u64) -> Json {
-    let random = &mut Random(seed);
+/// A graph that is drawn.
+pub fn graph(name: &str, random: &mut dyn Draw) -> Json {
     let exact = random.chance(35);
     let mut made = make(random, exact, 0);
     made["schema"] = json!("lgflow.graph/v1");
-    made["name"] = json!(format!("g{seed}"));
+    made["name"] = json!(name);
     made
 }
 
-fn make(random: &mut Random, exact: bool, depth: u32) -> Json {
+fn make(random: &mut dyn Draw, exact: bool, depth: u32) -> Json {
     let most = [10, 4, 2][depth as usize];
     let count = 2 + random.below(most) as usize;
     let mut maker = Maker {
@@ -76,7 +86,7 @@ fn make(random: &mut Random, exact: bool, depth: u32) -> Json {
     maker.written()
 }
 
-fn pick<'a>(random: &mut Random, words: &[&'a str]) -> &'a str {
+fn pick<'a>(random: &mut dyn Draw, words: &[&'a str]) -> &'a str {
     words[random.below(words.len() as u64) as usize]
 }
 

@@ -35,6 +35,7 @@ use lgflow::trace::{RunStatus, Status};
 use serde_json::{Value as Json, json};
 
 use engine::Ran;
+use generate::Draw;
 use plans::drive::Random;
 use reading::Reading;
 use told::{Answer, Person, Told, World};
@@ -58,6 +59,12 @@ fn verdict(graph: &Json) -> Result<Told, Trouble> {
         }
     }
     Ok(told)
+}
+
+impl Draw for Random {
+    fn next(&mut self) -> u64 {
+        Random::next(self)
+    }
 }
 
 #[derive(Debug)]
@@ -178,7 +185,7 @@ fn shard(part: u64) {
     println!("seeds {first} to {}, part {part} of {SHARDS}", first + GRAPHS - 1);
     let mut met: BTreeMap<&str, u64> = BTreeMap::new();
     for seed in (first..first + GRAPHS).filter(|seed| seed % SHARDS == part) {
-        let graph = generate::graph(seed);
+        let graph = generate::graph(&format!("g{seed}"), &mut Random(seed));
         match verdict(&graph) {
             Ok(told) => {
                 *met.entry(told.status).or_default() += 1;

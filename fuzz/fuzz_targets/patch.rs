@@ -1,0 +1,4 @@
+//! Hands what the fuzzer made to `lgflow_fuzz::patch`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| lgflow_fuzz::patch(bytes));
