@@ -13,8 +13,11 @@ use serde_json::{Value, json};
 
 use super::document::shown;
 
-/// What an expression may look at: the schema of each input, and values of it.
-static INPUTS: LazyLock<Vec<(&str, Type, Vec<Arc<Value>>)>> = LazyLock::new(|| {
+/// Its name, its type, and values of it.
+type Input = (&'static str, Type, Vec<Arc<Value>>);
+
+/// What an expression may look at.
+static INPUTS: LazyLock<Vec<Input>> = LazyLock::new(|| {
     let object = json!({
         "type": "object", "additionalProperties": false, "required": ["x", "w"],
         "properties": { "x": { "type": "string" }, "y": { "type": "integer" }, "w": { "type": ["string", "null"] } },

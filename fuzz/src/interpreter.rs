@@ -7,7 +7,7 @@ use super::generate;
 use super::run::Run;
 
 /// Steps from outside, at most.
-const STEPS: usize = 2_000;
+const STEPS: usize = 300;
 
 /// Bytes → a graph and its run.
 pub fn interpreter(bytes: &[u8]) {

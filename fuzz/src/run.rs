@@ -20,7 +20,7 @@ use super::generate::Draw;
 /// The time of every event.
 const NOW: &str = "2026-01-01T00:00:00Z";
 /// Events, at most: a graph may turn for very long, and that is no fault of it.
-const MOST_EVENTS: usize = 20_000;
+const MOST_EVENTS: usize = 3_000;
 const RUN: &str = "run";
 
 /// What has been asked of the world and not been answered.
@@ -89,7 +89,8 @@ impl<'b> Run<'b> {
         let (read, reached) = (told(&stored.state), told(&self.state));
         if read != reached {
             let same = read.bytes().zip(reached.bytes()).take_while(|(a, b)| a == b).count();
-            let behind = |text: &str| text.chars().skip(same.saturating_sub(200)).take(400).collect::<String>();
+            let behind =
+                |text: &str| text.chars().skip(same.saturating_sub(200)).take(400).collect::<String>();
             panic!("out of the log:\n{}\nas it was reached:\n{}", behind(&read), behind(&reached));
         }
         let asked = open_questions(&log, &blob).len();
@@ -146,9 +147,9 @@ impl<'b> Run<'b> {
             0 => return self.intrude(),
             1 if self.draws.chance(20) => {
                 let how = if self.draws.chance(50) { Cancel::InOrder } else { Cancel::AtOnce };
-                return self.offer(EventBody::RunCancelled { how });
+                return self.offer(&EventBody::RunCancelled { how });
             }
-            2 => return self.offer(EventBody::RunResumed),
+            2 => return self.offer(&EventBody::RunResumed),
             3..=5 if !asked.is_empty() => return self.answer(&asked),
             _ => {}
         }
@@ -196,7 +197,7 @@ impl<'b> Run<'b> {
             self.decide();
         }
         let rejects = options.is_empty() && self.draws.chance(40);
-        self.offer(if rejects {
+        self.offer(&if rejects {
             EventBody::ApprovalRejected { question, answer }
         } else {
             EventBody::ApprovalGranted { question, answer }
@@ -204,10 +205,10 @@ impl<'b> Run<'b> {
     }
 
     /// Takes what fits, and only that.
-    fn offer(&mut self, event: EventBody) {
+    fn offer(&mut self, event: &EventBody) {
         let mut tried = self.state.clone();
-        if apply(&mut tried, &event).is_ok() {
-            self.record(&event);
+        if apply(&mut tried, event).is_ok() {
+            self.record(event);
         }
     }
 
@@ -237,7 +238,7 @@ impl<'b> Run<'b> {
                 outcome: Arc::new(CallOutcome::Batch(vec![self.result(), self.result(), self.result()])),
             },
         };
-        self.offer(event);
+        self.offer(&event);
     }
 
     fn drawn_answer(&mut self) -> Answer {
@@ -313,7 +314,7 @@ impl<'b> Run<'b> {
         match self.draws.below(if depth == 0 { 7 } else { 10 }) {
             0 => Value::Null,
             1 => json!(self.draws.chance(50)),
-            2 => json!(self.draws.next() as i64),
+            2 => json!(self.draws.next().cast_signed()),
             // with a fraction: the trace writes a whole one without it
             3 => json!(f64::from(self.draws.next() as i32) + 0.5),
             4 => json!("x".repeat(self.draws.below(9_000) as usize)),

@@ -50,7 +50,8 @@ fn read(log: &str, done: &str) {
     let told = Told::of_log(log, &nothing);
     compare(&told, &checked.receipts);
     vouch(&told, done, Some(RUN), Some(&key()));
-    (used(&checked.receipts), begun(&checked.receipts));
+    used(&checked.receipts);
+    begun(&checked.receipts);
     let Ok(stored) = fold(RUN, &PLAN, log, &nothing, "2026-01-01T00:00:00Z") else { return };
     let mut state = stored.state;
     state.summary();
