@@ -84,6 +84,9 @@ fn piece(piece: &Piece) -> Value {
             put("tool", json!(call.tool));
             put("key_of_call", json!(call.key));
             put("rule", json!(call.rule()));
+            if let Some((from, run)) = call.recalled() {
+                put("recalled", json!({ "from": from, "run": run }));
+            }
         }
         What::Question(question) => {
             put("question", json!(question.number));

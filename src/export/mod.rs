@@ -12,6 +12,8 @@ mod recorded;
 mod span;
 mod statement;
 mod story;
+#[cfg(test)]
+mod tests;
 
 pub use document::trace_document;
 use fates::above;

@@ -91,6 +91,7 @@ fn calls(story: &Story) -> Vec<Value> {
             "program": part("program"),
             "error": result.get("error").and_then(|error| error.get("kind")),
             "rules": part("rules"),
+            "recalled": part("recalled"),
             "result": (!result.is_null()).then(|| Digest::of_json(result)),
             "began": piece.from.text(),
             "ended": piece.to.text(),

@@ -63,6 +63,14 @@ fn artifact(id: &str, piece: &Piece, call: &CallTold, html: &mut String) {
     if let Some(rule) = call.rule() {
         let _ = writeln!(html, "<p class=\"faint\">decided by <code>{}</code></p>", text(&rule));
     }
+    if let Some((from, run)) = call.recalled() {
+        let run = text(run);
+        let _ = writeln!(
+            html,
+            "<p class=\"faint\">the result of an earlier call, kept in {} by run <code>{run}</code></p>",
+            text(from)
+        );
+    }
     match call.tool.as_str() {
         "apply_patch" | "rollback" => changed(call, html),
         "exec" => command(call, html),

@@ -127,6 +127,7 @@ fn state(piece: &Piece) -> (&'static str, &'static str) {
             None => ("warn", "? waits"),
         },
         (_, What::Wait { .. } | What::Suspended | What::Interrupted) => ("warn", "waited"),
+        (End::Done, What::Call(call)) if call.recalled().is_some() => ("good", "✓ kept"),
         (End::Done, _) => ("good", "✓ done"),
         (End::Failed(kind, _), _) if kind == "approval_required" => ("warn", "? asks"),
         (End::Failed(kind, _), _) if kind == "denied" => ("bad", "⊘ denied"),

@@ -107,6 +107,9 @@ fn of_call(call: &CallTold) -> Named {
     attributes.extend((!call.key.is_empty()).then(|| ("lgflow.key", text(&call.key))));
     attributes.extend(call.prepared.then_some(("lgflow.prepared", AttributeValue::Truth(true))));
     attributes.extend(call.rule().map(|rule| ("lgflow.policy.rule", text(&rule))));
+    if let Some((from, run)) = call.recalled() {
+        attributes.extend([("lgflow.recalled.from", text(from)), ("lgflow.recalled.run", text(run))]);
+    }
     let redacted = call.result.get("redacted").and_then(Value::as_u64);
     attributes.extend(redacted.map(|count| ("lgflow.redacted", number(count))));
     Named { name, kind, attributes }

@@ -4,9 +4,11 @@
 
 mod attributes;
 
+use std::collections::BTreeMap;
+
 use crate::digest::Digest;
 
-use super::{End, Moment, Piece, Recorded, Story, What};
+use super::{Decided, End, Moment, Piece, Recorded, Story, What};
 
 pub use attributes::resource;
 
@@ -116,6 +118,10 @@ fn first_bytes<const N: usize>(parts: &[&str]) -> [u8; N] {
 /// The spans of a run, each behind the one that it is within.
 pub fn spans(story: &Story, recorded: &Recorded) -> Vec<Span> {
     let trace = TraceId::of(&story.run);
+    let mut decided: BTreeMap<&str, Vec<&Decided>> = BTreeMap::new();
+    for one in &story.decided {
+        decided.entry(&one.path).or_default().push(one);
+    }
     let span = |piece: &Piece| {
         let named = attributes::of(story, recorded, piece);
         Span {
@@ -127,7 +133,7 @@ pub fn spans(story: &Story, recorded: &Recorded) -> Vec<Span> {
             from: piece.from,
             to: piece.to,
             attributes: named.attributes,
-            events: events(story, piece),
+            events: events(&decided, piece),
             status: status(piece),
         }
     };
@@ -145,11 +151,11 @@ fn status(piece: &Piece) -> SpanStatus {
 }
 
 /// What did not run is told of as moments of the run, or of the attempt whose subgraph it stands in.
-fn events(story: &Story, piece: &Piece) -> Vec<SpanEvent> {
+fn events(decided: &BTreeMap<&str, Vec<&Decided>>, piece: &Piece) -> Vec<SpanEvent> {
     if !matches!(piece.what, What::Run | What::Attempt { .. }) {
         return Vec::new();
     }
-    let here = story.decided.iter().filter(|decided| decided.path == piece.key);
+    let here = decided.get(piece.key.as_str()).into_iter().flatten();
     here.map(|decided| SpanEvent {
         name: "lgflow.node.decided",
         at: decided.at,

@@ -156,6 +156,13 @@ pub struct CallTold {
 }
 
 impl CallTold {
+    /// Where its result was kept, if it was made for an earlier call, and in which run: nothing was done for this one.
+    pub fn recalled(&self) -> Option<(&str, &str)> {
+        let recalled = self.result.get("recalled")?;
+        let part = |name: &str| recalled.get(name).and_then(Value::as_str).unwrap_or_default();
+        Some((part("from"), part("run")))
+    }
+
     /// The first rule that decided of it, as `LAYER RULE`.
     pub fn rule(&self) -> Option<String> {
         let of_error = self.result.get("error").and_then(|error| error.get("rule"));
