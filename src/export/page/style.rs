@@ -56,7 +56,7 @@ ol.time li{grid-template-columns:1fr auto auto}ol.time .bar{grid-column:1/-1;hei
 table.runs thead{display:none}.unit{display:inline}table.runs tr{display:block;border-bottom:1px solid var(--edge);padding:.4rem 0}\
 table.runs td{display:inline-block;border:0;padding:0 .7rem 0 0;text-align:left}}
 @media print{body{max-width:none;padding:0;font-size:10.5pt}nav,.skip,fieldset{display:none}pre{max-height:none}\
-.drawing{max-height:none;overflow:visible;border:0}.drawing svg{max-width:100%;height:auto}details{break-inside:avoid-page}\
+.drawing{max-height:none;overflow:visible;border:0}.drawing svg{width:auto;height:auto;max-width:100%;max-height:90vh}h2,h3,summary{break-after:avoid-page}\
 details::details-content{content-visibility:visible;block-size:auto;display:block}ol.time li{break-inside:avoid}\
 *{print-color-adjust:exact}}
 ";

@@ -76,7 +76,8 @@ impl Fold {
         // a clock that was set back has not turned time
         self.now = Moment::parse(&event.ts).unwrap_or(self.now).max(self.now);
         self.seq = event.seq;
-        self.story.redacted += number(event, "redacted").unwrap_or_default();
+        let redacted = number(event, "redacted").unwrap_or_default();
+        self.story.redacted = self.story.redacted.saturating_add(redacted);
         match event.kind.as_str() {
             "run.started" => self.begin(event),
             "run.suspended" => self.suspend(),
