@@ -15,7 +15,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use lgflow::digest::Digest;
+use lgflow::digest::{Digest, hex};
 use lgflow::export::{AttributeValue, Recorded, Span, SpanStatus, Story, spans};
 use program::Workspace;
 use program::python::script;
@@ -205,10 +205,6 @@ fn received(span: &Value) -> (String, Value) {
         "attributes": attributes,
     });
     (span["spanId"].as_str().unwrap().to_owned(), told)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The same of one of ours.
