@@ -270,6 +270,23 @@ fn a_person_is_told_what_stays_and_that_a_policy_waits_for_trust() {
 }
 
 #[test]
+fn a_graph_that_is_emptied_stays_and_one_that_is_removed_is_named() {
+    let workspace = workspace();
+    let more = "schema: lgflow.graph/v1\nname: more\nnodes:\n  a: { uses: values }\n";
+    workspace.write(".lg/flows/more.yaml", more);
+    let watching = Watching::start(&workspace, &["dev"]);
+    watching.says("sound: 2 graphs");
+    workspace.write(".lg/flows/more.yaml", "");
+    watching.says("sound: 1 graph, 1 warning");
+    watching.says("more.yaml holds no graph any more, and stays as it was at ");
+    watching.says("stray-file");
+    workspace.write(".lg/flows/more.yaml", more.replace("a:", "b:"));
+    watching.says("node `b` is new");
+    fs::remove_file(workspace.path().join(".lg/flows/more.yaml")).unwrap();
+    watching.says("more.yaml is gone");
+}
+
+#[test]
 fn a_run_is_made_again_but_not_under_a_policy_that_grew() {
     let workspace = workspace();
     workspace.write("flow/graph.yaml", graph("")).write("flow/policy.yaml", POLICY);

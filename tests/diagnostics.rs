@@ -14,9 +14,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use lgflow::diag::{ALL_CODES, Diagnostics, codes};
-use lgflow::files::OwnFolder;
+use lgflow::files::{OwnFolder, RelPath, Root};
 use lgflow::policy::Packs;
-use lgflow::session::{check_own_folder, check_paths, refused_calls};
+use lgflow::session::{CheckedFolder, check_own_folder, check_paths, refused_calls};
 use lgflow::source::Sources;
 use lgflow::view::diagnostics::compact;
 
@@ -53,14 +53,26 @@ fn root(case: &Path) -> PathBuf {
 /// What a case yields, with names relative to the folder of its code, and the codes.
 fn check(case: &Path) -> (String, BTreeSet<String>) {
     let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
-    let checked = check_paths(&[root(case)], &Packs::default(), &mut sources, &mut found)
-        .unwrap_or_else(|error| panic!("{}: {error}", case.display()));
+    let checked = checked(case, &mut sources, &mut found);
     if !found.has_errors() {
         refused_calls(&checked, &Packs::default(), &mut sources, &mut found).unwrap();
     }
     let codes = found.codes().iter().map(ToString::to_string).collect();
     let folder = format!("{}/", case.parent().unwrap().display());
     (compact(&sources, &found).replace(&folder, ""), codes)
+}
+
+/// A case with a folder `.lg` is checked as a workspace's own folder is.
+fn checked(case: &Path, sources: &mut Sources, found: &mut Diagnostics) -> Vec<CheckedFolder> {
+    let own = case.join(".lg");
+    let checked = if own.is_dir() {
+        let root = Root::open(case).unwrap();
+        let held = OwnFolder::beneath(&root, &RelPath::parse(".lg").unwrap()).unwrap();
+        check_own_folder(held, &own, &Packs::default(), sources, found).map(|folder| vec![folder])
+    } else {
+        check_paths(&[root(case)], &Packs::default(), sources, found)
+    };
+    checked.unwrap_or_else(|error| panic!("{}: {error}", case.display()))
 }
 
 #[test]

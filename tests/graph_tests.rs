@@ -102,6 +102,7 @@ cases:
       status: failed
       error: { node: give_up, kind: failed, message: still fails }
       nodes: { test: failed, done: not_reached }
+      calls: [{ node: test, tool: exec, times: 1 }]
   - name: a denied file is not read
     inputs: { file: secret/key }
     expect:
@@ -204,6 +205,49 @@ fn each_kind_of_expectation_fails_where_it_is_not_met() {
 }
 
 #[test]
+fn a_call_that_hangs_was_let_through_at_each_attempt() {
+    let never = with(
+        "      calls: [{ node: test, tool: exec, times: 1 }]\n",
+        "      never: [{ node: test, tool: exec }]\n",
+    );
+    let ran = workspace(&never).lgflow(&["test"]).ended(1);
+    assert!(ran.stdout.contains("never"), "{}", ran.stdout);
+    let workspace = Workspace::git();
+    let graph = "schema: lgflow.graph/v1\nname: g\npolicy: [policy.yaml]\nnodes:\n  h: { uses: exec, with: { argv: [cargo, test] }, timeout: 3s, retry: { attempts: 2 } }\n  q: { uses: values }\nedges:\n  - { from: h, to: q, catch: [timeout] }\n";
+    let tests = "schema: lgflow.test/v1\ngraph: ../graph.yaml\ncases:\n  - name: hangs twice\n    results: [{ node: h, hangs: true }]\n    expect: { status: succeeded, path: [h, q], calls: [{ node: h, times: 2 }] }\n";
+    workspace
+        .write(".lg/graph.yaml", graph)
+        .write(".lg/policy.yaml", POLICY)
+        .write(".lg/tests/h.yaml", tests);
+    workspace.lgflow(&["test"]).ended(0);
+}
+
+#[test]
+fn a_file_with_a_slip_in_its_schema_is_no_silence() {
+    let workspace = workspace(TESTS);
+    workspace.write(".lg/tests/b.yaml", "schema: lgflow.tests/v1\ngraph: ../graph.yaml\ncases: []\n");
+    for command in [&["test"][..], &["validate"]] {
+        let ran = workspace.lgflow(command).ended(3);
+        assert!(
+            ran.stdout.contains("unknown-schema") && ran.stdout.contains("tests/b.yaml"),
+            "{}",
+            ran.stdout
+        );
+    }
+    workspace.write(".lg/tests/b.yaml", "name: b\n");
+    let ran = workspace.lgflow(&["validate"]).ended(0);
+    assert!(ran.stdout.contains("stray-file") && ran.stdout.contains("tests/b.yaml"), "{}", ran.stdout);
+}
+
+#[test]
+fn nothing_to_check_is_no_green() {
+    let workspace = Workspace::git();
+    workspace.write(".lg/notes.md", "nothing\n");
+    let ran = workspace.lgflow(&["validate"]).ended(2);
+    assert!(ran.stderr.contains("there is nothing to check"), "{}", ran.stderr);
+}
+
+#[test]
 fn a_script_that_the_run_does_not_follow_is_a_problem_of_the_case() {
     let cases = [
         (
@@ -254,6 +298,18 @@ fn what_can_never_be_is_a_finding_before_anything_is_played() {
             "{ node: sure, choice: approve }",
             "bad-value",
             "choose one of `yes_do`, `no_stop`",
+        ),
+        (
+            "{ tool: llm, output: { text: x } }",
+            "{ tool: llm, output: { txt: x } }",
+            "bad-value",
+            "never gives this",
+        ),
+        (
+            "{ node: plan, output: { text: x } }",
+            "{ node: plan, output: { text: 3 } }",
+            "bad-value",
+            "never gives this",
         ),
         ("{ node: test, hangs: true }", "{ node: done, hangs: true }", "bad-value", "makes no calls"),
         (

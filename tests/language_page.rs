@@ -6,7 +6,7 @@
 //!
 //! - `given {"n": 3}`: the inputs; `wrong PART`: they are refused, with that part of the message;
 //! - `call NODE: exit, ok, {"exit_code": 1}`: what the calls of a node come to, one after the other: an error kind, success, or
-//!   success with that output; afterwards they succeed;
+//!   that output (of a command a failure, where `ok_exit` does not take its exit code); afterwards they succeed;
 //! - `answer NODE: yes`, `answer NODE: yes {"why": 1}`: a person's choice (`approve`, `reject` or an option), and a further answer;
 //! - `path a b c`: what runs, in canonical order;
 //! - `ends succeeded`, `ends failed: NODE KIND`: how the run ends; `outputs {…}`: its outputs;
@@ -31,7 +31,7 @@ use std::sync::Arc;
 use lgflow::compile::{CheckedRoot, FileRef, LoadProblem, Loaded, Root, check_files};
 use lgflow::diag::Diagnostics;
 use lgflow::document::{Limits, Syntax, parse};
-use lgflow::effect::{ErrorKind, ToolCall, ToolError, ToolResult};
+use lgflow::effect::{ErrorKind, OkExit, ToolCall, ToolError, ToolResult};
 use lgflow::files::RelPath;
 use lgflow::interpret::bind_inputs;
 use lgflow::plan::Plan;
@@ -191,6 +191,12 @@ fn result(call: &ToolCall, scripted: &str) -> ToolResult {
             match output.as_object() {
                 Some(fields) if call.tool == "exec" => whole.as_object_mut().unwrap().extend(fields.clone()),
                 _ => whole = output,
+            }
+            let code = whole.get("exit_code").and_then(Value::as_i64).filter(|_| call.tool == "exec");
+            let ok = OkExit::read(call.input.get("ok_exit")).unwrap();
+            if code.is_some_and(|code| !ok.takes(code)) {
+                let error = ToolError::new(ErrorKind::Exit, "as `ok_exit` says");
+                return ToolResult::failure(&call.tool, ToolError { output: Some(whole), ..error });
             }
             ToolResult::success(&call.tool, whole)
         }

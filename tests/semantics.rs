@@ -207,7 +207,7 @@ fn an_inner_loop_restarts_with_each_turn_of_the_outer() {
 
 #[test]
 fn a_skipped_node_goes_on_and_one_that_is_not_reached_does_not() {
-    let graph = "nodes:\n  a: { uses: exec, with: { argv: [a] } }\n  format: { uses: exec, with: { argv: [f] }, skip_when: 'true' }\n  test: { uses: exec, with: { argv: [t] } }\n  never: { uses: exec, with: { argv: [n] } }\n  after: { uses: exec, with: { argv: [n] } }\nedges:\n  - a -> format -> test\n  - { from: a, to: never, when: 'output.exit_code == 1' }\n  - never -> after\n";
+    let graph = "nodes:\n  a: { uses: exec, with: { argv: [a], ok_exit: any } }\n  format: { uses: exec, with: { argv: [f] }, skip_when: 'true' }\n  test: { uses: exec, with: { argv: [t] } }\n  never: { uses: exec, with: { argv: [n] } }\n  after: { uses: exec, with: { argv: [n] } }\nedges:\n  - a -> format -> test\n  - { from: a, to: never, when: 'output.exit_code == 1' }\n  - never -> after\n";
     let summary = run(graph, &[]);
     assert_eq!(path(&summary), "a test");
     assert_eq!(status(&summary, "format"), Some(Status::Skipped));

@@ -1,7 +1,7 @@
 //! `lgflow dev`: what was written, checked at once, again and again. Runs nothing.
 #![expect(clippy::disallowed_methods, reason = "each look says when it was made, and how long it took")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use time::{OffsetDateTime, UtcOffset};
 
 use crate::compile::CheckedRoot;
-use crate::diag::{Diagnostics, Severity};
+use crate::diag::{Diagnostics, Severity, codes};
 use crate::digest::Digest;
 use crate::front::Place;
 use crate::plan::{Plan, PlanChange, plan_changes};
@@ -81,6 +81,14 @@ struct Last {
     /// The last sound version of each graph, with the time at which it was seen.
     sound: BTreeMap<String, (String, Arc<Plan>)>,
     untrusted: Option<String>,
+}
+
+impl Look {
+    /// The files that are there, and in which there is no graph, policy or test any more.
+    fn emptied(&self) -> BTreeSet<String> {
+        let strays = self.found.iter().filter(|found| found.code == codes::STRAY_FILE);
+        strays.map(|found| self.sources.get(found.span().file).name().to_owned()).collect()
+    }
 }
 
 fn look(args: &DevArgs, place: &Place) -> Look {
@@ -158,7 +166,8 @@ fn tell(look: &Look, last: &mut Last, when: &str, millis: u128, output: Output) 
         }
     }
     if !look.found.has_errors() && look.problem.is_none() {
-        last.sound.retain(|name, _| look.graphs.contains_key(name));
+        let emptied = look.emptied();
+        last.sound.retain(|name, _| look.graphs.contains_key(name) || emptied.contains(name));
         last.untrusted.clone_from(&look.untrusted);
     }
     last.seen = Some(look.seen);
@@ -182,6 +191,17 @@ fn text(look: &Look, last: &Last, changed: &[(String, Vec<PlanChange>)], when: &
     if errors > 0 || look.problem.is_some() {
         for (name, (since, _)) in &last.sound {
             line(&format!("{} stays as it was at {since}", escaped(name)));
+        }
+    }
+    if errors == 0 && look.problem.is_none() {
+        let emptied = look.emptied();
+        for (name, (since, _)) in last.sound.iter().filter(|(name, _)| !look.graphs.contains_key(*name)) {
+            let shown = escaped(name);
+            if emptied.contains(name) {
+                line(&format!("{shown} holds no graph any more, and stays as it was at {since}"));
+            } else {
+                line(&format!("{shown} is gone"));
+            }
         }
     }
     for (name, changes) in changed.iter().filter(|_| errors == 0) {

@@ -93,7 +93,15 @@ fn own(packs: &Packs, sources: &mut Sources, found: &mut Diagnostics) -> Result<
         }
         error => unreadable(&error),
     })?;
-    check_own_folder(folder, &root.join(OWN), packs, sources, found).map_err(|error| unreadable(&error))
+    let checked = check_own_folder(folder, &root.join(OWN), packs, sources, found);
+    let checked = checked.map_err(|error| unreadable(&error))?;
+    let settings = || checked.folder.root().facts(&RelPath::parse("config.toml")?);
+    if checked.roots.is_empty() && found.is_empty() && settings().is_err() {
+        // no findings in nothing would be a green that says nothing
+        let message = "there is nothing to check in `.lg`: no graph, no policy and no test";
+        return Err(Problem::usage(format!("{message}; run `lgflow init`, or name a file")));
+    }
+    Ok(checked)
 }
 
 fn open_own(root: &Path) -> Result<OwnFolder, FileError> {

@@ -94,8 +94,19 @@ impl Check<'_> {
             (None, Some(node)) if node.uses.is_tool() => node.uses,
             _ => return,
         };
+        let promised = match tool {
+            // what a server says is not the tool's to promise
+            Uses::Mcp | Uses::Http => false,
+            // a model's answer is judged by the node's own schema where it has one, when the case is played
+            Uses::Llm => match by_node {
+                Some(node) => answers_in_text(node),
+                None => all_nodes(self.plan).into_iter().all(answers_in_text),
+            },
+            _ => true,
+        };
         let kind = match &mut result.outcome {
-            ScriptedOutcome::Output(output) => return self.output(tool, output),
+            ScriptedOutcome::Output(output) if promised => return self.output(tool, output),
+            ScriptedOutcome::Output(_) => return,
             ScriptedOutcome::Error { kind, .. } => kind,
             ScriptedOutcome::Hangs => return,
         };
@@ -108,10 +119,6 @@ impl Check<'_> {
 
     /// What is left out has the empty value of its type; what is there is what the tool could give.
     fn output(&mut self, tool: Uses, output: &mut Located<Value>) {
-        // what a model or a server says is not the tool's to promise
-        if matches!(tool, Uses::Llm | Uses::Mcp | Uses::Http) {
-            return;
-        }
         let schema = schema::tool_output(tool.as_str()).and_then(|text| serde_json::from_str(text).ok());
         let Some(schema) = schema else { return };
         complete(&schema, &mut output.value);
@@ -232,6 +239,21 @@ fn find<'p>(plan: &'p Plan, path: &str) -> Option<&'p PlanNode> {
             _ => None,
         },
     }
+}
+
+/// Does a model answer here in a text, and in nothing of a schema?
+fn answers_in_text(node: &PlanNode) -> bool {
+    !matches!(&node.action, Action::Llm(conversation) if conversation.output_schema.is_some())
+}
+
+fn all_nodes(plan: &Plan) -> Vec<&PlanNode> {
+    let mut nodes: Vec<&PlanNode> = plan.nodes.iter().collect();
+    for node in &plan.nodes {
+        if let Action::Graph { plan, .. } = &node.action {
+            nodes.extend(all_nodes(plan));
+        }
+    }
+    nodes
 }
 
 fn paths(plan: &Plan, before: &str) -> Vec<String> {

@@ -28,6 +28,47 @@ pub(super) fn own(draft: &Draft<'_>, node: &DraftNode<'_>) -> Option<BTreeSet<St
     }
 }
 
+/// Can a node fail with a kind of the engine's? `true` where that is not known.
+pub(super) fn may_fail_with(node: &DraftNode<'_>, kind: &str) -> bool {
+    if kind == "any" {
+        return ErrorKind::ANY.iter().any(|kind| may_fail_with(node, kind.as_str()));
+    }
+    let Some(uses) = node.uses() else { return true };
+    match ErrorKind::parse(kind) {
+        // whether a loop of it can run out is asked elsewhere, and an author's own kinds are as well
+        ErrorKind::Custom(_) | ErrorKind::Exhausted | ErrorKind::Expression => true,
+        // a list that is too long
+        ErrorKind::InvalidInput if node.modifiers.for_each.is_some() => true,
+        kind => of_uses(node, uses, &kind),
+    }
+}
+
+fn of_uses(node: &DraftNode<'_>, uses: Uses, kind: &ErrorKind) -> bool {
+    match uses {
+        Uses::Values | Uses::Render | Uses::Fail => false,
+        Uses::ParseReport => *kind == ErrorKind::InvalidInput,
+        Uses::Approval => {
+            let shows_call = node.parameter("show").is_some_and(|show| show.value.get("call").is_some());
+            match kind {
+                ErrorKind::Exit => false,
+                ErrorKind::Rejected => node.parameter("options").is_none(),
+                ErrorKind::InvalidInput => true,
+                ErrorKind::Timeout => shows_call || node.modifiers.timeout.is_some(),
+                _ => shows_call,
+            }
+        }
+        // only a command ends with an exit code
+        Uses::ReadFile
+        | Uses::ListFiles
+        | Uses::SearchFiles
+        | Uses::RepoContext
+        | Uses::WorkspaceDiff
+        | Uses::ApplyPatch
+        | Uses::Rollback => *kind != ErrorKind::Exit,
+        Uses::Exec | Uses::Http | Uses::Llm | Uses::Mcp | Uses::Batch | Uses::Graph => true,
+    }
+}
+
 fn of_plan(plan: &Plan) -> BTreeSet<String> {
     let mut kinds = BTreeSet::new();
     for node in &plan.nodes {

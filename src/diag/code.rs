@@ -128,6 +128,7 @@ codes! {
     ENDLESS_LOOP = "endless-loop", Warning, "a loop that can never be left before its last iteration";
     // compile: what one file names in another
     UNREADABLE_FILE = "unreadable-file", Error, "a named file cannot be read";
+    STRAY_FILE = "stray-file", Warning, "a file that nothing names, and nobody looks at";
     FILE_OUTSIDE = "file-outside", Error, "a path leads out of the graph's folder";
     NOT_OURS = "not-ours", Error, "a named file is not what it is named as";
     UNKNOWN_POLICY = "unknown-policy", Error, "a policy that does not exist";
@@ -151,6 +152,8 @@ codes! {
     UNKNOWN_ERROR_KIND = "unknown-error-kind", Error, "an error kind that nothing can fail with";
     RESERVED_KIND = "reserved-kind", Error, "a `fail` node with an error kind of the engine";
     DEAD_EDGE = "dead-edge", Error, "an edge that can never be taken";
+    IDLE_KIND = "idle-kind", Warning, "an error kind that the node never fails with";
+    LOST_FAILURE = "lost-failure", Warning, "a failure that is caught, and that nothing may handle in the end";
     // compile: the shape
     CYCLE = "cycle", Error, "a cycle without a loop edge";
     LOOP_TARGET = "loop-target", Error, "the target of a loop edge is not on every way to its source";
@@ -159,6 +162,7 @@ codes! {
     UNREACHABLE_NODE = "unreachable-node", Error, "a node that can never start";
     FORGOTTEN_EDGE = "forgotten-edge", Warning, "an entry that looks as if an edge to it was forgotten";
     // compile: values and modifiers
+    SHOWN_CALL = "shown-call", Error, "a call that an approval can't show before it is made";
     BAD_DEFAULT = "bad-default", Error, "a default that its own schema refuses";
     ILLEGAL_MODIFIER = "illegal-modifier", Error, "a modifier that this kind of node cannot have";
     NOT_BUILT = "not-built", Warning, "what this version of lgflow does not do yet";

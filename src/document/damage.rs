@@ -10,6 +10,7 @@ use crate::source::{FileId, Span};
 pub struct Damage {
     spans: Vec<Span>,
     words: BTreeSet<String>,
+    merges: Vec<Span>,
 }
 
 impl Damage {
@@ -17,7 +18,10 @@ impl Damage {
         spans.sort();
         let lost = spans.iter().filter_map(|span| text.get(span.start as usize..span.end as usize));
         let words = lost.flat_map(words).map(str::to_owned).collect();
-        Self { spans, words }
+        let merges =
+            |span: &&Span| text.get(span.start as usize..).is_some_and(|rest| rest.starts_with("<<"));
+        let merges = spans.iter().filter(merges).copied().collect();
+        Self { spans, words, merges }
     }
 
     /// Was the whole file read?
@@ -28,6 +32,13 @@ impl Damage {
     /// The unread parts, in order.
     pub fn spans(&self) -> &[Span] {
         &self.spans
+    }
+
+    /// Does a place hold a merge key? Then it may have meant any key.
+    pub fn merges_into(&self, place: Span) -> bool {
+        self.merges
+            .iter()
+            .any(|merge| place.file == merge.file && place.start <= merge.start && merge.end <= place.end)
     }
 
     /// May the damage have held this name? Then that it is missing or unknown is follow-on noise, and says

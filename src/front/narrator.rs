@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use crate::trace::{CallId, CallOutcome, Cancel, EventBody, NodeFinished, RunState, Status};
+use crate::trace::{CallId, CallOutcome, Cancel, EventBody, NodeFinished, NodeResult, RunState, Status};
 use crate::view::escaped;
 
 use super::{Display, Mark};
@@ -30,7 +30,11 @@ impl Narrator {
     pub fn tell(&mut self, state: &RunState, event: &EventBody) {
         match event {
             EventBody::NodeStarted { at, .. } => self.start(state.node_path(*at)),
-            EventBody::NodeFinished(done) | EventBody::NodeExhausted(done) => self.finish(state, done),
+            EventBody::NodeFinished(done) => {
+                self.failed.remove(&state.node_path(done.at));
+                self.finish(state, done);
+            }
+            EventBody::NodeExhausted(done) => self.finish(state, done),
             EventBody::NodeDecided(decided) => {
                 let name = escaped(&state.node_path(decided.at));
                 let status = decided.status.as_str().replace('_', " ");
@@ -115,6 +119,12 @@ impl Narrator {
             .map(|since| format!(" ({})", seconds(since.elapsed())))
             .unwrap_or_default();
         match (done.result.status(), done.result.error()) {
+            (_, Some(error)) if self.has_told(&path, &error.message) => {
+                let text = format!(
+                    "{name}: nothing handles its failure: the edge that catches it leaves a loop that would turn"
+                );
+                self.note(&text);
+            }
             (_, Some(error)) => {
                 let text = format!("{name}: {}: {}{took}", error.kind, escaped(&error.message));
                 self.display.line(Mark::Failed, &text);
@@ -122,7 +132,9 @@ impl Narrator {
             }
             (Status::Succeeded, None) => {
                 let cached = if self.cached.remove(&path) { " from the cache" } else { "" };
-                self.display.line(Mark::Done, &format!("{name}{cached}{took}"));
+                let failed = state.collects(done.at).then(|| failed_items(&done.result)).flatten();
+                let failed = failed.map(|failed| format!(": {failed}")).unwrap_or_default();
+                self.display.line(Mark::Done, &format!("{name}{cached}{failed}{took}"));
             }
             (status, None) => self.display.line(Mark::Skipped, &format!("{name}: {status}{took}")),
         }
@@ -146,4 +158,17 @@ impl Narrator {
 
 fn seconds(duration: Duration) -> String {
     format!("{:.1} s", duration.as_secs_f64())
+}
+
+/// `2 of 3 items failed: exit (2)`, of what `on_error: collect` gives.
+fn failed_items(result: &NodeResult) -> Option<String> {
+    let items = result.output()?.as_array()?;
+    let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
+    for item in items.iter().filter(|item| item["status"] == "failed") {
+        *kinds.entry(item["error"]["kind"].as_str().unwrap_or("failed")).or_default() += 1;
+    }
+    let all: usize = kinds.values().sum();
+    let each = kinds.iter().map(|(kind, count)| format!("{} ({count})", escaped(kind)));
+    let each: Vec<String> = each.collect();
+    (all > 0).then(|| format!("{all} of {} items failed: {}", items.len(), each.join(", ")))
 }

@@ -44,8 +44,7 @@ fn together(work: &Work, on_error: OnItemError) -> NodeResult {
     });
     let count = work.items.as_ref().and_then(|items| items.as_array()).map_or(0, Vec::len);
     let cut = work.units.len() < count || results.clone().any(|result| result.status() == Status::Cancelled);
-    // what no edge could catch is not collected either; least of all that a run has left its plan
-    let fails = |error: &NodeError| on_error == OnItemError::Stop || ErrorKind::NEVER.contains(&error.kind);
+    let fails = |error: &NodeError| on_error == OnItemError::Stop || !is_collected(&error.kind);
     let mut failures = results.clone().zip(0u32..).filter_map(|(result, at)| Some((result.error()?, at)));
     if let Some((error, at)) = failures.find(|(error, _)| fails(error)) {
         return NodeResult::failed(NodeError { index: Some(at), ..NodeError::clone(error) }, None);
@@ -58,6 +57,12 @@ fn together(work: &Work, on_error: OnItemError) -> NodeResult {
         OnItemError::Collect => collected(result),
     });
     NodeResult::succeeded(outputs.collect())
+}
+
+/// What no edge could catch is not collected either, least of all that a run has left its plan; nor is what an edge has to
+/// name: a refusal of the policy or of a person.
+fn is_collected(kind: &ErrorKind) -> bool {
+    !ErrorKind::NEVER.contains(kind) && !matches!(kind, ErrorKind::Denied | ErrorKind::Rejected)
 }
 
 /// `{status, output, error}`: all three are always there.

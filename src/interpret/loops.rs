@@ -9,6 +9,12 @@ use super::edges::{Decided, Source};
 pub(super) fn end(state: &RunState, id: FrameId, l: LoopIx) -> Vec<EventBody> {
     let Some(frame) = state.frame(id) else { return Vec::new() };
     let iteration = frame.loops[l.0 as usize].iteration;
+    if let Some(node) = lost(frame, l) {
+        let result = frame.node(node).result.clone();
+        let lost =
+            result.map(|result| NodeFinished { at: At { frame: id, node }, result, taken: Vec::new() });
+        return lost.map(|lost| EventBody::NodeExhausted(Box::new(lost))).into_iter().collect();
+    }
     if may_turn(frame, l) {
         return vec![EventBody::LoopTurned { frame: id, at: l, iteration: iteration + 1 }];
     }
@@ -28,6 +34,13 @@ pub(super) fn end(state: &RunState, id: FrameId, l: LoopIx) -> Vec<EventBody> {
         taken.extend(leaving);
     }
     vec![EventBody::LoopFinished { frame: id, at: l, iterations: iteration, taken }]
+}
+
+/// A node whose failure would be forgotten if the loop turned: what catches it leaves the loop, and is followed only when
+/// that is over. After a failure that ends the execution, one on an `always` path is recorded, and nothing more.
+fn lost(frame: &Frame, l: LoopIx) -> Option<NodeIx> {
+    let counts = frame.ending.as_ref().is_none_or(|ending| frame.next_turn(l) < ending.bound);
+    if counts && may_turn(frame, l) { frame.unhandled_within(l) } else { None }
 }
 
 /// The decision has turned a node that was done into one that failed.

@@ -14,6 +14,8 @@ use crate::model::PACK_PREFIX;
 use crate::policy::{Packs, is_secret_name};
 use crate::source::{Sources, Span};
 
+use super::strays;
+
 /// The most files that are looked at in a `.lg` folder.
 const MOST_FILES: usize = 10_000;
 /// The settings of a workspace, in its `.lg` folder.
@@ -84,15 +86,19 @@ pub fn check_own_folder(
         walk(folder.root(), &all, &mut |_, kind| matches!(kind, EntryKind::File | EntryKind::Folder))?;
     refuse_links(&folder, &found.files)?;
     refuse_others(&folder, shown, sources, diagnostics);
-    let mut roots = Vec::new();
+    let (mut roots, mut unread) = (Vec::new(), Vec::new());
     for path in found.files.into_iter().filter(may_be_ours) {
         let bytes = read(&folder, &path)?;
         if is_main(&path) || is_to_check(&bytes) {
             let name = shown.join(path.as_str()).display().to_string();
             roots.push(Root { path, name, bytes });
+        } else {
+            unread.push((path, bytes));
         }
     }
-    Ok(check_folder((shown, folder), roots, packs, sources, diagnostics))
+    let checked = check_folder((shown, folder), roots, packs, sources, diagnostics);
+    strays::check(unread, &checked.files, shown, sources, diagnostics);
+    Ok(checked)
 }
 
 /// What a run would look for and refuse is no silence here: a main file that is a link, a pipe or a folder.

@@ -16,6 +16,7 @@ mod recorder;
 mod refusals;
 mod replay;
 mod stored;
+mod strays;
 mod test_files;
 mod timers;
 

@@ -312,7 +312,12 @@ impl Stage<'_> {
         }
         let turn = self.script.turn(call);
         match self.script.result(call, turn) {
-            Some(Scene::Hangs) => Ok(None),
+            // it was let through: what it comes to is another matter
+            Some(Scene::Hangs) => {
+                self.note(call, None);
+                self.gate.note_rehearsed(call, false);
+                Ok(None)
+            }
             Some(Scene::Result(result)) => {
                 if let Some(error) = result_beyond(call, &result, &limits) {
                     return Ok(Some(self.beyond(call, error)));

@@ -29,7 +29,8 @@ pub enum EventBody {
     },
     /// A node is done, and its edges are decided with it.
     NodeFinished(Box<NodeFinished>),
-    /// An edge of a finished node could only be decided when a loop was over, and that loop edge has run out.
+    /// What a finished node comes to at the end of a loop: a loop edge of it that leaves that loop has run out, or what it
+    /// failed with is caught by such edges alone, and the loop would turn.
     NodeExhausted(Box<NodeFinished>),
     /// An item runs.
     ItemStarted {

@@ -8,7 +8,7 @@ use crate::plan::{EdgeIx, EdgeOutcome, LoopIx, NodeIx};
 
 use super::apply::Legal;
 use super::state::{Frame, LoopState, Ran, RunState, Stage, Task};
-use super::{At, FrameId, GraphError, NodeDecided, NodeFinished, NodeResult, Status, WaitFor};
+use super::{At, FrameId, GraphError, NodeDecided, NodeError, NodeFinished, NodeResult, Status, WaitFor};
 
 impl RunState {
     pub(crate) fn frame_mut(&mut self, id: FrameId) -> Option<&mut Frame> {
@@ -48,6 +48,16 @@ impl RunState {
             frame.node_mut(decided.at.node).reason = Some(decided.reason.as_str().into());
         }
         self.settle(decided.at, &NodeResult::without_output(decided.status), &decided.taken);
+        let Some(frame) = self.frame(decided.at.frame).filter(|_| decided.status == Status::NotReached)
+        else {
+            return;
+        };
+        let incoming = frame.plan().node(decided.at.node).incoming.iter().copied();
+        let caught: Vec<NodeIx> =
+            incoming.filter(|edge| frame.catches(*edge)).map(|edge| frame.plan().edge(edge).from).collect();
+        for failed in caught {
+            self.note_lost(At { node: failed, ..decided.at });
+        }
     }
 
     /// A node is done: its edges follow, but for those that wait for a loop to be over.
@@ -72,15 +82,30 @@ impl RunState {
         let Some(error) = result.error().filter(|_| result.status() == Status::Failed) else { return };
         let Some(frame) = self.frame(at.frame) else { return };
         let catches = |edge: &EdgeIx| matches!(frame.plan().edge(*edge).outcome, EdgeOutcome::Catch(_));
-        if taken.iter().any(catches) {
-            return;
+        if !taken.iter().any(catches) {
+            let bound = frame.position(at.node);
+            self.end_by(at, error, bound);
         }
+    }
+
+    fn end_by(&mut self, at: At, error: &Arc<NodeError>, bound: Vec<u32>) {
+        let Some(frame) = self.frame(at.frame) else { return };
         let node = match &error.path {
             Some(inside) => format!("{}/{inside}", frame.plan().node(at.node).id),
             None => frame.plan().node(at.node).id.to_string(),
         };
-        let bound = frame.position(at.node);
         self.end_frame(at.frame, bound, GraphError { node: Some(node), error: Arc::clone(error) });
+    }
+
+    /// A failure that was caught, and whose edges lead to nothing that starts, ends the execution after all: at the place
+    /// where that is decided, for what is before it may not depend on who was faster.
+    fn note_lost(&mut self, at: At) {
+        let Some(frame) = self.frame(at.frame) else { return };
+        let result = frame.node(at.node).result.as_ref();
+        let Some(error) = result.and_then(NodeResult::error).cloned() else { return };
+        if let Some(bound) = frame.lost_at(at.node) {
+            self.end_by(at, &error, bound);
+        }
     }
 
     /// A part of a loop's body, or of the whole execution, is settled.
@@ -130,6 +155,9 @@ impl RunState {
         target.via_always |= follows;
         if target.pending == 0 {
             self.join(At { frame: id, node: edge.to });
+        }
+        if !taken && matches!(edge.outcome, EdgeOutcome::Catch(_)) {
+            self.note_lost(At { frame: id, node: edge.from });
         }
         Ok(())
     }
@@ -206,6 +234,47 @@ impl Frame {
                 sources.chunk_by(|a, b| a.0 == b.0).all(|edges| edges.iter().any(|(_, taken)| *taken))
             }
         }
+    }
+
+    /// Was an edge taken that catches a failure?
+    fn catches(&self, at: EdgeIx) -> bool {
+        let catch = matches!(self.plan().edge(at).outcome, EdgeOutcome::Catch(_));
+        catch && self.edges[at.0 as usize] == Some(true)
+    }
+
+    /// Does an edge that was taken lead on: to a node that starts, or round a loop?
+    fn leads_on(&self, at: EdgeIx) -> bool {
+        let edge = self.plan().edge(at);
+        let result = self.node(edge.to).result.as_ref();
+        edge.turns.is_some() || result.is_none_or(|result| result.status() != Status::NotReached)
+    }
+
+    /// The place where a failure turned out to be handled by nothing, though edges caught it.
+    fn lost_at(&self, failed: NodeIx) -> Option<Vec<u32>> {
+        let mut last = None;
+        for &at in &self.plan().node(failed).outgoing {
+            let edge = self.plan().edge(at);
+            if !matches!(edge.outcome, EdgeOutcome::Catch(_)) || self.edges[at.0 as usize] == Some(false) {
+                continue;
+            }
+            // not decided yet, or handled
+            if self.edges[at.0 as usize].is_none() || self.leads_on(at) {
+                return None;
+            }
+            last = last.max(Some(self.position(edge.to)));
+        }
+        last.map(|place| place.max(self.position(failed)))
+    }
+
+    /// The first node of a body, all of which is done, whose failure no edge within it handles.
+    pub(crate) fn unhandled_within(&self, l: LoopIx) -> Option<NodeIx> {
+        let unhandled = |at: &NodeIx| {
+            let node = self.node(*at);
+            let failed = node.result.as_ref().is_some_and(|result| result.status() == Status::Failed);
+            let outgoing = &self.plan().node(*at).outgoing;
+            failed && !outgoing.iter().any(|edge| self.catches(*edge) && self.leads_on(*edge))
+        };
+        self.plan().loops[l.0 as usize].body.iter().copied().find(unhandled)
     }
 
     /// As if nothing of a body had ever run.

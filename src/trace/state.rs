@@ -452,6 +452,12 @@ impl RunState {
         if unit.item.is_some() { None } else { self.given.get(&unit.at).map(|approval| &**approval) }
     }
 
+    /// Does the node collect the failures of its items?
+    pub fn collects(&self, at: At) -> bool {
+        let rule = self.frame(at.frame).and_then(|frame| frame.plan().node(at.node).for_each.as_ref());
+        rule.is_some_and(|rule| rule.on_error == crate::model::OnItemError::Collect)
+    }
+
     pub(crate) fn frame(&self, id: FrameId) -> Option<&Frame> {
         self.frames.get(id.0 as usize)?.as_deref()
     }

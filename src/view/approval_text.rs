@@ -40,7 +40,15 @@ pub fn approval_text(request: &ApprovalRequest, color: bool) -> String {
 pub fn question_text(node: &str, show: &Value, options: &[String], color: bool) -> String {
     let mut page = Page { text: String::new(), color };
     page.line(0, BOLD, &format!("{node} asks"));
-    if !show.is_null() {
+    if let Some(call) = shown_call(show) {
+        page.line(
+            1,
+            DIM,
+            "the call that is made next; the policy allows it without asking, so this is as the run puts it:",
+        );
+        page.line(1, PLAIN, &call.tool);
+        page.input(&call);
+    } else if !show.is_null() {
         page.line(1, DIM, "the workflow's own text:");
         page.value(2, show);
     }
@@ -48,6 +56,20 @@ pub fn question_text(node: &str, show: &Value, options: &[String], color: bool) 
         page.line(1, PLAIN, &format!("choices: {}", options.join(", ")));
     }
     page.text
+}
+
+/// The call of another node that is shown; that no request of the runner stands behind it means that nobody asks.
+fn shown_call(show: &Value) -> Option<ShownCall> {
+    let call = show.get("call")?;
+    let tool = call.get("tool")?.as_str()?.to_owned();
+    let input = call.get("input")?.clone();
+    call.get("request")?.is_null().then_some(ShownCall {
+        tool,
+        input,
+        reason: String::new(),
+        rule: None,
+        diff: None,
+    })
 }
 
 struct Page {
@@ -301,6 +323,16 @@ mod tests {
         for line in ["argv[0]  cargo", "argv[1]  test; rm -rf /", "argv[2]  a b"] {
             assert!(text.lines().any(|shown| shown.trim_start() == line), "{text}");
         }
+    }
+
+    #[test]
+    fn a_call_that_the_policy_allows_is_shown_as_a_call() {
+        let show = json!({ "call": { "node": "deploy", "tool": "exec", "input": { "argv": ["deploy", "a b"] }, "request": null } });
+        let text = question_text("sure", &show, &[], false);
+        assert!(
+            text.contains("argv[1]  a b") && !text.contains("own text") && !text.contains("null"),
+            "{text}"
+        );
     }
 
     #[test]

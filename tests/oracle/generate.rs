@@ -363,7 +363,9 @@ impl Maker<'_> {
 
     fn written_node(&mut self, at: usize) -> Json {
         let mut node = match self.kinds[at] {
-            Kind::Exec => json!({ "uses": "exec", "with": { "argv": self.argv(at, false) } }),
+            Kind::Exec => {
+                json!({ "uses": "exec", "with": { "argv": self.argv(at, false), "ok_exit": "any" } })
+            }
             Kind::Values => {
                 let seen = self.seen(at);
                 json!({ "uses": "values", "with": { "c": "{{ state.count }}", "x": format!("{{{{ {seen} }}}}") } })
@@ -418,7 +420,7 @@ impl Maker<'_> {
                 "for_each": each,
             });
         }
-        json!({ "uses": "exec", "with": { "argv": self.argv(at, true) }, "for_each": each })
+        json!({ "uses": "exec", "with": { "argv": self.argv(at, true), "ok_exit": "any" }, "for_each": each })
     }
 
     fn modifiers(&mut self, at: usize, node: &mut Json) {
@@ -451,6 +453,10 @@ impl Maker<'_> {
         }
         if !matches!(kind, Kind::Fail { .. }) && self.random.chance(50) {
             node["update"] = self.update(at, each);
+            // items at once may not all write one key
+            if node["for_each"]["parallel"].as_u64().is_some_and(|parallel| parallel > 1) {
+                node["update"].as_object_mut().expect("it is an object").remove("facts");
+            }
         }
     }
 
@@ -495,6 +501,12 @@ impl Maker<'_> {
             Class::Catch => {
                 let from = link.from;
                 edge["catch"] = self.caught(from);
+                // only kinds that it catches may be asked about
+                let asks = edge["when"] == json!("error.kind != 'timeout'");
+                let first = edge["catch"][0].as_str().filter(|first| *first != "any" && asks);
+                if let Some(first) = first.map(|first| format!("error.kind != '{first}'")) {
+                    edge["when"] = json!(first);
+                }
             }
         }
         edge

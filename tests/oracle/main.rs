@@ -22,6 +22,7 @@ mod reading;
 mod run;
 mod seen;
 mod shrink;
+mod surely;
 mod told;
 mod units;
 

@@ -174,6 +174,11 @@ impl<'r> Execution<'r> {
         self.by_always[node] = turned.unwrap_or(by_always);
         if !reached {
             self.settle(node, Ended::without("not_reached"), Vec::new());
+            for at in incoming {
+                if self.edges[at] == Some(true) && self.catches(at) {
+                    self.is_lost(self.reading.edges[at].from);
+                }
+            }
         } else if self.ending.as_ref().is_some_and(|ending| !(ending.always && self.by_always[node])) {
             self.settle(node, Ended::without("cancelled"), Vec::new());
         } else {
@@ -301,8 +306,9 @@ impl<'r> Execution<'r> {
                 }
                 return self.settle(node, Ended::badly(failure), Vec::new());
             }
-            let uncaught =
-                |failure: &Failure| ["budget", "internal", "unplanned"].contains(&failure.kind.as_str());
+            let uncaught = |failure: &Failure| {
+                ["denied", "rejected", "budget", "internal", "unplanned"].contains(&failure.kind.as_str())
+            };
             never_caught = never_caught.or(failure.filter(uncaught));
             outputs.push(if collects { collected(&ended) } else { ended.output.unwrap_or(Json::Null) });
         }
@@ -360,13 +366,56 @@ impl<'r> Execution<'r> {
             let follows = self.follows_always(at);
             self.turning[one] = Some(self.turning[one].unwrap_or(false) || follows);
         }
+        if !taken && self.catches(at) {
+            self.is_lost(self.reading.edges[at].from);
+        }
+    }
+
+    fn catches(&self, at: usize) -> bool {
+        matches!(self.reading.edges[at].outcome, Outcome::Catch(_))
+    }
+
+    /// Does an edge that was taken lead to a node that starts, or round a loop?
+    fn leads_on(&self, at: usize) -> bool {
+        let edge = &self.reading.edges[at];
+        edge.turns.is_some() || self.ended[edge.to].as_ref().is_none_or(|ended| ended.status != "not_reached")
+    }
+
+    /// A failure is handled by what starts: where none of the edges that caught it leads to that, it ends the execution
+    /// here.
+    fn is_lost(&mut self, failed: usize) {
+        let Some(failure) = self.ended[failed].as_ref().and_then(|ended| ended.failure.clone()) else {
+            return;
+        };
+        let from = |at: &usize| self.reading.edges[*at].from == failed && self.catches(*at);
+        let edges: Vec<usize> = (0..self.reading.edges.len()).filter(from).collect();
+        let caught: Vec<usize> = edges.into_iter().filter(|at| self.edges[*at] != Some(false)).collect();
+        let open = |at: &usize| self.edges[*at].is_none() || self.leads_on(*at);
+        if !caught.is_empty() && !caught.iter().any(open) {
+            self.end_at(self.moment, failed, failure);
+        }
+    }
+
+    /// The first node of a body whose failure nothing in it handles.
+    fn unhandled(&self, one: usize) -> Option<usize> {
+        let failed =
+            |node: &&usize| self.ended[**node].as_ref().is_some_and(|ended| ended.status == "failed");
+        let handles = |at: &usize| self.catches(*at) && self.edges[*at] == Some(true) && self.leads_on(*at);
+        let handled = |node: &usize| {
+            (0..self.reading.edges.len()).any(|at| self.reading.edges[at].from == *node && handles(&at))
+        };
+        let body = self.reading.loops[one].body.iter();
+        body.filter(failed).filter(|node| !handled(node)).min_by_key(|node| self.began[**node]).copied()
     }
 
     /// A failure that no edge caught ends the execution; the first in canonical order stays.
     fn note(&mut self, node: usize, ended: &Ended, taken: &[usize]) {
         let caught = taken.iter().any(|at| matches!(self.reading.edges[*at].outcome, Outcome::Catch(_)));
         let Some(failure) = ended.failure.clone().filter(|_| !caught) else { return };
-        let at = self.began[node];
+        self.end_at(self.began[node], node, failure);
+    }
+
+    fn end_at(&mut self, at: usize, node: usize, failure: Failure) {
         if self.ending.as_ref().is_some_and(|ending| ending.at <= at) {
             return;
         }
@@ -390,6 +439,14 @@ impl<'r> Execution<'r> {
                     }
                     item => self.visit(*item, around),
                 }
+            }
+            // what catches a failure and leaves the loop is followed when that is over: if it turned, nothing would handle it
+            if self.turning[one].is_some()
+                && self.ending.is_none()
+                && let Some(node) = self.unhandled(one)
+            {
+                let ended = self.ended[node].clone().expect("it is done");
+                self.note(node, &ended, &[]);
             }
             let may = |by_always: bool| match &self.ending {
                 None => true,

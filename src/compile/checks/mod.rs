@@ -10,6 +10,7 @@ mod duplicate_edge;
 mod edge_ends;
 mod fail_kind;
 mod forgotten_edge;
+mod idle_kind;
 mod loop_agreement;
 mod loop_depth;
 mod loop_target;

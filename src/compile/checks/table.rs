@@ -6,8 +6,8 @@ use crate::diag::{Code, Diagnostics, codes};
 
 use super::{
     batch_calls, catch_kind, cycle, defaults, duplicate_edge, edge_ends, fail_kind, forgotten_edge,
-    loop_agreement, loop_depth, loop_target, modifier, not_built, parameters, prompt_variables, reachable,
-    retry_kind, secret, shadowed, subgraph_inputs, unconnected,
+    idle_kind, loop_agreement, loop_depth, loop_target, modifier, not_built, parameters, prompt_variables,
+    reachable, retry_kind, secret, shadowed, subgraph_inputs, unconnected,
 };
 
 /// One check.
@@ -33,6 +33,7 @@ pub(in crate::compile) const CHECKS: &[Check] = &[
     Check { file: "unconnected", codes: &[codes::UNCONNECTED_NODE], run: unconnected::check },
     Check { file: "reachable", codes: &[codes::UNREACHABLE_NODE, codes::DEAD_EDGE], run: reachable::check },
     Check { file: "catch_kind", codes: &[codes::UNKNOWN_ERROR_KIND], run: catch_kind::check },
+    Check { file: "idle_kind", codes: &[codes::IDLE_KIND], run: idle_kind::check },
     Check { file: "retry_kind", codes: &[codes::UNKNOWN_ERROR_KIND], run: retry_kind::check },
     Check { file: "fail_kind", codes: &[codes::RESERVED_KIND], run: fail_kind::check },
     Check { file: "modifier", codes: &[codes::ILLEGAL_MODIFIER], run: modifier::check },

@@ -1,13 +1,14 @@
 //! Conditions over few values, tried one by one: which are always or never true, which overlap, what they leave out.
 //! Where the values are many, or not known, nothing is said.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
 use crate::diag::{Diagnostic, Diagnostics, codes};
 use crate::expr::{Domain, Expression, Root, Subject, Subjects};
+use crate::model::Uses;
 use crate::plan::{EdgeIx, EdgeOutcome, LoopIx, NodeIx, Plan};
 use crate::source::Span;
 use crate::types::Step;
@@ -20,6 +21,9 @@ const TRIED: usize = 256;
 
 /// What was found out of the edges of each node that decide by conditions.
 pub(super) struct Decisions(BTreeMap<NodeIx, Decision>);
+
+/// The edges, and by combination of values which of them hold.
+pub(super) type Conditional<'d> = (&'d [EdgeIx], Option<(Vec<&'d [bool]>, bool)>);
 
 /// The conditional edges of one node.
 struct Decision {
@@ -67,13 +71,15 @@ impl Decisions {
         Self(decisions)
     }
 
-    /// Is one of the edges that decide by conditions taken in any case, as far as is known?
-    pub(super) fn may_be_complete(&self, at: NodeIx, forward: usize) -> bool {
-        let Some(decision) = self.0.get(&at) else { return forward == 0 };
-        match &decision.table {
-            Some(table) => table.rows.iter().all(|row| row.holds.contains(&true)) || table.is_loose(),
-            None => decision.edges.len() > 1,
-        }
+    /// The edges of a node that decide by conditions, after success; and, where that could be tried, which of them hold
+    /// together, and whether there may be fewer values than were tried.
+    pub(super) fn conditional(&self, at: NodeIx) -> Option<Conditional<'_>> {
+        let decision = self.0.get(&at).filter(|decision| !decision.edges.is_empty())?;
+        let table = decision.table.as_ref().map(|table| {
+            let rows = table.rows.iter().map(|row| &row.holds[..]).collect();
+            (rows, table.is_loose())
+        });
+        Some((&decision.edges, table))
     }
 
     /// Can two edges of one node never be taken together?
@@ -84,9 +90,11 @@ impl Decisions {
             return false;
         }
         match (&one.outcome, &other.outcome) {
-            (EdgeOutcome::Always, _)
-            | (_, EdgeOutcome::Always)
-            | (EdgeOutcome::Otherwise, EdgeOutcome::Otherwise) => false,
+            (EdgeOutcome::Always, _) | (_, EdgeOutcome::Always) => {
+                let (ends, others) = (ends(places, a), ends(places, b));
+                ends.zip(others).is_some_and(|(ends, others)| ends.is_disjoint(&others))
+            }
+            (EdgeOutcome::Otherwise, EdgeOutcome::Otherwise) => false,
             (EdgeOutcome::Catch(kinds), EdgeOutcome::Catch(others)) => {
                 kinds.iter().all(|kind| !others.contains(kind))
             }
@@ -134,10 +142,34 @@ impl Decision {
                 || (edge.outcome == EdgeOutcome::Success && edge.when.is_none())
         });
         if in_any_case.next().is_none()
+            && self.are_about_one_thing(places, at)
             && let Some(row) = table.rows.iter().find(|row| !row.holds.contains(&true))
         {
             diagnostics.push(self.incomplete(places, at, table, row));
         }
+    }
+
+    /// Does each condition look at something that another one looks at? Steps that are optional for reasons of their own
+    /// leave nothing out.
+    fn are_about_one_thing(&self, places: &Places<'_, '_>, at: NodeIx) -> bool {
+        let mut open: Vec<BTreeSet<Subject>> = Vec::with_capacity(self.edges.len());
+        for &edge in &self.edges {
+            let when = places.plan.edge(edge).when.as_ref();
+            let Some(found) = when.and_then(|when| subjects(places, Place::Edge(edge), at, when)) else {
+                return false;
+            };
+            let mut joined: BTreeSet<Subject> =
+                found.domains().into_iter().map(|domain| domain.subject).collect();
+            open.retain(|group| {
+                let apart = group.is_disjoint(&joined);
+                if !apart {
+                    joined.extend(group.iter().cloned());
+                }
+                apart
+            });
+            open.push(joined);
+        }
+        open.len() == 1
     }
 
     fn overlap<'t>(&self, plan: &Plan, table: &'t Table) -> Option<(&'t Row, EdgeIx, EdgeIx)> {
@@ -165,6 +197,24 @@ impl Decision {
             found = found.label(span, "one of its conditions");
         }
         found.help(format!("add `{{ from: {id}, to: …, otherwise: true }}`"))
+    }
+}
+
+/// The statuses of its source with which an edge may be taken; `None` where that is not known.
+fn ends(places: &Places<'_, '_>, at: EdgeIx) -> Option<BTreeSet<String>> {
+    let edge = places.plan.edge(at);
+    let words = |words: &[&str]| Some(words.iter().map(ToString::to_string).collect());
+    match &edge.outcome {
+        EdgeOutcome::Success | EdgeOutcome::Otherwise => words(&["succeeded", "skipped"]),
+        EdgeOutcome::Catch(_) => words(&["failed"]),
+        EdgeOutcome::Always => {
+            let when = edge.when.as_ref()?;
+            let mut facts = Facts::new();
+            places.learn(Place::Edge(at), &mut facts, when, &|known| when.assume(true, known));
+            let source = facts.get(&Root::Node(places.plan.node(edge.from).id.to_string()))?;
+            let statuses = source.at(&[Step::Field("status".to_owned())])?.ty.values()?;
+            statuses.iter().map(|status| status.as_str().map(str::to_owned)).collect()
+        }
     }
 }
 
@@ -251,12 +301,11 @@ fn table(places: &Places<'_, '_>, edges: &[EdgeIx]) -> Option<Table> {
         conditions.push(when);
     }
     let own = edges.first().map(|edge| plan.edge(*edge).from)?;
-    try_all(plan.node(own).id.as_str(), &subjects, &conditions)
+    try_all(plan.node(own).id.as_str(), subjects.domains(), &conditions)
 }
 
 /// Each combination of values; nothing, where they are many, or a condition has no value for one of them.
-fn try_all(own: &str, subjects: &Subjects, conditions: &[&Expression]) -> Option<Table> {
-    let domains = subjects.domains();
+fn try_all(own: &str, domains: Vec<Domain>, conditions: &[&Expression]) -> Option<Table> {
     let count = domains.iter().try_fold(1usize, |count, domain| {
         let count = count.checked_mul(domain.values.len())?;
         (count <= TRIED).then_some(count)
@@ -285,6 +334,19 @@ fn try_all(own: &str, subjects: &Subjects, conditions: &[&Expression]) -> Option
     Some(Table { domains, rows })
 }
 
+/// `loops.TARGET.iteration` counts from 1 to the `max` of its loop.
+fn count_iterations(plan: &Plan, domain: &mut Domain) {
+    let Root::Loop(target) = &domain.subject.root else { return };
+    let turned = plan.loops.iter().find(|turned| plan.node(turned.target).id.as_str() == target);
+    let Some(max) = turned.map(|turned| u64::from(turned.max)) else { return };
+    domain.values.retain(|value| value.as_u64().is_some_and(|at| (1..=max).contains(&at)));
+    for end in [1, max].map(Value::from) {
+        if !domain.values.contains(&end) {
+            domain.values.push(end);
+        }
+    }
+}
+
 /// Values at their places behind the roots.
 fn roots(domains: &[Domain], values: &[Value]) -> BTreeMap<Root, Value> {
     let mut roots: BTreeMap<Root, Value> = BTreeMap::new();
@@ -305,8 +367,11 @@ fn roots(domains: &[Domain], values: &[Value]) -> BTreeMap<Root, Value> {
 
 /// Always true, never true, or neither.
 fn truth(places: &Places<'_, '_>, place: Place, own: NodeIx, when: &Expression) -> Option<bool> {
-    let subjects = subjects(places, place, own, when)?;
-    let table = try_all(places.plan.node(own).id.as_str(), &subjects, &[when])?;
+    let mut domains = subjects(places, place, own, when)?.domains();
+    for domain in &mut domains {
+        count_iterations(places.plan, domain);
+    }
+    let table = try_all(places.plan.node(own).id.as_str(), domains, &[when])?;
     let first = table.rows.first()?.holds[0];
     table.rows.iter().all(|row| row.holds[0] == first).then_some(first)
 }
@@ -353,6 +418,12 @@ fn constant(places: &Places<'_, '_>, edge: EdgeIx, diagnostics: &mut Diagnostics
             format!("this is never true, so `{name}` is never taken"),
             "remove the edge, or change the condition",
         )
+    };
+    let command = plan.node(found.from).uses == Uses::Exec && when.source().contains("exit_code");
+    let help = if command {
+        "add `ok_exit: any` to the command: with an exit code that it does not take, it fails with `exit`"
+    } else {
+        help
     };
     let mut diagnostic = Diagnostic::new(codes::CONSTANT_CONDITION, when.span(), message).help(help);
     let target = plan.node(found.to);

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::expr::{Doubt, Expression, Root, Subject};
-use crate::plan::{EdgeIx, EdgeOutcome, NodeIx};
+use crate::plan::{EdgeIx, EdgeOutcome, NodeIx, PlanEdge};
 use crate::types::{Chance, Field, Step};
 
-use super::places::{Facts, Place, Places};
+use super::courses::{Must, Question};
+use super::places::{Facts, Place, Places, skips};
 use super::search::{Done, Ways, on_every_way};
 
 pub(super) fn is_settled(places: &Places<'_, '_>, place: Place, facts: &Facts, doubt: &Doubt) -> bool {
@@ -20,22 +21,45 @@ pub(super) fn is_settled(places: &Places<'_, '_>, place: Place, facts: &Facts, d
     match place {
         Place::Node(at) | Place::Update(at) => led_by_condition(places, at, subject, doubt.missing),
         Place::Edge(edge) => led_by_condition(places, places.plan.edge(edge).from, subject, doubt.missing),
-        // a run succeeds on many ways; where a condition asks about it, the author knows of it
-        Place::Outputs => places
-            .plan
-            .edges
-            .iter()
-            .any(|edge| edge.when.as_ref().is_some_and(|when| mentions(places, edge.from, when, subject))),
+        Place::Outputs => always_asked(places, subject, doubt.missing),
     }
 }
 
+/// Does every run that succeeds pass a condition that settles it?
+fn always_asked(places: &Places<'_, '_>, subject: &Subject, missing: bool) -> bool {
+    let Some(courses) = &places.courses else { return true };
+    let owner = owner(places, subject);
+    let ways = Conditions { places, subject, missing, owner };
+    let plan = places.plan;
+    let asks =
+        |edge: &PlanEdge| edge.when.as_ref().is_some_and(|when| mentions(places, edge.from, when, subject));
+    let beside = |edge: &PlanEdge| plan.node(edge.from).outgoing.iter().any(|other| asks(plan.edge(*other)));
+    let edges = (0..).map(EdgeIx).zip(&plan.edges);
+    let settling = edges.filter(|(at, edge)| {
+        (asks(edge) || (edge.outcome == EdgeOutcome::Otherwise && beside(edge))) && ways.settled_by(*at)
+    });
+    // that there is no output at all is one doubt, what is in it another
+    let whole = missing && matches!(&subject.path[..], [Step::Field(part)] if part == "output");
+    let question = Question {
+        settles: settling.map(|(at, _)| at).collect(),
+        gives: owner.filter(|node| whole && !skips(plan.node(*node))).into_iter().collect(),
+        must: owner.filter(|_| !whole).map(Must::Give),
+        ..Question::default()
+    };
+    courses.holds(&question).unwrap_or(true)
+}
+
 fn led_by_condition(places: &Places<'_, '_>, at: NodeIx, subject: &Subject, missing: bool) -> bool {
-    let owner = match &subject.root {
+    let mut ways = Conditions { places, subject, missing, owner: owner(places, subject) };
+    on_every_way(places.plan, at, &mut ways).unwrap_or(true)
+}
+
+/// The node whose result it is.
+fn owner(places: &Places<'_, '_>, subject: &Subject) -> Option<NodeIx> {
+    match &subject.root {
         Root::Node(id) => places.index.get(id.as_str()).copied(),
         _ => None,
-    };
-    let mut ways = Conditions { places, subject, missing, owner };
-    on_every_way(places.plan, at, &mut ways).unwrap_or(true)
+    }
 }
 
 fn known_in(facts: &Facts, subject: &Subject, missing: bool) -> bool {
@@ -56,15 +80,30 @@ fn one_is_there(places: &Places<'_, '_>, place: Place, doubt: &Doubt) -> bool {
         }
         _ => None,
     };
-    let Some(nodes) = doubt.subjects.iter().map(of_node).collect::<Option<Vec<NodeIx>>>() else {
+    let Some(mut nodes) = doubt.subjects.iter().map(of_node).collect::<Option<Vec<NodeIx>>>() else {
         return true;
     };
+    // one that was skipped has no output
+    nodes.retain(|node| !skips(places.plan.node(*node)));
+    let before = |at: NodeIx| {
+        let mut done = Done::succeeded(places.plan, places.flow, at, &nodes);
+        on_every_way(places.plan, at, &mut done).unwrap_or(true)
+    };
     match place {
-        Place::Node(at) | Place::Update(at) => {
-            let mut done = Done::succeeded(places.plan, places.flow, at, &nodes);
-            on_every_way(places.plan, at, &mut done).unwrap_or(true)
+        Place::Node(at) | Place::Update(at) => before(at),
+        Place::Edge(edge) => {
+            let edge = places.plan.edge(edge);
+            let own = nodes.contains(&edge.from);
+            match &edge.outcome {
+                EdgeOutcome::Success | EdgeOutcome::Otherwise if own => true,
+                // it is followed also where its source never started
+                EdgeOutcome::Always => false,
+                _ => before(edge.from),
+            }
         }
-        Place::Edge(_) | Place::Outputs => true,
+        Place::Outputs => places.courses.as_ref().is_none_or(|courses| {
+            courses.holds(&Question { gives: nodes, ..Question::default() }).unwrap_or(true)
+        }),
     }
 }
 
@@ -93,22 +132,8 @@ impl Ways for Conditions<'_, '_, '_> {
 
 impl Conditions<'_, '_, '_> {
     fn settled_by(&self, at: EdgeIx) -> bool {
-        let plan = self.places.plan;
-        let edge = plan.edge(at);
-        let mut facts = Facts::new();
-        let place = Place::Edge(at);
-        if let Some(when) = &edge.when {
-            self.places.learn(place, &mut facts, when, &|known| when.assume(true, known));
-        }
-        if edge.outcome == EdgeOutcome::Otherwise {
-            let siblings = plan.node(edge.from).outgoing.iter().map(|edge| plan.edge(*edge));
-            for when in siblings
-                .filter(|edge| edge.outcome == EdgeOutcome::Success)
-                .filter_map(|edge| edge.when.as_ref())
-            {
-                self.places.learn(place, &mut facts, when, &|known| when.assume(false, known));
-            }
-        }
+        let edge = self.places.plan.edge(at);
+        let facts = self.places.asked_by(at);
         if known_in(&facts, self.subject, self.missing) {
             return true;
         }

@@ -1,7 +1,7 @@
 //! Which nodes surely ran before which, by the ways through a graph alone: a tree of what every way passes, and walks
 //! where the tree does not tell.
 
-use crate::model::{Join, Uses};
+use crate::model::Join;
 use crate::plan::{EdgeIx, EdgeOutcome, NodeIx, Plan, PlanNode};
 
 /// The ways through one graph.
@@ -14,8 +14,6 @@ pub(super) struct Flow {
     nodes: usize,
     /// By node: a failure of it may be caught.
     pub(super) handled: Vec<bool>,
-    /// By node: a run that comes here has failed in the end.
-    pub(super) doomed: Vec<bool>,
 }
 
 /// The root of the tree.
@@ -30,15 +28,11 @@ impl Flow {
             visits: Vec::new(),
             nodes: plan.nodes.len(),
             handled: plan.nodes.iter().map(|node| is_handled(plan, node)).collect(),
-            doomed: vec![false; plan.nodes.len()],
         };
         for &at in &plan.order {
             flow.place(plan, at);
         }
         flow.visits = flow.walk();
-        for &at in plan.order.iter().rev() {
-            flow.doomed[at.0 as usize] = flow.is_doomed(plan, at);
-        }
         flow
     }
 
@@ -161,6 +155,15 @@ impl Flow {
         self.above_all(self.node(other), self.node(at))
     }
 
+    /// The edges that every way to a node passes, or by which it is reached past its source, the nearest first.
+    pub(super) fn passed(&self, at: NodeIx) -> impl Iterator<Item = EdgeIx> {
+        let first = (1 + 2 * self.nodes) as u32;
+        let up = std::iter::successors(Some(self.node(at)), |vertex| {
+            (*vertex != ROOT).then(|| self.above[*vertex as usize])
+        });
+        up.filter(move |vertex| *vertex >= first).map(move |vertex| EdgeIx(vertex - first))
+    }
+
     /// The edges of one node that lead to two nodes apart: `(source, edge to a, edge to b)`.
     pub(super) fn parting(&self, a: NodeIx, b: NodeIx) -> Option<(EdgeIx, EdgeIx)> {
         let meeting = self.meeting(self.node(a), self.node(b));
@@ -177,20 +180,6 @@ impl Flow {
             edge
         };
         step(self.node(a)).zip(step(self.node(b)))
-    }
-
-    /// Every way from here ends in failure.
-    fn is_doomed(&self, plan: &Plan, at: NodeIx) -> bool {
-        let node = plan.node(at);
-        let handled = self.handled[at.0 as usize];
-        if node.uses == Uses::Fail {
-            return !handled;
-        }
-        let plain = node.outgoing.iter().map(|edge| plan.edge(*edge));
-        let mut plain = plain.filter(|edge| {
-            edge.turns.is_none() && edge.outcome == EdgeOutcome::Success && edge.when.is_none()
-        });
-        !handled && plain.any(|edge| self.doomed[edge.to.0 as usize] && plan.node(edge.to).join == Join::Some)
     }
 }
 

@@ -119,7 +119,7 @@ impl Places<'_, '_> {
             }
             ValueTemplate::Text(text) => {
                 report::not_before(self, place, text.references(), diagnostics);
-                let inferred = text.infer(&mut |root| self.known(place, facts, root));
+                let inferred = self.judged(place, facts, &|known| text.infer(known));
                 report::findings(self, place, facts, inferred.findings, diagnostics);
                 if let Some(Misfit::Stranger(..)) = misfit(&Type::TEXT, wanted) {
                     let message = format!("this is a text, and {} takes {wanted}", receiver.name());

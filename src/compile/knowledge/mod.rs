@@ -1,17 +1,22 @@
 //! What is known of a sound graph before it runs: the types of all values, which results are surely there, which
 //! conditions can hold together, and what may happen at the same time. Says nothing where it does not know.
 
+mod behind;
+mod choices;
 mod conditions;
+mod courses;
 mod doubt;
 mod flow;
 mod given;
+mod lost;
 mod outcome;
 mod outputs;
 mod places;
 mod races;
 mod report;
 mod search;
-mod sure;
+mod shown;
+mod writes;
 
 use crate::diag::Diagnostics;
 use crate::plan::Plan;
@@ -33,6 +38,8 @@ pub(super) fn check(draft: &Draft<'_>, plan: &mut Plan, diagnostics: &mut Diagno
     let decisions = Decisions::of(&places, told);
     places.check_outputs(&decisions, diagnostics);
     races::check(&places, &decisions, diagnostics);
+    shown::check(&places, diagnostics);
+    lost::check(&places, diagnostics);
     let types = places.output_types();
     for (output, ty) in plan.outputs.iter_mut().zip(types) {
         output.ty = ty;

@@ -23,20 +23,21 @@ impl Outcomes {
     pub(super) const ENDED: Outcomes =
         Outcomes { succeeded: true, without: true, failed: true, kept: true, open: false };
 
-    /// `nodes.ID` as expressions see it.
-    pub(super) fn result(self, output: &Type) -> Field {
+    /// `nodes.ID` as expressions see it. `skips`: the node may be skipped.
+    pub(super) fn result(self, output: &Type, error: &Type, skips: bool) -> Field {
         let mut ty = Type::NEVER;
         if self.succeeded {
             ty = ty.or(&shape(&["succeeded"], Some(output), None));
         }
         if self.without {
-            ty = ty.or(&shape(&["skipped", "not_reached", "cancelled"], None, None));
+            let words = ["not_reached", "cancelled", "skipped"];
+            ty = ty.or(&shape(if skips { &words } else { &words[..2] }, None, None));
         }
         if self.failed {
-            ty = ty.or(&shape(&["failed"], None, Some(error())));
+            ty = ty.or(&shape(&["failed"], None, Some(error.clone())));
         }
         if self.kept {
-            ty = ty.or(&shape(&["failed"], Some(output), Some(error())));
+            ty = ty.or(&shape(&["failed"], Some(output), Some(error.clone())));
         }
         Field { ty, missing: if self.open { Chance::Perhaps } else { Chance::Never } }
     }
@@ -58,11 +59,16 @@ fn shape(status: &[&str], output: Option<&Type>, error: Option<Type>) -> Type {
 
 /// What a failure leaves. What of it is there depends on the kind of failure.
 pub(super) fn error() -> Type {
+    error_of(Type::TEXT, Type::ANY)
+}
+
+/// The same of one kind, with what the tool had produced.
+pub(super) fn error_of(kind: Type, output: Type) -> Type {
     let perhaps = |ty: Type| Field { ty, missing: Chance::Perhaps };
     let fields = BTreeMap::from([
-        ("kind".to_owned(), Field::sure(Type::TEXT)),
+        ("kind".to_owned(), Field::sure(kind)),
         ("message".to_owned(), Field::sure(Type::TEXT)),
-        ("output".to_owned(), perhaps(Type::ANY)),
+        ("output".to_owned(), perhaps(output)),
         ("index".to_owned(), perhaps(Type::WHOLE)),
         ("limit".to_owned(), perhaps(Type::TEXT)),
         ("path".to_owned(), perhaps(Type::TEXT)),

@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
+use serde_json::Value;
+
+use crate::expr::ValueTemplate;
 use crate::model::{OnItemError, Reduce, Uses};
 use crate::plan::{Action, ForEachRule, PlanChannel, PlanNode};
 use crate::schema;
-use crate::types::{Chance, Field, Kind, Lists, ObjectOf, Objects, Type};
+use crate::types::{Chance, Field, Kind, Lists, ObjectOf, Objects, Step, Type};
 
 use super::outcome::error;
 
@@ -50,8 +53,40 @@ pub(super) fn of_one(node: &PlanNode, values: &Type) -> Type {
         }
         Action::Approval { options, response, .. } => approval(options, response.as_ref()),
         Action::Fail { .. } => Type::ANY,
+        Action::Call { with } if node.uses == Uses::Exec => of_command(with),
         Action::Call { .. } | Action::Render(_) | Action::ParseReport(_) => of_tool(node.uses),
     }
+}
+
+/// What a command gives whose end is a success: with another exit code it fails.
+fn of_command(with: &ValueTemplate) -> Type {
+    let whole = of_tool(Uses::Exec);
+    let taken = match with {
+        ValueTemplate::Literal(value) => value.get("ok_exit").cloned(),
+        ValueTemplate::Object(fields) => match fields.iter().find(|(name, _)| name == "ok_exit") {
+            Some((_, ValueTemplate::Literal(value))) => Some(Value::clone(value)),
+            Some(_) => return whole,
+            None => None,
+        },
+        _ => return whole,
+    };
+    let codes = match taken {
+        None => vec![Value::from(0)],
+        Some(Value::Array(codes)) => codes,
+        Some(_) => return whole,
+    };
+    let ended = Type::any_of(&codes.iter().map(Type::of_value).collect::<Vec<Type>>());
+    let narrowed =
+        Field::sure(whole.clone()).narrowed(&[Step::Field("exit_code".to_owned())], &|_| ended.clone());
+    narrowed.map_or(whole, |field| field.ty)
+}
+
+/// What a command had produced that ended badly: perhaps not all of it.
+pub(super) fn of_failed(node: &PlanNode) -> Type {
+    if node.uses != Uses::Exec || node.for_each.is_some() {
+        return Type::ANY;
+    }
+    begun(&of_tool(Uses::Exec))
 }
 
 fn approval(options: &[String], response: Option<&serde_json::Value>) -> Type {
@@ -118,7 +153,7 @@ fn summed(ty: &Type) -> Type {
     Type { loose: true, ..if whole { Type::WHOLE } else { Type::NUMBER } }
 }
 
-/// A merged object begins without the fields that each write has.
+/// An object that lacks fields yet: a merged one begins without those that each write has.
 fn begun(ty: &Type) -> Type {
     let Objects::Of(shapes) = &ty.objects else { return Type::OBJECT };
     let begin = |shape: &Arc<ObjectOf>| {

@@ -2,21 +2,23 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::compile::draft::Draft;
 use crate::diag::Diagnostics;
+use crate::effect::ErrorKind;
 use crate::expr::{Expression, Root, Template};
-use crate::plan::{Action, EdgeIx, EdgeOutcome, NodeIx, Plan, PlanNode};
+use crate::plan::{Action, EdgeIx, EdgeOutcome, NodeIx, Plan, PlanEdge, PlanNode};
 use crate::types::{Chance, Field, Step, Type};
 
 use super::conditions::Decisions;
+use super::courses::Courses;
 use super::flow::Flow;
 use super::given::{Given, Receiver};
-use super::outcome::Outcomes;
+use super::outcome::{Outcomes, error, error_of};
 use super::search::{Done, leads, on_every_way};
-use super::sure::Sure;
-use super::{doubt, outputs, report};
+use super::{doubt, outputs, report, writes};
 
 /// Bytes of prompts that are judged, each node that uses one counted: beyond, they are left to the run.
 const PROMPTS: usize = 16 << 20;
@@ -58,8 +60,12 @@ pub(super) struct Places<'a, 'd> {
     seen: RefCell<BTreeMap<(NodeIx, NodeIx), Option<Outcomes>>>,
     /// By prompt: the variables that it was last judged for, and how much text may still be judged.
     prompts: RefCell<(BTreeMap<*const Template, Type>, usize)>,
-    /// By node: does it surely succeed in a run that succeeds? Found out by `sure`.
+    /// The courses of runs that succeed, once it is known how conditions decide.
+    pub(super) courses: Option<Courses<'a>>,
+    /// By node: does it surely give its output in a run that succeeds?
     surely: BTreeMap<NodeIx, bool>,
+    /// By node: what the edges that lead to it make known.
+    pub(super) behind: RefCell<Vec<Option<Rc<Facts>>>>,
 }
 
 impl<'a, 'd> Places<'a, 'd> {
@@ -85,13 +91,16 @@ impl<'a, 'd> Places<'a, 'd> {
             results: vec![Type::ANY; plan.outputs.len()],
             seen: RefCell::new(BTreeMap::new()),
             prompts: RefCell::new((BTreeMap::new(), PROMPTS)),
+            courses: None,
             surely: BTreeMap::new(),
+            behind: RefCell::new(vec![None; plan.nodes.len()]),
         }
     }
 
     /// The nodes and their edges, in an order in which each reads what is known already.
     pub(super) fn check(&mut self, diagnostics: &mut Diagnostics) {
         for &at in &self.plan.order {
+            self.look_back(at);
             self.node(at, diagnostics);
             for &edge in &self.plan.node(at).outgoing {
                 if let Some(when) = &self.plan.edge(edge).when {
@@ -123,7 +132,12 @@ impl<'a, 'd> Places<'a, 'd> {
         for (channel, value) in &node.update {
             let wanted = &self.writable[channel.0 as usize];
             let receiver = Receiver::channel(self.draft, &self.plan.channels[channel.0 as usize]);
-            self.value(Place::Update(at), &facts, value, wanted, &receiver, diagnostics);
+            let mut found = Diagnostics::default();
+            self.value(Place::Update(at), &facts, value, wanted, &receiver, &mut found);
+            if found.is_empty() {
+                writes::check(self, at, *channel, value, &mut found);
+            }
+            diagnostics.append(found);
         }
     }
 
@@ -135,7 +149,7 @@ impl<'a, 'd> Places<'a, 'd> {
         expression: &Expression,
         assume: &dyn Fn(&mut crate::expr::Known<'_>) -> Vec<Field>,
     ) {
-        let fields = assume(&mut |root| self.known(place, facts, root));
+        let fields = assume(&mut |root| self.known_behind(place, facts, root));
         facts.extend(expression.roots().iter().cloned().zip(fields));
     }
 
@@ -177,11 +191,11 @@ impl<'a, 'd> Places<'a, 'd> {
     /// The graph's outputs: an output that is null fails the run.
     pub(super) fn check_outputs(&mut self, decisions: &Decisions, diagnostics: &mut Diagnostics) {
         let plan = self.plan;
-        let mut sure = Sure::new(plan, self.flow, decisions);
+        let courses = self.courses.insert(Courses::of(plan, decisions));
         for root in plan.outputs.iter().flat_map(|output| output.value.roots()) {
             let Root::Node(id) = root else { continue };
             if let Some(&node) = self.index.get(id.as_str()) {
-                self.surely.entry(node).or_insert_with(|| sure.has_succeeded(node));
+                self.surely.entry(node).or_insert_with(|| courses.surely_gives(node));
             }
         }
         for (at, output) in plan.outputs.iter().enumerate() {
@@ -199,7 +213,7 @@ impl<'a, 'd> Places<'a, 'd> {
 
     fn condition(&self, place: Place, facts: &Facts, when: &Expression, diagnostics: &mut Diagnostics) {
         report::not_before(self, place, when.references(), diagnostics);
-        let inferred = when.infer_condition(&mut |root| self.known(place, facts, root));
+        let inferred = self.judged(place, facts, &|known| when.infer_condition(known));
         report::findings(self, place, facts, inferred.findings, diagnostics);
     }
 
@@ -212,7 +226,7 @@ impl<'a, 'd> Places<'a, 'd> {
         diagnostics: &mut Diagnostics,
     ) -> Given {
         report::not_before(self, place, expression.references(), diagnostics);
-        let inferred = expression.infer(&mut |root| self.known(place, facts, root));
+        let inferred = self.judged(place, facts, &|known| expression.infer(known));
         report::findings(self, place, facts, inferred.findings, diagnostics);
         Given { ty: inferred.ty, subject: inferred.subject }
     }
@@ -220,6 +234,12 @@ impl<'a, 'd> Places<'a, 'd> {
     /// What is known of a root.
     pub(super) fn known(&self, place: Place, facts: &Facts, root: &Root) -> Field {
         facts.get(root).cloned().unwrap_or_else(|| self.declared(place, root))
+    }
+
+    /// The same, with what the edges that lead here make known.
+    pub(super) fn known_behind(&self, place: Place, facts: &Facts, root: &Root) -> Field {
+        let behind = || self.facts_behind(place).and_then(|behind| behind.get(root).cloned());
+        facts.get(root).cloned().or_else(behind).unwrap_or_else(|| self.declared(place, root))
     }
 
     fn declared(&self, place: Place, root: &Root) -> Field {
@@ -271,7 +291,10 @@ impl<'a, 'd> Places<'a, 'd> {
     /// `nodes.ID` at a place; any value, where it is never seen.
     pub(super) fn result(&self, place: Place, node: NodeIx) -> Field {
         match self.outcomes(place, node) {
-            Some(outcomes) => outcomes.result(&self.wholes[node.0 as usize]),
+            Some(outcomes) => {
+                let error = self.error(place, node, outcomes);
+                outcomes.result(&self.wholes[node.0 as usize], &error, skips(self.plan.node(node)))
+            }
             None => Field::ANY,
         }
     }
@@ -294,9 +317,9 @@ impl<'a, 'd> Places<'a, 'd> {
                 })
             }
             Place::Outputs => {
-                let skipped = self.plan.node(node).skip_when.is_some();
                 let surely = self.surely.get(&node).copied().unwrap_or(true);
-                let good = Outcomes { succeeded: true, without: skipped, ..Outcomes::default() };
+                // also where its failure, with its output, was caught
+                let good = Outcomes { kept: self.flow.handled[node.0 as usize], ..self.good(node) };
                 Some(if surely { good } else { Outcomes::ENDED })
             }
         }
@@ -310,7 +333,6 @@ impl<'a, 'd> Places<'a, 'd> {
                 Outcomes { succeeded: true, without: skips, ..Outcomes::default() }
             }
             EdgeOutcome::Catch(kinds) => {
-                use crate::effect::ErrorKind;
                 let keeps = |kind: &ErrorKind| matches!(kind, ErrorKind::Exhausted | ErrorKind::Expression);
                 // an expression may fail before the node has an output, and most often does behind it
                 let kept = kinds.iter().all(keeps);
@@ -356,15 +378,44 @@ impl<'a, 'd> Places<'a, 'd> {
 
     /// A node that failed on every way here: with its output, where only running out of iterations leads here.
     fn caught(&self, at: NodeIx, node: NodeIx) -> Outcomes {
-        let edges = self.plan.node(node).outgoing.iter().map(|edge| self.plan.edge(*edge));
-        let catching = edges.filter(|edge| matches!(edge.outcome, EdgeOutcome::Catch(_)));
-        let direct = catching.filter(|edge| edge.to == at || self.flow.passes(at, edge.to));
+        let direct = self.catching(at, node);
         let mut outcomes: Vec<Outcomes> = direct.map(|edge| self.just_ended(node, &edge.outcome)).collect();
         let first = outcomes.pop();
         match (first, outcomes.is_empty()) {
             (Some(only), true) => only,
             _ => Outcomes { failed: true, kept: true, ..Outcomes::default() },
         }
+    }
+
+    /// The edges that catch a failure of `node`, and lead to `at` in any case.
+    fn catching(&self, at: NodeIx, node: NodeIx) -> impl Iterator<Item = &PlanEdge> {
+        let edges = self.plan.node(node).outgoing.iter().map(|edge| self.plan.edge(*edge));
+        let catching = edges.filter(|edge| matches!(edge.outcome, EdgeOutcome::Catch(_)));
+        catching.filter(move |edge| edge.to == at || self.flow.passes(at, edge.to))
+    }
+
+    /// `nodes.ID.error` at a place: of the kinds that lead there.
+    fn error(&self, place: Place, node: NodeIx, outcomes: Outcomes) -> Type {
+        let none = outcomes.succeeded || outcomes.without || outcomes.open;
+        let edges: Vec<&PlanEdge> = match place {
+            _ if none => Vec::new(),
+            Place::Edge(edge) if self.plan.edge(edge).from == node => vec![self.plan.edge(edge)],
+            Place::Edge(edge) => self.catching(self.plan.edge(edge).from, node).collect(),
+            Place::Node(at) | Place::Update(at) => self.catching(at, node).collect(),
+            Place::Outputs => Vec::new(),
+        };
+        let mut kinds: Vec<&ErrorKind> = Vec::new();
+        for edge in &edges {
+            if let EdgeOutcome::Catch(caught) = &edge.outcome {
+                kinds.extend(caught);
+            }
+        }
+        if kinds.is_empty() {
+            return error();
+        }
+        let of_command = kinds.iter().all(|kind| **kind == ErrorKind::Exit);
+        let output = if of_command { outputs::of_failed(self.plan.node(node)) } else { Type::ANY };
+        error_of(Type::words(kinds.into_iter().map(ErrorKind::as_str)), output)
     }
 
     /// Is a prompt to be judged for these variables? Once for the same ones.
@@ -388,7 +439,7 @@ impl<'a, 'd> Places<'a, 'd> {
 }
 
 /// May the node itself be skipped? In a `for_each` its items are.
-fn skips(node: &PlanNode) -> bool {
+pub(super) fn skips(node: &PlanNode) -> bool {
     node.skip_when.is_some() && node.for_each.is_none()
 }
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::diag::{Diagnostic, Diagnostics, codes};
 use crate::expr::ValueTemplate;
 use crate::model::{Reduce, Uses};
-use crate::plan::{Action, NodeIx, Plan, PlanNode};
+use crate::plan::{Action, EdgeOutcome, NodeIx, Plan, PlanNode};
 use crate::source::Span;
 
 use super::conditions::Decisions;
@@ -65,9 +65,55 @@ fn with_itself(places: &Places<'_, '_>, at: NodeIx) -> Diagnostic {
     found.help("write `parallel: 1`, or leave `parallel` out")
 }
 
+/// What several writers at once are in each other's way at: a channel that keeps the last value, or one key of a merged one.
+type Contended = (u32, Option<String>);
+
 fn channels(places: &Places<'_, '_>, decisions: &Decisions, diagnostics: &mut Diagnostics) {
     let plan = places.plan;
-    let mut writers: BTreeMap<(u32, Option<String>), Vec<NodeIx>> = BTreeMap::new();
+    let writers = writers(plan);
+    for (contended, nodes) in &writers {
+        let what = contention(plan, contended);
+        for &at in nodes {
+            let parallel = plan.node(at).for_each.as_ref().is_some_and(|rule| rule.parallel > 1);
+            if parallel {
+                diagnostics.push(writes_with_itself(places, at, contended, &what));
+            }
+        }
+        for (a, b) in at_once(places, decisions, nodes, &|_, _| true) {
+            let (id, other) = (&plan.node(a).id, &plan.node(b).id);
+            let message = format!("`{id}` and `{other}` both write {what}, and may do so at the same time");
+            let found = pair(places, codes::CHANNEL_RACE, (a, b), message);
+            diagnostics.push(with_channel(places, contended, found));
+        }
+    }
+}
+
+fn contention(plan: &Plan, (channel, key): &Contended) -> String {
+    let name = &plan.channels[*channel as usize].name;
+    match key {
+        Some(key) => format!("the key `{key}` of the channel `{name}`"),
+        None => format!("the channel `{name}`, which keeps the last value"),
+    }
+}
+
+fn writes_with_itself(places: &Places<'_, '_>, at: NodeIx, contended: &Contended, what: &str) -> Diagnostic {
+    let id = &places.plan.node(at).id;
+    let message = format!("each item of `{id}` writes {what}, and several may do so at the same time");
+    let found = Diagnostic::new(codes::CHANNEL_RACE, span(places, at), message);
+    with_channel(places, contended, found).help("write `parallel: 1`, or collect the items: `reduce: append`")
+}
+
+fn with_channel(places: &Places<'_, '_>, (channel, _): &Contended, found: Diagnostic) -> Diagnostic {
+    let name = &places.plan.channels[*channel as usize].name;
+    let declared = places.draft.graph.state.iter().find(|known| known.name.value == *name);
+    match declared {
+        Some(known) => found.label(known.name.span, "the channel"),
+        None => found,
+    }
+}
+
+fn writers(plan: &Plan) -> BTreeMap<Contended, Vec<NodeIx>> {
+    let mut writers: BTreeMap<Contended, Vec<NodeIx>> = BTreeMap::new();
     for &at in &plan.order {
         for (channel, value) in &plan.node(at).update {
             match plan.channels[channel.0 as usize].reduce {
@@ -81,23 +127,7 @@ fn channels(places: &Places<'_, '_>, decisions: &Decisions, diagnostics: &mut Di
             }
         }
     }
-    for ((channel, key), nodes) in writers {
-        let channel = &plan.channels[channel as usize];
-        for (a, b) in at_once(places, decisions, &nodes, &|_, _| true) {
-            let (id, other) = (&plan.node(a).id, &plan.node(b).id);
-            let what = match &key {
-                Some(key) => format!("the key `{key}` of the channel `{}`", channel.name),
-                None => format!("the channel `{}`, which keeps the last value", channel.name),
-            };
-            let message = format!("`{id}` and `{other}` both write {what}, and may do so at the same time");
-            let found = pair(places, codes::CHANNEL_RACE, (a, b), message);
-            let declared = places.draft.graph.state.iter().find(|known| known.name.value == channel.name);
-            diagnostics.push(match declared {
-                Some(known) => found.label(known.name.span, "the channel"),
-                None => found,
-            });
-        }
-    }
+    writers
 }
 
 fn literal_keys(value: &ValueTemplate) -> Vec<String> {
@@ -154,14 +184,31 @@ fn at_once(
                 if examined > EXAMINED || found.len() >= REPORTED {
                     return found;
                 }
-                let apart = places.flow.parting(a, b).is_some_and(|(a, b)| decisions.exclude(places, a, b));
-                if !apart {
+                if !are_apart(places, decisions, a, b) {
                     found.push((a, b));
                 }
             }
         }
     }
     found
+}
+
+/// Do two nodes lie behind edges of one node that exclude each other?
+fn are_apart(places: &Places<'_, '_>, decisions: &Decisions, a: NodeIx, b: NodeIx) -> bool {
+    if places.flow.parting(a, b).is_some_and(|(a, b)| decisions.exclude(places, a, b)) {
+        return true;
+    }
+    // an `always` edge hangs off no node: what it excludes is looked for on the way to the other
+    let plan = places.plan;
+    let behind = |one: NodeIx, other: NodeIx| {
+        let always = places.flow.passed(one).find(|edge| plan.edge(*edge).outcome == EdgeOutcome::Always);
+        always.is_some_and(|always| {
+            let from = plan.edge(always).from;
+            let mut beside = places.flow.passed(other).filter(|edge| plan.edge(*edge).from == from);
+            beside.any(|edge| decisions.exclude(places, always, edge))
+        })
+    };
+    behind(a, b) || behind(b, a)
 }
 
 /// Is each node over before the next one that it clashes with begins? Then so are all before it.

@@ -51,6 +51,11 @@ impl<'d> Decoder<'d> {
         keys.iter().any(|key| self.damage.lost(key))
     }
 
+    /// Does a merge key stand there, which may have meant any key?
+    pub(crate) fn merges_into(&self, place: Span) -> bool {
+        self.damage.merges_into(place)
+    }
+
     /// Was anything skipped?
     pub(crate) fn skipped_something(&self) -> bool {
         !self.damage.is_empty()

@@ -102,6 +102,9 @@ impl Decoder<'_> {
     }
 
     fn missing(&mut self, slot: Slot<'_>, shape: &Shape, slots: &[Slot<'_>]) {
+        if self.merges_into(slot.value.span) {
+            return;
+        }
         for key in shape.required {
             if !self.lost(&[*key]) && slots.iter().all(|slot| slot.key != *key) {
                 let message = format!("{} needs the key `{key}`", shape.what);

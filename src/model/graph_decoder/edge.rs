@@ -176,7 +176,9 @@ impl Reader<'_, '_> {
         let max = fields.get("max").and_then(|slot| self.decoder.count(slot, 1));
         let exhausted = fields.get("exhausted").and_then(|slot| self.decoder.word(slot, &EXHAUSTED));
         let delay = fields.get("delay").and_then(|slot| self.decoder.duration(slot));
-        let conditional = edge.get("when").is_some() || edge.get("catch").is_some();
+        // with `otherwise` or `always` it is no loop edge, and that is told
+        let decided = ["when", "catch", "otherwise", "always"];
+        let conditional = decided.iter().any(|key| edge.get(key).is_some());
         let leaves = matches!(&exhausted, Some(rule) if rule.value == ExhaustedRule::Leave);
         if !conditional && !leaves && !self.decoder.lost(&["exhausted", "when", "catch"]) {
             self.must_leave(slot, fields.get("exhausted"));

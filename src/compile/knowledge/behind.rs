@@ -1,0 +1,147 @@
+//! What the edges that lead to a node make known there: each condition that was true on every way to it.
+
+use std::rc::Rc;
+
+use crate::diag::codes;
+use crate::expr::{Inferred, Known, Root};
+use crate::plan::{EdgeIx, EdgeOutcome, NodeIx};
+use crate::types::{Chance, Step};
+
+use super::flow::by_source;
+use super::places::{Facts, Place, Places};
+
+/// Values that are kept in mind behind one edge: more are forgotten.
+const KEPT: usize = 16;
+
+impl Places<'_, '_> {
+    /// What the conditions of an edge make known where it is taken, of its own source as well.
+    pub(super) fn asked_by(&self, at: EdgeIx) -> Facts {
+        let plan = self.plan;
+        let edge = plan.edge(at);
+        let mut facts = Facts::new();
+        let place = Place::Edge(at);
+        if let Some(when) = &edge.when {
+            self.learn(place, &mut facts, when, &|known| when.assume(true, known));
+        }
+        if edge.outcome == EdgeOutcome::Otherwise {
+            for &beside in &plan.node(edge.from).outgoing {
+                let other = plan.edge(beside);
+                // a loop that has run out leaves its condition true
+                let leaves = other.turns.is_some_and(|l| {
+                    let turned = &plan.loops[l.0 as usize];
+                    let place = turned.edges.iter().position(|known| *known == beside);
+                    place.and_then(|place| turned.leave.get(place)).copied().unwrap_or(false)
+                });
+                if let Some(when) =
+                    other.when.as_ref().filter(|_| !leaves && other.outcome == EdgeOutcome::Success)
+                {
+                    self.learn(place, &mut facts, when, &|known| when.assume(false, known));
+                }
+            }
+        }
+        facts
+    }
+
+    /// Finds out what is known at a node by all the ways to it.
+    pub(super) fn look_back(&self, at: NodeIx) {
+        let node = self.plan.node(at);
+        let facts = match node.join {
+            crate::model::Join::Some => self.on_all(node.incoming.iter().copied()),
+            // of one source is enough, and all of them hold
+            crate::model::Join::All => {
+                let sources = by_source(self.plan, node);
+                sources.into_iter().find_map(|edges| self.on_all(edges.into_iter()))
+            }
+        };
+        self.behind.borrow_mut()[at.0 as usize] = facts;
+    }
+
+    fn on_all(&self, edges: impl Iterator<Item = EdgeIx>) -> Option<Rc<Facts>> {
+        let mut all: Option<Rc<Facts>> = None;
+        for edge in edges {
+            let facts = self.past(edge)?;
+            all = Some(match all {
+                None => facts,
+                Some(known) if Rc::ptr_eq(&known, &facts) => known,
+                Some(known) => either(&known, &facts)?,
+            });
+        }
+        all
+    }
+
+    /// What is known once an edge is taken.
+    fn past(&self, at: EdgeIx) -> Option<Rc<Facts>> {
+        let edge = self.plan.edge(at);
+        // an `always` edge is followed also where its source never started
+        let before = match edge.outcome {
+            EdgeOutcome::Always => None,
+            _ => self.behind.borrow()[edge.from.0 as usize].clone(),
+        };
+        let asked = self.asked_by(at);
+        if asked.is_empty() {
+            return before;
+        }
+        let mut facts = before.map(|before| (*before).clone()).unwrap_or_default();
+        let own = Root::Node(self.plan.node(edge.from).id.to_string());
+        for (root, field) in asked {
+            let lasting = match &root {
+                Root::Input(_) | Root::Node(_) => Some(root),
+                Root::Output => {
+                    let whole = self.result(Place::Edge(at), edge.from);
+                    let whole = facts.get(&own).cloned().unwrap_or(whole);
+                    if field.missing == Chance::Never {
+                        let narrowed =
+                            whole.narrowed(&[Step::Field("output".to_owned())], &|_| field.ty.clone());
+                        facts.extend(narrowed.map(|whole| (own.clone(), whole)));
+                    }
+                    continue;
+                }
+                // what changes, and what is known in one place alone
+                Root::Channel(_) | Root::Loop(_) | Root::Run | Root::Error | Root::Local(_) => None,
+            };
+            // nothing is left of what is never true: that is told where it stands
+            let possible = !field.ty.is_never();
+            if let Some(root) = lasting.filter(|_| possible && facts.len() < KEPT) {
+                facts.insert(root, field);
+            }
+        }
+        (!facts.is_empty()).then(|| Rc::new(facts))
+    }
+
+    /// What the edges that lead to a place make known there.
+    pub(super) fn facts_behind(&self, place: Place) -> Option<Rc<Facts>> {
+        let at = match place {
+            Place::Node(at) | Place::Update(at) => at,
+            Place::Edge(edge) => self.plan.edge(edge).from,
+            Place::Outputs => return None,
+        };
+        self.behind.borrow()[at.0 as usize].clone()
+    }
+
+    /// What an expression comes to, with what its way makes known. A comparison that decides nothing there is no fault: a
+    /// template may be written for several ways.
+    pub(super) fn judged(
+        &self,
+        place: Place,
+        facts: &Facts,
+        infer: &dyn Fn(&mut Known<'_>) -> Inferred,
+    ) -> Inferred {
+        let mut inferred = infer(&mut |root| self.known_behind(place, facts, root));
+        let idle = |code| code == codes::UNKNOWN_VALUE || code == codes::INCOMPARABLE;
+        if inferred.findings.iter().any(|found| idle(found.code)) && self.facts_behind(place).is_some() {
+            let plain = infer(&mut |root| self.known(place, facts, root));
+            inferred.findings.retain(|found| {
+                !idle(found.code)
+                    || plain.findings.iter().any(|known| known.code == found.code && known.span == found.span)
+            });
+        }
+        inferred
+    }
+}
+
+/// What holds on two ways, whichever is taken.
+fn either(one: &Facts, other: &Facts) -> Option<Rc<Facts>> {
+    let shared = one.iter().filter_map(|(root, field)| Some((root.clone(), field.or(other.get(root)?))));
+    let shared: Facts = shared.collect();
+    (!shared.is_empty()).then(|| Rc::new(shared))
+}

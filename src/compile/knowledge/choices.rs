@@ -1,0 +1,190 @@
+//! The ways in which a node may end in a run that succeeds, and the edges that each of them takes.
+
+use crate::effect::ErrorKind;
+use crate::model::Uses;
+use crate::plan::{Action, EdgeIx, EdgeOutcome, NodeIx, Plan, PlanNode};
+
+use super::conditions::Decisions;
+
+/// One way in which a node may end, in the last iteration of the loops around it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Choice {
+    /// Has it an output, or was it skipped?
+    pub(super) gives: bool,
+    /// The forward edges that it takes, ascending.
+    pub(super) taken: Vec<EdgeIx>,
+}
+
+/// By node: no way at all, where the run fails in any case once the node runs.
+pub(super) fn of(plan: &Plan, decisions: &Decisions) -> Vec<Vec<Choice>> {
+    let mut all: Vec<Vec<Choice>> = vec![Vec::new(); plan.nodes.len()];
+    for &at in plan.order.iter().rev() {
+        let mut choices = Choices::of(plan, at).all(decisions);
+        // what leads to a node that can only end in failure is no way to succeed
+        let ends_badly = |edge: &EdgeIx| {
+            let to = plan.edge(*edge).to;
+            all[to.0 as usize].is_empty() && starts_by_one(plan, plan.node(to))
+        };
+        choices.retain(|choice| !choice.taken.iter().any(ends_badly));
+        all[at.0 as usize] = choices;
+    }
+    all
+}
+
+/// Does one taken edge start the node?
+fn starts_by_one(plan: &Plan, node: &PlanNode) -> bool {
+    let first = node.incoming.first().map(|edge| plan.edge(*edge).from);
+    node.join == crate::model::Join::Some
+        || node.incoming.iter().all(|edge| Some(plan.edge(*edge).from) == first)
+}
+
+/// The edges of one node.
+struct Choices<'p> {
+    plan: &'p Plan,
+    at: NodeIx,
+}
+
+impl<'p> Choices<'p> {
+    fn of(plan: &'p Plan, at: NodeIx) -> Self {
+        Self { plan, at }
+    }
+
+    fn all(&self, decisions: &Decisions) -> Vec<Choice> {
+        let mut choices = self.good(decisions);
+        choices.extend(self.bad());
+        choices.sort();
+        choices.dedup();
+        choices
+    }
+
+    fn edges(&self, wanted: impl Fn(&EdgeOutcome) -> bool, conditional: bool) -> Vec<EdgeIx> {
+        let node = self.plan.node(self.at);
+        let fits = |edge: &&EdgeIx| {
+            let edge = self.plan.edge(**edge);
+            edge.turns.is_none() && edge.when.is_some() == conditional && wanted(&edge.outcome)
+        };
+        node.outgoing.iter().filter(fits).copied().collect()
+    }
+
+    /// With what is taken whatever happened, and with what may be.
+    fn with_always(&self, gives: bool, taken: Vec<EdgeIx>) -> Vec<Choice> {
+        let always = |outcome: &EdgeOutcome| *outcome == EdgeOutcome::Always;
+        let choice = |mut taken: Vec<EdgeIx>| {
+            taken.sort_unstable();
+            Choice { gives, taken }
+        };
+        let mut taken = taken;
+        taken.extend(self.edges(always, false));
+        let perhaps = self.edges(always, true);
+        let mut choices = vec![choice(taken.clone())];
+        if !perhaps.is_empty() {
+            choices.push(choice(taken.into_iter().chain(perhaps).collect()));
+        }
+        choices
+    }
+
+    fn good(&self, decisions: &Decisions) -> Vec<Choice> {
+        if self.plan.node(self.at).uses == Uses::Fail {
+            return Vec::new();
+        }
+        let plain = self.edges(|outcome| *outcome == EdgeOutcome::Success, false);
+        let otherwise = self.edges(|outcome| *outcome == EdgeOutcome::Otherwise, false);
+        let sets = self.chosen(decisions, !otherwise.is_empty());
+        let with_rest = |mut chosen: Vec<EdgeIx>| {
+            if plain.is_empty() && chosen.is_empty() {
+                chosen.clone_from(&otherwise);
+            }
+            chosen.extend(&plain);
+            self.with_always(true, chosen)
+        };
+        sets.into_iter().flat_map(with_rest).collect()
+    }
+
+    /// Of the edges that decide by conditions, those that may be taken together.
+    fn chosen(&self, decisions: &Decisions, otherwise: bool) -> Vec<Vec<EdgeIx>> {
+        let Some((edges, table)) = decisions.conditional(self.at) else { return vec![Vec::new()] };
+        let forward = |edge: &EdgeIx| self.plan.edge(*edge).turns.is_none();
+        let chosen: Vec<EdgeIx> = edges.iter().copied().filter(forward).collect();
+        let single = edges.len() == 1;
+        let Some((rows, loose)) = table else {
+            // what the conditions come to is not known: each may hold alone, and one alone may not hold
+            let mut sets: Vec<Vec<EdgeIx>> = chosen.iter().map(|edge| vec![*edge]).collect();
+            let leaves = edges.iter().any(|edge| self.leaves(*edge));
+            if otherwise || leaves || single || chosen.is_empty() {
+                sets.push(Vec::new());
+            }
+            sets.push(chosen);
+            return sets;
+        };
+        let mut sets = Vec::new();
+        for holds in rows {
+            let held: Vec<EdgeIx> =
+                edges.iter().zip(holds).filter(|(_, holds)| **holds).map(|(edge, _)| *edge).collect();
+            // another iteration begins, or the node fails
+            let turns = held.iter().any(|edge| !forward(edge) && !self.leaves(*edge));
+            // where there may be fewer values than were tried, that none holds is no news of several conditions
+            let unsure = held.is_empty() && loose && !single && !otherwise && !chosen.is_empty();
+            if !turns && !unsure {
+                sets.push(held.into_iter().filter(forward).collect());
+            }
+        }
+        if sets.is_empty() && loose {
+            sets.push(Vec::new());
+        }
+        sets.sort();
+        sets.dedup();
+        sets
+    }
+
+    /// Does the loop edge count as not taken, once its loop has run out?
+    fn leaves(&self, edge: EdgeIx) -> bool {
+        self.plan.edge(edge).turns.is_some_and(|l| {
+            let turned = &self.plan.loops[l.0 as usize];
+            let place = turned.edges.iter().position(|known| *known == edge);
+            place.and_then(|place| turned.leave.get(place)).copied().unwrap_or(false)
+        })
+    }
+
+    /// Failures that an edge catches.
+    fn bad(&self) -> Vec<Choice> {
+        let node = self.plan.node(self.at);
+        let mut kinds: Vec<&ErrorKind> = Vec::new();
+        for edge in node.outgoing.iter().map(|edge| self.plan.edge(*edge)) {
+            if let EdgeOutcome::Catch(caught) = &edge.outcome {
+                kinds.extend(caught);
+            }
+        }
+        kinds.sort();
+        kinds.dedup();
+        let mut choices: Vec<Choice> = kinds.into_iter().flat_map(|kind| self.caught(kind)).collect();
+        choices.sort();
+        choices.dedup();
+        choices
+    }
+
+    fn caught(&self, kind: &ErrorKind) -> Vec<Choice> {
+        let catches =
+            |outcome: &EdgeOutcome| matches!(outcome, EdgeOutcome::Catch(kinds) if kinds.contains(kind));
+        let node = self.plan.node(self.at);
+        let turns = node.outgoing.iter().any(|at| {
+            let edge = self.plan.edge(*at);
+            edge.turns.is_some() && edge.when.is_none() && catches(&edge.outcome) && !self.leaves(*at)
+        });
+        if turns {
+            return Vec::new();
+        }
+        let (plain, perhaps) = (self.edges(catches, false), self.edges(catches, true));
+        let mut sets: Vec<Vec<EdgeIx>> = Vec::new();
+        if plain.is_empty() {
+            sets.extend(perhaps.iter().map(|edge| vec![*edge]));
+        } else {
+            sets.push(plain.clone());
+        }
+        if !perhaps.is_empty() {
+            sets.push(plain.into_iter().chain(perhaps).collect());
+        }
+        let inner = matches!(node.action, Action::Graph { .. });
+        let keeps = matches!(kind, ErrorKind::Exhausted | ErrorKind::Expression) && !inner;
+        sets.into_iter().flat_map(|taken| self.with_always(keeps, taken)).collect()
+    }
+}
