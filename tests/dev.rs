@@ -280,7 +280,7 @@ fn a_graph_that_is_emptied_stays_and_one_that_is_removed_is_named() {
     watching.says("sound: 1 graph, 1 warning");
     watching.says("more.yaml holds no graph any more, and stays as it was at ");
     watching.says("stray-file");
-    workspace.write(".lg/flows/more.yaml", more.replace("a:", "b:"));
+    workspace.write(".lg/flows/more.yaml", more.replace("  a:", "  b:"));
     watching.says("node `b` is new");
     fs::remove_file(workspace.path().join(".lg/flows/more.yaml")).unwrap();
     watching.says("more.yaml is gone");

@@ -128,7 +128,7 @@ fn names_and_fields_are_looked_up() {
         ("{% for n in nodes.list.output.files %}{{ n.path }}{{ m }}{% endfor %}", &["unknown-variable `m` "]),
     ];
     for (source, expected) in cases {
-        let found = graph(source, "1", "nodes.test.output.exit_code != 0", "{{ nodes.say.output.text }}");
+        let found = graph(source, "{{ 1 }}", "nodes.test.output.exit_code != 0", "{{ nodes.say.output.text }}");
         let trimmed: Vec<&str> = found.iter().map(String::as_str).collect();
         assert_eq!(trimmed.len(), expected.len(), "{source}: {found:?}");
         for (found, expected) in trimmed.iter().zip(*expected) {
@@ -151,9 +151,9 @@ fn some_names_are_known_in_some_places_only() {
             "out-of-scope `error` write `nodes.ID.error` with the node that is meant"
         ]
     );
-    let outside = graph("1", "1", when, "{{ loops.plan.iteration }}");
+    let outside = graph("1", "{{ 1 }}", when, "{{ loops.plan.iteration }}");
     assert_eq!(outside, ["out-of-scope `plan` count in a channel: `{ type: integer, reduce: sum }`"]);
-    let elsewhere = graph("{{ loops.test.iteration }}", "1", when, "{{ 1 }}");
+    let elsewhere = graph("{{ loops.test.iteration }}", "{{ 1 }}", when, "{{ 1 }}");
     assert_eq!(elsewhere.len(), 1, "{elsewhere:?}");
     assert!(elsewhere[0].starts_with("unknown-loop `test`"), "{elsewhere:?}");
 }

@@ -86,6 +86,37 @@ fn the_json_form_is_one_document_with_every_promised_key() {
 }
 
 #[test]
+fn what_a_command_would_have_changed_is_said() {
+    let workspace = Workspace::git();
+    let policy = "schema: lgflow.policy/v1\nname: p\ntools: { exec: allow }\npaths: { read: { allow: ['**'] } }\ncommands:\n  - { name: touch, program: touch, args: [['*']] }\nsandbox: { mode: best_effort }\n";
+    workspace.write("p.yaml", policy);
+    workspace.write(
+        "graph.yaml",
+        "schema: lgflow.graph/v1\nname: g\nnodes: { a: { uses: exec, with: { argv: [touch, new.txt] } } }\n",
+    );
+    let ran = workspace.lgflow(&["run", "-g", "graph.yaml", "--policy", "p.yaml"]).ended(0);
+    assert!(ran.stderr.contains("what it would have changed (1 file) is in its `patch`"), "{}", ran.stderr);
+    assert!(!workspace.path().join("new.txt").exists());
+}
+
+#[test]
+fn what_is_collected_is_counted_and_a_refusal_is_not_collected() {
+    let workspace = Workspace::git();
+    workspace.write("a.txt", "a\n").write(".env", "TOKEN=1\n");
+    let graph = |files: &str| {
+        format!(
+            "schema: lgflow.graph/v1\nname: g\nnodes:\n  all:\n    uses: read_file\n    with: {{ path: '{{{{ file }}}}' }}\n    for_each: {{ in: \"{files}\", as: file, on_error: collect }}\n"
+        )
+    };
+    workspace.write("graph.yaml", graph("['a.txt', 'none.txt']"));
+    let ran = workspace.lgflow(&["run", "-g", "graph.yaml"]).ended(0);
+    assert!(ran.stderr.contains("1 of 2 items failed: not_found (1)"), "{}", ran.stderr);
+    workspace.write("graph.yaml", graph("['a.txt', '.env', 'none.txt']"));
+    let denied = workspace.lgflow(&["run", "-g", "graph.yaml", "--format", "json"]).ended(4).json();
+    assert_eq!((&denied["error"]["kind"], &denied["error"]["node"]), (&json!("denied"), &json!("all")));
+}
+
+#[test]
 fn a_batch_with_a_denied_call_ends_denied_and_says_which_it_was() {
     let workspace = Workspace::git();
     workspace.write("a.txt", "a\n").write(".env", "TOKEN=1\n");

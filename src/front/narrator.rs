@@ -135,6 +135,14 @@ impl Narrator {
                 let failed = state.collects(done.at).then(|| failed_items(&done.result)).flatten();
                 let failed = failed.map(|failed| format!(": {failed}")).unwrap_or_default();
                 self.display.line(Mark::Done, &format!("{name}{cached}{failed}{took}"));
+                if let Some(files) =
+                    state.runs_command(done.at).then(|| changed_files(&done.result)).flatten()
+                {
+                    let text = format!(
+                        "{name}: the workspace stays as it was; what it would have changed ({files}) is in its `patch`"
+                    );
+                    self.note(&text);
+                }
             }
             (status, None) => self.display.line(Mark::Skipped, &format!("{name}: {status}{took}")),
         }
@@ -171,4 +179,18 @@ fn failed_items(result: &NodeResult) -> Option<String> {
     let each = kinds.iter().map(|(kind, count)| format!("{} ({count})", escaped(kind)));
     let each: Vec<String> = each.collect();
     (all > 0).then(|| format!("{all} of {} items failed: {}", items.len(), each.join(", ")))
+}
+
+/// `3 files`, of what commands would have changed, one for each item.
+fn changed_files(result: &NodeResult) -> Option<String> {
+    let output = result.output()?;
+    let one = std::slice::from_ref(output);
+    let outputs = output.as_array().map_or(one, Vec::as_slice);
+    let patches = outputs.iter().filter_map(|output| output.get("patch")?.as_str());
+    let files = patches.flat_map(str::lines).filter(|line| line.starts_with("diff --git ")).count();
+    match files {
+        0 => None,
+        1 => Some("1 file".to_owned()),
+        files => Some(format!("{files} files")),
+    }
 }

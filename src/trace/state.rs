@@ -452,6 +452,11 @@ impl RunState {
         if unit.item.is_some() { None } else { self.given.get(&unit.at).map(|approval| &**approval) }
     }
 
+    /// Does the node run commands?
+    pub fn runs_command(&self, at: At) -> bool {
+        self.frame(at.frame).is_some_and(|frame| frame.plan().node(at.node).uses == crate::model::Uses::Exec)
+    }
+
     /// Does the node collect the failures of its items?
     pub fn collects(&self, at: At) -> bool {
         let rule = self.frame(at.frame).and_then(|frame| frame.plan().node(at.node).for_each.as_ref());
