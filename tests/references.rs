@@ -128,7 +128,8 @@ fn names_and_fields_are_looked_up() {
         ("{% for n in nodes.list.output.files %}{{ n.path }}{{ m }}{% endfor %}", &["unknown-variable `m` "]),
     ];
     for (source, expected) in cases {
-        let found = graph(source, "{{ 1 }}", "nodes.test.output.exit_code != 0", "{{ nodes.say.output.text }}");
+        let found =
+            graph(source, "{{ 1 }}", "nodes.test.output.exit_code != 0", "{{ nodes.say.output.text }}");
         let trimmed: Vec<&str> = found.iter().map(String::as_str).collect();
         assert_eq!(trimmed.len(), expected.len(), "{source}: {found:?}");
         for (found, expected) in trimmed.iter().zip(*expected) {
