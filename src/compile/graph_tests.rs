@@ -106,9 +106,8 @@ impl Check<'_> {
         };
         let kind = match &mut result.outcome {
             ScriptedOutcome::Output(output) if promised => return self.output(tool, output),
-            ScriptedOutcome::Output(_) => return,
             ScriptedOutcome::Error { kind, .. } => kind,
-            ScriptedOutcome::Hangs => return,
+            ScriptedOutcome::Output(_) | ScriptedOutcome::Hangs => return,
         };
         if matches!(kind.value.as_str(), "cancelled" | "budget" | "exhausted" | "approval_required") {
             let message = format!("no call ends with the kind `{}`: the run itself decides that", kind.value);

@@ -92,7 +92,7 @@ impl Shown<'_, '_, '_> {
                     }
                 }
                 Root::Channel(name) => {
-                    if let Some(writer) = self.written_between(&name) {
+                    if let Some(writer) = self.written_between(name) {
                         let why = format!(
                             "it reads `state.{name}`, which `{writer}` writes after the question is asked"
                         );

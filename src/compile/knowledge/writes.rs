@@ -34,7 +34,7 @@ pub(super) fn check(
         Some(value) => whole(channel, &value),
         None => {
             let schema = element(channel);
-            schema.and_then(|schema| part(schema, value, String::new()))
+            schema.and_then(|schema| part(schema, value, ""))
         }
     };
     diagnostics.extend(found.map(|fault| diagnostic(places, channel, &written.value, fault)));
@@ -96,16 +96,16 @@ fn fault(schema: &Value, value: &Value, place: &str) -> Option<Fault> {
 }
 
 /// The parts that are the same in every run, of a value that is not.
-fn part(schema: &Value, value: &ValueTemplate, place: String) -> Option<Fault> {
+fn part(schema: &Value, value: &ValueTemplate, place: &str) -> Option<Fault> {
     if let Some(value) = known(value) {
-        return fault(schema, &value, &place);
+        return fault(schema, &value, place);
     }
     match value {
-        ValueTemplate::Object(fields) => object(schema.as_object()?, fields, &place),
+        ValueTemplate::Object(fields) => object(schema.as_object()?, fields, place),
         ValueTemplate::List(items) => {
             let schema = schema.get("items")?;
             let mut items = items.iter().enumerate();
-            items.find_map(|(at, item)| part(schema, item, format!("{place}/{at}")))
+            items.find_map(|(at, item)| part(schema, item, &format!("{place}/{at}")))
         }
         ValueTemplate::Literal(_) | ValueTemplate::Expression(_) | ValueTemplate::Text(_) => None,
     }
@@ -127,7 +127,7 @@ fn object(schema: &Map<String, Value>, fields: &[(String, ValueTemplate)], place
             let names: Vec<&str> = properties.keys().map(String::as_str).collect();
             return Some(Fault { pointer: here, what, help: crate::diag::suggestion(name, names) });
         }
-        if let Some(found) = schema.and_then(|schema| part(schema, value, here)) {
+        if let Some(found) = schema.and_then(|schema| part(schema, value, &here)) {
             return Some(found);
         }
     }
