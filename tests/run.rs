@@ -88,14 +88,23 @@ fn the_json_form_is_one_document_with_every_promised_key() {
 #[test]
 fn what_a_command_would_have_changed_is_said() {
     let workspace = Workspace::git();
-    let policy = "schema: lgflow.policy/v1\nname: p\ntools: { exec: allow }\npaths: { read: { allow: ['**'] } }\ncommands:\n  - { name: touch, program: touch, args: [['*']] }\nsandbox: { mode: best_effort }\n";
-    workspace.write("p.yaml", policy);
+    let policy = |write: &str| {
+        format!(
+            "schema: lgflow.policy/v1\nname: p\ntools: {{ exec: allow }}\npaths: {{ read: {{ allow: ['**'] }}{write} }}\ncommands:\n  - {{ name: touch, program: touch, args: [['*']] }}\nsandbox: {{ mode: best_effort }}\n"
+        )
+    };
     workspace.write(
         "graph.yaml",
         "schema: lgflow.graph/v1\nname: g\nnodes: { a: { uses: exec, with: { argv: [touch, new.txt] } } }\n",
     );
-    let ran = workspace.lgflow(&["run", "-g", "graph.yaml", "--policy", "p.yaml"]).ended(0);
-    assert!(ran.stderr.contains("what it would have changed (1 file) is in its `patch`"), "{}", ran.stderr);
+    let says = |write: &str| {
+        workspace.write("p.yaml", policy(write));
+        workspace.lgflow(&["run", "-g", "graph.yaml", "--policy", "p.yaml"]).ended(0).stderr
+    };
+    let allowed = says(", write: { allow: ['**'] }");
+    assert!(allowed.contains("it would have changed 1 file (in its `patch`)"), "{allowed}");
+    let denied = says("");
+    assert!(denied.contains("not carried over (1 in its `not_carried`)"), "{denied}");
     assert!(!workspace.path().join("new.txt").exists());
 }
 

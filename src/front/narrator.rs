@@ -138,9 +138,8 @@ impl Narrator {
                 if let Some(files) =
                     state.runs_command(done.at).then(|| changed_files(&done.result)).flatten()
                 {
-                    let text = format!(
-                        "{name}: the workspace stays as it was; what it would have changed ({files}) is in its `patch`"
-                    );
+                    let text =
+                        format!("{name}: the workspace stays as it was; it would have changed {files}");
                     self.note(&text);
                 }
             }
@@ -181,16 +180,20 @@ fn failed_items(result: &NodeResult) -> Option<String> {
     (all > 0).then(|| format!("{all} of {} items failed: {}", items.len(), each.join(", ")))
 }
 
-/// `3 files`, of what commands would have changed, one for each item.
+/// `2 files (in its patch) and 1 that was not carried over`, of what commands would have changed, one for each item.
 fn changed_files(result: &NodeResult) -> Option<String> {
     let output = result.output()?;
-    let one = std::slice::from_ref(output);
-    let outputs = output.as_array().map_or(one, Vec::as_slice);
+    let outputs = output.as_array().map_or(std::slice::from_ref(output), Vec::as_slice);
     let patches = outputs.iter().filter_map(|output| output.get("patch")?.as_str());
     let files = patches.flat_map(str::lines).filter(|line| line.starts_with("diff --git ")).count();
-    match files {
-        0 => None,
-        1 => Some("1 file".to_owned()),
-        files => Some(format!("{files} files")),
+    let left = outputs.iter().filter_map(|output| output.get("not_carried")?.as_array()).map(Vec::len).sum();
+    let plural = if files == 1 { "" } else { "s" };
+    match (files, left) {
+        (0, 0) => None,
+        (files, 0) => Some(format!("{files} file{plural} (in its `patch`)")),
+        (0, left) => Some(format!("what was not carried over ({left} in its `not_carried`)")),
+        (files, left) => Some(format!(
+            "{files} file{plural} (in its `patch`), and what was not carried over ({left} in its `not_carried`)"
+        )),
     }
 }
