@@ -243,6 +243,7 @@ impl Bench {
             signing_key: None,
             color: false,
             attended: false,
+            serving: None,
             resume,
             held: None,
             undoes: None,

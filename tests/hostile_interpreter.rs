@@ -158,6 +158,7 @@ fn run(program: &Path, workspace: &Workspace) -> Finished {
         signing_key: None,
         color: false,
         attended: false,
+        serving: None,
         resume: None,
         watching: Watching::default(),
     };

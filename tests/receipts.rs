@@ -284,6 +284,7 @@ fn run(workspace: &Workspace, lie: &str) -> Finished {
         signing_key: None,
         color: false,
         attended: false,
+        serving: None,
         resume: None,
         watching: Watching::default(),
         held: None,

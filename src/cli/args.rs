@@ -24,6 +24,7 @@ use super::tool::ToolArgs;
 use super::trace::TraceArgs;
 use super::trust::TrustArgs;
 use super::validate::ValidateArgs;
+use super::worker::WorkerArgs;
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -38,6 +39,9 @@ pub struct Cli {
     /// The form of what is printed on standard output.
     #[arg(long, global = true, value_enum, default_value_t = Format::Human, value_name = "FORM")]
     pub format: Format,
+    /// Where runs are kept: `local`, or `postgres://USER@HOST/DATABASE`
+    #[arg(long, global = true, hide = true, value_name = "STORE")]
+    pub store: Option<String>,
     /// The command.
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -78,6 +82,8 @@ pub enum Command {
     Test(TestArgs),
     /// Run a graph
     Run(RunArgs),
+    /// Execute the runs of the queue
+    Worker(WorkerArgs),
     /// List and show the runs of this workspace, and go on with one
     Runs(RunsArgs),
     /// Decide a recorded run again, with no effect, and name the first difference

@@ -6,14 +6,14 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser as _};
 
-use crate::front::print_commands;
+use crate::front::{print_commands, use_store};
 
 use super::hidden;
 use super::output::{Output, all_printed, close};
 use super::problem::Problem;
 use super::{
     Cli, Command, Exit, Format, answer, completions, config, dev, doctor, explain, export, init, man, pack,
-    plan, policy, replay, run as run_graph, runs, schema, test, tool, trace, trust, validate,
+    plan, policy, replay, run as run_graph, runs, schema, test, tool, trace, trust, validate, worker,
 };
 
 /// The program.
@@ -36,6 +36,9 @@ fn start() -> Exit {
         Err(error) => return wrong_usage(&error),
     };
     let output = Output { format: cli.format };
+    if let Some(store) = &cli.store {
+        use_store(store);
+    }
     if cli.format == Format::Github {
         print_commands();
     }
@@ -57,6 +60,7 @@ fn run(command: Command, output: Output) -> Result<Exit, Problem> {
         Command::Init(args) => init::run(&args, output),
         Command::Trust(args) => trust::run(&args, output),
         Command::Pack(args) => pack::run(&args, output),
+        Command::Worker(args) => worker::run(&args, output),
         Command::Doctor(args) => doctor::run(&args, output),
         Command::Config(args) => config::run(&args, output),
         Command::Validate(args) => validate::run(&args, output),

@@ -31,6 +31,7 @@ mod run;
 mod runs;
 mod runs_at;
 mod runs_diff;
+mod runs_gc;
 mod runs_undo;
 mod schema;
 mod template;
@@ -47,6 +48,7 @@ mod verification;
 mod watch_args;
 mod watching;
 mod witnessed;
+mod worker;
 
 pub use args::{Cli, Command, Format};
 pub use dispatch::main;

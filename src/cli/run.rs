@@ -11,7 +11,7 @@ use crate::diag::Diagnostics;
 use crate::effect::{ErrorKind, FrozenLayer, GraphBundle, HeldPlan, RunLimits, SecretDeclaration};
 use crate::front::{
     Base, Beginning, Demanded, Display, Finished, Mark, Named, Narrator, Place, Stopped, Task, Watching,
-    choose, execute, is_attended, layers, settings, stored_run, unanswerable,
+    choose, enqueue, execute, is_attended, layers, settings, stored_run, unanswerable,
 };
 use crate::packs::RevisionFolder;
 use crate::plan::Plan;
@@ -41,6 +41,7 @@ use super::{Exit, Format};
 #[command(
     after_help = "Examples:\n  lgflow run \"summarize repo\" --trace        the shipped graph, nothing configured\n  lgflow run -g flows/fix.yaml -i tries=3     a graph of your own\n  lgflow run --plan plan.json                 what `lgflow plan -o` has shown, and no more\n  lgflow run --format json | jq .outputs      for scripts"
 )]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct RunArgs {
     #[command(flatten)]
     given: InputArgs,
@@ -56,6 +57,9 @@ pub struct RunArgs {
     /// Run again at each change of the graph's files; a run that goes on ends on the version that it began with
     #[arg(long, conflicts_with_all = ["plan", "policy_from"])]
     watch: bool,
+    /// Put it into the queue and print its id; `lgflow worker` executes it
+    #[arg(long, conflicts_with = "watch")]
+    queue: bool,
     /// Write the trace to `artifacts/runs/` as well
     #[arg(long)]
     trace: bool,
@@ -164,10 +168,18 @@ fn once(args: &RunArgs, output: Output, bound: &mut Option<Vec<FrozenLayer>>) ->
         signing_key: ready.signing_key,
         color: style_of_stderr().color,
         attended: is_attended(),
+        serving: None,
         resume: None,
         watching: ready.watching,
     };
-    carry_out(&task, output)
+    if args.queue { queue(&task, output) } else { carry_out(&task, output) }
+}
+
+/// Leaves it to a worker.
+fn queue(task: &Task<'_>, output: Output) -> Result<Exit, Problem> {
+    let run = enqueue(task).map_err(|error| Problem::failed("the run was not queued", &error))?;
+    let document = || serde_json::json!({ "schema": "lgflow.queued/v1", "run": run.as_str() });
+    Ok(output.either(|| format!("{run}\n"), document))
 }
 
 /// What was trusted by being named stays what it was: a version of it that allows more binds no further run.
@@ -408,7 +420,7 @@ fn conclude(finished: &Finished, place: &Place, status: &str, narrator: &mut Nar
 }
 
 /// The word of the run document; `interrupted` where one of our processes died.
-fn status_of(finished: &Finished) -> &'static str {
+pub(super) fn status_of(finished: &Finished) -> &'static str {
     match finished.summary.status {
         Some(status) if finished.interrupted.is_none() => status.as_str(),
         _ => "interrupted",

@@ -25,6 +25,7 @@ use super::problem::Problem;
 use super::run::{carry_out, exit_of_status, profile_flag, revision, trust_now};
 use super::runs_at::show_at;
 use super::runs_diff::{DiffArgs, diff};
+use super::runs_gc::GcArgs;
 use super::runs_undo::{UNDO, UndoArgs, layers_of_undo, undo};
 use super::terminal::style_of_stderr;
 use super::validate::print;
@@ -60,6 +61,8 @@ enum RunsCommand {
         after_help = "Examples:\n  lgflow runs undo 01k… --dry-run\n  lgflow runs undo 01k…\n  lgflow runs undo 01k… --to fix     what `fix` and all after it changed\n\nThe policy of then and that of now bind it; where they ask, it is suspended (exit code 5) and `lgflow approve` answers. Refused, naming the files, where the workspace has moved on."
     )]
     Undo(UndoArgs),
+    /// Remove old runs, and what only they named
+    Gc(GcArgs),
     /// Go on with a run that is suspended, or was interrupted
     #[command(
         after_help = "Example:\n  lgflow runs resume 01k…\n\nThe graph and its policies must be the ones that it was started with. Exit code 5 if it still waits for an answer."
@@ -101,6 +104,7 @@ pub(super) fn run(args: &RunsArgs, output: Output) -> Result<Exit, Problem> {
         RunsCommand::Show(ShowArgs { one, at: None }) => show(&place, &run_id(&one.run)?, output),
         RunsCommand::Show(ShowArgs { one, at: Some(at) }) => show_at(&place, &run_id(&one.run)?, at, output),
         RunsCommand::Diff(args) => diff(args, output),
+        RunsCommand::Gc(args) => super::runs_gc::run(args, &place, output),
         RunsCommand::Undo(args) => undo(&place, args, output),
         RunsCommand::Resume(args) => resume(&place, &run_id(&args.which.run)?, &args.told, output),
     }
@@ -239,7 +243,7 @@ fn resume(place: &Place, run: &RunId, told: &WatchArgs, output: Output) -> Resul
 struct Refused(String);
 
 /// The run again, if its graph and its layers are what they were.
-fn meant<'a>(
+pub(super) fn meant<'a>(
     place: &'a Place,
     (run, again): (&RunId, Again),
     told: &WatchArgs,
@@ -309,6 +313,7 @@ fn meant<'a>(
         signing_key: settings.signing_key().map(PathBuf::from),
         color: style_of_stderr().color,
         attended: is_attended(),
+        serving: None,
         resume: Some(Resume { run: run.clone(), state: stored.state, verified: stored.verified }),
         watching: Watching::of(&settings),
     }))
@@ -347,6 +352,7 @@ fn undo_again<'a>(
         signing_key: settings.signing_key().map(PathBuf::from),
         color: style_of_stderr().color,
         attended: is_attended(),
+        serving: None,
         resume: Some(Resume { run: run.clone(), state: stored.state, verified: stored.verified }),
         watching: Watching::of(settings),
     })

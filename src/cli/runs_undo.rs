@@ -168,6 +168,7 @@ impl Undo<'_> {
             signing_key: settings.signing_key().map(PathBuf::from),
             color: style_of_stderr().color,
             attended: is_attended(),
+            serving: None,
             resume: None,
             watching: Watching::of(settings),
         };

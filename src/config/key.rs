@@ -151,6 +151,13 @@ pub const KEYS: &[KeyInfo] = &[
         about: "the file that what is counted of runs is added to, as Prometheus reads it",
     },
     KeyInfo {
+        key: "store",
+        kind: Kind::Text,
+        class: Class::User,
+        default: None,
+        about: "where runs are kept: `local`, or `postgres://USER@HOST/DATABASE`",
+    },
+    KeyInfo {
         key: "signing_key",
         kind: Kind::Text,
         class: Class::User,

@@ -51,6 +51,11 @@ impl Settings {
         self.text("format").unwrap_or("human")
     }
 
+    /// Where runs are kept.
+    pub fn store(&self) -> Option<&str> {
+        self.text("store")
+    }
+
     /// `sync`, `batch` or `none`.
     pub fn durability(&self) -> &str {
         self.text("durability").unwrap_or("batch")

@@ -16,7 +16,7 @@ use crate::redact::{Redaction, Values};
 use crate::session::{Stored, StoredError, fold, resumable, system_clock};
 use crate::source::Sources;
 use crate::store::{Durability, RunId, Store, StoreError};
-use crate::trace::{Envelope, QuestionId, Waiting};
+use crate::trace::{Envelope, QuestionId, RunState, Verified, Waiting};
 
 use super::keep_out::patterns;
 use super::vouching::{believed, vouched};
@@ -134,6 +134,20 @@ pub fn stored_run(place: &Place, run: &RunId) -> Result<Again, AgainError> {
     let told = Told::of_log(&log, &|digest| blobs.get(digest));
     believed(&vouched(&ledger, run, &told)?).map_err(|discord| AgainError::Discord(run.clone(), discord))?;
     Ok(Again { stored, record, plan })
+}
+
+/// A run of the queue that was never begun; nothing where this installation did not put it there, or has seen it end.
+pub fn queued_run(place: &Place, run: &RunId) -> Result<Option<Again>, AgainError> {
+    let ledger = Ledger::open(&place.state, &place.runs()?.id())?;
+    let record = ledger.begun(run.as_str())?.filter(|record| record.inputs.is_some());
+    let Some(record) = record else { return Ok(None) };
+    if ledger.reached(run.as_str())?.is_some() {
+        return Ok(None);
+    }
+    let plan = plan_of(&record, run)?;
+    let verified = Verified { events: 0, run: None, head: None, complete: false, payloads: 0, fault: None };
+    let stored = Stored { state: RunState::new(run.as_str(), &plan), verified, waits: Vec::new() };
+    Ok(Some(Again { stored, record, plan }))
 }
 
 impl Again {

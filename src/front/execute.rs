@@ -10,6 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
 
+use crate::approval::Signer;
 use crate::config::Retention;
 use crate::digest::Digest;
 use crate::effect::{
@@ -77,6 +78,8 @@ pub struct Task<'a> {
     pub color: bool,
     /// Is somebody there to be asked?
     pub attended: bool,
+    /// The run of the queue that this is: its id was given out, and a first request to end waits for its end.
+    pub serving: Option<RunId>,
     /// A run of the store that is gone on with.
     pub resume: Option<Resume>,
     /// What is told beside its story.
@@ -160,7 +163,8 @@ fn execute_with(task: &Task<'_>, narrator: &mut Narrator, logs: &mut Logs) -> Re
     let kept_out = KeptOut::of(task)?;
     let root = Root::open(&task.place.root)?;
     let store = task.place.runs()?;
-    let run = task.resume.as_ref().map_or_else(new_run_id, |resume| Ok(resume.run.clone()))?;
+    let known = task.resume.as_ref().map(|resume| &resume.run).or(task.serving.as_ref());
+    let run = known.map_or_else(new_run_id, |run| Ok(run.clone()))?;
     let answering = answering(task, &run, &store)?;
     let copy = if task.trace { Some(TraceCopy::create(&root, &run)?) } else { None };
     let (log, before) = begin_log(task, &run, &store)?;
@@ -185,6 +189,7 @@ fn execute_with(task: &Task<'_>, narrator: &mut Narrator, logs: &mut Logs) -> Re
     };
     let ledger = answering.ledger.clone();
     let asking = Asking::new(answering, task);
+    let asking = (asking, task.serving.is_some());
     let (follower, interrupted) = supervise((&mut interpreter, &runner), follower, asking, logs)?;
     let started = runner.started().clone();
     runner.stop();
@@ -255,7 +260,7 @@ fn start(
 fn supervise<'a>(
     (interpreter, runner): (&mut InterpreterProcess, &RunnerProcess),
     follower: Follower<'a>,
-    asking: Asking,
+    asking: (Asking, bool),
     logs: &mut Logs,
 ) -> io::Result<(Follower<'a>, Option<Stopped>)> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -277,26 +282,43 @@ fn answering(task: &Task<'_>, run: &RunId, store: &Store) -> Result<Answering, B
     let ledger = Ledger::open(&task.place.state, &store.id())?;
     let signer = signer(task.signing_key.as_deref(), &ledger)?;
     if task.resume.is_none() {
-        let Named { graph, policies, trusted, profile } = task.named.clone();
-        let record = RunRecord {
-            starter: signer.key(),
-            graph,
-            policies,
-            trusted,
-            profile,
-            base: task.place.base.as_ref().map(|base| base.revision.clone()),
-            bundle: task.bundle.clone(),
-            limits: task.limits,
-            plan: Digest::of_json(&task.plan.document()),
-            layers: task.layers.clone(),
-            held: task.held.clone(),
-            undoes: task.undoes.as_ref().map(RunId::to_string),
-            durability: task.durability.as_str().to_owned(),
-            trace: task.trace,
-        };
-        ledger.begin(run.as_str(), &record)?;
+        ledger.begin(run.as_str(), &record(task, &signer, None))?;
     }
     Ok(Answering { ledger, signer, run: run.to_string() })
+}
+
+/// Puts a run into the queue, with all that decides it, for a worker of this installation.
+pub fn enqueue(task: &Task<'_>) -> Result<RunId, BeginError> {
+    KeptOut::of(task)?;
+    let store = task.place.runs()?;
+    let ledger = Ledger::open(&task.place.state, &store.id())?;
+    let signer = signer(task.signing_key.as_deref(), &ledger)?;
+    let run = new_run_id()?;
+    ledger.begin(run.as_str(), &record(task, &signer, Some(task.inputs.clone())))?;
+    store.enqueue(&run)?;
+    Ok(run)
+}
+
+/// What a run is started with; `inputs` are those of a run that waits.
+fn record(task: &Task<'_>, signer: &Signer, inputs: Option<Value>) -> RunRecord {
+    let Named { graph, policies, trusted, profile } = task.named.clone();
+    RunRecord {
+        starter: signer.key(),
+        graph,
+        policies,
+        trusted,
+        profile,
+        base: task.place.base.as_ref().map(|base| base.revision.clone()),
+        bundle: task.bundle.clone(),
+        limits: task.limits,
+        plan: Digest::of_json(&task.plan.document()),
+        layers: task.layers.clone(),
+        held: task.held.clone(),
+        undoes: task.undoes.as_ref().map(RunId::to_string),
+        durability: task.durability.as_str().to_owned(),
+        trace: task.trace,
+        inputs,
+    }
 }
 
 fn new_run_id() -> io::Result<RunId> {

@@ -8,11 +8,25 @@
 use std::env;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use crate::config::{config_folder, state_folder};
+use crate::diag::Diagnostics;
 use crate::ledger::BaseRevision;
 use crate::packs::RevisionFolder;
-use crate::store::{Store, StoreAddress, StoreError};
+use crate::source::Sources;
+use crate::store::{AddressError, Store, StoreAddress, StoreError};
+
+use super::settings;
+
+/// The store that the command line names.
+static NAMED: OnceLock<String> = OnceLock::new();
+
+/// Whatever the settings say, runs are in the store with this address.
+pub fn use_store(address: &str) {
+    // the command line is read once
+    let _ = NAMED.set(address.to_owned());
+}
 
 /// The workspace and the user's folders.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +62,9 @@ pub enum PlaceError {
     /// Neither a variable nor a home.
     #[error("there is no home folder to keep state in; set LGFLOW_STATE_DIR to an absolute path")]
     NoHome,
+    /// The store that is named is none.
+    #[error("the store (`--store`, LGFLOW_STORE or `store`): {0}")]
+    Store(#[source] AddressError),
     /// A relative path means another folder for each current folder.
     #[error("LGFLOW_STATE_DIR is `{}`; it must be an absolute path", .0.display())]
     Relative(PathBuf),
@@ -57,13 +74,14 @@ impl Place {
     /// Looks from the current folder.
     pub fn here() -> Result<Self, PlaceError> {
         let here = env::current_dir().and_then(|folder| folder.canonicalize()).map_err(PlaceError::Here)?;
-        Ok(Self {
+        Self {
             root: root_of(&here).to_owned(),
             state: state()?,
             config: config()?,
             base: None,
             store: StoreAddress::Local,
-        })
+        }
+        .with_store()
     }
 
     /// The same place, where a revision's `.lg` decides.
@@ -74,6 +92,20 @@ impl Place {
             revision: BaseRevision { revision: held.revision().to_owned(), commit: held.commit().to_owned() },
         });
         Self { base, ..self.clone() }
+    }
+
+    /// The same place, with the store that the user names: with a flag, `LGFLOW_STORE`, or in the configuration.
+    fn with_store(self) -> Result<Self, PlaceError> {
+        let named = match NAMED.get() {
+            Some(named) => Some(named.clone()),
+            // settings that cannot be read are said where all of them are
+            None => settings(&self, Vec::new(), &mut Sources::default(), &mut Diagnostics::default())
+                .ok()
+                .and_then(|settings| settings.store().map(str::to_owned)),
+        };
+        let Some(named) = named else { return Ok(self) };
+        let store = named.parse().map_err(PlaceError::Store)?;
+        Ok(Self { store, ..self })
     }
 
     /// The runs of this workspace.

@@ -5,11 +5,12 @@ use std::io;
 use std::path::PathBuf;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 use crate::client::{Frames, Lost};
 use crate::effect::{ControlFrame, FrameBuffer, FrontFrame, InterpreterFrame};
 use crate::receipt::Discord;
-use crate::store::StoreError;
+use crate::store::{RunLog, StoreError};
 use crate::trace::Phase;
 use crate::view::escaped;
 
@@ -64,6 +65,8 @@ enum Heard {
     Typed(Option<String>),
     /// A process of ours said something of its work.
     Said,
+    /// Others are to see that the run is executed.
+    Pulse,
 }
 
 /// A run as its front sees it.
@@ -76,6 +79,7 @@ pub(super) struct Supervision<'a> {
     user: User,
     follower: Follower<'a>,
     asking: Asking,
+    pulse: Interval,
     interrupts: u32,
 }
 
@@ -85,7 +89,7 @@ impl<'a> Supervision<'a> {
         interpreter: &mut InterpreterProcess,
         runner: &RunnerProcess,
         follower: Follower<'a>,
-        asking: Asking,
+        (asking, patient): (Asking, bool),
     ) -> io::Result<Self> {
         let (socket, arrived, said) = interpreter.channels()?;
         let control =
@@ -94,9 +98,10 @@ impl<'a> Supervision<'a> {
             interpreter: Frames::new(socket, arrived)?,
             words: LastWords::of(said)?,
             control,
-            user: User::new()?,
+            user: User::new(patient)?,
             follower,
             asking,
+            pulse: pulse(),
             interrupts: 0,
         })
     }
@@ -135,6 +140,7 @@ impl<'a> Supervision<'a> {
             frame = next(&mut self.control) => Heard::Runner(frame),
             () = self.user.interrupts() => Heard::Interrupt,
             line = self.asking.typed() => Heard::Typed(line),
+            _ = self.pulse.tick() => Heard::Pulse,
             () = logs.said() => Heard::Said,
             never = self.words.listen() => match never {},
         }
@@ -165,6 +171,7 @@ impl<'a> Supervision<'a> {
                 self.control = None;
                 Ok(())
             }
+            Heard::Pulse => self.follower.log.beat().map_err(Stopped::Store),
             Heard::Interrupt => self.interrupt().await,
             Heard::Said => Ok(()),
         }
@@ -223,23 +230,37 @@ async fn next(control: &mut Option<Frames>) -> Result<ControlFrame, Lost> {
     }
 }
 
+/// The first sign of life was that the run was taken up.
+fn pulse() -> Interval {
+    let mut pulse = interval_at(Instant::now() + RunLog::PULSE, RunLog::PULSE);
+    pulse.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    pulse
+}
+
 /// Ctrl-C, again and again; a polite request to end counts as one.
 #[derive(Debug)]
 struct User {
     interrupt: Signal,
     terminate: Signal,
+    /// Is the first request for the worker, which ends when the run has?
+    patient: bool,
 }
 
 impl User {
-    fn new() -> io::Result<Self> {
+    fn new(patient: bool) -> io::Result<Self> {
         let (interrupt, terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-        Ok(Self { interrupt, terminate })
+        Ok(Self { interrupt, terminate, patient })
     }
 
     async fn interrupts(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+        loop {
+            tokio::select! {
+                _ = self.interrupt.recv() => {}
+                _ = self.terminate.recv() => {}
+            }
+            if !std::mem::take(&mut self.patient) {
+                return;
+            }
         }
     }
 }

@@ -198,6 +198,11 @@ impl Ledger {
         unseal(&self.key, &format!("{part}/{name}"), &text).map(Some).ok_or(LedgerError::Altered(path))
     }
 
+    /// The names in a part.
+    pub(super) fn names(&self, part: &str) -> Result<Vec<String>, LedgerError> {
+        Ok(names_in(&self.folder.join(part))?)
+    }
+
     /// The file of a name; `None` for what no file of ours is called.
     pub(super) fn place(&self, part: &str, name: &str) -> Option<PathBuf> {
         is_a_name(name).then(|| self.folder.join(part).join(name))

@@ -87,6 +87,9 @@ pub struct RunRecord {
     pub durability: String,
     /// Is its trace written into the workspace as well?
     pub trace: bool,
+    /// Of a run that was put into the queue: its inputs, which no event tells yet.
+    #[serde(default)]
+    pub inputs: Option<Value>,
 }
 
 /// How far a run had come when its front last saw it.

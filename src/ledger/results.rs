@@ -41,6 +41,24 @@ impl Ledger {
         Ok(remove(&path).map(drop)?)
     }
 
+    /// Forgets a run that is removed: what it was started with, how far it had come, its receipts, and what it asked.
+    pub fn forget_run(&self, run: &str) -> Result<(), LedgerError> {
+        self.forget_results(run)?;
+        let asked: Vec<String> = self.requests(run)?.into_iter().map(|asked| asked.binding.nonce).collect();
+        let receipts = format!("{run}.jsonl");
+        let mut records = vec![("runs", run), ("heads", run), ("receipts", &receipts)];
+        for nonce in &asked {
+            records.extend([("requests", nonce.as_str()), ("answers", nonce)]);
+        }
+        let replies = self.names("replies")?;
+        let own = |name: &&String| name.strip_prefix(run).is_some_and(|rest| rest.starts_with('.'));
+        records.extend(replies.iter().filter(own).map(|name| ("replies", name.as_str())));
+        for path in records.into_iter().filter_map(|(part, name)| self.place(part, name)) {
+            remove(&path)?;
+        }
+        Ok(())
+    }
+
     fn results_path(&self, run: &str) -> Option<PathBuf> {
         Some(self.place("results", run)?.with_extension("jsonl"))
     }

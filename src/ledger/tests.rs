@@ -65,6 +65,7 @@ fn record(starter: &str) -> RunRecord {
         undoes: None,
         durability: "batch".into(),
         trace: false,
+        inputs: None,
     }
 }
 

@@ -2,16 +2,19 @@
 //! acts on them. Many small writes become one deflated piece as the log grows.
 #![expect(clippy::disallowed_methods, reason = "a run is kept by how long nothing was added to it")]
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::holder::{Holder, Life};
 use super::pack::{PLAIN, Packed};
-use super::sql::{Driver, Value};
+use super::sql::{Driver, Row, Value};
 use super::{Durability, RunId, Store, StoreError};
 use crate::digest::Digest;
 
 /// Lines are kept as they come until there are so many bytes of them; then they become one piece.
 const PIECE: usize = 64 << 10;
+
+/// A process that shows no sign of life for so long is dead; it shows one every quarter of that.
+const SILENCE: Duration = Duration::from_mins(1);
 
 /// An append-only log of lines, held by this process. Dropping it gives the run back.
 #[derive(Debug)]
@@ -114,6 +117,9 @@ impl RunLog {
         self.held.map_or(Ok(None), |held| self.store.payload_of(held.id, digest))
     }
 
+    /// How often others are shown that this process still executes the run.
+    pub const PULSE: Duration = Duration::from_secs(15);
+
     /// Shows others that this process still executes the run, where they cannot look.
     pub fn beat(&mut self) -> Result<(), StoreError> {
         let Some(Held { id, fence }) = self.held else { return Ok(()) };
@@ -127,9 +133,14 @@ impl RunLog {
         let (durability, holder) = (self.durability.as_str(), Holder::own().text());
         let values = [workspace, run, durability.into(), self.now().into(), Value::Text(holder)];
         let rows = self.store.write(self.durability, |driver| driver.query(CREATE, &values))?;
-        let row = rows.first().ok_or_else(|| StoreError::Busy(self.run.to_string()))?;
-        self.held = Some(Held { id: row.int(0)?, fence: 1 });
-        Ok(())
+        if let Some(row) = rows.first() {
+            self.held = Some(Held { id: row.int(0)?, fence: 1 });
+            return Ok(());
+        }
+        // a process that has died may have begun it, and recorded nothing
+        let (id, fence, events, _) = hold(&self.store, &self.run)?;
+        self.held = Some(Held { id, fence });
+        if events == 0 { Ok(()) } else { Err(StoreError::Busy(self.run.to_string())) }
     }
 
     fn write(&mut self, last: bool) -> Result<(), StoreError> {
@@ -137,6 +148,8 @@ impl RunLog {
         if self.waiting.events == 0 && !(last && self.tail_first <= self.events) {
             return Ok(());
         }
+        // two that write the same payloads do not wait for each other
+        self.waiting.blobs.sort_by_key(|(digest, _)| *digest);
         let touched = self.now();
         let piece = last || self.tail.len() + self.waiting.lines.len() >= PIECE;
         let events = self.events + self.waiting.events;
@@ -145,6 +158,9 @@ impl RunLog {
                 [events.into(), touched.into(), held.id.into(), held.fence.into(), self.events.into()];
             if driver.execute(ADVANCE, &values)? != 1 {
                 return Err(StoreError::TakenOver(self.run.to_string()));
+            }
+            if !self.waiting.blobs.is_empty() {
+                driver.hold_payloads(false)?;
             }
             for (digest, bytes) in &self.waiting.blobs {
                 keep_blob(driver, held.id, digest, bytes)?;
@@ -221,7 +237,8 @@ impl Drop for RunLog {
 
 const CREATE: &str = "INSERT INTO runs (workspace, run, events, durability, touched, holder, fence, beat) \
     VALUES (?1, ?2, 0, ?3, ?4, ?5, 1, 0) ON CONFLICT (workspace, run) DO NOTHING RETURNING id";
-const HELD_BY: &str = "SELECT id, fence, holder, events, touched FROM runs WHERE workspace = ?1 AND run = ?2";
+const HELD_BY: &str =
+    "SELECT id, fence, holder, events, touched, beat FROM runs WHERE workspace = ?1 AND run = ?2";
 const HOLD: &str = "UPDATE runs SET holder = ?3, fence = fence + 1 WHERE id = ?1 AND fence = ?2";
 const BEAT: &str = "UPDATE runs SET beat = beat + 1 WHERE id = ?1 AND fence = ?2";
 const ADVANCE: &str =
@@ -235,8 +252,7 @@ const RECORDED: &str = "SELECT codec, size, data, first_seq FROM segments WHERE 
 const HAS_BLOB: &str = "SELECT id FROM blobs WHERE digest = ?1";
 const ADD_BLOB: &str = "INSERT INTO blobs (digest, codec, size, data) VALUES (?1, ?2, ?3, ?4) \
     ON CONFLICT (digest) DO NOTHING";
-const LINK: &str =
-    "INSERT INTO links (run, blob) SELECT ?1, id FROM blobs WHERE digest = ?2 ON CONFLICT DO NOTHING";
+const LINK: &str = "INSERT INTO links (run, blob) SELECT CAST(?1 AS BIGINT), id FROM blobs WHERE digest = ?2 ON CONFLICT DO NOTHING";
 
 /// Takes a run that nobody executes: its row, the number under which it is held, and how far it has come.
 fn hold(store: &Store, run: &RunId) -> Result<(i64, i64, u64, i64), StoreError> {
@@ -245,12 +261,20 @@ fn hold(store: &Store, run: &RunId) -> Result<(i64, i64, u64, i64), StoreError> 
     if known.is_empty() {
         return Err(StoreError::NoRun(run.to_string()));
     }
+    if let [row] = &known[..]
+        && is_out_of_sight(store, row)?
+    {
+        watch(store, run, row)?;
+    }
+    let seen = known.first().map(|row| row.int(1)).transpose()?;
     store.write(Durability::Batch, |driver| {
         let rows = driver.query(HELD_BY, &named)?;
         let row = rows.first().ok_or_else(|| StoreError::NoRun(run.to_string()))?;
         let (id, fence) = (row.int(0)?, row.int(1)?);
         let shared = driver.is_shared();
-        if row.maybe(2).is_some_and(|holder| Holder::life(holder, shared) != Life::Dead) {
+        // one that is out of sight was watched
+        let alive = row.maybe(2).is_some_and(|holder| Holder::life(holder, shared) == Life::Alive);
+        if alive || seen != Some(fence) {
             return Err(StoreError::Busy(run.to_string()));
         }
         let values = [id.into(), fence.into(), Value::Text(Holder::own().text())];
@@ -259,6 +283,26 @@ fn hold(store: &Store, run: &RunId) -> Result<(i64, i64, u64, i64), StoreError> 
         }
         Ok((id, fence + 1, u64::try_from(row.int(3)?).unwrap_or_default(), row.int(4)?))
     })
+}
+
+/// Does a process hold it of which nobody here can say whether it lives?
+fn is_out_of_sight(store: &Store, row: &Row) -> Result<bool, StoreError> {
+    let shared = store.read(|driver| Ok(driver.is_shared()))?.unwrap_or_default();
+    Ok(row.maybe(2).is_some_and(|holder| Holder::life(holder, shared) == Life::Unknown))
+}
+
+/// Watches a run that somebody elsewhere holds: one that shows no sign of life for so long is dead. Counts signs, and reads
+/// no clock of anybody's.
+fn watch(store: &Store, run: &RunId, before: &Row) -> Result<(), StoreError> {
+    std::thread::sleep(SILENCE);
+    let now = store.read(|driver| driver.query(HELD_BY, &store.named(run)))?.unwrap_or_default();
+    let now = now.first().ok_or_else(|| StoreError::NoRun(run.to_string()))?;
+    for sign in [1, 3, 5] {
+        if now.int(sign)? != before.int(sign)? {
+            return Err(StoreError::Busy(run.to_string()));
+        }
+    }
+    Ok(())
 }
 
 fn write_segment(

@@ -1,7 +1,7 @@
 //! The tables, written once for both databases, and how an older store becomes one of today.
 
 /// The forms that a store has had, each a step from the one before. A step that was released is never changed.
-pub(super) const STEPS: &[&str] = &[FIRST];
+pub(super) const STEPS: &[&str] = &[FIRST, QUEUE];
 
 /// Marks a database file as ours: "lgfs".
 pub(super) const APPLICATION: i64 = 0x6c67_6673;
@@ -42,6 +42,26 @@ CREATE TABLE links (
     PRIMARY KEY (run, blob)
 ){keyed};
 CREATE INDEX links_by_blob ON links (blob);
+";
+
+/// Runs that wait for a worker, and runs that were removed.
+const QUEUE: &str = "\
+CREATE TABLE queue (
+    id {id},
+    workspace TEXT NOT NULL,
+    run TEXT NOT NULL,
+    holder TEXT,
+    fence {int} NOT NULL,
+    tries {int} NOT NULL,
+    UNIQUE (workspace, run)
+){strict};
+CREATE TABLE removals (
+    id {id},
+    workspace TEXT NOT NULL,
+    run TEXT NOT NULL,
+    removed {int} NOT NULL,
+    bound TEXT NOT NULL
+){strict};
 ";
 
 /// A database's own words.

@@ -100,6 +100,14 @@ pub(super) trait Driver: Debug + Send {
     fn rollback(&mut self);
     /// Can a process that is not of this start of this machine write here as well?
     fn is_shared(&self) -> bool;
+    /// Within a transaction: who removes payloads that nobody names is `alone` with them; who names some is not.
+    fn hold_payloads(&mut self, _alone: bool) -> Result<(), StoreError> {
+        Ok(())
+    }
+    /// What was removed takes no room any more.
+    fn give_back_space(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 /// All of `work`, or nothing of it.

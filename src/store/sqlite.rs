@@ -214,6 +214,18 @@ impl Driver for Sqlite {
     fn is_shared(&self) -> bool {
         false
     }
+
+    fn give_back_space(&mut self) -> Result<(), StoreError> {
+        let done = self.connection.prepare("PRAGMA incremental_vacuum").and_then(|mut vacuum| {
+            // a page for each step
+            let mut pages = vacuum.query([])?;
+            while pages.next()?.is_some() {}
+            Ok(())
+        });
+        let cut =
+            done.and_then(|()| self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())));
+        cut.map_err(|error| understood(&error, &self.path))
+    }
 }
 
 impl ToSql for Value {

@@ -208,6 +208,9 @@ impl Store {
     fn connect(&self) -> Result<Box<dyn Driver>, StoreError> {
         match &self.shared.address {
             StoreAddress::Local => Ok(Box::new(Sqlite::open(&self.file())?)),
+            #[cfg(feature = "postgres")]
+            StoreAddress::Postgres(url) => Ok(Box::new(super::postgres::Postgres::open(url)?)),
+            #[cfg(not(feature = "postgres"))]
             StoreAddress::Postgres(_) => Err(StoreError::Server {
                 place: self.shared.address.shown(),
                 problem: "this lgflow was built without PostgreSQL".to_owned(),

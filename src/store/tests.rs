@@ -209,3 +209,40 @@ fn the_file_is_the_users_alone() {
         assert_eq!(mode, 0o600, "{}", path.display());
     }
 }
+
+#[test]
+fn a_store_of_an_earlier_form_becomes_one_of_today() {
+    let state = tempfile::tempdir().unwrap();
+    let first = store(&state);
+    let mut log = first.create(&run(1), Durability::Batch).unwrap();
+    add(&mut log, "one");
+    log.finish().unwrap();
+    let file = first.folder().join("runs.db");
+    drop(first);
+    sql(&file, "DROP TABLE queue; DROP TABLE removals; PRAGMA user_version = 1");
+    let store = store(&state);
+    store.enqueue(&run(2)).unwrap();
+    assert_eq!((store.log(&run(1)).unwrap().as_str(), store.queued().unwrap()), ("one\n", vec![run(2)]));
+}
+
+#[test]
+fn a_run_of_the_queue_is_claimed_by_one_until_it_is_given_back() {
+    let state = tempfile::tempdir().unwrap();
+    let (store, other) = (store(&state), self::store(&state));
+    assert!(store.claim().unwrap().is_none());
+    for n in [1, 2, 1] {
+        store.enqueue(&run(n)).unwrap();
+    }
+    let claim = store.claim().unwrap().unwrap();
+    assert_eq!((claim.run(), claim.tries()), (&run(1), 1));
+    let second = other.claim().unwrap().unwrap();
+    assert_eq!(second.run(), &run(2));
+    assert!(other.claim().unwrap().is_none(), "both are held");
+    drop(claim);
+    let again = other.claim().unwrap().unwrap();
+    assert_eq!((again.run(), again.tries()), (&run(1), 2));
+    again.postpone().unwrap();
+    assert_eq!(store.claim().unwrap().unwrap().tries(), 2);
+    second.settle().unwrap();
+    assert_eq!(store.queued().unwrap(), [run(1)]);
+}

@@ -116,6 +116,9 @@ fn of_policies(printed: &mut Printed) {
     printed.run(&work, 4, &["runs", "undo", &run, "--dry-run"]);
     printed.run(&work, 0, &["plan"]);
     printed.run(&work, 0, &["plan", "--against", "ask.yaml"]);
+    printed.run(&work, 0, &["run", "--queue"]);
+    printed.run(&work, 0, &["worker", "--until-empty"]);
+    printed.run(&work, 0, &["runs", "gc", "--keep", "1", "--dry-run"]);
     printed.run(&work, 0, &["trust", "--forget"]);
 }
 

@@ -1,0 +1,124 @@
+//! `lgflow runs gc`: old runs are removed, and what only they named with them.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::config::Settings;
+use crate::diag::Diagnostics;
+use crate::front::{Place, past_runs, settings};
+use crate::ledger::Ledger;
+use crate::model::{parse_duration, parse_size};
+use crate::source::Sources;
+use crate::store::{Removable, Retention, RunId, Store};
+
+use super::Exit;
+use super::output::Output;
+use super::problem::Problem;
+
+/// Arguments of `lgflow runs gc`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  lgflow runs gc --older-than 30d --dry-run    show what would go\n  lgflow runs gc --keep 200 --max-size 2GiB\n\nWithout a bound, those of the configuration (`retention.age`, `retention.count`, `retention.size`). A run that is executed, waits in the queue, or can be gone on with is kept."
+)]
+pub(super) struct GcArgs {
+    /// Remove runs to which nothing was added for so long
+    #[arg(long, value_name = "DURATION", value_parser = age)]
+    older_than: Option<Duration>,
+    /// Keep so many of the latest runs
+    #[arg(long, value_name = "N")]
+    keep: Option<u64>,
+    /// Remove the oldest until the rest takes no more than that
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    max_size: Option<u64>,
+    /// Remove nothing, and say what would be
+    #[arg(long)]
+    dry_run: bool,
+}
+
+fn age(word: &str) -> Result<Duration, String> {
+    parse_duration(word).ok_or_else(|| "a duration is a number and a unit: `12h`, `30d`".to_owned())
+}
+
+fn size(word: &str) -> Result<u64, String> {
+    parse_size(word).ok_or_else(|| "a size is a number and a unit: `500MiB`, `2GiB`".to_owned())
+}
+
+pub(super) fn run(args: &GcArgs, place: &Place, output: Output) -> Result<Exit, Problem> {
+    let failed = |error: &dyn std::error::Error| Problem::failed("cannot remove runs", error);
+    let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
+    let settings = settings(place, Vec::new(), &mut sources, &mut found).map_err(|error| failed(&error))?;
+    if found.has_errors() {
+        super::validate::print(&sources, &found, output);
+        return Ok(Exit::Invalid);
+    }
+    let retention = bounds(args, &settings)?;
+    let store = place.runs().map_err(|error| failed(&error))?;
+    let kept = resumable(place)?;
+    let old = store.removable(&retention, &kept).map_err(|error| failed(&error))?;
+    let removed = if args.dry_run { old } else { remove(place, &store, old)? };
+    Ok(output.either(|| text(&removed, args.dry_run), || document(&removed, args.dry_run)))
+}
+
+/// Those of the command line, where it names any; else those of the configuration.
+fn bounds(args: &GcArgs, settings: &Settings) -> Result<Retention, Problem> {
+    let named = Retention { older_than: args.older_than, keep: args.keep, max_size: args.max_size };
+    if named != Retention::default() {
+        return Ok(named);
+    }
+    let set = settings.retention();
+    let set = Retention { older_than: set.age, keep: set.count, max_size: set.size };
+    if set == Retention::default() {
+        return Err(Problem::usage(
+            "nothing says which runs are old; name `--older-than`, `--keep` or `--max-size`, or set `retention.age`, \
+             `retention.count` or `retention.size` in the configuration",
+        ));
+    }
+    Ok(set)
+}
+
+/// What can be gone on with is no rubbish.
+fn resumable(place: &Place) -> Result<BTreeSet<RunId>, Problem> {
+    let runs = past_runs(place).map_err(|error| super::runs::problem(&error))?;
+    Ok(runs.into_iter().filter(|run| run.resumable).map(|run| run.run).collect())
+}
+
+fn remove(place: &Place, store: &Store, old: Vec<Removable>) -> Result<Vec<Removable>, Problem> {
+    let failed = |error: &dyn std::error::Error| Problem::failed("cannot remove runs", error);
+    let ledger = Ledger::open(&place.state, &store.id()).map_err(|error| failed(&error))?;
+    let mut removed = Vec::new();
+    for run in old {
+        if store.remove(&run).map_err(|error| failed(&error))? {
+            ledger.forget_run(run.run.as_str()).map_err(|error| failed(&error))?;
+            removed.push(run);
+        }
+    }
+    store.sweep().map_err(|error| failed(&error))?;
+    Ok(removed)
+}
+
+fn text(removed: &[Removable], dry: bool) -> String {
+    let line = |run: &Removable| {
+        format!("{}  {:>9}  beyond the bound of {}\n", run.run, bytes(run.bytes), run.why.as_str())
+    };
+    let text: String = removed.iter().map(line).collect();
+    let total: u64 = removed.iter().map(|run| run.bytes).sum();
+    let what = if dry { "would be removed" } else { "removed" };
+    text + &format!("{} runs {what}, {}\n", removed.len(), bytes(total))
+}
+
+fn bytes(count: u64) -> String {
+    match count {
+        0..1024 => format!("{count} B"),
+        1024..1_048_576 => format!("{} KiB", count / 1024),
+        _ => format!("{} MiB", count / 1_048_576),
+    }
+}
+
+fn document(removed: &[Removable], dry: bool) -> Value {
+    let row =
+        |run: &Removable| json!({ "run": run.run.as_str(), "bytes": run.bytes, "bound": run.why.as_str() });
+    json!({ "schema": "lgflow.removed_runs/v1", "dry_run": dry, "runs": removed.iter().map(row).collect::<Vec<_>>() })
+}

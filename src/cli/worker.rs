@@ -1,0 +1,168 @@
+//! `lgflow worker`: executes the runs of the queue, one after the other, until it is told to stop.
+
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::json;
+
+use crate::diag::Diagnostics;
+use crate::front::{
+    AgainError, BeginError, Display, Finished, Narrator, Place, Stopping, Task, execute, queued_run,
+    stored_run,
+};
+use crate::ledger::LedgerError;
+use crate::session::StoredError;
+use crate::source::Sources;
+use crate::store::{Claim, RunId, StoreError};
+use crate::view::escaped;
+
+use super::Exit;
+use super::output::Output;
+use super::problem::Problem;
+use super::run::status_of;
+use super::runs::{meant, problem};
+use super::watch_args::WatchArgs;
+
+/// A run that was taken up so often, and came to no end, is left.
+const TRIES: u64 = 20;
+/// So long an empty queue is left alone.
+const PAUSE: Duration = Duration::from_millis(500);
+/// So long a run is left alone that was interrupted, or that somebody still holds.
+const BREATH: Duration = Duration::from_millis(100);
+
+/// Arguments of `lgflow worker`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  lgflow run --queue -g flows/nightly.yaml    put a run into the queue\n  lgflow worker --until-empty                 execute what is there, and end\n  lgflow worker --store postgres://me@localhost/lgflow\n\nSeveral workers may serve one workspace; a run is executed by one at a time, and taken over when its worker dies. Told to stop (SIGTERM, Ctrl-C), a worker ends the run that it is at, and then itself; told again, it cancels it."
+)]
+pub struct WorkerArgs {
+    /// End when the queue is empty
+    #[arg(long)]
+    until_empty: bool,
+    #[command(flatten)]
+    told: WatchArgs,
+}
+
+pub(super) fn run(args: &WorkerArgs, output: Output) -> Result<Exit, Problem> {
+    let failed = |error: &dyn std::error::Error| Problem::failed("the worker ended", error);
+    let place = super::trust::here()?;
+    let store = place.runs().map_err(|error| failed(&error))?;
+    let stopping = Stopping::listen().map_err(|error| failed(&error))?;
+    let mut done = Vec::new();
+    while !stopping.asked() {
+        match store.claim().map_err(|error| failed(&error))? {
+            Some(claim) => {
+                if let Some((run, status)) = serve(&place, claim, (&args.told, &stopping), output)? {
+                    output.note(&format!("{run}  {status}\n"));
+                    done.push(json!({ "run": run.as_str(), "status": status }));
+                }
+            }
+            None if args.until_empty && store.queued().map_err(|error| failed(&error))?.is_empty() => break,
+            None => stopping.wait(PAUSE),
+        }
+    }
+    Ok(output.either(
+        || format!("{} runs\n", done.len()),
+        || json!({ "schema": "lgflow.worked/v1", "runs": done }),
+    ))
+}
+
+/// One run of the queue; nothing where it is left to be taken up again.
+fn serve(
+    place: &Place,
+    claim: Claim,
+    (told, stopping): (&WatchArgs, &Stopping),
+    output: Output,
+) -> Result<Option<(RunId, String)>, Problem> {
+    let run = claim.run().clone();
+    let settle = |claim: Claim, status: &str| {
+        let settled = claim.settle().map_err(|error| Problem::failed("the worker ended", &error));
+        settled.map(|()| Some((run.clone(), status.to_owned())))
+    };
+    if claim.tries() > TRIES {
+        output.note(&format!("{run}: taken up {TRIES} times without coming to an end, so it is left\n"));
+        return settle(claim, "interrupted");
+    }
+    match finished(place, &run, told, output) {
+        Ok(Some(finished)) if finished.interrupted.is_none() => {
+            let status = status_of(&finished);
+            settle(claim, status)
+        }
+        Ok(Some(finished)) => {
+            let why = finished.interrupted.map(|why| why.to_string()).unwrap_or_default();
+            output.note(&format!("{run}: interrupted: {}\n", escaped(&why)));
+            stopping.wait(BREATH);
+            Ok(None)
+        }
+        // it came to its end, and its worker could not say so any more
+        Ok(None) => settle(claim, "over"),
+        Err(NotServed::Later) => {
+            claim.postpone().map_err(|error| Problem::failed("the worker ended", &error))?;
+            stopping.wait(BREATH);
+            Ok(None)
+        }
+        Err(NotServed::Again(why)) => {
+            output.note(&format!("{run}: {}\n", escaped(&why)));
+            stopping.wait(PAUSE);
+            Ok(None)
+        }
+        Err(NotServed::Never(problem)) => {
+            output.note(&format!("{run}: {}\n", escaped(&problem.detail)));
+            settle(claim, "refused")
+        }
+    }
+}
+
+/// Why a run of the queue was not executed.
+enum NotServed {
+    /// Somebody still holds it.
+    Later,
+    /// It did not begin this time.
+    Again(String),
+    /// It cannot be.
+    Never(Problem),
+}
+
+/// Executes it, or what is left of it; nothing where it is over.
+fn finished(
+    place: &Place,
+    run: &RunId,
+    told: &WatchArgs,
+    output: Output,
+) -> Result<Option<Finished>, NotServed> {
+    let never = |error: &AgainError| NotServed::Never(problem(error));
+    let again = match stored_run(place, run) {
+        Ok(again) if again.resumable().is_err() => return Ok(None),
+        Ok(again) => again,
+        Err(AgainError::Store(StoreError::NoRun(_)) | AgainError::Stored(_, StoredError::OtherRun)) => {
+            let queued = queued_run(place, run).map_err(|error| never(&error))?;
+            queued.ok_or_else(|| never(&AgainError::Foreign(run.clone())))?
+        }
+        Err(error) => return Err(never(&error)),
+    };
+    let (begins, inputs) = (again.stored.verified.events == 0, again.record.inputs.clone());
+    let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
+    let base = again.record.base.as_ref().map(|base| base.commit.clone());
+    let held = super::run::revision(base.as_deref(), place).map_err(NotServed::Never)?;
+    let decided = place.decided_by(held.as_ref());
+    let task = meant(&decided, (run, again), told, &mut sources, &mut found).map_err(NotServed::Never)?;
+    if found.has_errors() {
+        super::validate::print(&sources, &found, output);
+    }
+    let task = task.filter(|_| !found.has_errors());
+    let task = task.ok_or_else(|| NotServed::Never(Problem::usage("its graph is not valid any more")))?;
+    let resume = task.resume.filter(|_| !begins);
+    let inputs = inputs.filter(|_| begins).unwrap_or(task.inputs);
+    let task = Task { serving: Some(run.clone()), attended: false, resume, inputs, ..task };
+    let ran = execute(&task, &mut Narrator::new(Display::Quiet));
+    match ran {
+        Ok(finished) => Ok(Some(finished)),
+        Err(
+            BeginError::Store(StoreError::Busy(_) | StoreError::TakenOver(_) | StoreError::Locked(_))
+            | BeginError::Ledger(LedgerError::Busy(_)),
+        ) => Err(NotServed::Later),
+        // the runner of a worker that died may still be at its end
+        Err(BeginError::Process(error)) => Err(NotServed::Again(error.to_string())),
+        Err(error) => Err(NotServed::Never(Problem::failed("the run did not begin", &error))),
+    }
+}

@@ -1,0 +1,290 @@
+//! Runs in PostgreSQL: the same commands, and several workers on one store. The server is Debian's, started by each test on
+//! a free port of this machine, for an ordinary user.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    unreachable_pub,
+    reason = "a test makes its own files and processes, and stops where it is wrong"
+)]
+
+mod program;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use lgflow::digest::Digest;
+use lgflow::store::{Durability, RunId, Store, StoreAddress, StoreError};
+use lgflow::trace::verify;
+use program::processes::signal;
+use program::{Ran, Workspace};
+use serde_json::Value;
+
+/// The user `nobody`, where root runs the tests: the server refuses root.
+const NOBODY: u32 = 65534;
+
+struct Server {
+    child: Child,
+    folder: tempfile::TempDir,
+    port: u16,
+}
+
+impl Server {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::chown(folder.path(), Some(NOBODY), Some(NOBODY)).unwrap();
+        }
+        let made = ordinary("initdb", folder.path())
+            .args(["--auth=trust", "--username=lgflow", "--encoding=UTF8", "--no-sync", "--pgdata"])
+            .arg(&data)
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let log = fs::File::create(folder.path().join("log")).unwrap();
+        let child = ordinary("postgres", folder.path())
+            .arg("-D")
+            .arg(&data)
+            .args(["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-F", "-p"])
+            .arg(port.to_string())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let server = Self { child, folder, port };
+        for _ in 0..600 {
+            let tried = Store::open_at(&server.address(), &server.folder.path().join("s"), Path::new("/w"));
+            if tried.unwrap().runs().is_ok() {
+                return server;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        panic!("{}", fs::read_to_string(server.folder.path().join("log")).unwrap());
+    }
+
+    fn url(&self) -> String {
+        format!("postgres://lgflow@127.0.0.1:{}/postgres", self.port)
+    }
+
+    fn address(&self) -> StoreAddress {
+        self.url().parse().unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        signal(self.child.id(), "INT");
+        self.child.wait().unwrap();
+    }
+}
+
+/// A program of the server's, as a user who is not root.
+fn ordinary(name: &str, folder: &Path) -> Command {
+    let versions = fs::read_dir("/usr/lib/postgresql").expect("this test needs the package `postgresql`");
+    let folders: Vec<PathBuf> = versions.map(|entry| entry.unwrap().path().join("bin").join(name)).collect();
+    let program = folders.into_iter().find(|path| path.exists()).expect("the server's programs");
+    let mut command = Command::new(program);
+    command.current_dir(folder).stdin(Stdio::null());
+    if rustix::process::geteuid().is_root() {
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    command
+}
+
+fn lgflow(workspace: &Workspace, server: &Server, arguments: &[&str]) -> Command {
+    let mut command = workspace.command(arguments);
+    command.env("LGFLOW_STORE", server.url());
+    command
+}
+
+fn ran(workspace: &Workspace, server: &Server, arguments: &[&str]) -> Ran {
+    Ran::from(lgflow(workspace, server, arguments).output().unwrap())
+}
+
+const ASKS: &str = "\
+schema: lgflow.graph/v1
+name: asks
+nodes:
+  read: { uses: read_file, with: { path: a.txt } }
+  sure: { uses: approval, with: { show: \"really?\" } }
+edges: [read -> sure]
+outputs: { text: \"{{ nodes.read.output.content }}\" }
+";
+
+#[test]
+fn a_run_is_stored_shown_gone_on_with_and_removed_as_in_a_file() {
+    let server = Server::start();
+    let workspace = Workspace::git();
+    // large enough to be a payload
+    workspace.write("graph.yaml", ASKS).write("a.txt", "word ".repeat(3_000));
+    let document = ran(&workspace, &server, &["run", "-g", "graph.yaml", "--format", "json"]).ended(5).json();
+    let run = document["run"].as_str().unwrap();
+    ran(&workspace, &server, &["runs", "show", run]).ended(0);
+    ran(&workspace, &server, &["approve", run, "sure"]).ended(0);
+    let done = ran(&workspace, &server, &["runs", "resume", run, "--format", "json"]).ended(0).json();
+    assert_eq!(done["outputs"]["text"], "word ".repeat(3_000));
+    ran(&workspace, &server, &["trace", "verify", run]).ended(0);
+    ran(&workspace, &server, &["replay", run]).ended(0);
+    assert_eq!(workspace.lgflow(&["runs", "list"]).ended(0).stdout, "", "nothing of it is in a file");
+    assert!(!Store::open(&workspace.state(), &workspace.path()).unwrap().folder().join("runs.db").exists());
+    let gone = ran(&workspace, &server, &["runs", "gc", "--keep", "0"]).ended(0);
+    assert!(gone.stdout.starts_with(run), "{}", gone.stdout);
+    assert_eq!(ran(&workspace, &server, &["runs", "list"]).ended(0).stdout, "");
+    ran(&workspace, &server, &["trace", "verify", run]).ended(1);
+}
+
+#[test]
+fn who_was_taken_over_appends_nothing_and_a_later_form_is_refused() {
+    let server = Server::start();
+    let state = tempfile::tempdir().unwrap();
+    let open = || Store::open_at(&server.address(), state.path(), Path::new("/some/where")).unwrap();
+    let run = RunId::new(1, [3; 10]);
+    let (store, digest) = (open(), Digest::of(b"large"));
+    let mut stale = store.create(&run, Durability::Sync).unwrap();
+    stale.append("one", [(digest, b"large".to_vec())]);
+    stale.commit().unwrap();
+    let elsewhere = open();
+    assert!(elsewhere.run(&run).unwrap().busy);
+    assert!(matches!(elsewhere.reopen(&run, Durability::Batch), Err(StoreError::Busy(_))));
+    assert_eq!(elsewhere.blobs().get(&digest).as_deref(), Some(&b"large"[..]));
+    sql(&server, "UPDATE lgflow.runs SET holder = 'nobody'");
+    let (mut log, before) = elsewhere.reopen(&run, Durability::Batch).unwrap();
+    assert_eq!(before, "one\n");
+    stale.append("stale", []);
+    assert!(matches!(stale.commit(), Err(StoreError::TakenOver(_))));
+    log.append("two", []);
+    log.finish().unwrap();
+    drop(stale);
+    assert_eq!(open().log(&run).unwrap(), "one\ntwo\n");
+    // another workspace has other runs
+    let other = Store::open_at(&server.address(), state.path(), Path::new("/another")).unwrap();
+    assert!(other.runs().unwrap().is_empty());
+    sql(&server, "UPDATE lgflow.form SET version = 9999");
+    let refused = open().runs().unwrap_err().to_string();
+    assert!(refused.contains("a newer lgflow has written it"), "{refused}");
+}
+
+fn sql(server: &Server, text: &str) {
+    let mut psql = ordinary("psql", server.folder.path());
+    psql.args([
+        "-h",
+        "127.0.0.1",
+        "-U",
+        "lgflow",
+        "-d",
+        "postgres",
+        "-q",
+        "-v",
+        "ON_ERROR_STOP=1",
+        "-c",
+        text,
+    ]);
+    let done = psql.arg("-p").arg(server.port.to_string()).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+}
+
+#[test]
+fn a_server_that_is_not_there_or_is_elsewhere_is_said() {
+    let workspace = Workspace::git();
+    let mut command = workspace.command(&["runs", "list"]);
+    command.env("LGFLOW_STORE", "postgres://me:secret@127.0.0.1:1/none");
+    let ran =
+        Ran::from(command.output().unwrap()).ended(1).says("the store `postgres://me@127.0.0.1:1/none`");
+    assert!(!ran.stderr.contains("secret"), "{}", ran.stderr);
+    let mut command = workspace.command(&["runs", "list"]);
+    command.env("LGFLOW_STORE", "postgres://me@db.example.org/runs");
+    Ran::from(command.output().unwrap()).ended(1).says("would not be encrypted");
+}
+
+const QUEUED: usize = 500;
+const KILLS: usize = 40;
+
+const ONE_AT_A_TIME: &str = "\
+schema: lgflow.graph/v1
+name: one-at-a-time
+inputs: { n: { type: string } }
+nodes:
+  hold:
+    uses: exec
+    with: { argv: [flock, --nonblock, --conflict-exit-code, \"9\", \"busy/{{ inputs.n }}\", sleep, \"0.01\"] }
+    on_crash: retry
+outputs: { n: \"{{ inputs.n }}\" }
+";
+
+const HOLDS: &str = "\
+schema: lgflow.policy/v1
+name: holds
+tools: { exec: allow }
+paths: { read: { allow: [\"**\"] } }
+commands:
+  - { name: flock, program: flock, args: [[\"--nonblock\", \"--conflict-exit-code\", \"9\", \"busy/*\", sleep, \"0.01\"]], sandbox: { workspace: direct } }
+sandbox: { mode: best_effort }
+";
+
+#[test]
+fn whichever_of_two_workers_is_killed_each_of_five_hundred_runs_ends_once() {
+    let server = Server::start();
+    let workspace = Workspace::git();
+    workspace.write("graph.yaml", ONE_AT_A_TIME).write("policy.yaml", HOLDS).write("busy/.keep", "");
+    let queued: Vec<String> = (0..QUEUED)
+        .map(|n| {
+            let input = format!("n={n}");
+            let arguments =
+                ["run", "--queue", "-g", "graph.yaml", "--policy", "policy.yaml", "-i", input.as_str()];
+            ran(&workspace, &server, &arguments).ended(0).stdout.trim().to_owned()
+        })
+        .collect();
+    let worker = || {
+        let mut command = lgflow(&workspace, &server, &["worker", "--until-empty"]);
+        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    };
+    let mut workers = [worker(), worker()];
+    // which one is killed, and when, differs from run to run as little as the machine does
+    let mut random = 0x2545_f491_4f6c_dd1d_u64;
+    let mut kills = 0;
+    loop {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        std::thread::sleep(Duration::from_millis(100 + random % 900));
+        let ended = |worker: &mut Child| worker.try_wait().unwrap();
+        if kills < KILLS {
+            let at = (random >> 32) as usize % workers.len();
+            if ended(&mut workers[at]).is_none() {
+                workers[at].kill().unwrap();
+                workers[at].wait().unwrap();
+                kills += 1;
+            }
+            workers[at] = worker();
+        } else if workers.iter_mut().all(|worker| ended(worker).is_some_and(|status| status.success())) {
+            break;
+        }
+    }
+    assert_eq!(kills, KILLS);
+    let store = Store::open_at(&server.address(), &workspace.state(), &workspace.path()).unwrap();
+    assert!(store.queued().unwrap().is_empty(), "something is lost in the queue");
+    let list = ran(&workspace, &server, &["runs", "list", "--format", "json"]).ended(0).json();
+    let found: BTreeMap<&str, &Value> = list["runs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|run| (run["run"].as_str().unwrap(), &run["status"]))
+        .collect();
+    assert_eq!(found.len(), QUEUED);
+    for run in &queued {
+        assert_eq!(found[run.as_str()], "succeeded", "{run}");
+        let log = store.log(&run.parse().unwrap()).unwrap();
+        let verified = verify(log.lines(), None);
+        assert!(verified.complete && verified.fault.is_none(), "{run}: {verified:?}");
+        let ends = log.lines().filter(|line| line.contains("\"kind\":\"run.finished\"")).count();
+        assert_eq!(ends, 1, "{run}");
+    }
+}

@@ -1,0 +1,212 @@
+//! The store of runs as a user meets it: what is removed, what waits for a worker, and what is said when it is not as it
+//! should be.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    unreachable_pub,
+    reason = "a test makes its own files and processes, and stops where it is wrong"
+)]
+
+mod program;
+
+use std::process::Stdio;
+
+use program::Workspace;
+use program::kept::{database, only_run, store_of};
+use program::processes::{signal, wait_for_descendant};
+use serde_json::{Value, json};
+
+const HELLO: &str = "\
+schema: lgflow.graph/v1
+name: hello
+inputs: { who: { type: string, default: world } }
+nodes:
+  read: { uses: read_file, with: { path: a.txt } }
+  hello: { uses: values, with: { text: 'Hello, {{ inputs.who }}' } }
+edges: [read -> hello]
+outputs: { text: '{{ nodes.hello.output.text }}' }
+";
+
+const ASKS: &str = "\
+schema: lgflow.graph/v1
+name: asks
+nodes:
+  sure: { uses: approval, with: { show: \"really?\" } }
+";
+
+fn workspace() -> Workspace {
+    let workspace = Workspace::git();
+    workspace.write("graph.yaml", HELLO).write("asks.yaml", ASKS).write("a.txt", "word ".repeat(2_000));
+    workspace
+}
+
+fn run_of(workspace: &Workspace, arguments: &[&str], code: i32) -> String {
+    let all: Vec<&str> = ["run", "--format", "json", "-g"].iter().chain(arguments).copied().collect();
+    workspace.lgflow(&all).ended(code).json()["run"].as_str().unwrap().to_owned()
+}
+
+fn count(workspace: &Workspace, table: &str) -> i64 {
+    database(workspace).query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+}
+
+fn listed(workspace: &Workspace) -> Vec<String> {
+    let list = workspace.lgflow(&["runs", "list", "--format", "json"]).ended(0).json();
+    list["runs"].as_array().unwrap().iter().map(|run| run["run"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn old_runs_are_removed_with_all_that_only_they_named_and_none_that_can_be_gone_on_with() {
+    let workspace = workspace();
+    let waits = run_of(&workspace, &["asks.yaml"], 5);
+    let old = run_of(&workspace, &["graph.yaml"], 0);
+    workspace.write("a.txt", "other ".repeat(2_000));
+    let new = run_of(&workspace, &["graph.yaml"], 0);
+    let shown = workspace.lgflow(&["runs", "gc", "--keep", "1", "--dry-run", "--format", "json"]).ended(0);
+    assert_eq!(
+        shown.json()["runs"].as_array().unwrap().iter().map(|run| &run["run"]).collect::<Vec<_>>(),
+        [&json!(old)]
+    );
+    assert_eq!(listed(&workspace).len(), 3, "a dry run removes nothing");
+    let payloads = count(&workspace, "blobs");
+    let gone = workspace.lgflow(&["runs", "gc", "--keep", "1"]).ended(0).stdout;
+    assert!(gone.starts_with(&format!("{old}  ")) && gone.contains("1 runs removed"), "{gone}");
+    assert_eq!(listed(&workspace), [new.clone(), waits.clone()]);
+    assert!(count(&workspace, "blobs") < payloads, "what only it named is gone");
+    let known = |run: &str| {
+        let folders = std::fs::read_dir(workspace.state().join("ledger")).unwrap();
+        let mut folders = folders.map(|entry| entry.unwrap().path());
+        folders.any(|folder| folder.join("receipts").join(format!("{run}.jsonl")).exists())
+    };
+    assert!(known(&new) && !known(&old), "the receipts of a removed run go with it");
+    let removed = store_of(&workspace).removed(&old.parse().unwrap()).unwrap().unwrap();
+    assert_eq!(removed.1, "count");
+    // what is left is whole
+    workspace.lgflow(&["trace", "verify", &new]).ended(0);
+    workspace.lgflow(&["approve", &waits, "sure"]).ended(0);
+    workspace.lgflow(&["runs", "resume", &waits]).ended(0);
+    // by age and size
+    workspace.lgflow(&["runs", "gc", "--older-than", "30d"]).ended(0);
+    assert_eq!(listed(&workspace).len(), 2);
+    workspace.lgflow(&["runs", "gc", "--max-size", "1B"]).ended(0);
+    assert!(listed(&workspace).is_empty());
+    assert_eq!(
+        (count(&workspace, "segments"), count(&workspace, "links"), count(&workspace, "blobs")),
+        (0, 0, 0)
+    );
+    workspace.lgflow(&["runs", "gc", "--older-than", "soon"]).ended(2).says("a duration");
+}
+
+#[test]
+fn the_queue_is_executed_in_order_by_a_worker_and_bound_to_what_it_was_given() {
+    let workspace = workspace();
+    let queue = |who: &str| {
+        let input = format!("who={who}");
+        workspace
+            .lgflow(&["run", "--queue", "-g", "graph.yaml", "-i", &input])
+            .ended(0)
+            .stdout
+            .trim()
+            .to_owned()
+    };
+    let runs = [queue("one"), queue("two"), queue("three")];
+    assert!(listed(&workspace).is_empty(), "nothing has begun");
+    let worked = workspace.lgflow(&["worker", "--until-empty", "--format", "json"]).ended(0).json();
+    let done: Vec<&Value> = worked["runs"].as_array().unwrap().iter().map(|run| &run["run"]).collect();
+    assert_eq!(done, runs.iter().map(|run| json!(run)).collect::<Vec<_>>().iter().collect::<Vec<_>>());
+    let shown = workspace.lgflow(&["runs", "show", &runs[1], "--format", "json"]).ended(0).json();
+    assert_eq!((&shown["status"], &shown["outputs"]["text"]), (&json!("succeeded"), &json!("Hello, two")));
+    for run in &runs {
+        workspace.lgflow(&["trace", "verify", run]).ended(0);
+    }
+    // one whose graph has changed since is refused, and is no run
+    let late = queue("late");
+    workspace.write("graph.yaml", HELLO.replace("Hello", "Bye"));
+    let ran = workspace.lgflow(&["worker", "--until-empty"]).ended(0);
+    assert!(ran.stderr.contains("its graph has changed") && ran.stderr.contains(&late), "{}", ran.stderr);
+    assert_eq!(listed(&workspace).len(), 3);
+    // one that nobody of this installation queued
+    let foreign = "01jd0000000000000000000000";
+    database(&workspace)
+        .execute(
+            "INSERT INTO queue (workspace, run, fence, tries) SELECT workspace, ?1, 0, 0 FROM runs LIMIT 1",
+            [foreign],
+        )
+        .unwrap();
+    let ran = workspace.lgflow(&["worker", "--until-empty"]).ended(0);
+    assert!(ran.stderr.contains("was not started by this installation"), "{}", ran.stderr);
+    assert!(store_of(&workspace).queued().unwrap().is_empty());
+}
+
+const NAP: &str = "\
+schema: lgflow.graph/v1
+name: naps
+nodes:
+  nap: { uses: exec, with: { argv: [sleep, \"2\"] }, on_crash: retry }
+";
+
+const NAPS: &str = "\
+schema: lgflow.policy/v1
+name: p
+tools: { exec: allow }
+commands:
+  - { name: s, program: sleep, args: [[\"*\"]], sandbox: { workspace: direct } }
+sandbox: { mode: best_effort }
+";
+
+#[test]
+fn a_worker_that_is_told_to_stop_ends_its_run_first_and_one_that_dies_is_taken_over() {
+    let workspace = workspace();
+    workspace.write("nap.yaml", NAP).write("policy.yaml", NAPS);
+    let queue = ["run", "--queue", "-g", "nap.yaml", "--policy", "policy.yaml"];
+    for _ in 0..2 {
+        workspace.lgflow(&queue).ended(0);
+    }
+    let worker = || {
+        let mut command = workspace.command(&["worker"]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let mut dies = worker();
+    wait_for_descendant(dies.id(), |line| line.starts_with("sleep 2"));
+    dies.kill().unwrap();
+    dies.wait().unwrap();
+    let stops = worker();
+    wait_for_descendant(stops.id(), |line| line.starts_with("sleep 2"));
+    signal(stops.id(), "TERM");
+    let ran = program::Ran::from(stops.wait_with_output().unwrap()).ended(0);
+    assert_eq!(ran.stdout, "1 runs\n", "{}", ran.stderr);
+    let run = only_run(&workspace);
+    workspace.lgflow(&["trace", "verify", &run]).ended(0);
+    assert_eq!(store_of(&workspace).queued().unwrap().len(), 1, "the other one waits");
+}
+
+#[test]
+fn what_is_kept_in_memory_is_shown_and_never_gone_on_with() {
+    let workspace = workspace();
+    let run = run_of(&workspace, &["asks.yaml", "--durability", "none"], 5);
+    workspace.lgflow(&["runs", "show", &run]).ended(0);
+    workspace.lgflow(&["trace", "verify", &run, "--allow", "incomplete"]).ended(0);
+    workspace.lgflow(&["approve", &run, "sure"]).ended(0);
+    workspace.lgflow(&["runs", "resume", &run]).ended(1).says("durability `none`");
+}
+
+#[test]
+fn a_store_that_is_locked_or_named_wrongly_is_said_to_be_and_nothing_is_lost() {
+    let workspace = workspace();
+    let run = run_of(&workspace, &["graph.yaml"], 0);
+    let database = database(&workspace);
+    database.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let ran = workspace.lgflow(&["run", "-g", "graph.yaml"]).ended(1);
+    assert!(ran.stderr.contains("is locked by another process"), "{}", ran.stderr);
+    database.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(listed(&workspace), [run]);
+    workspace
+        .lgflow(&["runs", "list", "--store", "mysql://x"])
+        .ended(1)
+        .says("a store is `local`, or `postgres://");
+    // a workspace names none
+    workspace.write(".lg/config.toml", "store = \"postgres://evil@localhost/x\"\n");
+    let ran = workspace.lgflow(&["run", "-g", "graph.yaml"]);
+    assert!(ran.code != Some(0) && ran.stderr.contains("store"), "{}", ran.stderr);
+}
