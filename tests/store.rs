@@ -210,3 +210,29 @@ fn a_store_that_is_locked_or_named_wrongly_is_said_to_be_and_nothing_is_lost() {
     let ran = workspace.lgflow(&["run", "-g", "graph.yaml"]);
     assert!(ran.code != Some(0) && ran.stderr.contains("store"), "{}", ran.stderr);
 }
+
+/// Bytes of the database that a run of `graph` leaves.
+fn left_by(graph: &str) -> u64 {
+    let workspace = Workspace::git();
+    workspace.write("graph.yaml", graph);
+    workspace.lgflow(&["run", "-g", "graph.yaml"]).ended(0);
+    std::fs::metadata(store_of(&workspace).folder().join("runs.db")).unwrap().len()
+}
+
+#[test]
+fn a_run_takes_little_room_and_in_proportion_to_its_length() {
+    let names: Vec<String> = (0..1_000).map(|n| format!("n{n}")).collect();
+    let nodes: String =
+        names.iter().map(|name| format!("  {name}: {{ uses: values, with: {{ v: 1 }} }}\n")).collect();
+    let chain =
+        format!("schema: lgflow.graph/v1\nname: chain\nnodes:\n{nodes}edges:\n  - {}\n", names.join(" -> "));
+    assert!(left_by(&chain) < 1 << 20, "{}", left_by(&chain));
+    let turns = |n: u32| {
+        left_by(&format!(
+            "schema: lgflow.graph/v1\nname: turns\nnodes:\n  turn: {{ uses: values, with: {{ v: 1 }} }}\nedges:\n  - {{ from: \
+             turn, to: turn, when: \"loops.turn.iteration < {n}\", loop: {{ max: {n}, exhausted: leave }} }}\n"
+        ))
+    };
+    let (short, long) = (turns(1_000), turns(3_000));
+    assert!(short < 1 << 20 && long < 3 * short, "{short} and {long}");
+}
