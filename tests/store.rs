@@ -222,10 +222,13 @@ fn left_by(graph: &str) -> u64 {
 #[test]
 fn a_run_takes_little_room_and_in_proportion_to_its_length() {
     let names: Vec<String> = (0..1_000).map(|n| format!("n{n}")).collect();
-    let nodes: String =
+    let nodes: Vec<String> =
         names.iter().map(|name| format!("  {name}: {{ uses: values, with: {{ v: 1 }} }}\n")).collect();
-    let chain =
-        format!("schema: lgflow.graph/v1\nname: chain\nnodes:\n{nodes}edges:\n  - {}\n", names.join(" -> "));
+    let chain = format!(
+        "schema: lgflow.graph/v1\nname: chain\nnodes:\n{}edges:\n  - {}\n",
+        nodes.concat(),
+        names.join(" -> ")
+    );
     assert!(left_by(&chain) < 1 << 20, "{}", left_by(&chain));
     let turns = |n: u32| {
         left_by(&format!(
