@@ -333,9 +333,16 @@ fn a_node_may_ask_with_choices_and_a_response() {
         .says("ship, wait");
     workspace.lgflow(&["approve", &run, "gate", "--choice", "ship", "--response", "{\"n\": \"x\"}"]).ended(2);
     workspace.lgflow(&["approve", &run, "gate", "--choice", "ship", "--response", "{"]).ended(2);
+    let first = workspace
+        .lgflow(&["approve", &run, "gate", "--choice", "wait", "--response", "{\"n\": 1}"])
+        .ended(0)
+        .says("gate: approved, `wait`\n");
+    assert!(!first.stderr.contains("takes the place"), "{}", first.stderr);
     workspace
         .lgflow(&["approve", &run, "gate", "--choice", "ship", "--response", "{\"n\": 7}", "--comment", "go"])
-        .ended(0);
+        .ended(0)
+        .says("gate: approved, `ship`\n")
+        .says("takes the place of the answer before, which was: approved, `wait`");
     let resumed = workspace.lgflow(&["runs", "resume", &run, "--format", "json"]).ended(0).json();
     assert_eq!(resumed["outputs"], json!({ "choice": "ship", "n": 7, "said": "go" }));
     let (code, shown) =

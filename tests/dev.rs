@@ -299,6 +299,7 @@ fn a_run_is_made_again_but_not_under_a_policy_that_grew() {
     watching.says("waiting for a change");
     workspace.write("flow/graph.yaml", "schema: [");
     watching.says("not done again: ");
+    watching.says("syntax");
     watching.says("waiting for a change");
     workspace.write("flow/graph.yaml", graph(""));
     watching.says("good bye");
@@ -325,6 +326,18 @@ fn tests_are_played_again() {
     watching.says("1 case in 1 file: 0 as expected, 1 otherwise");
     watching.says("waiting for a change");
     by_renaming(&workspace, ".lg/tests/a.yaml", &tests("succeeded"));
+    watching.says("1 case in 1 file: 1 as expected, 0 otherwise");
+    drop(watching);
+
+    // named, and its graph lies in another folder
+    let watching = Watching::start(&workspace, &["test", "--watch", ".lg/tests/a.yaml"]);
+    watching.says("1 case in 1 file: 1 as expected, 0 otherwise");
+    watching.says("waiting for a change");
+    workspace.write(".lg/graph.yaml", graph("edges: [one -> none]\n"));
+    watching.says("not done again: 1 error");
+    watching.says("unknown-node");
+    watching.says("waiting for a change");
+    workspace.write(".lg/graph.yaml", graph(""));
     watching.says("1 case in 1 file: 1 as expected, 0 otherwise");
 }
 

@@ -218,6 +218,23 @@ fn a_part_of_any_string_points_at_what_the_author_wrote() {
 }
 
 #[test]
+fn a_part_that_ends_on_an_escape_holds_all_of_it() {
+    let cases = [
+        ("a: \"x == \\\"0\\\"\"\n", Syntax::Yaml, "x == \\\"0\\\""),
+        ("a: 'x == ''0'''\n", Syntax::Yaml, "x == ''0''"),
+        ("a = \"x == \\\"0\\\"\"\n", Syntax::Toml, "x == \\\"0\\\""),
+        ("{\"a\": \"x == \\\"0\\u0022\"}", Syntax::Json, "x == \\\"0\\u0022"),
+        ("a: \"x\\\n  y\"\n", Syntax::Yaml, "x\\\n  y"),
+    ];
+    for (text, syntax, written) in cases {
+        let read = read(text, syntax);
+        let decoded = read.tree().get("a").and_then(Tree::as_text).unwrap();
+        assert_eq!(read.sources.text(decoded.part(0, decoded.as_str().len())), written, "{syntax:?}");
+        assert_eq!(read.sources.text(decoded.part(0, 1)), "x", "{syntax:?}");
+    }
+}
+
+#[test]
 fn collections_have_exact_spans() {
     let read = read("a:\n  b: [1,\n    2]  # x\n  c:\n    - d\n\n\ne: {}\n", Syntax::Yaml);
     let text = |tree: &Tree| read.sources.text(tree.span).to_owned();

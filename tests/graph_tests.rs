@@ -445,7 +445,37 @@ fn cases_are_chosen_by_name_and_files_by_path() {
     assert!(ran.stdout.contains("1 case in 1 file"), "{}", ran.stdout);
     workspace.lgflow(&["test", "--case", "no such"]).ended(2).says("no case has such a name");
     workspace.lgflow(&["test", ".lg/graph.yaml"]).ended(2).says("holds no graph tests");
+    workspace.write(".lg/tests/none.yaml", "schema: lgflow.test/v1\ngraph: ../graph.yaml\ncases: []\n");
+    workspace
+        .lgflow(&["test", ".lg/tests/none.yaml"])
+        .ended(2)
+        .says("there is no case in `.lg/tests/none.yaml`; write one under `cases`");
     Workspace::git().lgflow(&["test"]).ended(2).says("lgflow.test/v1");
+}
+
+#[test]
+fn a_file_of_tests_is_checked_by_its_path_as_it_is_played() {
+    let workspace = workspace(TESTS);
+    workspace.lgflow(&["validate", ".lg/tests/fix.yaml"]).ended(0).says("1 file of tests");
+    workspace
+        .lgflow(&["validate", ".lg/graph.yaml", ".lg/tests/fix.yaml"])
+        .ended(0)
+        .says("1 graph, 1 file of tests");
+    workspace.write(".lg/tests/out.yaml", "schema: lgflow.test/v1\ngraph: ../../graph.yaml\ncases: []\n");
+    let ran = workspace.lgflow(&["validate", ".lg/tests/out.yaml"]).ended(3);
+    assert!(ran.stdout.contains("in the same `.lg`"), "{}", ran.stdout);
+}
+
+#[test]
+fn what_a_broken_case_only_began_is_not_covered() {
+    let whole = "- name: a\n    results: [{ node: look, error: { kind: not_found } }]\n    expect: { status: failed }\n";
+    let broken = "- { name: a, expect: { status: failed } }\n";
+    let covered = |case: &str, code: i32| {
+        let workspace = workspace(&format!("schema: lgflow.test/v1\ngraph: ../graph.yaml\ncases:\n  {case}"));
+        document(&workspace, code)["coverage"][0]["never_run"].to_string()
+    };
+    assert!(!covered(whole, 0).contains("look"));
+    assert!(covered(broken, 1).contains("look"));
 }
 
 #[test]

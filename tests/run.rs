@@ -261,6 +261,48 @@ fn what_could_not_be_printed_was_not_done() {
 }
 
 #[test]
+fn whoever_does_not_listen_to_a_run_changes_nothing_of_it() {
+    let workspace = Workspace::git();
+    workspace.write("graph.yaml", HELLO);
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let ran = workspace.command(&["run", "-g", "graph.yaml"]).stderr(full).output().unwrap();
+    let ran = Ran::from(ran).ended(0);
+    assert_eq!(ran.stdout.trim_end(), "Hello, world.");
+    // a reader who has seen enough
+    let line = "exec 3>&1; { \"$@\" 2>&1 >&3; echo \"ended $?\" >&3; } | true";
+    let program = env!("CARGO_BIN_EXE_lgflow");
+    let ran =
+        workspace.program("sh", &["-c", line, "sh", program, "run", "-g", "graph.yaml"]).output().unwrap();
+    let ran = Ran::from(ran).ended(0);
+    assert_eq!(ran.stdout.trim_end(), "Hello, world.\nended 0");
+}
+
+#[test]
+fn an_input_that_cannot_be_meant_is_said_as_it_was_typed() {
+    let workspace = Workspace::git();
+    let graph = "schema: lgflow.graph/v1\nname: g\ninputs:\n  n: { type: integer, default: 1 }\n  b: { type: boolean, \
+                 default: true }\n  o: { type: object, default: {} }\n  any: { default: 1 }\nnodes:\n  v: { uses: values, with: { n: \
+                 '{{ inputs.n }}', any: '{{ inputs.any }}' } }\noutputs: { n: '{{ nodes.v.output.n }}' }\n";
+    workspace.write("graph.yaml", graph);
+    let big = "99999999999999999999999";
+    for (given, words) in [
+        (&["n=abc"][..], "the input `n` takes an integer, and `abc` is none"),
+        (&["b=True"], "the input `b` takes `true` or `false`, not `True`"),
+        (&["o={a}"], "quote it for your shell"),
+        (&["n=1", "n=2"], "the input `n` is given twice"),
+        (&["n=99999999999999999999999"], "does not fit into 64 bits"),
+        (&["any=99999999999999999999999"], big),
+    ] {
+        let mut arguments = vec!["run", "-g", "graph.yaml"];
+        given.iter().for_each(|one| arguments.extend(["-i", one]));
+        let ran = workspace.lgflow(&arguments).ended(2).says(words);
+        assert!(!ran.stderr.contains("expected value at line"), "{}", ran.stderr);
+    }
+    let ran = workspace.lgflow(&["run", "-g", "graph.yaml", "-i", "n=9007199254740993"]).ended(0);
+    assert!(ran.stdout.contains("9007199254740993"), "{}", ran.stdout);
+}
+
+#[test]
 fn a_trace_is_checked_with_its_payloads_wherever_it_is_named_from() {
     let workspace = Workspace::git();
     workspace.write("a.rs", "fn main() {}\n".repeat(400)).write("README.md", "# A\n\nB.\n");

@@ -204,20 +204,34 @@ impl Desk {
 
     /// Records an answer; does it settle the question, or are further keys needed?
     fn say(&self, asked: &Asked, word: Word, output: Output) -> Result<bool, Problem> {
-        let granted = word.granted;
+        let before =
+            self.answering.recorded(asked).map_err(|error| Problem::failed("cannot answer", &error))?;
+        let (granted, choice) = (word.granted, word.choice.clone());
         let said = self.answering.say(asked, word).map_err(|error| Problem::usage(error.to_string()))?;
         let node = escaped(&asked.node);
         output.note(&match said {
             Outcome::Short { have, want } => format!("{node}: {have} of {want} keys have approved\n"),
-            Outcome::Answer(_) if granted => format!("{node}: approved\n"),
-            Outcome::Answer(_) => format!("{node}: rejected\n"),
+            Outcome::Answer(_) => format!("{node}: {}\n", said_as(granted, choice.as_deref())),
         });
+        if let Some(before) = before {
+            let was = said_as(before.granted, before.choice.as_deref());
+            output.note(&format!("{node}: that takes the place of the answer before, which was: {was}\n"));
+        }
         Ok(matches!(said, Outcome::Answer(_)))
     }
 
     fn next(&self, settled: bool, output: Output) {
         let when = if settled { "" } else { " once all of it is answered" };
         output.note(&format!("`lgflow runs resume {}` goes on{when}\n", self.run));
+    }
+}
+
+/// An answer in a word, with the option that was chosen.
+fn said_as(granted: bool, choice: Option<&str>) -> String {
+    match choice {
+        Some(choice) if granted => format!("approved, `{}`", escaped(choice)),
+        _ if granted => "approved".to_owned(),
+        _ => "rejected".to_owned(),
     }
 }
 

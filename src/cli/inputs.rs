@@ -1,16 +1,17 @@
 //! Inputs as they are typed: `KEY=VALUE`, or a file.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::{Map, Value};
 
-use crate::diag::{Diagnostics, nearest};
+use crate::diag::{Diagnostic, Diagnostics, codes, nearest};
 use crate::document::{Limits, Syntax, parse};
 use crate::files::read_given;
 use crate::interpret::bind_inputs;
 use crate::plan::Plan;
-use crate::source::Sources;
+use crate::source::{Sources, Span};
 use crate::view::escaped;
 
 use super::problem::Problem;
@@ -44,11 +45,21 @@ impl InputArgs {
             Some(path) => file(path)?,
             None => Map::new(),
         };
+        let mut typed = BTreeSet::new();
         for one in &self.inputs {
             let (name, value) = pair(one, plan)?;
+            if !typed.insert(name.clone()) {
+                return Err(Problem::usage(format!(
+                    "the input `{name}` is given twice with `-i`; give it once"
+                )));
+            }
             given.insert(name, value);
         }
         if let Some(request) = &self.request {
+            if typed.contains("request") {
+                let twice = "the input `request` is given twice, as it stands and with `-i`; give it once";
+                return Err(Problem::usage(twice));
+            }
             given.insert("request".to_owned(), Value::from(request.as_str()));
         }
         bind_inputs(plan, given).map_err(|problems| {
@@ -71,12 +82,42 @@ fn pair(pair: &str, plan: &Plan) -> Result<(String, Value), Problem> {
     if input.schema["type"] == "string" {
         return Ok((name.to_owned(), Value::from(text)));
     }
-    match serde_json::from_str(text) {
+    match read(text) {
         Ok(value) => Ok((name.to_owned(), value)),
+        // digits that would be lost
+        Err(found) if found.code == codes::NUMBER => {
+            Err(Problem::usage(format!("the input `{name}`: {}", escaped(&found.message))))
+        }
         // without a type, text may stand for itself
         Err(_) if input.schema.get("type").is_none() => Ok((name.to_owned(), Value::from(text))),
-        Err(error) => {
-            Err(Problem::usage(format!("the input `{name}` is no JSON ({error}); quote it for your shell")))
+        Err(found) => Err(Problem::usage(not_wanted(name, text, &input.schema["type"], &found))),
+    }
+}
+
+/// JSON, read as strictly as in a file: no digit is lost, and no key is given twice.
+fn read(text: &str) -> Result<Value, Diagnostic> {
+    let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
+    let file = sources.add("-i", text);
+    let parsed = parse(&sources, file, Syntax::Json, &Limits::default(), &mut found);
+    match (found.iter().next(), parsed) {
+        (None, Some(parsed)) => Ok(parsed.tree.to_json()),
+        (Some(first), _) => Err(first.clone()),
+        (None, None) => Err(Diagnostic::new(codes::SYNTAX, Span::whole(file), "there is nothing")),
+    }
+}
+
+/// What is wrong with `text` as an input of a type, and what to write.
+fn not_wanted(name: &str, text: &str, wanted: &Value, found: &Diagnostic) -> String {
+    let shown = escaped(&text.chars().take(60).collect::<String>());
+    match wanted.as_str() {
+        Some("integer") => format!("the input `{name}` takes an integer, and `{shown}` is none"),
+        Some("number") => format!("the input `{name}` takes a number, and `{shown}` is none"),
+        Some("boolean") => format!("the input `{name}` takes `true` or `false`, not `{shown}`"),
+        _ => {
+            let message = escaped(&found.message);
+            format!(
+                "the input `{name}` takes JSON, and `{shown}` is none ({message}); quote it for your shell"
+            )
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::testing::{
     CaseReport, Coverage, Covered, Difference, FileReport, Problem as CaseProblem, Rehearsal, bless, judge,
     junit, rehearse, tests_document, tests_text,
 };
+use crate::view::escaped;
 
 use super::Exit;
 use super::output::Output;
@@ -88,7 +89,7 @@ fn once(args: &TestArgs, output: Output) -> Result<Exit, Problem> {
         reports.push(report(file, played, blessed));
     }
     if reports.iter().all(|report| report.cases.is_empty()) {
-        return Err(Problem::usage("no case has such a name"));
+        return Err(Problem::usage(no_case(args.case.as_deref(), &files)));
     }
     let covered: Vec<(String, Covered)> = covered
         .into_iter()
@@ -133,6 +134,15 @@ fn files(
     Ok(all)
 }
 
+/// Why nothing was played.
+fn no_case(named: Option<&str>, files: &[GraphTestFile]) -> String {
+    if let Some(part) = named {
+        return format!("no case has such a name: none holds `{}`", escaped(part));
+    }
+    let names: Vec<String> = files.iter().map(|file| format!("`{}`", escaped(&file.name))).collect();
+    format!("there is no case in {}; write one under `cases`", names.join(", "))
+}
+
 fn play<'f>(file: &'f GraphTestFile, set: &PolicySet, named: Option<&str>) -> Vec<Played<'f>> {
     let CheckedTests { tests, plan, .. } = &*file.checked;
     let meant = |case: &&GraphCase| named.is_none_or(|part| case.name.value.contains(part));
@@ -160,7 +170,10 @@ fn cover<'f>(
         covered.len() - 1
     });
     for case in played {
-        covered[at].1.add(std::mem::take(&mut case.came_to.coverage));
+        // what a case only began, until nothing stood for a call, shows nothing of how it goes
+        if case.came_to.is_whole {
+            covered[at].1.add(std::mem::take(&mut case.came_to.coverage));
+        }
     }
 }
 
@@ -178,7 +191,7 @@ fn blessed(
         return Ok(false);
     };
     write_given(Path::new(&file.name), &text).map_err(|error| failed(&error))?;
-    output.note(&format!("blessed {}\n", crate::view::escaped(&file.name)));
+    output.note(&format!("blessed {}\n", escaped(&file.name)));
     Ok(true)
 }
 

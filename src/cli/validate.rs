@@ -9,7 +9,7 @@ use crate::diag::Diagnostics;
 use crate::files::{EntryKind, FileError, OwnFolder, RelPath, Root};
 use crate::front::{Place, workspace_packs};
 use crate::policy::Packs;
-use crate::session::{CheckedFolder, check_own_folder, check_paths, refused_calls};
+use crate::session::{CheckedFolder, check_given, check_own_folder, refused_calls};
 use crate::source::Sources;
 use crate::view::diagnostics;
 
@@ -58,7 +58,8 @@ pub(super) fn check(
     let checked = if files.is_empty() {
         vec![own(&packs, sources, found)?]
     } else {
-        check_paths(files, &packs, sources, found).map_err(|error| unreadable(&error))?
+        let root = Place::here().ok().map(|place| place.root);
+        check_given(files, root.as_deref(), &packs, sources, found).map_err(|error| unreadable(&error))?
     };
     if !found.has_errors() {
         refused_calls(&checked, &packs, sources, found).map_err(|error| unreadable(&error))?;

@@ -7,11 +7,13 @@ use crate::digest::Digest;
 use crate::front::{Place, unless_interrupted};
 use crate::session::CheckedFolder;
 use crate::source::Sources;
+use crate::view::diagnostics::human;
 use crate::watch::{Changes, Places, around_file, own_folder};
 
 use super::Exit;
 use super::output::Output;
 use super::problem::Problem;
+use super::terminal::style_of_stderr;
 use super::validate::check;
 
 /// The files that a command is about, watched.
@@ -32,8 +34,13 @@ impl Watched {
 
     fn renew(&mut self) -> Result<(), Problem> {
         let mut places = if self.files.is_empty() { own_folder(&self.root) } else { Places::default() };
+        let own = self.root.join(".lg");
         for file in &self.files {
             places.join(around_file(file));
+            // tests in there name a graph of another folder of it
+            if file.canonicalize().is_ok_and(|file| file.starts_with(&own)) {
+                places.join(own_folder(&self.root));
+            }
         }
         self.changes.watch(places).map_err(|error| Problem::failed("cannot watch", &error))
     }
@@ -66,13 +73,11 @@ pub(super) fn again_and_again(
     let mut watched = Watched::new(files, place)?;
     let mut seen = None;
     loop {
-        let (digest, errors) = state(files);
-        if seen.as_ref() != Some(&digest) {
-            let first = seen.replace(digest).is_none();
-            if errors > 0 && !first {
-                let plural = if errors == 1 { "" } else { "s" };
-                output
-                    .note(&format!("not done again: {errors} error{plural}; `lgflow validate` shows them\n"));
+        let state = State::of(files);
+        if seen.as_ref() != Some(&state.digest) {
+            let first = seen.replace(state.digest).is_none();
+            if state.is_broken() && !first {
+                state.tell(output);
             } else {
                 let exit = work(first).unwrap_or_else(|problem| {
                     output.note(&problem.human());
@@ -91,14 +96,38 @@ pub(super) fn again_and_again(
     }
 }
 
-/// What the files say by now, as a digest, and how many errors are in them.
-fn state(files: &[PathBuf]) -> (Digest, usize) {
-    let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
-    let checked = check(files, &mut sources, &mut found);
-    let problem = checked.as_ref().err().map(Problem::human);
-    let read = files_of(checked.as_deref().unwrap_or_default(), &sources);
-    let errors = found.count(Severity::Error) + usize::from(problem.is_some());
-    (Digest::of_json(&serde_json::json!([read, problem])), errors)
+/// What the files say by now.
+struct State {
+    sources: Sources,
+    found: Diagnostics,
+    /// What was not even looked at.
+    problem: Option<String>,
+    /// Of all that was read.
+    digest: Digest,
+}
+
+impl State {
+    fn of(files: &[PathBuf]) -> Self {
+        let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
+        let checked = check(files, &mut sources, &mut found);
+        found.sort();
+        let problem = checked.as_ref().err().map(Problem::human);
+        let read = files_of(checked.as_deref().unwrap_or_default(), &sources);
+        let digest = Digest::of_json(&serde_json::json!([read, problem]));
+        Self { sources, found, problem, digest }
+    }
+
+    fn is_broken(&self) -> bool {
+        self.found.has_errors() || self.problem.is_some()
+    }
+
+    /// Why it is not done again. What is printed for a program is not mixed with it.
+    fn tell(&self, output: Output) {
+        let errors = self.found.count(Severity::Error) + usize::from(self.problem.is_some());
+        output.note(&format!("not done again: {errors} error{}\n", if errors == 1 { "" } else { "s" }));
+        self.problem.iter().for_each(|problem| output.note(problem));
+        output.drawn(&human(&self.sources, &self.found, style_of_stderr()));
+    }
 }
 
 /// Everything that was read, each with its digest.

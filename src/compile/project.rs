@@ -449,7 +449,9 @@ impl Project<'_, '_> {
         let path = match naming.reference(&named.path.value) {
             Ok(path) => path,
             Err(problem) => {
-                self.diagnostics.push(outside(named, &problem));
+                let is_test =
+                    matches!(self.read.get(naming), Some(Some(ReadFile { kind: FileKind::Test, .. })));
+                self.diagnostics.push(outside(named, &problem, is_test));
                 return None;
             }
         };
@@ -498,10 +500,14 @@ fn schema_line(parsed: &Parsed) -> Option<&str> {
     parsed.tree.get("schema")?.as_str()
 }
 
-fn outside(named: Named<'_>, problem: &PathError) -> Diagnostic {
+fn outside(named: Named<'_>, problem: &PathError, from_test: bool) -> Diagnostic {
     let message = format!("no {} is named by this path: {problem}", named.kind);
     Diagnostic::new(codes::FILE_OUTSIDE, named.path.span, message)
-        .help("name a file beneath the folder of the graph, relative to this file")
+        .help(if from_test {
+            "name a file relative to this one, in the same `.lg`; tests that lie elsewhere name one beneath their own folder"
+        } else {
+            "name a file beneath the folder of the graph, relative to this file"
+        })
 }
 
 /// Schemas that stand in files of their own.

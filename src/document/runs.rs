@@ -22,12 +22,29 @@ impl Runs {
         self.decoded.push_str(part);
     }
 
-    /// `part` was made from an escape or a line break at byte `source`.
+    /// `part` is what an escape of `read` bytes at byte `source` stands for.
+    pub(super) fn escaped(&mut self, part: &str, source: usize, read: usize) {
+        self.made(part, source);
+        self.runs.push((self.decoded.len() as u32, (source + read) as u32));
+    }
+
+    /// `part` was made from a line break at byte `source`.
     pub(super) fn made(&mut self, part: &str, source: usize) {
         if !part.is_empty() {
             self.runs.push((self.decoded.len() as u32, source as u32));
             self.decoded.push_str(part);
         }
+    }
+
+    /// What stands from byte `source` on, a break of a line in the source, is nothing of the text.
+    pub(super) fn left_out(&mut self, source: usize) {
+        self.runs.push((self.decoded.len() as u32, source as u32));
+    }
+
+    /// Where the source of the text so far ends, if the last of it stands there as it is.
+    pub(super) fn end(&self) -> Option<usize> {
+        let &(at, from) = self.runs.last()?;
+        Some(from as usize + self.decoded.len() - at as usize)
     }
 
     /// The runs, where they lead to `decoded`; else none, and every part then points at the whole string.

@@ -8,7 +8,8 @@ use crate::source::Span;
 pub struct Text {
     decoded: String,
     span: Span,
-    /// `(decoded offset, source offset)`, ascending: from there on both advance together, up to the next pair.
+    /// `(decoded offset, source offset)`, ascending: from there on both advance together, up to the next pair. What an
+    /// escape stands for is a run of one character, and the next pair is where the escape ends.
     runs: Vec<(u32, u32)>,
 }
 
@@ -31,10 +32,26 @@ impl Text {
 
     /// The source of `start..end` of the decoded text.
     pub fn part(&self, start: usize, end: usize) -> Span {
-        let (Some(from), Some(last)) = (self.source_offset(start), self.source_offset(end.max(1) - 1)) else {
-            return self.span;
-        };
-        Span::new(self.span.file, from, if end > start { last + 1 } else { from })
+        let from = self.source_offset(start);
+        let to = if end > start { self.source_end(end) } else { from };
+        let (Some(from), Some(to)) = (from, to) else { return self.span };
+        Span::new(self.span.file, from, to)
+    }
+
+    /// Where the last character before `end` ends in the source: with an escape, all of it.
+    fn source_end(&self, end: usize) -> Option<usize> {
+        let after = self.runs.partition_point(|&(at, _)| (at as usize) < end);
+        let &(at, source) = self.runs.get(after.checked_sub(1)?)?;
+        let (at, source) = (at as usize, source as usize);
+        let next = self.runs.get(after).filter(|&&(next, _)| next as usize == end);
+        let is_one = self.decoded.get(at..end).is_some_and(|part| {
+            // a line break that was folded ends where its line does, not where the next one begins
+            part.chars().count() == 1 && !part.contains(char::is_whitespace)
+        });
+        match next {
+            Some(&(_, ends)) if is_one => Some(ends as usize),
+            _ => Some(source + end - at),
+        }
     }
 
     fn source_offset(&self, decoded: usize) -> Option<usize> {

@@ -24,7 +24,7 @@ impl At {
     /// That part of the source on one line, cut where it is long.
     pub(super) fn excerpt(self, source: &str) -> Option<String> {
         const LONGEST: usize = 80;
-        let part = source.get(self.start as usize..self.end as usize)?;
+        let part = self.balanced(source)?;
         let words = part.split_whitespace().collect::<Vec<_>>().join(" ");
         if words.is_empty() {
             return None;
@@ -32,6 +32,46 @@ impl At {
         let cut: String = words.chars().take(LONGEST).collect();
         Some(if cut.len() < words.len() { format!("{cut}…") } else { cut })
     }
+}
+
+impl At {
+    /// That part of the source, with the brackets around it of which it holds only one.
+    fn balanced(self, source: &str) -> Option<&str> {
+        let (mut start, mut end) = (self.start as usize, self.end as usize);
+        let (closing, opening) = unmatched(source.get(start..end)?);
+        for _ in 0..closing {
+            let before = source[..start].trim_end();
+            if before.ends_with(['(', '[', '{']) {
+                start = before.len() - 1;
+            }
+        }
+        for _ in 0..opening {
+            let after = source[end..].trim_start();
+            if after.starts_with([')', ']', '}']) {
+                end = source.len() - after.len() + 1;
+            }
+        }
+        source.get(start..end)
+    }
+}
+
+/// How many brackets are closed in `part` that it does not open, and opened that it does not close.
+fn unmatched(part: &str) -> (usize, usize) {
+    let (mut closing, mut opening) = (0, 0);
+    let mut quote = None;
+    let mut chars = part.chars();
+    while let Some(c) = chars.next() {
+        match (quote, c) {
+            (Some(_), '\\') => drop(chars.next()),
+            (Some(open), _) if open == c => quote = None,
+            (None, '\'' | '"') => quote = Some(c),
+            (None, '(' | '[' | '{') => opening += 1,
+            (None, ')' | ']' | '}') if opening > 0 => opening -= 1,
+            (None, ')' | ']' | '}') => closing += 1,
+            _ => {}
+        }
+    }
+    (closing, opening)
 }
 
 /// An expression.

@@ -1,10 +1,9 @@
 //! What a person sees while a run goes on: on a terminal what runs and since when, in a pipe plain lines. All of it
 //! goes to stderr. Knows names and sentences, not events.
-#![expect(clippy::print_stderr, reason = "this file is where a run speaks to a person")]
 #![expect(clippy::disallowed_methods, reason = "TERM says whether a terminal can redraw lines")]
 
 use std::collections::BTreeMap;
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -80,7 +79,7 @@ impl Display {
     pub fn line(&mut self, mark: Mark, text: &str) {
         match self {
             Self::Quiet => {}
-            Self::Plain => eprint!("{}", guarded(Stream::Err, &format!("{} {text}\n", mark.sign()))),
+            Self::Plain => print(&format!("{} {text}\n", mark.sign())),
             Self::Live(live) => live.line(mark, text),
         }
     }
@@ -89,7 +88,7 @@ impl Display {
     pub fn say(&mut self, lines: &str) {
         match self {
             Self::Quiet => {}
-            Self::Plain => eprint!("{}", guarded(Stream::Err, lines)),
+            Self::Plain => print(lines),
             Self::Live(live) => live.all.suspend(|| lines.lines().for_each(print_line)),
         }
     }
@@ -98,7 +97,7 @@ impl Display {
     pub fn ask(&mut self, text: &str) {
         self.close();
         if !matches!(self, Self::Quiet) {
-            eprint!("{}", guarded(Stream::Err, text));
+            print(text);
         }
     }
 
@@ -129,6 +128,12 @@ impl Live {
         // not through the library, which would draw it to the edge of the window
         self.all.suspend(|| print_line(&format!("{sign} {text}")));
     }
+}
+
+/// To whoever listens. What a run comes to depends on no listener: one that has gone, or a disk that is full, is told of
+/// nothing, and the run goes on.
+fn print(text: &str) {
+    let _ = std::io::stderr().lock().write_all(guarded(Stream::Err, text).as_bytes());
 }
 
 /// A name that leaves room for the sign before it and the time behind it: a line that runs over can't be redrawn.

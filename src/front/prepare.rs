@@ -145,7 +145,7 @@ fn from_base(
         OwnFolder::beneath(&Root::open(&base.folder)?, &RelPath::parse(OWN).map_err(FileError::from)?)?;
     let shown = PathBuf::from(format!("{}:{OWN}", base.revision.revision));
     let name = shown.join(graph.as_str()).display().to_string();
-    let checked = check_beneath(folder, &shown, &graph, packs, sources, found)?;
+    let checked = check_beneath(folder, &shown, std::slice::from_ref(&graph), packs, sources, found)?;
     let chosen = from_checked(checked, (Path::new(OWN), &graph), name, packs, sources, found)?;
     // what lies beneath a revision's `.lg` is no file of the workspace
     Ok(chosen.map(|chosen| Chosen { texts: Vec::new(), ..chosen }))

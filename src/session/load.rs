@@ -150,21 +150,25 @@ fn refuse_others(folder: &OwnFolder, shown: &Path, sources: &mut Sources, diagno
     }
 }
 
-/// Parses, checks and compiles one file of a folder, and all that it names beneath that folder.
+/// Parses, checks and compiles files of one folder, and all that they name beneath that folder.
 ///
 /// # Errors
-/// The file cannot be opened or read.
+/// A file cannot be opened or read.
 pub fn check_beneath(
     folder: OwnFolder,
     shown: &Path,
-    path: &RelPath,
+    paths: &[RelPath],
     packs: &Packs,
     sources: &mut Sources,
     diagnostics: &mut Diagnostics,
 ) -> Result<CheckedFolder, FileError> {
-    let bytes = read(&folder, path)?;
-    let root = Root { path: path.clone(), name: shown.join(path.as_str()).display().to_string(), bytes };
-    Ok(check_folder((shown, folder), vec![root], packs, sources, diagnostics))
+    let mut roots = Vec::new();
+    for path in paths {
+        let bytes = read(&folder, path)?;
+        let name = shown.join(path.as_str()).display().to_string();
+        roots.push(Root { path: path.clone(), name, bytes });
+    }
+    Ok(check_folder((shown, folder), roots, packs, sources, diagnostics))
 }
 
 /// Links to a file that the user named are the user's own word; a second link is not asked about either.

@@ -35,3 +35,4 @@ pub use recorder::{Clock, Recorder, system_clock};
 pub use refusals::refused_calls;
 pub use replay::{Difference, Differs, Place as DifferingPlace, Replay, replay};
 pub use stored::{Stored, StoredError, fold, resumable};
+pub use test_files::check_given;

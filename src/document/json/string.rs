@@ -52,7 +52,7 @@ fn escape(runs: &mut Runs, rest: &str, source: usize) -> Option<usize> {
         b'u' => return unicode(runs, rest, source),
         _ => return None,
     };
-    runs.made(made, source);
+    runs.escaped(made, source, 2);
     Some(2)
 }
 
@@ -68,6 +68,6 @@ fn unicode(runs: &mut Runs, rest: &str, source: usize) -> Option<usize> {
     } else {
         (first, 6)
     };
-    runs.made(char::from_u32(value)?.encode_utf8(&mut [0; 4]), source);
+    runs.escaped(char::from_u32(value)?.encode_utf8(&mut [0; 4]), source, read);
     Some(read)
 }

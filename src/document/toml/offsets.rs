@@ -52,17 +52,18 @@ fn escape(runs: &mut Runs, rest: &str, source: usize) -> usize {
         'u' => return hexadecimal(runs, rest, 4, source),
         'U' => return hexadecimal(runs, rest, 8, source),
         ' ' | '\t' | '\r' | '\n' => {
+            runs.left_out(source);
             return rest.len() - rest[1..].trim_start_matches([' ', '\t', '\r', '\n']).len();
         }
         _ => &rest[1..=c.len_utf8()],
     };
-    runs.made(made, source);
+    runs.escaped(made, source, 1 + c.len_utf8());
     1 + c.len_utf8()
 }
 
 fn hexadecimal(runs: &mut Runs, rest: &str, digits: usize, source: usize) -> usize {
     let value = rest.get(2..2 + digits).and_then(|hex| u32::from_str_radix(hex, 16).ok());
     let Some(c) = value.and_then(char::from_u32) else { return 2 };
-    runs.made(c.encode_utf8(&mut [0; 4]), source);
+    runs.escaped(c.encode_utf8(&mut [0; 4]), source, 2 + digits);
     2 + digits
 }

@@ -55,8 +55,9 @@ fn flow(written: &str, base: usize, quote: Quote) -> Runs {
         at += match c {
             ' ' | '\t' | '\r' | '\n' => space(&mut runs, rest, base + at),
             '\'' if quote == Quote::Single => {
-                runs.made("'", base + at);
-                2.min(rest.len())
+                let read = 2.min(rest.len());
+                runs.escaped("'", base + at, read);
+                read
             }
             '\\' if quote == Quote::Double => escape(&mut runs, rest, base + at),
             _ => {
@@ -107,12 +108,13 @@ fn escape(runs: &mut Runs, rest: &str, source: usize) -> usize {
         'P' => "\u{2029}",
         _ => &rest[1..=c.len_utf8()],
     };
-    runs.made(made, source);
+    runs.escaped(made, source, 1 + c.len_utf8());
     1 + c.len_utf8()
 }
 
 fn escaped_break(runs: &mut Runs, rest: &str, source: usize) -> usize {
     let blank = &rest[1..rest.len() - rest[1..].trim_start_matches([' ', '\t', '\r', '\n']).len()];
+    runs.left_out(source);
     runs.made(&"\n".repeat(blank.matches('\n').count().saturating_sub(1)), source);
     1 + blank.len()
 }
@@ -128,7 +130,7 @@ fn hexadecimal(runs: &mut Runs, rest: &str, digits: usize, source: usize) -> usi
         value = 0x10000 + ((first - 0xd800) << 10) + second.wrapping_sub(0xdc00);
         read += 2 + digits;
     }
-    runs.made(char::from_u32(value).unwrap_or('\u{fffd}').encode_utf8(&mut [0; 4]), source);
+    runs.escaped(char::from_u32(value).unwrap_or('\u{fffd}').encode_utf8(&mut [0; 4]), source, read);
     read
 }
 
@@ -170,7 +172,7 @@ fn content_line(runs: &mut Runs, content: &str, source: usize, decoded: &str, fo
     let breaks = &left[..left.len() - left.trim_start_matches('\n').len()];
     let joined = folded && !runs.decoded.is_empty() && !runs.decoded.ends_with('\n');
     match breaks {
-        "" if joined => runs.made(" ", source),
+        "" if joined => runs.made(" ", runs.end().unwrap_or(source)),
         breaks => runs.made(breaks, source),
     }
     let stands = rest(runs, decoded).starts_with(content);

@@ -80,13 +80,7 @@ impl Call<'_, '_> {
         let taken = ty.only(kinds);
         if taken.is_never() {
             let message = format!("an item of {} is {ty}, and {rule}", self.inference.shown(self.of.at));
-            self.inference.report(
-                codes::WRONG_OPERAND,
-                self.node.at,
-                self.of,
-                message,
-                super::operator::hint(ty, kinds),
-            );
+            self.inference.report(codes::WRONG_OPERAND, self.node.at, self.of, message, item_hint(ty, kinds));
             return Type::ANY;
         }
         if ty.null == Chance::Known && !kinds.contains(&ValueKind::Null) {
@@ -169,4 +163,15 @@ impl Call<'_, '_> {
     pub(in crate::expr) fn splice(&mut self) {
         self.inference.splice(self.of, self.seen);
     }
+}
+
+/// The edit for the items of a list, where there is one. Where a text is made of them, their length is not what is meant.
+fn item_hint(ty: &Type, kinds: &[ValueKind]) -> Option<String> {
+    if kinds.contains(&ValueKind::Text) && ty.has(ValueKind::List) {
+        return Some("write `… | flatten`, `… | map('join', ', ')` or `… | map('tojson')` first".to_owned());
+    }
+    if kinds.contains(&ValueKind::Text) && ty.has(ValueKind::Object) {
+        return Some("name one of its fields as `attribute`, or write `… | map('tojson')` first".to_owned());
+    }
+    super::operator::hint(ty, kinds)
 }

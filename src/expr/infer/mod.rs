@@ -238,6 +238,12 @@ impl<'a> Inference<'a> {
         format!("`{part}`")
     }
 
+    /// What a part of the source is. A constant that spells its type is not said twice.
+    fn is(&self, at: At, ty: &Type) -> String {
+        let (shown, ty) = (self.shown(at), ty.to_string());
+        if shown == ty { format!("{shown} is a boolean") } else { format!("{shown} is {ty}") }
+    }
+
     fn subject(&self, path: &Path) -> Option<Subject> {
         let Base::Slot(slot) = path.base else { return None };
         Some(Subject { root: self.roots.get(slot)?.clone(), path: path.steps.clone() })

@@ -21,7 +21,7 @@ impl Inference<'_> {
         }
         let taken = seen.ty.only(kinds);
         if taken.is_never() {
-            let message = format!("{} is {}, and {rule}", self.shown(node.at), seen.ty);
+            let message = format!("{}, and {rule}", self.is(node.at, &seen.ty));
             self.report(codes::WRONG_OPERAND, node.at, node, message, hint(&seen.ty, kinds));
             return Type::ANY;
         }

@@ -123,7 +123,7 @@ impl Reader<'_, '_> {
             return self.decoder.filled_string(slot).map(|name| vec![name]);
         }
         if is_loop {
-            self.decoder.wrong_type(slot.key, "one node, as this is a loop edge,", slot.value);
+            self.decoder.wrong_type(slot.key, "one node on a loop edge", slot.value);
             return None;
         }
         if !matches!(slot.value.value, Value::List(_)) {
