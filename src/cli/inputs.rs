@@ -95,14 +95,14 @@ fn pair(pair: &str, plan: &Plan) -> Result<(String, Value), Problem> {
 }
 
 /// JSON, read as strictly as in a file: no digit is lost, and no key is given twice.
-fn read(text: &str) -> Result<Value, Diagnostic> {
+fn read(text: &str) -> Result<Value, Box<Diagnostic>> {
     let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
     let file = sources.add("-i", text);
     let parsed = parse(&sources, file, Syntax::Json, &Limits::default(), &mut found);
     match (found.iter().next(), parsed) {
         (None, Some(parsed)) => Ok(parsed.tree.to_json()),
-        (Some(first), _) => Err(first.clone()),
-        (None, None) => Err(Diagnostic::new(codes::SYNTAX, Span::whole(file), "there is nothing")),
+        (Some(first), _) => Err(Box::new(first.clone())),
+        (None, None) => Err(Box::new(Diagnostic::new(codes::SYNTAX, Span::whole(file), "there is nothing"))),
     }
 }
 

@@ -62,7 +62,9 @@ fn unmatched(part: &str) -> (usize, usize) {
     let mut chars = part.chars();
     while let Some(c) = chars.next() {
         match (quote, c) {
-            (Some(_), '\\') => drop(chars.next()),
+            (Some(_), '\\') => {
+                chars.next();
+            }
             (Some(open), _) if open == c => quote = None,
             (None, '\'' | '"') => quote = Some(c),
             (None, '(' | '[' | '{') => opening += 1,

@@ -58,16 +58,7 @@ pub fn decode_graph(tree: &Tree, damage: &Damage, diagnostics: &mut Diagnostics)
     let mut decoder = Decoder::new(diagnostics, damage);
     let place = first_line(tree);
     if !matches!(tree.value, Value::Map(_)) {
-        if matches!(tree.value, Value::Null) {
-            let message =
-                "this file says nothing: a graph is a mapping with the keys `schema`, `name` and `nodes`";
-            let found = Diagnostic::new(codes::WRONG_TYPE, tree.span, message);
-            decoder.report(
-                found.help("begin it with `schema: lgflow.graph/v1`, or let `lgflow init` write one"),
-            );
-        } else {
-            decoder.wrong_type("a graph file", "a mapping", tree);
-        }
+        decoder.wrong_type("a graph file", "a mapping", tree);
         return None;
     }
     let put_right = put_right(&mut decoder, tree);
