@@ -287,6 +287,34 @@ fn a_graph_that_is_emptied_stays_and_one_that_is_removed_is_named() {
 }
 
 #[test]
+fn what_is_sound_beside_something_broken_is_told_and_no_policy_waits_where_there_is_none() {
+    let workspace = Workspace::git();
+    let text = |name: &str, more: &str| {
+        format!(
+            "schema: lgflow.graph/v1\nname: {name}\nnodes:\n  one: {{ uses: values, with: {{ a: 1 }} }}\n{more}"
+        )
+    };
+    workspace.write(".lg/a.yaml", text("a", "")).write(".lg/b.yaml", text("b", ""));
+    let watching = Watching::start(&workspace, &["dev", "--format", "json"]);
+    let look = watching.next();
+    assert_eq!((&look["sound"], &look["untrusted"]), (&Value::from(true), &Value::Null), "{look:#}");
+    drop(watching);
+
+    let watching = Watching::start(&workspace, &["dev"]);
+    watching.says("sound: 2 graphs");
+    workspace.write(".lg/a.yaml", text("a", "edges: [one -> none]\n"));
+    watching.says("broken: 1 error");
+    watching.says("a.yaml stays as it was at ");
+    workspace
+        .write(".lg/b.yaml", text("b", "  two: { uses: values, with: { a: 1 } }\nedges: [one -> two]\n"));
+    watching.says("broken: 1 error");
+    let first = watching.lines.recv_timeout(LONG).unwrap();
+    assert!(first.contains("a.yaml stays as it was at "), "{first}");
+    let second = watching.lines.recv_timeout(LONG).unwrap();
+    assert!(second.contains("b.yaml: ") && second.contains("is new"), "{second}");
+}
+
+#[test]
 fn a_run_is_made_again_but_not_under_a_policy_that_grew() {
     let workspace = workspace();
     workspace.write("flow/graph.yaml", graph("")).write("flow/policy.yaml", POLICY);
@@ -299,7 +327,7 @@ fn a_run_is_made_again_but_not_under_a_policy_that_grew() {
     watching.says("waiting for a change");
     workspace.write("flow/graph.yaml", "schema: [");
     watching.says("not done again: ");
-    watching.says("syntax");
+    watching.says("is no graph and no policy");
     watching.says("waiting for a change");
     workspace.write("flow/graph.yaml", graph(""));
     watching.says("good bye");

@@ -467,6 +467,18 @@ fn a_file_of_tests_is_checked_by_its_path_as_it_is_played() {
 }
 
 #[test]
+fn a_junit_report_is_of_this_time_and_hides_nothing() {
+    let workspace = workspace(TESTS);
+    let ran = workspace.lgflow(&["test", "--junit", "no/such/folder/r.xml"]).ended(1).says("JUnit");
+    assert!(ran.stdout.contains("as expected"), "{}", ran.stdout);
+    workspace.lgflow(&["test", "--junit", "r.xml"]).ended(0);
+    workspace.write(".lg/tests/fix.yaml", TESTS.replace("graph: ../graph.yaml", "graph: ../none.yaml"));
+    workspace.lgflow(&["test", "--junit", "r.xml"]).ended(3);
+    let report = workspace.read("r.xml");
+    assert!(report.contains("failures=\"1\"") && report.contains("none.yaml"), "{report}");
+}
+
+#[test]
 fn what_a_broken_case_only_began_is_not_covered() {
     let whole = "- name: a\n    results: [{ node: look, error: { kind: not_found } }]\n    expect: { status: failed }\n";
     let broken = "- { name: a, expect: { status: failed } }\n";

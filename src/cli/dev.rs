@@ -137,6 +137,10 @@ fn untrusted(place: &Place) -> Result<Option<String>, Problem> {
     let packs = packs_here()?;
     let layers = workspace_layers(&place.root, &packs, &mut sources, &mut found);
     let layers = layers.map_err(|error| unreadable(&error))?;
+    if layers.is_empty() {
+        // there is nothing that could bind a run
+        return Ok(None);
+    }
     let deciding = what_decides(place.own()).map_err(cannot)?;
     match standing(&place.state, &place.root, &deciding, &layers, TrustNow::AsRecorded).map_err(cannot)? {
         Standing::Trusted => Ok(None),
@@ -161,7 +165,7 @@ fn tell(look: &Look, last: &mut Last, when: &str, millis: u128, output: Output) 
     }
     for (name, plan) in &look.graphs {
         let same = last.sound.get(name).is_some_and(|(_, before)| before.digest == plan.digest);
-        if !same && !look.found.has_errors() {
+        if !same {
             last.sound.insert(name.clone(), (when.to_owned(), Arc::clone(plan)));
         }
     }
@@ -189,7 +193,8 @@ fn text(look: &Look, last: &Last, changed: &[(String, Vec<PlanChange>)], when: &
         line(&format!("sound: {graphs}{more} ({millis} ms)"));
     }
     if errors > 0 || look.problem.is_some() {
-        for (name, (since, _)) in &last.sound {
+        // the others are sound, whatever is wrong beside them
+        for (name, (since, _)) in last.sound.iter().filter(|(name, _)| !look.graphs.contains_key(*name)) {
             line(&format!("{} stays as it was at {since}", escaped(name)));
         }
     }
@@ -204,7 +209,7 @@ fn text(look: &Look, last: &Last, changed: &[(String, Vec<PlanChange>)], when: &
             }
         }
     }
-    for (name, changes) in changed.iter().filter(|_| errors == 0) {
+    for (name, changes) in changed {
         for change in changes {
             line(&format!("{}: {}", escaped(name), escaped(&change.to_string())));
         }

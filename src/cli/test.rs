@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::compile::CheckedTests;
-use crate::diag::Diagnostics;
+use crate::diag::{Diagnostic, Diagnostics, Severity};
 use crate::files::write_given;
 use crate::model::graph_test::GraphCase;
 use crate::policy::{Gate, Machine, PolicySet};
@@ -67,6 +67,9 @@ fn once(args: &TestArgs, output: Output) -> Result<Exit, Problem> {
     let files = files(args, &mut sources, &mut found)?;
     if found.has_errors() {
         print(&sources, &found, output);
+        if let Some(path) = &args.junit {
+            write_junit(path, &invalid(&found, &sources), &sources)?;
+        }
         return Ok(Exit::Invalid);
     }
     if files.is_empty() {
@@ -97,11 +100,12 @@ fn once(args: &TestArgs, output: Output) -> Result<Exit, Problem> {
             (file.graph.clone(), coverage.of(&file.checked.plan))
         })
         .collect();
+    output
+        .either(|| tests_text(&reports, &covered, &sources), || tests_document(&reports, &covered, &sources));
+    // what was found is told also where it cannot be written
     if let Some(path) = &args.junit {
         write_junit(path, &reports, &sources)?;
     }
-    output
-        .either(|| tests_text(&reports, &covered, &sources), || tests_document(&reports, &covered, &sources));
     let sound = reports.iter().flat_map(|report| &report.cases).all(CaseReport::is_as_expected);
     Ok(if sound { Exit::Done } else { Exit::Failed })
 }
@@ -217,6 +221,27 @@ fn report(file: &GraphTestFile, played: Vec<Played<'_>>, blessed: bool) -> FileR
         CaseReport { name: case.name.value.clone(), span: case.span, differences, problems }
     });
     FileReport { name: file.name.clone(), graph: file.graph.clone(), cases: cases.collect() }
+}
+
+/// The report where a file is not valid and nothing was played, so that none of an earlier time is taken for it.
+fn invalid(found: &Diagnostics, sources: &Sources) -> Vec<FileReport> {
+    let errors = found.iter().filter(|one| one.severity == Severity::Error);
+    let report = |one: &Diagnostic| {
+        let name = sources.get(one.span().file).name().to_owned();
+        let problem = CaseProblem {
+            span: one.span(),
+            message: one.message.clone(),
+            help: one.help.clone().unwrap_or_default(),
+        };
+        let case = CaseReport {
+            name: format!("is valid ({})", one.code),
+            span: one.span(),
+            differences: Vec::new(),
+            problems: vec![problem],
+        };
+        FileReport { name: name.clone(), graph: name, cases: vec![case] }
+    };
+    errors.map(report).collect()
 }
 
 fn write_junit(path: &Path, reports: &[FileReport], sources: &Sources) -> Result<(), Problem> {
