@@ -217,7 +217,7 @@ mod tests {
             path: None,
             iteration: vec![2],
             attempt: None,
-            data: data.as_object().unwrap().clone(),
+            data: serde_json::from_value(data).unwrap(),
             prev: None,
         }
     }

@@ -117,7 +117,7 @@ mod tests {
             path: None,
             iteration: Vec::new(),
             attempt: None,
-            data: data.as_object().unwrap().clone(),
+            data: serde_json::from_value(data).unwrap(),
             prev: None,
         }
     }

@@ -92,7 +92,7 @@ mod tests {
         assert_eq!(end.kind(), io::ErrorKind::WouldBlock);
         assert!(text.ends_with('\n'), "a record was cut");
         let whole = text.lines().map(Record::parse).collect::<Option<Vec<_>>>().unwrap();
-        assert_eq!(whole.len() as i64 + lost, 20_000);
+        assert_eq!(i64::try_from(whole.len()).unwrap() + lost, 20_000);
         writer.write(record(0));
         let mut after = String::new();
         reader.read_to_string(&mut after).unwrap_err();

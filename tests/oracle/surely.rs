@@ -25,8 +25,9 @@ fn an_output_that_is_accepted_is_there_in_every_run_that_succeeds() {
         let graph = generate::graph(&format!("g{seed}"), &mut Random(seed));
         let all: Vec<String> = graph["nodes"].as_object().unwrap().keys().cloned().collect();
         let count = all.len();
-        let is_accepted =
-            |id: &String| engine::compile(&with_outputs(&graph, &[id.clone()]).to_string()).is_ok();
+        let is_accepted = |id: &String| {
+            engine::compile(&with_outputs(&graph, std::slice::from_ref(id)).to_string()).is_ok()
+        };
         let accepted: Vec<String> = all.into_iter().filter(is_accepted).collect();
         sure += accepted.len();
         unsure += count - accepted.len();
