@@ -13,6 +13,7 @@
 mod plans;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use lgflow::compile::{CheckedRoot, FileRef, LoadProblem, Root, check_files};
 use lgflow::diag::Diagnostics;
@@ -67,5 +68,6 @@ fn run(plan: &Arc<Plan>) {
 /// User and system time of this process, in seconds.
 fn processor_time() -> f64 {
     let time = clock_gettime(ClockId::ProcessCPUTime);
-    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+    let whole = |part: i64| u64::try_from(part).unwrap_or_default();
+    (Duration::from_secs(whole(time.tv_sec)) + Duration::from_nanos(whole(time.tv_nsec))).as_secs_f64()
 }
