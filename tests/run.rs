@@ -294,7 +294,9 @@ fn an_input_that_cannot_be_meant_is_said_as_it_was_typed() {
         (&["any=99999999999999999999999"], big),
     ] {
         let mut arguments = vec!["run", "-g", "graph.yaml"];
-        given.iter().for_each(|one| arguments.extend(["-i", one]));
+        for one in given {
+            arguments.extend(["-i", one]);
+        }
         let ran = workspace.lgflow(&arguments).ended(2).says(words);
         assert!(!ran.stderr.contains("expected value at line"), "{}", ran.stderr);
     }
