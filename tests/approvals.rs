@@ -206,6 +206,7 @@ fn a_target_that_changed_after_the_approval_is_left_alone() {
 #[test]
 fn an_approval_is_not_taken_from_a_workspace_or_another_installation() {
     let workspace = workspace();
+    workspace.forges();
     let run = run_of(&suspended(&workspace, &["-g", "graph.yaml"]));
     approve(&workspace, &run).ended(0);
     // the answer of an installation whose key is another
@@ -276,11 +277,11 @@ fn a_run_is_bound_to_its_graph_its_order_and_its_policies() {
     approve(&workspace, &run).ended(0);
     let resume = |code: i32| workspace.lgflow(&["runs", "resume", &run]).ended(code);
     workspace.write("graph.yaml", PATCHES.replace("+TWO", "+ZWEI"));
-    resume(1).says("its graph has changed").says("apply");
+    resume(1).says("its graph has changed").says("node `apply`: `with.patch` was").says("graph.yaml:");
     workspace.write("graph.yaml", PATCHES.replace("name: patches", "name: other"));
     resume(1).says("its graph has changed");
     workspace.write("graph.yaml", PATCHES).write("asks.yaml", format!("{ASKS}approvals: {{ttl: 2h}}\n"));
-    resume(1).says("its policies have changed").says("asks.yaml");
+    resume(1).says("its policies have changed").says("asks.yaml:").says("is `approvals: {ttl: 2h}`");
     workspace.write("asks.yaml", ASKS.replace("apply_patch: ask", "apply_patch: allow"));
     resume(1).says("its policies have changed");
     assert_eq!(workspace.read("a.txt"), BEFORE);

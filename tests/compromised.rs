@@ -89,6 +89,7 @@ impl Taken {
             limits,
             plan,
             undoes: None,
+            reuse: None,
         };
         let root = File::open(workspace.path()).unwrap();
         hand_over(&control, &ControlFrame::Start(start), &[root.as_fd(), their_calls.as_fd()]).unwrap();

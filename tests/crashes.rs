@@ -248,6 +248,7 @@ impl Bench {
             held: None,
             undoes: None,
             watching: Watching::default(),
+            fork: None,
         };
         execute(&task, &mut Narrator::new(Display::Quiet)).unwrap()
     }

@@ -61,6 +61,8 @@ fn read(workspace: &Workspace) -> (Arc<Plan>, GraphBundle) {
 #[test]
 fn a_session_runs_beside_its_runner_and_its_lines_tell_the_whole_run() {
     let workspace = Workspace::new();
+    // no ledger knows this run
+    workspace.forges();
     // large enough to stand outside of its line
     let text = "word ".repeat(2_000);
     workspace.write("graph.yaml", GRAPH).write("say.md", "Said: {{ text }}").write("a.txt", &text);
@@ -82,6 +84,7 @@ fn a_session_runs_beside_its_runner_and_its_lines_tell_the_whole_run() {
         limits: RunLimits::default(),
         plan: None,
         undoes: None,
+        reuse: None,
     };
     let root = File::open(workspace.path()).unwrap();
     hand_over(&control, &ControlFrame::Start(start), &[root.as_fd(), their_calls.as_fd()]).unwrap();

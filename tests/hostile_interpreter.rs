@@ -149,6 +149,7 @@ fn run(program: &Path, workspace: &Workspace) -> Finished {
         secrets: Vec::new(),
         held: None,
         undoes: None,
+        fork: None,
         inputs: json!({}),
         durability: Durability::Batch,
         retention: lgflow::config::Retention::default(),

@@ -289,6 +289,7 @@ fn run(workspace: &Workspace, lie: &str) -> Finished {
         watching: Watching::default(),
         held: None,
         undoes: None,
+        fork: None,
     };
     execute(&task, &mut Narrator::new(Display::Quiet)).unwrap()
 }
@@ -321,6 +322,7 @@ fn each_lie_ends_the_run_and_is_named_by_verify() {
         ("names another policy", Wrong::OtherPolicy),
     ] {
         let workspace = reads();
+        workspace.forges();
         let finished = run(&workspace, lie);
         let Some(Stopped::Discord(found)) = finished.interrupted else {
             panic!("{lie}: {:?}", finished.interrupted)

@@ -325,7 +325,7 @@ fn a_trace_is_checked_with_its_payloads_wherever_it_is_named_from() {
     elsewhere.write("alone.jsonl", log_of(&workspace, run));
     let ran = elsewhere.lgflow(&["trace", "verify", "alone.jsonl"]).ended(0);
     assert!(ran.stdout.contains("not at hand"), "{}", ran.stdout);
-    let database = database(&workspace);
+    let database = database(workspace.forges());
     database.execute("DELETE FROM links", []).unwrap();
     database.execute("DELETE FROM blobs", []).unwrap();
     workspace.lgflow(&["trace", "verify", run]).ended(7).says("misses a payload");

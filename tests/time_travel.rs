@@ -262,3 +262,25 @@ fn what_does_not_hold_or_is_not_there_is_not_compared() {
     elsewhere.write("t.jsonl", &log);
     elsewhere.lgflow(&["runs", "diff", "t.jsonl", "t.jsonl"]).ended(7).says("is not at hand");
 }
+
+#[test]
+fn a_run_whose_graph_or_prompt_has_changed_is_refused_with_what_has() {
+    let workspace = workspace();
+    let prompt = "dear {{ who }},\ngo on?\n";
+    let graph = "schema: lgflow.graph/v1\nname: prompted\nprompts: { ask: { file: ask.md } }\nnodes:\n  text: { uses: render, with: { prompt: ask, vars: { who: you } } }\n  \
+                 sure: { uses: approval, with: { show: \"{{ nodes.text.output }}\" } }\nedges: [text -> sure]\n";
+    workspace.write("graph.yaml", graph).write("ask.md", prompt);
+    let run = begun(&workspace, &[]);
+    let resume = || workspace.lgflow(&["runs", "resume", &run]).ended(1).says("its graph has changed");
+    workspace.write("ask.md", prompt.replace("go on?", "stop?"));
+    resume().says("ask.md:2: it was `go on?`, and is `stop?`").says("node `text`: `with.text` was");
+    workspace
+        .write("ask.md", prompt)
+        .write("graph.yaml", graph.replace("who: you", "who: me") + "  # more\n");
+    resume().says("node `text`: `with.vars.who` was `you`, and is `me`");
+    let more = graph.replace("[text -> sure]", "[text -> sure -> then]") + "outputs: { a: \"1\" }\n";
+    workspace.write("graph.yaml", more.replace("edges:", "  then: { uses: values }\nedges:"));
+    resume().says("node `then` is new").says("edge `sure -> then` is new").says("output `a` is new");
+    workspace.write("graph.yaml", graph);
+    workspace.lgflow(&["runs", "resume", &run]).ended(5);
+}

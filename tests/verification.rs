@@ -259,6 +259,7 @@ fn only_plain_files_are_read() {
     symlink("/dev/zero", &link).unwrap();
     subject.verify(&link).ended(7).says("not a regular file");
     let database = find(&subject.workspace.state(), "runs.db");
+    subject.workspace.forges();
     fs::remove_file(&database).unwrap();
     symlink("/dev/zero", &database).unwrap();
     subject.verify(&subject.run).ended(1).says("is a symbolic link");

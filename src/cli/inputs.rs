@@ -41,12 +41,38 @@ impl InputArgs {
 
     /// The inputs of `plan`, defaults put in; `name` is how the graph is shown.
     pub(super) fn bind(&self, plan: &Plan, name: &str) -> Result<Value, Problem> {
-        let mut given = match &self.inputs_file {
+        let kept = match &self.inputs_file {
             Some(path) => file(path)?,
             None => Map::new(),
         };
-        let mut typed = BTreeSet::new();
-        for one in &self.inputs {
+        let (mut given, typed) = GivenInputs { inputs: &self.inputs, kept }.read(plan)?;
+        if let Some(request) = &self.request {
+            if typed.contains("request") {
+                let twice = "the input `request` is given twice, as it stands and with `-i`; give it once";
+                return Err(Problem::usage(twice));
+            }
+            given.insert("request".to_owned(), Value::from(request.as_str()));
+        }
+        bound(plan, given, name)
+    }
+}
+
+/// Inputs that are there already, and typed ones, which are stronger.
+pub(super) struct GivenInputs<'a> {
+    pub(super) inputs: &'a [String],
+    pub(super) kept: Map<String, Value>,
+}
+
+impl GivenInputs<'_> {
+    /// The inputs of `plan`, defaults put in; `name` is how the graph is shown.
+    pub(super) fn bind(self, plan: &Plan, name: &str) -> Result<Value, Problem> {
+        bound(plan, self.read(plan)?.0, name)
+    }
+
+    /// All of them, and the names of those that were typed.
+    fn read(self, plan: &Plan) -> Result<(Map<String, Value>, BTreeSet<String>), Problem> {
+        let (mut given, mut typed) = (self.kept, BTreeSet::new());
+        for one in self.inputs {
             let (name, value) = pair(one, plan)?;
             if !typed.insert(name.clone()) {
                 return Err(Problem::usage(format!(
@@ -55,18 +81,15 @@ impl InputArgs {
             }
             given.insert(name, value);
         }
-        if let Some(request) = &self.request {
-            if typed.contains("request") {
-                let twice = "the input `request` is given twice, as it stands and with `-i`; give it once";
-                return Err(Problem::usage(twice));
-            }
-            given.insert("request".to_owned(), Value::from(request.as_str()));
-        }
-        bind_inputs(plan, given).map_err(|problems| {
-            let said: Vec<String> = problems.iter().map(|problem| escaped(&problem.message)).collect();
-            Problem::usage(format!("`{name}`: {}", said.join("; ")))
-        })
+        Ok((given, typed))
     }
+}
+
+fn bound(plan: &Plan, given: Map<String, Value>, name: &str) -> Result<Value, Problem> {
+    bind_inputs(plan, given).map_err(|problems| {
+        let said: Vec<String> = problems.iter().map(|problem| escaped(&problem.message)).collect();
+        Problem::usage(format!("`{name}`: {}", said.join("; ")))
+    })
 }
 
 /// A name and its value. Where the input's schema wants text, the value is text as it stands; otherwise it is JSON.

@@ -31,6 +31,7 @@ mod run;
 mod runs;
 mod runs_at;
 mod runs_diff;
+mod runs_fork;
 mod runs_gc;
 mod runs_undo;
 mod schema;

@@ -28,6 +28,7 @@ use super::inputs::InputArgs;
 use super::output::Output;
 use super::problem::Problem;
 use super::runs::lost_text;
+use super::runs_fork::{forked_document, forked_lines};
 use super::runs_undo::undone_text;
 use super::terminal::style_of_stderr;
 use super::trust::here;
@@ -154,6 +155,7 @@ fn once(args: &RunArgs, output: Output, bound: &mut Option<Vec<FrozenLayer>>) ->
         secrets: ready.secrets,
         held: ready.held,
         undoes: None,
+        fork: None,
         inputs: ready.inputs,
         durability: ready.durability,
         retention: ready.retention,
@@ -340,11 +342,21 @@ fn report(finished: &Finished, task: &Task<'_>, narrator: &mut Narrator, output:
         graph_digest: task.plan.digest.to_string(),
         trace: Some(finished.trace.display().to_string()),
     };
+    // a trace that cannot be read has been told of before
+    let forked =
+        task.fork.as_ref().map(|fork| (fork, fork.taken_over(task.place, &finished.run).unwrap_or_default()));
     if output.format == Format::Json {
-        output.document(&run_document(&finished.summary, &facts));
+        let mut document = run_document(&finished.summary, &facts);
+        if let Some((fork, nodes)) = &forked {
+            document["forked"] = forked_document(fork, nodes);
+        }
+        output.document(&document);
     } else if let Some(outputs) = &finished.summary.outputs {
         let text = if task.undoes.is_some() { undone_text(outputs) } else { outputs_text(outputs) };
         output.foreign(&text);
+    }
+    for line in forked.iter().flat_map(|(fork, nodes)| forked_lines(fork, nodes)) {
+        narrator.line(Mark::Note, &line);
     }
     conclude(finished, task.place, status, narrator);
     exit

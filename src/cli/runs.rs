@@ -8,10 +8,14 @@ use serde_json::{Value, json};
 use crate::compile::check_shipped;
 use crate::config::Settings;
 use crate::diag::Diagnostics;
+use crate::effect::FrozenLayer;
 use crate::front::{
-    Again, AgainError, Demanded, Named, PastRun, Place, Resume, Task, Watching, choose, differences,
-    is_attended, layers, layers_of_both, past_runs, settings, stored_run, unanswerable,
+    Again, AgainError, Demanded, Fork, Named, PastRun, Place, Resume, Task, Watching, choose, differences,
+    fork, graph_changes, is_attended, layer_changes, layers, layers_of_both, past_runs, settings, stored_run,
+    unanswerable,
 };
+use crate::ledger::ForkedFrom;
+use crate::plan::Plan;
 use crate::policy::ASK_MUTATIONS;
 use crate::source::Sources;
 use crate::store::{Durability, RunId};
@@ -25,6 +29,7 @@ use super::problem::Problem;
 use super::run::{carry_out, exit_of_status, profile_flag, revision, trust_now};
 use super::runs_at::show_at;
 use super::runs_diff::{DiffArgs, diff};
+use super::runs_fork::{ForkArgs, fork_run, refused as not_forked};
 use super::runs_gc::GcArgs;
 use super::runs_undo::{UNDO, UndoArgs, layers_of_undo, undo};
 use super::terminal::style_of_stderr;
@@ -56,6 +61,11 @@ enum RunsCommand {
         after_help = "Examples:\n  lgflow runs diff 01k… 01m…\n  lgflow runs diff 01k… artifacts/runs/run-01m….jsonl\n\nTimes, numbers, hashes, ids and the order in which calls ended are left out. Exit code 0 if the runs mean the same, 1 if they differ, 2 if one is not there, 7 if one does not hold."
     )]
     Diff(DiffArgs),
+    /// Start a run that takes over the results of an earlier one and executes the rest from a node on
+    #[command(
+        after_help = "Examples:\n  lgflow runs fork 01k… --from report\n  lgflow runs fork 01k… --from 'fix[2]' -g edited.yaml -i tries=5\n\nA result is taken over where its node, what it asks and the policy are unchanged; which were, and why others were not, is said. The workspace must be as the patches that are taken over left it: `lgflow runs undo RUN --to NODE` takes back what came later."
+    )]
+    Fork(ForkArgs),
     /// Take back what a run changed in the workspace, all or nothing, as a run of its own
     #[command(
         after_help = "Examples:\n  lgflow runs undo 01k… --dry-run\n  lgflow runs undo 01k…\n  lgflow runs undo 01k… --to fix     what `fix` and all after it changed\n\nThe policy of then and that of now bind it; where they ask, it is suspended (exit code 5) and `lgflow approve` answers. Refused, naming the files, where the workspace has moved on."
@@ -104,6 +114,7 @@ pub(super) fn run(args: &RunsArgs, output: Output) -> Result<Exit, Problem> {
         RunsCommand::Show(ShowArgs { one, at: None }) => show(&place, &run_id(&one.run)?, output),
         RunsCommand::Show(ShowArgs { one, at: Some(at) }) => show_at(&place, &run_id(&one.run)?, at, output),
         RunsCommand::Diff(args) => diff(args, output),
+        RunsCommand::Fork(args) => fork_run(&place, args, output),
         RunsCommand::Gc(args) => super::runs_gc::run(args, &place, output),
         RunsCommand::Undo(args) => undo(&place, args, output),
         RunsCommand::Resume(args) => resume(&place, &run_id(&args.which.run)?, &args.told, output),
@@ -278,7 +289,8 @@ pub(super) fn meant<'a>(
         Problem::with(Exit::Failed, "the run is bound to what it was started with", detail)
     };
     if !differ.is_empty() || now.digest != plan.digest {
-        return Err(changed("its graph has changed", &differ));
+        let changes = graph_changes((&plan, &record.bundle), (&now, &chosen.bundle));
+        return Err(changed("its graph has changed", if changes.is_empty() { &differ } else { &changes }));
     }
     let trust = if record.trusted { TrustNow::Yes } else { trust_now(false, &settings)? };
     let demanded = Demanded {
@@ -293,8 +305,11 @@ pub(super) fn meant<'a>(
     if let Some(refusal) = bound.refusal() {
         return Err(Problem::with(Exit::Denied, "denied by policy", refusal));
     }
-    let layers = layers_of_both(&record.layers, &bound.layers)
-        .map_err(|names| changed("its policies have changed", &names))?;
+    let layers = layers_of_both(&record.layers, &bound.layers).map_err(|names| {
+        let changes = layer_changes(&record.layers, &bound.layers);
+        changed("its policies have changed", if changes.is_empty() { &names } else { &changes })
+    })?;
+    let fork = record.forked.as_ref().map(|forked| forked_again(place, forked, &now, &layers)).transpose()?;
     Ok(Some(Task {
         place,
         plan: now,
@@ -304,6 +319,7 @@ pub(super) fn meant<'a>(
         secrets: settings.secrets().to_vec(),
         held: record.held,
         undoes: None,
+        fork,
         inputs: Value::Null,
         durability: Durability::parse(&record.durability).unwrap_or_default(),
         retention: settings.retention(),
@@ -317,6 +333,22 @@ pub(super) fn meant<'a>(
         resume: Some(Resume { run: run.clone(), state: stored.state, verified: stored.verified }),
         watching: Watching::of(&settings),
     }))
+}
+
+/// What a forked run may take over, again.
+fn forked_again(
+    place: &Place,
+    forked: &ForkedFrom,
+    plan: &Plan,
+    layers: &[FrozenLayer],
+) -> Result<Fork, Problem> {
+    let run = run_id(&forked.run)?;
+    let again = stored_run(place, &run).map_err(|error| problem(&error))?;
+    let mut fork = fork(place, (&run, &again), (plan, layers), &forked.from)
+        .map_err(|error| not_forked(&error, plan))?;
+    // it was so when the run began, and what the run itself has changed since is its own
+    fork.reuse.left.clear();
+    Ok(fork)
 }
 
 /// A run that takes another one back, again: its graph is part of the program.
@@ -343,6 +375,7 @@ fn undo_again<'a>(
         secrets: settings.secrets().to_vec(),
         held: None,
         undoes: record.undoes.and_then(|run| run.parse().ok()),
+        fork: None,
         inputs: Value::Null,
         durability: Durability::parse(&record.durability).unwrap_or_default(),
         retention: settings.retention(),

@@ -52,12 +52,7 @@ pub(super) struct UndoArgs {
 pub(super) fn undo(place: &Place, args: &UndoArgs, output: Output) -> Result<Exit, Problem> {
     let run = run_id(&args.run)?;
     let again = stored_run(place, &run).map_err(|error| problem(&error))?;
-    let past = past_runs(place).map_err(|error| problem(&error))?;
-    if past.iter().any(|past| past.run == run && past.status == "running") {
-        let detail =
-            format!("the run `{run}` goes on right now; wait for its end or interrupt it, then take it back");
-        return Err(Problem::with(Exit::Failed, "not taken back", detail));
-    }
+    not_running(place, &run, "not taken back")?;
     check_node(&again, args.to.as_deref())?;
     let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
     let flags = profile_flag(again.record.profile.as_deref());
@@ -75,6 +70,16 @@ pub(super) fn undo(place: &Place, args: &UndoArgs, output: Output) -> Result<Exi
     } else {
         what.take_back(layers, &settings, (&again.record, args.trace), output)
     }
+}
+
+/// A run that goes on has not come to what it will.
+pub(super) fn not_running(place: &Place, run: &RunId, title: &'static str) -> Result<(), Problem> {
+    let past = past_runs(place).map_err(|error| problem(&error))?;
+    if past.iter().any(|past| past.run == *run && past.status == "running") {
+        let detail = format!("the run `{run}` goes on right now; wait for its end, or interrupt it");
+        return Err(Problem::with(Exit::Failed, title, detail));
+    }
+    Ok(())
 }
 
 fn check_node(again: &Again, to: Option<&str>) -> Result<(), Problem> {
@@ -153,6 +158,7 @@ impl Undo<'_> {
             secrets: settings.secrets().to_vec(),
             held: None,
             undoes: Some(self.run.clone()),
+            fork: None,
             inputs: json!({ "of": self.run.as_str(), "to": self.to, "beyond": self.touched.beyond }),
             durability: Durability::parse(settings.durability()).unwrap_or_default(),
             retention: settings.retention(),

@@ -13,6 +13,9 @@ const RUN: &str = "<run>";
 /// Members of data that are numbers of one run.
 const NUMBERS: [&str; 7] = ["call", "question", "wait", "frame", "loop", "edge", "waiting"];
 
+/// Members that tell where a result comes from.
+const RECALLED: [&str; 3] = ["recalled", "cached", "passed_over"];
+
 /// Kinds that tell of processes, and not of what the run is about.
 const OF_PROCESSES: [&str; 2] = ["run.suspended", "run.resumed"];
 
@@ -149,6 +152,10 @@ fn meant(event: &Envelope) -> Value {
             data.remove("digest");
         }
         "call.finished" => {
+            // whether it was made for this call, or for an earlier one that is the same
+            for name in RECALLED {
+                data.remove(name);
+            }
             let several = data.get_mut("results").and_then(Value::as_array_mut).into_iter().flatten();
             let results: Vec<&mut Value> = several.collect();
             results.into_iter().for_each(timeless);
@@ -172,6 +179,9 @@ fn meant(event: &Envelope) -> Value {
 fn timeless(result: &mut Value) {
     let Some(members) = result.as_object_mut() else { return };
     members.remove("timing_ms");
+    for name in RECALLED {
+        members.remove(name);
+    }
     if let Some(error) = members.get_mut("error").and_then(Value::as_object_mut) {
         error.remove("approval");
     }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 
-use super::{HeldPlan, SandboxLayer, SecretDeclaration};
+use super::{HeldPlan, Reuse, SandboxLayer, SecretDeclaration};
 
 /// The first message on the control channel. The root descriptor and the call socket travel with it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,6 +35,9 @@ pub struct RunnerStart {
     /// The earlier run whose changes this one may take back, as the user said; without it, no other run's.
     #[serde(default)]
     pub undoes: Option<String>,
+    /// What an earlier run came to that this one was forked from, and may be answered with.
+    #[serde(default)]
+    pub reuse: Option<Reuse>,
 }
 
 /// Where the ledger of a workspace lies.

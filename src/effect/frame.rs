@@ -10,6 +10,7 @@ use super::{ApprovalRequest, RunnerStart, SandboxLayer, Started, ToolCall, ToolR
 /// From the front to the runner, and back.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "the largest is sent once, and taken apart at once")]
 pub enum ControlFrame {
     /// Front → runner, first.
     Start(RunnerStart),

@@ -13,6 +13,7 @@ mod planned;
 mod provenance;
 mod recalled;
 mod refused;
+mod reuse;
 mod secret;
 
 pub use approval::{
@@ -34,4 +35,5 @@ pub use planned::{
 pub use provenance::{Provenance, Source};
 pub use recalled::{Recalled, RecalledFrom};
 pub use refused::{failure_of, refused_whole};
+pub use reuse::{LeftFile, ReusableResult, Reuse};
 pub use secret::{SecretDeclaration, SecretSource, SecretUse};

@@ -20,6 +20,8 @@ pub struct Recalled {
 pub enum RecalledFrom {
     /// In the cache: nothing that it depends on has changed.
     Cache,
+    /// In the trace of the run that this one was forked from.
+    Run,
 }
 
 impl RecalledFrom {
@@ -27,6 +29,7 @@ impl RecalledFrom {
     pub fn as_str(self) -> &'static str {
         match self {
             RecalledFrom::Cache => "cache",
+            RecalledFrom::Run => "run",
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::effect::{
     SecretDeclaration, Started,
 };
 use crate::files::{FileError, Root};
-use crate::ledger::{Ledger, LedgerError, RunRecord};
+use crate::ledger::{ForkedFrom, Ledger, LedgerError, RunRecord};
 use crate::logging::RunSpans;
 use crate::plan::Plan;
 use crate::receipt::Told;
@@ -37,7 +37,7 @@ use super::supervise::Supervision;
 use super::vouching::{believed, sealed, vouched};
 use super::watchers::Watchers;
 use super::{
-    InterpreterProcess, Mark, Narrator, Past, Place, RunnerProcess, SigningKeyError, SpawnedRunner,
+    Fork, InterpreterProcess, Mark, Narrator, Past, Place, RunnerProcess, SigningKeyError, SpawnedRunner,
     StartError, Stopped, Watching,
 };
 
@@ -60,6 +60,8 @@ pub struct Task<'a> {
     pub held: Option<HeldPlan>,
     /// The earlier run whose changes it takes back.
     pub undoes: Option<RunId>,
+    /// The earlier run that it takes results over from.
+    pub fork: Option<Fork>,
     /// Its inputs, defaults put in.
     pub inputs: Value,
     /// When a line of the trace is safe.
@@ -315,6 +317,10 @@ fn record(task: &Task<'_>, signer: &Signer, inputs: Option<Value>) -> RunRecord 
         layers: task.layers.clone(),
         held: task.held.clone(),
         undoes: task.undoes.as_ref().map(RunId::to_string),
+        forked: task
+            .fork
+            .as_ref()
+            .map(|fork| ForkedFrom { run: fork.run.to_string(), from: fork.from.clone() }),
         durability: task.durability.as_str().to_owned(),
         trace: task.trace,
         inputs,
@@ -341,6 +347,7 @@ fn runner_start(task: &Task<'_>, run: &RunId, store: &Store) -> RunnerStart {
         limits: task.limits,
         plan: task.held.clone(),
         undoes: task.undoes.as_ref().map(RunId::to_string),
+        reuse: task.fork.as_ref().map(|fork| fork.reuse.clone()),
     }
 }
 
@@ -385,6 +392,10 @@ fn facts((task, kept_out): (&Task<'_>, &KeptOut), runner: &Started) -> Map<Strin
         ("sandbox", json!(runner.sandbox)),
         ("work_tree", json!(runner.work_tree)),
         ("held_to", json!(task.held.as_ref().map(|plan| plan.checksum))),
+        (
+            "forked",
+            json!(task.fork.as_ref().map(|fork| json!({ "run": fork.run.as_str(), "from": fork.from }))),
+        ),
         ("policy_from", json!(task.place.base.as_ref().map(|base| &base.revision))),
     ];
     facts.into_iter().map(|(name, fact)| (name.to_owned(), fact)).collect()

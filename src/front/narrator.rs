@@ -1,9 +1,10 @@
 //! From events to the lines and spinners that a person sees. Changes nothing and decides nothing.
 #![expect(clippy::disallowed_methods, reason = "a person is told how long a node took")]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use crate::effect::RecalledFrom;
 use crate::trace::{CallId, CallOutcome, Cancel, EventBody, NodeFinished, NodeResult, RunState, Status};
 use crate::view::escaped;
 
@@ -16,14 +17,14 @@ pub struct Narrator {
     since: BTreeMap<String, Instant>,
     /// Nodes that failed, each with the message that was told.
     failed: BTreeMap<String, String>,
-    /// Nodes that go on with a result of an earlier call.
-    cached: BTreeSet<String>,
+    /// Nodes that were answered with earlier results, and where those were kept.
+    recalled: BTreeMap<String, RecalledFrom>,
 }
 
 impl Narrator {
     /// Tells it on `display`.
     pub fn new(display: Display) -> Self {
-        Self { display, since: BTreeMap::new(), failed: BTreeMap::new(), cached: BTreeSet::new() }
+        Self { display, since: BTreeMap::new(), failed: BTreeMap::new(), recalled: BTreeMap::new() }
     }
 
     /// One more event, with the state before it.
@@ -94,8 +95,8 @@ impl Narrator {
     fn hear_result(&mut self, state: &RunState, call: CallId, outcome: &CallOutcome) {
         let Some((_, order)) = state.open_calls().find(|(id, _)| *id == call) else { return };
         for (call, result) in order.calls().iter().zip(outcome.results()) {
-            if result.recalled.is_some() {
-                self.cached.insert(call.node.clone());
+            if let Some(recalled) = &result.recalled {
+                self.recalled.insert(call.node.clone(), recalled.from);
             }
             if let Some(why) = &result.passed_over {
                 let text = format!("{}: a kept result is passed over: {}", escaped(&call.node), escaped(why));
@@ -131,10 +132,14 @@ impl Narrator {
                 self.failed.insert(path, error.message.clone());
             }
             (Status::Succeeded, None) => {
-                let cached = if self.cached.remove(&path) { " from the cache" } else { "" };
+                let recalled = match self.recalled.remove(&path) {
+                    None => "",
+                    Some(RecalledFrom::Cache) => " from the cache",
+                    Some(RecalledFrom::Run) => " from the earlier run",
+                };
                 let failed = state.collects(done.at).then(|| failed_items(&done.result)).flatten();
                 let failed = failed.map(|failed| format!(": {failed}")).unwrap_or_default();
-                self.display.line(Mark::Done, &format!("{name}{cached}{failed}{took}"));
+                self.display.line(Mark::Done, &format!("{name}{recalled}{failed}{took}"));
                 if let Some(files) =
                     state.runs_command(done.at).then(|| changed_files(&done.result)).flatten()
                 {

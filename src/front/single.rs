@@ -38,6 +38,7 @@ pub fn call_tool(
         limits: RunLimits::default(),
         plan: None,
         undoes: undoes.map(RunId::to_string),
+        reuse: None,
     };
     let (runner, calls) = RunnerProcess::start(program, start, root.as_fd())?;
     let tool = call.tool.clone();

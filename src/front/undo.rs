@@ -24,6 +24,11 @@ pub struct Touched {
 
 /// What a run did to the workspace, as its trace tells; from the first event of the node `to` on, where one is named.
 pub fn touched(place: &Place, run: &RunId, to: Option<&str>) -> Result<Touched, AgainError> {
+    Ok(touched_by(&events(place, run)?, to))
+}
+
+/// The events of a run, payloads in their places.
+pub(super) fn events(place: &Place, run: &RunId) -> Result<Vec<Envelope>, AgainError> {
     let store = place.runs()?;
     let (log, blobs) = (store.log(run)?, store.blobs());
     let whole = |line: &str| {
@@ -32,8 +37,7 @@ pub fn touched(place: &Place, run: &RunId, to: Option<&str>) -> Result<Touched, 
         let _ = event.move_in(|digest| blobs.get(digest));
         Some(event)
     };
-    let events: Vec<Envelope> = log.lines().filter_map(whole).collect();
-    Ok(touched_by(&events, to))
+    Ok(log.lines().filter_map(whole).collect())
 }
 
 fn touched_by(events: &[Envelope], to: Option<&str>) -> Touched {
@@ -62,7 +66,10 @@ fn touched_by(events: &[Envelope], to: Option<&str>) -> Touched {
 
 fn note(event: &Envelope, asked: Option<&Envelope>, (at, result): (usize, &Value), touched: &mut Touched) {
     let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
-    if result["ok"] == true && matches!(result["tool"].as_str(), Some("apply_patch" | "rollback")) {
+    let input = asked
+        .and_then(|asked| asked.data.get("input").or_else(|| asked.data.get("calls")?.get(at)?.get("input")));
+    let dry = input.is_some_and(|input| input["dry_run"] == true);
+    if !dry && result["ok"] == true && matches!(result["tool"].as_str(), Some("apply_patch" | "rollback")) {
         let files = result["output"]["files"].as_array().into_iter().flatten();
         touched
             .files

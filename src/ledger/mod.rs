@@ -20,5 +20,5 @@ pub use folder::Ledger;
 pub use key::{installation_key, known_key};
 pub use moment::moment;
 pub use receipts::ReceiptFile;
-pub use records::{Answered, BaseRevision, Head, ReceiptHead, Reply, RunRecord};
+pub use records::{Answered, BaseRevision, ForkedFrom, Head, ReceiptHead, Reply, RunRecord};
 pub use results::KeptResult;

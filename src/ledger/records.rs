@@ -53,6 +53,15 @@ pub struct BaseRevision {
     pub commit: String,
 }
 
+/// The earlier run that one was forked from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForkedFrom {
+    /// Its id.
+    pub run: String,
+    /// The node from which on everything is executed.
+    pub from: String,
+}
+
 /// What a run was started with: all that is needed to go on with it, and to see whether it still is the same.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunRecord {
@@ -83,6 +92,9 @@ pub struct RunRecord {
     /// The earlier run whose changes it takes back.
     #[serde(default)]
     pub undoes: Option<String>,
+    /// The earlier run that it takes results over from.
+    #[serde(default)]
+    pub forked: Option<ForkedFrom>,
     /// When a line of its trace is safe.
     pub durability: String,
     /// Is its trace written into the workspace as well?

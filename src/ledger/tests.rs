@@ -63,6 +63,7 @@ fn record(starter: &str) -> RunRecord {
         layers: Vec::new(),
         held: None,
         undoes: None,
+        forked: None,
         durability: "batch".into(),
         trace: false,
         inputs: None,

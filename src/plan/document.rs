@@ -43,6 +43,12 @@ impl Plan {
         self.node_document(self.node(at), Children::ByDigest)
     }
 
+    /// What a node of it is, without its edges: two nodes of which this is the same do the same.
+    pub fn definition(&self, id: &str) -> Option<Value> {
+        let node = self.nodes.iter().find(|node| node.id.as_str() == id)?;
+        Some(self.node_document(node, Children::InFull))
+    }
+
     /// The digest of the plan's meaning: of its canonical JSON without what depends on the order of the file, which
     /// is the canonical order where two nodes are tied, and the order of edges.
     pub fn compute_digest(&self) -> Digest {

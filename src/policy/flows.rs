@@ -14,7 +14,7 @@ use crate::model::policy::{FlowRule, RuleVerdict};
 use super::change::{Action, Change, keys};
 use super::layer::{Layer, decision};
 use super::paths::path_glob;
-use super::{Decision, ExecGrant, Gate, Granted, Reason, SandboxMode, WorkspaceMode};
+use super::{Asked, Decision, ExecGrant, Gate, Granted, Reason, SandboxMode, WorkspaceMode};
 
 /// The sink that is a command which runs code of a workspace that others have written to.
 const CODE: &str = "code";
@@ -140,6 +140,15 @@ impl Gate {
             |exec: &ExecGrant| exec.workspace == WorkspaceMode::Direct || !exec.unsafe_write.is_empty();
         let command = done.obligations().exec.as_ref().is_some_and(direct);
         self.note_of(done.request(), result.ok, command);
+    }
+
+    /// The same of a call that asks and was not done, because it is known what an earlier one came to: what that one wrote stands
+    /// in the workspace.
+    pub fn note_recalled(&self, asked: &Asked<ToolCall>, result: &ToolResult) {
+        let direct =
+            |exec: &ExecGrant| exec.workspace == WorkspaceMode::Direct || !exec.unsafe_write.is_empty();
+        let command = asked.obligations().exec.as_ref().is_some_and(direct);
+        self.note_of(asked.request(), result.ok, command);
     }
 
     /// The same of a call of which a rehearsal says that it was approved and done.

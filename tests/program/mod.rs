@@ -10,12 +10,18 @@ pub mod tmux;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
 
 pub struct Workspace {
     folder: tempfile::TempDir,
+    forged: AtomicBool,
 }
+
+/// With this variable every run that a test has made is decided again when its workspace is dropped, and must be what was
+/// recorded.
+const REPLAY: &str = "LGFLOW_TEST_REPLAY";
 
 pub struct Ran {
     pub code: Option<i32>,
@@ -29,7 +35,33 @@ impl Workspace {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("work")).unwrap();
         fs::create_dir(folder.path().join("home")).unwrap();
-        Self { folder }
+        Self { folder, forged: AtomicBool::new(false) }
+    }
+
+    /// This test alters what was recorded, or what it is read by, or records what no installation did: its runs are not what
+    /// they were.
+    pub fn forges(&self) -> &Self {
+        self.forged.store(true, Ordering::Relaxed);
+        self
+    }
+
+    /// Decides every run of this workspace again.
+    fn replay_all(&self) {
+        if !self.state().is_dir() || !self.path().exists() {
+            return;
+        }
+        let listed = self.lgflow(&["runs", "list", "--format", "json"]).ended(0).json();
+        for run in listed["runs"].as_array().unwrap() {
+            let run = run["run"].as_str().unwrap();
+            let ran = self.lgflow(&["replay", run, "--format", "json"]);
+            let found = ran.json();
+            // what followed from what a pattern took out cannot be decided again
+            let redacted = found["redacted"].as_u64().is_some_and(|count| count > 0);
+            assert!(
+                redacted || found["ok"] == true,
+                "{REPLAY}: the run {run} is decided otherwise:\n{found:#}"
+            );
+        }
     }
 
     /// The same, as a git repository.
@@ -85,6 +117,17 @@ impl Workspace {
 
     pub fn lgflow(&self, arguments: &[&str]) -> Ran {
         Ran::from(self.command(arguments).output().unwrap())
+    }
+}
+
+impl Drop for Workspace {
+    fn drop(&mut self) {
+        if std::env::var_os(REPLAY).is_some()
+            && !self.forged.load(Ordering::Relaxed)
+            && !std::thread::panicking()
+        {
+            self.replay_all();
+        }
     }
 }
 

@@ -106,8 +106,11 @@ impl Desk {
             return refusal;
         }
         let call = &ToolCall { approval: None, ..call.clone() };
+        let known = self.reused.answer_to(call).is_some();
         let asked = match self.gate.decide(call) {
             GateDecision::Denied(verdict) => return refusal(call, ErrorKind::Denied, &verdict),
+            // nothing is done for it, so nothing can ask
+            GateDecision::Ask(_) | GateDecision::Granted(_) if known => None,
             GateDecision::Ask(asked) => Some(*asked),
             GateDecision::Granted(granted) => question(&granted, &self.world)
                 .filter(|met| met.kind == ErrorKind::ApprovalRequired)

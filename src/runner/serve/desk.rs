@@ -37,6 +37,7 @@ use super::held::Held;
 use super::known::Known;
 use super::machine::machine_without_walls;
 use super::receipts::Receipts;
+use super::reused::Reused;
 use super::said;
 
 /// Results that are kept for repeated keys, in bytes of their JSON.
@@ -53,12 +54,14 @@ pub(super) struct Desk {
     pub(super) run: String,
     /// Results of earlier calls; none where nothing may be kept.
     pub(super) cache: Option<Cache>,
+    /// Results of the run that this one was forked from.
+    pub(super) reused: Reused,
     /// Nobody waits for answers any more.
     ending: AtomicBool,
     running: Mutex<BTreeMap<String, Cancel>>,
     answered: Mutex<Answers>,
     pub(super) counters: Counters,
-    held: Held,
+    pub(super) held: Held,
 }
 
 /// What was answered, by idempotency key.
@@ -93,6 +96,7 @@ impl Desk {
         recover_workspace(&world).map_err(|error| error.message)?;
         let protected = start.protected.clone();
         let machine = Machine { secrets: start.secrets.clone(), ..machine_without_walls(protected) };
+        let reused = Reused::of(start.reuse.clone(), &world)?;
         let mut gate = Gate::new(policy, machine);
         if may_run_commands(&gate) {
             gate.found_walls(walls());
@@ -119,6 +123,7 @@ impl Desk {
             receipts,
             run: start.run.clone(),
             cache,
+            reused,
             ending: AtomicBool::new(false),
             running,
             answered,
@@ -228,7 +233,10 @@ impl Desk {
         said::decided(&decision);
         let asked = match decision {
             GateDecision::Denied(verdict) => return refusal(call, ErrorKind::Denied, &verdict),
-            GateDecision::Ask(asked) => *asked,
+            GateDecision::Ask(asked) => match self.reused.answer_to(call) {
+                Some(known) => return self.recall_unasked(&asked, known),
+                None => *asked,
+            },
             GateDecision::Granted(granted) => match self.met_question(&granted) {
                 Ok(asked) => asked,
                 Err(result) => return result,
@@ -315,6 +323,8 @@ impl Desk {
             return Some(refusal);
         }
         match self.gate.decide(call) {
+            // nothing is done for it, so nothing can ask
+            GateDecision::Granted(_) | GateDecision::Ask(_) if self.reused.answer_to(call).is_some() => None,
             GateDecision::Granted(granted) => {
                 let met = question(&granted, &self.world)
                     .filter(|met| matches!(met.kind, ErrorKind::ApprovalRequired | ErrorKind::Denied));

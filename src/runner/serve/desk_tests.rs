@@ -80,6 +80,7 @@ impl Bench {
             limits: RunLimits::default(),
             plan,
             undoes: None,
+            reuse: None,
             ledger: Some(LedgerPlace { state: place("state"), workspace: "w".into() }),
         };
         let root = OwnedFd::from(fs::File::open(self.path("work")).unwrap());
@@ -570,6 +571,7 @@ fn a_ledger_that_others_may_write_stops_the_runner() {
         limits: RunLimits::default(),
         plan: None,
         undoes: None,
+        reuse: None,
         ledger: Some(LedgerPlace { state: state(&bench.path("state")), workspace: "w".into() }),
     };
     let refused = Desk::open(&start, root, theirs).unwrap_err();

@@ -22,7 +22,10 @@ pub(super) enum Known {
 impl Desk {
     /// What is known of a granted call.
     pub(super) fn known(&self, granted: &Granted<ToolCall>, cancel: &Cancel) -> Known {
-        self.cached(granted, cancel)
+        match self.reused.answer_to(granted.request()) {
+            Some(known) => Known::Result(Box::new(known)),
+            None => self.cached(granted, cancel),
+        }
     }
 
     /// Answers a granted call with what is known of it.

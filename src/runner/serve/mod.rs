@@ -12,6 +12,7 @@ mod known;
 mod machine;
 mod recall;
 mod receipts;
+mod reused;
 mod said;
 mod session;
 mod toolchains;

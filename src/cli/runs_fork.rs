@@ -1,0 +1,184 @@
+//! `lgflow runs fork`: a run that takes over what an earlier one came to, up to a node, and executes the rest.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::{Map, Value, json};
+
+use crate::diag::{Diagnostics, suggestion};
+use crate::front::{
+    Again, Demanded, Fork, ForkError, Named, Place, TakenOver, Task, Watching, choose, fork, is_attended,
+    layers, settings, stored_run,
+};
+use crate::plan::Plan;
+use crate::policy::ASK_MUTATIONS;
+use crate::source::Sources;
+use crate::store::{Durability, RunId};
+use crate::trace::Summary;
+use crate::trust::TrustNow;
+use crate::view::escaped;
+
+use super::Exit;
+use super::inputs::GivenInputs;
+use super::output::Output;
+use super::problem::Problem;
+use super::run::{carry_out, limits, profile_flag, revision, trust_now};
+use super::runs::{problem, run_id};
+use super::runs_undo::not_running;
+use super::terminal::style_of_stderr;
+use super::validate::print;
+
+/// Arguments of `lgflow runs fork`.
+#[derive(Debug, Args)]
+pub(super) struct ForkArgs {
+    /// The run's id
+    #[arg(value_name = "RUN")]
+    run: String,
+    /// Execute this node and all that comes from it: `node`, or `node[2]` from its second iteration on
+    #[arg(long, value_name = "NODE")]
+    from: String,
+    /// An input in place of the earlier run's
+    #[arg(short, long = "input", value_name = "KEY=VALUE")]
+    inputs: Vec<String>,
+    /// The graph file; without one, the earlier run's
+    #[arg(short, long, value_name = "GRAPH")]
+    graph: Option<PathBuf>,
+    /// Write the trace to `artifacts/runs/` as well
+    #[arg(long)]
+    trace: bool,
+}
+
+pub(super) fn fork_run(place: &Place, args: &ForkArgs, output: Output) -> Result<Exit, Problem> {
+    let run = run_id(&args.run)?;
+    let again = stored_run(place, &run).map_err(|error| problem(&error))?;
+    not_running(place, &run, "not forked")?;
+    let base = again.record.base.as_ref().map(|base| base.commit.as_str());
+    let held = revision(base, place)?;
+    let place = place.decided_by(held.as_ref());
+    let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
+    let task = prepared(&place, args, (&run, &again), &mut sources, &mut found);
+    if found.has_errors() {
+        print(&sources, &found, output);
+        return Ok(Exit::Invalid);
+    }
+    match task? {
+        Some(task) => carry_out(&task, output),
+        None => Ok(Exit::Invalid),
+    }
+}
+
+fn prepared<'a>(
+    place: &'a Place,
+    args: &ForkArgs,
+    (run, again): (&RunId, &Again),
+    sources: &mut Sources,
+    found: &mut Diagnostics,
+) -> Result<Option<Task<'a>>, Problem> {
+    let failed = |error: &dyn std::error::Error| Problem::failed("cannot begin", error);
+    let record = &again.record;
+    let flags = profile_flag(record.profile.as_deref());
+    let settings = settings(place, flags, sources, found).map_err(|error| failed(&error))?;
+    let graph = args.graph.clone().or_else(|| {
+        record.graph.as_ref().map(|path| if place.base.is_some() { path.clone() } else { place.shown(path) })
+    });
+    let chosen = choose(place, graph.as_deref(), sources, found)
+        .map_err(|error| Problem::prepare("cannot begin", &error))?;
+    let Some(chosen) = chosen else { return Ok(None) };
+    let demanded = Demanded {
+        policies: &record.policies,
+        trust: if record.trusted { TrustNow::Yes } else { trust_now(false, &settings)? },
+        ask_about_mutations: settings.asks_about_mutations()
+            || record.layers.iter().any(|layer| layer.name == ASK_MUTATIONS),
+    };
+    let bound = layers(place, Some(&chosen), demanded, sources, found)
+        .map_err(|error| Problem::prepare("cannot begin", &error))?;
+    if let Some(refusal) = bound.refusal() {
+        return Err(Problem::with(Exit::Denied, "denied by policy", refusal));
+    }
+    let limits = limits(&settings);
+    let plan = chosen.plan.bounded(&limits);
+    let inputs = inputs(args, &again.stored.state.summary(), &plan, &chosen.name)?;
+    let fork = fork(place, (run, again), (&plan, &bound.layers), &args.from)
+        .map_err(|error| refused(&error, &plan))?;
+    let named = args.graph.as_ref().map(std::path::absolute).transpose();
+    let named = named.map_err(|error| failed(&error))?;
+    Ok(Some(Task {
+        place,
+        plan,
+        bundle: chosen.bundle,
+        limits,
+        layers: bound.layers,
+        secrets: settings.secrets().to_vec(),
+        held: None,
+        undoes: None,
+        fork: Some(fork),
+        inputs,
+        durability: Durability::parse(settings.durability()).unwrap_or_default(),
+        trace: args.trace,
+        program: Path::new("/proc/self/exe"),
+        named: Named {
+            graph: named.or_else(|| record.graph.clone()),
+            policies: record.policies.clone(),
+            trusted: record.trusted,
+            profile: record.profile.clone(),
+        },
+        signing_key: settings.signing_key().map(PathBuf::from),
+        color: style_of_stderr().color,
+        attended: is_attended(),
+        resume: None,
+        serving: None,
+        watching: Watching::of(&settings),
+        retention: settings.retention(),
+    }))
+}
+
+/// The earlier run's inputs, as far as the graph has them still, with those that were given in their place.
+fn inputs(args: &ForkArgs, then: &Summary, plan: &Plan, name: &str) -> Result<Value, Problem> {
+    let known = |input: &&String| plan.inputs.iter().any(|own| own.name.as_str() == input.as_str());
+    let kept: Map<String, Value> = then
+        .inputs
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(input, _)| known(input))
+        .map(|(input, value)| (input.clone(), value.clone()))
+        .collect();
+    GivenInputs { inputs: &args.inputs, kept }.bind(plan, name)
+}
+
+/// A run that cannot be forked so, with what to write instead.
+pub(super) fn refused(error: &ForkError, plan: &Plan) -> Problem {
+    match error {
+        ForkError::Again(error) => problem(error),
+        ForkError::NoNode(node) => {
+            let help = suggestion(node, plan.nodes.iter().map(|node| node.id.as_str()));
+            let help = help.map(|help| format!("; {help}")).unwrap_or_default();
+            Problem::usage(format!("{}{help}", escaped(&error.to_string())))
+        }
+        ForkError::NoPoint(_) | ForkError::Inner(_) => Problem::usage(escaped(&error.to_string())),
+    }
+}
+
+/// What a forked run took over, for its document.
+pub(super) fn forked_document(fork: &Fork, nodes: &[TakenOver]) -> Value {
+    let nodes: Vec<Value> = nodes
+        .iter()
+        .map(|node| json!({ "node": node.node, "reused": node.reused, "made": node.made, "why": node.why }))
+        .collect();
+    json!({ "run": fork.run.as_str(), "from": fork.from, "nodes": nodes })
+}
+
+/// The same, a line for each node.
+pub(super) fn forked_lines(fork: &Fork, nodes: &[TakenOver]) -> Vec<String> {
+    let mut lines = vec![format!("forked from {} at `{}`", fork.run, escaped(&fork.from))];
+    for node in nodes {
+        let mut line = format!("{}: {} reused", escaped(&node.node), node.reused);
+        if let Some(why) = node.why {
+            // writing to a String cannot fail
+            let _ = write!(line, ", {} made: {why}", node.made);
+        }
+        lines.push(line);
+    }
+    lines
+}

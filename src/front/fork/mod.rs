@@ -1,0 +1,153 @@
+//! A run that takes over what an earlier one came to, up to a node, and executes the rest. Starts nothing.
+
+mod reach;
+mod results;
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::effect::{FrozenLayer, Reuse};
+use crate::plan::{NodeIx, Plan};
+use crate::policy::PolicySet;
+use crate::source::Sources;
+use crate::store::RunId;
+use crate::trace::{Envelope, Point};
+
+use super::{Again, AgainError, Place};
+use reach::Reach;
+
+/// A run that is forked from an earlier one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fork {
+    /// The earlier run.
+    pub run: RunId,
+    /// From where on it is executed, as it was named.
+    pub from: String,
+    /// What may be taken over.
+    pub reuse: Reuse,
+    /// Why the results of a node are not, or not all: by its id.
+    pub why_not: BTreeMap<String, &'static str>,
+}
+
+/// What became of a node's calls in a run that was forked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakenOver {
+    /// The node of the run's own graph.
+    pub node: String,
+    /// How many results were taken over.
+    pub reused: u64,
+    /// How many calls were made.
+    pub made: u64,
+    /// Why they were made.
+    pub why: Option<&'static str>,
+}
+
+/// A run that cannot be forked so.
+#[derive(Debug, thiserror::Error)]
+pub enum ForkError {
+    /// The earlier run.
+    #[error(transparent)]
+    Again(#[from] AgainError),
+    /// It is no node.
+    #[error("`{0}` is no node to fork from; write `node`, or `node[2]` for its second iteration")]
+    NoPoint(String),
+    /// The graph has no such node.
+    #[error("the graph has no node `{0}`")]
+    NoNode(String),
+    /// It is in a subgraph.
+    #[error(
+        "`{0}` is a node of a subgraph; name the node that uses the subgraph, which is executed as a whole"
+    )]
+    Inner(String),
+}
+
+/// What a run of `plan` under `layers` may take over from `again`, the run with the id `run`, if all from `from` on is executed.
+pub fn fork(
+    place: &Place,
+    (run, again): (&RunId, &Again),
+    (plan, layers): (&Plan, &[FrozenLayer]),
+    from: &str,
+) -> Result<Fork, ForkError> {
+    let (node, iteration) = named(plan, from)?;
+    let events = super::undo::events(place, run)?;
+    let reach = Reach::of(plan, node, &iteration);
+    let same_policy = policy_of(&events) == policy_in_force(layers);
+    let mut fork =
+        Fork { run: run.clone(), from: from.to_owned(), reuse: Reuse::default(), why_not: BTreeMap::new() };
+    let mut stays = Vec::with_capacity(plan.nodes.len());
+    for (at, node) in plan.nodes.iter().enumerate() {
+        let at = NodeIx(at as u32);
+        let changed = why_not(&again.plan, plan, at, same_policy);
+        let from_here = (!reach.leaves_alone(at)).then_some("it comes from that node on");
+        if let Some(why) = changed.or(from_here) {
+            fork.why_not.insert(node.id.to_string(), why);
+        }
+        stays.push(changed.is_none());
+    }
+    let may = |node: &str, iteration: &[u32]| {
+        let at = plan.nodes.iter().position(|known| known.id.as_str() == node);
+        at.is_some_and(|at| stays[at] && reach.leaves(NodeIx(at as u32), iteration))
+    };
+    fork.reuse = results::reusable(run, &events, &may);
+    Ok(fork)
+}
+
+fn named(plan: &Plan, from: &str) -> Result<(NodeIx, Vec<u32>), ForkError> {
+    let Ok(Point::End { ids, iteration }) = Point::parse(from) else {
+        return Err(ForkError::NoPoint(from.to_owned()));
+    };
+    let [id] = &ids[..] else { return Err(ForkError::Inner(ids.join("/"))) };
+    let at = plan.nodes.iter().position(|node| node.id.as_str() == id);
+    let at = at.ok_or_else(|| ForkError::NoNode(id.clone()))?;
+    Ok((NodeIx(at as u32), iteration))
+}
+
+/// Why no result of a node holds any more, whatever was asked.
+fn why_not(then: &Plan, now: &Plan, node: NodeIx, same_policy: bool) -> Option<&'static str> {
+    let id = now.node(node).id.as_str();
+    let (old, new) = (then.definition(id), now.definition(id));
+    match (old, new) {
+        (None, _) => Some("the earlier run's graph has no such node"),
+        (Some(old), Some(new)) if old != new => Some("its definition has changed"),
+        _ if !same_policy => Some("the policy has changed"),
+        _ => None,
+    }
+}
+
+/// The policy that bound a run, as its first event says.
+fn policy_of(events: &[Envelope]) -> Option<String> {
+    events.first()?.data.get("facts")?.get("policy_digest")?.as_str().map(str::to_owned)
+}
+
+fn policy_in_force(layers: &[FrozenLayer]) -> Option<String> {
+    PolicySet::compile(layers, &mut Sources::default()).ok().map(|set| set.digest().to_string())
+}
+
+impl Fork {
+    /// What became of it, as the trace of the forked run tells: the nodes that made calls, in the order of their first.
+    pub fn taken_over(&self, place: &Place, forked: &RunId) -> Result<Vec<TakenOver>, AgainError> {
+        let mut found: Vec<TakenOver> = Vec::new();
+        for event in super::undo::events(place, forked)?.iter().filter(|event| event.kind == "call.finished")
+        {
+            let (node, _) = results::node_of(event);
+            let at = found.iter().position(|known| known.node == node).unwrap_or_else(|| {
+                found.push(TakenOver { node: node.clone(), reused: 0, made: 0, why: None });
+                found.len() - 1
+            });
+            let several = event.data.get("results").and_then(Value::as_array).into_iter().flatten();
+            for result in event.data.get("result").into_iter().chain(several) {
+                if result["recalled"]["from"] == "run" {
+                    found[at].reused += 1;
+                } else {
+                    found[at].made += 1;
+                }
+            }
+        }
+        for node in found.iter_mut().filter(|node| node.made > 0) {
+            let why = self.why_not.get(&node.node).copied();
+            node.why = Some(why.unwrap_or("the earlier run has no result for what it asks now"));
+        }
+        Ok(found)
+    }
+}

@@ -1,0 +1,223 @@
+//! `lgflow runs fork` through the program: results of an earlier run are taken over where node, question and policy are the same,
+//! and everything else is done.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    unreachable_pub,
+    reason = "a test makes its own files and processes, and stops where it is wrong"
+)]
+
+mod program;
+
+use std::fs;
+
+use lgflow::schema::{Validator, document};
+use program::Workspace;
+use serde_json::{Value, json};
+
+/// Commands leave a file each time they are really run.
+const GRAPH: &str = r#"schema: lgflow.graph/v1
+name: forked
+inputs: { word: { type: string, default: one }, aside: { type: string, default: x } }
+nodes:
+  look: { uses: exec, with: { argv: [mktemp, made/look-XXXXXX] } }
+  turn: { uses: exec, with: { argv: [mktemp, "made/turn{{ loops.turn.iteration }}-XXXXXX"] } }
+  patch: { uses: apply_patch, with: { changes: [{ op: put, path: out.txt, content: "patched\n" }] } }
+  other: { uses: exec, with: { argv: [mktemp, "made/other-{{ inputs.aside }}-XXXXXX"] } }
+  report: { uses: apply_patch, with: { changes: [{ op: put, path: report.txt, content: "{{ inputs.word }}\n" }] } }
+edges:
+  - look -> other -> turn
+  - { from: turn, to: turn, when: "loops.turn.iteration < 3", loop: { max: 3, exhausted: leave } }
+  - turn -> patch -> report
+outputs: { look: "{{ nodes.look.output.stdout }}" }
+"#;
+
+fn policy(patch: &str) -> String {
+    format!(
+        "schema: lgflow.policy/v1\nname: forked\ntools: {{ apply_patch: {patch}, exec: allow }}\npaths:\n  read: {{ allow: [\"**\"] }}\n  \
+         write: {{ allow: [\"**\"] }}\ncommands:\n  - {{ name: mktemp, program: mktemp, args: [[\"made/*\"]], sandbox: {{ workspace: direct }} }}\n\
+         sandbox: {{ mode: best_effort }}\n"
+    )
+}
+
+fn workspace(patch: &str) -> Workspace {
+    let workspace = Workspace::new();
+    workspace.write("graph.yaml", GRAPH).write("policy.yaml", policy(patch)).write("made/.keep", "");
+    workspace
+}
+
+const RUN: [&str; 7] = ["run", "-g", "graph.yaml", "--policy", "policy.yaml", "--format", "json"];
+
+fn run(workspace: &Workspace) -> Value {
+    workspace.lgflow(&RUN).ended(0).json()
+}
+
+/// How often each command was really run, by the names of what it left.
+fn made(workspace: &Workspace) -> Vec<String> {
+    let names = fs::read_dir(workspace.path().join("made")).unwrap();
+    let mut names: Vec<String> = names
+        .filter_map(|entry| {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            name.rsplit_once('-').map(|(name, _)| name.to_owned())
+        })
+        .collect();
+    names.sort();
+    names
+}
+
+#[track_caller]
+fn fork(workspace: &Workspace, run: &Value, more: &[&str], code: i32) -> Value {
+    let arguments = [&["runs", "fork", run["run"].as_str().unwrap(), "--format", "json"], more].concat();
+    let found = workspace.lgflow(&arguments).ended(code).json();
+    if found["schema"] == "lgflow.run/v1" {
+        let schema: Value = serde_json::from_str(document("run").unwrap()).unwrap();
+        let errors: Vec<String> =
+            Validator::new(&schema).unwrap().errors(&found).iter().map(ToString::to_string).collect();
+        assert!(errors.is_empty(), "{errors:#?}\n{found:#}");
+        sound(workspace, found["run"].as_str().unwrap());
+    }
+    found
+}
+
+#[track_caller]
+fn sound(workspace: &Workspace, run: &str) {
+    let allow = ["trace", "verify", run, "--allow", "incomplete", "--format", "json"];
+    let verified = workspace.lgflow(&allow).ended(0).json();
+    assert_eq!(verified["decided_again"], true, "{verified}");
+    workspace.lgflow(&["replay", run]).ended(0);
+}
+
+/// Reused and made, by node.
+fn counts(forked: &Value) -> Vec<(String, u64, u64)> {
+    let nodes = forked["forked"]["nodes"].as_array().unwrap();
+    let count = |node: &Value, name: &str| node[name].as_u64().unwrap();
+    let mut found: Vec<(String, u64, u64)> = nodes
+        .iter()
+        .map(|node| (node["node"].as_str().unwrap().to_owned(), count(node, "reused"), count(node, "made")))
+        .collect();
+    found.sort();
+    found
+}
+
+fn of(table: &[(&str, u64, u64)]) -> Vec<(String, u64, u64)> {
+    table.iter().map(|(node, reused, made)| ((*node).to_owned(), *reused, *made)).collect()
+}
+
+fn why<'a>(forked: &'a Value, node: &str) -> &'a str {
+    let nodes = forked["forked"]["nodes"].as_array().unwrap();
+    nodes.iter().find(|known| known["node"] == node).unwrap()["why"].as_str().unwrap()
+}
+
+#[test]
+fn what_is_unchanged_is_taken_over_and_the_rest_is_done() {
+    let workspace = workspace("allow");
+    let first = run(&workspace);
+    let once = ["look", "other-x", "turn1", "turn2", "turn3"];
+    assert_eq!(made(&workspace), once);
+
+    let second = fork(&workspace, &first, &["--from", "report", "-i", "word=two"], 0);
+    assert_eq!(made(&workspace), once, "a command that was taken over was run again");
+    assert_eq!((workspace.read("report.txt"), &second["outputs"]), ("two".to_owned(), &first["outputs"]));
+    assert_eq!(
+        counts(&second),
+        of(&[("look", 1, 0), ("other", 1, 0), ("patch", 1, 0), ("report", 0, 1), ("turn", 3, 0)])
+    );
+    assert_eq!(why(&second, "report"), "it comes from that node on");
+    let id = second["run"].as_str().unwrap();
+    let shown = workspace.lgflow(&["trace", "show", id]).ended(0).stdout;
+    assert!(shown.contains(&format!("run of run {}", first["run"].as_str().unwrap())), "{shown}");
+    // what is taken back is what the fork itself did
+    workspace.lgflow(&["runs", "undo", id]).ended(0);
+    assert_eq!(
+        (workspace.read("report.txt"), workspace.read("out.txt")),
+        ("one".to_owned(), "patched\n".to_owned())
+    );
+
+    // a fork can be forked; other inputs are other questions, and an edited node is another node
+    let asked = fork(&workspace, &first, &["--from", "report", "-i", "aside=y"], 0);
+    assert_eq!(why(&asked, "other"), "the earlier run has no result for what it asks now");
+    let edited = GRAPH.replace("made/look-XXXXXX", "made/seen-XXXXXX");
+    workspace.write("edited.yaml", edited);
+    let third = fork(&workspace, &asked, &["--from", "report", "-g", "edited.yaml"], 0);
+    assert_eq!(why(&third, "look"), "its definition has changed");
+    assert_eq!(made(&workspace), ["look", "other-x", "other-y", "seen", "turn1", "turn2", "turn3"]);
+}
+
+#[test]
+fn a_loop_is_executed_from_an_iteration_on() {
+    let workspace = workspace("allow");
+    let first = run(&workspace);
+    fs::remove_file(workspace.path().join("report.txt")).unwrap();
+    fs::remove_file(workspace.path().join("out.txt")).unwrap();
+    let second = fork(&workspace, &first, &["--from", "turn[2]"], 0);
+    assert_eq!(made(&workspace), ["look", "other-x", "turn1", "turn2", "turn2", "turn3", "turn3"]);
+    assert_eq!(
+        counts(&second),
+        of(&[("look", 1, 0), ("other", 1, 0), ("patch", 0, 1), ("report", 0, 1), ("turn", 1, 2)])
+    );
+}
+
+#[test]
+fn a_workspace_that_is_not_as_the_patches_left_it_is_refused_and_undo_makes_it_so() {
+    let workspace = workspace("allow");
+    workspace.write("graph.yaml", GRAPH.replace("path: report.txt", "path: out.txt"));
+    let first = run(&workspace);
+    // the last node has written over what the patch before it left
+    let refused = fork(&workspace, &first, &["--from", "report"], 1);
+    let detail = refused["detail"].as_str().unwrap();
+    assert!(detail.contains("`out.txt`") && detail.contains("is not as the patches"), "{detail}");
+    workspace.lgflow(&["runs", "undo", first["run"].as_str().unwrap(), "--to", "report"]).ended(0);
+    assert_eq!(workspace.read("out.txt"), "patched\n");
+    let second = fork(&workspace, &first, &["--from", "report", "-i", "word=three"], 0);
+    assert_eq!(
+        (workspace.read("out.txt"), why(&second, "report")),
+        ("three".to_owned(), "it comes from that node on")
+    );
+}
+
+fn approve(workspace: &Workspace, run: &str) {
+    let shown = workspace.lgflow(&["approve", run]).ended(2).stderr;
+    let at = shown.rfind("--digest ").unwrap() + "--digest ".len();
+    let digest: String = shown[at..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == ':').collect();
+    workspace.lgflow(&["approve", run, "--digest", &digest]).ended(0);
+}
+
+#[test]
+fn what_was_approved_is_taken_over_without_a_question_and_what_is_new_asks() {
+    let workspace = workspace("ask");
+    let first = workspace.lgflow(&RUN).ended(5).json();
+    let id = first["run"].as_str().unwrap();
+    approve(&workspace, id);
+    workspace.lgflow(&["runs", "resume", id]).ended(5);
+    approve(&workspace, id);
+    workspace.lgflow(&["runs", "resume", id]).ended(0);
+    let second = fork(&workspace, &first, &["--from", "report", "-i", "word=two"], 5);
+    assert_eq!(second["waiting"][0]["node"], "report");
+    let forked = second["run"].as_str().unwrap();
+    approve(&workspace, forked);
+    let done = workspace.lgflow(&["runs", "resume", forked, "--format", "json"]).ended(0).json();
+    assert_eq!((workspace.read("report.txt").as_str(), &done["forked"]["run"]), ("two", &json!(id)));
+    assert_eq!(made(&workspace).len(), 5);
+    sound(&workspace, forked);
+}
+
+#[test]
+fn under_another_policy_nothing_is_taken_over_and_what_is_not_this_installations_is_refused() {
+    let workspace = workspace("allow");
+    let first = run(&workspace);
+    workspace.write("policy.yaml", policy("allow") + "limits: { tool_calls: 50 }\n");
+    let second = fork(&workspace, &first, &["--from", "report"], 0);
+    assert_eq!(why(&second, "look"), "the policy has changed");
+    assert_eq!(made(&workspace).len(), 10);
+    let id = first["run"].as_str().unwrap();
+    for (from, says) in
+        [("reprot", "write `report`"), ("14", "is no node to fork from"), ("a/b", "node of a subgraph")]
+    {
+        workspace.lgflow(&["runs", "fork", id, "--from", from]).ended(2).says(says);
+    }
+    let elsewhere = Workspace::new();
+    elsewhere.write("graph.yaml", GRAPH);
+    elsewhere.lgflow(&["runs", "fork", id, "--from", "report"]).ended(1);
+}
