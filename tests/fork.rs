@@ -221,3 +221,16 @@ fn under_another_policy_nothing_is_taken_over_and_what_is_not_this_installations
     elsewhere.write("graph.yaml", GRAPH);
     elsewhere.lgflow(&["runs", "fork", id, "--from", "report"]).ended(1);
 }
+
+#[test]
+fn a_run_is_kept_as_long_as_one_that_was_forked_from_it() {
+    let workspace = workspace("allow");
+    let first = run(&workspace);
+    let second = fork(&workspace, &first, &["--from", "report"], 0);
+    let removed = || {
+        let gone = workspace.lgflow(&["runs", "gc", "--keep", "0", "--format", "json"]).ended(0).json();
+        gone["runs"].as_array().unwrap().iter().map(|row| row["run"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(removed(), [second["run"].clone()]);
+    assert_eq!(removed(), [first["run"].clone()]);
+}

@@ -21,7 +21,7 @@ use super::problem::Problem;
 /// Arguments of `lgflow runs gc`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  lgflow runs gc --older-than 30d --dry-run    show what would go\n  lgflow runs gc --keep 200 --max-size 2GiB\n\nWithout a bound, those of the configuration (`retention.age`, `retention.count`, `retention.size`). A run that is executed, waits in the queue, or can be gone on with is kept."
+    after_help = "Examples:\n  lgflow runs gc --older-than 30d --dry-run    show what would go\n  lgflow runs gc --keep 200 --max-size 2GiB\n\nWithout a bound, those of the configuration (`retention.age`, `retention.count`, `retention.size`). A run that is executed, waits in the queue, or can be gone on with is kept, and one that another was forked from."
 )]
 pub(super) struct GcArgs {
     /// Remove runs to which nothing was added for so long
@@ -56,7 +56,7 @@ pub(super) fn run(args: &GcArgs, place: &Place, output: Output) -> Result<Exit, 
     }
     let retention = bounds(args, &settings)?;
     let store = place.runs().map_err(|error| failed(&error))?;
-    let kept = resumable(place)?;
+    let kept = needed(place, &store)?;
     let old = store.removable(&retention, &kept).map_err(|error| failed(&error))?;
     let removed = if args.dry_run { old } else { remove(place, &store, old)? };
     Ok(output.either(|| text(&removed, args.dry_run), || document(&removed, args.dry_run)))
@@ -79,10 +79,22 @@ fn bounds(args: &GcArgs, settings: &Settings) -> Result<Retention, Problem> {
     Ok(set)
 }
 
-/// What can be gone on with is no rubbish.
-fn resumable(place: &Place) -> Result<BTreeSet<RunId>, Problem> {
-    let runs = past_runs(place).map_err(|error| super::runs::problem(&error))?;
-    Ok(runs.into_iter().filter(|run| run.resumable).map(|run| run.run).collect())
+/// What can be gone on with is no rubbish, nor is a run that another was forked from: it holds how the results that were taken
+/// over came to be, and who approved them.
+fn needed(place: &Place, store: &Store) -> Result<BTreeSet<RunId>, Problem> {
+    let failed = |error: &dyn std::error::Error| Problem::failed("cannot remove runs", error);
+    let ledger = Ledger::open(&place.state, &store.id()).map_err(|error| failed(&error))?;
+    let mut kept = BTreeSet::new();
+    for past in past_runs(place).map_err(|error| super::runs::problem(&error))? {
+        let record = ledger.begun(past.run.as_str()).map_err(|error| failed(&error))?;
+        kept.extend(
+            record.and_then(|record| record.forked).and_then(|earlier| earlier.run.parse::<RunId>().ok()),
+        );
+        if past.resumable {
+            kept.insert(past.run);
+        }
+    }
+    Ok(kept)
 }
 
 fn remove(place: &Place, store: &Store, old: Vec<Removable>) -> Result<Vec<Removable>, Problem> {
