@@ -12,6 +12,7 @@ mod program;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
@@ -113,9 +114,11 @@ impl Watching {
         (kib, descriptors)
     }
 
+    /// The exit code that a shell sees: what is interrupted before it waits dies of the signal.
     fn interrupt(mut self) -> Option<i32> {
         program::processes::signal(self.child.id(), "INT");
-        self.child.wait().unwrap().code()
+        let status = self.child.wait().unwrap();
+        status.code().or_else(|| status.signal().map(|signal| 128 + signal))
     }
 }
 

@@ -35,7 +35,7 @@ nodes:
   reviews: { uses: graph, with: { graph: review, inputs: { what: "{{ item }}" } }, for_each: { in: inputs.items, as: item } }
   edit: { uses: exec, with: { argv: [edit] }, retry: { attempts: 3 } }
   test: { uses: exec, with: { argv: [test] } }
-  deeper: { uses: exec, with: { argv: [deep] } }
+  deeper: { uses: exec, with: { argv: [deep], ok_exit: any } }
   rescue: { uses: exec, with: { argv: [rescue] } }
   done: { uses: exec, with: { argv: [done] }, join: all }
   tidy: { uses: exec, with: { argv: [tidy] } }
@@ -66,7 +66,7 @@ fn exported(workspace: &Workspace, to: &str) -> String {
 fn chain(count: usize) -> String {
     let mut text = "schema: lgflow.graph/v1\nname: chain\nnodes:\n".to_owned();
     for at in 0..count {
-        writeln!(text, "  n{at}: {{ uses: exec, with: {{ argv: [a] }} }}").unwrap();
+        writeln!(text, "  n{at}: {{ uses: exec, with: {{ argv: [a], ok_exit: any }} }}").unwrap();
     }
     text.push_str("edges:\n");
     for at in 1..count {

@@ -86,7 +86,7 @@ fn what_was_planned_runs_and_the_trace_says_what_held_it() {
     let ran = workspace.lgflow(&[&RUN[..], &["--format", "json"]].concat()).ended(0).json();
     assert_eq!(ran["outputs"], json!({ "text": "one\n" }));
     let document: Value = serde_json::from_str(&workspace.read("plan.json")).unwrap();
-    let trace = fs::read_to_string(ran["trace"].as_str().unwrap()).unwrap();
+    let trace = program::kept::log_of(&workspace, ran["run"].as_str().unwrap());
     let first: Value = serde_json::from_str(trace.lines().next().unwrap()).unwrap();
     assert_eq!(first["data"]["facts"]["held_to"], document["checksum"]);
     // the plan that a shell wrote into the workspace is no change of it either

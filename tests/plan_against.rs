@@ -22,7 +22,7 @@ policy: [policy.yaml]
 budgets: { tool_calls: 10 }
 nodes:
   read: { uses: read_file, with: { path: src/a.rs } }
-  test: { uses: exec, with: { argv: [cargo, test] } }
+  test: { uses: exec, with: { argv: [cargo, test], ok_exit: any } }
   tell: { uses: values, with: { text: done } }
 edges:
   - read -> test
