@@ -134,7 +134,7 @@ mod tests {
             path: path.map(str::to_owned),
             iteration: vec![7],
             attempt: None,
-            data: data.as_object().unwrap().clone(),
+            data: serde_json::from_value(data).unwrap(),
             prev: None,
         }
     }
