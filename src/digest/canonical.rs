@@ -13,6 +13,13 @@ pub fn canonical_json(value: &Value) -> String {
     text
 }
 
+/// The canonical form of an object that is at hand as its members alone.
+pub fn canonical_object(members: &Map<String, Value>) -> String {
+    let mut text = String::new();
+    write_object(members, &mut text);
+    text
+}
+
 fn write_value(value: &Value, text: &mut String) {
     match value {
         Value::Null => text.push_str("null"),

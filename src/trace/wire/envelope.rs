@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::digest::{Digest, canonical_json};
+use crate::digest::{Digest, canonical_json, canonical_object};
 
 /// The schema id of an event.
 pub(crate) const EVENT_SCHEMA: &str = "lgflow.event/v1";
@@ -67,7 +67,7 @@ impl Envelope {
         if let Some(attempt) = self.attempt {
             let _ = write!(before, "\"attempt\":{attempt},");
         }
-        let _ = write!(before, "\"data\":{},", object_text(&self.data));
+        let _ = write!(before, "\"data\":{},", canonical_object(&self.data));
         let mut after = String::with_capacity(256);
         if !self.iteration.is_empty() {
             let _ = write!(after, "\"iteration\":{},", json!(self.iteration));
@@ -152,14 +152,6 @@ impl Envelope {
         }
         Ok(())
     }
-}
-
-fn object_text(data: &Map<String, Value>) -> String {
-    // no copy of the payloads: members one by one, in the order of RFC 8785, which for our ASCII keys is that of bytes
-    let mut members: Vec<(&String, &Value)> = data.iter().collect();
-    members.sort_unstable_by_key(|(name, _)| *name);
-    let members = members.into_iter().map(|(name, value)| format!("\"{name}\":{}", canonical_json(value)));
-    format!("{{{}}}", members.collect::<Vec<_>>().join(","))
 }
 
 fn blob_digest(value: &Value) -> Option<Digest> {
