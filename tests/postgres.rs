@@ -9,6 +9,7 @@
     reason = "a test makes its own files and processes, and stops where it is wrong"
 )]
 
+mod crash;
 mod program;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use crash::{Bench, killed_at_every_event};
 use lgflow::digest::Digest;
 use lgflow::store::{Durability, RunId, Store, StoreAddress, StoreError};
 use lgflow::trace::verify;
@@ -170,6 +172,13 @@ fn who_was_taken_over_appends_nothing_and_a_later_form_is_refused() {
     sql(&server, "UPDATE lgflow.form SET version = 9999");
     let refused = open().runs().unwrap_err().to_string();
     assert!(refused.contains("a newer lgflow has written it"), "{refused}");
+}
+
+#[test]
+fn a_run_that_is_killed_at_any_event_ends_as_it_would_have_with_each_effect_once() {
+    let server = Server::start();
+    let who = |at: u64| ["interpreter", "runner", "both", "front"][at as usize % 4];
+    killed_at_every_event(&|| Bench::new(&server.url()).apart(), &who);
 }
 
 fn sql(server: &Server, text: &str) {

@@ -57,13 +57,6 @@ fn workspace() -> Workspace {
     workspace
 }
 
-fn approve(workspace: &Workspace, run: &str) {
-    let shown = workspace.lgflow(&["approve", run]).ended(2).stderr;
-    let at = shown.rfind("--digest ").unwrap() + "--digest ".len();
-    let digest: String = shown[at..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == ':').collect();
-    workspace.lgflow(&["approve", run, "--digest", &digest]).ended(0);
-}
-
 /// A run to its end, by way of an approval; its id and where the copy of its trace lies.
 fn finished(workspace: &Workspace) -> (String, String) {
     let arguments = ["run", "-g", "graph.yaml", "--policy", "policy.yaml", "--trace", "--format", "json"];
@@ -71,7 +64,7 @@ fn finished(workspace: &Workspace) -> (String, String) {
     let run = ran["run"].as_str().unwrap().to_owned();
     let half = replayed(workspace, &[&run], 0);
     assert_eq!((&half["complete"], &half["difference"]), (&json!(false), &Value::Null), "{half}");
-    approve(workspace, &run);
+    workspace.approve(&run);
     let ran = workspace.lgflow(&["runs", "resume", &run, "--format", "json"]).ended(0).json();
     (run, ran["trace"].as_str().unwrap().to_owned())
 }

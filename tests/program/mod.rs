@@ -8,9 +8,11 @@ pub mod python;
 pub mod tmux;
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use serde_json::Value;
 
@@ -20,7 +22,7 @@ pub struct Workspace {
 }
 
 /// With this variable every run that a test has made is decided again when its workspace is dropped, and must be what was
-/// recorded.
+/// recorded. Where it is a path, it is noted there how many that were, and the milliseconds that it took.
 const REPLAY: &str = "LGFLOW_TEST_REPLAY";
 
 pub struct Ran {
@@ -38,8 +40,8 @@ impl Workspace {
         Self { folder, forged: AtomicBool::new(false) }
     }
 
-    /// This test alters what was recorded, or what it is read by, or records what no installation did: its runs are not what
-    /// they were.
+    /// This test alters what was recorded, or what it is read by, or records what no installation did, or another user's: its
+    /// runs are not what they were, or not ours to read.
     pub fn forges(&self) -> &Self {
         self.forged.store(true, Ordering::Relaxed);
         self
@@ -50,8 +52,10 @@ impl Workspace {
         if !self.state().is_dir() || !self.path().exists() {
             return;
         }
+        let began = Instant::now();
         let listed = self.lgflow(&["runs", "list", "--format", "json"]).ended(0).json();
-        for run in listed["runs"].as_array().unwrap() {
+        let runs = listed["runs"].as_array().unwrap();
+        for run in runs {
             let run = run["run"].as_str().unwrap();
             let ran = self.lgflow(&["replay", run, "--format", "json"]);
             let found = ran.json();
@@ -61,6 +65,10 @@ impl Workspace {
                 redacted || found["ok"] == true,
                 "{REPLAY}: the run {run} is decided otherwise:\n{found:#}"
             );
+        }
+        if let Some(path) = std::env::var_os(REPLAY).filter(|path| Path::new(path).is_absolute()) {
+            let mut file = fs::OpenOptions::new().append(true).create(true).open(path).unwrap();
+            writeln!(file, "{} {}", runs.len(), began.elapsed().as_millis()).unwrap();
         }
     }
 
@@ -118,6 +126,19 @@ impl Workspace {
     pub fn lgflow(&self, arguments: &[&str]) -> Ran {
         Ran::from(self.command(arguments).output().unwrap())
     }
+
+    /// Approves what a run asks, as who was shown it.
+    #[track_caller]
+    pub fn approve(&self, run: &str) {
+        let shown = self.lgflow(&["approve", run]).ended(2).stderr;
+        self.lgflow(&["approve", run, "--digest", &digest_in(&shown)]).ended(0);
+    }
+}
+
+/// The digest by which a person approves what was shown.
+pub fn digest_in(shown: &str) -> String {
+    let at = shown.rfind("--digest ").unwrap() + "--digest ".len();
+    shown[at..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == ':').collect()
 }
 
 impl Drop for Workspace {
