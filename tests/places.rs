@@ -108,6 +108,7 @@ fn give(path: PathBuf, mode: u32) {
 #[test]
 fn a_workspace_that_cannot_be_written() {
     let workspace = Workspace::git();
+    workspace.forges();
     workspace.write("a.rs", "fn main() {}\n");
     fs::create_dir(workspace.state()).unwrap();
     give(workspace.state(), 0o700);
@@ -124,6 +125,7 @@ fn a_workspace_that_cannot_be_written() {
 #[test]
 fn a_state_folder_that_cannot_be_written_or_is_not_ours() {
     let workspace = Workspace::git();
+    workspace.forges();
     give(workspace.path(), 0o755);
     fs::create_dir(workspace.state()).unwrap();
     give(workspace.state(), 0o500);
@@ -186,4 +188,52 @@ fn a_full_disk_under_the_workspace() {
     // what writes nothing into the workspace works
     assert!(ran.stdout.contains("read 0\n"), "{}\n{}", ran.stdout, ran.stderr);
     assert!(!ran.stdout.contains(".lg"), "init left something behind: {}", ran.stdout);
+}
+
+#[test]
+fn a_store_whose_disk_is_full_or_can_only_be_read_loses_nothing() {
+    let workspace = Workspace::git();
+    fs::create_dir(workspace.state()).unwrap();
+    let script = "
+        mount -t tmpfs -o size=4m,mode=0700 tmpfs \"$LGFLOW_STATE_DIR\" && echo small disk
+        try() { \"$LGFLOW\" run 'summarize repo' > /dev/null; echo \"$1 $?\"; }
+        try first
+        head -c 8m /dev/zero > \"$LGFLOW_STATE_DIR/fill\" 2> /dev/null
+        try full
+        rm \"$LGFLOW_STATE_DIR/fill\"
+        mount -o remount,ro \"$LGFLOW_STATE_DIR\"
+        try locked
+        \"$LGFLOW\" runs list > /dev/null; echo list $?
+        mount -o remount,rw \"$LGFLOW_STATE_DIR\"
+        try again
+        \"$LGFLOW\" trace verify --all --allow incomplete; echo verify $?
+        \"$LGFLOW\" runs list";
+    let ran =
+        on_small_disks(&workspace, script).says("No space left on device").says("Read-only file system");
+    for said in ["first 0\n", "full 1\n", "locked 1\n", "again 0\n", "verify 0\n"] {
+        assert!(ran.stdout.contains(said), "{said}{}\n{}", ran.stdout, ran.stderr);
+    }
+    assert_eq!(ran.stdout.matches("  succeeded  ").count(), 2, "{}\n{}", ran.stdout, ran.stderr);
+}
+
+#[test]
+fn a_store_that_its_user_may_only_read() {
+    let workspace = Workspace::git();
+    workspace.forges();
+    give(workspace.path(), 0o755);
+    fs::create_dir(workspace.state()).unwrap();
+    give(workspace.state(), 0o700);
+    as_a_user(&workspace, &REQUEST).ended(0);
+    let folder = fs::read_dir(workspace.state()).unwrap().map(|entry| entry.unwrap().path());
+    let folder = folder.into_iter().find(|path| path.join("runs.db").exists()).unwrap();
+    let before = fs::read(folder.join("runs.db")).unwrap();
+    give(folder.join("runs.db"), 0o400);
+    give(folder.clone(), 0o500);
+    as_a_user(&workspace, &REQUEST).ended(1).says("can only be read");
+    assert_eq!(fs::read(folder.join("runs.db")).unwrap(), before);
+    give(folder.join("runs.db"), 0o600);
+    give(folder, 0o700);
+    let listed = as_a_user(&workspace, &["runs", "list"]).ended(0).stdout;
+    assert_eq!(listed.matches("succeeded").count(), 1, "{listed}");
+    as_a_user(&workspace, &REQUEST).ended(0);
 }

@@ -14,7 +14,11 @@ use crate::digest::Digest;
 const PIECE: usize = 64 << 10;
 
 /// A process that shows no sign of life for so long is dead; it shows one every quarter of that.
+#[cfg(not(test))]
 const SILENCE: Duration = Duration::from_mins(1);
+/// Tests have signs more often.
+#[cfg(test)]
+const SILENCE: Duration = Duration::from_secs(2);
 
 /// An append-only log of lines, held by this process. Dropping it gives the run back.
 #[derive(Debug)]

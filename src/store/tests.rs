@@ -246,3 +246,49 @@ fn a_run_of_the_queue_is_claimed_by_one_until_it_is_given_back() {
     second.settle().unwrap();
     assert_eq!(store.queued().unwrap(), [run(1)]);
 }
+
+#[test]
+fn a_clock_that_was_set_back_makes_no_run_older() {
+    let state = tempfile::tempdir().unwrap();
+    let store = store(&state);
+    let mut log = store.create(&run(1), Durability::Batch).unwrap();
+    add(&mut log, "one");
+    log.finish().unwrap();
+    // by a clock that was a year ahead
+    sql(&store.folder().join("runs.db"), "UPDATE runs SET touched = touched + 31536000000");
+    let ahead = store.run(&run(1)).unwrap().touched;
+    let (mut log, before) = store.reopen(&run(1), Durability::Batch).unwrap();
+    assert_eq!(before, "one\n");
+    add(&mut log, "two");
+    log.finish().unwrap();
+    assert_eq!((store.run(&run(1)).unwrap().touched, log_of(&store).as_str()), (ahead, "one\ntwo\n"));
+    let day = Some(std::time::Duration::from_hours(24));
+    let retention = Retention { older_than: day, ..Retention::default() };
+    assert!(store.removable(&retention, &std::collections::BTreeSet::new()).unwrap().is_empty());
+}
+
+#[test]
+fn a_holder_out_of_sight_is_left_alone_while_it_shows_that_it_lives() {
+    let state = tempfile::tempdir().unwrap();
+    let store = store(&state);
+    let mut log = store.create(&run(1), Durability::Batch).unwrap();
+    add(&mut log, "one");
+    log.commit().unwrap();
+    // as if it ran in another container
+    let file = rusqlite::Connection::open(store.folder().join("runs.db")).unwrap();
+    let holder: String = file.query_row("SELECT holder FROM runs", [], |row| row.get(0)).unwrap();
+    let mut parts: Vec<&str> = holder.split('/').collect();
+    parts[1] = "1";
+    file.execute("UPDATE runs SET holder = ?1", [parts.join("/")]).unwrap();
+    let other = self::store(&state);
+    let waits = std::thread::spawn(move || other.reopen(&run(1), Durability::Batch).map(drop));
+    while !waits.is_finished() {
+        log.beat().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    assert!(matches!(waits.join().unwrap(), Err(StoreError::Busy(_))));
+    // and taken over once it does not
+    let (_again, before) = self::store(&state).reopen(&run(1), Durability::Batch).unwrap();
+    assert_eq!(before, "one\n");
+    assert!(matches!(log.beat(), Err(StoreError::TakenOver(_))));
+}
