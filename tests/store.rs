@@ -15,7 +15,7 @@ use std::process::Stdio;
 
 use program::Workspace;
 use program::kept::{database, only_run, store_of};
-use program::processes::{signal, wait_for_descendant};
+use program::processes::{signal, wait_for_descendant, wait_until};
 use serde_json::{Value, json};
 
 const HELLO: &str = "\
@@ -71,7 +71,7 @@ fn old_runs_are_removed_with_all_that_only_they_named_and_none_that_can_be_gone_
     assert_eq!(listed(&workspace).len(), 3, "a dry run removes nothing");
     let payloads = count(&workspace, "blobs");
     let gone = workspace.lgflow(&["runs", "gc", "--keep", "1"]).ended(0).stdout;
-    assert!(gone.starts_with(&format!("{old}  ")) && gone.contains("1 runs removed"), "{gone}");
+    assert!(gone.starts_with(&format!("{old}  ")) && gone.contains("1 run removed"), "{gone}");
     assert_eq!(listed(&workspace), [new.clone(), waits.clone()]);
     assert!(count(&workspace, "blobs") < payloads, "what only it named is gone");
     let known = |run: &str| {
@@ -175,7 +175,7 @@ fn a_worker_that_is_told_to_stop_ends_its_run_first_and_one_that_dies_is_taken_o
     wait_for_descendant(stops.id(), |line| line.starts_with("sleep 2"));
     signal(stops.id(), "TERM");
     let ran = program::Ran::from(stops.wait_with_output().unwrap()).ended(0);
-    assert_eq!(ran.stdout, "1 runs\n", "{}", ran.stderr);
+    assert_eq!(ran.stdout, "1 run\n", "{}", ran.stderr);
     let run = only_run(&workspace);
     workspace.lgflow(&["trace", "verify", &run]).ended(0);
     assert_eq!(store_of(&workspace).queued().unwrap().len(), 1, "the other one waits");
@@ -209,6 +209,50 @@ fn a_store_that_is_locked_or_named_wrongly_is_said_to_be_and_nothing_is_lost() {
     workspace.write(".lg/config.toml", "store = \"postgres://evil@localhost/x\"\n");
     let ran = workspace.lgflow(&["run", "-g", "graph.yaml"]);
     assert!(ran.code != Some(0) && ran.stderr.contains("store"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_store_of_a_newer_version_is_refused_and_left_as_it_is() {
+    let workspace = workspace();
+    let run = run_of(&workspace, &["graph.yaml"], 0);
+    let database = database(&workspace);
+    let form: i64 = database.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+    database.execute_batch("PRAGMA user_version = 9999").unwrap();
+    for arguments in [
+        &["run", "-g", "graph.yaml"][..],
+        &["runs", "list"],
+        &["runs", "gc", "--keep", "0"],
+        &["trace", "verify", &run],
+        &["worker", "--until-empty"],
+    ] {
+        workspace.lgflow(arguments).ended(1).says("a newer lgflow has written it");
+    }
+    database.execute_batch(&format!("PRAGMA user_version = {form}")).unwrap();
+    assert_eq!(listed(&workspace), [run.as_str()]);
+    workspace.lgflow(&["trace", "verify", &run]).ended(0);
+}
+
+#[test]
+fn while_one_process_executes_a_run_and_shows_it_others_use_the_store() {
+    let workspace = workspace();
+    workspace.write("nap.yaml", NAP.replace("\"2\"", "\"600\"")).write("policy.yaml", NAPS);
+    let mut front = workspace.command(&["run", "-g", "nap.yaml", "--policy", "policy.yaml"]);
+    let front = front.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    wait_for_descendant(front.id(), |line| line.starts_with("sleep 600"));
+    let run = only_run(&workspace);
+    workspace.lgflow(&["runs", "resume", &run]).ended(1).says("is being executed by another process");
+    let other = run_of(&workspace, &["graph.yaml"], 0);
+    let list = workspace.lgflow(&["runs", "list", "--format", "json"]).ended(0).json();
+    assert_eq!((&list["runs"][0]["run"], &list["runs"][1]["status"]), (&json!(other), &json!("running")));
+    workspace.lgflow(&["runs", "gc", "--keep", "0"]).ended(0);
+    assert_eq!(listed(&workspace), [run.as_str()], "a run that is executed is not removed");
+    // it waits, and shows that it lives
+    let beats =
+        || -> i64 { database(&workspace).query_row("SELECT beat FROM runs", [], |row| row.get(0)).unwrap() };
+    wait_until(|| beats() > 0, "it shows no sign of life");
+    signal(front.id(), "INT");
+    program::Ran::from(front.wait_with_output().unwrap()).ended(130);
+    workspace.lgflow(&["trace", "verify", &run]).ended(0);
 }
 
 /// Bytes of the database that a run of `graph` leaves.

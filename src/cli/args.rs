@@ -40,7 +40,7 @@ pub struct Cli {
     #[arg(long, global = true, value_enum, default_value_t = Format::Human, value_name = "FORM")]
     pub format: Format,
     /// Where runs are kept: `local`, or `postgres://USER@HOST/DATABASE`
-    #[arg(long, global = true, hide = true, value_name = "STORE")]
+    #[arg(long, global = true, value_name = "STORE")]
     pub store: Option<String>,
     /// The command.
     #[command(subcommand)]

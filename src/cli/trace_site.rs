@@ -10,7 +10,7 @@ use crate::export::{Listed, Story, index_page, run_page};
 use crate::files::write_given;
 use crate::front::{make_output_folder, traces_in};
 use crate::store::RunId;
-use crate::view::escaped;
+use crate::view::{counted, escaped};
 
 use super::Exit;
 use super::output::Output;
@@ -64,7 +64,7 @@ pub(super) fn run(args: &SiteArgs, output: Output) -> Result<Exit, Problem> {
     write(&out, INDEX, &index_page(&listed))?;
     let index = out.join(INDEX).display().to_string();
     output.either(
-        || format!("{} runs: {}\n", listed.len(), escaped(&index)),
+        || format!("{}: {}\n", counted(listed.len(), "run"), escaped(&index)),
         || json!({ "schema": "lgflow.trace_site/v1", "index": index, "runs": listed.len(), "unreadable": unreadable }),
     );
     Ok(if unreadable.is_empty() { Exit::Done } else { Exit::Unverified })

@@ -14,7 +14,7 @@ use crate::ledger::LedgerError;
 use crate::session::StoredError;
 use crate::source::Sources;
 use crate::store::{Claim, RunId, StoreError};
-use crate::view::escaped;
+use crate::view::{counted, escaped};
 
 use super::Exit;
 use super::output::Output;
@@ -62,7 +62,7 @@ pub(super) fn run(args: &WorkerArgs, output: Output) -> Result<Exit, Problem> {
         }
     }
     Ok(output.either(
-        || format!("{} runs\n", done.len()),
+        || counted(done.len(), "run") + "\n",
         || json!({ "schema": "lgflow.worked/v1", "runs": done }),
     ))
 }

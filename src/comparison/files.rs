@@ -34,18 +34,41 @@ pub(super) fn files(a: &Meanings, b: &Meanings) -> Vec<FileChange> {
 /// What the last patch left at each path.
 fn left_by(meanings: &Meanings) -> BTreeMap<String, Value> {
     let mut found = BTreeMap::new();
-    for end in meanings.of_kind("call.finished") {
-        let several = end.data.get("results").and_then(Value::as_array).into_iter().flatten();
-        for result in end.data.get("result").into_iter().chain(several) {
-            let wrote = result.get("ok") == Some(&Value::Bool(true))
-                && matches!(result.get("tool").and_then(Value::as_str), Some("apply_patch" | "rollback"));
-            let files = result.get("output").and_then(|output| output.get("files")?.as_array());
-            for file in files.into_iter().flatten().filter(|_| wrote) {
-                note(file, &mut found);
+    let mut asked: BTreeMap<&str, &Value> = BTreeMap::new();
+    for one in &meanings.all {
+        let Some(call) = one.call.as_deref() else { continue };
+        match one.event.kind.as_str() {
+            "call.started" => drop(asked.insert(call, &one.data)),
+            "call.finished" => {
+                let asked = asked.get(call).copied().unwrap_or(&Value::Null);
+                for (at, result) in results(&one.data).enumerate() {
+                    if wrote(result) && !is_dry(asked, at) {
+                        let files = result.get("output").and_then(|output| output.get("files")?.as_array());
+                        files.into_iter().flatten().for_each(|file| note(file, &mut found));
+                    }
+                }
             }
+            _ => {}
         }
     }
     found
+}
+
+/// The results of one call, or of each of a list.
+fn results(data: &Value) -> impl Iterator<Item = &Value> {
+    let several = data.get("results").and_then(Value::as_array).into_iter().flatten();
+    data.get("result").into_iter().chain(several)
+}
+
+fn wrote(result: &Value) -> bool {
+    result.get("ok") == Some(&Value::Bool(true))
+        && matches!(result.get("tool").and_then(Value::as_str), Some("apply_patch" | "rollback"))
+}
+
+/// Was the call, or the one at this place of a list, only tried?
+fn is_dry(asked: &Value, at: usize) -> bool {
+    let one = asked.get("calls").and_then(|calls| calls.get(at)).unwrap_or(asked);
+    one.get("input").and_then(|input| input.get("dry_run")) == Some(&Value::Bool(true))
 }
 
 fn note(file: &Value, found: &mut BTreeMap<String, Value>) {
@@ -55,4 +78,51 @@ fn note(file: &Value, found: &mut BTreeMap<String, Value>) {
         found.insert(from.to_owned(), Value::Null);
     }
     found.insert(path.to_owned(), file.get("after").cloned().unwrap_or_default());
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::trace::Envelope;
+
+    use super::*;
+
+    fn event(kind: &str, data: Value) -> Envelope {
+        Envelope {
+            run: "r".into(),
+            seq: 1,
+            ts: "t".into(),
+            kind: kind.into(),
+            node: Some("n".into()),
+            path: None,
+            iteration: Vec::new(),
+            attempt: None,
+            data: serde_json::from_value(data).unwrap(),
+            prev: None,
+        }
+    }
+
+    fn patched(path: &str, after: &str) -> Value {
+        let files = json!([{ "path": path, "op": "put", "after": after }]);
+        json!({ "ok": true, "tool": "apply_patch", "output": { "files": files } })
+    }
+
+    #[test]
+    fn what_was_only_tried_has_left_nothing() {
+        let input = |dry: bool| json!({ "input": { "dry_run": dry } });
+        let one = |call: u32, dry: bool, path: &str| {
+            let started = json!({ "call": call, "key": format!("r/n!{call}"), "input": { "dry_run": dry } });
+            let finished = json!({ "call": call, "result": patched(path, "x") });
+            [event("call.started", started), event("call.finished", finished)]
+        };
+        let list = [
+            event("call.started", json!({ "call": 3, "calls": [input(true), input(false)] })),
+            event("call.finished", json!({ "call": 3, "results": [patched("c", "x"), patched("d", "x")] })),
+        ];
+        let events: Vec<Envelope> =
+            one(1, true, "a").into_iter().chain(one(2, false, "b")).chain(list).collect();
+        let left = left_by(&Meanings::of(&events));
+        assert_eq!(left.keys().collect::<Vec<_>>(), ["b", "d"]);
+    }
 }

@@ -2,6 +2,7 @@
 
 mod approval_text;
 mod comparison;
+mod counted;
 pub mod diagnostics;
 mod explanation;
 pub mod graph;
@@ -17,6 +18,7 @@ pub use crate::source::{escaped, is_unsafe_to_show};
 
 pub use approval_text::{approval_text, question_text};
 pub use comparison::{comparison_document, comparison_text};
+pub use counted::counted;
 pub use explanation::{explanation_document, explanation_text, reason_document};
 pub use json_text::{json_line, json_text};
 pub use layers::{

@@ -1,6 +1,6 @@
 //! The runner's life: take the task, answer calls, end with everything it started when the front lets go.
 
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,14 +29,19 @@ pub struct ServeError(String);
 /// Serves one front over `control` until it lets go. Returns when every process that a call started is gone.
 #[expect(clippy::needless_pass_by_value, reason = "the socket is closed when nothing is served any more")]
 pub fn serve(control: UnixStream) -> Result<(), ServeError> {
-    let task = handshake::receive(&control).map_err(refused)?;
+    let task = match handshake::receive(&control) {
+        Ok(task) => task,
+        // nobody is there to be told
+        Err(HandshakeError::FrontIsGone) => return Ok(()),
+        Err(error) => return Err(refused(error)),
+    };
     let mut answers = control.try_clone().map_err(failed)?;
     let asking = control.try_clone().map_err(failed)?;
     let (desk, calls, arrived) = match open_desk(task, asking) {
         Ok(opened) => opened,
         Err(message) => {
-            send(&mut answers, &ControlFrame::Refused { message: message.clone() })?;
-            return Err(ServeError(message));
+            let heard = send(&mut answers, &ControlFrame::Refused { message: message.clone() })?;
+            return if heard { Err(ServeError(message)) } else { Ok(()) };
         }
     };
     let started = Started {
@@ -47,7 +52,9 @@ pub fn serve(control: UnixStream) -> Result<(), ServeError> {
         work_tree: desk.work_tree(),
         sandbox: desk.walls(),
     };
-    send(&mut answers, &ControlFrame::Started(started))?;
+    if !send(&mut answers, &ControlFrame::Started(started))? {
+        return Ok(());
+    }
     let desk = Arc::new(desk);
     let listening = calls.try_clone().map_err(failed)?;
     let answering = thread::spawn({
@@ -220,9 +227,14 @@ fn reply(writer: &Mutex<UnixStream>, id: u64, body: ReplyBody) {
     }
 }
 
-fn send(control: &mut UnixStream, frame: &ControlFrame) -> Result<(), ServeError> {
+/// Tells the front; false where it is gone, and with it what we are there for.
+fn send(control: &mut UnixStream, frame: &ControlFrame) -> Result<bool, ServeError> {
     let bytes = encode_frame(frame).map_err(|error: FrameError| ServeError(error.to_string()))?;
-    control.write_all(&bytes).map_err(failed)
+    match control.write_all(&bytes) {
+        Ok(()) => Ok(true),
+        Err(error) if matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) => Ok(false),
+        Err(error) => Err(failed(error)),
+    }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it maps an error")]
