@@ -200,6 +200,7 @@ fn takes(kind: Kind) -> String {
         Kind::Time => "a time".into(),
         Kind::Size => "a size".into(),
         Kind::Digest => "a digest".into(),
+        Kind::AnchorPlace => "`git-note`, or `file:` and an absolute path".into(),
     }
 }
 

@@ -329,3 +329,199 @@ fn every_run_of_a_store_is_verified() {
     assert_eq!(said.lines().filter(|line| line.starts_with('✓')).count(), 3, "{said}");
     subject.trace(&["verify"]).ended(2);
 }
+
+/// From now on the user anchors every run in this place.
+fn anchoring(workspace: &Workspace, place: &str) {
+    let folder = workspace.outside().join("home/.config/lgflow");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("config.toml"), format!("[anchor]\nto = \"{place}\"\n")).unwrap();
+}
+
+/// How many events each line of a file of anchors names.
+fn anchored(file: &Path) -> Vec<u64> {
+    let text = fs::read_to_string(file).unwrap();
+    let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    lines.map(|line| line["events"].as_u64().unwrap()).collect()
+}
+
+fn started(workspace: &Workspace, arguments: &[&str], code: i32) -> String {
+    let ran = workspace.lgflow(&[&["run", "--format", "json"], arguments].concat()).ended(code).json();
+    ran["run"].as_str().unwrap().to_owned()
+}
+
+const WRITES: &str = "\
+schema: lgflow.graph/v1
+name: writes
+policy: [policy.yaml]
+nodes:
+  write: { uses: apply_patch, with: { changes: [{ op: put, path: b.txt, content: b }] } }
+";
+
+const MAY_WRITE: &str = "\
+schema: lgflow.policy/v1
+name: may-write
+tools: { apply_patch: allow }
+paths: { read: { allow: ['**'] }, write: { allow: ['**'] } }
+";
+
+#[test]
+fn a_run_is_anchored_by_itself_where_it_begins_at_each_answer_and_where_it_ends() {
+    let workspace = Workspace::git();
+    workspace
+        .write("writes.yaml", WRITES)
+        .write("policy.yaml", MAY_WRITE.replace("apply_patch: allow", "apply_patch: ask"));
+    let file = workspace.outside().join("anchors.jsonl");
+    let place = format!("file:{}", text(&file));
+    anchoring(&workspace, &place);
+    let run = started(&workspace, &["-g", "writes.yaml", "--policy", "policy.yaml"], 5);
+    let events = || {
+        let shown = workspace.lgflow(&["trace", "show", &run, "--format", "json"]).ended(0).json();
+        shown["events"].as_array().unwrap().clone()
+    };
+    let half = events();
+    assert_eq!(half[0]["data"]["facts"]["anchor"], place);
+    let lines = anchored(&file);
+    assert!(lines.len() == 2 && lines[0] < lines[1] && lines[1] == half.len() as u64, "{lines:?}");
+    workspace.approve(&run);
+    let resumed = workspace.lgflow(&["runs", "resume", &run]).ended(0);
+    assert!(resumed.stderr.contains("is your own file"), "{}", resumed.stderr);
+    assert_eq!(workspace.read("b.txt"), "b");
+    let whole = events();
+    let last = |kind: &str| whole.iter().rposition(|event| event["kind"] == kind).unwrap() as u64 + 1;
+    let (granted, written) = (last("approval.granted"), last("call.finished"));
+    let lines = anchored(&file);
+    assert!(lines.iter().any(|at| (granted..written).contains(at)), "{granted} to {written}: {lines:?}");
+    assert_eq!(lines.last(), Some(&(whole.len() as u64)));
+    let said = workspace.lgflow(&["trace", "verify", &run, "--anchor", &place]).ended(0).stdout;
+    assert!(said.contains(&format!("complete up to anchor {}", whole.len())), "{said}");
+    workspace.lgflow(&["replay", &run]).ended(0);
+    // a place is one that means the same from everywhere
+    let mut command = workspace.command(&["run", "-g", "writes.yaml"]);
+    let refused = Ran::from(command.env("LGFLOW_ANCHOR_TO", "file:anchors").output().unwrap()).ended(3);
+    assert!(refused.stderr.contains("`file:` and an absolute path"), "{}", refused.stderr);
+    // and none that a repository has chosen
+    workspace.write(".lg/config.toml", "[anchor]\nto = \"git-note\"\n");
+    workspace
+        .lgflow(&["run", "-g", "writes.yaml"])
+        .ended(3)
+        .says("may not stand in a workspace's configuration");
+}
+
+#[test]
+fn nothing_is_done_before_it_is_anchored_and_the_run_goes_on_once_it_can_be() {
+    let workspace = Workspace::git();
+    workspace.write("writes.yaml", WRITES).write("policy.yaml", MAY_WRITE);
+    let folder = workspace.outside().join("elsewhere");
+    let file = folder.join("anchors.jsonl");
+    anchoring(&workspace, &format!("file:{}", text(&file)));
+    let run = ["run", "-g", "writes.yaml", "--policy", "policy.yaml"];
+    let ran = workspace.lgflow(&run).ended(1).says("the run could not be anchored, so it stopped");
+    assert!(ran.stderr.contains("runs resume"), "{}", ran.stderr);
+    assert!(!workspace.path().join("b.txt").exists());
+    let id = program::kept::only_run(&workspace);
+    let shown = workspace.lgflow(&["trace", "show", &id]).ended(0).stdout;
+    assert!(shown.contains("run.started") && !shown.contains("call.finished"), "{shown}");
+    fs::create_dir(&folder).unwrap();
+    workspace.lgflow(&["runs", "resume", &id]).ended(0);
+    assert_eq!(workspace.read("b.txt"), "b");
+    let lines = anchored(&file);
+    assert!(lines.len() == 2 && lines[0] < lines[1], "{lines:?}");
+    // a workspace without a commit has none for a note
+    anchoring(&workspace, "git-note");
+    workspace.lgflow(&run).ended(1).says("stood on no commit");
+}
+
+/// As somebody does who can write the database, and whom nothing else stops.
+fn take_away(workspace: &Workspace, run: &str) {
+    let taken = program::kept::database(workspace).execute("DELETE FROM runs WHERE run = ?1", [run]).unwrap();
+    assert_eq!(taken, 1);
+}
+
+/// And who can write all of the user's state.
+fn forget(workspace: &Workspace, run: &str) {
+    let ledgers = fs::read_dir(workspace.state().join("ledger")).unwrap();
+    for ledger in ledgers.map(|entry| entry.unwrap().path()) {
+        for path in ["runs", "heads", "anchors"].map(|part| ledger.join(part).join(run)) {
+            fs::remove_file(path).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_run_that_is_gone_altogether_is_named_by_the_ledger_and_by_its_anchors() {
+    let subject = Subject::new(GRAPH, 0);
+    let workspace = &subject.workspace;
+    let file = workspace.outside().join("anchors.jsonl");
+    for place in [format!("file:{}", text(&file)), "git-note".to_owned()] {
+        anchoring(workspace, &place);
+        let (gone, kept) =
+            (started(workspace, &["-g", "graph.yaml"], 0), started(workspace, &["-g", "graph.yaml"], 0));
+        workspace.lgflow(&["run", "--queue", "-g", "graph.yaml"]).ended(0);
+        let all = |more: &[&str]| subject.trace(&[&["verify", "--all", "--format", "json"], more].concat());
+        let named = |document: &Value, list: &str| -> Vec<String> {
+            document[list]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|run| run["run"].as_str().unwrap().to_owned())
+                .collect()
+        };
+        all(&[]).ended(0);
+        take_away(workspace, &gone);
+        let said = all(&[]).ended(7).json();
+        assert_eq!(named(&said, "gone"), [gone.as_str()]);
+        assert!(said["gone"][0]["detail"].as_str().unwrap().contains("has sealed"), "{said}");
+        let human = subject.trace(&["verify", "--all"]).ended(7).stdout;
+        assert!(human.contains(&format!("✗ {gone}: it is gone")), "{human}");
+        forget(workspace, &gone);
+        all(&[]).ended(0);
+        // the first run of all has no anchor, so it is no part of the question
+        let said = all(&["--anchor", &place]).ended(7).json();
+        assert_eq!(named(&said, "gone"), [gone.as_str()]);
+        assert!(said["gone"][0]["detail"].as_str().unwrap().contains("are anchored"), "{said}");
+        let found = said["runs"].as_array().unwrap().iter().find(|run| run["run"] == json!(kept)).unwrap();
+        assert_eq!(found["ok"], true, "{found}");
+    }
+}
+
+#[test]
+fn an_anchored_run_is_removed_where_that_can_be_noted_and_is_kept_where_it_cannot() {
+    let workspace = Workspace::git();
+    workspace.write("graph.yaml", GRAPH).write("a.txt", "a\n");
+    let file = workspace.outside().join("anchors.jsonl");
+    let place = format!("file:{}", text(&file));
+    anchoring(&workspace, &place);
+    let (old, new) =
+        (started(&workspace, &["-g", "graph.yaml"], 0), started(&workspace, &["-g", "graph.yaml"], 0));
+    // its anchors are somewhere else for a while
+    let away = workspace.outside().join("away");
+    fs::rename(&file, &away).unwrap();
+    fs::create_dir(&file).unwrap();
+    let ran = workspace.lgflow(&["runs", "gc", "--keep", "1", "--format", "json"]).ended(0).json();
+    assert_eq!((&ran["runs"], &ran["kept"][0]["run"]), (&json!([]), &json!(old)), "{ran}");
+    let said = workspace.lgflow(&["runs", "gc", "--keep", "1"]).ended(0).stdout;
+    assert!(said.contains(&format!("{old}  kept: it is anchored in {place}")), "{said}");
+    workspace.lgflow(&["trace", "verify", &old]).ended(0);
+    fs::remove_dir(&file).unwrap();
+    fs::rename(&away, &file).unwrap();
+    let foreseen = workspace.lgflow(&["runs", "gc", "--keep", "1", "--dry-run"]).ended(0).stdout;
+    assert!(foreseen.contains(&format!("noted in {place}")), "{foreseen}");
+    let ran = workspace.lgflow(&["runs", "gc", "--keep", "1", "--format", "json"]).ended(0).json();
+    assert_eq!(
+        (&ran["runs"][0]["run"], &ran["runs"][0]["anchored_in"]),
+        (&json!(old), &json!([place])),
+        "{ran}"
+    );
+    let last = fs::read_to_string(&file).unwrap().lines().last().unwrap().to_owned();
+    let last: Value = serde_json::from_str(&last).unwrap();
+    assert_eq!(
+        (&last["schema"], &last["run"], &last["bound"]),
+        (&json!("lgflow.anchor_removal/v1"), &json!(old), &json!("count"))
+    );
+    let said = workspace
+        .lgflow(&["trace", "verify", "--all", "--anchor", &place, "--format", "json"])
+        .ended(0)
+        .json();
+    assert_eq!((&said["gone"], &said["removed"][0]["run"]), (&json!([]), &json!(old)), "{said}");
+    workspace.lgflow(&["trace", "verify", &new, "--anchor", &place]).ended(0);
+}

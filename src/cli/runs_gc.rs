@@ -8,11 +8,12 @@ use serde_json::{Value, json};
 
 use crate::config::Settings;
 use crate::diag::Diagnostics;
-use crate::front::{Place, past_runs, settings};
+use crate::front::{Place, Removed, anchored_in, past_runs, remove_run, settings};
 use crate::ledger::Ledger;
 use crate::model::{parse_duration, parse_size};
 use crate::source::Sources;
 use crate::store::{Removable, Retention, RunId, Store};
+use crate::view::{counted, escaped};
 
 use super::Exit;
 use super::output::Output;
@@ -21,7 +22,7 @@ use super::problem::Problem;
 /// Arguments of `lgflow runs gc`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  lgflow runs gc --older-than 30d --dry-run    show what would go\n  lgflow runs gc --keep 200 --max-size 2GiB\n\nWithout a bound, those of the configuration (`retention.age`, `retention.count`, `retention.size`). A run that is executed, waits in the queue, or can be gone on with is kept, and one that another was forked from."
+    after_help = "Examples:\n  lgflow runs gc --older-than 30d --dry-run    show what would go\n  lgflow runs gc --keep 200 --max-size 2GiB\n\nWithout a bound, those of the configuration (`retention.age`, `retention.count`, `retention.size`). A run that is executed, waits in the queue, or can be gone on with is kept, and one that another was forked from. Where a removed run was anchored, its removal is noted there; where that can't be, it is kept."
 )]
 pub(super) struct GcArgs {
     /// Remove runs to which nothing was added for so long
@@ -58,8 +59,8 @@ pub(super) fn run(args: &GcArgs, place: &Place, output: Output) -> Result<Exit, 
     let store = place.runs().map_err(|error| failed(&error))?;
     let kept = needed(place, &store)?;
     let old = store.removable(&retention, &kept).map_err(|error| failed(&error))?;
-    let removed = if args.dry_run { old } else { remove(place, &store, old)? };
-    Ok(output.either(|| text(&removed, args.dry_run), || document(&removed, args.dry_run)))
+    let done = if args.dry_run { foreseen(place, old)? } else { remove(place, &store, old)? };
+    Ok(output.either(|| text(&done, args.dry_run), || document(&done, args.dry_run)))
 }
 
 /// Those of the command line, where it names any; else those of the configuration.
@@ -97,28 +98,57 @@ fn needed(place: &Place, store: &Store) -> Result<BTreeSet<RunId>, Problem> {
     Ok(kept)
 }
 
-fn remove(place: &Place, store: &Store, old: Vec<Removable>) -> Result<Vec<Removable>, Problem> {
-    let failed = |error: &dyn std::error::Error| Problem::failed("cannot remove runs", error);
-    let ledger = Ledger::open(&place.state, &store.id()).map_err(|error| failed(&error))?;
-    let mut removed = Vec::new();
+/// Old runs, with the places where they are anchored.
+#[derive(Default)]
+struct Done {
+    removed: Vec<(Removable, Vec<String>)>,
+    /// Those that stay, and why.
+    kept: Vec<(RunId, String)>,
+}
+
+fn foreseen(place: &Place, old: Vec<Removable>) -> Result<Done, Problem> {
+    let mut done = Done::default();
     for run in old {
-        if store.remove(&run).map_err(|error| failed(&error))? {
-            ledger.forget_run(run.run.as_str()).map_err(|error| failed(&error))?;
-            removed.push(run);
+        let anchors = anchors_of(place, &run)?;
+        done.removed.push((run, anchors));
+    }
+    Ok(done)
+}
+
+fn anchors_of(place: &Place, run: &Removable) -> Result<Vec<String>, Problem> {
+    anchored_in(place, &run.run).map_err(|error| Problem::failed("cannot remove runs", &error))
+}
+
+fn remove(place: &Place, store: &Store, old: Vec<Removable>) -> Result<Done, Problem> {
+    let failed = |error: &dyn std::error::Error| Problem::failed("cannot remove runs", error);
+    let mut done = Done::default();
+    for run in old {
+        let anchors = anchors_of(place, &run)?;
+        match remove_run(place, store, &run).map_err(|error| failed(&error))? {
+            Removed::Yes => done.removed.push((run, anchors)),
+            Removed::TakenUp => {}
+            Removed::Kept(anchors, error) => {
+                let why = format!("it is anchored in {anchors}, where its removal cannot be noted: {error}");
+                done.kept.push((run.run, why));
+            }
         }
     }
     store.sweep().map_err(|error| failed(&error))?;
-    Ok(removed)
+    Ok(done)
 }
 
-fn text(removed: &[Removable], dry: bool) -> String {
-    let line = |run: &Removable| {
-        format!("{}  {:>9}  beyond the bound of {}\n", run.run, bytes(run.bytes), run.why.as_str())
+fn text(Done { removed, kept }: &Done, dry: bool) -> String {
+    let line = |(run, anchors): &(Removable, Vec<String>)| {
+        let noted =
+            if anchors.is_empty() { String::new() } else { format!(", noted in {}", anchors.join(", ")) };
+        let why = run.why.as_str();
+        format!("{}  {:>9}  beyond the bound of {why}{}\n", run.run, bytes(run.bytes), escaped(&noted))
     };
-    let text: String = removed.iter().map(line).collect();
-    let total: u64 = removed.iter().map(|run| run.bytes).sum();
+    let mut text: String = removed.iter().map(line).collect();
+    text.extend(kept.iter().map(|(run, why)| format!("{run}  kept: {}\n", escaped(why))));
+    let total: u64 = removed.iter().map(|(run, _)| run.bytes).sum();
     let what = if dry { "would be removed" } else { "removed" };
-    text + &format!("{} runs {what}, {}\n", removed.len(), bytes(total))
+    text + &format!("{} {what}, {}\n", counted(removed.len(), "run"), bytes(total))
 }
 
 fn bytes(count: u64) -> String {
@@ -129,8 +159,13 @@ fn bytes(count: u64) -> String {
     }
 }
 
-fn document(removed: &[Removable], dry: bool) -> Value {
-    let row =
-        |run: &Removable| json!({ "run": run.run.as_str(), "bytes": run.bytes, "bound": run.why.as_str() });
-    json!({ "schema": "lgflow.removed_runs/v1", "dry_run": dry, "runs": removed.iter().map(row).collect::<Vec<_>>() })
+fn document(Done { removed, kept }: &Done, dry: bool) -> Value {
+    let row = |(run, anchors): &(Removable, Vec<String>)| json!({ "run": run.run.as_str(), "bytes": run.bytes, "bound": run.why.as_str(), "anchored_in": anchors });
+    let stays = |(run, why): &(RunId, String)| json!({ "run": run.as_str(), "why": why });
+    json!({
+        "schema": "lgflow.removed_runs/v1",
+        "dry_run": dry,
+        "runs": removed.iter().map(row).collect::<Vec<_>>(),
+        "kept": kept.iter().map(stays).collect::<Vec<_>>(),
+    })
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::digest::Digest;
 use crate::files::{FileError, read_found_bytes, read_given_bytes};
-use crate::front::{KnownRun, Place};
+use crate::front::{KnownRun, Place, gone_runs};
 use crate::ledger::{LedgerError, known_key};
 use crate::receipt::{Told, Vouched, vouch};
 use crate::store::{Blobs, RunId, StoreError};
@@ -91,7 +91,7 @@ struct VerifyArgs {
     /// A trace file, or the id of a run of this workspace (a file that is called like one is `./ID`)
     #[arg(value_name = "FILE|RUN", required_unless_present = "all")]
     trace: Option<String>,
-    /// Check every run of this workspace
+    /// Check every run of this workspace, and that none is gone
     #[arg(long, conflicts_with_all = ["trace", "signature"])]
     all: bool,
     /// Accept a trace whose run has not ended
@@ -141,8 +141,10 @@ fn verify(args: &VerifyArgs, witnesses: &Witnesses<'_>, output: Output) -> Resul
     let place = super::trust::here()?;
     let store = place.runs().map_err(|error| Problem::failed("cannot open the store", &error))?;
     let runs = store.runs().map_err(|error| Problem::failed("cannot list the runs", &error))?;
+    let gone = gone_runs(&place, args.anchor.as_ref())
+        .map_err(|error| Problem::with(Exit::Unverified, "not verified", error.to_string()))?;
     let open = |run: &RunId| open(&Named { trace: run.to_string() });
-    check_all(&runs, &open, witnesses, incomplete, output)
+    check_all((&runs, &gone), &open, witnesses, incomplete, output)
 }
 
 /// A trace that was found.

@@ -85,7 +85,13 @@ pub(super) fn anchor(args: &AnchorArgs, output: Output) -> Result<Exit, Problem>
         .vouched
         .as_ref()
         .and_then(|vouched| Some(ReceiptsThen { count: vouched.count, digest: vouched.head? }));
-    let anchor = Anchor { run, events, digest, receipts, at: system_clock() };
+    let to = absolute(&args.to)?;
+    if let Some(known) = &found.known {
+        let noted = known.note_anchor(&to.to_string());
+        noted.map_err(|error| Problem::failed("cannot anchor the trace", &error))?;
+    }
+    let workspace = found.known.as_ref().map(|known| known.workspace().to_owned());
+    let anchor = Anchor { run, workspace, events, digest, receipts, at: system_clock() };
     let commit = commit_of(&found.text);
     add_anchor(&args.to, &root(&found), commit.as_deref(), &anchor.line())
         .map_err(|error| Problem::failed("cannot anchor the trace", &error))?;
@@ -108,6 +114,16 @@ pub(super) fn anchor(args: &AnchorArgs, output: Output) -> Result<Exit, Problem>
         },
         || document(&anchor.line()),
     ))
+}
+
+/// A place that means the same from everywhere.
+fn absolute(place: &AnchorPlace) -> Result<AnchorPlace, Problem> {
+    match place {
+        AnchorPlace::File(path) => std::path::absolute(path)
+            .map(AnchorPlace::File)
+            .map_err(|error| Problem::failed("cannot anchor the trace", &error)),
+        AnchorPlace::GitNote => Ok(AnchorPlace::GitNote),
+    }
 }
 
 /// The file that signatures stand in if nobody says otherwise; its folder is there.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::digest::Digest;
 use crate::export::Checked;
-use crate::front::{Retraced, Seal};
+use crate::front::{GoneRun, Retraced, Seal};
 use crate::receipt::Discord;
 use crate::store::RunId;
 use crate::trace::{Verified, verify};
@@ -48,16 +48,16 @@ pub(super) fn check(
     Ok(if sound { Exit::Done } else { Exit::Unverified })
 }
 
-/// Every run of a store: one that does not hold, or cannot be read, does not keep the others from being looked at.
+/// Every run of a store, and those that should be there: one that does not hold, or cannot be read, does not keep the others from being looked at.
 pub(super) fn check_all(
-    runs: &[RunId],
+    (runs, gone): (&[RunId], &[GoneRun]),
     open: &dyn Fn(&RunId) -> Result<Found, Problem>,
     witnesses: &Witnesses<'_>,
     incomplete: bool,
     output: Output,
 ) -> Result<Exit, Problem> {
     let (mut documents, mut unreadable, mut lines) = (Vec::new(), Vec::new(), String::new());
-    let mut all_sound = true;
+    let mut all_sound = gone.iter().all(|gone| gone.trail.is_removal());
     for run in runs {
         let found = match open(run) {
             Ok(found) => found,
@@ -76,11 +76,21 @@ pub(super) fn check_all(
         let _ = writeln!(lines, "{} {run}: {said}", if sound { '✓' } else { '✗' });
         documents.push(judged.document(sound));
     }
+    for GoneRun { run, trail } in gone {
+        let mark = if trail.is_removal() { '-' } else { '✗' };
+        let _ = writeln!(lines, "{mark} {run}: {}", escaped(&trail.sentence()));
+    }
+    let missing = |removed: bool| -> Vec<Value> {
+        let of_kind = gone.iter().filter(|gone| gone.trail.is_removal() == removed);
+        of_kind.map(|gone| json!({ "run": gone.run.as_str(), "detail": gone.trail.sentence() })).collect()
+    };
     let document = json!({
         "schema": "lgflow.verifications/v1",
         "ok": all_sound,
         "runs": documents,
         "unreadable": unreadable,
+        "gone": missing(false),
+        "removed": missing(true),
     });
     output.either(|| if lines.is_empty() { "no run\n".to_owned() } else { lines }, || document);
     Ok(if all_sound { Exit::Done } else { Exit::Unverified })

@@ -33,6 +33,8 @@ pub enum Kind {
     Size,
     /// A digest: `sha256:…`.
     Digest,
+    /// A place for anchors: `git-note`, or `file:` with an absolute path.
+    AnchorPlace,
 }
 
 /// A key with all that is known of it.
@@ -158,6 +160,13 @@ pub const KEYS: &[KeyInfo] = &[
         about: "where runs are kept: `local`, or `postgres://USER@HOST/DATABASE`",
     },
     KeyInfo {
+        key: "anchor.to",
+        kind: Kind::AnchorPlace,
+        class: Class::User,
+        default: None,
+        about: "where each run is anchored at its start, at each approval and at its end: `file:/PATH` or `git-note`",
+    },
+    KeyInfo {
         key: "signing_key",
         kind: Kind::Text,
         class: Class::User,
@@ -188,8 +197,9 @@ pub const KEYS: &[KeyInfo] = &[
 ];
 
 /// Sections that a workspace must never have, whether or not this version reads them anywhere.
-pub(super) const NEVER_IN_A_WORKSPACE: [&str; 13] = [
+pub(super) const NEVER_IN_A_WORKSPACE: [&str; 14] = [
     "runner",
+    "anchor",
     "store",
     "exporters",
     "keys",

@@ -230,6 +230,10 @@ fn of_text(info: &KeyInfo, text: &str) -> Result<SettingValue, Bad> {
             None => refuse(Some("write it like `200000` or `10MiB`".to_owned())),
         },
         Kind::Text => refuse(Some("write a text that is not empty, or leave it out".to_owned())),
+        Kind::AnchorPlace if text == "git-note" || text.starts_with("file:/") => {
+            Ok(SettingValue::Text(text.to_owned()))
+        }
+        Kind::AnchorPlace => refuse(Some("write `git-note`, or `file:` and an absolute path".to_owned())),
         Kind::Digest if text.parse::<crate::digest::Digest>().is_ok() => {
             Ok(SettingValue::Text(text.to_owned()))
         }
@@ -246,7 +250,7 @@ fn is_beneath(path: &str) -> bool {
 
 fn wanted(kind: Kind) -> &'static str {
     match kind {
-        Kind::Word(_) | Kind::Text | Kind::Path | Kind::Digest => "a string",
+        Kind::Word(_) | Kind::Text | Kind::Path | Kind::Digest | Kind::AnchorPlace => "a string",
         Kind::Count(_) => "an integer",
         Kind::Time => "a duration",
         Kind::Size => "a size",

@@ -110,6 +110,11 @@ impl Settings {
         self.text("metrics")
     }
 
+    /// Where each run is anchored.
+    pub fn anchor(&self) -> Option<&str> {
+        self.text("anchor.to")
+    }
+
     /// The file of the key that approvals are signed with.
     pub fn signing_key(&self) -> Option<&str> {
         self.text("signing_key")

@@ -18,6 +18,8 @@ use crate::witness::AnchorPlace;
 
 /// The most that is read of a file of anchors.
 const LIMIT: u64 = 256 * 1024 * 1024;
+/// So often a note is tried again that another process has altered meanwhile.
+const TRIES: u32 = 8;
 
 /// Anchors cannot be read or added.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +58,14 @@ pub fn read_anchors(
     }
 }
 
+/// Everything that stands in a place.
+pub fn read_all_anchors(place: &AnchorPlace, root: &Path) -> Result<String, AnchoringError> {
+    match place {
+        AnchorPlace::File(path) => Ok(read_given(path, LIMIT)?),
+        AnchorPlace::GitNote => Ok(notes::read_all(root)?),
+    }
+}
+
 /// Adds a line to a place. It is on the disk when this returns.
 pub fn add_anchor(
     place: &AnchorPlace,
@@ -67,7 +77,7 @@ pub fn add_anchor(
         AnchorPlace::File(path) => add_line(path, line),
         AnchorPlace::GitNote => {
             let commit = commit.ok_or(AnchoringError::NoCommit)?;
-            Ok(notes::add(root, commit, line, now())?)
+            add_note(root, commit, line)
         }
     }
 }
@@ -76,6 +86,18 @@ pub fn add_anchor(
 pub fn is_ours(path: &Path) -> bool {
     let ours = rustix::process::geteuid().as_raw();
     std::fs::metadata(path).is_ok_and(|facts| facts.uid() == ours)
+}
+
+/// Where another process was faster, nothing is lost, and it is tried again.
+fn add_note(root: &Path, commit: &str, line: &str) -> Result<(), AnchoringError> {
+    let mut tried = notes::add(root, commit, line, now());
+    for _ in 0..TRIES {
+        match tried {
+            Err(NoteError::Git(_)) => tried = notes::add(root, commit, line, now()),
+            done => return Ok(done?),
+        }
+    }
+    Ok(tried?)
 }
 
 fn add_line(path: &Path, line: &str) -> Result<(), AnchoringError> {

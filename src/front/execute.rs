@@ -36,6 +36,7 @@ use super::logs::Logs;
 use super::supervise::Supervision;
 use super::vouching::{believed, sealed, vouched};
 use super::watchers::Watchers;
+use super::witnessing::Witnessing;
 use super::{
     Fork, InterpreterProcess, Mark, Narrator, Past, Place, RunnerProcess, SigningKeyError, SpawnedRunner,
     StartError, Stopped, Watching,
@@ -173,6 +174,8 @@ fn execute_with(task: &Task<'_>, narrator: &mut Narrator, logs: &mut Logs) -> Re
     TraceCopy::copy_lines(copy.as_ref(), &before)?;
     let (runner, mut interpreter) =
         start((task, &kept_out), (&run, &before), &store, &root, (narrator, logs))?;
+    let commit = runner.started().revision.as_deref();
+    let witnessing = Witnessing::begin(task, (&run, commit), (&store, &answering.ledger), narrator)?;
     let path = copy.as_ref().map(|(copy, _)| PathBuf::from(copy.path.as_str()));
     let (state, tip) = match &task.resume {
         Some(resume) => (resume.state.clone(), Tip::of(run.as_str(), &resume.verified)),
@@ -185,6 +188,7 @@ fn execute_with(task: &Task<'_>, narrator: &mut Narrator, logs: &mut Logs) -> Re
         told: Told::of_log(&before, &|digest| store.blobs().get(digest)),
         spans: RunSpans::new(run.as_str()),
         watchers: Watchers::begin(&task.watching),
+        witnessing,
         narrator,
         copy: copy.and_then(|(_, file)| Some((path.clone()?, file))),
         arriving: Arriving::default(),
@@ -196,7 +200,7 @@ fn execute_with(task: &Task<'_>, narrator: &mut Narrator, logs: &mut Logs) -> Re
     let started = runner.started().clone();
     runner.stop();
     let (head, over) = (follower.head(), matches!(follower.state.phase(), Phase::Finished { .. }));
-    let Follower { state, log, told, watchers, narrator, .. } = follower;
+    let Follower { state, log, told, watchers, witnessing, narrator, tip, .. } = follower;
     let unwritten = log.finish().err().map(Stopped::Store);
     let vouched = vouched(&ledger, &run, &told)?;
     if let Some(head) = head {
@@ -204,6 +208,9 @@ fn execute_with(task: &Task<'_>, narrator: &mut Narrator, logs: &mut Logs) -> Re
     }
     if over {
         ledger.forget_results(run.as_str())?;
+    }
+    if let Some(witnessing) = witnessing {
+        witnessing.end(tip.last(), narrator);
     }
     let discord = believed(&vouched).err().map(Stopped::Discord);
     let interrupted = interrupted.or(unwritten).or(discord);
@@ -321,6 +328,7 @@ fn record(task: &Task<'_>, signer: &Signer, inputs: Option<Value>) -> RunRecord 
             .fork
             .as_ref()
             .map(|fork| ForkedFrom { run: fork.run.to_string(), from: fork.from.clone() }),
+        store: Some(task.place.store.shown()),
         durability: task.durability.as_str().to_owned(),
         trace: task.trace,
         inputs,
@@ -398,7 +406,8 @@ fn facts((task, kept_out): (&Task<'_>, &KeptOut), runner: &Started) -> Map<Strin
         ),
         ("policy_from", json!(task.place.base.as_ref().map(|base| &base.revision))),
     ];
-    facts.into_iter().map(|(name, fact)| (name.to_owned(), fact)).collect()
+    let anchor = task.watching.anchor.as_ref().map(|place| ("anchor", json!(place.to_string())));
+    facts.into_iter().chain(anchor).map(|(name, fact)| (name.to_owned(), fact)).collect()
 }
 
 fn retention(kept: Retention) -> Value {

@@ -15,6 +15,7 @@ use crate::store::RunLog;
 use crate::trace::{Envelope, EventBody, Phase, RunState, Tip, apply, read_envelope};
 
 use super::watchers::Watchers;
+use super::witnessing::Witnessing;
 use super::{Narrator, Stopped};
 
 /// The most that payloads may come to before the line that names them.
@@ -26,6 +27,8 @@ pub(super) struct Follower<'a> {
     pub(super) state: RunState,
     pub(super) spans: RunSpans,
     pub(super) watchers: Watchers,
+    /// None where it is not anchored.
+    pub(super) witnessing: Option<Witnessing>,
     pub(super) log: RunLog,
     /// The end of what is stored.
     pub(super) tip: Tip,
@@ -92,6 +95,9 @@ impl Follower<'_> {
         if let Some((path, file)) = &mut self.copy {
             let text: String = lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect();
             file.write_all(text.as_bytes()).map_err(|error| Stopped::Copy(path.clone(), error))?;
+        }
+        if let Some(witnessing) = &mut self.witnessing {
+            witnessing.stored(&events, self.tip.last()).map_err(Stopped::Anchor)?;
         }
         Ok(events)
     }

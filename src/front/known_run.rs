@@ -93,6 +93,16 @@ impl KnownRun {
         self.ledger.receipts_of(self.run.as_str())
     }
 
+    /// Notes that it is anchored in a place, before it is.
+    pub fn note_anchor(&self, place: &str) -> Result<(), LedgerError> {
+        self.ledger.note_anchor(self.run.as_str(), place)
+    }
+
+    /// The workspace that it is of.
+    pub fn workspace(&self) -> &str {
+        &self.workspace
+    }
+
     /// What its seal says of these lines.
     pub fn seal(&self, log: &str) -> Result<Seal, LedgerError> {
         let Some(head) = self.ledger.reached(self.run.as_str())? else { return Ok(Seal::Missing) };

@@ -13,6 +13,7 @@ mod execute;
 mod follower;
 mod foresight;
 mod fork;
+mod gone;
 mod interpreter_process;
 mod keep_out;
 mod keys;
@@ -24,6 +25,7 @@ mod narrator;
 mod place;
 mod plan_file;
 mod prepare;
+mod removing;
 mod runner_process;
 mod screen;
 mod settings;
@@ -37,12 +39,13 @@ mod vouching;
 mod waiting;
 mod watchers;
 mod watching;
+mod witnessing;
 
 pub use again::{
     Again, AgainError, PastRun, decided_by, differences, layers_of_both, past_runs, queued_run, stored_run,
     unanswerable,
 };
-pub use anchoring::{AnchoringError, add_anchor, is_ours, read_anchors};
+pub use anchoring::{AnchoringError, add_anchor, is_ours, read_all_anchors, read_anchors};
 pub use answering::{AnswerError, Answering, Asked, Outcome, Word};
 pub use artifacts::make_artifacts_folder;
 pub use changed::{graph_changes, layer_changes, plan_changes};
@@ -51,6 +54,7 @@ pub use display::{Display, Live, Mark};
 pub use execute::{BeginError, Finished, Named, Resume, Task, enqueue, execute};
 pub use foresight::{Beginning, Foresight, ForesightError};
 pub use fork::{Fork, ForkError, TakenOver, fork};
+pub use gone::{GoneError, GoneRun, Trail, gone_runs};
 pub use interpreter_process::{InterpreterProcess, Past};
 pub use keys::{SigningKeyError, read_signing_key, signer};
 pub use known_run::{KnownRun, Retraced, Seal};
@@ -59,6 +63,7 @@ pub use narrator::Narrator;
 pub use place::{Base, Place, PlaceError, use_store};
 pub use plan_file::{PlanFile, PlanFileError, bound_document, plan_document_of};
 pub use prepare::{Chosen, Demanded, PrepareError, choose, layers, usual, workspace_packs};
+pub use removing::{RemoveError, Removed, anchored_in, remove_run};
 pub use runner_process::{RUNNER_ARGUMENT, RunnerProcess, SpawnedRunner, StartError};
 pub use settings::{Flag, settings};
 pub use single::call_tool;

@@ -18,7 +18,7 @@ use super::asking::{Asking, Step};
 use super::follower::Follower;
 use super::last_words::LastWords;
 use super::logs::Logs;
-use super::{InterpreterProcess, Mark, RunnerProcess};
+use super::{AnchoringError, InterpreterProcess, Mark, RunnerProcess};
 
 /// So many interrupts end our own processes without asking them.
 const FORCE: u32 = 3;
@@ -47,6 +47,9 @@ pub enum Stopped {
     /// Nothing more could be recorded, so nothing more was done.
     #[error("the run could not be recorded, so it stopped: {0}")]
     Store(StoreError),
+    /// It could not be noted how far it has come, so nothing more was done.
+    #[error("the run could not be anchored, so it stopped: {0}")]
+    Anchor(AnchoringError),
     /// What it told is not what the runner did.
     #[error("the trace is not what the runner did: {0}")]
     Discord(Discord),

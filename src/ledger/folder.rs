@@ -33,7 +33,9 @@ impl Ledger {
     pub fn open(state: &Path, workspace: &str) -> Result<Self, LedgerError> {
         let key = installation_key(state)?;
         let folder = state.join("ledger").join(workspace);
-        for part in ["requests", "answers", "replies", "spent", "runs", "heads", "receipts", "results"] {
+        for part in
+            ["requests", "answers", "replies", "spent", "runs", "heads", "receipts", "results", "anchors"]
+        {
             make_folder(&folder.join(part))?;
         }
         Ok(Self { folder, key })
@@ -188,7 +190,8 @@ impl Ledger {
         Ok(read_lossy(&path_of(&self.folder, run))?)
     }
 
-    fn record<T: serde::de::DeserializeOwned>(
+    /// What is kept under a name of a part.
+    pub(super) fn record<T: serde::de::DeserializeOwned>(
         &self,
         part: &str,
         name: &str,

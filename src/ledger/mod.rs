@@ -2,6 +2,7 @@
 //! installation's key. A
 //! spent approval is recorded durably before anything is done with it. Decides nothing: `approval` says what counts.
 
+mod anchors;
 mod cache;
 mod error;
 mod folder;

@@ -95,6 +95,9 @@ pub struct RunRecord {
     /// The earlier run that it takes results over from.
     #[serde(default)]
     pub forked: Option<ForkedFrom>,
+    /// The store that its trace is in, as it is shown.
+    #[serde(default)]
+    pub store: Option<String>,
     /// When a line of its trace is safe.
     pub durability: String,
     /// Is its trace written into the workspace as well?

@@ -46,7 +46,7 @@ impl Ledger {
         self.forget_results(run)?;
         let asked: Vec<String> = self.requests(run)?.into_iter().map(|asked| asked.binding.nonce).collect();
         let receipts = format!("{run}.jsonl");
-        let mut records = vec![("runs", run), ("heads", run), ("receipts", &receipts)];
+        let mut records = vec![("runs", run), ("heads", run), ("anchors", run), ("receipts", &receipts)];
         for nonce in &asked {
             records.extend([("requests", nonce.as_str()), ("answers", nonce)]);
         }

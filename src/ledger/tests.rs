@@ -64,6 +64,7 @@ fn record(starter: &str) -> RunRecord {
         held: None,
         undoes: None,
         forked: None,
+        store: None,
         durability: "batch".into(),
         trace: false,
         inputs: None,

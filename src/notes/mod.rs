@@ -53,6 +53,18 @@ pub fn read(root: &Path, commit: &str) -> Result<Option<String>, NoteError> {
     note(&repository, top, commit).map(|note| note.map(|(_, text)| text))
 }
 
+/// The texts of all notes, one after the other.
+pub fn read_all(root: &Path) -> Result<String, NoteError> {
+    let repository = open(root)?;
+    let Some(head) = head(&repository)? else { return Ok(String::new()) };
+    let top = repository.find_commit(head).map_err(git)?.tree_id().map_err(git)?.detach();
+    let mut texts = String::new();
+    for blob in tree::blobs(&repository, top)? {
+        texts.push_str(&text(&repository, blob, "a commit")?);
+    }
+    Ok(texts)
+}
+
 /// Adds a line to the note on a commit. Where another process was faster, nothing is lost: this fails, and can be tried again.
 pub fn add(root: &Path, commit: &str, line: &str, seconds: u64) -> Result<(), NoteError> {
     let repository = open(root)?;
@@ -105,22 +117,27 @@ fn note(
         let mut path: Vec<String> = (0..depth).map(|at| hex[2 * at..2 * at + 2].to_owned()).collect();
         path.push(hex[2 * depth..].to_owned());
         if let Some(blob) = tree::find(repository, top, &path)? {
-            let header = repository.find_header(blob).map_err(git)?;
-            if header.size() > LARGEST as u64 {
-                return Err(NoteError::TooLarge(hex));
-            }
-            let blob = repository.find_blob(blob).map_err(git)?;
-            let mut text = String::from_utf8_lossy(&blob.data).into_owned();
-            if !text.is_empty() && !text.ends_with('\n') {
-                text.push('\n');
-            }
-            return Ok(Some((path, text)));
+            return text(repository, blob, &hex).map(|text| Some((path, text)));
         }
         if depth > 0 && tree::find(repository, top, &path[..depth])?.is_none() {
             break;
         }
     }
     Ok(None)
+}
+
+/// What a note says, with a line end behind its last line.
+fn text(repository: &gix::Repository, blob: ObjectId, of: &str) -> Result<String, NoteError> {
+    let header = repository.find_header(blob).map_err(git)?;
+    if header.size() > LARGEST as u64 {
+        return Err(NoteError::TooLarge(of.to_owned()));
+    }
+    let blob = repository.find_blob(blob).map_err(git)?;
+    let mut text = String::from_utf8_lossy(&blob.data).into_owned();
+    if !text.is_empty() && !text.ends_with('\n') {
+        text.push('\n');
+    }
+    Ok(text)
 }
 
 fn git(error: impl std::fmt::Display) -> NoteError {

@@ -6,6 +6,9 @@ use gix::objs::tree::{Entry, EntryKind};
 
 use super::{NoteError, git};
 
+/// Folders within each other.
+const DEEPEST: usize = 20;
+
 /// What stands at `path`, a folder or a file.
 pub(super) fn find(
     repository: &gix::Repository,
@@ -25,6 +28,21 @@ pub(super) fn find(
         at = entry.oid;
     }
     Ok(Some(at))
+}
+
+/// All files beneath a tree. Git puts notes into at most one folder for each two digits of a commit's name.
+pub(super) fn blobs(repository: &gix::Repository, top: ObjectId) -> Result<Vec<ObjectId>, NoteError> {
+    let (mut found, mut open) = (Vec::new(), vec![(top, 0)]);
+    while let Some((at, depth)) = open.pop() {
+        for entry in owned(repository, at)?.entries {
+            if entry.mode.is_blob() {
+                found.push(entry.oid);
+            } else if entry.mode.is_tree() && depth < DEEPEST {
+                open.push((entry.oid, depth + 1));
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// The tree with `blob` at `path`. Its folders are there, but for the last name.

@@ -22,4 +22,4 @@ pub use line::{Receipt, What};
 pub use matching::compare;
 pub use told::Told;
 pub use used::{Used, begun, used};
-pub use vouched::{Vouched, reaches, vouch};
+pub use vouched::{ReceiptsReached, Vouched, reached, reaches, vouch};

@@ -36,6 +36,22 @@ pub fn vouch(told: &Told, receipts: &str, run: Option<&str>, key: Option<&MacKey
     }
 }
 
+/// How far receipts go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReceiptsReached {
+    /// How many there are.
+    pub count: u64,
+    /// The digest of the last line.
+    pub digest: Digest,
+}
+
+/// How far receipts go that may still be written; none where there are none.
+pub fn reached(receipts: &str) -> Option<ReceiptsReached> {
+    let lines = whole_lines(receipts).lines();
+    let last = lines.clone().next_back()?;
+    Some(ReceiptsReached { count: lines.count() as u64, digest: Digest::of(last) })
+}
+
 /// Are the first `count` receipts those whose last line had the digest `hash`? What is wrong, if they are not.
 pub fn reaches(receipts: &str, count: u64, hash: Digest) -> Option<Discord> {
     let at = usize::try_from(count).unwrap_or(usize::MAX);

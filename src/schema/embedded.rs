@@ -47,6 +47,7 @@ const DOCUMENTS: &[(&str, &str)] = &[
     ("code", include_str!("../../schemas/code.schema.json")),
     ("trace", include_str!("../../schemas/trace.schema.json")),
     ("anchor", include_str!("../../schemas/anchor.schema.json")),
+    ("anchor-removal", include_str!("../../schemas/anchor-removal.schema.json")),
     ("trace-signature", include_str!("../../schemas/trace-signature.schema.json")),
     ("verifications", include_str!("../../schemas/verifications.schema.json")),
     ("trace-site", include_str!("../../schemas/trace-site.schema.json")),

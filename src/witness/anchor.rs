@@ -13,6 +13,8 @@ const SCHEMA: &str = "lgflow.anchor/v1";
 pub struct Anchor {
     /// The run.
     pub run: String,
+    /// The workspace that it is of; none where that is not known.
+    pub workspace: Option<String>,
     /// How many events.
     pub events: u64,
     /// The hash of the last of them.
@@ -40,6 +42,7 @@ impl Anchor {
         canonical_json(&json!({
             "schema": SCHEMA,
             "run": self.run,
+            "workspace": self.workspace,
             "events": self.events,
             "digest": self.digest,
             "receipts": receipts,
@@ -60,6 +63,7 @@ impl Anchor {
         };
         let read = Self {
             run: text(&value, "run")?,
+            workspace: text(&value, "workspace"),
             events: value.get("events")?.as_u64()?,
             digest: text(&value, "digest")?.parse().ok()?,
             receipts,
@@ -110,7 +114,8 @@ mod tests {
 
     fn anchor(events: u64, last: &str) -> String {
         let at = "2026-01-01T00:00:00Z".to_owned();
-        Anchor { run: "r".into(), events, digest: Digest::of(last), receipts: None, at }.line()
+        let digest = Digest::of(last);
+        Anchor { run: "r".into(), workspace: None, events, digest, receipts: None, at }.line()
     }
 
     #[test]
@@ -132,7 +137,8 @@ mod tests {
         let hashes = [Digest::of("a")];
         let then = ReceiptsThen { count: 2, digest: Digest::of("two") };
         let (digest, at) = (Digest::of("a"), String::new());
-        let line = Anchor { run: "r".into(), events: 1, digest, receipts: Some(then), at }.line();
+        let workspace = Some("w".to_owned());
+        let line = Anchor { run: "r".into(), workspace, events: 1, digest, receipts: Some(then), at }.line();
         assert_eq!(Anchor::parse(&line).unwrap().line(), line);
         assert_eq!(anchored(&line, "r", &hashes, Some("one\ntwo\nthree\n")), Anchored::UpTo(1));
         for wrong in ["one\n", "one\ntow\n"] {

@@ -3,8 +3,10 @@
 
 mod anchor;
 mod place;
+mod removal;
 mod signature;
 
 pub use anchor::{Anchor, Anchored, ReceiptsThen, anchored};
 pub use place::{AnchorPlace, PlaceError};
+pub use removal::{AnchoredRun, Removal, anchored_runs};
 pub use signature::{Signed, TraceSignature, signed};

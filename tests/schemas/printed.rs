@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use lgflow::schema::{document, names};
@@ -109,7 +109,7 @@ fn of_policies(printed: &mut Printed) {
     let run = printed.0["run"][0]["run"].as_str().unwrap().to_owned();
     printed.run(&work, 0, &["trace", "show", &run]);
     printed.run(&work, 0, &["trace", "verify", &run]);
-    of_witnesses(printed, &work, &run);
+    let anchors = of_witnesses(printed, &work, &run);
     printed.run(&work, 0, &["replay", &run]);
     printed.run(&work, 0, &["runs", "show", &run, "--at", "1"]);
     printed.run(&work, 0, &["runs", "diff", &run, &run]);
@@ -119,18 +119,23 @@ fn of_policies(printed: &mut Printed) {
     printed.run(&work, 0, &["run", "--queue"]);
     printed.run(&work, 0, &["worker", "--until-empty"]);
     printed.run(&work, 0, &["runs", "gc", "--keep", "1", "--dry-run"]);
+    printed.run(&work, 0, &["runs", "gc", "--keep", "1"]);
+    for line in std::fs::read_to_string(anchors).unwrap().lines() {
+        printed.take(serde_json::from_str(line).unwrap());
+    }
     printed.run(&work, 0, &["trust", "--forget"]);
 }
 
 /// What is noted of a trace for others.
-fn of_witnesses(printed: &mut Printed, work: &Workspace, run: &str) {
+fn of_witnesses(printed: &mut Printed, work: &Workspace, run: &str) -> PathBuf {
     // the key of test 1 of RFC 8032
     let secret = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----\n";
     let public = "ed25519:MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
     let key = work.outside().join("signing.pem");
     std::fs::write(&key, secret).unwrap();
     std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
-    let anchors = format!("file:{}", work.outside().join("anchors").display());
+    let file = work.outside().join("anchors");
+    let anchors = format!("file:{}", file.display());
     printed.run(work, 0, &["trace", "export", run]);
     printed.run(work, 0, &["trace", "sign", run, "--key", key.to_str().unwrap()]);
     printed.run(work, 0, &["trace", "anchor", run, "--to", &anchors]);
@@ -138,6 +143,7 @@ fn of_witnesses(printed: &mut Printed, work: &Workspace, run: &str) {
     printed.run(work, 7, &["trace", "verify", "--all"]);
     work.lgflow(&["run", "--trace"]).ended(0);
     printed.run(work, 0, &["trace", "site", "artifacts/runs"]);
+    file
 }
 
 fn of_the_program(printed: &mut Printed) {
