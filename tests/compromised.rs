@@ -21,8 +21,8 @@ use std::time::Duration;
 
 use lgflow::digest::Digest;
 use lgflow::effect::{
-    ControlFrame, FrameBuffer, FrozenLayer, HeldPlan, LayerRole, PlannedCall, PlannedProgram, RunLimits,
-    RunnerStart, Shape, Started, encode_frame,
+    ControlFrame, Declared, FrameBuffer, FrozenLayer, HeldPlan, LayerRole, PlannedCall, PlannedProgram,
+    RunLimits, RunnerStart, Shape, Started, encode_frame,
 };
 use lgflow::wire::{hand_over, next_frame, send_frame};
 use program::Workspace;
@@ -85,7 +85,7 @@ impl Taken {
             layers: vec![layer],
             protected: Vec::new(),
             ledger: None,
-            secrets: Vec::new(),
+            declared: Declared::default(),
             limits,
             plan,
             undoes: None,

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use lgflow::client::Connection;
 use lgflow::compile::{bundle, check_bundle};
 use lgflow::diag::Diagnostics;
-use lgflow::effect::{ControlFrame, FrameBuffer, GraphBundle, LayerRole, RunLimits, RunnerStart};
+use lgflow::effect::{ControlFrame, Declared, FrameBuffer, GraphBundle, LayerRole, RunLimits, RunnerStart};
 use lgflow::files::RelPath;
 use lgflow::plan::Plan;
 use lgflow::policy::{CONTAINED, Packs, builtin};
@@ -80,7 +80,7 @@ fn a_session_runs_beside_its_runner_and_its_lines_tell_the_whole_run() {
         layers: vec![builtin(CONTAINED, LayerRole::Grant).unwrap()],
         protected: Vec::new(),
         ledger: None,
-        secrets: Vec::new(),
+        declared: Declared::default(),
         limits: RunLimits::default(),
         plan: None,
         undoes: None,

@@ -20,7 +20,9 @@ use std::path::{Path, PathBuf};
 use lgflow::compile::{bundle, check_bundle};
 use lgflow::diag::Diagnostics;
 use lgflow::digest::{Digest, canonical_json};
-use lgflow::effect::{Confinement, FrontFrame, InterpreterFrame, LayerRole, RunLimits, SandboxLayer};
+use lgflow::effect::{
+    Confinement, Declared, FrontFrame, InterpreterFrame, LayerRole, RunLimits, SandboxLayer,
+};
 use lgflow::files::RelPath;
 use lgflow::front::{Display, Finished, Named, Narrator, Place, Stopped, Task, Watching, execute};
 use lgflow::policy::{CONTAINED, Packs, builtin};
@@ -146,7 +148,7 @@ fn run(program: &Path, workspace: &Workspace) -> Finished {
         bundle: texts,
         limits: RunLimits::default(),
         layers: vec![builtin(CONTAINED, LayerRole::Grant).unwrap()],
-        secrets: Vec::new(),
+        declared: Declared::default(),
         held: None,
         undoes: None,
         fork: None,

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use lgflow::effect::{
-    FrozenLayer, LayerRole, Provenance, SandboxLayer, SecretDeclaration, SecretSource, SecretUse, Source,
-    ToolCall,
+    Declared, FrozenLayer, LayerRole, Provenance, SandboxLayer, SecretDeclaration, SecretSource, SecretUse,
+    Source, ToolCall,
 };
 use lgflow::policy::{
     Alteration, Decision, ExecGrant, Gate, GateDecision, Granted, Machine, PolicySet, STRICT_WALLS, explain,
@@ -193,13 +193,14 @@ fn outward() -> BoxedStrategy<Vec<(&'static str, Option<Value>)>> {
 }
 
 /// A secret that the user declares for one origin.
-fn declared() -> Vec<SecretDeclaration> {
+fn declared() -> Declared {
     let (tool, origin) = ("http".to_owned(), "https://a.example:443".to_owned());
-    vec![SecretDeclaration {
+    let secret = SecretDeclaration {
         name: "KEY".to_owned(),
         source: SecretSource::Env("KEY".to_owned()),
         uses: vec![SecretUse { tool, origin, header: "authorization".to_owned() }],
-    }]
+    };
+    Declared { secrets: vec![secret], ..Declared::default() }
 }
 
 fn from(source: &str, call: ToolCall) -> ToolCall {
@@ -252,7 +253,7 @@ fn layers(grant: &Value, ceilings: &[Value]) -> Vec<FrozenLayer> {
 
 fn gate(layers: &[FrozenLayer]) -> Gate {
     let walls = STRICT_WALLS.iter().map(|wall| SandboxLayer { name: (*wall).to_owned(), in_force: true });
-    let machine = Machine { walls: walls.collect(), secrets: declared(), ..Machine::default() };
+    let machine = Machine { walls: walls.collect(), declared: declared(), ..Machine::default() };
     let set = PolicySet::compile(layers, &mut Sources::default());
     Gate::new(set.unwrap_or_else(|found| panic!("{found:#?}\n{layers:#?}")), machine)
 }
@@ -445,7 +446,7 @@ proptest! {
         grant in policy(), ceilings in vec(policy(), 0..3), chosen in vec(any::<Index>(), 12)
     ) {
         let layers = layers(&grant, &ceilings);
-        let machine = Machine { secrets: declared(), ..Machine::complete() };
+        let machine = Machine { declared: declared(), ..Machine::complete() };
         let calls = calls();
         // each advice is found by trying edits, so a case takes some of the calls
         for call in chosen.iter().map(|at| at.get(&calls)) {

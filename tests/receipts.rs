@@ -24,7 +24,7 @@ use lgflow::compile::{bundle, check_bundle};
 use lgflow::diag::Diagnostics;
 use lgflow::digest::{Digest, canonical_json};
 use lgflow::effect::{
-    Confinement, FrameBuffer, FrontFrame, InterpreterFrame, InterpreterStart, LayerRole, RunLimits,
+    Confinement, Declared, FrameBuffer, FrontFrame, InterpreterFrame, InterpreterStart, LayerRole, RunLimits,
     SandboxLayer,
 };
 use lgflow::files::RelPath;
@@ -274,7 +274,7 @@ fn run(workspace: &Workspace, lie: &str) -> Finished {
         bundle: texts,
         limits: RunLimits::default(),
         layers: vec![builtin(CONTAINED, LayerRole::Grant).unwrap()],
-        secrets: Vec::new(),
+        declared: Declared::default(),
         inputs: json!({}),
         durability: Durability::Batch,
         retention: lgflow::config::Retention::default(),

@@ -3,7 +3,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops where it is wrong")]
 
-use lgflow::effect::{FrozenLayer, LayerRole, SecretDeclaration, SecretSource, SecretUse, ToolCall};
+use lgflow::effect::{
+    Declared, FrozenLayer, LayerRole, SecretDeclaration, SecretSource, SecretUse, ToolCall,
+};
 use lgflow::policy::{Decision, Gate, Machine, PolicySet};
 use lgflow::source::Sources;
 use serde_json::{Value, json};
@@ -36,7 +38,8 @@ fn gate(policy: &str, ceilings: &[&str]) -> Gate {
             header: "authorization".to_owned(),
         }],
     };
-    let machine = Machine { secrets: vec![declared("KEY"), declared("UNLISTED")], ..Machine::complete() };
+    let declared = Declared { secrets: vec![declared("KEY"), declared("UNLISTED")], ..Declared::default() };
+    let machine = Machine { declared, ..Machine::complete() };
     Gate::new(PolicySet::compile(&layers, &mut Sources::default()).unwrap(), machine)
 }
 

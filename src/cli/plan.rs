@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::Value;
 
 use crate::diag::Diagnostics;
-use crate::effect::SecretDeclaration;
+use crate::effect::Declared;
 use crate::front::{Beginning, Chosen, Foresight, Place, bound_document, choose, layers, settings};
 use crate::policy::PolicySet;
 use crate::source::Sources;
@@ -60,7 +60,7 @@ pub struct PlanArgs {
 struct Meant {
     chosen: Chosen,
     layers: RunLayers,
-    secrets: Vec<SecretDeclaration>,
+    declared: Declared,
     inputs: Option<Value>,
     trusted: bool,
 }
@@ -84,7 +84,7 @@ pub(super) fn run(args: &PlanArgs, output: Output) -> Result<Exit, Problem> {
     if !found.is_empty() {
         output.drawn(&human(&sources, &found, style_of_stderr()));
     }
-    let Some(Meant { chosen, layers, secrets, inputs, trusted }) = meant? else { return Ok(Exit::Invalid) };
+    let Some(Meant { chosen, layers, declared, inputs, trusted }) = meant? else { return Ok(Exit::Invalid) };
     let set = match PolicySet::compile(&layers.layers, &mut sources) {
         Ok(set) => set,
         Err(findings) => {
@@ -96,7 +96,7 @@ pub(super) fn run(args: &PlanArgs, output: Output) -> Result<Exit, Problem> {
         place: &place,
         plan: &chosen.plan,
         layers: &layers.layers,
-        secrets: &secrets,
+        declared: &declared,
         inputs: inputs.as_ref(),
     };
     let foresight = Foresight::of(&beginning, set);
@@ -174,7 +174,7 @@ pub(super) fn as_trusted(
     if !found.is_empty() && side == Side::Own {
         output.drawn(&human(&sources, &found, style_of_stderr()));
     }
-    let Some(Meant { chosen, layers, secrets, inputs, trusted }) = meant? else { return Ok(None) };
+    let Some(Meant { chosen, layers, declared, inputs, trusted }) = meant? else { return Ok(None) };
     let set = match PolicySet::compile(&layers.layers, &mut sources) {
         Ok(set) => set,
         Err(findings) => {
@@ -183,7 +183,7 @@ pub(super) fn as_trusted(
         }
     };
     let (plan, inputs) = (&chosen.plan, inputs.as_ref());
-    let beginning = Beginning { place, plan, layers: &layers.layers, secrets: &secrets, inputs };
+    let beginning = Beginning { place, plan, layers: &layers.layers, declared: &declared, inputs };
     let Foresight { gate, calls } = Foresight::of(&beginning, set);
     let document = plan_document(&PlanFacts {
         source: &chosen.name,
@@ -226,5 +226,5 @@ fn meant(
         given if given.is_empty() => None,
         given => Some(given.bind(&chosen.plan, &chosen.name)?),
     };
-    Ok(Some(Meant { chosen, layers, secrets: settings.secrets().to_vec(), inputs, trusted }))
+    Ok(Some(Meant { chosen, layers, declared: settings.declared().clone(), inputs, trusted }))
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::config::{Retention, Settings};
 use crate::diag::Diagnostics;
-use crate::effect::{ErrorKind, FrozenLayer, GraphBundle, HeldPlan, RunLimits, SecretDeclaration};
+use crate::effect::{Declared, ErrorKind, FrozenLayer, GraphBundle, HeldPlan, RunLimits};
 use crate::front::{
     Base, Beginning, Demanded, Display, Finished, Mark, Named, Narrator, Place, Stopped, Task, Watching,
     choose, enqueue, execute, is_attended, layers, settings, stored_run, unanswerable,
@@ -152,7 +152,7 @@ fn once(args: &RunArgs, output: Output, bound: &mut Option<Vec<FrozenLayer>>) ->
         bundle: ready.bundle,
         limits: ready.limits,
         layers: ready.layers,
-        secrets: ready.secrets,
+        declared: ready.declared,
         held: ready.held,
         undoes: None,
         fork: None,
@@ -233,7 +233,7 @@ struct Ready {
     bundle: GraphBundle,
     limits: RunLimits,
     layers: Vec<FrozenLayer>,
-    secrets: Vec<SecretDeclaration>,
+    declared: Declared,
     held: Option<HeldPlan>,
     inputs: Value,
     durability: Durability,
@@ -269,9 +269,9 @@ fn prepare(
     let plan = chosen.plan.bounded(&limits);
     let durability = Durability::parse(settings.durability()).unwrap_or_default();
     let refusal = layers.refusal();
-    let (secrets, layers) = (settings.secrets().to_vec(), layers.layers);
+    let (declared, layers) = (settings.declared().clone(), layers.layers);
     let beginning =
-        Beginning { place, plan: &plan, layers: &layers, secrets: &secrets, inputs: Some(&inputs) };
+        Beginning { place, plan: &plan, layers: &layers, declared: &declared, inputs: Some(&inputs) };
     let held = match &args.plan {
         // what nobody has trusted is said first
         Some(file) if refusal.is_none() => Some(held(file, &beginning)?),
@@ -282,7 +282,7 @@ fn prepare(
         bundle: chosen.bundle,
         limits,
         layers,
-        secrets,
+        declared,
         held,
         inputs,
         durability,

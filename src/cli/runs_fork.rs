@@ -109,7 +109,7 @@ fn prepared<'a>(
         bundle: chosen.bundle,
         limits,
         layers: bound.layers,
-        secrets: settings.secrets().to_vec(),
+        declared: settings.declared().clone(),
         held: None,
         undoes: None,
         fork: Some(fork),

@@ -155,7 +155,7 @@ impl Undo<'_> {
             bundle,
             limits,
             layers,
-            secrets: settings.secrets().to_vec(),
+            declared: settings.declared().clone(),
             held: None,
             undoes: Some(self.run.clone()),
             fork: None,
@@ -190,9 +190,9 @@ impl Undo<'_> {
     ) -> Result<Exit, Problem> {
         let input = json!({ "undo": { "run": self.run.as_str(), "to": self.to }, "dry_run": true });
         let call = typed(ToolCall::new("apply_patch", input));
-        let secrets = settings.secrets().to_vec();
+        let declared = settings.declared().clone();
         let program = Path::new("/proc/self/exe");
-        let result = call_tool(self.place, layers, secrets, call, Some(self.run), program)
+        let result = call_tool(self.place, layers, declared, call, Some(self.run), program)
             .map_err(|error| Problem::failed("cannot begin", &error))?;
         let kind = result.error.as_ref().map(|error| &error.kind);
         let exit = match kind {

@@ -6,6 +6,7 @@ use crate::effect::SecretDeclaration;
 use crate::source::{FileId, Sources, Span};
 
 use super::key::NEVER_IN_A_WORKSPACE;
+use super::models::{WrittenModel, models, private};
 use super::secrets::secrets;
 use super::{Class, KEYS, KeyInfo};
 
@@ -31,6 +32,8 @@ pub(super) struct FileSettings {
     pub(super) values: Vec<Written>,
     pub(super) profiles: Vec<(String, Vec<Written>)>,
     pub(super) secrets: Vec<SecretDeclaration>,
+    pub(super) models: Vec<WrittenModel>,
+    pub(super) private: Vec<String>,
 }
 
 /// Reads a file of settings.
@@ -38,12 +41,12 @@ pub(super) fn read(sources: &Sources, file: FileId, owner: Owner, found: &mut Di
     let mut settings = FileSettings::default();
     let Some(parsed) = parse(sources, file, Syntax::Toml, &Limits::default(), found) else { return settings };
     for entry in parsed.tree.entries() {
-        if owner == Owner::User && entry.key.value == "profile" {
-            settings.profiles = profiles(entry, found);
-        } else if owner == Owner::User && entry.key.value == "secrets" {
-            settings.secrets = secrets(entry, found);
-        } else {
-            section("", entry, owner, &mut settings.values, found);
+        match (owner, entry.key.value.as_str()) {
+            (Owner::User, "profile") => settings.profiles = profiles(entry, found),
+            (Owner::User, "secrets") => settings.secrets = secrets(entry, found),
+            (Owner::User, "models") => settings.models = models(entry, found),
+            (Owner::User, "network") => settings.private = private(entry, found),
+            _ => section("", entry, owner, &mut settings.values, found),
         }
     }
     settings

@@ -207,6 +207,7 @@ pub(super) const NEVER_IN_A_WORKSPACE: [&str; 14] = [
     "approve",
     "trust",
     "models",
+    "network",
     "packs",
     "search_paths",
     "retention",

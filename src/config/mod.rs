@@ -1,7 +1,9 @@
 //! Settings by layer, each with its origin and its class. Pure: texts, variables and flags in, settings out.
 
+mod declaring;
 mod file;
 mod key;
+mod models;
 mod origin;
 mod paths;
 mod profile;

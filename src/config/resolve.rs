@@ -1,10 +1,10 @@
 //! Layers → settings: the strongest layer that says something wins; a workspace can only lower limits.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diag::{Diagnostic, Diagnostics, codes, suggestion};
 use crate::document::{Text, Tree, Value};
-use crate::effect::SecretDeclaration;
+use crate::effect::{Declared, ModelDeclaration, SecretDeclaration};
 use crate::model::{parse_duration, parse_size};
 use crate::source::{FileId, Sources, Span};
 
@@ -44,16 +44,26 @@ pub fn resolve(input: &ConfigInput, sources: &mut Sources, found: &mut Diagnosti
     layers.of_profile(profile, &[&machine, &user]);
     layers.given(input);
     layers.lower(&lowered);
-    layers.settings.secrets = declared(&machine, &user);
+    layers.settings.declared = declared(&machine, &user, layers.found);
     layers.settings
 }
 
-/// The secrets of both files; where both declare one name, the user's declaration holds.
-fn declared(machine: &FileSettings, user: &FileSettings) -> Vec<SecretDeclaration> {
-    let all = machine.secrets.iter().chain(&user.secrets);
-    let by_name: BTreeMap<&str, &SecretDeclaration> =
-        all.map(|secret| (secret.name.as_str(), secret)).collect();
-    by_name.into_values().cloned().collect()
+/// What both files declare; where both declare one name, the user's declaration holds.
+fn declared(machine: &FileSettings, user: &FileSettings, found: &mut Diagnostics) -> Declared {
+    let secrets = machine.secrets.iter().chain(&user.secrets);
+    let secrets: BTreeMap<&str, &SecretDeclaration> =
+        secrets.map(|secret| (secret.name.as_str(), secret)).collect();
+    let secrets: Vec<SecretDeclaration> = secrets.into_values().cloned().collect();
+    let models = machine.models.iter().chain(&user.models);
+    models.clone().for_each(|model| model.check_key(&secrets, found));
+    let models: BTreeMap<&str, &ModelDeclaration> =
+        models.map(|model| (model.declared.name.as_str(), &model.declared)).collect();
+    let private: BTreeSet<&String> = machine.private.iter().chain(&user.private).collect();
+    Declared {
+        secrets,
+        models: models.into_values().cloned().collect(),
+        private: private.into_iter().cloned().collect(),
+    }
 }
 
 /// Checks the settings of a workspace alone.

@@ -2,7 +2,9 @@
 
 use crate::diag::{Diagnostic, Diagnostics, codes, suggestion};
 use crate::document::{Entry, Tree, Value};
-use crate::effect::{SecretDeclaration, SecretSource, SecretUse};
+use crate::effect::{SecretDeclaration, SecretSource, SecretUse, WebAddress};
+
+use super::declaring::{is_origin, missing, only_keys, text, wrong_type};
 
 /// Tools that can use a secret.
 const TOOLS: [&str; 3] = ["http", "llm", "mcp"];
@@ -14,8 +16,7 @@ const USE_KEYS: [&str; 3] = ["tool", "origin", "as"];
 /// Reads a whole `[secrets]`; what is wrong with one is said, and it is left out.
 pub(super) fn secrets(entry: &Entry, found: &mut Diagnostics) -> Vec<SecretDeclaration> {
     if !matches!(entry.value.value, Value::Map(_)) {
-        let message = format!("`secrets` takes a table for each secret, not {}", entry.value.kind());
-        found.push(Diagnostic::new(codes::WRONG_TYPE, entry.value.span, message));
+        found.push(wrong_type("secrets", "a table for each secret", &entry.value));
     }
     entry.value.entries().iter().filter_map(|entry| secret(entry, found)).collect()
 }
@@ -29,7 +30,7 @@ fn secret(entry: &Entry, found: &mut Diagnostics) -> Option<SecretDeclaration> {
         found.push(Diagnostic::new(codes::BAD_NAME, entry.key.span, message).help(help));
         return None;
     }
-    only_keys(&entry.value, &KEYS, found);
+    only_keys(&entry.value, &KEYS, "a secret", found);
     let source = source(entry, found);
     let uses = match entry.value.get("for") {
         None => Vec::new(),
@@ -65,8 +66,7 @@ fn source(entry: &Entry, found: &mut Diagnostics) -> Option<SecretSource> {
         }
         (None, None) => {
             let message = format!("the secret `{}` says nowhere where its value is", entry.key.value);
-            let help = "add `env = \"VARIABLE\"` or `file = \"/PATH\"`";
-            found.push(Diagnostic::new(codes::MISSING_KEY, entry.key.span, message).help(help));
+            found.push(missing(entry.key.span, message, "add `env = \"VARIABLE\"` or `file = \"/PATH\"`"));
             None
         }
     }
@@ -74,14 +74,12 @@ fn source(entry: &Entry, found: &mut Diagnostics) -> Option<SecretSource> {
 
 /// `{ tool = "http", origin = "https://api.example.com:443", as = "header Authorization" }`
 fn one_use(tree: &Tree, found: &mut Diagnostics) -> Option<SecretUse> {
-    only_keys(tree, &USE_KEYS, found);
+    only_keys(tree, &USE_KEYS, "a secret", found);
     let mut word = |key: &str| match tree.get(key) {
         Some(value) => text(value, key, found),
         None => {
             let message = format!("a use of a secret needs `{key}`");
-            found.push(
-                Diagnostic::new(codes::MISSING_KEY, tree.span, message).help(format!("add `{key} = \"…\"`")),
-            );
+            found.push(missing(tree.span, message, format!("add `{key} = \"…\"`")));
             None
         }
     };
@@ -95,12 +93,13 @@ fn one_use(tree: &Tree, found: &mut Diagnostics) -> Option<SecretUse> {
         );
         return None;
     }
-    if !is_origin(&origin) {
+    let Some(origin) = WebAddress::parse(&origin).filter(|_| is_origin(&origin)).map(|web| web.origin())
+    else {
         let message = format!("`{origin}` is no exact origin");
         let help = "write scheme, host and port in lowercase, like `https://api.example.com:443`";
         found.push(Diagnostic::new(codes::BAD_VALUE, at("origin"), message).help(help));
         return None;
-    }
+    };
     let header = carrier.strip_prefix("header ").map(str::trim).filter(|header| is_header(header));
     let Some(header) = header else {
         let message = format!("`{carrier}` does not say which header carries the secret");
@@ -109,33 +108,6 @@ fn one_use(tree: &Tree, found: &mut Diagnostics) -> Option<SecretUse> {
         return None;
     };
     Some(SecretUse { tool, origin, header: header.to_ascii_lowercase() })
-}
-
-fn only_keys(tree: &Tree, known: &[&str], found: &mut Diagnostics) {
-    for entry in tree.entries().iter().filter(|entry| !known.contains(&entry.key.value.as_str())) {
-        let message = format!("unknown key `{}` of a secret", entry.key.value);
-        let help = suggestion(&entry.key.value, known.iter().copied());
-        found.push(Diagnostic::new(codes::UNKNOWN_KEY, entry.key.span, message).maybe_help(help));
-    }
-}
-
-fn text(tree: &Tree, key: &str, found: &mut Diagnostics) -> Option<String> {
-    match tree.as_str().filter(|text| !text.is_empty()) {
-        Some(text) => Some(text.to_owned()),
-        None => {
-            let message = format!("`{key}` takes a text that is not empty, not {}", tree.kind());
-            found.push(Diagnostic::new(codes::WRONG_TYPE, tree.span, message));
-            None
-        }
-    }
-}
-
-fn is_origin(text: &str) -> bool {
-    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-    rest.and_then(|rest| rest.rsplit_once(':')).is_some_and(|(host, port)| {
-        let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b".-[]:".contains(&b);
-        !host.is_empty() && host.bytes().all(plain) && port.parse::<u16>().is_ok_and(|port| port > 0)
-    })
 }
 
 fn is_header(text: &str) -> bool {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::effect::SecretDeclaration;
+use crate::effect::Declared;
 
 use super::{KEYS, Setting, SettingValue};
 
@@ -11,7 +11,7 @@ use super::{KEYS, Setting, SettingValue};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings {
     pub(super) values: BTreeMap<&'static str, Setting>,
-    pub(super) secrets: Vec<SecretDeclaration>,
+    pub(super) declared: Declared,
 }
 
 /// How long records are kept. What is not set bounds nothing.
@@ -36,9 +36,9 @@ impl Settings {
         KEYS.iter().filter_map(|info| self.values.get(info.key))
     }
 
-    /// The secrets that the user or the machine declares, by name.
-    pub fn secrets(&self) -> &[SecretDeclaration] {
-        &self.secrets
+    /// What the user or the machine declares for runs: secrets, models, addresses.
+    pub fn declared(&self) -> &Declared {
+        &self.declared
     }
 
     /// The graph that `run` executes, where one is set.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 
-use super::{HeldPlan, Reuse, SandboxLayer, SecretDeclaration};
+use super::{Declared, HeldPlan, Reuse, SandboxLayer};
 
 /// The first message on the control channel. The root descriptor and the call socket travel with it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,9 +21,9 @@ pub struct RunnerStart {
     pub layers: Vec<FrozenLayer>,
     /// Folders of ours that lie beneath the root, masked and unwritable like `.git`.
     pub protected: Vec<String>,
-    /// Secrets that the user or the machine declares.
+    /// What the user or the machine declares: secrets, models, addresses.
     #[serde(default)]
-    pub secrets: Vec<SecretDeclaration>,
+    pub declared: Declared,
     /// Where requests and spent approvals are recorded; without it nothing can be approved.
     #[serde(default)]
     pub ledger: Option<LedgerPlace>,

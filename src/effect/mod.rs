@@ -5,6 +5,7 @@ mod approval;
 mod call;
 mod codec;
 mod control;
+mod declared;
 mod error_kind;
 mod frame;
 mod interpreter;
@@ -15,6 +16,7 @@ mod recalled;
 mod refused;
 mod reuse;
 mod secret;
+mod web_address;
 
 pub use approval::{
     Approval, ApprovalBinding, ApprovalRequest, ApprovalSignature, ApprovalTerms, AskedRef, BoundCall,
@@ -23,6 +25,7 @@ pub use approval::{
 pub use call::{AfterCrash, Artifact, ProgramUsed, RuleRef, SandboxLayer, ToolCall, ToolError, ToolResult};
 pub use codec::{FrameBuffer, FrameError, MAX_FRAME, encode_frame};
 pub use control::{FrozenLayer, LayerRole, LedgerPlace, RunLimits, RunnerStart, Started, WorkTree};
+pub use declared::{DETERMINISTIC, Declared, KEY_HEADER, ModelDeclaration, Provider};
 pub use error_kind::ErrorKind;
 pub use frame::{CallFrame, Capabilities, ControlFrame, ReplyBody, ReplyFrame, RequestBody, ToolInfo};
 pub use interpreter::{
@@ -37,3 +40,4 @@ pub use recalled::{Recalled, RecalledFrom};
 pub use refused::{failure_of, refused_whole};
 pub use reuse::{LeftFile, ReusableResult, Reuse};
 pub use secret::{SecretDeclaration, SecretSource, SecretUse};
+pub use web_address::WebAddress;

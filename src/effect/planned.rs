@@ -94,6 +94,8 @@ pub struct PlanBindings {
     pub policy: Digest,
     /// Of the declarations of secrets: names, places and uses, and never a value.
     pub secrets: Digest,
+    /// Of the declarations of models and of private origins.
+    pub models: Digest,
     /// The programs that its calls may run, by name.
     pub programs: Vec<PlannedProgram>,
     /// The toolchains that the layers have in common.

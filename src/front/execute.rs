@@ -14,8 +14,8 @@ use crate::approval::Signer;
 use crate::config::Retention;
 use crate::digest::Digest;
 use crate::effect::{
-    FrozenLayer, GraphBundle, HeldPlan, InterpreterStart, LedgerPlace, RunLimits, RunnerStart,
-    SecretDeclaration, Started,
+    Declared, FrozenLayer, GraphBundle, HeldPlan, InterpreterStart, LedgerPlace, RunLimits, RunnerStart,
+    Started,
 };
 use crate::files::{FileError, Root};
 use crate::ledger::{ForkedFrom, Ledger, LedgerError, RunRecord};
@@ -55,8 +55,8 @@ pub struct Task<'a> {
     pub limits: RunLimits,
     /// The layers that bind it, the grant first.
     pub layers: Vec<FrozenLayer>,
-    /// The secrets that the user or the machine declares.
-    pub secrets: Vec<SecretDeclaration>,
+    /// What the user or the machine declares.
+    pub declared: Declared,
     /// The plan that it is held to.
     pub held: Option<HeldPlan>,
     /// The earlier run whose changes it takes back.
@@ -351,7 +351,7 @@ fn runner_start(task: &Task<'_>, run: &RunId, store: &Store) -> RunnerStart {
         layers: task.layers.clone(),
         protected: task.place.protected(),
         ledger: Some(LedgerPlace { state: task.place.state.display().to_string(), workspace: store.id() }),
-        secrets: task.secrets.clone(),
+        declared: task.declared.clone(),
         limits: task.limits,
         plan: task.held.clone(),
         undoes: task.undoes.as_ref().map(RunId::to_string),

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::digest::Digest;
-use crate::effect::{FrozenLayer, PlanBindings, SecretDeclaration};
+use crate::effect::{Declared, FrozenLayer, PlanBindings};
 use crate::files::{FileError, RelPath, Root};
 use crate::plan::Plan;
 use crate::policy::{Foreseen, Gate, Machine, PolicySet};
@@ -33,8 +33,8 @@ pub struct Beginning<'a> {
     pub plan: &'a Plan,
     /// The layers that bind it.
     pub layers: &'a [FrozenLayer],
-    /// The secrets that the user or the machine declares.
-    pub secrets: &'a [SecretDeclaration],
+    /// What the user or the machine declares.
+    pub declared: &'a Declared,
     /// Its inputs, defaults put in; none where a plan leaves them open.
     pub inputs: Option<&'a Value>,
 }
@@ -54,7 +54,7 @@ impl Foresight {
     /// Of a run under the compiled layers `set`.
     pub fn of(beginning: &Beginning<'_>, set: PolicySet) -> Self {
         let machine = machine(beginning.place.protected());
-        let gate = Gate::new(set, Machine { secrets: beginning.secrets.to_vec(), ..machine });
+        let gate = Gate::new(set, Machine { declared: beginning.declared.clone(), ..machine });
         let calls = gate.foresee(beginning.plan);
         Self { gate, calls }
     }
@@ -66,19 +66,20 @@ impl Foresight {
         beginning: &Beginning<'_>,
         own: Option<&Path>,
     ) -> Result<PlanBindings, ForesightError> {
-        let Beginning { place, plan, layers, secrets, inputs } = *beginning;
+        let Beginning { place, plan, layers, declared, inputs } = *beginning;
         let root = Root::open(&place.root)?;
         let own = own.and_then(|path| beneath(&place.root, path));
         let footing = self.gate.footing(&self.calls);
         let inputs = match inputs {
-            Some(inputs) => Some(Digest::of_json(&recorded_inputs(secrets, layers, inputs)?)),
+            Some(inputs) => Some(Digest::of_json(&recorded_inputs(&declared.secrets, layers, inputs)?)),
             None => None,
         };
         Ok(PlanBindings {
             lgflow: env!("CARGO_PKG_VERSION").to_owned(),
             graph: Digest::of_json(&plan.document()),
             policy: self.gate.policy().digest(),
-            secrets: Digest::of_json(&json!(secrets)),
+            secrets: Digest::of_json(&json!(declared.secrets)),
+            models: Digest::of_json(&json!([declared.models, declared.private])),
             programs: planned_programs(&footing, &place.root),
             toolchains: planned_toolchains(&footing),
             workspace: planned_workspace(&root, &place.root, &place.protected(), own.as_ref()),

@@ -42,7 +42,7 @@ pub(super) struct KeptOut {
 impl KeptOut {
     /// Reads the declared secrets, and refuses a task that carries one of them.
     pub(super) fn of(task: &Task<'_>) -> Result<Self, KeepOutError> {
-        let kept = Self::from_inputs(&task.secrets, &task.layers, &task.inputs)?;
+        let kept = Self::from_inputs(&task.declared.secrets, &task.layers, &task.inputs)?;
         for file in &task.bundle.files {
             kept.refuse(format!("`{}`", file.name), &file.text)?;
         }

@@ -188,6 +188,12 @@ impl PlanFile {
             now.secrets,
             "the declarations of secrets have changed",
         ));
+        found.extend(digests(
+            "models",
+            then.models,
+            now.models,
+            "the declarations of models or of private origins have changed",
+        ));
         for seen in &then.programs {
             if !now.programs.contains(seen) {
                 let is = now.programs.iter().find(|program| program.name == seen.name);
@@ -273,6 +279,7 @@ mod tests {
             graph: digest,
             policy: digest,
             secrets: digest,
+            models: digest,
             programs: vec![PlannedProgram {
                 name: "cc".into(),
                 path: Some("/usr/bin/cc".into()),
@@ -340,6 +347,7 @@ mod tests {
             (PlanBindings { graph: other, ..was() }, "graph: it was sha256:"),
             (PlanBindings { policy: other, ..was() }, "policy: it was sha256:"),
             (PlanBindings { secrets: other, ..was() }, "secrets: it was sha256:"),
+            (PlanBindings { models: other, ..was() }, "models: it was sha256:"),
             (PlanBindings { programs: vec![none], ..was() }, "program `cc`: it was `/usr/bin/cc` sha256:"),
             (PlanBindings { programs: Vec::new(), ..was() }, "and is nowhere"),
             (PlanBindings { toolchains: Vec::new(), ..was() }, "toolchain `rust`:"),

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use crate::client::{Connection, Lost};
 use crate::effect::{
-    ErrorKind, FrozenLayer, ReplyBody, RequestBody, RunLimits, RunnerStart, SecretDeclaration, ToolCall,
-    ToolError, ToolResult,
+    Declared, ErrorKind, FrozenLayer, ReplyBody, RequestBody, RunLimits, RunnerStart, ToolCall, ToolError,
+    ToolResult,
 };
 use crate::files::Root;
 use crate::store::RunId;
@@ -13,12 +13,12 @@ use crate::store::RunId;
 use super::execute::BeginError;
 use super::{Place, RunnerProcess};
 
-/// Asks a runner beneath `place`, bound by `layers`, for one call; `secrets` are those that the user or the machine declares, and
+/// Asks a runner beneath `place`, bound by `layers`, for one call; `declared` is what the user or the machine declares, and
 /// `undoes` is an earlier run whose changes the call may take back.
 pub fn call_tool(
     place: &Place,
     layers: Vec<FrozenLayer>,
-    secrets: Vec<SecretDeclaration>,
+    declared: Declared,
     call: ToolCall,
     undoes: Option<&RunId>,
     program: &Path,
@@ -34,7 +34,7 @@ pub fn call_tool(
         layers,
         protected: place.protected(),
         ledger: None,
-        secrets,
+        declared,
         limits: RunLimits::default(),
         plan: None,
         undoes: undoes.map(RunId::to_string),

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::effect::{Provenance, Source};
+use crate::effect::{Provenance, Source, WebAddress};
 use crate::expr::{Root, ValueTemplate};
 use crate::model::Uses;
 
@@ -248,7 +248,9 @@ impl Reading<'_> {
         let text = |name: &str| literal(with, name);
         match tool {
             Uses::ReadFile => made.insert(Source::Workspace(text("path"))),
-            Uses::Http => made.insert(Source::Http(text("url").and_then(|url| origin(&url)))),
+            Uses::Http => {
+                made.insert(Source::Http(text("url").and_then(|url| Some(WebAddress::parse(&url)?.origin()))))
+            }
             Uses::Mcp => made.insert(Source::Mcp(text("server"))),
             Uses::Llm => made.insert(Source::Llm(None)),
             Uses::Exec => made.insert(Source::Exec) | made.insert(Source::Workspace(None)),
@@ -325,11 +327,4 @@ fn literal(with: &ValueTemplate, name: &str) -> Option<String> {
         _ => None,
     };
     value.and_then(|value| value.as_str().map(str::to_owned))
-}
-
-/// Scheme and authority of a URL.
-fn origin(url: &str) -> Option<String> {
-    let (scheme, rest) = url.split_once("://")?;
-    let authority = rest.split(['/', '?', '#']).next()?;
-    Some(format!("{scheme}://{}", authority.to_ascii_lowercase()))
 }

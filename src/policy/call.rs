@@ -106,58 +106,16 @@ pub(super) fn literal_paths(tool: &str, input: &Value) -> (Vec<String>, Vec<Stri
     }
 }
 
-/// Scheme, host and port; and the path without query: of a plain absolute URL. Nothing that needs decoding to be
-/// understood is taken.
-pub(super) fn origin_and_path(url: &str) -> Option<(String, String)> {
-    let (scheme, rest) = url.split_once("://")?;
-    let default = match scheme {
-        "https" => "443",
-        "http" => "80",
-        _ => return None,
-    };
-    let cut = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let (authority, tail) = rest.split_at(cut);
-    let plain = |c: char| c.is_ascii_graphic() && !"@\\%\"<>^`{|}".contains(c);
-    if authority.is_empty() || !authority.chars().all(plain) || !url.is_ascii() || url.contains(['\\', '\0'])
-    {
-        return None;
-    }
-    let (host, port) = match authority.rsplit_once(':') {
-        Some((host, port)) if !port.contains(']') => (host, port),
-        _ => (authority, default),
-    };
-    let path = tail.split(['?', '#']).next().unwrap_or_default();
-    let path = if path.is_empty() { "/" } else { path };
-    if path.split('/').any(|part| part == "..") || path.to_ascii_lowercase().contains("%2") {
-        return None;
-    }
-    Some((format!("{scheme}://{}:{port}", host.to_ascii_lowercase()), path.to_owned()))
+/// The names of the headers of a call, in small letters, less those that carry a secret.
+pub(super) fn plain_headers(input: &Value) -> Vec<String> {
+    let headers = input.get("headers").and_then(Value::as_object).into_iter().flatten();
+    let plain = headers.filter(|(_, value)| value.get("$secret").is_none());
+    plain.map(|(name, _)| name.to_ascii_lowercase()).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn urls_are_plain_or_nothing() {
-        let read = |url| origin_and_path(url).map(|(origin, path)| format!("{origin} {path}"));
-        assert_eq!(
-            read("https://API.example.com/v1/x?q").as_deref(),
-            Some("https://api.example.com:443 /v1/x")
-        );
-        assert_eq!(read("http://h:8080").as_deref(), Some("http://h:8080 /"));
-        for url in [
-            "ftp://h/",
-            "https://u@h/",
-            "https://h\\@x/",
-            "https://h/a/../b",
-            "https://h/%2e%2e/",
-            "h",
-            "https:///",
-        ] {
-            assert_eq!(read(url), None, "{url}");
-        }
-    }
 
     #[test]
     fn secrets_are_found_at_any_depth_with_the_header_that_carries_them() {

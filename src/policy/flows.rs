@@ -106,7 +106,7 @@ impl Gate {
         exec: Option<&ExecGrant>,
         marks: &BTreeSet<Source>,
     ) -> Vec<Reason> {
-        let mut streams = streams(call);
+        let mut streams = streams(call, self.has_network(call));
         let runs_code = exec.filter(|exec| exec.runs_workspace_code);
         let foreign: BTreeSet<Source> = marks.iter().filter(|source| source.is_foreign()).cloned().collect();
         if runs_code.is_some() {
@@ -117,6 +117,18 @@ impl Gate {
         let loose = runs_code.is_some_and(|exec| exec.mode != SandboxMode::Strict);
         reasons.extend(foreign.iter().filter(|_| loose).filter_map(|source| self.code_of_others(source)));
         reasons
+    }
+
+    /// Does what it is given leave the machine?
+    fn has_network(&self, call: &ToolCall) -> bool {
+        match Uses::parse(&call.tool) {
+            Some(Uses::Http | Uses::Mcp) => true,
+            Some(Uses::Llm) => {
+                let model = call.input.get("model").and_then(Value::as_str).unwrap_or_default();
+                !self.machine.declared.is_built_in(model)
+            }
+            _ => false,
+        }
     }
 
     /// Code that others wrote runs in the strict sandbox alone, unless the grant says otherwise of its source.
@@ -164,23 +176,18 @@ impl Gate {
             _ => false,
         };
         if wrote {
-            let sources = streams(call).into_iter().flat_map(|stream| stream.sources);
+            let sources = streams(call, false).into_iter().flat_map(|stream| stream.sources);
             self.marks.add(sources.filter(Source::is_foreign).collect());
         }
     }
 }
 
 /// The flows into a call, by parameter.
-fn streams(call: &ToolCall) -> Vec<Stream> {
+fn streams(call: &ToolCall, networked: bool) -> Vec<Stream> {
     let everything = BTreeSet::from([Source::Any]);
     let of = |parameter: &str| {
         let told = call.provenance.as_ref().and_then(|provenance| provenance.of(parameter));
         told.unwrap_or(&everything).clone()
-    };
-    let networked = match Uses::parse(&call.tool) {
-        Some(Uses::Http | Uses::Mcp) => true,
-        Some(Uses::Llm) => call.input.get("model").and_then(Value::as_str) != Some("deterministic"),
-        _ => false,
     };
     let parameters = call.input.as_object().into_iter().flatten().map(|(name, _)| name);
     let stream = |name: &String| {

@@ -12,10 +12,9 @@ use super::change::{Action, Change, keys};
 use super::flows::Marks;
 use super::layer::Layer;
 use super::outside::plain_path;
-use super::outward::model_reason;
 use super::{
-    Asked, Decision, ExecGrant, Granted, Guard, Machine, Obligations, PathRules, PolicySet, Protected,
-    Reason, Verdict,
+    Asked, Decision, ExecGrant, Granted, Guard, Machine, NetworkRules, Obligations, PathRules, PolicySet,
+    Protected, Reason, Verdict,
 };
 
 /// Decides about calls, under layers that were frozen before the first of them.
@@ -122,6 +121,7 @@ impl Gate {
             read: self.read.clone(),
             write: self.write.clone(),
             limits: self.set.limits(),
+            network: NetworkRules::of(&self.set.layers),
             exec,
             approved: None,
             rules: verdict.rules(),
@@ -158,7 +158,7 @@ impl Gate {
                 }
                 Err(denied) => reasons.extend(denied),
             },
-            Some(Uses::Llm) => reasons.extend(model_reason(&call.input)),
+            Some(Uses::Llm) => reasons.extend(self.model_reasons(&call.input)),
             Some(Uses::Http) => reasons.extend(self.origin_reasons(&call.input)),
             Some(Uses::Mcp) => reasons.extend(self.server_reasons(&call.input)),
             Some(uses) if uses.is_tool() => {}

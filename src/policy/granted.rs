@@ -7,7 +7,7 @@ use crate::approval::Spent;
 use crate::digest::Digest;
 use crate::effect::RuleRef;
 
-use super::{PathRules, Verdict};
+use super::{NetworkRules, PathRules, Verdict};
 
 /// A request that the policy allows. Only the gate of this room makes one, and the runner takes nothing else.
 #[derive(Debug, Clone)]
@@ -88,11 +88,13 @@ pub struct Obligations {
     pub write: PathRules,
     /// Bounds.
     pub limits: GrantLimits,
+    /// Where it may speak to, asked wherever a redirect leads.
+    pub network: NetworkRules,
     /// Of `exec`: how the command is run.
     pub exec: Option<ExecGrant>,
     /// Of a call that a person approved: what it was approved for.
     pub approved: Option<Approved>,
-    /// Origins of models and http, none here: a model that needs no network is named `deterministic`.
+    /// The rules that allowed it.
     pub rules: Vec<RuleRef>,
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::approval::Approver;
-use crate::effect::{LayerRole, RuleRef};
+use crate::effect::{LayerRole, RuleRef, WebAddress};
 use crate::model::Policy;
 use crate::model::policy::{
     CommandRule, FlowRule, PathLists, PathRuleSet, RuleVerdict, SandboxRule, Section,
@@ -91,9 +91,14 @@ pub(super) struct Command {
 #[expect(clippy::struct_field_names, reason = "the field is the word of the policy language")]
 pub(super) struct Origin {
     pub(super) rule: RuleRef,
+    /// In its one form, or with a `*`.
     pub(super) origin: String,
     pub(super) methods: Vec<String>,
     pub(super) paths: Option<globset::GlobSet>,
+    /// Names of headers, in small letters.
+    pub(super) headers: Vec<String>,
+    pub(super) max_out: Option<u64>,
+    pub(super) max_requests: Option<u64>,
 }
 
 /// Bounds that a layer states.
@@ -296,11 +301,20 @@ impl Builder<'_> {
             |part, section| {
                 let rules = section.rules.iter().filter_map(|rule| {
                     let texts: Vec<&str> = rule.paths.iter().map(|glob| glob.value.as_str()).collect();
+                    let written = &rule.origin.value;
                     Some(Origin {
-                        rule: self.rule(part, format!("network[{}]", rule.origin.value), rule.span),
-                        origin: rule.origin.value.clone(),
+                        rule: self.rule(part, format!("network[{written}]"), rule.span),
+                        origin: WebAddress::parse(written)
+                            .map_or_else(|| written.clone(), |web| web.origin()),
                         methods: rule.methods.iter().map(|method| method.value.clone()).collect(),
                         paths: if texts.is_empty() { None } else { Some(glob_set(&texts)?) },
+                        headers: rule
+                            .headers
+                            .iter()
+                            .map(|header| header.value.to_ascii_lowercase())
+                            .collect(),
+                        max_out: rule.max_out.as_ref().map(|most| most.value),
+                        max_requests: rule.max_requests.as_ref().map(|most| most.value),
                     })
                 });
                 rules.collect()

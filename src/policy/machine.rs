@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::effect::{SandboxLayer, SecretDeclaration};
+use crate::effect::{Declared, SandboxLayer};
 
 use super::Toolchains;
 
@@ -45,8 +45,8 @@ pub struct Machine {
     pub protected: Vec<String>,
     /// The walls of the sandbox, as probed.
     pub walls: Vec<SandboxLayer>,
-    /// Secrets that the user or the machine declares.
-    pub secrets: Vec<SecretDeclaration>,
+    /// What the user or the machine declares: secrets, models, addresses.
+    pub declared: Declared,
 }
 
 impl Machine {

@@ -22,6 +22,7 @@ mod layer;
 mod load;
 mod machine;
 mod mismatch;
+mod network;
 mod openings;
 mod outside;
 mod outward;
@@ -52,6 +53,7 @@ pub use granted::{
 };
 pub use layer::LayerOutline;
 pub use machine::{Machine, STRICT_WALLS, SYSTEM_FOLDERS};
+pub use network::{NetworkRules, OriginBound, WebRequest};
 pub use openings::{Widening, widenings, wider};
 pub use packs::{LockOwner, LockedPack, PackLack, PackTexts, Packs};
 pub use paths::{PathRule, PathRules};

@@ -2,16 +2,13 @@
 
 use serde_json::{Value, json};
 
-use crate::effect::{RuleRef, SecretUse, ToolCall};
+use crate::effect::{DETERMINISTIC, KEY_HEADER, LayerRole, RuleRef, ToolCall, WebAddress};
 
-use super::call::{SecretReference, origin_and_path, secrets_of};
+use super::call::{SecretReference, plain_headers, secrets_of};
 use super::change::{Action, Change, Edit, Step, keys};
 use super::layer::Layer;
-use super::paths::only;
-use super::{Decision, Gate, Reason};
-
-/// The model that is built in and needs no network.
-const DETERMINISTIC: &str = "deterministic";
+use super::network::WebRequest;
+use super::{Decision, Gate, NetworkRules, Reason};
 
 impl Gate {
     /// What is said of each secret that the call refers to: a layer may refuse its use, and only the user or the machine
@@ -32,7 +29,7 @@ impl Gate {
             let reason = Reason::new(Decision::Deny, RuleRef::builtin("secrets"), message);
             Some(reason.altered_by(Change::Elsewhere(change)))
         };
-        let Some(declared) = self.machine.secrets.iter().find(|secret| secret.name == *name) else {
+        let Some(declared) = self.machine.declared.secret(name) else {
             let message = format!(
                 "the secret `{name}` is not declared in the configuration of the user or the machine; a workspace may \
                  only refer to one that is"
@@ -40,11 +37,8 @@ impl Gate {
             return deny(message, format!("declare `[secrets.{name}]` in the user's configuration"));
         };
         let url = call.input.get("url").and_then(Value::as_str).unwrap_or_default();
-        let origin = origin_and_path(url).map(|(origin, _)| origin).unwrap_or_default();
-        let meant = |one: &&SecretUse| {
-            one.tool == call.tool && one.origin == origin && Some(&one.header) == reference.header.as_ref()
-        };
-        if declared.uses.iter().any(|one| meant(&one)) {
+        let origin = WebAddress::parse(url).map(|address| address.origin()).unwrap_or_default();
+        if reference.header.as_ref().is_some_and(|header| declared.is_for(&call.tool, &origin, header)) {
             return None;
         }
         let place = match &reference.header {
@@ -59,40 +53,48 @@ impl Gate {
         deny(message, format!("list that use in `for` of `[secrets.{name}]` in the user's configuration"))
     }
 
+    /// What is said of a request.
     pub(super) fn origin_reasons(&self, input: &Value) -> Vec<Reason> {
         let url = input.get("url").and_then(Value::as_str).unwrap_or_default();
         let method = input.get("method").and_then(Value::as_str).unwrap_or("GET");
-        let Some((origin, path)) = origin_and_path(url) else {
+        let Some(address) = WebAddress::parse(url) else {
             let message = format!("`{url}` is no plain URL with an origin that a rule could name");
             return vec![Reason::new(Decision::Deny, RuleRef::builtin("network"), message)];
         };
-        let layer_reason = |layer: &Layer| {
-            let rule = json!({ "origin": origin, "methods": [method], "paths": [only(&path)] });
-            let change = Change::edit(&layer.file, 0, keys("network"), Action::Append(rule));
-            let Some(rules) = &layer.network else {
-                return layer.absence("network", &format!("`{origin}`"), change);
-            };
-            let found = rules.iter().find(|rule| {
-                rule.origin == origin
-                    && (rule.methods.is_empty() || rule.methods.iter().any(|listed| listed == method))
-                    && rule.paths.as_ref().is_none_or(|paths| paths.is_match(&path))
-            });
-            Some(match found {
-                Some(rule) => {
-                    Reason::new(Decision::Allow, rule.rule.clone(), format!("`{method} {url}` is listed"))
-                }
-                None => Reason::new(
-                    Decision::Deny,
-                    layer.silence("network"),
-                    format!(
-                        "no rule of `network` in `{}` lists `{method} {origin}{path}`; to allow it, add one",
-                        layer.name
-                    ),
-                )
-                .altered_by(change),
-            })
+        let headers = plain_headers(input);
+        let request = WebRequest { method, address: &address, headers: &headers, model: false };
+        NetworkRules::of(&self.set.layers).reasons(&request)
+    }
+
+    /// What is said of a model: one that needs a network is declared by the user or the machine, at an origin that no layer
+    /// with a list of origins leaves out, and its key goes there.
+    pub(super) fn model_reasons(&self, input: &Value) -> Vec<Reason> {
+        let name = input.get("model").and_then(Value::as_str).unwrap_or_default();
+        let declared = &self.machine.declared;
+        if declared.is_built_in(name) {
+            return Vec::new();
+        }
+        let model = declared.model(name);
+        let Some((model, address)) = model.and_then(|model| Some((model, model.address()?))) else {
+            return vec![undeclared_model(name)];
         };
-        self.set.layers.iter().filter_map(layer_reason).collect()
+        let request = WebRequest { method: "POST", address: &address, headers: &[], model: true };
+        let mut reasons = NetworkRules::of(&self.set.layers).reasons(&request);
+        if let Some(key) = &model.key {
+            // a grant without the section leaves the key of the user's own model to the user
+            let speaks = |layer: &&Layer| layer.secrets.is_some() || layer.role != LayerRole::Grant;
+            let layers = self.set.layers.iter().filter(speaks);
+            reasons.extend(layers.filter_map(|layer| secret_reason(layer, key)));
+            let known = declared.secret(key);
+            if !known.is_some_and(|secret| secret.is_for("llm", &address.origin(), KEY_HEADER)) {
+                let message = format!(
+                    "the secret `{key}` is not declared for `llm` to `{}` in the header `{KEY_HEADER}`",
+                    address.origin()
+                );
+                reasons.push(Reason::new(Decision::Deny, RuleRef::builtin("secrets"), message));
+            }
+        }
+        reasons
     }
 
     pub(super) fn server_reasons(&self, input: &Value) -> Vec<Reason> {
@@ -113,18 +115,14 @@ impl Gate {
     }
 }
 
-/// What is said of a model.
-pub(super) fn model_reason(input: &Value) -> Option<Reason> {
-    let model = input.get("model").and_then(Value::as_str).unwrap_or_default();
-    (model != DETERMINISTIC).then(|| {
-        let message = format!(
-            "the model `{model}` is not declared in the user's configuration; `{DETERMINISTIC}` is built in and \
-             needs no network"
-        );
-        let declare = format!("declare the model in the user's configuration, or name `{DETERMINISTIC}`");
-        Reason::new(Decision::Deny, RuleRef::builtin("network"), message)
-            .altered_by(Change::Elsewhere(declare))
-    })
+/// The denial of a model that nobody has declared.
+fn undeclared_model(model: &str) -> Reason {
+    let message = format!(
+        "the model `{model}` is not declared in the user's configuration; `{DETERMINISTIC}` is built in and needs no network"
+    );
+    let declare =
+        format!("declare `[models.{model}]` in the user's configuration, or name `{DETERMINISTIC}`");
+    Reason::new(Decision::Deny, RuleRef::builtin("network"), message).altered_by(Change::Elsewhere(declare))
 }
 
 /// The edits that list a tool of a server.

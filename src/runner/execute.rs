@@ -54,6 +54,7 @@ fn act(
         Some(Uses::WorkspaceDiff) => tools::workspace_diff(call, world),
         Some(Uses::Rollback) => tools::rollback(call, world),
         Some(Uses::Llm) => tools::llm(call),
+        Some(Uses::Http) => tools::http(call, world, cancel),
         _ => Err(ToolError::new(ErrorKind::NotFound, format!("this version of lgflow has no tool `{tool}`"))),
     }
 }

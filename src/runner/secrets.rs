@@ -1,14 +1,16 @@
 //! The values of declared secrets, read when they are declared to this process, and nowhere kept but in what looks for
-//! them.
+//! them and in the keyring of what is sent where a declaration says.
 #![expect(clippy::disallowed_methods, reason = "a secret may lie in a variable of the user's environment")]
 
+use std::collections::BTreeMap;
 use std::env;
+use std::fmt;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
 use regex::Regex;
 
-use crate::effect::{SecretDeclaration, SecretSource};
+use crate::effect::{ErrorKind, SecretDeclaration, SecretSource, ToolError};
 use crate::files::{FileError, read_given};
 use crate::redact::{Redaction, TooShort, Values};
 
@@ -30,6 +32,39 @@ pub enum SecretError {
     /// It is no text, or too short.
     #[error(transparent)]
     Value(#[from] TooShort),
+}
+
+/// The values of secrets by name, for what is sent where their declarations say. They are never printed.
+#[derive(Clone, Default)]
+pub struct Keyring(BTreeMap<String, Vec<u8>>);
+
+impl Keyring {
+    /// The values of the declared secrets that have one here.
+    pub(super) fn of(declared: &[SecretDeclaration]) -> Result<Self, SecretError> {
+        let mut values = BTreeMap::new();
+        for secret in declared {
+            values.extend(value(secret)?.map(|value| (secret.name.clone(), value)));
+        }
+        Ok(Self(values))
+    }
+
+    /// The value of a secret; the error says where one would have to be.
+    pub(super) fn value(&self, secret: &SecretDeclaration) -> Result<&[u8], ToolError> {
+        self.0.get(&secret.name).map(Vec::as_slice).ok_or_else(|| {
+            let place = match &secret.source {
+                SecretSource::Env(name) => format!("the variable `{name}` is not set"),
+                SecretSource::File(path) => format!("there is no file `{path}`, or it is empty"),
+            };
+            let message = format!("the secret `{}` has no value here: {place}", secret.name);
+            ToolError::new(ErrorKind::InvalidInput, message)
+        })
+    }
+}
+
+impl fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Keyring({} values)", self.0.len())
+    }
 }
 
 /// What must not leave: the values of the declared secrets that have one here, and what `patterns` match.

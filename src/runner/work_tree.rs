@@ -247,6 +247,7 @@ mod tests {
                 state: Root::open(folder.path()).unwrap(),
                 protected: vec![RelPath::parse("own").unwrap()],
                 redaction: std::sync::Arc::default(),
+                outside: crate::runner::Outside::default(),
                 memory: CommandMemory::default(),
             };
             Self { folder, world }

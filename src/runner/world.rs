@@ -7,12 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use crate::digest::Digest;
-use crate::effect::{HeldPlan, PlannedProgram, ToolError};
+use crate::effect::{Declared, HeldPlan, PlannedProgram, ToolError};
 use crate::files::{RelPath, Root};
 use crate::redact::Redaction;
 use crate::sandbox::{Helper, MaskMemory, ProgramDigests};
 
 use super::tools::RunCaches;
+use super::{Keyring, Traffic};
 
 /// What the tools of one session work on.
 #[derive(Debug)]
@@ -29,6 +30,19 @@ pub struct ToolWorld {
     pub redaction: Arc<Redaction>,
     /// What commands of the session teach about the machine.
     pub memory: CommandMemory,
+    /// What lies beyond the machine.
+    pub outside: Outside,
+}
+
+/// What a session may reach over a network, and what it has sent.
+#[derive(Debug, Default)]
+pub struct Outside {
+    /// What the user or the machine declares.
+    pub declared: Declared,
+    /// The values of the declared secrets.
+    pub keys: Keyring,
+    /// What was sent.
+    pub traffic: Traffic,
 }
 
 /// What was found out or started for one command and holds for the next, as long as nothing changes.

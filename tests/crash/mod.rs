@@ -18,7 +18,7 @@ use lgflow::client::Connection;
 use lgflow::compile::{bundle, check_bundle};
 use lgflow::diag::Diagnostics;
 use lgflow::effect::{
-    Confinement, FrontFrame, FrozenLayer, InterpreterFrame, InterpreterStart, LayerRole, RunLimits,
+    Confinement, Declared, FrontFrame, FrozenLayer, InterpreterFrame, InterpreterStart, LayerRole, RunLimits,
     SandboxLayer,
 };
 use lgflow::files::RelPath;
@@ -274,7 +274,7 @@ fn carry_out(place: &Place, program: &Path, run: Option<RunId>) -> Finished {
         bundle: texts,
         limits: RunLimits::default(),
         layers: vec![layer],
-        secrets: Vec::new(),
+        declared: Declared::default(),
         inputs: json!({}),
         durability: Durability::Batch,
         retention: lgflow::config::Retention::default(),

@@ -24,11 +24,10 @@ pub(super) fn check(draft: &Draft<'_>, diagnostics: &mut Diagnostics) {
 
 fn findings(draft: &Draft<'_>, node: &DraftNode<'_>) -> Vec<Diagnostic> {
     let mut found = Vec::new();
-    if let Some(uses) = node.node.uses.as_ref().filter(|uses| matches!(uses.value, Uses::Http | Uses::Mcp)) {
+    if let Some(uses) = node.node.uses.as_ref().filter(|uses| uses.value == Uses::Mcp) {
         let message = format!(
-            "`{}` is a `{}` node, and this version of lgflow makes no such call: the node fails with `not_found`",
-            node.id(),
-            uses.value.as_str()
+            "`{}` is a `mcp` node, and this version of lgflow makes no such call: the node fails with `not_found`",
+            node.id()
         );
         let help = "use `exec` with a program that the policy allows, or catch `not_found`";
         found.push(Diagnostic::new(codes::NOT_BUILT, uses.span, message).help(help));

@@ -27,7 +27,9 @@ use crate::runner::clean::Cleaner;
 use crate::runner::revision::revision;
 use crate::runner::tools::{look_ahead, question};
 use crate::runner::work_tree::work_tree;
-use crate::runner::{Cancel, CommandMemory, ToolWorld, recover_workspace, redaction};
+use crate::runner::{
+    Cancel, CommandMemory, Keyring, Outside, ToolWorld, Traffic, recover_workspace, redaction,
+};
 use crate::sandbox::walls;
 use crate::schema;
 use crate::source::Sources;
@@ -77,8 +79,8 @@ impl Desk {
         let mut sources = Sources::default();
         let policy = PolicySet::compile(&start.layers, &mut sources)
             .map_err(|findings| first_finding(&findings, &sources))?;
-        let redaction =
-            redaction(&start.secrets, policy.redact_patterns()).map_err(|error| error.to_string())?;
+        let redaction = redaction(&start.declared.secrets, policy.redact_patterns())
+            .map_err(|error| error.to_string())?;
         let redaction = Arc::new(redaction);
         let mut key = [0; 32];
         getrandom::fill(&mut key).map_err(|error| error.to_string())?;
@@ -92,10 +94,15 @@ impl Desk {
                 .held_to(start.plan.as_ref())
                 .undoing(start.undoes.clone()),
             redaction: Arc::clone(&redaction),
+            outside: Outside {
+                declared: start.declared.clone(),
+                keys: Keyring::of(&start.declared.secrets).map_err(|error| error.to_string())?,
+                traffic: Traffic::default(),
+            },
         };
         recover_workspace(&world).map_err(|error| error.message)?;
         let protected = start.protected.clone();
-        let machine = Machine { secrets: start.secrets.clone(), ..machine_without_walls(protected) };
+        let machine = Machine { declared: start.declared.clone(), ..machine_without_walls(protected) };
         let reused = Reused::of(start.reuse.clone(), &world)?;
         let mut gate = Gate::new(policy, machine);
         if may_run_commands(&gate) {

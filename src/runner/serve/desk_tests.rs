@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 use crate::approval::{Signer, add_signature};
 use crate::digest::Digest;
 use crate::effect::{
-    ApprovalRequest, ControlFrame, ErrorKind, FrameBuffer, FrozenLayer, HeldPlan, LayerRole, LedgerPlace,
-    PlannedCall, ReplyBody, RequestBody, RunLimits, RunnerStart, Shape, ToolCall, ToolResult,
+    ApprovalRequest, ControlFrame, Declared, ErrorKind, FrameBuffer, FrozenLayer, HeldPlan, LayerRole,
+    LedgerPlace, PlannedCall, ReplyBody, RequestBody, RunLimits, RunnerStart, Shape, ToolCall, ToolResult,
 };
 use crate::ledger::{installation_key, moment};
 
@@ -76,7 +76,7 @@ impl Bench {
             state: place("journals"),
             layers: vec![layer],
             protected: Vec::new(),
-            secrets: Vec::new(),
+            declared: Declared::default(),
             limits: RunLimits::default(),
             plan,
             undoes: None,
@@ -567,7 +567,7 @@ fn a_ledger_that_others_may_write_stops_the_runner() {
             includes: Vec::new(),
         }],
         protected: Vec::new(),
-        secrets: Vec::new(),
+        declared: Declared::default(),
         limits: RunLimits::default(),
         plan: None,
         undoes: None,

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::digest::Digest;
 use crate::effect::{ErrorKind, ToolCall, ToolResult};
 use crate::files::Root;
-use crate::policy::{GrantLimits, Granted, Obligations, PathRules};
+use crate::policy::{GrantLimits, Granted, NetworkRules, Obligations, PathRules};
 use crate::runner::{Cancel, CommandMemory, ToolWorld, execute};
 
 struct Bench {
@@ -38,11 +38,13 @@ impl Bench {
             protected: Vec::new(),
             memory: CommandMemory::default(),
             redaction: std::sync::Arc::default(),
+            outside: crate::runner::Outside::default(),
         };
         let obligations = Obligations {
             read: PathRules::of_globs(&["**"], &[], &[".env"]),
             write: PathRules::of_globs(&["**"], &["Cargo.toml"], &["locked/**"]),
             limits: GrantLimits { patch_bytes: Some(2000), patch_files: Some(3), read_bytes: None },
+            network: NetworkRules::default(),
             exec: None,
             approved: None,
             rules: Vec::new(),

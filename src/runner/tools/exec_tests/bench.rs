@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use crate::effect::{ErrorKind, RuleRef, ToolCall, ToolResult};
 use crate::files::Root;
 use crate::policy::{
-    ExecGrant, ExecLimits, GrantLimits, NetworkAccess, Obligations, PathRules, SandboxMode, WorkspaceMode,
+    ExecGrant, ExecLimits, GrantLimits, NetworkAccess, NetworkRules, Obligations, PathRules, SandboxMode,
+    WorkspaceMode,
 };
 use crate::runner::tools::exec::exec_with;
 use crate::runner::{Cancel, CommandMemory, ToolWorld};
@@ -53,6 +54,7 @@ impl Bench {
             protected: Vec::new(),
             memory: CommandMemory::default(),
             redaction: std::sync::Arc::default(),
+            outside: crate::runner::Outside::default(),
         };
         Self { folder, world, obligations: obligations(program) }
     }
@@ -102,6 +104,7 @@ fn obligations(program: &str) -> Obligations {
         read: PathRules::of_globs(&["**"], &[], &["**/.env*", ".env*"]),
         write: PathRules::of_globs(&["src/**", "*.txt"], &["Cargo.toml"], &["src/locked"]),
         limits: GrantLimits::default(),
+        network: NetworkRules::default(),
         exec: Some(ExecGrant {
             rule: RuleRef {
                 layer: "test".into(),
