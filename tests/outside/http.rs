@@ -230,9 +230,9 @@ fn an_answer_ends_in_time_and_in_size() {
             "/slow" => vec![
                 head("content-length: 9\r\n"),
                 Part::Bytes(b"a".to_vec()),
-                Part::Pause(Duration::from_secs(60)),
+                Part::Pause(Duration::from_mins(1)),
             ],
-            "/silent" => vec![Part::Pause(Duration::from_secs(60))],
+            "/silent" => vec![Part::Pause(Duration::from_mins(1))],
             "/short" => vec![head("content-length: 9\r\n"), Part::Bytes(b"four".to_vec())],
             "/chunks" => vec![head("transfer-encoding: chunked\r\n"), Part::Bytes(b"4\r\nfour\r\n".to_vec())],
             "/bomb" => vec![
