@@ -197,7 +197,7 @@ pub const KEYS: &[KeyInfo] = &[
 ];
 
 /// Sections that a workspace must never have, whether or not this version reads them anywhere.
-pub(super) const NEVER_IN_A_WORKSPACE: [&str; 14] = [
+pub(super) const NEVER_IN_A_WORKSPACE: [&str; 15] = [
     "runner",
     "anchor",
     "store",
