@@ -7,12 +7,13 @@
 )]
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _, symlink};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use lgflow::files::{
     EntryKind, FileError, IgnoreFiles, Links, OwnFolder, RelPath, Root, Walk, Walked, read_given, walk,
+    write_given,
 };
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use tempfile::TempDir;
@@ -267,6 +268,53 @@ fn walks_are_bounded_follow_no_link_and_count_what_has_no_name() {
     assert_eq!(names(&found), ["dir/file"]);
     assert_eq!(found.unnamed, 2);
     assert!(walked(&held(&inside), ".", IgnoreFiles::Honour, 3).truncated);
+}
+
+#[test]
+fn what_the_user_names_is_written_and_what_is_no_file_stays_what_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let mode = |name: &str| fs::metadata(at(name)).unwrap().permissions().mode() & 0o777;
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let umask = status.lines().find_map(|line| line.strip_prefix("Umask:")).unwrap();
+    let usual = 0o666 & !u32::from_str_radix(umask.trim(), 8).unwrap();
+    // a new file is as any other program's
+    write_given(&at("new"), "one").unwrap();
+    assert_eq!((fs::read_to_string(at("new")).unwrap().as_str(), mode("new")), ("one", usual));
+    // one that is there keeps its mode, also behind a link
+    fs::set_permissions(at("new"), fs::Permissions::from_mode(0o640)).unwrap();
+    symlink("new", at("link")).unwrap();
+    write_given(&at("link"), "two").unwrap();
+    assert_eq!((fs::read_to_string(at("new")).unwrap().as_str(), mode("new")), ("two", 0o640));
+    // links to nothing lead to the new file, and stay
+    symlink("further", at("nowhere")).unwrap();
+    symlink("target", at("further")).unwrap();
+    write_given(&at("nowhere"), "three").unwrap();
+    assert_eq!((fs::read_to_string(at("target")).unwrap().as_str(), mode("target")), ("three", usual));
+    assert!(at("nowhere").is_symlink() && at("further").is_symlink());
+    symlink("away/none", at("lost")).unwrap();
+    write_given(&at("lost"), "four").unwrap_err();
+    symlink("round", at("round")).unwrap();
+    write_given(&at("round"), "four").unwrap_err();
+    assert!(at("lost").is_symlink() && at("round").is_symlink());
+    // a pipe takes it, and is a pipe
+    fifo(&at("pipe"));
+    let path = at("pipe");
+    let reader = std::thread::spawn(move || fs::read_to_string(path).unwrap());
+    write_given(&at("pipe"), "five").unwrap();
+    assert_eq!(reader.join().unwrap(), "five");
+    assert!(fs::metadata(at("pipe")).unwrap().file_type().is_fifo());
+    // a folder and a socket take nothing
+    let socket = std::os::unix::net::UnixListener::bind(at("socket")).unwrap();
+    write_given(&at("socket"), "six").unwrap_err();
+    assert!(fs::metadata(at("socket")).unwrap().file_type().is_socket());
+    drop(socket);
+    let refused = write_given(folder.path(), "seven").unwrap_err().to_string();
+    assert!(refused.contains("is a folder"), "{refused}");
+    let mut left: Vec<_> =
+        fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["further", "link", "lost", "new", "nowhere", "pipe", "round", "socket", "target"]);
 }
 
 #[test]

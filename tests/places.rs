@@ -237,3 +237,77 @@ fn a_store_that_its_user_may_only_read() {
     assert_eq!(listed.matches("succeeded").count(), 1, "{listed}");
     as_a_user(&workspace, &REQUEST).ended(0);
 }
+
+const ASKS_FIRST: &str = "\
+schema: lgflow.graph/v1
+name: asks
+nodes:
+  sure: { uses: approval, with: { show: 'really?' } }
+";
+
+/// The program with its state in a folder of the workspace.
+fn with_state_in(workspace: &Workspace, folder: &str, home: &str, arguments: &[&str]) -> Ran {
+    let mut command = workspace.command(arguments);
+    let (state, home) = (workspace.path().join(folder), workspace.outside().join(home));
+    Ran::from(command.env("LGFLOW_STATE_DIR", state).env("HOME", home).output().unwrap())
+}
+
+#[test]
+fn state_that_came_with_a_repository_is_not_used() {
+    let workspace = Workspace::git();
+    workspace.forges().write("asks.yaml", ASKS_FIRST);
+    let git = |arguments: &[&str]| {
+        let output = Command::new("git").args(arguments).current_dir(workspace.path()).output();
+        let output = output.expect("git is needed for this test");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    fs::create_dir(workspace.outside().join("victim")).unwrap();
+    let own = |arguments: &[&str]| with_state_in(&workspace, ".state", "home", arguments);
+    let victims = |arguments: &[&str]| with_state_in(&workspace, ".state", "victim", arguments);
+    // who made the folder goes on using it, and git leaves it out
+    own(&["init"]).ended(0);
+    let run = own(&["run", "-g", "asks.yaml", "--format", "json"]).ended(5).json()["run"].clone();
+    let run = run.as_str().unwrap();
+    own(&["runs", "list"]).ended(0);
+    git(&["add", "."]);
+    assert!(!git(&["ls-files"]).contains(".state"), "nothing of it is committed by accident");
+    // the same folder, brought to somebody else: modes and keys are as they should be, and the mark is another's
+    for arguments in [
+        &["run", "summarize repo"][..],
+        &["runs", "list"],
+        &["runs", "show", run],
+        &["approve", run, "sure"],
+        &["runs", "resume", run],
+        &["trust", "--show"],
+        &["trace", "verify", run],
+        &["worker", "--until-empty"],
+    ] {
+        let refused = victims(arguments);
+        assert_ne!(refused.code, Some(0), "{arguments:?}");
+        refused.says("it may have come with the repository, so nothing in it is believed");
+    }
+    // one that has no mark at all, and one for a workspace within the repository that brought it
+    fs::remove_file(workspace.path().join(".state/installation")).unwrap();
+    own(&["runs", "list"]).says("it may have come with the repository");
+    fs::create_dir_all(workspace.path().join("within/.lg")).unwrap();
+    let mut within = workspace.command(&["runs", "list"]);
+    within.current_dir(workspace.path().join("within"));
+    within.env("LGFLOW_STATE_DIR", workspace.path().join(".state"));
+    Ran::from(within.output().unwrap()).says("it may have come with the repository");
+    // a folder of the user's own that a later commit brings something into
+    with_state_in(&workspace, "mine", "home", &["run", "summarize repo"]).ended(0);
+    git(&["add", "-f", "mine/.gitignore"]);
+    with_state_in(&workspace, "mine", "home", &["runs", "list"]).says("git tracks `mine/.gitignore`");
+    git(&["rm", "-q", "--cached", "mine/.gitignore"]);
+    with_state_in(&workspace, "mine", "home", &["runs", "list"]).ended(0);
+    // where there is no folder outside, there is no place for the mark
+    let mut nowhere = workspace.command(&["runs", "list"]);
+    nowhere.env("LGFLOW_STATE_DIR", workspace.path().join("third")).env_remove("HOME");
+    Ran::from(nowhere.output().unwrap()).says("set LGFLOW_STATE_DIR to a folder outside");
+    assert!(!workspace.path().join("third").exists());
+    // whoever works in the home folder has state beneath it, and it is the user's
+    let mut home = workspace.command(&["run", "summarize repo"]);
+    home.env_remove("LGFLOW_STATE_DIR").env("HOME", workspace.path());
+    Ran::from(home.output().unwrap()).ended(0);
+}

@@ -160,6 +160,37 @@ fn a_part_is_taken_back_from_a_node_on() {
 }
 
 #[test]
+fn a_run_is_taken_back_step_by_step() {
+    let graph = r#"schema: lgflow.graph/v1
+name: steps
+nodes:
+  one: { uses: apply_patch, with: { changes: [{ op: put, path: b.txt, content: "A\n" }] } }
+  two: { uses: apply_patch, with: { changes: [{ op: rename, path: untouched, to: named }] } }
+  three: { uses: apply_patch, with: { changes: [{ op: put, path: b.txt, content: "B\n" }] } }
+  four: { uses: apply_patch, with: { changes: [{ op: delete, path: b.txt }] } }
+edges: [one -> two -> three -> four]
+"#;
+    let workspace = workspace();
+    fs::write(workspace.outside().join("graph.yaml"), graph).unwrap();
+    let before = tree(&workspace);
+    let first = run(&workspace);
+    for (to, stands) in [("four", Some("B\n")), ("three", Some("A\n")), ("two", Some("A\n"))] {
+        undo(&workspace, &first, &["--to", to], 0);
+        assert_eq!(fs::read_to_string(workspace.path().join("b.txt")).ok().as_deref(), stands, "{to}");
+    }
+    // what nobody but somebody else wrote is still kept
+    workspace.write("b.txt", "C\n");
+    let refused = workspace.lgflow(&["runs", "undo", &first]);
+    refused.ended(1).says("the workspace has moved on: `b.txt` changed");
+    workspace.write("b.txt", "A\n");
+    let last = undo(&workspace, &first, &[], 0);
+    assert_eq!(tree(&workspace), before);
+    // and each step can be taken back
+    undo(&workspace, last["run"].as_str().unwrap(), &[], 0);
+    assert_eq!(workspace.read("b.txt"), "A\n");
+}
+
+#[test]
 fn where_the_workspace_has_moved_on_nothing_is_taken_back_and_the_files_are_named() {
     let workspace = workspace();
     let first = run(&workspace);

@@ -11,6 +11,13 @@ pub fn state_folder(variable: impl Fn(&str) -> Option<String>) -> Option<PathBuf
     base(&variable, "XDG_STATE_HOME", ".local/state")
 }
 
+/// Where state lies if no variable of ours names another folder, the first choice first.
+pub fn usual_state_folders(variable: impl Fn(&str) -> Option<String>) -> Vec<PathBuf> {
+    let absolute = |name: &str| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = absolute("HOME").map(|home| home.join(".local/state"));
+    absolute("XDG_STATE_HOME").into_iter().chain(home).map(|folder| folder.join("lgflow")).collect()
+}
+
 /// The folder of the user's configuration: `$XDG_CONFIG_HOME/lgflow`, else `~/.config/lgflow`.
 pub fn config_folder(variable: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
     base(&variable, "XDG_CONFIG_HOME", ".config")

@@ -1,11 +1,17 @@
 //! Files that the user names on the command line: they may be anywhere, and links in their path are the user's own
-//! word. Still only regular files, and bounded: a pipe or a device would hang or never end.
+//! word. Only regular files are read, and bounded: a pipe or a device would hang or never end.
 
-use std::path::Path;
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags, open};
+use rustix::fs::{Mode, OFlags, open, stat};
+use rustix::io::Errno;
 
-use super::{FileError, OpenFile, RelPath, Root};
+use super::{EntryKind, Facts, FileError, OpenFile, RelPath, Root};
+
+/// As many links in a row as Linux follows.
+const MAX_LINKS: u32 = 40;
 
 /// The text of a file that the user named. More than `limit` bytes and text that is not UTF-8 are errors.
 pub fn read_given(path: &Path, limit: u64) -> Result<String, FileError> {
@@ -34,20 +40,41 @@ fn read_bytes(path: &Path, more: OFlags, limit: u64) -> Result<Vec<u8>, FileErro
     read.map_err(|error| name(error, shown))
 }
 
-/// Writes a file that the user named: whole or not at all. One that is there keeps its mode; a link is followed.
+/// Writes a file that the user named: whole or not at all. One that is there keeps its mode, a new one gets what the
+/// user's umask leaves, and links are followed, one that leads to nothing too. What is no regular file (a device, a
+/// pipe) is written into and stays what it is.
 pub fn write_given(path: &Path, content: impl AsRef<[u8]>) -> Result<(), FileError> {
     let shown = path.display().to_string();
-    // of a file that is not there yet, its folder is
+    let stands = match stat(path) {
+        Ok(stat) => Some(Facts::of(&stat)),
+        Err(Errno::NOENT) => None,
+        Err(errno) => return Err(FileError::of(shown, errno)),
+    };
+    match stands {
+        Some(Facts { kind: EntryKind::File, mode, .. }) => {
+            put(path, shown, content.as_ref(), Some(mode & 0o777))
+        }
+        None => put(path, shown, content.as_ref(), None),
+        Some(Facts { kind: EntryKind::Folder, .. }) => {
+            Err(FileError::Kind { path: shown, kind: EntryKind::Folder, wanted: EntryKind::File })
+        }
+        Some(_) => pour(path, shown, content.as_ref()),
+    }
+}
+
+/// In place of the file that stands at the end of the links of `path`, or as a new one.
+fn put(path: &Path, shown: String, content: &[u8], mode: Option<u32>) -> Result<(), FileError> {
     let real = real_path(path).map_err(|error| FileError::Io { path: shown.clone(), error })?;
     let (folder, file) = (real.parent().unwrap_or(Path::new("/")), real.file_name().unwrap_or_default());
     let root = Root::open(folder)?;
     let place = RelPath::parse(&file.to_string_lossy())?;
-    let mode = root.facts(&place).map_or(0o644, |facts| facts.mode & 0o777);
     let beside = root.name_beside(&place)?;
-    let written = root
-        .write_new(&beside, content.as_ref(), mode)
-        .and_then(|()| root.rename(&beside, &place))
-        .and_then(|()| root.sync_folder(&RelPath::root()));
+    let written = match mode {
+        Some(mode) => root.write_new(&beside, content, mode),
+        None => root.write_new_as_usual(&beside, content),
+    };
+    let written =
+        written.and_then(|()| root.rename(&beside, &place)).and_then(|()| root.sync_folder(&RelPath::root()));
     written.map_err(|error| {
         // of no use to anybody
         drop(root.remove_file(&beside));
@@ -55,15 +82,31 @@ pub fn write_given(path: &Path, content: impl AsRef<[u8]>) -> Result<(), FileErr
     })
 }
 
-fn real_path(path: &Path) -> std::io::Result<std::path::PathBuf> {
-    match path.canonicalize() {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-            let folder = folder.unwrap_or(Path::new(".")).canonicalize()?;
-            Ok(folder.join(path.file_name().unwrap_or_default()))
+/// Into what is there: nothing is put in the place of a device or a pipe.
+fn pour(path: &Path, shown: String, content: &[u8]) -> Result<(), FileError> {
+    let flags = OFlags::WRONLY | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let opened = open(path, flags, Mode::empty()).map_err(|errno| FileError::of(shown.clone(), errno))?;
+    let written = File::from(opened).write_all(content);
+    written.map_err(|error| FileError::Io { path: shown, error })
+}
+
+/// Where a file stands, or would: its folder without links, and its name. A last name that is a link to nothing means what
+/// it leads to.
+fn real_path(path: &Path) -> io::Result<PathBuf> {
+    let mut path = path.to_owned();
+    for _ in 0..MAX_LINKS {
+        match path.canonicalize() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            real => return real,
         }
-        real => real,
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new(".")).canonicalize()?;
+        match path.read_link() {
+            Ok(target) => path = folder.join(target),
+            Err(_) => return Ok(folder.join(path.file_name().unwrap_or_default())),
+        }
     }
+    Err(Errno::LOOP.into())
 }
 
 /// The file's own path in place of the relative one.

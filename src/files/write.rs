@@ -22,11 +22,22 @@ impl Root {
         file.sync_all().map_err(io(path))
     }
 
+    /// The same, with the mode that the user's umask leaves of the usual one.
+    pub fn write_new_as_usual(&self, path: &RelPath, content: &[u8]) -> Result<(), FileError> {
+        let mut file = self.create_with(path, 0o666)?;
+        file.write_all(content).map_err(io(path))?;
+        file.sync_all().map_err(io(path))
+    }
+
     /// Opens a file that does not exist yet, for writing; nobody else may read it.
     pub fn create_new(&self, path: &RelPath) -> Result<File, FileError> {
+        self.create_with(path, 0o600)
+    }
+
+    fn create_with(&self, path: &RelPath, mode: RawMode) -> Result<File, FileError> {
         let (folder, name) = self.place(path)?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let opened = openat(&folder, name, flags, Mode::from_raw_mode(0o600));
+        let opened = openat(&folder, name, flags, Mode::from_raw_mode(mode));
         Ok(File::from(opened.map_err(at(path))?))
     }
 

@@ -10,13 +10,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use crate::config::{config_folder, state_folder};
+use crate::config::{config_folder, state_folder, usual_state_folders};
 use crate::diag::Diagnostics;
 use crate::ledger::BaseRevision;
 use crate::packs::RevisionFolder;
 use crate::source::Sources;
 use crate::store::{AddressError, Store, StoreAddress, StoreError};
 
+use super::enclosed::{self, EnclosedError, Home};
 use super::settings;
 
 /// The store that the command line names.
@@ -68,20 +69,19 @@ pub enum PlaceError {
     /// A relative path means another folder for each current folder.
     #[error("LGFLOW_STATE_DIR is `{}`; it must be an absolute path", .0.display())]
     Relative(PathBuf),
+    /// The state folder lies in a repository, and may have come with it.
+    #[error(transparent)]
+    Enclosed(#[from] EnclosedError),
 }
 
 impl Place {
     /// Looks from the current folder.
     pub fn here() -> Result<Self, PlaceError> {
         let here = env::current_dir().and_then(|folder| folder.canonicalize()).map_err(PlaceError::Here)?;
-        Self {
-            root: root_of(&here).to_owned(),
-            state: state()?,
-            config: config()?,
-            base: None,
-            store: StoreAddress::Local,
-        }
-        .with_store()
+        let (root, state) = (root_of(&here).to_owned(), state()?);
+        let home = variable("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
+        enclosed::check(&root, &state, &Home { home, outside: usual_state_folders(variable) })?;
+        Self { root, state, config: config()?, base: None, store: StoreAddress::Local }.with_store()
     }
 
     /// The same place, where a revision's `.lg` decides.

@@ -12,6 +12,7 @@ mod revision;
 mod secrets;
 mod serve;
 mod tools;
+mod tracked;
 mod work_tree;
 mod world;
 
@@ -24,5 +25,6 @@ pub use patch::{Recovered, Recovery, paths_of_patch};
 pub use recover::recover_workspace;
 pub use secrets::{Keyring, SecretError, redaction};
 pub use serve::{ServeError, machine, serve};
+pub use tracked::tracked_beneath;
 pub use work_tree::planned_workspace;
 pub use world::{Cancel, CommandMemory, Outside, ToolWorld};

@@ -119,15 +119,14 @@ impl<'a> History<'a> {
         Ok(all.into_iter().filter(|past| past.undoes.is_empty() && !undone.contains(&past.number)).collect())
     }
 
-    /// For each file that `changes` touched: what it was before the first, and what the last left.
-    pub(crate) fn net(changes: &[Past]) -> BTreeMap<String, (Option<PastContent>, Option<PastContent>)> {
-        let mut net: BTreeMap<String, (Option<PastContent>, Option<PastContent>)> = BTreeMap::new();
+    /// For each file that `changes` touched, how it stood before and after each of them: never empty, what it was before the
+    /// first one first, and what the last one left last.
+    pub(crate) fn states(changes: &[Past]) -> BTreeMap<String, Vec<Option<PastContent>>> {
+        let mut states: BTreeMap<String, Vec<Option<PastContent>>> = BTreeMap::new();
         for file in changes.iter().flat_map(|past| &past.files) {
-            net.entry(file.path.clone())
-                .and_modify(|(_, last)| *last = file.after)
-                .or_insert((file.before, file.after));
+            states.entry(file.path.clone()).or_default().extend([file.before, file.after]);
         }
-        net
+        states
     }
 
     /// The number of the next change.

@@ -55,7 +55,7 @@ pub(super) fn foresee(
 pub(super) struct Changes {
     run: String,
     undone: Vec<Past>,
-    paths: Net,
+    paths: States,
 }
 
 impl Changes {
@@ -103,33 +103,35 @@ fn since(to: &str, standing: Vec<Past>) -> Result<Vec<Past>, ToolError> {
     Ok(standing.into_iter().skip(first).collect())
 }
 
-/// For each path: what it was, and what the run left.
-type Net = BTreeMap<RelPath, (Option<PastContent>, Option<PastContent>)>;
+/// For each path how it stood, from before the first change on.
+type States = BTreeMap<RelPath, Vec<Option<PastContent>>>;
 
-fn touched(undone: &[Past]) -> Result<Net, ToolError> {
-    History::net(undone)
+fn touched(undone: &[Past]) -> Result<States, ToolError> {
+    History::states(undone)
         .into_iter()
-        .map(|(path, sides)| {
+        .map(|(path, states)| {
             let path = RelPath::parse(&path).map_err(|error| invalid(error.to_string()))?;
-            Ok((path, sides))
+            Ok((path, states))
         })
         .collect()
 }
 
-fn plan(world: &ToolWorld, history: &History<'_>, paths: &Net) -> Result<Planned, ToolError> {
+fn plan(world: &ToolWorld, history: &History<'_>, paths: &States) -> Result<Planned, ToolError> {
     let failed = |error: PatchError| patch_error(&error);
     let (mut moved_on, mut wanted, mut back) = (Vec::new(), Vec::new(), BTreeMap::new());
-    for (path, (first, last)) in paths {
+    for (path, states) in paths {
         let Ok(now) = Version::read(&world.root, path) else {
             moved_on.push(format!("`{path}`"));
             continue;
         };
         let stands = now.as_ref().map(|version| PastContent::of(&version.content));
-        if stands == *first {
+        let first = states.first().copied().flatten();
+        if stands == first {
             // nothing is left to take back
             continue;
         }
-        if stands != *last {
+        // an earlier undo of a part leaves it as it once stood in the run; what that was is known, so nothing is lost
+        if !states.contains(&stands) {
             moved_on.push(format!("`{path}`"));
             continue;
         }

@@ -42,9 +42,10 @@ fn since_start(world: &ToolWorld, run: &str, obligations: &Obligations) -> Resul
     let reading = Reading::under(obligations, world);
     let history = History::of(&world.state, run).map_err(failed)?;
     let mut sides = Sides::new();
-    for (path, (first, _)) in History::net(&history.standing().map_err(failed)?) {
+    for (path, states) in History::states(&history.standing().map_err(failed)?) {
         let Ok(path) = RelPath::parse(&path) else { continue };
         if writing.allows_read(&path) {
+            let first = states.first().copied().flatten();
             let before = first.map(|first| history.content(first)).transpose().map_err(failed)?;
             let after = present(world, &reading, &path);
             sides.insert(path, Side { before, after });

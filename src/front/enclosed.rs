@@ -1,0 +1,165 @@
+//! A state folder that lies within a repository. What came with the repository is nobody's record: such a folder is used
+//! where this user's lgflow has made it, and git tracks nothing in it.
+//!
+//! A mark in the folder and one outside hold the same random number. A repository can bring any file with any mode and no
+//! number that only the user's own folder knows.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "looks at folders of the user before anything in them is used"
+)]
+
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use crate::digest::{Digest, hex};
+use crate::files::private::{PrivateError, make_folder, put_new, read};
+use crate::runner::tracked_beneath;
+use crate::view::escaped;
+
+/// The mark in a state folder.
+const MARK: &str = "installation";
+/// Where the marks of state folders are kept outside, in the folder of the user's own state.
+const MARKS: &str = "folders";
+
+/// A state folder in a repository that is not used.
+#[derive(Debug, thiserror::Error)]
+pub enum EnclosedError {
+    /// Somebody else made it: it may have come with the repository.
+    #[error(
+        "the state folder `{}` lies in the repository `{}`, and lgflow did not make it there for you: it may have come with \
+         the repository, so nothing in it is believed; set LGFLOW_STATE_DIR to a folder outside (to keep what is yours, \
+         move it there), or remove it",
+        escaped(&state.display().to_string()), escaped(&repository.display().to_string())
+    )]
+    Foreign {
+        /// The folder.
+        state: PathBuf,
+        /// What it lies in.
+        repository: PathBuf,
+    },
+    /// Git would bring it with the repository.
+    #[error(
+        "git tracks `{}` in the state folder `{}`: what comes with a repository is not believed, and what is kept there is \
+         nobody else's; take it out (`git rm -r --cached`), and set LGFLOW_STATE_DIR to a folder outside",
+        escaped(file), escaped(&state.display().to_string())
+    )]
+    Tracked {
+        /// The folder.
+        state: PathBuf,
+        /// The first file, from the root of the repository.
+        file: String,
+    },
+    /// There is no place for the mark.
+    #[error(
+        "the state folder `{}` lies in the repository `{}`, and there is no folder outside to note that it is yours (HOME or \
+         XDG_STATE_HOME); set LGFLOW_STATE_DIR to a folder outside",
+        escaped(&state.display().to_string()), escaped(&repository.display().to_string())
+    )]
+    NoOutside {
+        /// The folder.
+        state: PathBuf,
+        /// What it lies in.
+        repository: PathBuf,
+    },
+    /// What git tracks cannot be told.
+    #[error("cannot tell what git tracks in the state folder: {0}")]
+    Index(String),
+    /// A mark cannot be read or written.
+    #[error(transparent)]
+    Private(#[from] PrivateError),
+    /// The system refused.
+    #[error("cannot look at the state folder `{}`: {source}", state.display())]
+    Io {
+        /// The folder.
+        state: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+}
+
+/// Where the user's own folders are.
+#[derive(Debug)]
+pub(super) struct Home {
+    /// The home folder. What encloses it is the user's, not a repository's.
+    pub home: Option<PathBuf>,
+    /// Where state lies if nothing names another folder, the first choice first.
+    pub outside: Vec<PathBuf>,
+}
+
+/// Refuses a state folder that came with a repository; marks one that is begun in one. `root` is the workspace.
+pub(super) fn check(root: &Path, state: &Path, home: &Home) -> Result<(), EnclosedError> {
+    let state = real(state);
+    let repositories = enclosing(root, &state, home.home.as_deref());
+    let Some(widest) = repositories.last() else { return Ok(()) };
+    let outside = home.outside.iter().map(|folder| real(folder)).find(|folder| !folder.starts_with(widest));
+    let named = || (state.clone(), widest.clone());
+    let Some(outside) = outside else {
+        let (state, repository) = named();
+        return Err(EnclosedError::NoOutside { state, repository });
+    };
+    let kept = outside.join(MARKS).join(Digest::of(state.as_os_str().as_bytes()).hex());
+    if is_empty(&state)? {
+        begin(&state, &kept)?;
+    } else {
+        let (own, found) = (read(&kept)?, read(&state.join(MARK))?);
+        if own.is_none() || own != found {
+            let (state, repository) = named();
+            return Err(EnclosedError::Foreign { state, repository });
+        }
+    }
+    // nothing of it is committed by accident
+    put_new(&state.join(".gitignore"), "*\n")?;
+    repositories.iter().try_for_each(|repository| untracked(repository, &state))
+}
+
+/// The folders that `state` lies in and that came from somewhere, the nearest first: the workspace, and repositories.
+fn enclosing(root: &Path, state: &Path, home: Option<&Path>) -> Vec<PathBuf> {
+    let home = home.map(real);
+    let users = |folder: &Path| home.as_ref().is_some_and(|home| home.starts_with(folder));
+    let came = |folder: &Path| folder == root || folder.join(".git").exists() || folder.join(".lg").exists();
+    state.ancestors().skip(1).filter(|folder| !users(folder) && came(folder)).map(Path::to_owned).collect()
+}
+
+/// A path without links, as far as there is something at it.
+fn real(path: &Path) -> PathBuf {
+    let there = path.ancestors().find_map(|folder| Some((folder, folder.canonicalize().ok()?)));
+    let Some((folder, real)) = there else { return path.to_owned() };
+    match path.strip_prefix(folder) {
+        Ok(rest) if rest.as_os_str().is_empty() => real,
+        Ok(rest) => real.join(rest),
+        Err(_) => path.to_owned(),
+    }
+}
+
+fn is_empty(state: &Path) -> Result<bool, EnclosedError> {
+    match fs::read_dir(state) {
+        Ok(mut entries) => Ok(entries.next().is_none()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+        Err(source) => Err(EnclosedError::Io { state: state.to_owned(), source }),
+    }
+}
+
+/// The mark outside first: one without its folder is of no use to anybody, and a folder without its mark is refused.
+fn begin(state: &Path, kept: &Path) -> Result<(), EnclosedError> {
+    if let Some(folder) = kept.parent() {
+        make_folder(folder)?;
+    }
+    let mut random = [0; 16];
+    getrandom::fill(&mut random)
+        .map_err(|error| PrivateError::io("draw a number for", state)(io::Error::other(error.to_string())))?;
+    // where another process was faster, its number is the one
+    put_new(kept, &hex(&random))?;
+    make_folder(state)?;
+    put_new(&state.join(MARK), &read(kept)?.unwrap_or_default())?;
+    Ok(())
+}
+
+fn untracked(repository: &Path, state: &Path) -> Result<(), EnclosedError> {
+    let Ok(below) = state.strip_prefix(repository) else { return Ok(()) };
+    match tracked_beneath(repository, below).map_err(EnclosedError::Index)? {
+        Some(file) => Err(EnclosedError::Tracked { state: state.to_owned(), file }),
+        None => Ok(()),
+    }
+}
