@@ -238,6 +238,28 @@ fn a_store_that_its_user_may_only_read() {
     as_a_user(&workspace, &REQUEST).ended(0);
 }
 
+#[test]
+fn a_run_that_cannot_be_sealed_has_begun_and_says_which_it_is() {
+    let workspace = Workspace::git();
+    workspace.forges();
+    give(workspace.path(), 0o755);
+    fs::create_dir(workspace.state()).unwrap();
+    give(workspace.state(), 0o700);
+    as_a_user(&workspace, &REQUEST).ended(0);
+    let folder = fs::read_dir(workspace.state().join("ledger")).unwrap().next().unwrap().unwrap().path();
+    give(folder.join("heads"), 0o500);
+    let ran = as_a_user(&workspace, &[&REQUEST[..], &["--format", "json"]].concat()).ended(1);
+    let document = ran.json();
+    assert_eq!((&document["status"], &document["exit_code"]), (&"interrupted".into(), &1.into()));
+    let run = document["run"].as_str().unwrap().to_owned();
+    assert!(!ran.stderr.contains("did not begin"), "{}", ran.stderr);
+    ran.says("the trace was recorded and could not be sealed").says(&run);
+    give(folder.join("heads"), 0o700);
+    let listed = as_a_user(&workspace, &["runs", "list"]).ended(0).stdout;
+    assert!(listed.contains(&run), "{listed}");
+    as_a_user(&workspace, &["trace", "verify", &run]).ended(0);
+}
+
 const ASKS_FIRST: &str = "\
 schema: lgflow.graph/v1
 name: asks

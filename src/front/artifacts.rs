@@ -5,7 +5,8 @@ use std::fs::File;
 
 use crate::digest::Digest;
 use crate::files::{FileError, RelPath, Root};
-use crate::store::{Blobs, RunId};
+use crate::ledger::{Ledger, LedgerError};
+use crate::store::{Blobs, RunId, Store, StoreError};
 use crate::trace::Envelope;
 
 /// Keeps the folder out of version control.
@@ -15,6 +16,20 @@ const IGNORE: &[u8] = b"*\n";
 #[derive(Debug)]
 pub(super) struct TraceCopy {
     pub(super) path: RelPath,
+}
+
+/// The copy of a trace cannot be made whole.
+#[derive(Debug, thiserror::Error)]
+pub enum CopyError {
+    /// The workspace.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The ledger.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
 }
 
 impl TraceCopy {
@@ -48,8 +63,19 @@ impl TraceCopy {
         })
     }
 
+    /// Puts beside the lines what belongs to them: their payloads, and the runner's receipts.
+    pub(super) fn complete(
+        root: &Root,
+        run: &RunId,
+        store: &Store,
+        ledger: &Ledger,
+    ) -> Result<(), CopyError> {
+        Self::add_blobs(root, &store.log(run)?, &store.blobs())?;
+        Ok(Self::add_receipts(root, run, &ledger.receipts_of(run.as_str())?.unwrap_or_default())?)
+    }
+
     /// Puts the runner's receipts beside the lines.
-    pub(super) fn add_receipts(root: &Root, run: &RunId, receipts: &str) -> Result<(), FileError> {
+    fn add_receipts(root: &Root, run: &RunId, receipts: &str) -> Result<(), FileError> {
         let path = RelPath::parse(&format!("artifacts/runs/run-{run}.receipts"))?;
         match root.remove_file(&path) {
             Ok(()) | Err(FileError::NotFound { .. }) => {}
@@ -59,7 +85,7 @@ impl TraceCopy {
     }
 
     /// Puts the payloads of `lines` beside them.
-    pub(super) fn add_blobs(root: &Root, lines: &str, kept: &Blobs) -> Result<(), FileError> {
+    fn add_blobs(root: &Root, lines: &str, kept: &Blobs) -> Result<(), FileError> {
         for line in lines.lines() {
             let Some((event, _)) = Envelope::parse(line) else { continue };
             for digest in event.blobs() {

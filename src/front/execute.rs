@@ -18,7 +18,7 @@ use crate::effect::{
     Started,
 };
 use crate::files::{FileError, Root};
-use crate::ledger::{ForkedFrom, Ledger, LedgerError, RunRecord};
+use crate::ledger::{ForkedFrom, Head, Ledger, LedgerError, RunRecord};
 use crate::logging::RunSpans;
 use crate::plan::Plan;
 use crate::receipt::Told;
@@ -202,23 +202,14 @@ fn execute_with(task: &Task<'_>, narrator: &mut Narrator, logs: &mut Logs) -> Re
     let (head, over) = (follower.head(), matches!(follower.state.phase(), Phase::Finished { .. }));
     let Follower { state, log, told, watchers, witnessing, narrator, tip, .. } = follower;
     let unwritten = log.finish().err().map(Stopped::Store);
-    let vouched = vouched(&ledger, &run, &told)?;
-    if let Some(head) = head {
-        ledger.reach(run.as_str(), &sealed(&head, &vouched))?;
-    }
-    if over {
-        ledger.forget_results(run.as_str())?;
-    }
+    let unsealed = seal(&ledger, &run, (&told, head, over)).err();
     if let Some(witnessing) = witnessing {
         witnessing.end(tip.last(), narrator);
     }
-    let discord = believed(&vouched).err().map(Stopped::Discord);
-    let interrupted = interrupted.or(unwritten).or(discord);
+    let interrupted = interrupted.or(unwritten).or(unsealed);
     watchers.end(&task.watching, &store, (&state, interrupted.as_ref()), narrator);
-    if path.is_some() {
-        TraceCopy::add_blobs(&root, &store.log(&run).unwrap_or_default(), &store.blobs())?;
-        TraceCopy::add_receipts(&root, &run, &ledger.receipts_of(run.as_str())?.unwrap_or_default())?;
-    }
+    let uncopied = path.as_ref().and_then(|_| TraceCopy::complete(&root, &run, &store, &ledger).err());
+    let interrupted = interrupted.or(uncopied.map(Stopped::Beside));
     let mut summary = state.summary();
     if interrupted.is_some() {
         tracing::error!(run = run.as_str(), "the run stopped before its end");
@@ -227,6 +218,22 @@ fn execute_with(task: &Task<'_>, narrator: &mut Narrator, logs: &mut Logs) -> Re
     }
     let trace = path.unwrap_or_else(|| PathBuf::from(run.as_str()));
     Ok(Finished { run, summary, interrupted, trace, runner: started })
+}
+
+/// Holds the receipts of a run against its trace, and seals how far it came.
+fn seal(
+    ledger: &Ledger,
+    run: &RunId,
+    (told, head, over): (&Told, Option<Head>, bool),
+) -> Result<(), Stopped> {
+    let vouched = vouched(ledger, run, told).map_err(Stopped::Unsealed)?;
+    if let Some(head) = head {
+        ledger.reach(run.as_str(), &sealed(&head, &vouched)).map_err(Stopped::Unsealed)?;
+    }
+    if over {
+        ledger.forget_results(run.as_str()).map_err(Stopped::Unsealed)?;
+    }
+    believed(&vouched).map_err(Stopped::Discord)
 }
 
 /// The log of the run, held by this process, and what it has recorded before.
@@ -277,7 +284,7 @@ fn supervise<'a>(
         logs.watch()?;
         let mut supervision = Supervision::new(interpreter, runner, follower, asking)?;
         let stopped = supervision.run(logs).await;
-        interpreter.end()?;
+        let stopped = stopped.or(interpreter.end().err().map(Stopped::Io));
         let (follower, words) = supervision.into_parts();
         for line in words {
             follower.narrator.line(Mark::Note, &format!("interpreter: {}", escaped(&line)));

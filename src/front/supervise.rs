@@ -9,11 +9,13 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 use crate::client::{Frames, Lost};
 use crate::effect::{ControlFrame, FrameBuffer, FrontFrame, InterpreterFrame};
+use crate::ledger::LedgerError;
 use crate::receipt::Discord;
 use crate::store::{RunLog, StoreError};
 use crate::trace::Phase;
 use crate::view::escaped;
 
+use super::artifacts::CopyError;
 use super::asking::{Asking, Step};
 use super::follower::Follower;
 use super::last_words::LastWords;
@@ -50,6 +52,12 @@ pub enum Stopped {
     /// It could not be noted how far it has come, so nothing more was done.
     #[error("the run could not be anchored, so it stopped: {0}")]
     Anchor(AnchoringError),
+    /// What was recorded could not be sealed.
+    #[error("the trace was recorded and could not be sealed: {0}")]
+    Unsealed(LedgerError),
+    /// The trace is whole, and its copy in the workspace is not.
+    #[error("the copy of the trace is not whole: {0}")]
+    Beside(CopyError),
     /// What it told is not what the runner did.
     #[error("the trace is not what the runner did: {0}")]
     Discord(Discord),
