@@ -108,7 +108,6 @@ fn give(path: PathBuf, mode: u32) {
 #[test]
 fn a_workspace_that_cannot_be_written() {
     let workspace = Workspace::git();
-    workspace.forges();
     workspace.write("a.rs", "fn main() {}\n");
     fs::create_dir(workspace.state()).unwrap();
     give(workspace.state(), 0o700);
@@ -125,7 +124,6 @@ fn a_workspace_that_cannot_be_written() {
 #[test]
 fn a_state_folder_that_cannot_be_written_or_is_not_ours() {
     let workspace = Workspace::git();
-    workspace.forges();
     give(workspace.path(), 0o755);
     fs::create_dir(workspace.state()).unwrap();
     give(workspace.state(), 0o500);
@@ -219,7 +217,6 @@ fn a_store_whose_disk_is_full_or_can_only_be_read_loses_nothing() {
 #[test]
 fn a_store_that_its_user_may_only_read() {
     let workspace = Workspace::git();
-    workspace.forges();
     give(workspace.path(), 0o755);
     fs::create_dir(workspace.state()).unwrap();
     give(workspace.state(), 0o700);
