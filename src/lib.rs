@@ -53,4 +53,6 @@ pub mod cli;
 #[cfg(feature = "cli")]
 pub mod front;
 #[cfg(feature = "cli")]
+pub mod mcp_server;
+#[cfg(feature = "cli")]
 pub mod watch;

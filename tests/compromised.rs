@@ -90,6 +90,7 @@ impl Taken {
             plan,
             undoes: None,
             reuse: None,
+            answers_on_record: false,
         };
         let root = File::open(workspace.path()).unwrap();
         hand_over(&control, &ControlFrame::Start(start), &[root.as_fd(), their_calls.as_fd()]).unwrap();

@@ -1,5 +1,6 @@
-//! `lgflow approve` and `lgflow reject`: answers to the open questions of a suspended run. They show what is asked, as
-//! the runner put it, and ask at the terminal; without one, an approval needs the digest of the request that was shown.
+//! `lgflow approve` and `lgflow reject`: answers to the open questions of a suspended run, or of a session of calls. They
+//! show what is asked, as the runner put it, and ask at the terminal; without one, an approval needs the digest of the
+//! request that was shown.
 
 use std::io::Write as _;
 
@@ -8,7 +9,8 @@ use serde_json::Value;
 
 use crate::digest::Digest;
 use crate::front::{
-    Answering, Asked, Outcome, Place, Word, discard_typed, is_attended, read_answer, settings, signer,
+    Answering, Asked, Outcome, Place, SessionQuestions, Word, discard_typed, is_attended, read_answer,
+    settings, signer,
 };
 use crate::ledger::Ledger;
 use crate::session::{OpenQuestion, open_questions};
@@ -25,7 +27,7 @@ use super::terminal::style_of_stderr;
 /// Arguments of `lgflow approve`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  lgflow approve 01k…                        every open question of the run, one after the other\n  lgflow approve 01k… 2                      the question with this number, or of the node with this name\n  lgflow approve 01k… gate --choice ship     an approval node with choices\n  lgflow approve 01k… 2 --digest sha256:…    without a terminal: exactly the request that was shown\n\nAn approval is for exactly what was shown, once. Then `lgflow runs resume` goes on."
+    after_help = "Examples:\n  lgflow approve 01k…                        every open question of the run, one after the other\n  lgflow approve 01k… 2                      the question with this number, or of the node with this name\n  lgflow approve 01k… gate --choice ship     an approval node with choices\n  lgflow approve 01k… 2 --digest sha256:…    without a terminal: exactly the request that was shown\n\nAn approval is for exactly what was shown, once. Then `lgflow runs resume` goes on; in a session of `lgflow mcp`, the client makes the same call again."
 )]
 pub struct ApproveArgs {
     #[command(flatten)]
@@ -54,10 +56,10 @@ pub struct RejectArgs {
 /// Which question of which run.
 #[derive(Debug, Args)]
 struct Which {
-    /// The run's id
+    /// The id of the run, or of the session
     #[arg(value_name = "RUN")]
     run: String,
-    /// The number of the question, or the node that asks; may be left out where only one is open, or at a terminal
+    /// The number of the question, the node or tool that asks, or the id of the request; may be left out where only one is open, or at a terminal
     #[arg(value_name = "CALL")]
     call: Option<String>,
     /// A remark, for the trace and for the node's output
@@ -98,11 +100,15 @@ pub(super) fn reject(args: &RejectArgs, output: Output) -> Result<Exit, Problem>
     Ok(Exit::Done)
 }
 
-/// The open questions of a run, and who answers them.
+/// The open questions of a run or of a session, and who answers them.
 struct Desk {
     answering: Answering,
     run: RunId,
     open: Vec<Asked>,
+    /// Of a session: those that have an answer, which may be taken back until it is used.
+    answered: Vec<Asked>,
+    /// Is it a session?
+    session: bool,
 }
 
 impl Desk {
@@ -111,7 +117,6 @@ impl Desk {
         let run = run_id(&which.run)?;
         let place = Place::here().map_err(|error| failed(&error))?;
         let store = place.runs().map_err(|error| failed(&error))?;
-        let log = store.log(&run).map_err(|error| failed(&error))?;
         let ledger = Ledger::open(&place.state, &store.id()).map_err(|error| failed(&error))?;
         let (mut sources, mut found) = (Sources::default(), crate::diag::Diagnostics::default());
         let settings =
@@ -119,10 +124,17 @@ impl Desk {
         let key = settings.signing_key().map(std::path::PathBuf::from);
         let signer = signer(key.as_deref(), &ledger).map_err(|error| failed(&error))?;
         let answering = Answering { ledger, signer, run: run.to_string() };
-        let blobs = store.blobs();
-        let questions = open_questions(&log, &|digest| blobs.get(digest));
-        let open = questions.into_iter().map(|question| asked(&answering, question)).collect();
-        Ok(Self { answering, run, open })
+        let session = answering.ledger.session(run.as_str()).map_err(|error| failed(&error))?.is_some();
+        let SessionQuestions { open, answered } = if session {
+            answering.session_questions().map_err(|error| failed(&error))?
+        } else {
+            let log = store.log(&run).map_err(|error| failed(&error))?;
+            let blobs = store.blobs();
+            let questions = open_questions(&log, &|digest| blobs.get(digest));
+            let open = questions.into_iter().map(|question| asked(&answering, question)).collect();
+            SessionQuestions { open, answered: Vec::new() }
+        };
+        Ok(Self { answering, run, open, answered, session })
     }
 
     /// The questions that are meant; all of them only where each is asked about.
@@ -131,8 +143,14 @@ impl Desk {
             let line = |asked: &Asked| format!("  {}  {}", asked.id, escaped(&asked.node));
             self.open.iter().map(line).collect::<Vec<_>>().join("\n")
         };
-        if self.open.is_empty() {
-            return Err(Problem::usage(format!("the run `{}` waits for no answer", self.run)));
+        let named = |of: &[Asked]| -> Vec<Asked> {
+            let named = of.iter().filter(|asked| call.is_some_and(|call| asked.is_called(call)));
+            named.cloned().collect()
+        };
+        let answered = named(&self.answered);
+        if self.open.is_empty() && answered.is_empty() {
+            let what = if self.session { "session" } else { "run" };
+            return Err(Problem::usage(format!("the {what} `{}` waits for no answer", self.run)));
         }
         let Some(call) = call else {
             if all || self.open.len() == 1 {
@@ -140,8 +158,8 @@ impl Desk {
             }
             return Err(Problem::usage(format!("several questions are open; name one:\n{}", listed())));
         };
-        let is_meant = |asked: &&Asked| asked.id.to_string() == call || asked.node == call;
-        let found: Vec<Asked> = self.open.iter().filter(is_meant).cloned().collect();
+        let open = named(&self.open);
+        let found = if open.is_empty() { answered } else { open };
         match found.len() {
             1 => Ok(found),
             0 => Err(Problem::usage(format!(
@@ -221,6 +239,10 @@ impl Desk {
     }
 
     fn next(&self, settled: bool, output: Output) {
+        if self.session {
+            output.note("it counts when the client makes exactly this call again\n");
+            return;
+        }
         let when = if settled { "" } else { " once all of it is answered" };
         output.note(&format!("`lgflow runs resume {}` goes on{when}\n", self.run));
     }

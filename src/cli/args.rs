@@ -12,6 +12,7 @@ use super::explain::ExplainArgs;
 use super::export::ExportArgs;
 use super::init::InitArgs;
 use super::man::ManArgs;
+use super::mcp::McpArgs;
 use super::pack::PackArgs;
 use super::plan::PlanArgs;
 use super::policy::PolicyCommandArgs;
@@ -96,6 +97,8 @@ pub enum Command {
     Policy(PolicyCommandArgs),
     /// List, describe and call tools
     Tool(ToolArgs),
+    /// Serve the tools to a client that speaks the Model Context Protocol
+    Mcp(McpArgs),
     /// Show and check the trace of a run
     Trace(TraceArgs),
     /// Show every setting and where it comes from

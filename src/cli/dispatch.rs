@@ -12,8 +12,8 @@ use super::hidden;
 use super::output::{Output, all_printed, close};
 use super::problem::Problem;
 use super::{
-    Cli, Command, Exit, Format, answer, completions, config, dev, doctor, explain, export, init, man, pack,
-    plan, policy, replay, run as run_graph, runs, schema, test, tool, trace, trust, validate, worker,
+    Cli, Command, Exit, Format, answer, completions, config, dev, doctor, explain, export, init, man, mcp,
+    pack, plan, policy, replay, run as run_graph, runs, schema, test, tool, trace, trust, validate, worker,
 };
 
 /// The program.
@@ -75,6 +75,7 @@ fn run(command: Command, output: Output) -> Result<Exit, Problem> {
         Command::Reject(args) => answer::reject(&args, output),
         Command::Policy(args) => policy::run(&args, output),
         Command::Tool(args) => tool::run(&args, output),
+        Command::Mcp(args) => Ok(mcp::run(&args)),
         Command::Trace(args) => trace::run(&args, output),
         Command::Schema(args) => schema::run(&args, output),
         Command::Explain(args) => explain::run(&args, output),

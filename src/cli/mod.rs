@@ -16,6 +16,7 @@ mod hidden;
 mod init;
 mod inputs;
 mod man;
+mod mcp;
 mod output;
 mod pack;
 mod plan;

@@ -48,10 +48,10 @@ pub(super) fn run(args: &ExplainCallArgs, output: Output) -> Result<Exit, Proble
         print(&sources, &found, output);
         return Ok(Exit::Invalid);
     }
-    let Here { layers, declared } = layers?;
+    let Here { layers, settings } = layers?;
     let call = typed(ToolCall::new(args.name.as_str(), input));
     let seen = seen(&call)?;
-    let machine = Machine { declared, ..machine(place.protected()) };
+    let machine = Machine { declared: settings.declared().clone(), ..machine(place.protected()) };
     let explained = match explain(&layers.layers, &machine, &seen, &mut sources) {
         Ok(explained) => explained,
         Err(findings) => {

@@ -6,8 +6,9 @@ use std::path::Path;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use crate::config::Settings;
 use crate::diag::{Diagnostics, suggestion};
-use crate::effect::{Declared, ErrorKind, Provenance, Source, ToolCall, ToolError, ToolResult};
+use crate::effect::{ErrorKind, Provenance, Source, ToolCall, ToolError, ToolResult};
 use crate::front::{Place, call_tool, choose, layers, settings};
 use crate::model::Uses;
 use crate::schema;
@@ -159,20 +160,20 @@ fn under_policy(args: &CallArgs, place: &Place, input: Value) -> Result<ToolResu
         }
         return Ok(result);
     }
-    let Here { layers, declared } = layers?;
+    let Here { layers, settings } = layers?;
     if let Some(refusal) = layers.refusal() {
         return Ok(failed(&args.name, ErrorKind::Denied, refusal));
     }
     let call = typed(ToolCall::new(&args.name, input));
-    call_tool(place, layers.layers, declared, call, None, Path::new("/proc/self/exe"))
+    call_tool(place, layers.layers, settings.declared().clone(), call, None, Path::new("/proc/self/exe"))
         .map_err(|error| Problem::failed("cannot begin", &error))
 }
 
 /// What binds a call here.
 pub(super) struct Here {
     pub(super) layers: RunLayers,
-    /// What the user or the machine declares.
-    pub(super) declared: Declared,
+    /// What the user and the machine say.
+    pub(super) settings: Settings,
 }
 
 /// The layers of a call or a run here: those that are named, else those of the workspace's own graph, and what the
@@ -195,7 +196,7 @@ pub(super) fn layers_here(
     let demanded = named.demanded(trust, &settings);
     let layers = layers(place, chosen.as_ref(), demanded, sources, found)
         .map_err(|error| Problem::prepare("cannot begin", &error))?;
-    Ok(Here { layers, declared: settings.declared().clone() })
+    Ok(Here { layers, settings })
 }
 
 /// A call whose every parameter the user typed.

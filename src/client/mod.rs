@@ -2,6 +2,8 @@
 
 mod connection;
 mod frames;
+mod shared;
 
 pub use connection::{Connection, Lost};
 pub use frames::Frames;
+pub use shared::Shared;

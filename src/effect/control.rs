@@ -38,6 +38,10 @@ pub struct RunnerStart {
     /// What an earlier run came to that this one was forked from, and may be answered with.
     #[serde(default)]
     pub reuse: Option<Reuse>,
+    /// Does an answer that is on record count for a call that carries none? In a session whose caller has no front to
+    /// put it there.
+    #[serde(default)]
+    pub answers_on_record: bool,
 }
 
 /// Where the ledger of a workspace lies.

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use crate::approval::{Approver, LOCAL, Refusal, Signer, add_signature, shows_what_it_binds};
-use crate::effect::{ApprovalRequest, PersonsAnswer};
+use crate::effect::{Approval, ApprovalRequest, PersonsAnswer};
 use crate::ledger::{Answered, Ledger, LedgerError, Reply, moment};
 use crate::schema::validate_value;
 use crate::view::{approval_text, question_text};
@@ -37,6 +37,15 @@ pub struct Asked {
     pub policy: bool,
     /// The runner's request that it stands for.
     pub request: Option<ApprovalRequest>,
+}
+
+/// The questions of a session of calls: nothing of them is used up.
+#[derive(Debug, Default)]
+pub struct SessionQuestions {
+    /// They wait for an answer.
+    pub open: Vec<Asked>,
+    /// They have one, which counts when the call is made again.
+    pub answered: Vec<Asked>,
 }
 
 /// What a person says.
@@ -113,6 +122,27 @@ impl Asked {
         }
     }
 
+    /// The question of a session that the runner put as `request`.
+    fn of_session(id: usize, request: ApprovalRequest) -> Self {
+        let tool = request.shown.first().map(|shown| shown.tool.clone()).unwrap_or_default();
+        let request = Some(request);
+        Self {
+            id: u32::try_from(id).unwrap_or(u32::MAX),
+            node: tool,
+            show: Value::Null,
+            options: Vec::new(),
+            response: None,
+            policy: true,
+            request,
+        }
+    }
+
+    /// Is it what `name` names: its number, who asks, or the runner's nonce?
+    pub fn is_called(&self, name: &str) -> bool {
+        let nonce = self.request.as_ref().map(|request| request.binding.nonce.as_str());
+        self.id.to_string() == name || self.node == name || nonce == Some(name)
+    }
+
     /// The nonce in what the run shows.
     pub fn nonce_of(show: &Value) -> Option<&str> {
         show.get("request").or_else(|| show.get("call")?.get("request"))?.as_str()
@@ -124,6 +154,31 @@ impl Answering {
     pub fn request(&self, show: &Value) -> Option<ApprovalRequest> {
         let request = self.ledger.issued(Asked::nonce_of(show)?).ok().flatten()?;
         (request.binding.run == self.run && shows_what_it_binds(&request)).then_some(request)
+    }
+
+    /// The questions of a session, numbered in the order in which they were put.
+    pub fn session_questions(&self) -> Result<SessionQuestions, LedgerError> {
+        let mut questions = SessionQuestions::default();
+        for (at, request) in self.ledger.all_requests(&self.run)?.into_iter().enumerate() {
+            if self.ledger.is_spent(&request.binding.nonce) || !shows_what_it_binds(&request) {
+                continue;
+            }
+            let asked = Asked::of_session(at + 1, request);
+            if self.is_answered(&asked)? {
+                questions.answered.push(asked);
+            } else {
+                questions.open.push(asked);
+            }
+        }
+        Ok(questions)
+    }
+
+    /// Is there an answer that still counts?
+    fn is_answered(&self, asked: &Asked) -> Result<bool, LedgerError> {
+        let Some(answer) = self.recorded(asked)? else { return Ok(false) };
+        let approval = answer.approval.and_then(|approval| serde_json::from_value::<Approval>(approval).ok());
+        let now = moment().millis;
+        Ok(approval.is_none_or(|approval| approval.signatures.iter().all(|one| now < one.expires)))
     }
 
     /// The answer that is on record, if it is whole.

@@ -342,7 +342,7 @@ fn record(task: &Task<'_>, signer: &Signer, inputs: Option<Value>) -> RunRecord 
     }
 }
 
-fn new_run_id() -> io::Result<RunId> {
+pub(super) fn new_run_id() -> io::Result<RunId> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let mut random = [0; 10];
     getrandom::fill(&mut random).map_err(|error| io::Error::other(error.to_string()))?;
@@ -363,6 +363,7 @@ fn runner_start(task: &Task<'_>, run: &RunId, store: &Store) -> RunnerStart {
         plan: task.held.clone(),
         undoes: task.undoes.as_ref().map(RunId::to_string),
         reuse: task.fork.as_ref().map(|fork| fork.reuse.clone()),
+        answers_on_record: false,
     }
 }
 

@@ -5,6 +5,7 @@ mod anchoring;
 mod answering;
 mod artifacts;
 mod asking;
+mod calling;
 mod changed;
 mod ci_log;
 mod counting;
@@ -47,8 +48,9 @@ pub use again::{
     unanswerable,
 };
 pub use anchoring::{AnchoringError, add_anchor, is_ours, read_all_anchors, read_anchors};
-pub use answering::{AnswerError, Answering, Asked, Outcome, Word};
+pub use answering::{AnswerError, Answering, Asked, Outcome, SessionQuestions, Word};
 pub use artifacts::make_artifacts_folder;
+pub use calling::{CallSession, Calling, Questions};
 pub use changed::{graph_changes, layer_changes, plan_changes};
 pub use ci_log::{Stream, guarded, guarded_json, guarded_where_needed, last_mark, print_commands};
 pub use display::{Display, Live, Mark};

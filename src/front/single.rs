@@ -39,6 +39,7 @@ pub fn call_tool(
         plan: None,
         undoes: undoes.map(RunId::to_string),
         reuse: None,
+        answers_on_record: false,
     };
     let (runner, calls) = RunnerProcess::start(program, start, root.as_fd())?;
     let tool = call.tool.clone();

@@ -10,7 +10,7 @@ use crate::digest::{MacKey, hex};
 use crate::effect::ApprovalRequest;
 
 use super::receipts::{ReceiptFile, path_of};
-use super::records::{Answered, Head, Reply, RunRecord, seal, unseal};
+use super::records::{Answered, Head, Reply, RunRecord, SessionRecord, seal, unseal};
 use super::spending::{Step, spend};
 use super::{LedgerError, installation_key, moment};
 use crate::files::private::{
@@ -33,9 +33,10 @@ impl Ledger {
     pub fn open(state: &Path, workspace: &str) -> Result<Self, LedgerError> {
         let key = installation_key(state)?;
         let folder = state.join("ledger").join(workspace);
-        for part in
-            ["requests", "answers", "replies", "spent", "runs", "heads", "receipts", "results", "anchors"]
-        {
+        for part in [
+            "requests", "answers", "replies", "spent", "runs", "sessions", "heads", "receipts", "results",
+            "anchors",
+        ] {
             make_folder(&folder.join(part))?;
         }
         Ok(Self { folder, key })
@@ -81,6 +82,18 @@ impl Ledger {
         self.record("runs", run)
     }
 
+    /// Records what a session is opened with; the first word stands.
+    pub fn open_session(&self, session: &str, record: &SessionRecord) -> Result<(), LedgerError> {
+        let Some(path) = self.place("sessions", session) else { return Ok(()) };
+        put_new(&path, &seal(&self.key, &format!("sessions/{session}"), record))?;
+        Ok(())
+    }
+
+    /// What a session was opened with, if it was opened here.
+    pub fn session(&self, session: &str) -> Result<Option<SessionRecord>, LedgerError> {
+        self.record("sessions", session)
+    }
+
     /// Records how far a run has come.
     pub fn reach(&self, run: &str, head: &Head) -> Result<(), LedgerError> {
         let Some(path) = self.place("heads", run) else { return Ok(()) };
@@ -106,14 +119,19 @@ impl Ledger {
         self.record("requests", nonce)
     }
 
-    /// The requests of a run of which nothing is spent, oldest first. One that was altered is none.
-    pub fn requests(&self, run: &str) -> Result<Vec<ApprovalRequest>, LedgerError> {
+    /// The requests of a run, oldest first. One that was altered is none.
+    pub fn all_requests(&self, run: &str) -> Result<Vec<ApprovalRequest>, LedgerError> {
         let names = names_in(&self.folder.join("requests"))?;
         let known = names.iter().filter_map(|name| self.issued(name).ok().flatten());
-        let mut found: Vec<ApprovalRequest> = known
-            .filter(|request| request.binding.run == run && !self.is_spent(&request.binding.nonce))
-            .collect();
+        let mut found: Vec<ApprovalRequest> = known.filter(|request| request.binding.run == run).collect();
         found.sort_by_key(|request| request.issued);
+        Ok(found)
+    }
+
+    /// Those of which nothing is spent.
+    pub fn requests(&self, run: &str) -> Result<Vec<ApprovalRequest>, LedgerError> {
+        let mut found = self.all_requests(run)?;
+        found.retain(|request| !self.is_spent(&request.binding.nonce));
         Ok(found)
     }
 

@@ -21,5 +21,5 @@ pub use folder::Ledger;
 pub use key::{installation_key, known_key};
 pub use moment::moment;
 pub use receipts::ReceiptFile;
-pub use records::{Answered, BaseRevision, ForkedFrom, Head, ReceiptHead, Reply, RunRecord};
+pub use records::{Answered, BaseRevision, ForkedFrom, Head, ReceiptHead, Reply, RunRecord, SessionRecord};
 pub use results::KeptResult;

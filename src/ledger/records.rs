@@ -107,6 +107,19 @@ pub struct RunRecord {
     pub inputs: Option<Value>,
 }
 
+/// What a session was opened with: somebody else calls tools in it, one by one, and no graph stands behind the calls.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SessionRecord {
+    /// By which protocol its calls come: `mcp`.
+    pub protocol: String,
+    /// The key that opened it.
+    pub starter: String,
+    /// When, in milliseconds since 1970.
+    pub opened: u64,
+    /// The layers that bind it.
+    pub layers: Vec<FrozenLayer>,
+}
+
 /// How far a run had come when its front last saw it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Head {

@@ -56,7 +56,9 @@ pub use confine::{CommandSpec, Confined, Refused, confine};
 pub use fetcher::{FETCHER_ARGUMENT, FetchOrder, become_fetcher};
 pub use foreign::{Foreign, foreign_owners};
 pub use helpers::Helper;
-pub use interpreter::{InterpreterError, begin_interpreter, broken_promises, confine_interpreter};
+pub use interpreter::{
+    InterpreterError, begin_interpreter, broken_promises, confine_interpreter, confine_server,
+};
 pub use layer::{Layer, Standing};
 pub use masks::{MaskError, MaskMemory, MaskRules, Masks};
 pub use nursery::helper_main;

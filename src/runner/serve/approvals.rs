@@ -18,7 +18,7 @@ use crate::effect::{
     ShownCall, ToolCall, ToolError, encode_frame,
 };
 use crate::files::Root;
-use crate::ledger::{Ledger, moment};
+use crate::ledger::{Answered, Ledger, LedgerError, moment};
 use crate::policy::{Asked, Decision};
 use crate::runner::ToolWorld;
 use crate::runner::tools::prepare;
@@ -42,6 +42,8 @@ pub(super) struct Approvals {
     run: String,
     starter: String,
     root: RootIdentity,
+    /// Do answers on record count for calls that carry none?
+    on_record: bool,
     front: Mutex<UnixStream>,
     /// One question is put at a time, so that the same one is put once.
     asking: Mutex<()>,
@@ -53,13 +55,13 @@ impl Approvals {
         let Some(place) = &start.ledger else { return Ok(None) };
         let ledger =
             Ledger::open(Path::new(&place.state), &place.workspace).map_err(|error| error.to_string())?;
-        let begun = ledger.begun(&start.run).map_err(|error| error.to_string())?;
-        let starter = begun.map(|record| record.starter).unwrap_or_default();
+        let starter = starter(&ledger, &start.run).map_err(|error| error.to_string())?;
         let (dev, ino) = root.identity().map_err(|error| error.to_string())?;
         let root = RootIdentity { dev, ino };
         let run = start.run.clone();
         let (front, asking) = (Mutex::new(front), Mutex::new(()));
-        Ok(Some(Self { ledger, run, starter, root, front, asking }))
+        let on_record = start.answers_on_record;
+        Ok(Some(Self { ledger, run, starter, root, on_record, front, asking }))
     }
 
     /// Why nobody can approve anything of this run, where that is so.
@@ -114,30 +116,17 @@ impl Approvals {
     pub(super) fn ask(
         &self,
         calls: &[Asked<ToolCall>],
-        bound: Bound,
+        bound: &Bound,
         terms: &Terms,
     ) -> Result<AskedRef, String> {
         let _one_at_a_time = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
-        let Bound { now: binding, diffs } = bound;
-        let shown: Vec<ShownCall> = calls.iter().zip(diffs).map(shown).collect();
-        let terms = terms.wire(&self.starter);
-        let open = self.ledger.requests(&self.run).map_err(|error| error.to_string())?;
-        let same = |known: &ApprovalRequest| {
-            let unnamed = ApprovalBinding { nonce: String::new(), ..known.binding.clone() };
-            unnamed == binding && known.shown == shown && known.terms == terms
-        };
-        let request = match open.into_iter().find(same) {
+        let fresh = self.question(calls, bound, terms);
+        let request = match self.put_before(&fresh).map_err(|error| error.to_string())? {
             Some(known) => known,
             None => {
                 let nonce = self.ledger.nonce().map_err(|error| error.to_string())?;
-                let binding = ApprovalBinding { nonce, ..binding };
-                let request = ApprovalRequest {
-                    schema: REQUEST.into(),
-                    binding,
-                    shown,
-                    terms,
-                    issued: moment().millis,
-                };
+                let binding = ApprovalBinding { nonce, ..fresh.binding };
+                let request = ApprovalRequest { binding, issued: moment().millis, ..fresh };
                 self.ledger.issue(&request).map_err(|error| error.to_string())?;
                 request
             }
@@ -148,6 +137,37 @@ impl Approvals {
         // a front that is gone ends us; what was asked is on record
         let _ = front.write_all(&frame);
         Ok(asked)
+    }
+
+    /// What a person has said to the same question, where that counts for calls that carry no answer.
+    pub(super) fn on_record(&self, call: &Asked<ToolCall>, bound: &Bound, terms: &Terms) -> Option<Answered> {
+        if !self.on_record {
+            return None;
+        }
+        let question = self.question(std::slice::from_ref(call), bound, terms);
+        // what cannot be read is no answer, and the question is put again
+        let known = self.put_before(&question).ok().flatten()?;
+        self.ledger.answered(&known.binding.nonce).ok().flatten()
+    }
+
+    /// The question, which has neither a nonce nor a time yet.
+    fn question(&self, calls: &[Asked<ToolCall>], bound: &Bound, terms: &Terms) -> ApprovalRequest {
+        ApprovalRequest {
+            schema: REQUEST.into(),
+            binding: bound.now.clone(),
+            shown: calls.iter().zip(&bound.diffs).map(shown).collect(),
+            terms: terms.wire(&self.starter),
+            issued: 0,
+        }
+    }
+
+    /// The same question, where it was put before and nothing of it is spent.
+    fn put_before(&self, question: &ApprovalRequest) -> Result<Option<ApprovalRequest>, LedgerError> {
+        let same = |known: &ApprovalRequest| {
+            let unnamed = ApprovalBinding { nonce: String::new(), ..known.binding.clone() };
+            unnamed == question.binding && known.shown == question.shown && known.terms == question.terms
+        };
+        Ok(self.ledger.requests(&self.run)?.into_iter().find(same))
     }
 
     /// Does the approval that a call carries count for what is bound now? One that does not is recorded.
@@ -187,8 +207,16 @@ impl Approvals {
     }
 }
 
+/// The key that started a run, or opened a session.
+fn starter(ledger: &Ledger, run: &str) -> Result<String, LedgerError> {
+    if let Some(record) = ledger.begun(run)? {
+        return Ok(record.starter);
+    }
+    Ok(ledger.session(run)?.map(|record| record.starter).unwrap_or_default())
+}
+
 /// A call as it is shown; of a call that does not ask itself, no reason.
-fn shown((asked, diff): (&Asked<ToolCall>, Option<String>)) -> ShownCall {
+fn shown((asked, diff): (&Asked<ToolCall>, &Option<String>)) -> ShownCall {
     let call = asked.request();
     let asks = asked.verdict().deciding().filter(|reason| reason.decision == Decision::Ask);
     ShownCall {
@@ -196,7 +224,7 @@ fn shown((asked, diff): (&Asked<ToolCall>, Option<String>)) -> ShownCall {
         input: call.input.clone(),
         reason: asks.map(|reason| reason.message.clone()).unwrap_or_default(),
         rule: asks.map(|reason| reason.rule.clone()),
-        diff,
+        diff: diff.clone(),
     }
 }
 

@@ -1,12 +1,15 @@
 //! What the desk does with a call that asks: it is looked at, a person is asked, and the approval that comes back is
 //! spent before anything is done.
 
+use serde_json::json;
+
 use crate::approval::{Refusal, Verified};
 use crate::effect::{ErrorKind, ToolCall, ToolError, ToolResult, refused_whole};
+use crate::ledger::Answered;
 use crate::policy::{Asked, GateDecision, Granted};
 use crate::runner::tools::question;
 
-use super::approvals::Bound;
+use super::approvals::{Approvals, Bound};
 use super::desk::{Desk, in_order, refusal, unrecorded};
 
 /// A call without an approval that counts: what it is bound to, and why the one that it carried was refused.
@@ -30,22 +33,42 @@ impl Desk {
         }
     }
 
-    /// Does a call that wants an approval with the one that it carries. Without one that counts it stays open: what it
-    /// is bound to as things stand, and why the approval was refused.
+    /// Does a call that wants an approval with the one that it carries, or that is on record. Without one that counts it
+    /// stays open: what it is bound to as things stand, and why the approval was refused.
     pub(super) fn with_approval(&self, asked: Asked<ToolCall>) -> Result<ToolResult, Open> {
-        let Some(approvals) = &self.approvals else { return Err((asked, None, None)) };
-        let bound = approvals.bind(std::slice::from_ref(&asked), self.policy_digest(), &self.world);
-        let binding = match bound {
+        let binding = match self.bound(&asked) {
             Ok(binding) => binding,
-            Err((_, error)) => return Ok(ToolResult::failure(&asked.request().tool, error)),
+            Err(refusal) => return Ok(refusal),
         };
-        let Some(given) = &asked.request().approval else { return Err((asked, Some(binding), None)) };
+        let (Some(approvals), Some(binding)) = (&self.approvals, binding) else {
+            return Err((asked, None, None));
+        };
         let terms = self.gate.policy().approval_terms();
-        let checked = approvals.check(given, &binding.now, &terms);
+        let given = match &asked.request().approval {
+            Some(given) => given.clone(),
+            None => match approvals.on_record(&asked, &binding, &terms) {
+                Some(Answered::Approved { approval, .. }) => json!(approval),
+                Some(Answered::Rejected { by, comment }) => {
+                    return Ok(rejected(asked.request(), &by, &comment));
+                }
+                None => return Err((asked, Some(binding), None)),
+            },
+        };
+        let checked = approvals.check(&given, &binding.now, &terms);
         match checked.and_then(|verified| self.spend_and_do(&asked, &verified, 0, &binding)) {
             Ok(result) => Ok(result),
             Err(refusal) => Err((asked, Some(binding), Some(refusal))),
         }
+    }
+
+    /// What an approval of a call is bound to as things stand, where there can be one; or why the call could not do its
+    /// work.
+    fn bound(&self, asked: &Asked<ToolCall>) -> Result<Option<Bound>, ToolResult> {
+        let bind = |approvals: &Approvals| {
+            let bound = approvals.bind(std::slice::from_ref(asked), self.policy_digest(), &self.world);
+            bound.map_err(|(_, error)| ToolResult::failure(&asked.request().tool, error))
+        };
+        self.approvals.as_ref().map(bind).transpose()
     }
 
     /// Spent first, on the disk; then done.
@@ -90,7 +113,7 @@ impl Desk {
             error.message = format!("{}; and nobody may approve it: {why}", error.message);
             return result;
         }
-        match approvals.ask(calls, binding, &terms) {
+        match approvals.ask(calls, &binding, &terms) {
             Ok(asked) => error.approval = Some(asked),
             Err(why) => {
                 error.kind = ErrorKind::Internal;
@@ -116,10 +139,10 @@ impl Desk {
                 .filter(|met| met.kind == ErrorKind::ApprovalRequired)
                 .and_then(|met| self.gate.ask_after(call, Some(&met))),
         };
-        match asked.map(|asked| self.with_approval(asked)) {
-            None => ToolResult::success(&call.tool, serde_json::Value::Null),
-            Some(Ok(result)) => result,
-            Some(Err((asked, binding, refused))) => self.put_question(&[asked], 0, binding, refused.as_ref()),
+        let Some(asked) = asked else { return ToolResult::success(&call.tool, serde_json::Value::Null) };
+        match self.bound(&asked) {
+            Ok(binding) => self.put_question(&[asked], 0, binding, None),
+            Err(refusal) => refusal,
         }
     }
 
@@ -180,4 +203,11 @@ impl Desk {
             GateDecision::Denied(verdict) => Err(refusal(call, ErrorKind::Denied, &verdict)),
         }
     }
+}
+
+/// A person was asked the same before, and said no.
+fn rejected(call: &ToolCall, by: &str, comment: &str) -> ToolResult {
+    let remark = if comment.is_empty() { String::new() } else { format!(": {comment}") };
+    let message = format!("a person has rejected exactly this call (`{by}`){remark}");
+    ToolResult::failure(&call.tool, ToolError::new(ErrorKind::Rejected, message))
 }

@@ -13,10 +13,11 @@ use serde_json::{Value, json};
 use crate::approval::{Signer, add_signature};
 use crate::digest::Digest;
 use crate::effect::{
-    ApprovalRequest, ControlFrame, Declared, ErrorKind, FrameBuffer, FrozenLayer, HeldPlan, LayerRole,
-    LedgerPlace, PlannedCall, ReplyBody, RequestBody, RunLimits, RunnerStart, Shape, ToolCall, ToolResult,
+    Approval, ApprovalRequest, ControlFrame, Declared, ErrorKind, FrameBuffer, FrozenLayer, HeldPlan,
+    LayerRole, LedgerPlace, PlannedCall, ReplyBody, RequestBody, RunLimits, RunnerStart, Shape, ToolCall,
+    ToolResult,
 };
-use crate::ledger::{installation_key, moment};
+use crate::ledger::{Answered, Ledger, installation_key, moment};
 
 use super::desk::Desk;
 
@@ -60,6 +61,10 @@ impl Bench {
     }
 
     fn open(&self, policy: &str, plan: Option<HeldPlan>) -> Result<Seat, String> {
+        self.open_with(policy, plan, false)
+    }
+
+    fn open_with(&self, policy: &str, plan: Option<HeldPlan>, on_record: bool) -> Result<Seat, String> {
         let (front, theirs) = UnixStream::pair().unwrap();
         let layer = FrozenLayer {
             name: "t".into(),
@@ -81,6 +86,7 @@ impl Bench {
             plan,
             undoes: None,
             reuse: None,
+            answers_on_record: on_record,
             ledger: Some(LedgerPlace { state: place("state"), workspace: "w".into() }),
         };
         let root = OwnedFd::from(fs::File::open(self.path("work")).unwrap());
@@ -225,6 +231,47 @@ fn the_same_question_is_put_once_and_outlives_the_runner() {
     assert_ne!(next.asked().binding.nonce, request.binding.nonce, "another attempt is another question");
     let done = next.do_it(&with(&patch("apply!1", PATCH), "apply!1+2", &bench.agree(&request)));
     assert!(done.ok, "{done:?}");
+}
+
+#[test]
+fn an_answer_on_record_counts_where_the_session_says_so_and_once() {
+    for on_record in [false, true] {
+        let bench = Bench::new();
+        let mut seat = bench.open_with(ASKS, None, on_record).unwrap();
+        let ledger = Ledger::open(&bench.path("state"), "w").unwrap();
+        let (first, again) = (patch("mcp+1", PATCH), patch("mcp+2", PATCH));
+        assert_eq!(kind(&seat.do_it(&first)), ErrorKind::ApprovalRequired);
+        let request = seat.asked();
+        let approval: Approval = serde_json::from_value(bench.agree(&request)).unwrap();
+        let answer = Answered::Approved { approval: Box::new(approval), comment: String::new() };
+        ledger.answer(&request.binding.nonce, &answer).unwrap();
+        // looking ahead uses nothing up
+        let ahead = RequestBody::Prepare { call: again.clone() };
+        assert!(matches!(seat.desk.answer(ahead), ReplyBody::Result { result } if !result.ok));
+        assert!(bench.untouched());
+        let other = patch("mcp+3", &PATCH.replace("TWO", "2"));
+        assert_eq!(kind(&seat.do_it(&other)), ErrorKind::ApprovalRequired, "it is for other bytes");
+        let done = seat.do_it(&again);
+        assert_eq!(done.ok, on_record, "{done:?}");
+        assert_eq!(bench.untouched(), !on_record);
+        fs::write(bench.path("work/a.txt"), "one\ntwo\nthree\n").unwrap();
+        assert_eq!(kind(&seat.do_it(&patch("mcp+4", PATCH))), ErrorKind::ApprovalRequired, "it is used up");
+    }
+}
+
+#[test]
+fn what_was_rejected_on_record_is_not_asked_again() {
+    let bench = Bench::new();
+    let mut seat = bench.open_with(ASKS, None, true).unwrap();
+    let ledger = Ledger::open(&bench.path("state"), "w").unwrap();
+    seat.do_it(&patch("mcp+1", PATCH));
+    let nonce = seat.asked().binding.nonce;
+    let no = Answered::Rejected { by: "local:k".into(), comment: "not now".into() };
+    ledger.answer(&nonce, &no).unwrap();
+    let rejected = seat.do_it(&patch("mcp+2", PATCH));
+    assert_eq!(kind(&rejected), ErrorKind::Rejected);
+    assert!(rejected.error.unwrap().message.contains("not now"));
+    assert!(bench.untouched());
 }
 
 #[test]
@@ -572,6 +619,7 @@ fn a_ledger_that_others_may_write_stops_the_runner() {
         plan: None,
         undoes: None,
         reuse: None,
+        answers_on_record: false,
         ledger: Some(LedgerPlace { state: state(&bench.path("state")), workspace: "w".into() }),
     };
     let refused = Desk::open(&start, root, theirs).unwrap_err();

@@ -78,17 +78,21 @@ const OLDER: &[i64] =
 #[cfg(not(target_arch = "x86_64"))]
 const OLDER: &[i64] = &[];
 
+/// What a process needs beside them that answers at a socket which listens already.
+pub(super) const LISTENING: &[i64] =
+    &[libc::SYS_accept4, libc::SYS_getsockname, libc::SYS_getpeername, libc::SYS_setsockopt];
+
 /// A name for memory, which the C library gives to its own (`PR_SET_VMA`).
 const NAME_MEMORY: u64 = 0x5356_4d41;
 
-/// Takes away every other call, from every thread. The message says why that is not possible.
-pub(super) fn refuse_other_calls() -> Result<(), String> {
-    let program = program().map_err(|error| error.to_string())?;
+/// Takes away every other call, from every thread; `further` are allowed as well. The message says why that is not possible.
+pub(super) fn refuse_other_calls(further: &[i64]) -> Result<(), String> {
+    let program = program(further).map_err(|error| error.to_string())?;
     apply_filter_all_threads(&program).map_err(|error| error.to_string())
 }
 
-fn program() -> Result<BpfProgram, BackendError> {
-    let plain = PLAIN.iter().chain(OLDER).map(|&call| (call, Vec::new()));
+fn program(further: &[i64]) -> Result<BpfProgram, BackendError> {
+    let plain = PLAIN.iter().chain(OLDER).chain(further).map(|&call| (call, Vec::new()));
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = plain.collect();
     rules.extend(conditional()?);
     let no_such_call = SeccompAction::Errno(libc::ENOSYS.cast_unsigned());
@@ -169,6 +173,8 @@ mod tests {
             assert!(!PLAIN.contains(&call) && !OLDER.contains(&call), "call {call} is allowed");
             assert!(!conditional.contains(&call), "call {call} is allowed under a condition");
         }
-        assert!(program().is_ok());
+        assert!(program(&[]).is_ok() && program(LISTENING).is_ok());
+        let leads_out = [libc::SYS_socket, libc::SYS_connect, libc::SYS_bind, libc::SYS_listen];
+        assert!(leads_out.iter().all(|call| !LISTENING.contains(call)));
     }
 }

@@ -6,4 +6,4 @@ mod self_test;
 mod walls;
 
 pub use self_test::broken_promises;
-pub use walls::{InterpreterError, begin_interpreter, confine_interpreter};
+pub use walls::{InterpreterError, begin_interpreter, confine_interpreter, confine_server};

@@ -14,7 +14,7 @@ use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities, set_no_new
 
 use crate::effect::{Confinement, SandboxLayer};
 
-use super::calls::refuse_other_calls;
+use super::calls::{LISTENING, refuse_other_calls};
 
 /// The last system whose rights are known to be harmless to give up.
 const KNOWN: ABI = ABI::V10;
@@ -49,6 +49,16 @@ pub fn begin_interpreter() -> Result<(), InterpreterError> {
 
 /// Gives up everything but what is open already: no file, no folder. Walls that this system does not have are named in the result. To be called while there is one thread.
 pub fn confine_interpreter() -> Result<Confinement, InterpreterError> {
+    confine(&[])
+}
+
+/// The same for a process that speaks with a client of its own: over what is open, and, where it `listens`, over the
+/// connections that come to a socket which does so already.
+pub fn confine_server(listens: bool) -> Result<Confinement, InterpreterError> {
+    confine(if listens { LISTENING } else { &[] })
+}
+
+fn confine(further: &[i64]) -> Result<Confinement, InterpreterError> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let tasks = open("/proc/self/task", flags, Mode::empty()).map_err(system("open /proc/self/task"))?;
     set_no_new_privs(true).map_err(system("give up new privileges"))?;
@@ -61,7 +71,7 @@ pub fn confine_interpreter() -> Result<Confinement, InterpreterError> {
         walls.stands(name, true);
     }
     walls.landlock(restrict());
-    match refuse_other_calls() {
+    match refuse_other_calls(further) {
         Ok(()) => walls.stands("seccomp", true),
         Err(error) => walls.lacks("seccomp", &error),
     }
