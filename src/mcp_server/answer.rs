@@ -46,18 +46,15 @@ fn failed(error: &ToolError, asking: Asking<'_>) -> CallToolResult {
 
 /// What stood in the way, by which rule, and what can be done.
 fn sentence(error: &ToolError, Asking { session, root }: Asking<'_>) -> String {
-    let mut text = format!("{}: {}", error.kind, error.message);
-    if let Some(rule) = &error.rule {
-        text += &format!(" [{}]", rule.place());
-    }
-    if let Some(asked) = &error.approval {
-        text += &format!(
+    let rule = error.rule.as_ref().map(|rule| format!(" [{}]", rule.place())).unwrap_or_default();
+    let question = error.approval.as_ref().map(|asked| {
+        format!(
             "\nNothing was done. A person decides, at a terminal of their own, in {root}: `lgflow approve {session} {}`. Ask \
              them to, and wait; then make exactly this call again.",
             asked.nonce
-        );
-    }
-    text
+        )
+    });
+    format!("{}: {}{rule}{}", error.kind, error.message, question.unwrap_or_default())
 }
 
 /// Everything but the output, which stands beside it.
