@@ -177,26 +177,19 @@ fn a_workspace_that_is_not_as_the_patches_left_it_is_refused_and_undo_makes_it_s
     );
 }
 
-fn approve(workspace: &Workspace, run: &str) {
-    let shown = workspace.lgflow(&["approve", run]).ended(2).stderr;
-    let at = shown.rfind("--digest ").unwrap() + "--digest ".len();
-    let digest: String = shown[at..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == ':').collect();
-    workspace.lgflow(&["approve", run, "--digest", &digest]).ended(0);
-}
-
 #[test]
 fn what_was_approved_is_taken_over_without_a_question_and_what_is_new_asks() {
     let workspace = workspace("ask");
     let first = workspace.lgflow(&RUN).ended(5).json();
     let id = first["run"].as_str().unwrap();
-    approve(&workspace, id);
+    workspace.approve(id);
     workspace.lgflow(&["runs", "resume", id]).ended(5);
-    approve(&workspace, id);
+    workspace.approve(id);
     workspace.lgflow(&["runs", "resume", id]).ended(0);
     let second = fork(&workspace, &first, &["--from", "report", "-i", "word=two"], 5);
     assert_eq!(second["waiting"][0]["node"], "report");
     let forked = second["run"].as_str().unwrap();
-    approve(&workspace, forked);
+    workspace.approve(forked);
     let done = workspace.lgflow(&["runs", "resume", forked, "--format", "json"]).ended(0).json();
     assert_eq!((workspace.read("report.txt").as_str(), &done["forked"]["run"]), ("two", &json!(id)));
     assert_eq!(made(&workspace).len(), 5);

@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex};
 use lgflow::client::Connection;
 use lgflow::compile::{bundle, check_bundle};
 use lgflow::diag::Diagnostics;
-use lgflow::digest::{Digest, canonical_json};
+use lgflow::digest::Digest;
 use lgflow::effect::{
     Confinement, Declared, FrameBuffer, FrontFrame, InterpreterFrame, InterpreterStart, LayerRole, RunLimits,
     SandboxLayer,
@@ -40,7 +40,7 @@ use lgflow::store::{Durability, RunId, StoreAddress};
 use lgflow::trace::{Appended, Chain, EventBody, Redaction, RunStarted, RunState, verify};
 use lgflow::wire::{FirstFrame, next_frame, receive_first, send_frame};
 use program::Workspace;
-use program::kept::{log_of, only_run, rewrite_log, store_of};
+use program::kept::{anew, find, log_of, only_run, rewrite_log, store_of};
 use serde_json::{Value, json};
 
 const GRAPH: &str = "\
@@ -371,21 +371,6 @@ fn files(workspace: &Workspace) -> (PathBuf, String) {
     (find(&workspace.state().join("ledger"), ".jsonl"), log_of(workspace, &only_run(workspace)))
 }
 
-fn find(folder: &Path, end: &str) -> PathBuf {
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.to_str().unwrap().ends_with(end) {
-                return path;
-            }
-        }
-    }
-    panic!("there is no {end}");
-}
-
 fn finished(workspace: &Workspace, more: &[&str]) -> Value {
     let all: Vec<&str> =
         ["run", "-g", "graph.yaml", "--format", "json"].into_iter().chain(more.iter().copied()).collect();
@@ -437,25 +422,11 @@ fn any_byte_of_the_events_or_of_the_receipts_that_is_changed_is_found_on_its_lin
     }
 }
 
-/// The same events with `alter` done to one, and every hash computed again.
+/// The same events with `alter` done to those of a kind, and every hash computed again.
 fn forged(log: &str, kind: &str, alter: impl Fn(&mut Value)) -> String {
-    let mut last = Value::Null;
-    let mut lines = String::new();
-    for line in log.lines() {
-        let mut event: Value = serde_json::from_str(line).unwrap();
-        if event["kind"] == kind {
-            alter(&mut event["data"]);
-        }
-        if event["kind"] == "run.finished" {
-            event["data"]["digest"] = last.clone();
-        }
-        event["prev"] = last;
-        event.as_object_mut().unwrap().remove("hash");
-        last = json!(Digest::of_json(&event).to_string());
-        event["hash"] = last.clone();
-        lines += &(canonical_json(&event) + "\n");
-    }
-    lines
+    anew(log, |events| {
+        events.iter_mut().filter(|event| event["kind"] == kind).for_each(|event| alter(&mut event["data"]));
+    })
 }
 
 #[test]
@@ -542,11 +513,7 @@ fn calls_are_counted_over_both_parts_of_a_run_that_was_suspended() {
         workspace.write("a.txt", "one\n").write("graph.yaml", PATCHES).write("policy.yaml", asks(most));
         let run = ["run", "-g", "graph.yaml", "--policy", "policy.yaml", "--format", "json"];
         let run = workspace.lgflow(&run).ended(5).json()["run"].as_str().unwrap().to_owned();
-        let shown = workspace.lgflow(&["approve", &run]).ended(2).stderr;
-        let at = shown.rfind("--digest ").unwrap() + "--digest ".len();
-        let digest: String =
-            shown[at..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == ':').collect();
-        workspace.lgflow(&["approve", &run, "--digest", &digest]).ended(0);
+        workspace.approve(&run);
         let ran = workspace.lgflow(&["runs", "resume", &run, "--format", "json"]).ended(code).json();
         assert_eq!(ran["status"], status, "{ran}");
         assert_eq!(workspace.read("a.txt"), "two\n");
@@ -560,10 +527,7 @@ fn denials_questions_and_spent_approvals_have_receipts() {
     workspace.write("a.txt", "one\n").write("graph.yaml", PATCHES).write("policy.yaml", asks(9));
     let run = ["run", "-g", "graph.yaml", "--policy", "policy.yaml", "--format", "json"];
     let run = workspace.lgflow(&run).ended(5).json()["run"].as_str().unwrap().to_owned();
-    let shown = workspace.lgflow(&["approve", &run]).ended(2).stderr;
-    let at = shown.rfind("--digest ").unwrap() + "--digest ".len();
-    let digest: String = shown[at..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == ':').collect();
-    workspace.lgflow(&["approve", &run, "--digest", &digest]).ended(0);
+    workspace.approve(&run);
     workspace.lgflow(&["runs", "resume", &run]).ended(0);
     let (path, _) = files(&workspace);
     let receipts: Vec<Value> =

@@ -14,7 +14,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::process::Stdio;
 
-use program::kept::{database, log_of, rewrite_log};
+use program::kept::{anew, database, find, log_of, rewrite_log};
 use program::processes::{alive, all_gone, children, command_line, signal, wait_for_descendant, wait_until};
 use program::{Ran, Workspace};
 use serde_json::{Value, json};
@@ -216,39 +216,14 @@ fn a_trace_that_was_written_anew_as_a_whole_is_not_the_one_that_was_sealed() {
     verify().ended(0);
 }
 
-/// The same events a year later, with every hash computed again: nothing in it contradicts anything else.
+/// The same events a year later, with every hash computed again.
 fn forged(honest: &str) -> String {
-    let mut last = Value::Null;
-    let mut lines = String::new();
-    for line in honest.lines() {
-        let mut event: Value = serde_json::from_str(line).unwrap();
-        let year = event["ts"].as_str().unwrap()[..4].parse::<u32>().unwrap() + 1;
-        event["ts"] = json!(format!("{year}{}", &event["ts"].as_str().unwrap()[4..]));
-        if event["kind"] == "run.finished" {
-            event["data"]["digest"] = last.clone();
+    anew(honest, |events| {
+        for event in events {
+            let year = event["ts"].as_str().unwrap()[..4].parse::<u32>().unwrap() + 1;
+            event["ts"] = json!(format!("{year}{}", &event["ts"].as_str().unwrap()[4..]));
         }
-        event["prev"] = last;
-        event.as_object_mut().unwrap().remove("hash");
-        last = json!(lgflow::digest::Digest::of_json(&event).to_string());
-        event["hash"] = last.clone();
-        lines += &(lgflow::digest::canonical_json(&event) + "\n");
-    }
-    lines
-}
-
-fn find(folder: &std::path::Path, name: &str) -> std::path::PathBuf {
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.to_str().unwrap().ends_with(name) {
-                return path;
-            }
-        }
-    }
-    panic!("there is no {name}");
+    })
 }
 
 #[test]

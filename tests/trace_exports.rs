@@ -13,11 +13,11 @@ mod program;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use lgflow::digest::{Digest, hex};
 use lgflow::export::{AttributeValue, Recorded, Span, SpanStatus, Story, spans};
 use program::Workspace;
+use program::keys::keys;
 use program::python::script;
 use serde_json::{Value, json};
 
@@ -309,21 +309,6 @@ fn the_drawing_says_how_each_node_ended() {
         assert!(drawn.contains(&line), "{line}\n{drawn}");
     }
     assert!(drawn.contains("==>|\"when"), "the loop turned:\n{drawn}");
-}
-
-fn keys(folder: &Path, name: &str) -> (PathBuf, PathBuf) {
-    let (secret, public) = (folder.join(format!("{name}.pem")), folder.join(format!("{name}.pub.pem")));
-    let made =
-        Command::new("openssl").args(["genpkey", "-algorithm", "ed25519", "-out"]).arg(&secret).status();
-    assert!(made.expect("openssl is needed for this test").success());
-    let made = Command::new("openssl")
-        .args(["pkey", "-pubout", "-in"])
-        .arg(&secret)
-        .arg("-out")
-        .arg(&public)
-        .status();
-    assert!(made.unwrap().success());
-    (secret, public)
 }
 
 #[test]

@@ -16,7 +16,9 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use lgflow::digest::{Digest, canonical_json};
+use lgflow::digest::canonical_json;
+use program::kept::anew;
+use program::keys::keys;
 use program::{Ran, Workspace};
 use serde_json::{Value, json};
 
@@ -88,43 +90,8 @@ impl Subject {
     }
 }
 
-fn keys(folder: &Path, name: &str) -> (PathBuf, PathBuf) {
-    let (secret, public) = (folder.join(format!("{name}.pem")), folder.join(format!("{name}.pub")));
-    let made =
-        Command::new("openssl").args(["genpkey", "-algorithm", "ed25519", "-out"]).arg(&secret).status();
-    assert!(made.expect("openssl is needed for this test").success());
-    let made = Command::new("openssl")
-        .args(["pkey", "-pubout", "-in"])
-        .arg(&secret)
-        .arg("-out")
-        .arg(&public)
-        .status();
-    assert!(made.unwrap().success());
-    (secret, public)
-}
-
 fn text(path: &Path) -> &str {
     path.to_str().unwrap()
-}
-
-/// The events after `alter`, with every number and every hash computed again.
-fn anew(log: &str, alter: impl FnOnce(&mut Vec<Value>)) -> String {
-    let mut events: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    alter(&mut events);
-    let (mut last, mut lines) = (Value::Null, String::new());
-    for (at, event) in events.iter_mut().enumerate() {
-        event["seq"] = json!(at + 1);
-        if event["kind"] == "run.finished" {
-            event["data"]["digest"] = last.clone();
-            event["data"]["events"] = json!(at + 1);
-        }
-        event["prev"] = last;
-        event.as_object_mut().unwrap().remove("hash");
-        last = json!(Digest::of_json(event).to_string());
-        event["hash"] = last.clone();
-        lines += &(canonical_json(event) + "\n");
-    }
-    lines
 }
 
 #[test]

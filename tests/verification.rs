@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use lgflow::digest::{Digest, canonical_json};
-use program::kept::{log_of, rewrite_log};
+use program::kept::{anew, find, log_of, rewrite_log};
 use program::{Ran, Workspace};
 use serde_json::{Value, json};
 
@@ -77,45 +77,10 @@ impl Subject {
     }
 }
 
-fn find(folder: &Path, end: &str) -> PathBuf {
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.to_str().unwrap().ends_with(end) {
-                return path;
-            }
-        }
-    }
-    panic!("there is no {end}");
-}
-
 type Alter = fn(&mut Vec<Value>);
 
 fn of<'a>(events: &'a mut [Value], kind: &str) -> &'a mut Value {
     events.iter_mut().find(|event| event["kind"] == kind).unwrap()
-}
-
-/// The events after `alter`, with every number and every hash computed again.
-fn anew(log: &str, alter: Alter) -> String {
-    let mut events: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    alter(&mut events);
-    let (mut last, mut lines) = (Value::Null, String::new());
-    for (at, event) in events.iter_mut().enumerate() {
-        event["seq"] = json!(at + 1);
-        if event["kind"] == "run.finished" {
-            event["data"]["digest"] = last.clone();
-            event["data"]["events"] = json!(at + 1);
-        }
-        event["prev"] = last;
-        event.as_object_mut().unwrap().remove("hash");
-        last = json!(Digest::of_json(event).to_string());
-        event["hash"] = last.clone();
-        lines += &(canonical_json(event) + "\n");
-    }
-    lines
 }
 
 /// What no receipt tells of, and the graph and the events before it do.

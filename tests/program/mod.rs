@@ -3,6 +3,7 @@
 
 pub mod browser;
 pub mod kept;
+pub mod keys;
 pub mod node;
 pub mod processes;
 pub mod python;
