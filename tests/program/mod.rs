@@ -54,7 +54,8 @@ impl Workspace {
     fn replay_all(&self) {
         let own = rustix::process::geteuid().as_raw();
         // what another user's program has recorded is not ours to read
-        if !fs::metadata(self.state()).is_ok_and(|facts| facts.uid() == own) || !self.path().exists() {
+        let is_ours = fs::metadata(self.state()).is_ok_and(|facts| facts.is_dir() && facts.uid() == own);
+        if !is_ours || !self.path().exists() {
             return;
         }
         let began = Instant::now();
