@@ -7,7 +7,8 @@ use crate::plan::{EdgeIx, EdgeOutcome, NodeIx, PlanEdge};
 use crate::types::{Chance, Field, Step};
 
 use super::courses::{Must, Question};
-use super::places::{Facts, Place, Places, skips};
+use super::places::{Facts, Place, Places};
+use super::results::skips;
 use super::search::{Done, Ways, on_every_way};
 
 pub(super) fn is_settled(places: &Places<'_, '_>, place: Place, facts: &Facts, doubt: &Doubt) -> bool {

@@ -4,6 +4,7 @@
 mod behind;
 mod choices;
 mod conditions;
+mod constant;
 mod courses;
 mod doubt;
 mod flow;
@@ -14,8 +15,10 @@ mod outputs;
 mod places;
 mod races;
 mod report;
+mod results;
 mod search;
 mod shown;
+mod tried;
 mod writes;
 
 use crate::diag::Diagnostics;

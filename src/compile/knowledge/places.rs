@@ -7,17 +7,15 @@ use std::sync::Arc;
 
 use crate::compile::draft::Draft;
 use crate::diag::Diagnostics;
-use crate::effect::ErrorKind;
 use crate::expr::{Expression, Root, Template};
-use crate::plan::{Action, EdgeIx, EdgeOutcome, NodeIx, Plan, PlanEdge, PlanNode};
+use crate::plan::{Action, EdgeIx, NodeIx, Plan};
 use crate::types::{Chance, Field, Step, Type};
 
 use super::conditions::Decisions;
 use super::courses::Courses;
 use super::flow::Flow;
 use super::given::{Given, Receiver};
-use super::outcome::{Outcomes, error, error_of};
-use super::search::{Done, leads, on_every_way};
+use super::outcome::Outcomes;
 use super::{doubt, outputs, report, writes};
 
 /// Bytes of prompts that are judged, each node that uses one counted: beyond, they are left to the run.
@@ -51,19 +49,19 @@ pub(super) struct Places<'a, 'd> {
     pub(super) index: BTreeMap<&'a str, NodeIx>,
     /// By node: what it gives, of one item and as a whole.
     ones: Vec<Type>,
-    wholes: Vec<Type>,
+    pub(super) wholes: Vec<Type>,
     /// By node: the items of its `for_each`.
     items: Vec<Type>,
     /// By output.
     results: Vec<Type>,
     /// By reader and node: what was found out, `None` where it is never seen.
-    seen: RefCell<BTreeMap<(NodeIx, NodeIx), Option<Outcomes>>>,
+    pub(super) seen: RefCell<BTreeMap<(NodeIx, NodeIx), Option<Outcomes>>>,
     /// By prompt: the variables that it was last judged for, and how much text may still be judged.
     prompts: RefCell<(BTreeMap<*const Template, Type>, usize)>,
     /// The courses of runs that succeed, once it is known how conditions decide.
     pub(super) courses: Option<Courses<'a>>,
     /// By node: does it surely give its output in a run that succeeds?
-    surely: BTreeMap<NodeIx, bool>,
+    pub(super) surely: BTreeMap<NodeIx, bool>,
     /// By node: what the edges that lead to it make known.
     pub(super) behind: RefCell<Vec<Option<Rc<Facts>>>>,
 }
@@ -288,136 +286,6 @@ impl<'a, 'd> Places<'a, 'd> {
         result.at(&[Step::Field(name.to_owned())]).unwrap_or(Field::ANY)
     }
 
-    /// `nodes.ID` at a place; any value, where it is never seen.
-    pub(super) fn result(&self, place: Place, node: NodeIx) -> Field {
-        match self.outcomes(place, node) {
-            Some(outcomes) => {
-                let error = self.error(place, node, outcomes);
-                outcomes.result(&self.wholes[node.0 as usize], &error, skips(self.plan.node(node)))
-            }
-            None => Field::ANY,
-        }
-    }
-
-    /// How a node may have ended, as a place sees it; `None` where its result is never seen.
-    pub(super) fn outcomes(&self, place: Place, node: NodeIx) -> Option<Outcomes> {
-        match place {
-            Place::Update(at) if at == node => Some(Outcomes { succeeded: true, ..Outcomes::default() }),
-            Place::Node(at) | Place::Update(at) => self.before(at, node),
-            Place::Edge(edge) => {
-                let edge = self.plan.edge(edge);
-                if edge.from == node {
-                    return Some(self.just_ended(node, &edge.outcome));
-                }
-                let before = self.before(edge.from, node)?;
-                // it is followed also where its source never started
-                Some(match edge.outcome {
-                    EdgeOutcome::Always => Outcomes { open: true, ..Outcomes::ENDED },
-                    _ => before,
-                })
-            }
-            Place::Outputs => {
-                let surely = self.surely.get(&node).copied().unwrap_or(true);
-                // also where its failure, with its output, was caught
-                let good = Outcomes { kept: self.flow.handled[node.0 as usize], ..self.good(node) };
-                Some(if surely { good } else { Outcomes::ENDED })
-            }
-        }
-    }
-
-    /// How a node has ended whose edge is decided.
-    fn just_ended(&self, node: NodeIx, outcome: &EdgeOutcome) -> Outcomes {
-        let skips = skips(self.plan.node(node));
-        match outcome {
-            EdgeOutcome::Success | EdgeOutcome::Otherwise => {
-                Outcomes { succeeded: true, without: skips, ..Outcomes::default() }
-            }
-            EdgeOutcome::Catch(kinds) => {
-                let keeps = |kind: &ErrorKind| matches!(kind, ErrorKind::Exhausted | ErrorKind::Expression);
-                // an expression may fail before the node has an output, and most often does behind it
-                let kept = kinds.iter().all(keeps);
-                let inner = matches!(self.plan.node(node).action, Action::Graph { .. });
-                Outcomes { failed: !kept || inner, kept: kinds.iter().any(keeps), ..Outcomes::default() }
-            }
-            EdgeOutcome::Always => Outcomes::ENDED,
-        }
-    }
-
-    fn before(&self, at: NodeIx, node: NodeIx) -> Option<Outcomes> {
-        if self.flow.follows(at, node) {
-            return Some(self.good(node));
-        }
-        let key = (at, node);
-        if let Some(&known) = self.seen.borrow().get(&key) {
-            return known;
-        }
-        let found = self.search(at, node);
-        self.seen.borrow_mut().insert(key, found);
-        found
-    }
-
-    fn good(&self, node: NodeIx) -> Outcomes {
-        Outcomes { succeeded: true, without: skips(self.plan.node(node)), ..Outcomes::default() }
-    }
-
-    fn search(&self, at: NodeIx, node: NodeIx) -> Option<Outcomes> {
-        let plan = self.plan;
-        let later = plan.rank[node.0 as usize] >= plan.rank[at.0 as usize];
-        if later || leads(plan, node, at) == Some(false) {
-            return None;
-        }
-        // where it is too far to tell, it is taken to be there
-        if on_every_way(plan, at, &mut Done::succeeded(plan, self.flow, at, &[node])).unwrap_or(true) {
-            return Some(self.good(node));
-        }
-        if self.flow.passes(at, node) && on_every_way(plan, at, &mut Done::failed(plan, node)) == Some(true) {
-            return Some(self.caught(at, node));
-        }
-        Some(Outcomes { open: true, ..Outcomes::ENDED })
-    }
-
-    /// A node that failed on every way here: with its output, where only running out of iterations leads here.
-    fn caught(&self, at: NodeIx, node: NodeIx) -> Outcomes {
-        let direct = self.catching(at, node);
-        let mut outcomes: Vec<Outcomes> = direct.map(|edge| self.just_ended(node, &edge.outcome)).collect();
-        let first = outcomes.pop();
-        match (first, outcomes.is_empty()) {
-            (Some(only), true) => only,
-            _ => Outcomes { failed: true, kept: true, ..Outcomes::default() },
-        }
-    }
-
-    /// The edges that catch a failure of `node`, and lead to `at` in any case.
-    fn catching(&self, at: NodeIx, node: NodeIx) -> impl Iterator<Item = &PlanEdge> {
-        let edges = self.plan.node(node).outgoing.iter().map(|edge| self.plan.edge(*edge));
-        let catching = edges.filter(|edge| matches!(edge.outcome, EdgeOutcome::Catch(_)));
-        catching.filter(move |edge| edge.to == at || self.flow.passes(at, edge.to))
-    }
-
-    /// `nodes.ID.error` at a place: of the kinds that lead there.
-    fn error(&self, place: Place, node: NodeIx, outcomes: Outcomes) -> Type {
-        let none = outcomes.succeeded || outcomes.without || outcomes.open;
-        let edges: Vec<&PlanEdge> = match place {
-            _ if none => Vec::new(),
-            Place::Edge(edge) if self.plan.edge(edge).from == node => vec![self.plan.edge(edge)],
-            Place::Edge(edge) => self.catching(self.plan.edge(edge).from, node).collect(),
-            Place::Node(at) | Place::Update(at) => self.catching(at, node).collect(),
-            Place::Outputs => Vec::new(),
-        };
-        let mut kinds: Vec<&ErrorKind> = Vec::new();
-        for edge in &edges {
-            if let EdgeOutcome::Catch(caught) = &edge.outcome {
-                kinds.extend(caught);
-            }
-        }
-        if kinds.is_empty() {
-            return error();
-        }
-        let of_command = kinds.iter().all(|kind| **kind == ErrorKind::Exit);
-        let output = if of_command { outputs::of_failed(self.plan.node(node)) } else { Type::ANY };
-        error_of(Type::words(kinds.into_iter().map(ErrorKind::as_str)), output)
-    }
-
     /// Is a prompt to be judged for these variables? Once for the same ones.
     pub(super) fn is_new(&self, prompt: &Arc<Template>, vars: &Type) -> bool {
         let mut prompts = self.prompts.borrow_mut();
@@ -436,11 +304,6 @@ impl<'a, 'd> Places<'a, 'd> {
     pub(super) fn is_settled(&self, place: Place, facts: &Facts, doubt: &crate::expr::Doubt) -> bool {
         doubt::is_settled(self, place, facts, doubt)
     }
-}
-
-/// May the node itself be skipped? In a `for_each` its items are.
-pub(super) fn skips(node: &PlanNode) -> bool {
-    node.skip_when.is_some() && node.for_each.is_none()
 }
 
 /// What a graph takes.

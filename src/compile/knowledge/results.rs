@@ -1,0 +1,147 @@
+//! How nodes have ended, as a place of the graph sees them, and what `nodes.ID` is there.
+
+use crate::effect::ErrorKind;
+use crate::plan::{Action, EdgeOutcome, NodeIx, PlanEdge, PlanNode};
+use crate::types::{Field, Type};
+
+use super::outcome::{Outcomes, error, error_of};
+use super::outputs;
+use super::places::{Place, Places};
+use super::search::{Done, leads, on_every_way};
+
+impl Places<'_, '_> {
+    /// `nodes.ID` at a place; any value, where it is never seen.
+    pub(super) fn result(&self, place: Place, node: NodeIx) -> Field {
+        match self.outcomes(place, node) {
+            Some(outcomes) => {
+                let error = self.error(place, node, outcomes);
+                outcomes.result(&self.wholes[node.0 as usize], &error, skips(self.plan.node(node)))
+            }
+            None => Field::ANY,
+        }
+    }
+
+    /// How a node may have ended, as a place sees it; `None` where its result is never seen.
+    pub(super) fn outcomes(&self, place: Place, node: NodeIx) -> Option<Outcomes> {
+        match place {
+            Place::Update(at) if at == node => Some(Outcomes { succeeded: true, ..Outcomes::default() }),
+            Place::Node(at) | Place::Update(at) => self.before(at, node),
+            Place::Edge(edge) => {
+                let edge = self.plan.edge(edge);
+                if edge.from == node {
+                    return Some(self.just_ended(node, &edge.outcome));
+                }
+                let before = self.before(edge.from, node)?;
+                // it is followed also where its source never started
+                Some(match edge.outcome {
+                    EdgeOutcome::Always => Outcomes { open: true, ..Outcomes::ENDED },
+                    _ => before,
+                })
+            }
+            Place::Outputs => {
+                let surely = self.surely.get(&node).copied().unwrap_or(true);
+                // also where its failure, with its output, was caught
+                let good = Outcomes { kept: self.flow.handled[node.0 as usize], ..self.good(node) };
+                Some(if surely { good } else { Outcomes::ENDED })
+            }
+        }
+    }
+
+    /// How a node has ended whose edge is decided.
+    fn just_ended(&self, node: NodeIx, outcome: &EdgeOutcome) -> Outcomes {
+        let skips = skips(self.plan.node(node));
+        match outcome {
+            EdgeOutcome::Success | EdgeOutcome::Otherwise => {
+                Outcomes { succeeded: true, without: skips, ..Outcomes::default() }
+            }
+            EdgeOutcome::Catch(kinds) => {
+                let keeps = |kind: &ErrorKind| matches!(kind, ErrorKind::Exhausted | ErrorKind::Expression);
+                // an expression may fail before the node has an output, and most often does behind it
+                let kept = kinds.iter().all(keeps);
+                let inner = matches!(self.plan.node(node).action, Action::Graph { .. });
+                Outcomes { failed: !kept || inner, kept: kinds.iter().any(keeps), ..Outcomes::default() }
+            }
+            EdgeOutcome::Always => Outcomes::ENDED,
+        }
+    }
+
+    fn before(&self, at: NodeIx, node: NodeIx) -> Option<Outcomes> {
+        if self.flow.follows(at, node) {
+            return Some(self.good(node));
+        }
+        let key = (at, node);
+        if let Some(&known) = self.seen.borrow().get(&key) {
+            return known;
+        }
+        let found = self.search(at, node);
+        self.seen.borrow_mut().insert(key, found);
+        found
+    }
+
+    fn good(&self, node: NodeIx) -> Outcomes {
+        Outcomes { succeeded: true, without: skips(self.plan.node(node)), ..Outcomes::default() }
+    }
+
+    fn search(&self, at: NodeIx, node: NodeIx) -> Option<Outcomes> {
+        let plan = self.plan;
+        let later = plan.rank[node.0 as usize] >= plan.rank[at.0 as usize];
+        if later || leads(plan, node, at) == Some(false) {
+            return None;
+        }
+        // where it is too far to tell, it is taken to be there
+        if on_every_way(plan, at, &mut Done::succeeded(plan, self.flow, at, &[node])).unwrap_or(true) {
+            return Some(self.good(node));
+        }
+        if self.flow.passes(at, node) && on_every_way(plan, at, &mut Done::failed(plan, node)) == Some(true) {
+            return Some(self.caught(at, node));
+        }
+        Some(Outcomes { open: true, ..Outcomes::ENDED })
+    }
+
+    /// A node that failed on every way here: with its output, where only running out of iterations leads here.
+    fn caught(&self, at: NodeIx, node: NodeIx) -> Outcomes {
+        let direct = self.catching(at, node);
+        let mut outcomes: Vec<Outcomes> = direct.map(|edge| self.just_ended(node, &edge.outcome)).collect();
+        let first = outcomes.pop();
+        match (first, outcomes.is_empty()) {
+            (Some(only), true) => only,
+            _ => Outcomes { failed: true, kept: true, ..Outcomes::default() },
+        }
+    }
+
+    /// The edges that catch a failure of `node`, and lead to `at` in any case.
+    fn catching(&self, at: NodeIx, node: NodeIx) -> impl Iterator<Item = &PlanEdge> {
+        let edges = self.plan.node(node).outgoing.iter().map(|edge| self.plan.edge(*edge));
+        let catching = edges.filter(|edge| matches!(edge.outcome, EdgeOutcome::Catch(_)));
+        catching.filter(move |edge| edge.to == at || self.flow.passes(at, edge.to))
+    }
+
+    /// `nodes.ID.error` at a place: of the kinds that lead there.
+    fn error(&self, place: Place, node: NodeIx, outcomes: Outcomes) -> Type {
+        let none = outcomes.succeeded || outcomes.without || outcomes.open;
+        let edges: Vec<&PlanEdge> = match place {
+            _ if none => Vec::new(),
+            Place::Edge(edge) if self.plan.edge(edge).from == node => vec![self.plan.edge(edge)],
+            Place::Edge(edge) => self.catching(self.plan.edge(edge).from, node).collect(),
+            Place::Node(at) | Place::Update(at) => self.catching(at, node).collect(),
+            Place::Outputs => Vec::new(),
+        };
+        let mut kinds: Vec<&ErrorKind> = Vec::new();
+        for edge in &edges {
+            if let EdgeOutcome::Catch(caught) = &edge.outcome {
+                kinds.extend(caught);
+            }
+        }
+        if kinds.is_empty() {
+            return error();
+        }
+        let of_command = kinds.iter().all(|kind| **kind == ErrorKind::Exit);
+        let output = if of_command { outputs::of_failed(self.plan.node(node)) } else { Type::ANY };
+        error_of(Type::words(kinds.into_iter().map(ErrorKind::as_str)), output)
+    }
+}
+
+/// May the node itself be skipped? In a `for_each` its items are.
+pub(super) fn skips(node: &PlanNode) -> bool {
+    node.skip_when.is_some() && node.for_each.is_none()
+}
