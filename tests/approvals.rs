@@ -171,6 +171,48 @@ fn without_a_terminal_it_suspends_and_goes_on_after_an_approval() {
 }
 
 #[test]
+fn a_run_that_can_only_fail_asks_nobody() {
+    let workspace = Workspace::git();
+    workspace.write(
+        "graph.yaml",
+        "schema: lgflow.graph/v1\nname: doomed\nnodes:\n  sure: { uses: approval, with: { show: Deploy? } }\n  look: { uses: read_file, with: { path: nowhere.txt } }\n  done: { uses: values }\nedges:\n  - { from: [sure, look], to: done }\n",
+    );
+    let document = workspace.lgflow(&["run", "-g", "graph.yaml", "--format", "json"]).ended(1).json();
+    assert_eq!((&document["error"]["node"], &document["waiting"]), (&json!("look"), &json!([])));
+    assert_eq!(document["nodes"]["sure"]["status"], "cancelled");
+    let run = run_of(&document);
+    let log = log_of(&workspace, &run);
+    assert!(log.contains("approval.withdrawn") && !log.contains("run.suspended"), "{log}");
+    workspace.lgflow(&["trace", "verify", &run]).ended(0);
+    workspace.lgflow(&["replay", &run]).ended(0);
+    let (code, shown) = at_terminal(&workspace, &json!([]), &["run", "-g", "graph.yaml"]);
+    assert!(code == 1 && !shown.contains("Deploy?"), "{shown}");
+}
+
+/// A whole number is one value, whichever way it came: what is gone on with has it from the trace.
+#[test]
+fn numbers_are_after_a_resume_what_they_were_before() {
+    let workspace = Workspace::git();
+    let graph = |between: &str| {
+        format!(
+            "schema: lgflow.graph/v1\nname: numbers\ninputs: {{ n: {{ type: number }} }}\nnodes:\n  a: {{ uses: values, with: {{ half: \"{{{{ inputs.n / 2 }}}}\", big: \"{{{{ inputs.n * 1e17 / 1 }}}}\", text: \"{{{{ inputs.n }}}} {{{{ inputs.n / 2 }}}} {{{{ [inputs.n, 4 / 2] | tojson }}}}\" }} }}\n{between}  b: {{ uses: values, with: {{ text: \"{{{{ inputs.n }}}} {{{{ nodes.a.output.half }}}} {{{{ [inputs.n, nodes.a.output.half] | tojson }}}}\", big: \"{{{{ nodes.a.output.big }}}} {{{{ nodes.a.output.big // 3 }}}}\", at: \"{{{{ ['x', 'y', 'z'][nodes.a.output.half] }}}}\" }} }}\nedges:\n  - {}\noutputs: {{ a: \"{{{{ nodes.a.output.text }}}}\", b: \"{{{{ nodes.b.output }}}}\", n: \"{{{{ [inputs.n, nodes.a.output.half] }}}}\" }}\n",
+            if between.is_empty() { "a -> b" } else { "a -> sure -> b" }
+        )
+    };
+    workspace.write("straight.yaml", graph(""));
+    workspace.write("asks.yaml", graph("  sure: { uses: approval, with: { show: on? } }\n"));
+    let given = ["-i", "n=4.0", "--format", "json"];
+    let straight = workspace.lgflow(&[&["run", "-g", "straight.yaml"], &given[..]].concat()).ended(0).json();
+    let run = run_of(&suspended(&workspace, &["-g", "asks.yaml", "-i", "n=4.0"]));
+    workspace.lgflow(&["approve", &run, "sure"]).ended(0);
+    let resumed = workspace.lgflow(&["runs", "resume", &run, "--format", "json"]).ended(0).json();
+    assert_eq!(resumed["outputs"], straight["outputs"]);
+    assert_eq!((&straight["outputs"]["a"], &straight["outputs"]["n"]), (&json!("4 2 [4,2]"), &json!([4, 2])));
+    assert_eq!(straight["outputs"]["b"]["at"], "z");
+    workspace.lgflow(&["replay", &run]).ended(0);
+}
+
+#[test]
 fn a_rejection_fails_the_node_and_says_why() {
     let workspace = workspace();
     let run = run_of(&suspended(&workspace, &["-g", "graph.yaml"]));
@@ -414,6 +456,33 @@ fn a_call_that_was_shown_and_approved_is_not_asked_about_again() {
     approve(&workspace, &run).ended(0);
     workspace.lgflow(&["runs", "resume", &run]).ended(0);
     assert_eq!(workspace.read("a.txt"), AFTER);
+}
+
+#[test]
+fn a_call_that_the_policy_allows_is_shown_with_what_it_would_do() {
+    let workspace = Workspace::git();
+    let changes = "with: { changes: [{ op: put, path: a.txt, content: \"one\\nTWO\\nthree\\n\" }] }";
+    let graph = format!(
+        "schema: lgflow.graph/v1\nname: ahead\nnodes:\n  gate: {{ uses: approval, with: {{ show: {{ call: apply }} }} }}\n  apply: {{ uses: apply_patch, {changes} }}\nedges: [ gate -> apply ]\n"
+    );
+    workspace.write("a.txt", BEFORE).write("graph.yaml", &graph).write("open.yaml", ALLOWS);
+    let run = run_of(&suspended(&workspace, &["-g", "graph.yaml", "--policy", "open.yaml"]));
+    let shown = workspace.lgflow(&["approve", &run, "gate"]).ended(0).stderr;
+    for line in [
+        "the policy allows it without asking",
+        "which changes:",
+        "-two\n",
+        "+TWO\n",
+        "path: a.txt (now sha256:",
+    ] {
+        assert!(shown.contains(line), "`{line}`: {shown}");
+    }
+    workspace.lgflow(&["runs", "resume", &run]).ended(0);
+    assert_eq!(workspace.read("a.txt"), AFTER);
+    workspace.lgflow(&["trace", "verify", &run]).ended(0);
+    // what could not be done is shown to nobody
+    workspace.write("graph.yaml", graph.replace("op: put, path: a.txt", "op: add, path: a.txt"));
+    workspace.lgflow(&["run", "-g", "graph.yaml", "--policy", "open.yaml"]).ended(1).says("gate: conflict");
 }
 
 #[test]

@@ -273,6 +273,18 @@ fn a_person_is_told_what_stays_and_that_a_policy_waits_for_trust() {
 }
 
 #[test]
+fn a_policy_that_changes_is_named_also_where_it_binds_nothing_before_and_after() {
+    let workspace = workspace();
+    let watching = Watching::start(&workspace, &["dev"]);
+    watching.says("sound: 1 graph");
+    watching.says("its policy binds no run yet");
+    workspace.write(".lg/policy.yaml", POLICY.replace("read_file", "exec: allow, read_file"));
+    watching.says("sound: 1 graph");
+    watching.says("policy.yaml: its text is another; `lgflow policy diff` tells what that changes");
+    watching.says("its policy binds no run yet");
+}
+
+#[test]
 fn a_graph_that_is_emptied_stays_and_one_that_is_removed_is_named() {
     let workspace = workspace();
     let more = "schema: lgflow.graph/v1\nname: more\nnodes:\n  a: { uses: values }\n";

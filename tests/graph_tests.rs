@@ -292,7 +292,15 @@ fn what_can_never_be_is_a_finding_before_anything_is_played() {
             "unknown-node",
             "write `look`",
         ),
-        ("output: { exit_code: 101", "output: { exit: 101", "bad-value", "never gives this"),
+        ("output: { exit_code: 101", "output: { exit_cod: 101", "bad-value", "write `exit_code`"),
+        ("path: [look, plan,", "path: [look, plam,", "unknown-node", "write `plan`"),
+        ("waiting: [sure]", "waiting: [sur]", "unknown-node", "write `sure`"),
+        (
+            "kind: denied }\n      denied",
+            "kind: denid }\n      denied",
+            "unknown-error-kind",
+            "write `denied`",
+        ),
         (
             "{ node: sure, choice: yes_do }",
             "{ node: sure, choice: approve }",
@@ -370,11 +378,51 @@ fn blessing_writes_what_was_found_and_keeps_the_rest_of_the_text() {
     let blessed = workspace.read(".lg/tests/fix.yaml");
     assert!(blessed.contains("iterations: { plan: 2 } # how often"), "{blessed}");
     assert!(blessed.contains("\"waiting\":[\"sure\"]"), "{blessed}");
+    assert!(blessed.contains("text: |-\n          tries: 2\n"), "{blessed}");
+    assert!(
+        blessed.contains("        - look\n        - plan\n        - sure\n        - apply\n"),
+        "{blessed}"
+    );
     workspace.lgflow(&["test"]).ended(0);
     // a second time there is nothing to write
     let ran = workspace.lgflow(&["test", "--bless"]).ended(0);
     assert!(!ran.stderr.contains("blessed"), "{}", ran.stderr);
     assert_eq!(workspace.read(".lg/tests/fix.yaml"), blessed);
+}
+
+#[test]
+fn blessing_keeps_the_form_of_lists_mappings_and_texts_with_their_comments() {
+    let workspace = Workspace::git();
+    let graph = "schema: lgflow.graph/v1\nname: g\nnodes:\n  a: { uses: values, with: { list: [a, b, c, d], text: \"l1\\nl2\\n\", deep: { x: 1, y: [{ n: 1 }, { n: 2 }] } } }\n  b: { uses: values }\n  c: { uses: values }\nedges: [a -> b -> c]\noutputs: { list: \"{{ nodes.a.output.list }}\", text: \"{{ nodes.a.output.text }}\", deep: \"{{ nodes.a.output.deep }}\", plain: \"{{ nodes.a.output.text }}\" }\n";
+    let before = "schema: lgflow.test/v1\ngraph: ../graph.yaml\ncases:\n  - name: n\n    expect:\n      path: # in order\n        - a\n        # what b does\n        - b # b\n        - b\n        - a\n      outputs:\n        list:\n          - b # the second\n          - x\n          # the last\n          - d\n        text: | # two lines\n          l1\n          l3\n        deep:\n          x: 2 # how many\n          z: 7\n          y:\n            - n: 1\n            # more\n            - n: 3\n        plain: >-\n          folded\n";
+    let after = "schema: lgflow.test/v1\ngraph: ../graph.yaml\ncases:\n  - name: n\n    expect:\n      path: # in order\n        - a\n        # what b does\n        - b # b\n        - c\n      outputs:\n        list:\n          - a\n          - b # the second\n          - c\n          # the last\n          - d\n        text: | # two lines\n          l1\n          l2\n        deep:\n          x: 1 # how many\n          y:\n            - n: 1\n            # more\n            - n: 2\n        plain: |\n          l1\n          l2\n";
+    workspace.write(".lg/graph.yaml", graph).write(".lg/tests/g.yaml", before);
+    workspace.lgflow(&["test", "--bless"]).ended(0);
+    assert_eq!(workspace.read(".lg/tests/g.yaml"), after);
+    workspace.lgflow(&["test"]).ended(0);
+    // what has no such form is written on one line
+    workspace.write(".lg/graph.yaml", graph.replace("[a, b, c, d]", "[]").replace("l1\\nl2\\n", " l1"));
+    workspace.lgflow(&["test", "--bless"]).ended(0);
+    let blessed = workspace.read(".lg/tests/g.yaml");
+    assert!(blessed.contains("          []\n") && blessed.contains("text: \" l1\"\n"), "{blessed}");
+    workspace.lgflow(&["test"]).ended(0);
+}
+
+#[test]
+fn a_slip_in_a_test_is_shown_at_its_own_place() {
+    let shown = |from: &str, to: &str| {
+        let workspace = workspace(&with(from, to));
+        let ran = workspace.lgflow(&["validate", "--format", "json"]).ended(3).json();
+        let label = ran["diagnostics"][0]["labels"][0].clone();
+        let text = workspace.read(".lg/tests/fix.yaml");
+        let line = text.lines().nth(label["line"].as_u64().unwrap() as usize - 1).unwrap().to_owned();
+        let column = |name: &str| label[name].as_u64().unwrap() as usize - 1;
+        line.chars().skip(column("column")).take(column("end_column") - column("column")).collect::<String>()
+    };
+    assert_eq!(shown("inputs: { file:", "inputs: { fil:"), "fil");
+    assert_eq!(shown("output: { exit_code: 101", "output: { exit_cod: 101"), "exit_cod");
+    assert_eq!(shown("exit_code: 101", "exit_code: many"), "many");
+    assert_eq!(shown("look, plan, sure, apply, test, plan", "look, plan, sure, appl, test, plan"), "appl");
 }
 
 #[test]

@@ -388,6 +388,8 @@ fn every_key_and_every_word_of_the_language_stands_in_a_graph_that_runs() {
     // kinds that are never caught or tried again are listed as such
     words
         .retain(|word| !ErrorKind::NEVER.iter().chain(&ErrorKind::BY_NAME).any(|kind| kind.as_str() == word));
+    // of what takes back another run, which no graph of an author's may
+    keys.remove("run");
     assert!(keys.len() >= 90 && words.len() >= 25, "{} keys, {} words", keys.len(), words.len());
     let said = said_on(include_str!("../docs/language.md"));
     let missing: Vec<&String> = keys.union(&words).filter(|one| !said.contains(*one)).collect();

@@ -175,3 +175,117 @@ fn the_document_satisfies_its_schema() {
         assert!(found.is_empty(), "{found:?}");
     }
 }
+
+#[test]
+fn inputs_that_are_given_decide_also_within_subgraphs() {
+    let workspace = workspace();
+    workspace.write(
+        "given.yaml",
+        "\
+schema: lgflow.graph/v1
+name: given
+policy: [policy.yaml]
+inputs: { file: { type: string }, folder: { type: string, default: src } }
+graphs:
+  inner:
+    inputs: { file: { type: string }, other: { type: string, default: secret/b } }
+    nodes:
+      one: { uses: read_file, with: { path: '{{ inputs.file }}' } }
+      two: { uses: read_file, with: { path: '{{ inputs.other }}' } }
+nodes:
+  chosen: { uses: read_file, with: { path: '{{ inputs.folder }}/{{ inputs.file }}' } }
+  seen: { uses: read_file, with: { path: '{{ inputs.file }}' } }
+  sub: { uses: graph, with: { graph: inner, inputs: { file: '{{ inputs.file }}' } } }
+  later: { uses: read_file, with: { path: '{{ nodes.chosen.output.content }}' } }
+  several:
+    uses: batch
+    with: { calls: [{ tool: read_file, input: { path: '{{ inputs.file }}' } }], tools: [read_file], max_calls: 1 }
+edges:
+  - chosen -> seen -> later
+  - { from: sub, to: several, catch: [denied] }
+",
+    );
+    let plan = |arguments: &[&str]| {
+        let whole = [&["plan", "-g", "given.yaml", "--format", "json"], arguments].concat();
+        workspace.lgflow(&whole).ended(0).json()
+    };
+    let table = [
+        ("chosen", "allow", json!([]), "allow", json!(["inputs.file", "inputs.folder"])),
+        ("seen", "deny", json!([]), "allow", json!(["inputs.file"])),
+        ("sub/one", "deny", json!([]), "allow", json!(["inputs.file"])),
+        ("sub/two", "deny", json!([]), "deny", json!([])),
+        ("later", "allow", json!(["nodes.chosen"]), "allow", json!(["nodes.chosen"])),
+        ("several", "deny", json!([]), "allow", json!(["inputs.file"])),
+    ];
+    let (given, open) = (plan(&["-i", "file=secret/key"]), plan(&[]));
+    for (node, decision, depends_on, open_decision, open_on) in table {
+        let (one, other) = (verdict(&given, node), verdict(&open, node));
+        assert_eq!((&one["decision"], &one["depends_on"]), (&json!(decision), &depends_on), "{node}");
+        assert_eq!((&other["decision"], &other["depends_on"]), (&json!(open_decision), &open_on), "{node}");
+    }
+    assert_eq!(verdict(&given, "chosen")["input"], json!({ "object": { "path": "text" } }));
+}
+
+#[test]
+fn what_bounds_a_subgraph_what_runs_after_a_loop_and_what_is_not_applied_is_told() {
+    let workspace = workspace();
+    workspace.write(
+        "bounds.yaml",
+        "\
+schema: lgflow.graph/v1
+name: bounds
+policy: [open.yaml]
+budgets: { wall: 1h30m, grace: 90s }
+graphs:
+  inner:
+    budgets: { wall: 5m, tool_calls: 2 }
+    concurrency: { groups: { build: 1 } }
+    nodes: { x: { uses: exec, with: { argv: [make, x] } } }
+    outputs: { change: '{{ nodes.x.output.patch }}' }
+nodes:
+  h: { uses: values }
+  change: { uses: exec, with: { argv: [make, it] } }
+  test: { uses: exec, with: { argv: [make, test], ok_exit: any } }
+  note: { uses: values }
+  own: { uses: exec, with: { argv: [make, own] }, update: { patches: '{{ output.patch }}' } }
+  each: { uses: exec, with: { argv: [make, '{{ it }}'] }, for_each: { in: \"['all']\", as: it } }
+  sub: { uses: graph, with: { graph: inner } }
+  apply: { uses: apply_patch, with: { patch: '{{ nodes.change.output.patch }}' } }
+state: { patches: { type: array, reduce: append } }
+edges:
+  - h -> change -> apply -> test
+  - h -> note
+  - { from: test, to: h, when: output.exit_code != 0, loop: { max: 2 } }
+  - { from: test, to: own, otherwise: true }
+  - { from: own, to: each, always: true }
+  - { from: each, to: sub, when: 'output[0].exit_code == 0' }
+",
+    );
+    workspace.write(
+        "open.yaml",
+        "schema: lgflow.policy/v1\nname: open\ntools: { exec: allow, apply_patch: allow }\npaths: { read: { allow: ['**'] }, write: { allow: ['**'] } }\ncommands:\n  - { name: make, program: make, args: [['...']] }\n",
+    );
+    let text = workspace.lgflow(&["plan", "-g", "bounds.yaml", "--trust"]).ended(0).stdout;
+    for line in [
+        "\nbudgets: wall 1h30m, calls at once 8, grace for `always` paths 1m30s\n",
+        "budgets: wall 5m, tool calls 2, group build 1 at once\n",
+        "note      values, once, when the loop h is over\n",
+    ] {
+        assert!(text.contains(line), "`{line}`: {text}");
+    }
+    let plan =
+        workspace.lgflow(&["plan", "-g", "bounds.yaml", "--trust", "--format", "json"]).ended(0).json();
+    let unapplied: Vec<&str> = plan["verdicts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|call| call["unapplied"] == true)
+        .map(|call| call["node"].as_str().unwrap())
+        .collect();
+    assert_eq!(unapplied, ["test", "each"], "{text}");
+    assert_eq!(
+        text.matches("what it changes is not applied: nothing takes its `patch`").count(),
+        2,
+        "{text}"
+    );
+}

@@ -451,6 +451,40 @@ fn what_was_asked_is_withdrawn_when_the_run_fails() {
 }
 
 #[test]
+fn what_can_only_fail_asks_nobody_but_on_always_paths() {
+    let fails = |call: &ToolCall| match call.input["argv"][0].as_str() {
+        Some("w") => ToolResult::failure("exec", ToolError::new(ErrorKind::Exit, "no")),
+        _ => ToolResult::success("exec", json!({})),
+    };
+    let ends = |body: &str, seed: u64| {
+        let graph = plan(body);
+        let mut drive = Drive::new(&graph, &fails);
+        drive.start(json!({}));
+        drive.finish(&mut Random(seed));
+        drive.state.summary()
+    };
+    let before = "nodes:\n  a: { uses: approval, with: { show: ready } }\n  w: { uses: exec, with: { argv: [w] } }\n  t: { uses: exec, with: { argv: [t] } }\n  b: { uses: values }\nedges:\n  - { from: [a, w], to: b }\n  - { from: a, to: t, always: true }\n";
+    let inside = "graphs:\n  g:\n    nodes: { n: { uses: exec, with: { argv: [n] } }, a: { uses: approval, with: { show: ready } }, t: { uses: exec, with: { argv: [t] } } }\n    edges:\n      - { from: a, to: t, always: true }\n      - n -> t\nnodes:\n  g: { uses: graph, with: { graph: g } }\n  w: { uses: exec, with: { argv: [w] } }\n";
+    let caught = "graphs:\n  g:\n    nodes: { a: { uses: approval, with: { show: ready } }, w: { uses: exec, with: { argv: [w] } } }\nnodes:\n  g: { uses: graph, with: { graph: g } }\n  b: { uses: values }\nedges:\n  - { from: g, to: b, catch: [exit] }\n";
+    let items = "nodes:\n  a: { uses: approval, with: { show: '{{ i }}' }, for_each: { in: 'range(3)', as: i, parallel: 2 } }\n  w: { uses: exec, with: { argv: [w] } }\n";
+    let always = "nodes:\n  w: { uses: exec, with: { argv: [w] } }\n  a: { uses: approval, with: { show: ready } }\nedges:\n  - { from: w, to: a, always: true }\n";
+    for seed in 0..8 {
+        let summary = ends(before, seed);
+        assert_eq!((summary.status, kind(&summary).as_str()), (Some(RunStatus::Failed), "w exit"));
+        assert_eq!((path(&summary).as_str(), status(&summary, "a")), ("a w t", Some(Status::Cancelled)));
+        let summary = ends(inside, seed);
+        assert_eq!((path(&summary).as_str(), kind(&summary).as_str()), ("g g/n g/a g/t w", "w exit"));
+        assert_eq!(status(&summary, "g"), Some(Status::Cancelled));
+        let summary = ends(caught, seed);
+        assert_eq!((path(&summary).as_str(), summary.status), ("g g/a g/w b", Some(RunStatus::Succeeded)));
+        let summary = ends(items, seed);
+        assert_eq!((kind(&summary).as_str(), status(&summary, "a")), ("w exit", Some(Status::Cancelled)));
+        let summary = ends(always, seed);
+        assert_eq!((summary.status, summary.waiting.len()), (Some(RunStatus::Suspended), 1));
+    }
+}
+
+#[test]
 fn an_iteration_is_that_of_the_loop_that_is_named() {
     let graph = "nodes:\n  o: { uses: values }\n  i: { uses: values, with: { at: '{{ loops.o.iteration }}.{{ loops.i.iteration }}' }, update: { seen: '{{ output.at }}' } }\n  z: { uses: values }\nstate: { seen: { type: array, reduce: append } }\nedges:\n  - o -> i -> z\n  - { from: i, to: i, when: loops.i.iteration < 2, loop: { max: 2 } }\n  - { from: z, to: o, when: loops.o.iteration < 2, loop: { max: 2 } }\noutputs: { seen: '{{ state.seen }}' }\n";
     assert_eq!(output(&run(graph, &[]), "seen"), json!(["1.1", "1.2", "2.1", "2.2"]));

@@ -287,6 +287,12 @@ fn no_graph_and_no_call_takes_back_another_run() {
         "schema: lgflow.graph/v1\nname: thief\nnodes:\n  take: {{ uses: apply_patch, with: {{ undo: {{ run: {first} }} }} }}\n"
     );
     fs::write(workspace.outside().join("graph.yaml"), graph).unwrap();
+    workspace.lgflow(&RUN).ended(3);
+    // what is not written out is refused by the runner
+    let graph = format!(
+        "schema: lgflow.graph/v1\nname: thief\nnodes:\n  take: {{ uses: batch, with: {{ calls: \"{{{{ [{{'tool': 'apply_patch', 'input': {{'undo': {{'run': '{first}'}}}}}}] }}}}\", tools: [apply_patch], max_calls: 1 }} }}\n"
+    );
+    fs::write(workspace.outside().join("graph.yaml"), graph).unwrap();
     let refused = workspace.lgflow(&[&RUN[..], &["--format", "json"]].concat()).ended(4).json();
     assert!(
         refused["error"]["message"].as_str().unwrap().contains("`lgflow runs undo`, and by no graph"),

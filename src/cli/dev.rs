@@ -10,11 +10,11 @@ use clap::Args;
 use serde_json::{Value, json};
 use time::{OffsetDateTime, UtcOffset};
 
-use crate::compile::CheckedRoot;
+use crate::compile::{CheckedRoot, FileKind};
 use crate::diag::{Diagnostics, Severity, codes};
 use crate::digest::Digest;
 use crate::front::Place;
-use crate::plan::{Plan, PlanChange, plan_changes};
+use crate::plan::{Plan, plan_changes};
 use crate::session::{CheckedFolder, workspace_layers};
 use crate::source::Sources;
 use crate::trust::{Standing, TrustNow, standing, what_decides};
@@ -66,6 +66,8 @@ struct Look {
     found: Diagnostics,
     /// Sound graphs, by the name of their file.
     graphs: BTreeMap<String, Arc<Plan>>,
+    /// The digests of policies, by the name of their file.
+    policies: BTreeMap<String, Digest>,
     /// Why the workspace's own files bind no run yet.
     untrusted: Option<String>,
     /// What was not even looked at.
@@ -80,6 +82,7 @@ struct Last {
     seen: Option<Digest>,
     /// The last sound version of each graph, with the time at which it was seen.
     sound: BTreeMap<String, (String, Arc<Plan>)>,
+    policies: BTreeMap<String, Digest>,
     untrusted: Option<String>,
 }
 
@@ -114,7 +117,22 @@ fn look(args: &DevArgs, place: &Place) -> Look {
         "problem": problem,
         "untrusted": untrusted,
     });
-    Look { graphs: graphs_of(&folders), seen: Digest::of_json(&seen), sources, found, untrusted, problem }
+    let (graphs, policies) = (graphs_of(&folders), policies_of(&folders, &sources));
+    Look { graphs, policies, seen: Digest::of_json(&seen), sources, found, untrusted, problem }
+}
+
+fn policies_of(folders: &[CheckedFolder], sources: &Sources) -> BTreeMap<String, Digest> {
+    let read = folders.iter().flat_map(|folder| folder.files.values().map(|read| (read.file, read.kind)));
+    let named = read.filter(|(_, kind)| *kind == FileKind::Policy).map(|(file, _)| file);
+    let roots = folders.iter().flat_map(|folder| &folder.roots).filter_map(|(_, root)| match root {
+        CheckedRoot::Policy(file) => Some(*file),
+        _ => None,
+    });
+    let digest = |file| {
+        let file = sources.get(file);
+        (file.name().to_owned(), Digest::of(file.text().as_bytes()))
+    };
+    named.chain(roots).map(digest).collect()
 }
 
 fn graphs_of(folders: &[CheckedFolder]) -> BTreeMap<String, Arc<Plan>> {
@@ -149,15 +167,7 @@ fn untrusted(place: &Place) -> Result<Option<String>, Problem> {
 }
 
 fn tell(look: &Look, last: &mut Last, when: &str, millis: u128, output: Output) {
-    let changed: Vec<(String, Vec<PlanChange>)> = look
-        .graphs
-        .iter()
-        .filter_map(|(name, plan)| {
-            let (_, before) = last.sound.get(name)?;
-            let changes = plan_changes(before, plan);
-            (!changes.is_empty()).then(|| (name.clone(), changes))
-        })
-        .collect();
+    let changed = changed(look, last);
     if output.format == Format::Json {
         output.line(&document(look, &changed));
     } else {
@@ -173,11 +183,30 @@ fn tell(look: &Look, last: &mut Last, when: &str, millis: u128, output: Output) 
         let emptied = look.emptied();
         last.sound.retain(|name, _| look.graphs.contains_key(name) || emptied.contains(name));
         last.untrusted.clone_from(&look.untrusted);
+        last.policies.clone_from(&look.policies);
     }
     last.seen = Some(look.seen);
 }
 
-fn text(look: &Look, last: &Last, changed: &[(String, Vec<PlanChange>)], when: &str, millis: u128) -> String {
+/// What changed in sound files since they were last seen sound, by file, in words.
+fn changed(look: &Look, last: &Last) -> Vec<(String, Vec<String>)> {
+    let graphs = look.graphs.iter().filter_map(|(name, plan)| {
+        let (_, before) = last.sound.get(name)?;
+        Some((name, plan_changes(before, plan).iter().map(ToString::to_string).collect::<Vec<_>>()))
+    });
+    let sound = !look.found.has_errors() && look.problem.is_none();
+    let policies = look.policies.iter().filter_map(|(name, digest)| {
+        let before = last.policies.get(name).filter(|_| sound)?;
+        Some((name, if before == digest { Vec::new() } else { vec![OTHER_RULES.to_owned()] }))
+    });
+    let all = graphs.chain(policies).filter(|(_, changes)| !changes.is_empty());
+    all.map(|(name, changes)| (name.clone(), changes)).collect()
+}
+
+/// What is said of a policy that changed: `lgflow policy diff` tells what.
+const OTHER_RULES: &str = "its text is another; `lgflow policy diff` tells what that changes";
+
+fn text(look: &Look, last: &Last, changed: &[(String, Vec<String>)], when: &str, millis: u128) -> String {
     let mut text = String::new();
     let mut line = |words: &str| text.extend([when, "  ", words, "\n"]);
     let errors = look.found.count(Severity::Error);
@@ -211,12 +240,12 @@ fn text(look: &Look, last: &Last, changed: &[(String, Vec<PlanChange>)], when: &
     }
     for (name, changes) in changed {
         for change in changes {
-            line(&format!("{}: {}", escaped(name), escaped(&change.to_string())));
+            line(&format!("{}: {}", escaped(name), escaped(change)));
         }
     }
-    if let Some(reason) =
-        look.untrusted.as_ref().filter(|_| last.untrusted != look.untrusted || last.seen.is_none())
-    {
+    let other_policy = changed.iter().any(|(name, _)| look.policies.contains_key(name));
+    let is_news = last.untrusted != look.untrusted || last.seen.is_none() || other_policy;
+    if let Some(reason) = look.untrusted.as_ref().filter(|_| is_news) {
         line(&format!("its policy binds no run yet: {}; run `lgflow trust`", escaped(reason)));
     }
     text.push_str(&human(&look.sources, &look.found, terminal::style()));
@@ -224,12 +253,9 @@ fn text(look: &Look, last: &Last, changed: &[(String, Vec<PlanChange>)], when: &
 }
 
 /// One line of JSON, `lgflow.reload/v1`.
-fn document(look: &Look, changed: &[(String, Vec<PlanChange>)]) -> Value {
+fn document(look: &Look, changed: &[(String, Vec<String>)]) -> Value {
     let graphs = look.graphs.iter().map(|(name, plan)| json!({ "file": name, "digest": plan.digest }));
-    let changes = changed.iter().map(|(name, changes)| {
-        let words: Vec<String> = changes.iter().map(ToString::to_string).collect();
-        json!({ "file": name, "changes": words })
-    });
+    let changes = changed.iter().map(|(name, changes)| json!({ "file": name, "changes": changes }));
     json!({
         "schema": "lgflow.reload/v1",
         "sound": !look.found.has_errors() && look.problem.is_none(),

@@ -13,7 +13,7 @@ use super::place::{Place, places};
 const ENDS: [&str; 3] = ["node.finished", "node.exhausted", "node.decided"];
 
 /// Events that decide what happens next, and those with which persons do.
-const DECIDE: [&str; 9] = [
+const DECIDE: [&str; 10] = [
     "edge.taken",
     "edge.dead",
     "loop.turned",
@@ -22,6 +22,7 @@ const DECIDE: [&str; 9] = [
     "budget.exceeded",
     "approval.granted",
     "approval.rejected",
+    "approval.withdrawn",
     "run.cancelled",
 ];
 

@@ -120,6 +120,11 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// The text of the file that it stands in.
+    pub(super) fn file_text(&self) -> &'a str {
+        self.sources.get(self.origin.tree.span.file).text()
+    }
+
     /// The node with this id.
     pub(super) fn find(&self, id: &str) -> Option<u32> {
         self.index.get(id).copied()

@@ -4,10 +4,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::diag::{Code, Diagnostic, Diagnostics, codes, suggestion};
 use crate::digest::Digest;
+use crate::document::Tree;
+use crate::effect::ErrorKind;
 use crate::files::RelPath;
 use crate::model::Uses;
 use crate::model::graph_test::{
@@ -16,6 +18,8 @@ use crate::model::graph_test::{
 use crate::plan::{Action, Plan, PlanNode};
 use crate::schema::{self, validate_value};
 use crate::source::{FileId, Located};
+
+use super::kinds;
 
 /// A file of graph tests with the graph that it tests.
 #[derive(Debug, Clone)]
@@ -70,19 +74,34 @@ impl Check<'_> {
                     .push(found.help("remove one of them, or give each the `question` it is for"));
             }
         }
-        self.inputs(&case.inputs);
+        self.inputs(&case.given);
         self.expectations(&case.expect);
+        self.error_kind(case);
     }
 
     /// Which inputs are missing or do not fit is said when the case is run, as it would be to a user.
-    fn inputs(&mut self, inputs: &Located<Value>) {
+    fn inputs(&mut self, names: &[Located<String>]) {
         let known: Vec<&str> = self.plan.inputs.iter().map(|input| input.name.as_str()).collect();
-        for name in inputs.value.as_object().into_iter().flat_map(Map::keys) {
-            if !known.contains(&name.as_str()) {
-                let message = format!("the graph has no input `{name}`");
-                let found = Diagnostic::new(codes::UNKNOWN_INPUT, inputs.span, message);
-                self.diagnostics.push(found.maybe_help(suggestion(name, known.iter().copied())));
-            }
+        for name in names {
+            self.known(codes::UNKNOWN_INPUT, "input", name, &known);
+        }
+    }
+
+    /// One that nothing fails with: neither the engine, nor a `fail` node, nor a call that is scripted here.
+    fn error_kind(&mut self, case: &GraphCase) {
+        let Some(kind) = case.expect.error.as_ref().and_then(|error| error.kind.as_ref()) else { return };
+        let scripted = case.results.iter().filter_map(|result| match &result.outcome {
+            ScriptedOutcome::Error { kind, .. } => Some(kind.value.clone()),
+            ScriptedOutcome::Output(_) | ScriptedOutcome::Hangs => None,
+        });
+        let engine = ErrorKind::ANY.into_iter().chain(ErrorKind::BY_NAME).chain(ErrorKind::NEVER);
+        let own: BTreeSet<String> = kinds::of_plan(self.plan).into_iter().chain(scripted).collect();
+        let known: Vec<String> = own.into_iter().chain(engine.map(|kind| kind.as_str().to_owned())).collect();
+        if !known.contains(&kind.value) {
+            let message = format!("nothing in this graph fails with the kind `{}`", kind.value);
+            let found = Diagnostic::new(codes::UNKNOWN_ERROR_KIND, kind.span, message);
+            self.diagnostics
+                .push(found.maybe_help(suggestion(&kind.value, known.iter().map(String::as_str))));
         }
     }
 
@@ -105,7 +124,9 @@ impl Check<'_> {
             _ => true,
         };
         let kind = match &mut result.outcome {
-            ScriptedOutcome::Output(output) if promised => return self.output(tool, output),
+            ScriptedOutcome::Output(output) if promised => {
+                return self.output(tool, output, result.written.as_ref());
+            }
             ScriptedOutcome::Error { kind, .. } => kind,
             ScriptedOutcome::Output(_) | ScriptedOutcome::Hangs => return,
         };
@@ -117,15 +138,16 @@ impl Check<'_> {
     }
 
     /// What is left out has the empty value of its type; what is there is what the tool could give.
-    fn output(&mut self, tool: Uses, output: &mut Located<Value>) {
+    fn output(&mut self, tool: Uses, output: &mut Located<Value>, written: Option<&Tree>) {
         let schema = schema::tool_output(tool.as_str()).and_then(|text| serde_json::from_str(text).ok());
         let Some(schema) = schema else { return };
         complete(&schema, &mut output.value);
-        if let Some(fault) = validate_value(&schema, &output.value).first() {
+        for fault in validate_value(&schema, &output.value) {
             let message = format!("`{}` never gives this: {fault}", tool.as_str());
-            let found = Diagnostic::new(codes::BAD_VALUE, output.span, message);
-            let help = format!("`lgflow schema tool {}` says what it gives", tool.as_str());
-            self.diagnostics.push(found.help(help));
+            let place = written.map_or(output.span, |written| schema::spot(written, &fault));
+            let found = Diagnostic::new(codes::BAD_VALUE, place, message);
+            let listed = || format!("`lgflow schema tool {}` says what it gives", tool.as_str());
+            self.diagnostics.push(found.help(fault.help.unwrap_or_else(listed)));
         }
     }
 
@@ -158,6 +180,9 @@ impl Check<'_> {
             expect.nodes.iter().map(|(name, _)| name).chain(expect.iterations.iter().map(|(name, _)| name))
         {
             self.known(codes::UNKNOWN_NODE, "node", name, &nodes);
+        }
+        for name in &expect.named {
+            self.node(name);
         }
         if let Some(node) = expect.error.as_ref().and_then(|error| error.node.as_ref()) {
             self.node(node);

@@ -69,7 +69,8 @@ fn of_uses(node: &DraftNode<'_>, uses: Uses, kind: &ErrorKind) -> bool {
     }
 }
 
-fn of_plan(plan: &Plan) -> BTreeSet<String> {
+/// The author's own kinds that a graph, with all that it uses, can fail with.
+pub(super) fn of_plan(plan: &Plan) -> BTreeSet<String> {
     let mut kinds = BTreeSet::new();
     for node in &plan.nodes {
         match &node.action {

@@ -37,6 +37,11 @@ pub fn shipped_file(path: &str) -> Option<&'static str> {
     FILES.get(path).copied()
 }
 
+/// Is a text that of a shipped file?
+pub(super) fn is_shipped(text: &str) -> bool {
+    FILES.values().any(|shipped| *shipped == text)
+}
+
 /// The paths of all shipped files.
 pub fn shipped_files() -> impl Iterator<Item = &'static str> {
     FILES.keys().copied()

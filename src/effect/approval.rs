@@ -63,6 +63,24 @@ pub struct BoundCall {
     pub target: Option<BoundTarget>,
 }
 
+/// What a call would do as things stand, found out without doing it: for a person who is shown a call that the policy
+/// allows.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Preview {
+    /// The change that it would make, where its parameters do not say it line by line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diff: Option<String>,
+    /// What stands now at each path that it changes; null where nothing does.
+    #[serde(default)]
+    pub preimages: BTreeMap<String, Option<Digest>>,
+    /// The paths that it really reaches, relative to the root.
+    #[serde(default)]
+    pub paths: Vec<String>,
+    /// What it runs or speaks to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<BoundTarget>,
+}
+
 /// What a call runs or speaks to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]

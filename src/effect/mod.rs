@@ -20,7 +20,7 @@ mod web_address;
 
 pub use approval::{
     Approval, ApprovalBinding, ApprovalRequest, ApprovalSignature, ApprovalTerms, AskedRef, BoundCall,
-    BoundTarget, RootIdentity, ShownCall,
+    BoundTarget, Preview, RootIdentity, ShownCall,
 };
 pub use call::{AfterCrash, Artifact, ProgramUsed, RuleRef, SandboxLayer, ToolCall, ToolError, ToolResult};
 pub use codec::{FrameBuffer, FrameError, MAX_FRAME, encode_frame};

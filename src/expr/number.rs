@@ -1,5 +1,5 @@
-//! Numbers of the expression language: whole numbers as far as JSON carries them exactly, and finite others.
-//! Nothing wraps, nothing becomes infinite.
+//! Numbers of the expression language: whole numbers as far as JSON carries them exactly, and finite others. One number
+//! has one form, however it was written or computed: `2.0` is `2`. Nothing wraps, nothing becomes infinite.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -9,7 +9,7 @@ use serde_json::{Number, Value};
 use super::ir::Arithmetic;
 use super::stop::Stop;
 
-/// A number. A whole one lies between `i64::MIN` and `u64::MAX`.
+/// A number. A whole one lies between `i64::MIN` and `u64::MAX`; what lies there is no [`Num::Float`].
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Num {
     Int(i128),
@@ -19,7 +19,25 @@ pub(super) enum Num {
 impl Num {
     pub(super) fn from_json(number: &Number) -> Self {
         let whole = number.as_i64().map(i128::from).or_else(|| number.as_u64().map(i128::from));
-        whole.map_or_else(|| Num::Float(number.as_f64().unwrap_or_default()), Num::Int)
+        whole.map_or_else(|| Num::of_float(number.as_f64().unwrap_or_default()), Num::Int)
+    }
+
+    /// The number that a reader of its canonical JSON has (`docs/decisions/0180`): without a fraction, a whole one. A run
+    /// that is gone on with has its numbers from there.
+    fn of_float(float: f64) -> Self {
+        /// Up to here each whole number is a float of its own.
+        const EXACT: f64 = 9_007_199_254_740_992.0;
+        if float.fract() != 0.0 {
+            return Num::Float(float);
+        }
+        let whole = if float.abs() <= EXACT {
+            Some(float as i128)
+        } else {
+            // the shortest digits that mean it, and zeros: as RFC 8785 writes it
+            float.to_string().parse().ok()
+        };
+        let whole = whole.filter(|whole| is_carried(*whole));
+        whole.map_or(Num::Float(float), Num::Int)
     }
 
     pub(super) fn to_json(self) -> Result<Value, Stop> {
@@ -59,7 +77,7 @@ impl Num {
     pub(super) fn negate(self) -> Result<Num, Stop> {
         match self {
             Num::Int(whole) => within(-whole),
-            Num::Float(float) => Ok(Num::Float(-float)),
+            Num::Float(float) => Ok(Num::of_float(-float)),
         }
     }
 
@@ -88,7 +106,7 @@ impl fmt::Display for Num {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Num::Int(whole) => write!(f, "{whole}"),
-            // As JSON writes it, so that text and value agree: `2.0`, `1e300`.
+            // As JSON writes it, so that text and value agree: `2.5`, `1e300`.
             Num::Float(float) => match Number::from_f64(*float) {
                 Some(number) => write!(f, "{number}"),
                 None => write!(f, "{float}"),
@@ -110,15 +128,27 @@ fn float_arithmetic(a: f64, operation: Arithmetic, b: f64) -> Result<Num, Stop> 
 
 /// A float that is a number.
 pub(super) fn finite(float: f64) -> Result<Num, Stop> {
-    if float.is_finite() { Ok(Num::Float(float)) } else { Err(too_large()) }
+    if float.is_finite() { Ok(Num::of_float(float)) } else { Err(too_large()) }
 }
 
 /// A whole number that JSON carries exactly.
 pub(super) fn within(whole: i128) -> Result<Num, Stop> {
-    if (i128::from(i64::MIN)..=i128::from(u64::MAX)).contains(&whole) {
-        Ok(Num::Int(whole))
-    } else {
-        Err(too_large())
+    if is_carried(whole) { Ok(Num::Int(whole)) } else { Err(too_large()) }
+}
+
+fn is_carried(whole: i128) -> bool {
+    (i128::from(i64::MIN)..=i128::from(u64::MAX)).contains(&whole)
+}
+
+/// A value of JSON with its numbers in their one form.
+pub(super) fn in_one_form(value: &Value) -> Value {
+    match value {
+        Value::Number(number) => Num::from_json(number).to_json().unwrap_or_else(|_| value.clone()),
+        Value::Array(items) => items.iter().map(in_one_form).collect(),
+        Value::Object(fields) => {
+            Value::Object(fields.iter().map(|(name, value)| (name.clone(), in_one_form(value))).collect())
+        }
+        Value::Null | Value::Bool(_) | Value::String(_) => value.clone(),
     }
 }
 
@@ -150,6 +180,29 @@ mod tests {
         assert_eq!(Num::Int(1).compare(Num::Float(1.0)), Ordering::Equal);
         assert_eq!(Num::Int(-2).compare(Num::Float(-1.5)), Ordering::Less);
         assert_eq!(Num::Float(1e40).compare(Num::Int(7)), Ordering::Greater);
+    }
+
+    #[test]
+    fn a_number_is_what_is_read_back_from_canonical_json() {
+        let floats = [2.0, -0.0, 0.5, 1e15, -9_007_199_254_740_994.0, 1e21, 1e300, 5e-324, 1.5e17];
+        let powers =
+            (0..80).flat_map(|power| [2f64.powi(power), -(2f64.powi(power)), 2f64.powi(power) - 0.5]);
+        for float in floats.into_iter().chain(powers) {
+            let live = Num::of_float(float).to_json().unwrap();
+            let read: Value = serde_json::from_str(&crate::digest::canonical_json(&live)).unwrap();
+            assert_eq!(Num::from_json(read.as_number().unwrap()).to_json().unwrap(), live, "{float:e}");
+            let raw = crate::digest::canonical_json(&Value::from(float));
+            let read: Value = serde_json::from_str(&raw).unwrap();
+            assert_eq!(
+                Num::from_json(read.as_number().unwrap()).to_json().unwrap(),
+                live,
+                "{float:e}: {raw}"
+            );
+        }
+        assert_eq!(
+            in_one_form(&serde_json::json!({ "a": [2.0, 2.5] })),
+            serde_json::json!({ "a": [2, 2.5] })
+        );
     }
 
     #[test]

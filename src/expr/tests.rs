@@ -56,6 +56,11 @@ fn expressions_have_values() {
         ("1 < 2 < 3", json!(true)),
         ("1 < 3 < 2", json!(false)),
         ("3 == 3.0", json!(true)),
+        ("4 / 2", json!(2)),
+        ("[2.0, 2.50, 1e3]", json!([2, 2.5, 1000])),
+        ("nodes.a.output.list[4 / 2]", json!(2)),
+        ("2.0 is integer", json!(true)),
+        ("{'n': 2.0} | tojson", json!("{\"n\":2}")),
         ("nodes.a.output.big", json!(u64::MAX)),
         ("nodes.a.output.nothing == none", json!(true)),
         ("nodes.a.output.n != null", json!(true)),
@@ -138,7 +143,7 @@ fn expressions_fail_rather_than_guess() {
 #[test]
 fn templates_give_text() {
     let cases: &[(&str, &str)] = &[
-        ("a {{ inputs.n }} {{ true }} {{ 2.5 }} {{ 4 / 2 }}\n", "a 3 true 2.5 2.0\n"),
+        ("a {{ inputs.n }} {{ true }} {{ 2.5 }} {{ 4 / 2 }}\n", "a 3 true 2.5 2\n"),
         (
             "{% for x in nodes.a.output.list %}{{ loop.index }}:{{ x }}{% if not loop.last %}, {% endif %}{% endfor %}",
             "1:3, 2:1, 3:2",

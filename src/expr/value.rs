@@ -6,7 +6,7 @@ use std::rc::Rc;
 use serde_json::{Map, Value};
 
 use super::limits::{Budget, MADE_DEPTH};
-use super::number::Num;
+use super::number::{Num, in_one_form};
 use super::stop::Stop;
 
 /// What a value costs beside its text.
@@ -144,7 +144,7 @@ impl<'a> Val<'a> {
         Ok(match self {
             Val::Given(value) => {
                 pay(budget, value)?;
-                (*value).clone()
+                in_one_form(value)
             }
             Val::Null => Value::Null,
             Val::Bool(value) => Value::Bool(*value),

@@ -10,6 +10,7 @@ use crate::document::{Entry, Text, Tree, Value as TreeValue};
 use super::fault;
 use super::ir::{Node, Step};
 use super::lower::{Lowering, Names};
+use super::number::in_one_form;
 use super::parse;
 use super::{EvalError, Expression, Reference, Root, See, Template, Values};
 
@@ -56,7 +57,7 @@ impl ValueTemplate {
                     .collect();
                 parsed.into_iter().collect::<Option<_>>().map(Self::object)
             }
-            _ => Some(Self::literal(tree.to_json())),
+            _ => Some(Self::literal(in_one_form(&tree.to_json()))),
         }
     }
 

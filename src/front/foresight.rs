@@ -55,7 +55,7 @@ impl Foresight {
     pub fn of(beginning: &Beginning<'_>, set: PolicySet) -> Self {
         let machine = machine(beginning.place.protected());
         let gate = Gate::new(set, Machine { declared: beginning.declared.clone(), ..machine });
-        let calls = gate.foresee(beginning.plan);
+        let calls = gate.foresee(beginning.plan, beginning.inputs);
         Self { gate, calls }
     }
 

@@ -74,7 +74,13 @@ fn prepared(
         None => None,
     };
     let shown = shown_call(state, unit, show).map(|call| {
-        json!({ "call": { "node": call.node, "tool": call.tool, "input": call.input, "request": request } })
+        let mut shown =
+            json!({ "node": call.node, "tool": call.tool, "input": call.input, "request": request });
+        // what the runner found that it would do, where nobody has to be asked
+        if let Some(preview) = result.map(|result| &result.output).filter(|preview| preview.is_object()) {
+            shown["preview"] = preview.clone();
+        }
+        json!({ "call": shown })
     });
     match shown {
         Ok(shown) => {

@@ -95,6 +95,14 @@ fn suspend(state: &RunState) -> Vec<EventBody> {
     if waiting.is_empty() || goes_on || state.open_calls().next().is_some() {
         return Vec::new();
     }
+    // what can only fail asks nobody
+    let withdrawn = state.open_questions().find_map(|question| {
+        let at = state.withdrawn_with(question)?;
+        Some(EventBody::ApprovalWithdrawn { question: question.id, at })
+    });
+    if let Some(withdrawn) = withdrawn {
+        return vec![withdrawn];
+    }
     vec![EventBody::RunSuspended { waiting }]
 }
 

@@ -5,6 +5,7 @@ mod change;
 mod document;
 mod flow;
 mod limits;
+mod patches;
 mod soundness;
 mod sources;
 mod steps;

@@ -1,5 +1,5 @@
-//! What the gate will say of the calls of a plan, before any value is known: exact where what it reads is literal, and
-//! else what the answer depends on. Grants nothing.
+//! What the gate will say of the calls of a plan, before it runs: exact where what it reads is literal, or follows from the
+//! inputs that are known, and else what the answer depends on. Grants nothing.
 
 use std::collections::BTreeSet;
 
@@ -10,6 +10,7 @@ use crate::expr::{Root, ValueTemplate};
 use crate::model::Uses;
 use crate::plan::{Action, Conversation, NodeSources, Plan, PlanNode, PlanSources};
 
+use super::known_inputs::KnownInputs;
 use super::{Decision, Gate, Verdict, WorkspaceMode};
 
 /// A call that a run may make.
@@ -33,12 +34,13 @@ pub struct Foreseen {
 
 impl Gate {
     /// Every call of `plan` and of its subgraphs, in canonical order. A call that data or a model chooses comes once
-    /// for each tool that it may choose.
-    pub fn foresee(&self, plan: &Plan) -> Vec<Foreseen> {
+    /// for each tool that it may choose. `inputs` are those of the run, defaults put in, where they are known.
+    pub fn foresee(&self, plan: &Plan, inputs: Option<&Value>) -> Vec<Foreseen> {
         let sources = PlanSources::of(plan);
         let foresight = Foresight { gate: self, written: sources.written(plan) };
         let mut found = Vec::new();
-        foresight.beneath("", plan, Some(&sources), &mut found);
+        let inputs = KnownInputs::of_run(inputs);
+        foresight.beneath("", plan, &Told { sources: Some(&sources), inputs }, &mut found);
         found
     }
 }
@@ -50,16 +52,21 @@ struct Foresight<'g> {
 }
 
 impl Foresight<'_> {
-    fn beneath(&self, above: &str, plan: &Plan, sources: Option<&PlanSources>, found: &mut Vec<Foreseen>) {
+    fn beneath(&self, above: &str, plan: &Plan, known: &Told<'_>, found: &mut Vec<Foreseen>) {
         for &at in &plan.order {
             let node = plan.node(at);
             let path = format!("{above}{}", node.id);
-            let told = sources.and_then(|sources| sources.node(at));
-            if let Action::Graph { plan, .. } = &node.action {
-                self.beneath(&format!("{path}/"), plan, told.and_then(NodeSources::inner), found);
+            let told = known.sources.and_then(|sources| sources.node(at));
+            if let Action::Graph { plan, inputs } = &node.action {
+                let inside = Told {
+                    sources: told.and_then(NodeSources::inner),
+                    inputs: known.inputs.inside(plan, inputs),
+                };
+                self.beneath(&format!("{path}/"), plan, &inside, found);
             } else {
                 let told = told.cloned().unwrap_or_default();
-                found.extend(self.foresee_node(&Place { path: &path, told: &told }, node));
+                let place = Place { path: &path, told: &told, inputs: &known.inputs };
+                found.extend(self.foresee_node(&place, node));
             }
         }
     }
@@ -76,9 +83,15 @@ impl Foresight<'_> {
                 std::iter::once(call).chain(chosen).collect()
             }
             Action::Batch { calls, tools, .. } => {
-                let sources = sources(calls);
-                match calls {
-                    ValueTemplate::Literal(calls) => self.literal_batch(path, calls),
+                let given = path.inputs.put_into(calls);
+                let sources = sources(&given);
+                match (calls, &given) {
+                    (ValueTemplate::Literal(calls), _) => self.literal_batch(path, calls),
+                    // decided, and shown no further than it was written
+                    (_, ValueTemplate::Literal(calls)) => {
+                        let calls = self.literal_batch(path, calls).into_iter();
+                        calls.map(|call| Foreseen { input: Shape::Any, ..call }).collect()
+                    }
                     _ => tools.iter().map(|&tool| self.open(path, tool, &sources)).collect(),
                 }
             }
@@ -100,15 +113,17 @@ impl Foresight<'_> {
     }
 
     fn foresee_call(&self, path: &Place<'_>, tool: Uses, with: &ValueTemplate) -> Foreseen {
-        let open = open_sources(tool, with);
+        let given = path.inputs.put_into(with);
+        let open = open_sources(tool, &given);
         let foreseen = match tool {
-            _ if open.is_empty() => self.exact(path, tool.as_str(), known(with)),
+            _ if open.is_empty() => self.exact(path, tool.as_str(), known(&given)),
             // what is left out names no path, so a denial of the rest stays one
             Uses::ReadFile | Uses::ApplyPatch => {
-                Foreseen { depends_on: open, ..self.exact(path, tool.as_str(), known(with)) }.settled()
+                Foreseen { depends_on: open, ..self.exact(path, tool.as_str(), known(&given)) }.settled()
             }
             _ => self.open(path, tool, &open),
         };
+        // a plan carries no value of an input: those are bound as a whole, by their digest
         Foreseen { input: shape(with), ..foreseen }
     }
 
@@ -146,10 +161,17 @@ impl Foresight<'_> {
     }
 }
 
-/// A node, and where what it is given comes from.
+/// What is known of one execution of a graph.
+struct Told<'p> {
+    sources: Option<&'p PlanSources>,
+    inputs: KnownInputs,
+}
+
+/// A node, where what it is given comes from, and what is known of that.
 struct Place<'p> {
     path: &'p str,
     told: &'p NodeSources,
+    inputs: &'p KnownInputs,
 }
 
 impl Place<'_> {

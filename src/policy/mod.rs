@@ -18,6 +18,7 @@ mod freeze;
 mod gate;
 mod grammar;
 mod granted;
+mod known_inputs;
 mod layer;
 mod load;
 mod machine;

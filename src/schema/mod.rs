@@ -3,10 +3,12 @@
 mod embedded;
 mod fault;
 mod parameters;
+mod spot;
 mod validator;
 mod weight;
 
 pub use embedded::{document, names, tool_input, tool_names, tool_output};
 pub use fault::{Fault, SchemaError};
 pub use parameters::{check_parameters, tool_validator};
+pub use spot::spot;
 pub use validator::{BadSchema, Validator, validate_value};

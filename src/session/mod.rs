@@ -21,6 +21,7 @@ mod test_files;
 mod timers;
 
 pub use drive::{Ended, Interrupted, Observer, Session};
+#[cfg(feature = "cli")]
 pub(crate) use front_link::parts;
 pub use front_link::{FrontEar, FrontLink};
 pub use graph_tests::{GraphTestFile, given_graph_tests, own_graph_tests};

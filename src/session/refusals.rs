@@ -30,7 +30,7 @@ pub fn refused_calls(
             let CheckedRoot::Graph(plan) = root else { continue };
             if let Some(gate) = gate_of(folder, name, plan, packs, sources)? {
                 diagnostics.extend(never_approved(name, &gate, sources));
-                let refused = gate.foresee(plan).into_iter().filter(|call| is_final(plan, call));
+                let refused = gate.foresee(plan, None).into_iter().filter(|call| is_final(plan, call));
                 for call in refused {
                     diagnostics.extend(finding(name, &call, sources));
                 }

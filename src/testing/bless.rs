@@ -10,6 +10,7 @@ use crate::document::{Limits, Syntax, Tree, inline, parse};
 use crate::model::graph_test::GraphCase;
 use crate::source::{FileId, Sources, Span};
 
+use super::rewrite::{Edit, in_line, rewrite};
 use super::{Difference, Rehearsal};
 
 /// Why a file was not blessed.
@@ -44,28 +45,45 @@ pub fn bless(
     }
     let source = sources.get(file);
     let syntax = Syntax::of_path(source.name()).unwrap_or(Syntax::Yaml);
-    let mut text = source.text().to_string();
-    for (span, value) in edits.iter().rev() {
-        let (start, end) = (with_header(&text, span.start as usize), span.end as usize);
-        let tail = if text[start..end].ends_with('\n') { "\n" } else { "" };
-        text.replace_range(start..end, &format!("{}{tail}", inline(value, syntax)));
-    }
     let unclear = || BlessError::Unclear(source.name().to_owned());
     let before = tree(source.text(), source.name(), syntax).ok_or_else(unclear)?;
-    let after = tree(&text, source.name(), syntax).ok_or_else(unclear)?;
-    let edits = edits.into_iter().map(|(span, value)| ((span.start, span.end), value)).collect();
-    if says(&before, &after, &edits) { Ok(Some(text)) } else { Err(unclear()) }
+    // in the form that it had where there is a way, else on one line
+    let in_form = (syntax == Syntax::Yaml).then(|| edited(source.text(), &before, &edits, &rewrite));
+    let on_a_line: &Write<'_> = &|text, old, new, edits| edits.push(in_line(text, old, inline(new, syntax)));
+    let texts =
+        in_form.into_iter().chain(std::iter::once_with(|| edited(source.text(), &before, &edits, on_a_line)));
+    let wanted = edits.iter().map(|(span, value)| ((span.start, span.end), value.clone())).collect();
+    let right =
+        |text: &String| tree(text, source.name(), syntax).is_some_and(|after| says(&before, &after, &wanted));
+    texts.into_iter().find(right).map(Some).ok_or_else(unclear)
 }
 
-/// The place where a value begins, the `|` or `>` before a text of several lines included.
-fn with_header(text: &str, start: usize) -> usize {
-    let before = text[..start].trim_end_matches([' ', '\n']);
-    let line = before.rfind('\n').map_or(0, |at| at + 1);
-    // a comment may stand behind the mark
-    let head = before[line..].split(" #").next().unwrap_or_default().trim_end();
-    let mark = head.trim_end_matches(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-'));
-    let is_header = before.len() < start && text[before.len()..start].contains('\n');
-    if is_header && mark.ends_with(['|', '>']) { line + mark.len() - 1 } else { start }
+/// Writes a value in the place of an old one.
+type Write<'w> = dyn Fn(&str, &Tree, &Value, &mut Vec<Edit>) + 'w;
+
+/// The text with each of some values written anew.
+fn edited(text: &str, tree: &Tree, values: &BTreeMap<Span, Value>, write: &Write<'_>) -> String {
+    let mut edits = Vec::new();
+    for (span, value) in values {
+        if let Some(old) = at(tree, *span) {
+            write(text, old, value, &mut edits);
+        }
+    }
+    edits.sort_by_key(|(range, _)| (range.start, range.end));
+    let mut text = text.to_owned();
+    for (range, new) in edits.into_iter().rev() {
+        text.replace_range(range, &new);
+    }
+    text
+}
+
+/// The value that stands at a place.
+fn at(tree: &Tree, span: Span) -> Option<&Tree> {
+    if (tree.span.start, tree.span.end) == (span.start, span.end) {
+        return Some(tree);
+    }
+    let inner = tree.items().iter().chain(tree.entries().iter().map(|entry| &entry.value));
+    inner.into_iter().find_map(|inner| at(inner, span))
 }
 
 /// What a case that expects nothing yet is given: status, path, outputs and error.

@@ -9,6 +9,7 @@ mod junit;
 mod outcome;
 mod rehearse;
 mod report;
+mod rewrite;
 mod script;
 
 pub use bless::{BlessError, bless};

@@ -87,6 +87,7 @@ impl RunState {
             EventBody::ApprovalRequested(question) => self.ask(question),
             EventBody::ApprovalGranted { question, answer } => self.answer(*question, answer, true),
             EventBody::ApprovalRejected { question, answer } => self.answer(*question, answer, false),
+            EventBody::ApprovalWithdrawn { question, at } => self.withdraw(*question, *at),
             EventBody::RunSuspended { .. } => {
                 self.phase = Phase::Suspended;
                 Ok(())

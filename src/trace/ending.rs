@@ -7,7 +7,7 @@ use crate::plan::NodeIx;
 
 use super::apply::Legal;
 use super::state::{Ending, Frame, Returned, RunState, Stage, Task};
-use super::{At, FrameId, GraphError, NodeError, Unit, WaitFor};
+use super::{At, FrameId, GraphError, NodeError, Question, QuestionId, Unit, WaitFor};
 
 impl RunState {
     /// What comes later than `bound` in canonical order does not start, or ends; `always` paths are left.
@@ -53,6 +53,35 @@ impl RunState {
         let Some(frame) = self.frame(id) else { return Vec::new() };
         let late: Vec<NodeIx> = frame.running.iter().copied().filter(|node| frame.is_cut(*node)).collect();
         late.into_iter().flat_map(|node| self.cancel_node(At { frame: id, node })).collect()
+    }
+
+    /// The node that ends with a question that nobody is asked any more: the outermost one around it in an execution that
+    /// ends because of a failure. What was reached through `always` is asked all the same.
+    pub(crate) fn withdrawn_with(&self, question: &Question) -> Option<At> {
+        let mut found = None;
+        let mut around = Some(question.unit);
+        while let Some(unit) = around {
+            let frame = self.frame(unit.at.frame)?;
+            let node = frame.node(unit.at.node);
+            let ends = node.work.as_ref().is_some_and(|work| work.cancelling);
+            if frame.ending.is_some() && !node.via_always && !ends {
+                found = Some(unit.at);
+            }
+            around = frame.parent.map(|(unit, _)| unit);
+        }
+        found
+    }
+
+    /// Nobody is asked in an execution that can only fail.
+    pub(crate) fn withdraw(&mut self, id: QuestionId, at: At) -> Legal {
+        let question = self.questions.get(&id).ok_or("there is no such question")?;
+        if self.withdrawn_with(question) != Some(at) {
+            return Err("the question is not part of what ends");
+        }
+        for inside in self.cancel_node(at) {
+            self.end_frame(inside, Vec::new(), cancelled());
+        }
+        Ok(())
     }
 
     fn cancel_node(&mut self, at: At) -> Vec<FrameId> {

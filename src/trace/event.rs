@@ -187,6 +187,14 @@ pub enum EventBody {
         /// The answer.
         answer: Box<Answer>,
     },
+    /// A node that waits for a person ends without an answer, with the executions inside of it: it is part of an execution
+    /// that can only fail.
+    ApprovalWithdrawn {
+        /// The question.
+        question: QuestionId,
+        /// The node that ends: the one that asks, or one whose subgraph it is in.
+        at: At,
+    },
     /// Nothing can go on before a question is answered.
     RunSuspended {
         /// The open questions.

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use crate::approval::{LOCAL, request_digest};
-use crate::effect::{ApprovalRequest, BoundCall, BoundTarget, ShownCall};
+use crate::effect::{ApprovalRequest, BoundCall, BoundTarget, Preview, ShownCall};
 
 use super::{escaped, is_unsafe_to_show};
 
@@ -40,7 +40,7 @@ pub fn approval_text(request: &ApprovalRequest, color: bool) -> String {
 pub fn question_text(node: &str, show: &Value, options: &[String], color: bool) -> String {
     let mut page = Page { text: String::new(), color };
     page.line(0, BOLD, &format!("{node} asks"));
-    if let Some(call) = shown_call(show) {
+    if let Some((call, preview)) = shown_call(show) {
         page.line(
             1,
             DIM,
@@ -48,6 +48,7 @@ pub fn question_text(node: &str, show: &Value, options: &[String], color: bool) 
         );
         page.line(1, PLAIN, &call.tool);
         page.input(&call);
+        page.effects(&preview);
     } else if !show.is_null() {
         page.line(1, DIM, "the workflow's own text:");
         page.value(2, show);
@@ -59,17 +60,15 @@ pub fn question_text(node: &str, show: &Value, options: &[String], color: bool) 
 }
 
 /// The call of another node that is shown; that no request of the runner stands behind it means that nobody asks.
-fn shown_call(show: &Value) -> Option<ShownCall> {
+fn shown_call(show: &Value) -> Option<(ShownCall, Preview)> {
     let call = show.get("call")?;
     let tool = call.get("tool")?.as_str()?.to_owned();
     let input = call.get("input")?.clone();
-    call.get("request")?.is_null().then_some(ShownCall {
-        tool,
-        input,
-        reason: String::new(),
-        rule: None,
-        diff: None,
-    })
+    let preview = call.get("preview").cloned().and_then(|preview| serde_json::from_value(preview).ok());
+    let preview: Preview = preview.unwrap_or_default();
+    let diff = preview.diff.clone();
+    let shown = ShownCall { tool, input, reason: String::new(), rule: None, diff };
+    call.get("request")?.is_null().then_some((shown, preview))
 }
 
 struct Page {
@@ -116,20 +115,29 @@ impl Page {
         let rule = shown.rule.as_ref().map(|rule| format!(" [{}]", rule.place()));
         self.line(1, PLAIN, &format!("{number}{}{why}{}", shown.tool, rule.unwrap_or_default()));
         self.input(shown);
-        if let Some(diff) = &shown.diff {
+        self.effects(&Preview {
+            diff: shown.diff.clone(),
+            preimages: bound.preimages.clone(),
+            paths: bound.paths.clone(),
+            target: bound.target.clone(),
+        });
+    }
+
+    /// What a call would do as things stand.
+    fn effects(&mut self, preview: &Preview) {
+        if let Some(diff) = &preview.diff {
             self.line(2, DIM, "which changes:");
             self.diff(diff);
         }
-        if let Some(target) = &bound.target {
-            match target {
-                BoundTarget::Program { path, digest } => {
-                    self.line(2, DIM, &format!("program: {path} ({digest})"));
-                }
-                BoundTarget::Origin(origin) => self.line(2, DIM, &format!("origin: {origin}")),
+        match &preview.target {
+            Some(BoundTarget::Program { path, digest }) => {
+                self.line(2, DIM, &format!("program: {path} ({digest})"));
             }
+            Some(BoundTarget::Origin(origin)) => self.line(2, DIM, &format!("origin: {origin}")),
+            None => {}
         }
-        for path in &bound.paths {
-            let before = match bound.preimages.get(path) {
+        for path in &preview.paths {
+            let before = match preview.preimages.get(path) {
                 None => String::new(),
                 Some(None) => " (nothing is there now)".to_owned(),
                 Some(Some(digest)) => format!(" (now {digest})"),

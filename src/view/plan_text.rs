@@ -1,14 +1,15 @@
 //! What a run would do, as text and as the document `lgflow.plan/v1` with its verdicts. Judges nothing itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::digest::Digest;
 use crate::effect::{FrozenLayer, LayerRole, SandboxLayer};
-use crate::model::Join;
-use crate::plan::{Action, Plan, PlanNode};
+use crate::model::{Join, Uses};
+use crate::plan::{Action, EdgeOutcome, Plan, PlanNode};
 use crate::policy::{Decision, Foreseen};
 
 use super::escaped;
@@ -45,7 +46,7 @@ pub fn plan_document(facts: &PlanFacts<'_>) -> Value {
     document["policy_digest"] = json!(facts.policy_digest);
     document["trusted"] = facts.trusted.into();
     document["refusal"] = json!(facts.refusal);
-    document["verdicts"] = facts.calls.iter().map(verdict_document).collect();
+    document["verdicts"] = facts.calls.iter().map(|call| verdict_document(facts.plan, call)).collect();
     document["sandbox"] = json!(facts.sandbox);
     document
 }
@@ -63,7 +64,7 @@ fn steps(plan: &Plan) -> Value {
     by_step.into_values().map(Value::from).collect()
 }
 
-fn verdict_document(call: &Foreseen) -> Value {
+fn verdict_document(plan: &Plan, call: &Foreseen) -> Value {
     let reason = call.verdict.deciding();
     json!({
         "node": call.node,
@@ -73,9 +74,27 @@ fn verdict_document(call: &Foreseen) -> Value {
         "sources": call.sources,
         "depends_on": call.depends_on,
         "writes": call.writes,
+        "unapplied": is_unapplied(plan, call),
         "rule": reason.map(|reason| &reason.rule),
         "reason": reason.map(|reason| reason.message.as_str()),
     })
+}
+
+/// Is it a command over a layer above the workspace whose patch nothing in its graph takes?
+fn is_unapplied(plan: &Plan, call: &Foreseen) -> bool {
+    let runs = call.tool == Uses::Exec.as_str() && call.verdict.decision != Decision::Deny;
+    let (mut around, mut id) = (Some(plan), call.node.as_str());
+    while let Some((outer, inner)) = id.split_once('/') {
+        let node = around.and_then(|plan| plan.find(outer).map(|at| plan.node(at)));
+        around = node.and_then(|node| match &node.action {
+            Action::Graph { plan, .. } => Some(&**plan),
+            _ => None,
+        });
+        id = inner;
+    }
+    let node = around.and_then(|plan| Some((plan, plan.find(id)?)));
+    runs && call.writes.is_empty()
+        && node.is_some_and(|(plan, at)| plan.node(at).uses == Uses::Exec && !plan.takes_patch(at))
 }
 
 /// For a person.
@@ -105,24 +124,41 @@ pub fn plan_text(facts: &PlanFacts<'_>) -> String {
 
 /// What a run may use up.
 fn bounds(plan: &Plan) -> String {
-    let mut text = String::new();
-    let budgets = &plan.budgets;
-    let bounds = [
-        ("wall", budgets.wall.map(|wall| format!("{wall:?}"))),
-        ("tool calls", budgets.tool_calls.map(|calls| calls.to_string())),
-        ("model tokens", budgets.llm_tokens.map(|tokens| tokens.to_string())),
-        ("patch bytes", budgets.patch_bytes.map(|bytes| bytes.to_string())),
-        ("calls at once", plan.concurrency.map(|calls| calls.to_string())),
-    ];
-    let bounds: Vec<String> =
-        bounds.into_iter().filter_map(|(name, value)| Some(format!("{name} {}", value?))).collect();
-    let bounds = if bounds.is_empty() { "none".to_owned() } else { bounds.join(", ") };
+    let used_up = used_up(plan);
     // writing to a string can't fail
-    let _ = writeln!(text, "budgets: {bounds}");
+    let mut text = String::new();
+    let _ = writeln!(text, "budgets: {}", if used_up.is_empty() { "none" } else { &used_up });
     for (group, most) in &plan.groups {
         let _ = writeln!(text, "  group {group}: {most} at once");
     }
     text
+}
+
+/// The budgets of one graph, and its limit of concurrency; nothing where it has none.
+fn used_up(plan: &Plan) -> String {
+    let budgets = &plan.budgets;
+    let follows_always = plan.edges.iter().any(|edge| edge.outcome == EdgeOutcome::Always);
+    let bounds = [
+        ("wall", budgets.wall.map(spelled)),
+        ("tool calls", budgets.tool_calls.map(|calls| calls.to_string())),
+        ("model tokens", budgets.llm_tokens.map(|tokens| tokens.to_string())),
+        ("patch bytes", budgets.patch_bytes.map(|bytes| bytes.to_string())),
+        ("calls at once", plan.concurrency.map(|calls| calls.to_string())),
+        ("grace for `always` paths", follows_always.then(|| spelled(budgets.grace))),
+    ];
+    let bounds = bounds.into_iter().filter_map(|(name, value)| Some(format!("{name} {}", value?)));
+    bounds.collect::<Vec<_>>().join(", ")
+}
+
+/// A duration as an author writes it: `1h30m`, `2s`, `500ms`.
+fn spelled(duration: Duration) -> String {
+    let (seconds, millis) = (duration.as_secs(), duration.subsec_millis());
+    let units = [(seconds / 3600, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s"), (millis.into(), "ms")];
+    let mut spelled = String::new();
+    for (count, unit) in units.iter().filter(|(count, _)| *count > 0) {
+        let _ = write!(spelled, "{count}{unit}");
+    }
+    if spelled.is_empty() { "0s".to_owned() } else { spelled }
 }
 
 /// A line of the schedule.
@@ -165,9 +201,21 @@ fn schedule(plan: &Plan, above: &str, depth: usize, rows: &mut Vec<Row>) {
         let name = format!("{}{}", "  ".repeat(depth), node.id);
         rows.push(Row { step: step.clone(), name, about: about(plan, node) });
         if let Action::Graph { plan, .. } = &node.action {
+            rows.extend(inner_bounds(plan, depth + 1));
             schedule(plan, &format!("{step}."), depth + 1, rows);
         }
     }
+}
+
+/// What a subgraph may use up, beside what the graphs around it may.
+fn inner_bounds(plan: &Plan, depth: usize) -> Option<Row> {
+    let mut bounds = used_up(plan);
+    for (group, most) in &plan.groups {
+        let comma = if bounds.is_empty() { "" } else { ", " };
+        let _ = write!(bounds, "{comma}group {group} {most} at once");
+    }
+    let name = format!("{}budgets: {bounds}", "  ".repeat(depth));
+    (!bounds.is_empty()).then(|| Row { step: String::new(), name, about: String::new() })
 }
 
 /// What a node is, and what decides whether and how often it runs.
@@ -192,6 +240,12 @@ fn about(plan: &Plan, node: &PlanNode) -> String {
         .collect();
     if !conditions.is_empty() {
         about.push(format!("after {}", conditions.join("; ")));
+    }
+    let left = node.incoming.iter().filter_map(|&edge| plan.edge(edge).leaves.last());
+    let left: BTreeSet<&str> = left.map(|l| plan.node(plan.loops[l.0 as usize].target).id.as_str()).collect();
+    if !left.is_empty() {
+        let loops: Vec<&str> = left.into_iter().collect();
+        about.push(format!("once, when the loop {} is over", loops.join(" and ")));
     }
     if node.join == Join::All && node.incoming.len() > 1 {
         about.push("waits for all".to_owned());
@@ -225,6 +279,9 @@ fn calls(facts: &PlanFacts<'_>, text: &mut String) {
                 "      really writes {} of the workspace, without an overlay",
                 folders.join(", ")
             );
+        }
+        if is_unapplied(facts.plan, call) {
+            text.push_str("      what it changes is not applied: nothing takes its `patch`\n");
         }
         if !call.sources.is_empty() {
             let _ = writeln!(text, "      made from {}", escaped(&call.sources.join(", ")));

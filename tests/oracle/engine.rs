@@ -13,13 +13,13 @@ use lgflow::interpret::{Effect, bind_inputs, next};
 use lgflow::plan::Plan;
 use lgflow::source::Sources;
 use lgflow::trace::{
-    Answer as Said, CallId, CallOrder, CallOutcome, EventBody, QuestionId, RunStarted, RunState, Summary,
-    WaitFor, WaitId, apply,
+    Answer as Said, CallId, CallOrder, CallOutcome, Chain, EventBody, QuestionId, Redaction, RunStarted,
+    RunState, Summary, WaitFor, WaitId, apply,
 };
 use serde_json::{Value as Json, json};
 
 use super::plans::drive::Random;
-use super::told::{Answer, Person, World};
+use super::told::{Answer, Ended, Failure, Person, World};
 
 /// The plan of a graph, or the codes of what is wrong with it.
 pub fn compile(text: &str) -> Result<Arc<Plan>, Vec<String>> {
@@ -39,6 +39,8 @@ pub struct Ran {
     pub summary: Summary,
     /// Every call that was made: its key and its input.
     pub calls: BTreeMap<String, Json>,
+    /// What nobody was asked about any more: the nodes that ended with that, and what each came to.
+    pub withdrawn: BTreeMap<String, Ended>,
 }
 
 enum Open {
@@ -51,6 +53,9 @@ struct Driver<'w> {
     open: Vec<Open>,
     ended: Vec<CallId>,
     calls: BTreeMap<String, Json>,
+    withdrawn: BTreeMap<String, Ended>,
+    /// Of those, the ones that have not ended.
+    ending: BTreeMap<(u32, u32), String>,
     world: &'w World<'w>,
 }
 
@@ -59,14 +64,23 @@ struct Driver<'w> {
 pub fn run(plan: &Arc<Plan>, world: &World<'_>, schedule: u64) -> Option<Ran> {
     let inputs = bind_inputs(plan, serde_json::Map::new()).expect("every input has a default");
     let state = RunState::new("run", plan);
-    let mut driver = Driver { state, open: Vec::new(), ended: Vec::new(), calls: BTreeMap::new(), world };
+    let mut driver = Driver {
+        state,
+        open: Vec::new(),
+        ended: Vec::new(),
+        calls: BTreeMap::new(),
+        withdrawn: BTreeMap::new(),
+        ending: BTreeMap::new(),
+        world,
+    };
     let start = RunStarted { inputs: Arc::new(inputs), revision: None, facts: Arc::new(json!({})) };
     driver.record(&EventBody::RunStarted(Box::new(start)));
     let random = &mut Random(schedule);
     loop {
         driver.decide();
         if driver.state.outcome().is_some() {
-            return Some(Ran { summary: driver.state.summary(), calls: driver.calls });
+            let (summary, withdrawn) = (driver.state.summary(), driver.withdrawn);
+            return Some(Ran { summary, calls: driver.calls, withdrawn });
         }
         driver.go_on(random)?;
     }
@@ -74,8 +88,42 @@ pub fn run(plan: &Arc<Plan>, world: &World<'_>, schedule: u64) -> Option<Ran> {
 
 impl Driver<'_> {
     fn record(&mut self, event: &EventBody) {
+        self.note_withdrawn(event);
         if let Err(illegal) = apply(&mut self.state, event) {
             panic!("{illegal}\n{event:#?}");
+        }
+    }
+
+    fn note_withdrawn(&mut self, event: &EventBody) {
+        match event {
+            EventBody::ApprovalWithdrawn { at, .. } => {
+                let line = Chain::new("run", Redaction::default()).append(&self.state, event, "").line;
+                let told: Json = serde_json::from_str(&line).expect("a line is JSON");
+                let inside = told["path"].as_str().map_or_else(String::new, |path| format!("{path}/"));
+                let iterations: Vec<String> =
+                    told["iteration"].as_array().into_iter().flatten().map(ToString::to_string).collect();
+                let mark = if iterations.is_empty() { "" } else { "#" };
+                let node = told["node"].as_str().expect("it is of a node");
+                let place = format!("run/{inside}{node}{mark}{}", iterations.join("."));
+                self.ending.insert((at.frame.0, at.node.0), place);
+            }
+            EventBody::NodeFinished(finished) => {
+                let at = (finished.at.frame.0, finished.at.node.0);
+                let Some(place) = self.ending.remove(&at) else { return };
+                // a failure that it had before it was ended stays
+                let before =
+                    finished.result.error().filter(|error| error.index.is_some() || error.path.is_some());
+                let ended = before.map_or(Ended::without("cancelled"), |error| {
+                    Ended::badly(Failure {
+                        output: error.output.as_deref().cloned(),
+                        index: error.index.map(|index| index as usize),
+                        path: error.path.clone(),
+                        ..Failure::new(error.kind.as_str())
+                    })
+                });
+                self.withdrawn.insert(place, ended);
+            }
+            _ => {}
         }
     }
 

@@ -49,15 +49,21 @@ fn verdict(graph: &Json) -> Result<Told, Trouble> {
     let text = graph.to_string();
     let plan = engine::compile(&text).map_err(Trouble::Refused)?;
     let reading = Reading::of(&model(&text));
-    let world = World { call: &answer, person: &person };
-    let told = run::tell(&reading, json!({ "n": 3 }), &world);
+    let asked = BTreeMap::new();
+    let world = World { call: &answer, person: &person, withdrawn: &asked };
+    let tell = |world: &World<'_>| run::tell(&reading, json!({ "n": 3 }), world);
+    let mut told = tell(&world);
     let exact = graph["x-exact"] == json!(true);
     let schedules = if exact { 1 } else { SCHEDULES };
     for schedule in 0..schedules {
         let ran = engine::run(&plan, &world, schedule).ok_or(Trouble::Stuck)?;
-        if let Some(what) = difference(&told, &ran, exact) {
+        let withdrawn = (!ran.withdrawn.is_empty())
+            .then(|| Told { withdrawn: true, ..tell(&World { withdrawn: &ran.withdrawn, ..world }) });
+        let differs = difference(withdrawn.as_ref().unwrap_or(&told), &ran, exact);
+        if let Some(what) = differs {
             return Err(Trouble::Differs(format!("schedule {schedule}: {what}")));
         }
+        told.withdrawn |= withdrawn.is_some();
     }
     Ok(told)
 }
@@ -192,6 +198,7 @@ fn shard(part: u64) {
                 *met.entry(told.status).or_default() += 1;
                 let again = told.path.windows(2).any(|two| two[0].1 < two[1].1 && two[0].0 == two[1].0);
                 *met.entry("turned").or_default() += u64::from(again);
+                *met.entry("withdrawn").or_default() += u64::from(told.withdrawn);
             }
             Err(Trouble::Refused(found)) => panic!("seed {seed}: {found:#?}\n{}", shrink::graph_file(&graph)),
             Err(Trouble::Stuck) => panic!("seed {seed} never ends\n{}", shrink::graph_file(&graph)),
@@ -205,8 +212,9 @@ fn shard(part: u64) {
         }
     }
     // the graphs are worth something: enough of them end in each way, and turn
-    for way in ["succeeded", "failed", "denied", "out_of_budget", "turned"] {
-        assert!(met.get(way).copied().unwrap_or_default() >= 20, "{met:?}");
+    let ways = ["succeeded", "failed", "denied", "out_of_budget", "turned"].map(|way| (way, 20));
+    for (way, least) in ways.into_iter().chain([("withdrawn", 5)]) {
+        assert!(met.get(way).copied().unwrap_or_default() >= least, "{met:?}");
     }
 }
 

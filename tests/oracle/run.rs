@@ -40,6 +40,7 @@ pub fn tell(reading: &Reading, inputs: Json, world: &World<'_>) -> Told {
         path: run.path,
         calls: around.calls,
         loose: around.loose,
+        withdrawn: false,
     }
 }
 
@@ -108,6 +109,8 @@ pub struct Execution<'r> {
     pub(super) ending: Option<Ending>,
     /// Something in it never ends by itself.
     pub(super) stuck: bool,
+    /// Nobody was asked any more about something in it.
+    pub(super) withdrawn: bool,
 }
 
 impl<'r> Execution<'r> {
@@ -129,6 +132,7 @@ impl<'r> Execution<'r> {
             path: Vec::new(),
             ending: None,
             stuck: false,
+            withdrawn: false,
         }
     }
 
@@ -138,6 +142,7 @@ impl<'r> Execution<'r> {
             self.visit(*item, around);
         }
         around.budgets.pop();
+        assert!(!self.withdrawn || self.ending.is_some(), "what may succeed asks its persons");
         if let Some(ending) = &self.ending {
             return Err((ending.node.clone(), ending.failure.clone()));
         }
@@ -205,6 +210,12 @@ impl<'r> Execution<'r> {
 
     fn begin(&mut self, node: usize, around: &mut Around<'_>) {
         let known = &self.reading.nodes[node];
+        if let Some(ended) = around.world.withdrawn.get(&self.place_of(node)) {
+            self.withdrawn = true;
+            self.ran(node);
+            around.loose.insert(format!("{}{}", self.names, known.id));
+            return self.settle(node, ended.clone(), Vec::new());
+        }
         if let Some(each) = &known.modifiers.for_each {
             let list = evaluate(each.items.as_str(), &self.scope(node, None, None));
             let most = each.max.as_ref().map_or(1000, |max| max.value) as usize;

@@ -1,6 +1,8 @@
 //! What the compiler takes for sure is sure: an output that it accepts has its value in every run that succeeds, whatever
 //! calls and people come to.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value as Json, json};
 
 use super::plans::drive::Random;
@@ -45,7 +47,8 @@ fn an_output_that_is_accepted_is_there_in_every_run_that_succeeds() {
                 0 => Person::Approves,
                 world => person(&format!("{world} {node}")),
             };
-            let ran = engine::run(&plan, &World { call: &call, person: &says }, world).unwrap();
+            let outside = World { call: &call, person: &says, withdrawn: &BTreeMap::new() };
+            let ran = engine::run(&plan, &outside, world).unwrap();
             let error =
                 ran.summary.error.as_ref().map(|error| (error.node.clone(), error.error.kind.to_string()));
             succeeded += u32::from(error.is_none());

@@ -24,11 +24,15 @@ pub enum Person {
 }
 
 /// Everything outside: the same for the engine and for the oracle.
+#[derive(Clone, Copy)]
 pub struct World<'w> {
     /// By idempotency key and input.
     pub call: &'w dyn Fn(&str, &Json) -> Answer,
     /// By the path of the node.
     pub person: &'w dyn Fn(&str) -> Person,
+    /// Nodes that ended because nobody was asked any more, and what each came to: `run/outer!1/node#2`. Whether somebody had
+    /// answered before depends on persons alone; all else follows.
+    pub withdrawn: &'w BTreeMap<String, Ended>,
 }
 
 /// Why a node failed.
@@ -119,6 +123,8 @@ pub struct Told {
     pub calls: Vec<Called>,
     /// Nodes inside of which it depends on timing how far things came.
     pub loose: BTreeSet<String>,
+    /// Was somebody not asked any more, in one of the schedules?
+    pub withdrawn: bool,
     /// The moment of the failure that ended the run: what is later depends on timing.
     pub until: usize,
 }

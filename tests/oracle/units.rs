@@ -41,11 +41,16 @@ impl Execution<'_> {
 
     /// `run/outer#2[3]!1/inner#1.4!1`: each execution, iterations, index and attempt.
     fn address_of(&self, node: usize, item: Option<(usize, &Json)>, attempt: u32) -> String {
+        let index = item.map_or_else(String::new, |(index, _)| format!("[{index}]"));
+        format!("{}{index}!{attempt}", self.place_of(node))
+    }
+
+    /// `run/outer#2[3]!1/inner#1.4`: the node in its present iteration.
+    pub(super) fn place_of(&self, node: usize) -> String {
         let around = self.reading.around(node);
         let iterations: Vec<String> = around.iter().map(|one| self.iteration[*one].to_string()).collect();
         let iterations = if around.is_empty() { String::new() } else { format!("#{}", iterations.join(".")) };
-        let index = item.map_or_else(String::new, |(index, _)| format!("[{index}]"));
-        format!("{}{}{iterations}{index}!{attempt}", self.address, self.reading.nodes[node].id)
+        format!("{}{}{iterations}", self.address, self.reading.nodes[node].id)
     }
 
     fn attempt(

@@ -24,5 +24,6 @@ mod secret;
 mod shadowed;
 mod subgraph_inputs;
 mod unconnected;
+mod undo_call;
 
 pub(super) use table::CHECKS;

@@ -7,7 +7,7 @@ use crate::diag::{Code, Diagnostics, codes};
 use super::{
     batch_calls, catch_kind, cycle, defaults, duplicate_edge, edge_ends, fail_kind, forgotten_edge,
     idle_kind, loop_agreement, loop_depth, loop_target, modifier, not_built, parameters, prompt_variables,
-    reachable, retry_kind, secret, shadowed, subgraph_inputs, unconnected,
+    reachable, retry_kind, secret, shadowed, subgraph_inputs, unconnected, undo_call,
 };
 
 /// One check.
@@ -44,6 +44,7 @@ pub(in crate::compile) const CHECKS: &[Check] = &[
         run: parameters::check,
     },
     Check { file: "batch_calls", codes: &[codes::BAD_VALUE, codes::WRONG_TYPE], run: batch_calls::check },
+    Check { file: "undo_call", codes: &[codes::BAD_VALUE], run: undo_call::check },
     Check { file: "defaults", codes: &[codes::BAD_DEFAULT], run: defaults::check },
     Check {
         file: "subgraph_inputs",

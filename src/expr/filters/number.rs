@@ -32,7 +32,7 @@ pub(super) fn int<'a>(_: &mut Budget, value: &Val<'a>, _: &Args<'a>) -> Result<V
     }
 }
 
-/// A number with a fraction: of a number, or of a string that spells one.
+/// A number, or the one that a string spells, with a fraction or without.
 pub(super) fn float<'a>(_: &mut Budget, value: &Val<'a>, _: &Args<'a>) -> Result<Val<'a>, Stop> {
     match value.view() {
         View::Number(number) => finite(number.as_f64()).map(Val::Number),

@@ -241,7 +241,11 @@ impl<'a> Inference<'a> {
     /// What a part of the source is. A constant that spells its type is not said twice.
     fn is(&self, at: At, ty: &Type) -> String {
         let (shown, ty) = (self.shown(at), ty.to_string());
-        if shown == ty { format!("{shown} is a boolean") } else { format!("{shown} is {ty}") }
+        if shown == ty {
+            return format!("{shown} is a boolean");
+        }
+        let kind = ty.strip_suffix(&shown).and_then(|kind| kind.strip_prefix("the "));
+        kind.map_or_else(|| format!("{shown} is {ty}"), |kind| format!("{shown} is a {}", kind.trim_end()))
     }
 
     fn subject(&self, path: &Path) -> Option<Subject> {

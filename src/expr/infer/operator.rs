@@ -86,7 +86,7 @@ impl Inference<'_> {
         let shared: Vec<ValueKind> =
             kinds.iter().copied().filter(|kind| x.has(*kind) && y.has(*kind)).collect();
         if shared.is_empty() {
-            let message = format!("{} is {x} and {} is {y}: {rule}", self.shown(a.at), self.shown(b.at));
+            let message = format!("{} and {}: {rule}", self.is(a.at, &x), self.is(b.at, &y));
             let help = if joins && (x.has(ValueKind::Text) || y.has(ValueKind::Text)) {
                 Some(format!(
                     "write `{} ~ {}` for a text",
@@ -131,8 +131,7 @@ impl Inference<'_> {
         let shared =
             ValueKind::ALL.into_iter().any(|kind| kind != ValueKind::Null && x.has(kind) && y.has(kind));
         if !shared {
-            let message =
-                format!("{} is {x} and {} is {y}: they are never equal", self.shown(a.at), self.shown(b.at));
+            let message = format!("{} and {}: they are never equal", self.is(a.at, x), self.is(b.at, y));
             let help =
                 comparable(x, y, self.shown(a.at).trim_matches('`'), self.shown(b.at).trim_matches('`'));
             self.push(codes::INCOMPARABLE, a.at.to(b.at), message, help, self.roots_of(&[a, b]), None);
@@ -179,8 +178,7 @@ impl Inference<'_> {
         if x.is_any() || y.is_any() || ORDERED.into_iter().any(|kind| x.has(kind) && y.has(kind)) {
             return;
         }
-        let message =
-            format!("{} is {x} and {} is {y}: they have no order", self.shown(a.at), self.shown(b.at));
+        let message = format!("{} and {}: they have no order", self.is(a.at, &x), self.is(b.at, &y));
         let help = comparable(&x, &y, self.shown(a.at).trim_matches('`'), self.shown(b.at).trim_matches('`'));
         self.push(codes::INCOMPARABLE, a.at.to(b.at), message, help, self.roots_of(&[a, b]), None);
     }

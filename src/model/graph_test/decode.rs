@@ -95,20 +95,15 @@ fn case(d: &mut Decoder<'_>, slot: Slot<'_>) -> Option<GraphCase> {
     let fields = d.fields(slot, &CASE)?;
     let name = fields.get("name").and_then(|slot| d.filled_string(slot));
     let inputs = fields.get("inputs").and_then(|slot| {
-        d.entries(slot)?;
-        Some(located(slot))
+        let names = d.entries(slot)?.iter().map(|entry| entry.key.clone()).collect();
+        Some((located(slot), names))
     });
+    let none = || (Located::new(Value::Object(serde_json::Map::new()), fields.span), Vec::new());
+    let (inputs, given) = inputs.unwrap_or_else(none);
     let results = list(d, &fields, "results", scripted);
     let answers = list(d, &fields, "answers", answer);
     let expect = fields.get("expect").and_then(|slot| expectations(d, slot));
-    Some(GraphCase {
-        span: fields.span,
-        name: name?,
-        inputs: inputs.unwrap_or_else(|| Located::new(Value::Object(serde_json::Map::new()), fields.span)),
-        results,
-        answers,
-        expect: expect?,
-    })
+    Some(GraphCase { span: fields.span, name: name?, inputs, given, results, answers, expect: expect? })
 }
 
 fn list<T>(
@@ -150,7 +145,8 @@ fn scripted(d: &mut Decoder<'_>, slot: Slot<'_>) -> Option<Scripted> {
     let call = fields.get("call").and_then(|slot| d.count(slot, 1));
     let tokens = fields.get("tokens").and_then(|slot| d.count(slot, 0)).map(|count| u64::from(count.value));
     let outcome = outcome(d, &fields);
-    Some(Scripted { span: fields.span, which: which?, call, outcome: outcome?, tokens })
+    let written = fields.get("output").map(|slot| slot.value.clone());
+    Some(Scripted { span: fields.span, which: which?, call, outcome: outcome?, written, tokens })
 }
 
 /// One of `output`, `error` and `hangs`.
@@ -220,19 +216,23 @@ fn answer(d: &mut Decoder<'_>, slot: Slot<'_>) -> Option<ScriptedAnswer> {
 
 fn expectations(d: &mut Decoder<'_>, slot: Slot<'_>) -> Option<Expectations> {
     let fields = d.fields(slot, &EXPECT)?;
+    let mut named_nodes = Vec::new();
+    let (path, waiting) =
+        (names(d, &fields, "path", &mut named_nodes), names(d, &fields, "waiting", &mut named_nodes));
     Some(Expectations {
         span: fields.span,
         status: fields.get("status").and_then(|slot| d.word(slot, STATUSES)),
         error: fields.get("error").and_then(|slot| expected_error(d, slot)),
         outputs: named(d, &fields, "outputs", |_, slot| Some(located(slot))),
-        path: names(d, &fields, "path"),
+        path,
         nodes: named(d, &fields, "nodes", |d, slot| d.word(slot, NODE_STATUSES)),
         channels: named(d, &fields, "channels", |_, slot| Some(located(slot))),
         iterations: named(d, &fields, "iterations", |d, slot| d.count(slot, 0)),
         calls: list(d, &fields, "calls", |d, slot| expected_call(d, slot, &EXPECTED_CALL)),
         never: list(d, &fields, "never", |d, slot| expected_call(d, slot, &NEVER)),
         denied: list(d, &fields, "denied", denied),
-        waiting: names(d, &fields, "waiting"),
+        waiting,
+        named: named_nodes,
     })
 }
 
@@ -248,10 +248,15 @@ fn named<T>(
     read.collect()
 }
 
-/// A list of strings, as a value.
-fn names(d: &mut Decoder<'_>, fields: &Fields<'_>, key: &str) -> Option<Located<Value>> {
+/// A list of strings, as a value; each of them goes to `all`.
+fn names(
+    d: &mut Decoder<'_>,
+    fields: &Fields<'_>,
+    key: &str,
+    all: &mut Vec<Located<String>>,
+) -> Option<Located<Value>> {
     let slot = fields.get(key)?;
-    d.strings(slot)?;
+    all.extend(d.strings(slot)?);
     Some(located(slot))
 }
 

@@ -33,6 +33,8 @@ pub struct Expectations {
     pub denied: Vec<ExpectedDenial>,
     /// Nodes whose questions nobody has answered: a list of strings.
     pub waiting: Option<Located<Value>>,
+    /// The nodes that `path` and `waiting` name, as they are written.
+    pub named: Vec<Located<String>>,
 }
 
 /// The error of a run. What is not named is not looked at.

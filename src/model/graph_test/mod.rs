@@ -6,6 +6,7 @@ mod expect;
 
 use serde_json::Value;
 
+use crate::document::Tree;
 use crate::source::{Located, Span};
 
 use super::Uses;
@@ -31,6 +32,8 @@ pub struct GraphCase {
     pub name: Located<String>,
     /// The inputs of the run: an object.
     pub inputs: Located<Value>,
+    /// Their names, as they are written.
+    pub given: Vec<Located<String>>,
     /// What calls come to.
     pub results: Vec<Scripted>,
     /// What a person answers.
@@ -59,6 +62,8 @@ pub struct Scripted {
     pub call: Option<Located<u32>>,
     /// What it comes to.
     pub outcome: ScriptedOutcome,
+    /// The output as it is written, for the places of what is wrong with it.
+    pub written: Option<Tree>,
     /// Of a model: the tokens that it uses up.
     pub tokens: Option<u64>,
 }

@@ -87,9 +87,9 @@ impl Approvals {
         let mut touched = BTreeSet::new();
         let (mut bound, mut diffs) = (Vec::new(), Vec::new());
         for (at, asked) in calls.iter().enumerate() {
-            let prepared = prepare(asked, world, &touched).map_err(|error| (at, error))?;
+            let (call, obligations) = (asked.request(), asked.obligations());
+            let prepared = prepare(call, obligations, world, &touched).map_err(|error| (at, error))?;
             touched.extend(prepared.paths.iter().cloned());
-            let call = asked.request();
             diffs.push(prepared.diff);
             bound.push(BoundCall {
                 call_digest: call_digest(&call.tool, &call.input),

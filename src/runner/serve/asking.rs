@@ -1,13 +1,15 @@
 //! What the desk does with a call that asks: it is looked at, a person is asked, and the approval that comes back is
 //! spent before anything is done.
 
-use serde_json::json;
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
 
 use crate::approval::{Refusal, Verified};
 use crate::effect::{ErrorKind, ToolCall, ToolError, ToolResult, refused_whole};
 use crate::ledger::Answered;
 use crate::policy::{Asked, GateDecision, Granted};
-use crate::runner::tools::question;
+use crate::runner::tools::{prepare, question};
 
 use super::approvals::{Approvals, Bound};
 use super::desk::{Desk, in_order, refusal, unrecorded};
@@ -123,7 +125,7 @@ impl Desk {
         result
     }
 
-    /// Asks about a call before it is made, where the policy asks.
+    /// Asks about a call before it is made, where the policy asks; where it allows it, what the call would do.
     pub(super) fn ask_ahead(&self, call: &ToolCall) -> ToolResult {
         if let Some(refusal) = self.out_of_bounds(call) {
             return refusal;
@@ -133,16 +135,32 @@ impl Desk {
         let asked = match self.gate.decide(call) {
             GateDecision::Denied(verdict) => return refusal(call, ErrorKind::Denied, &verdict),
             // nothing is done for it, so nothing can ask
-            GateDecision::Ask(_) | GateDecision::Granted(_) if known => None,
-            GateDecision::Ask(asked) => Some(*asked),
-            GateDecision::Granted(granted) => question(&granted, &self.world)
-                .filter(|met| met.kind == ErrorKind::ApprovalRequired)
-                .and_then(|met| self.gate.ask_after(call, Some(&met))),
+            GateDecision::Ask(_) | GateDecision::Granted(_) if known => {
+                return ToolResult::success(&call.tool, Value::Null);
+            }
+            GateDecision::Ask(asked) => *asked,
+            GateDecision::Granted(granted) => {
+                let met = question(&granted, &self.world)
+                    .filter(|met| met.kind == ErrorKind::ApprovalRequired)
+                    .and_then(|met| self.gate.ask_after(call, Some(&met)));
+                match met {
+                    Some(asked) => asked,
+                    None => return self.looked_at(&granted),
+                }
+            }
         };
-        let Some(asked) = asked else { return ToolResult::success(&call.tool, serde_json::Value::Null) };
         match self.bound(&asked) {
             Ok(binding) => self.put_question(&[asked], 0, binding, None),
             Err(refusal) => refusal,
+        }
+    }
+
+    /// What an allowed call would do as things stand; its failure, where it could not.
+    fn looked_at(&self, granted: &Granted<ToolCall>) -> ToolResult {
+        let (call, obligations) = (granted.request(), granted.obligations());
+        match prepare(call, obligations, &self.world, &BTreeSet::new()) {
+            Ok(preview) => ToolResult::success(&call.tool, json!(preview)),
+            Err(error) => ToolResult::failure(&call.tool, error),
         }
     }
 

@@ -524,6 +524,26 @@ fn a_question_may_be_put_before_the_call_is_made() {
     assert!(seat.do_it(&with(&call, "apply!1", &approval)).ok);
 }
 
+#[test]
+fn a_call_that_is_allowed_is_looked_at_before_it_is_made() {
+    let bench = Bench::new();
+    let seat = bench.seat(ALLOWS);
+    let ahead = |input: Value| {
+        let call = ToolCall::new("apply_patch", input);
+        let ReplyBody::Result { result } = seat.desk.answer(RequestBody::Prepare { call }) else { panic!() };
+        *result
+    };
+    let put = json!({ "changes": [{ "op": "put", "path": "a.txt", "content": "one\nTWO\nthree\n" }] });
+    let result = ahead(put);
+    let diff = result.output["diff"].as_str().unwrap();
+    assert!(result.ok && diff.contains("-two\n+TWO\n"), "{result:?}");
+    assert_eq!(result.output["paths"], json!(["a.txt"]));
+    assert!(result.output["preimages"]["a.txt"].as_str().unwrap().starts_with("sha256:"));
+    let gone = ahead(json!({ "changes": [{ "op": "delete", "path": "nowhere.txt" }] }));
+    assert!(!gone.ok, "nobody is shown what cannot be done: {gone:?}");
+    assert!(bench.untouched());
+}
+
 const ALLOWS: &str = "schema: lgflow.policy/v1\nname: t\ntools: {apply_patch: allow, read_file: allow}\npaths: \
                       {read: {allow: ['**']}, write: {allow: ['**']}}\n";
 

@@ -1,12 +1,12 @@
 //! What a call would touch, found out before a person is asked: paths, what stands there, the program. Looks, and
 //! changes nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::digest::Digest;
-use crate::effect::{BoundTarget, ErrorKind, PlannedProgram, ToolCall, ToolError};
+use crate::effect::{BoundTarget, ErrorKind, PlannedProgram, Preview, ToolCall, ToolError};
 use crate::model::Uses;
-use crate::policy::{Asked, Granted, Obligations};
+use crate::policy::{Granted, Obligations};
 use crate::runner::ToolWorld;
 use crate::runner::patch::{Planned, Side, compose, render};
 use crate::sandbox::{Program, find_program};
@@ -16,45 +16,32 @@ use super::apply_patch::{self, preimages};
 use super::input::Input;
 use super::rollback;
 
-/// What a call would touch.
-#[derive(Debug, Clone, Default)]
-pub(in crate::runner) struct Prepared {
-    /// What stands at each path that it changes.
-    pub(in crate::runner) preimages: BTreeMap<String, Option<Digest>>,
-    /// The paths that it really reaches.
-    pub(in crate::runner) paths: Vec<String>,
-    /// What it runs.
-    pub(in crate::runner) target: Option<BoundTarget>,
-    /// The change that it would make, where its parameters do not say it line by line.
-    pub(in crate::runner) diff: Option<String>,
-}
-
-/// What `asked` would touch. `touched` are the paths of the calls before it in its list: what stands there is not known
+/// What `call` would do as things stand. `touched` are the paths of the calls before it in its list: what stands there is not known
 /// before they have run.
 ///
 /// # Errors
 /// The call could not do its work as things stand, so nobody has to be asked.
 pub(in crate::runner) fn prepare(
-    asked: &Asked<ToolCall>,
+    call: &ToolCall,
+    obligations: &Obligations,
     world: &ToolWorld,
     touched: &BTreeSet<String>,
-) -> Result<Prepared, ToolError> {
-    let (call, obligations) = (asked.request(), asked.obligations());
+) -> Result<Preview, ToolError> {
     match Uses::parse(&call.tool) {
         Some(Uses::ApplyPatch) => patch(call, obligations, world, touched),
         Some(Uses::Rollback) => {
             let (_, planned) = rollback::foresee(call, obligations, world)?;
             let preimages = preimages(&planned);
             let paths = preimages.keys().cloned().collect();
-            Ok(Prepared { paths, preimages, target: None, diff: diff(&planned) })
+            Ok(Preview { paths, preimages, target: None, diff: diff(&planned) })
         }
         Some(Uses::ReadFile) => {
             let input = Input::new("read_file", &call.input, &["path", "range", "encoding"])?;
             let file = Reading::under(obligations, world).open(&input.path("path")?)?;
-            Ok(Prepared { paths: vec![file.path().to_string()], ..Prepared::default() })
+            Ok(Preview { paths: vec![file.path().to_string()], ..Preview::default() })
         }
         Some(Uses::Exec) => command(call, obligations, world),
-        _ => Ok(Prepared::default()),
+        _ => Ok(Preview::default()),
     }
 }
 
@@ -72,15 +59,15 @@ fn patch(
     obligations: &Obligations,
     world: &ToolWorld,
     touched: &BTreeSet<String>,
-) -> Result<Prepared, ToolError> {
+) -> Result<Preview, ToolError> {
     let paths: Vec<String> =
         apply_patch::paths_of(call, obligations, world)?.iter().map(ToString::to_string).collect();
     if paths.iter().any(|path| touched.contains(path)) {
-        return Ok(Prepared { paths, ..Prepared::default() });
+        return Ok(Preview { paths, ..Preview::default() });
     }
     let planned = apply_patch::foresee(call, obligations, world)?;
     let diff = if call.input.get("patch").is_some() { None } else { diff(&planned) };
-    Ok(Prepared { preimages: preimages(&planned), paths, target: None, diff })
+    Ok(Preview { preimages: preimages(&planned), paths, target: None, diff })
 }
 
 /// What was planned, as a diff; none where bytes that are not UTF-8 stand in the way of one.
@@ -92,8 +79,8 @@ fn diff(planned: &Planned) -> Option<String> {
     render(&compose(&sides.collect()))
 }
 
-fn command(call: &ToolCall, obligations: &Obligations, world: &ToolWorld) -> Result<Prepared, ToolError> {
-    let Some(grant) = &obligations.exec else { return Ok(Prepared::default()) };
+fn command(call: &ToolCall, obligations: &Obligations, world: &ToolWorld) -> Result<Preview, ToolError> {
+    let Some(grant) = &obligations.exec else { return Ok(Preview::default()) };
     let program = find_program(&grant.program, &grant.search, &world.root_path)
         .map_err(|error| ToolError::new(ErrorKind::NotFound, error.to_string()))?;
     let cwd = call.input.get("cwd").and_then(serde_json::Value::as_str).map(str::to_owned);
@@ -101,7 +88,7 @@ fn command(call: &ToolCall, obligations: &Obligations, world: &ToolWorld) -> Res
         path: program.path.display().to_string(),
         digest: program_digest(&program, world)?,
     };
-    Ok(Prepared { paths: cwd.into_iter().collect(), target: Some(target), ..Prepared::default() })
+    Ok(Preview { paths: cwd.into_iter().collect(), target: Some(target), ..Preview::default() })
 }
 
 /// Where a person approved a command, its program must be the one that it was then; and where the session is held to a

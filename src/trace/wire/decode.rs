@@ -177,6 +177,10 @@ impl Reader<'_> {
                 question: QuestionId(self.number("question")?),
                 answer: Box::new(answer_from(data)?),
             },
+            "approval.withdrawn" => EventBody::ApprovalWithdrawn {
+                question: QuestionId(self.number("question")?),
+                at: self.unit()?.at,
+            },
             _ => return None,
         })
     }

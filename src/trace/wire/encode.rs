@@ -24,7 +24,7 @@ pub(crate) struct Wire {
 
 impl EventBody {
     /// Every word that [`EventBody::kind`] gives.
-    pub const KINDS: [&str; 29] = [
+    pub const KINDS: [&str; 30] = [
         "run.started",
         "node.decided",
         "node.started",
@@ -50,6 +50,7 @@ impl EventBody {
         "approval.requested",
         "approval.granted",
         "approval.rejected",
+        "approval.withdrawn",
         "run.suspended",
         "run.resumed",
         "run.cancelled",
@@ -84,6 +85,7 @@ impl EventBody {
             EventBody::ApprovalRequested(_) => "approval.requested",
             EventBody::ApprovalGranted { .. } => "approval.granted",
             EventBody::ApprovalRejected { .. } => "approval.rejected",
+            EventBody::ApprovalWithdrawn { .. } => "approval.withdrawn",
             EventBody::RunSuspended { .. } => "run.suspended",
             EventBody::RunResumed => "run.resumed",
             EventBody::RunCancelled { .. } => "run.cancelled",
@@ -186,7 +188,8 @@ pub(crate) fn encode(state: &RunState, event: &EventBody) -> Wire {
         | EventBody::WaitFinished { .. }
         | EventBody::ApprovalRequested(_)
         | EventBody::ApprovalGranted { .. }
-        | EventBody::ApprovalRejected { .. } => encode_effect(state, event, &mut wire),
+        | EventBody::ApprovalRejected { .. }
+        | EventBody::ApprovalWithdrawn { .. } => encode_effect(state, event, &mut wire),
     }
     wire
 }
@@ -241,6 +244,10 @@ fn encode_effect(state: &RunState, event: &EventBody, wire: &mut Wire) {
         | EventBody::ApprovalRejected { question, answer } => {
             wire.put("question", question.0);
             answer_to(&mut wire.data, answer);
+        }
+        EventBody::ApprovalWithdrawn { question, at } => {
+            wire.at(state, *at);
+            wire.put("question", question.0);
         }
         _ => {}
     }
