@@ -86,6 +86,7 @@ impl Taken {
             protected: Vec::new(),
             ledger: None,
             declared: Declared::default(),
+            live: false,
             limits,
             plan,
             undoes: None,

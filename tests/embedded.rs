@@ -81,6 +81,7 @@ fn a_session_runs_beside_its_runner_and_its_lines_tell_the_whole_run() {
         protected: Vec::new(),
         ledger: None,
         declared: Declared::default(),
+        live: false,
         limits: RunLimits::default(),
         plan: None,
         undoes: None,

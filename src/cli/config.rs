@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::config::{KeyInfo, Origin, Setting, SettingValue};
 use crate::diag::{Diagnostics, suggestion};
+use crate::effect::Declared;
 use crate::front::settings;
 use crate::source::Sources;
 use crate::view::escaped;
@@ -48,7 +49,9 @@ pub(super) fn run(args: &ConfigArgs, output: Output) -> Result<Exit, Problem> {
             settings.get(key).into_iter().collect()
         }
     };
-    Ok(output.either(|| human(&shown), || document(&shown)))
+    let nothing = Declared::default();
+    let declared = if args.key.is_none() { settings.declared() } else { &nothing };
+    Ok(output.either(|| human(&shown) + &models(declared), || document(&shown, declared)))
 }
 
 fn known(key: &str) -> Result<(), Problem> {
@@ -81,7 +84,28 @@ fn human(settings: &[&Setting]) -> String {
     text
 }
 
-fn document(settings: &[&Setting]) -> Value {
+/// A line for each declared model and each private origin.
+fn models(declared: &Declared) -> String {
+    let mut text = String::new();
+    for model in &declared.models {
+        let key = model.key.as_ref().map_or_else(String::new, |key| format!(", with the secret {key}"));
+        // writing to a string can't fail
+        let _ = writeln!(
+            text,
+            "models.{}  {} at {} ({}{key})",
+            escaped(&model.name),
+            escaped(&model.model),
+            escaped(&model.base_url),
+            model.provider.as_str()
+        );
+    }
+    for origin in &declared.private {
+        let _ = writeln!(text, "network.private  {}", escaped(origin));
+    }
+    text
+}
+
+fn document(settings: &[&Setting], declared: &Declared) -> Value {
     let rows: Vec<Value> = settings
         .iter()
         .map(|setting| {
@@ -92,7 +116,25 @@ fn document(settings: &[&Setting]) -> Value {
             json!({ "key": setting.key, "value": value, "origin": setting.origin.to_string(), "layer": layer(&setting.origin) })
         })
         .collect();
-    json!({ "schema": "lgflow.config/v1", "settings": rows })
+    let models: Vec<Value> = declared
+        .models
+        .iter()
+        .map(|model| {
+            json!({
+                "name": model.name,
+                "provider": model.provider.as_str(),
+                "base_url": model.base_url,
+                "model": model.model,
+                "key": model.key,
+            })
+        })
+        .collect();
+    json!({
+        "schema": "lgflow.config/v1",
+        "settings": rows,
+        "models": models,
+        "private": declared.private,
+    })
 }
 
 fn layer(origin: &Origin) -> &'static str {

@@ -123,6 +123,18 @@ fn limits_of(plan: &Value) -> RunLimits {
         wall_ms: number("budgets", "wall_ms"),
         tool_calls: number("budgets", "tool_calls"),
         patch_bytes: number("budgets", "patch_bytes"),
+        default_model: asks_default(plan),
+    }
+}
+
+/// Does a node of the plan ask the model `default`? None does where the user had declared none.
+fn asks_default(plan: &Value) -> bool {
+    match plan {
+        Value::Object(members) => {
+            members.get("model").is_some_and(|model| model == "default") || members.values().any(asks_default)
+        }
+        Value::Array(items) => items.iter().any(asks_default),
+        _ => false,
     }
 }
 

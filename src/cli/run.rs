@@ -320,13 +320,14 @@ pub(super) fn trust_now(flag: bool, settings: &Settings) -> Result<TrustNow, Pro
     }
 }
 
-/// The user's own limits, which can only lower a plan.
+/// What the user's own configuration makes of a plan: limits, which can only lower it, and the model that is meant by `default`.
 pub(super) fn limits(settings: &Settings) -> RunLimits {
     RunLimits {
         concurrency: settings.concurrency(),
         wall_ms: settings.wall().map(|wall| wall.as_millis() as u64),
         tool_calls: settings.tool_calls(),
         patch_bytes: settings.patch_bytes(),
+        default_model: settings.declared().model("default").is_some(),
     }
 }
 

@@ -35,6 +35,9 @@ pub struct RunnerStart {
     /// The earlier run whose changes this one may take back, as the user said; without it, no other run's.
     #[serde(default)]
     pub undoes: Option<String>,
+    /// Does the front want to hear what models say while they say it?
+    #[serde(default)]
+    pub live: bool,
     /// What an earlier run came to that this one was forked from, and may be answered with.
     #[serde(default)]
     pub reuse: Option<Reuse>,
@@ -53,7 +56,8 @@ pub struct LedgerPlace {
     pub workspace: String,
 }
 
-/// A user's own limits on a run. They can only lower what a plan and a policy say.
+/// What a user's own configuration makes of a plan: limits, which can only lower what it and a policy say, and the model that is
+/// meant where a graph leaves the choice to them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunLimits {
     /// Leaf calls at once.
@@ -64,6 +68,9 @@ pub struct RunLimits {
     pub tool_calls: Option<u64>,
     /// Bytes of patches.
     pub patch_bytes: Option<u64>,
+    /// Do they declare a model `default`?
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub default_model: bool,
 }
 
 /// A policy layer as it was read: the runner parses the same text again and owns the result.

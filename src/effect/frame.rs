@@ -23,6 +23,13 @@ pub enum ControlFrame {
     },
     /// Runner → front: a person is asked. In no other way does a question reach the front.
     Ask(Box<ApprovalRequest>),
+    /// Runner → front: what a model says at a node while it says it, without what must not leave.
+    Said {
+        /// The node, as its call names it.
+        node: String,
+        /// Whole lines, and at the end what is left.
+        text: String,
+    },
     /// Front → runner: finish running calls' process trees and exit.
     Stop,
 }

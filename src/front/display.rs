@@ -84,6 +84,13 @@ impl Display {
         }
     }
 
+    /// What is said at `name` right now: shown to who watches, and to nobody else. It must be escaped already.
+    pub fn hear(&mut self, name: &str, line: &str) {
+        if let Self::Live(live) = self {
+            live.all.suspend(|| print_line(&format!("  {name} │ {line}")));
+        }
+    }
+
     /// Lines that have a form of their own, whole. They must be escaped already.
     pub fn say(&mut self, lines: &str) {
         match self {

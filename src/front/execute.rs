@@ -362,6 +362,7 @@ fn runner_start(task: &Task<'_>, run: &RunId, store: &Store) -> RunnerStart {
         limits: task.limits,
         plan: task.held.clone(),
         undoes: task.undoes.as_ref().map(RunId::to_string),
+        live: task.attended,
         reuse: task.fork.as_ref().map(|fork| fork.reuse.clone()),
         answers_on_record: false,
     }

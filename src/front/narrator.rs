@@ -81,6 +81,13 @@ impl Narrator {
         self.display.say(lines);
     }
 
+    /// What a model says at a node while it says it: line by line, where somebody watches.
+    pub fn hear(&mut self, node: &str, text: &str) {
+        for line in text.lines() {
+            self.display.hear(&escaped(node), &escaped(line));
+        }
+    }
+
     /// A question to a person, with the cursor behind it.
     pub fn ask(&mut self, text: &str) {
         self.display.ask(text);

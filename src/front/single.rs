@@ -38,6 +38,7 @@ pub fn call_tool(
         limits: RunLimits::default(),
         plan: None,
         undoes: undoes.map(RunId::to_string),
+        live: false,
         reuse: None,
         answers_on_record: false,
     };

@@ -177,6 +177,10 @@ impl<'a> Supervision<'a> {
                 self.asking.heard(*request);
                 Ok(())
             }
+            Heard::Runner(Ok(ControlFrame::Said { node, text })) => {
+                self.follower.narrator.hear(&node, &text);
+                Ok(())
+            }
             Heard::Runner(Ok(_)) => Err(Stopped::Runner("it began twice".to_owned())),
             Heard::Runner(Err(_)) => {
                 self.control = None;

@@ -187,6 +187,8 @@ pub struct Rendered {
 pub struct Conversation {
     /// The name in the user's configuration; `deterministic` is built in.
     pub model: String,
+    /// The graph left the choice to the user: it is `deterministic` until their configuration says otherwise.
+    pub by_default: bool,
     /// `temperature`, `max_tokens`, …
     pub params: BTreeMap<String, Value>,
     /// Role (`system`, `user`, `assistant`) and prompt, in order.

@@ -40,6 +40,11 @@ impl Redaction {
         &self.values
     }
 
+    /// Does it look for patterns?
+    pub fn has_patterns(&self) -> bool {
+        !self.patterns.is_empty()
+    }
+
     /// Puts `[redacted:NAME]` in the place of each; how many there were. Keys of objects count as text, and a number
     /// that is a secret is one.
     pub fn redact(&self, value: &mut Value) -> usize {

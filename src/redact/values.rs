@@ -66,6 +66,11 @@ impl Values {
         self.all.is_none()
     }
 
+    /// The bytes of the longest form that it looks for.
+    pub fn longest(&self) -> usize {
+        self.names.keys().map(Vec::len).max().unwrap_or(0)
+    }
+
     /// The name of the first secret that is in `bytes`.
     pub fn found_in(&self, bytes: &[u8]) -> Option<&str> {
         let found = self.all.as_ref()?.find(bytes)?;

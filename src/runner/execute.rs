@@ -53,7 +53,7 @@ fn act(
         Some(Uses::Exec) => tools::exec(call, world, cancel),
         Some(Uses::WorkspaceDiff) => tools::workspace_diff(call, world),
         Some(Uses::Rollback) => tools::rollback(call, world),
-        Some(Uses::Llm) => tools::llm(call),
+        Some(Uses::Llm) => tools::llm(call, world, cancel),
         Some(Uses::Http) => tools::http(call, world, cancel),
         _ => Err(ToolError::new(ErrorKind::NotFound, format!("this version of lgflow has no tool `{tool}`"))),
     }

@@ -1,13 +1,15 @@
 //! All of the world that a tool may touch. What it may do there is not written here: a granted call carries it.
 #![expect(clippy::disallowed_methods, reason = "a call ends at its deadline")]
 
+use std::io::Write as _;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use crate::digest::Digest;
-use crate::effect::{Declared, HeldPlan, PlannedProgram, ToolError};
+use crate::effect::{ControlFrame, Declared, HeldPlan, PlannedProgram, ToolError, encode_frame};
 use crate::files::{RelPath, Root};
 use crate::redact::Redaction;
 use crate::sandbox::{Helper, MaskMemory, ProgramDigests};
@@ -43,6 +45,28 @@ pub struct Outside {
     pub keys: Keyring,
     /// What was sent.
     pub traffic: Traffic,
+    /// Who is told what a model says while it says it; nobody, where nobody wants to know.
+    pub teller: Option<Teller>,
+}
+
+/// Tells the front what a model says. What it is told is shown and kept nowhere.
+#[derive(Debug, Clone)]
+pub struct Teller(Arc<Mutex<UnixStream>>);
+
+impl Teller {
+    /// Tells it over the control channel, which others write to as well.
+    pub fn new(front: Arc<Mutex<UnixStream>>) -> Self {
+        Self(front)
+    }
+
+    /// `node` has these words, which must be fit to leave.
+    pub(super) fn tell(&self, node: &str, text: &str) {
+        let said = ControlFrame::Said { node: node.to_owned(), text: text.to_owned() };
+        if let Ok(bytes) = encode_frame(&said) {
+            // a front that is gone hears nothing: the control channel ends us
+            let _ = self.0.lock().unwrap_or_else(PoisonError::into_inner).write_all(&bytes);
+        }
+    }
 }
 
 /// What was found out or started for one command and holds for the next, as long as nothing changes.

@@ -13,6 +13,8 @@
 mod program;
 
 mod http;
+mod llmock;
+mod models;
 mod places;
 mod rebinding;
 mod server;

@@ -10,15 +10,14 @@ use crate::compile::scope::Local;
 use crate::compile::{expressions, kinds, literal};
 use crate::diag::{codes, suggestion};
 use crate::document::Tree;
-use crate::effect::ErrorKind;
+use crate::effect::{DETERMINISTIC, ErrorKind};
 use crate::expr::ValueTemplate;
 use crate::model::{Field, Uses};
 use crate::plan::{Action, Conversation, Rendered};
 
 use super::Builder;
 
-/// The name of the model that needs no network; `default` is another name of it where the user configured none.
-const DETERMINISTIC: &str = "deterministic";
+/// Another name of the built-in model, where the user has declared none of this name.
 const DEFAULT: &str = "default";
 /// How often an answer that does not satisfy its schema goes back.
 const REPAIRS: u32 = 1;
@@ -86,12 +85,13 @@ impl Builder<'_, '_> {
         let vars = self.value(node, "vars", locals);
         let tools = tools(node);
         let output_schema = self.schema(node, "output_schema");
-        let (model, params) = model?;
+        let (model, by_default, params) = model?;
         let count = |name: &str, default| {
             node.parameter(name).map_or(Some(default), |field| literal::count(&field.value))
         };
         Some(Action::Llm(Box::new(Conversation {
             model,
+            by_default,
             params,
             messages: messages?,
             vars: vars?,
@@ -103,15 +103,17 @@ impl Builder<'_, '_> {
         })))
     }
 
-    fn model(&mut self, node: &DraftNode<'_>) -> Option<(String, BTreeMap<String, Value>)> {
+    fn model(&mut self, node: &DraftNode<'_>) -> Option<(String, bool, BTreeMap<String, Value>)> {
         let written = literal::word(&node.parameter("model")?.value)?;
         let models = &self.draft.graph.models;
         if let Some(model) = models.iter().find(|model| model.name.value.as_str() == written.value) {
             let params = model.params.iter().map(|param| (param.name.value.clone(), param.value.to_json()));
-            return Some((configured(&model.uses.value), params.collect()));
+            let (name, by_default) = configured(&model.uses.value);
+            return Some((name, by_default, params.collect()));
         }
         if written.value == DEFAULT {
-            return Some((configured(DEFAULT), BTreeMap::new()));
+            let (name, by_default) = configured(DEFAULT);
+            return Some((name, by_default, BTreeMap::new()));
         }
         let known = models.iter().map(|model| model.name.value.as_str()).chain([DEFAULT]);
         self.unknown(codes::UNKNOWN_MODEL, "models", "model", &written, suggestion(&written.value, known));
@@ -215,9 +217,9 @@ impl Builder<'_, '_> {
     }
 }
 
-/// The name that the model is looked up by when it is called.
-fn configured(name: &str) -> String {
-    if name == DEFAULT { DETERMINISTIC.to_owned() } else { name.to_owned() }
+/// The name that the model is looked up by when it is called, and whether the user may say that it is another.
+fn configured(name: &str) -> (String, bool) {
+    if name == DEFAULT { (DETERMINISTIC.to_owned(), true) } else { (name.to_owned(), false) }
 }
 
 /// A literal list; what is no tool in it was reported against the schema.

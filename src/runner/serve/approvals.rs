@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 
@@ -44,14 +44,18 @@ pub(super) struct Approvals {
     root: RootIdentity,
     /// Do answers on record count for calls that carry none?
     on_record: bool,
-    front: Mutex<UnixStream>,
+    front: Arc<Mutex<UnixStream>>,
     /// One question is put at a time, so that the same one is put once.
     asking: Mutex<()>,
 }
 
 impl Approvals {
     /// Opens the ledger that the front names; `None` where nothing can be approved.
-    pub(super) fn open(start: &RunnerStart, root: &Root, front: UnixStream) -> Result<Option<Self>, String> {
+    pub(super) fn open(
+        start: &RunnerStart,
+        root: &Root,
+        front: Arc<Mutex<UnixStream>>,
+    ) -> Result<Option<Self>, String> {
         let Some(place) = &start.ledger else { return Ok(None) };
         let ledger =
             Ledger::open(Path::new(&place.state), &place.workspace).map_err(|error| error.to_string())?;
@@ -59,7 +63,7 @@ impl Approvals {
         let (dev, ino) = root.identity().map_err(|error| error.to_string())?;
         let root = RootIdentity { dev, ino };
         let run = start.run.clone();
-        let (front, asking) = (Mutex::new(front), Mutex::new(()));
+        let asking = Mutex::new(());
         let on_record = start.answers_on_record;
         Ok(Some(Self { ledger, run, starter, root, on_record, front, asking }))
     }

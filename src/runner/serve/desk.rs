@@ -28,7 +28,7 @@ use crate::runner::revision::revision;
 use crate::runner::tools::{look_ahead, question};
 use crate::runner::work_tree::work_tree;
 use crate::runner::{
-    Cancel, CommandMemory, Keyring, Outside, ToolWorld, Traffic, recover_workspace, redaction,
+    Cancel, CommandMemory, Keyring, Outside, Teller, ToolWorld, Traffic, recover_workspace, redaction,
 };
 use crate::sandbox::walls;
 use crate::schema;
@@ -82,6 +82,7 @@ impl Desk {
         let redaction = redaction(&start.declared.secrets, policy.redact_patterns())
             .map_err(|error| error.to_string())?;
         let redaction = Arc::new(redaction);
+        let front = Arc::new(Mutex::new(front));
         let mut key = [0; 32];
         getrandom::fill(&mut key).map_err(|error| error.to_string())?;
         let protected = start.protected.iter().map(|path| RelPath::parse(path)).collect::<Result<_, _>>();
@@ -98,6 +99,7 @@ impl Desk {
                 declared: start.declared.clone(),
                 keys: Keyring::of(&start.declared.secrets).map_err(|error| error.to_string())?,
                 traffic: Traffic::default(),
+                teller: start.live.then(|| Teller::new(Arc::clone(&front))),
             },
         };
         recover_workspace(&world).map_err(|error| error.message)?;

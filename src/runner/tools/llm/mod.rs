@@ -1,6 +1,8 @@
-//! `llm`: one model call. The built-in model `deterministic` picks and copies from what it is sent, by rules that are
-//! written down; it holds no text of its own, needs no network and no key, and the same call gives the same answer.
+//! `llm`: one answer of a model: of the built-in one, which needs no network, or of one that the user declares.
 
+mod asked;
+mod built_in;
+mod chat;
 mod choice;
 mod excerpt;
 mod material;
