@@ -176,6 +176,9 @@ pub struct ToolResult {
     /// Of `llm`: the tokens that it used up, counted by the model's side.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub llm_tokens: Option<u64>,
+    /// Of `llm`: the tools that the model asks for before it answers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tool_calls: Vec<AskedTool>,
     /// Of `exec`: the program that was run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub program: Option<ProgramUsed>,
@@ -212,6 +215,7 @@ impl ToolResult {
             error: None,
             truncated: false,
             llm_tokens: None,
+            tool_calls: Vec::new(),
             program: None,
             redacted: 0,
             sandbox: Vec::new(),
@@ -234,6 +238,17 @@ pub struct Artifact {
     pub path: String,
     /// `sha256:…` of its content.
     pub digest: String,
+}
+
+/// A tool that a model asks for. Nothing of it has been done, or even read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AskedTool {
+    /// What its answer is known by.
+    pub id: String,
+    /// The tool's name, by the model's word.
+    pub tool: String,
+    /// Its parameters, as the text that the model gave.
+    pub arguments: String,
 }
 
 /// A program that was run: opened once, and what was opened is what was run.

@@ -22,7 +22,9 @@ pub use approval::{
     Approval, ApprovalBinding, ApprovalRequest, ApprovalSignature, ApprovalTerms, AskedRef, BoundCall,
     BoundTarget, Preview, RootIdentity, ShownCall,
 };
-pub use call::{AfterCrash, Artifact, ProgramUsed, RuleRef, SandboxLayer, ToolCall, ToolError, ToolResult};
+pub use call::{
+    AfterCrash, Artifact, AskedTool, ProgramUsed, RuleRef, SandboxLayer, ToolCall, ToolError, ToolResult,
+};
 pub use codec::{FrameBuffer, FrameError, MAX_FRAME, encode_frame};
 pub use control::{FrozenLayer, LayerRole, LedgerPlace, RunLimits, RunnerStart, Started, WorkTree};
 pub use declared::{DETERMINISTIC, Declared, KEY_HEADER, ModelDeclaration, Provider};

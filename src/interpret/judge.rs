@@ -11,11 +11,13 @@ use crate::plan::{Action, Conversation};
 use crate::schema::validate_value;
 use crate::trace::{
     Answer, CallOrder, CallOutcome, EventBody, Frame, GraphOutcome, NodeError, Returned, RunState, Unit,
+    asks_model,
 };
 
 use super::calls::{refuse, started, used_up};
 use super::finish::{finish, finish_cancelled};
 use super::step::{asked, shown_call};
+use super::tools;
 
 /// The longest wait between attempts.
 const LONGEST: Duration = Duration::from_mins(1);
@@ -51,7 +53,7 @@ fn call(state: &RunState, frame: &Frame, unit: Unit, outcome: &CallOutcome) -> V
         CallOutcome::Batch(results) => batch(state, unit, results),
     };
     match (&frame.plan().node(unit.at.node).action, output) {
-        (Action::Llm(conversation), output) => answered(state, frame, unit, conversation, output),
+        (Action::Llm(conversation), output) => conversed(state, frame, unit, conversation, output),
         (_, Ok(output)) => finish(state, unit, Ok(output)),
         (_, Err(error)) => failed(state, frame, unit, error),
     }
@@ -132,6 +134,30 @@ fn policy_asks(state: &RunState, unit: Unit, error: &crate::effect::ToolError) -
     vec![asked(state, unit, show, Vec::new(), None, true)]
 }
 
+/// What came of a call of a conversation: an answer, or what a tool came to that the model asked for.
+fn conversed(
+    state: &RunState,
+    frame: &Frame,
+    unit: Unit,
+    conversation: &Conversation,
+    output: Result<Value, NodeError>,
+) -> Vec<EventBody> {
+    let work = state.unit(unit);
+    let of_model = work.and_then(|work| work.asked.as_deref()).is_none_or(asks_model);
+    let talk = work.and_then(|work| work.talk.as_deref());
+    match (talk, output) {
+        (Some(talk), Ok(_)) if !of_model || !talk.wanted.is_empty() => {
+            tools::go_on(state, frame, unit, conversation, talk)
+        }
+        // what nothing catches is nothing that the model could do better
+        (Some(talk), Err(error)) if !of_model && !ErrorKind::NEVER.contains(&error.kind) => {
+            tools::go_on(state, frame, unit, conversation, talk)
+        }
+        (_, Err(error)) if !of_model => failed(state, frame, unit, error),
+        (_, output) => answered(state, frame, unit, conversation, output),
+    }
+}
+
 /// A model's answer: it has to satisfy `output_schema`; if not, it goes back with the errors.
 fn answered(
     state: &RunState,
@@ -156,7 +182,8 @@ fn answered(
         (_, Err(error)) => return failed(state, frame, unit, error),
     };
     let work = state.unit(unit);
-    let repairs = work.map_or(0, |work| work.calls.saturating_sub(1));
+    let answers = work.and_then(|work| work.talk.as_ref()).map_or(0, |talk| talk.answers);
+    let repairs = answers.saturating_sub(1);
     let stopped = work.is_some_and(|work| work.cancelling || work.timed_out);
     if repairs < conversation.repairs && !stopped {
         return repair(state, unit, &answer, &errors);
@@ -232,13 +259,13 @@ fn granted(state: &RunState, frame: &Frame, unit: Unit, answer: &Answer) -> Vec<
     finish(state, unit, Ok(output))
 }
 
-fn timed_out(frame: &Frame, unit: Unit) -> NodeError {
+pub(super) fn timed_out(frame: &Frame, unit: Unit) -> NodeError {
     let timeout = frame.plan().node(unit.at.node).timeout.unwrap_or_default();
     NodeError::new(ErrorKind::Timeout, format!("it took longer than its timeout of {timeout:?}"))
 }
 
 /// Another attempt, if the kind and the count allow it; else the failure stands.
-fn failed(state: &RunState, frame: &Frame, unit: Unit, error: NodeError) -> Vec<EventBody> {
+pub(super) fn failed(state: &RunState, frame: &Frame, unit: Unit, error: NodeError) -> Vec<EventBody> {
     let Some(work) = state.unit(unit) else { return Vec::new() };
     let error = if work.timed_out && error.kind == ErrorKind::Cancelled {
         NodeError { output: error.output, ..timed_out(frame, unit) }

@@ -16,6 +16,7 @@ mod reports;
 mod request;
 mod scope;
 mod step;
+mod tools;
 
 pub use inputs::{InputProblem, bind_inputs};
 pub use next::next;

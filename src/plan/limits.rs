@@ -41,7 +41,7 @@ impl Plan {
                     DEFAULT.clone_into(&mut conversation.model);
                 }
                 Action::Graph { plan, .. } if plan.leaves_model_open() => {
-                    Arc::make_mut(plan).take_default_model()
+                    Arc::make_mut(plan).take_default_model();
                 }
                 _ => {}
             }

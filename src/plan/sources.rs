@@ -47,6 +47,11 @@ impl NodeSources {
         Provenance::new(self.named.clone(), self.rest.clone())
     }
 
+    /// What is told with a call that its own answer has asked for.
+    pub fn of_answer(&self) -> Provenance {
+        Provenance::of_all(self.output.clone())
+    }
+
     /// Of everything that its calls are made from.
     pub fn all(&self) -> Sources {
         self.named.values().flatten().chain(&self.rest).cloned().collect()

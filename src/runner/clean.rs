@@ -57,6 +57,11 @@ impl Cleaner {
         for artifact in &mut result.artifacts {
             removed += self.redaction.redact_text(&mut artifact.path);
         }
+        for asked in &mut result.tool_calls {
+            for text in [&mut asked.id, &mut asked.tool, &mut asked.arguments] {
+                removed += self.redaction.redact_text(text);
+            }
+        }
         if let Some(program) = &mut result.program {
             removed += self.redaction.redact_text(&mut program.path);
         }

@@ -14,6 +14,7 @@ mod result;
 mod standing;
 mod state;
 mod summary;
+mod talk;
 mod units;
 mod wire;
 mod writer_set;
@@ -41,3 +42,4 @@ pub use wire::{
 pub(crate) use channel::writable;
 pub(crate) use cost::cost_of;
 pub(crate) use state::{Frame, Returned, Step, Task, Work};
+pub(crate) use talk::{Talk, asks_model};

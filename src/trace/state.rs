@@ -10,6 +10,7 @@ use crate::effect::Provenance;
 use crate::plan::{ChannelIx, EdgeIx, LoopIx, NodeIx, Plan, PlanSources};
 
 use super::channel::Writes;
+use super::talk::Talk;
 use super::{
     Answer, At, CallId, CallOrder, CallOutcome, Cost, FrameId, GraphError, GraphOutcome, Index, NodeResult,
     Question, QuestionId, RunStatus, Unit, WaitFor, WaitId,
@@ -268,6 +269,8 @@ pub(crate) struct UnitState {
     pub(crate) asked: Option<Arc<CallOrder>>,
     /// The approval that its next call carries.
     pub(crate) approval: Option<Box<Value>>,
+    /// Of `llm`: the conversation of this attempt.
+    pub(crate) talk: Option<Box<Talk>>,
 }
 
 /// Where a unit stands in its attempt.
@@ -383,8 +386,12 @@ impl RunState {
 
     /// Where the parameters of an open call come from, as far as its plan tells.
     pub fn provenance(&self, call: CallId) -> Option<Provenance> {
-        let at = self.calls.get(&call)?.unit.at;
-        Some(self.sources_of(at.frame)?.node(at.node)?.provenance())
+        let open = self.calls.get(&call)?;
+        let at = open.unit.at;
+        let sources = self.sources_of(at.frame)?.node(at.node)?;
+        // what a model asks for, and what it is told of that, comes from all that its answer does
+        let rounds = self.unit(open.unit).and_then(|unit| unit.talk.as_ref()).map_or(0, |talk| talk.rounds);
+        if rounds > 0 { Some(sources.of_answer()) } else { Some(sources.provenance()) }
     }
 
     /// The sources of an execution.
@@ -584,6 +591,7 @@ impl UnitState {
             timer: None,
             asked: None,
             approval: None,
+            talk: None,
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::plan::Action;
 use super::apply::Legal;
 use super::cost::cost_of;
 use super::state::{Frame, OpenCall, Phase, Returned, RunState, Stage, Step, Task, UnitState, Work};
+use super::talk::Talk;
 use super::{
     Answer, At, CallId, CallOrder, CallOutcome, Cost, FrameId, GraphOutcome, Question, QuestionId, Unit,
     WaitFor, WaitId,
@@ -136,6 +137,7 @@ impl RunState {
         }
         self.next_call += 1;
         self.given.remove(&unit.at);
+        let talks = self.is_conversation(unit);
         let Some(state) = self.unit_mut(unit) else { return Ok(()) };
         let (first, held) = (state.calls == 0, state.slot);
         state.calls += 1;
@@ -143,6 +145,9 @@ impl RunState {
         state.step = Step::Calling(call);
         state.asked = Some(Arc::clone(order));
         state.approval = None;
+        if talks {
+            state.talk = Talk::started(state.talk.take(), order);
+        }
         self.calls.insert(call, OpenCall { unit, order: Arc::clone(order), cancelling: false });
         if !held {
             self.count_busy(unit, |busy| *busy += 1);
@@ -151,6 +156,11 @@ impl RunState {
             self.set_timer(unit);
         }
         Ok(())
+    }
+
+    fn is_conversation(&self, unit: Unit) -> bool {
+        let frame = self.frame(unit.at.frame);
+        frame.is_some_and(|frame| matches!(frame.plan().node(unit.at.node).action, Action::Llm(_)))
     }
 
     /// Attempts of several parts are timed here; a single call's time is the runner's matter.
@@ -176,6 +186,9 @@ impl RunState {
         if self.is_budgeted(call.unit.at.frame) {
             let cost = cost_of(&call.order, outcome);
             self.agenda.push_back(Task::Charge(id, call.unit.at.frame, cost));
+        }
+        if let Some(talk) = self.unit_mut(call.unit).and_then(|unit| unit.talk.as_mut()) {
+            talk.heard(&call.order, outcome);
         }
         self.come_back(call.unit, Returned::Call(Arc::clone(outcome)));
         Ok(())

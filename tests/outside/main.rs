@@ -12,6 +12,7 @@
 #[path = "../program/mod.rs"]
 mod program;
 
+mod agents;
 mod http;
 mod llmock;
 mod models;

@@ -33,10 +33,7 @@ struct Asking<'a> {
 enum Came {
     Answer(Box<Pieces>),
     /// The provider wants to be asked later.
-    Later {
-        error: ToolError,
-        after: Option<std::time::Duration>,
-    },
+    Later(Box<ToolError>, Option<std::time::Duration>),
 }
 
 /// An answer of `model`.
@@ -57,8 +54,8 @@ pub(in crate::runner::tools::llm) fn answer(
         tries += 1;
         match asking.once()? {
             Came::Answer(pieces) => return Ok(asking.result(&pieces)),
-            Came::Later { error, .. } if tries > model.retries => return Err(error),
-            Came::Later { error, after } => {
+            Came::Later(error, _) if tries > model.retries => return Err(*error),
+            Came::Later(error, after) => {
                 let pause = after.unwrap_or_else(|| growing(tries));
                 if pause > LONGEST {
                     let message = format!(
@@ -67,7 +64,7 @@ pub(in crate::runner::tools::llm) fn answer(
                         pause.as_secs(),
                         LONGEST.as_secs()
                     );
-                    return Err(ToolError { message, ..error });
+                    return Err(ToolError { message, ..*error });
                 }
                 wait(pause, cancel)?;
             }
@@ -92,7 +89,7 @@ impl Asking<'_> {
             Ok(exchange) => exchange,
             // nothing of an answer has come
             Err(fault @ (NetFault::Unreachable(..) | NetFault::Broken(..))) => {
-                return Ok(Came::Later { error: fault.into(), after: None });
+                return Ok(Came::Later(Box::new(fault.into()), None));
             }
             Err(fault) => return Err(fault.into()),
         };
@@ -172,6 +169,13 @@ impl Asking<'_> {
     /// The answer as a result: a value of the schema, the tools that are asked for, or the text.
     fn result(&self, pieces: &Pieces) -> ToolResult {
         let usage = pieces.tokens(self.body.len());
+        let tool_calls = pieces.calls();
+        if !self.asked.tools.is_empty() && !tool_calls.is_empty() {
+            let output = json!({ "text": pieces.text });
+            let llm_tokens = Some(usage.input + usage.output);
+            let result = ToolResult::success("llm", output);
+            return ToolResult { stdout: pieces.text.clone(), tool_calls, llm_tokens, ..result };
+        }
         let made = self.output(pieces);
         let result = match made {
             Ok(output) => ToolResult { stdout: pieces.text.clone(), ..ToolResult::success("llm", output) },
@@ -214,7 +218,6 @@ fn whole_answer(exchange: &mut Exchange, pieces: &mut Pieces) -> Result<(), Tool
     pieces.add_whole(&bytes).map_err(no_piece)
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it maps an error")]
 fn no_piece(no: NoPiece) -> ToolError {
     ToolError::new(ErrorKind::Upstream, no.0)
 }
@@ -228,9 +231,9 @@ fn refusal(mut exchange: Exchange, address: &WebAddress) -> Result<Came, ToolErr
     let why = said.get("error").map(message_of).map(|why| format!(": {why}")).unwrap_or_default();
     let error = |kind, what: &str| ToolError::new(kind, format!("`{address}` {what} (status {status}){why}"));
     Ok(match status {
-        429 => Came::Later { error: error(ErrorKind::RateLimited, "wants fewer requests"), after },
-        500.. => Came::Later { error: error(ErrorKind::Upstream, "could not answer"), after },
-        408 => Came::Later { error: error(ErrorKind::Timeout, "took too long by its own word"), after },
+        429 => Came::Later(Box::new(error(ErrorKind::RateLimited, "wants fewer requests")), after),
+        500.. => Came::Later(Box::new(error(ErrorKind::Upstream, "could not answer")), after),
+        408 => Came::Later(Box::new(error(ErrorKind::Timeout, "took too long by its own word")), after),
         404 => return Err(error(ErrorKind::NotFound, "has no such model or interface")),
         401 | 403 => return Err(error(ErrorKind::InvalidInput, "does not take the key")),
         _ => return Err(error(ErrorKind::InvalidInput, "did not accept the request")),

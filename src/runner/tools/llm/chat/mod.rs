@@ -1,4 +1,4 @@
-//! A model over a network, in the form that OpenAI has made common: the request, the answer as it comes in pieces, and when a
+//! A model over a network, in the form that `OpenAI` has made common: the request, the answer as it comes in pieces, and when a
 //! request is made again.
 
 mod ask;

@@ -1,6 +1,8 @@
 //! An answer, put together from its pieces. Tolerant of what providers leave out; an answer that has no end is none.
 
-use serde_json::{Value, json};
+use serde_json::Value;
+
+use crate::effect::AskedTool;
 
 /// The most bytes of a text.
 const MOST_TEXT: usize = 8 << 20;
@@ -122,12 +124,13 @@ impl Pieces {
         self.finish.is_some() || self.done
     }
 
-    /// The tools that it asks for: `{id, tool, arguments}`, the arguments as the text that was said.
-    pub(super) fn calls(&self) -> Vec<Value> {
+    /// The tools that it asks for.
+    pub(super) fn calls(&self) -> Vec<AskedTool> {
         let called = self.calls.iter().filter(|call| !call.name.is_empty()).enumerate();
-        let told = called.map(|(at, call)| {
-            let id = if call.id.is_empty() { format!("call_{at}") } else { call.id.clone() };
-            json!({ "id": id, "tool": call.name, "arguments": call.arguments })
+        let told = called.map(|(at, call)| AskedTool {
+            id: if call.id.is_empty() { format!("call_{at}") } else { call.id.clone() },
+            tool: call.name.clone(),
+            arguments: call.arguments.clone(),
         });
         told.collect()
     }
@@ -188,7 +191,7 @@ mod tests {
             { "id": "a", "tool": "read_file", "arguments": "{\"path\":\"a\"}" },
             { "id": "call_1", "tool": "list_files", "arguments": "{}" },
         ]);
-        assert_eq!(Value::from(pieces.calls()), expected);
+        assert_eq!(serde_json::json!(pieces.calls()), expected);
     }
 
     #[test]
