@@ -158,7 +158,9 @@ mod tests {
 
     fn of(events: &[&str]) -> Pieces {
         let mut pieces = Pieces::default();
-        events.iter().for_each(|event| pieces.add(event).unwrap());
+        for event in events {
+            pieces.add(event).unwrap();
+        }
         pieces
     }
 
