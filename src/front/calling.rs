@@ -71,6 +71,7 @@ impl CallSession {
             limits: calling.limits,
             plan: None,
             undoes: None,
+            live: false,
             reuse: None,
             answers_on_record: true,
         };
