@@ -55,7 +55,7 @@ fn run(place: &Place, graph: &str) -> (Value, Ran) {
 
 /// Every byte of every file: the key under no form that is looked for.
 fn assert_nowhere(folder: &Path) {
-    let hex: String = KEY.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let hex: String = KEY.bytes().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
@@ -319,7 +319,7 @@ fn a_model_is_asked_where_the_user_and_the_policy_let_it_be() {
 #[test]
 fn a_call_that_is_ended_ends_its_request() {
     let provider = Server::start(|_| {
-        vec![Part::Bytes(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\ndata: {\"choices\":[{\"delta\":{\"content\":\"re\"}}]}\n\n".to_vec()), Part::Pause(Duration::from_secs(120))]
+        vec![Part::Bytes(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\ndata: {\"choices\":[{\"delta\":{\"content\":\"re\"}}]}\n\n".to_vec()), Part::Pause(Duration::from_mins(2))]
     });
     let place = Place::new(&model(&provider.origin(), ""));
     let timed = graph("").replace("    with: { model", "    timeout: 1s\n    with: { model");
