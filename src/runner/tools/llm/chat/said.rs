@@ -62,3 +62,64 @@ impl<'w> Said<'w> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+    use std::os::unix::net::UnixStream;
+    use std::sync::Mutex;
+
+    use regex::Regex;
+
+    use crate::effect::{ControlFrame, FrameBuffer};
+    use crate::redact::Values;
+
+    use super::*;
+
+    /// What is told of a text that comes in two parts: each frame.
+    fn told(text: &str, at: usize, redaction: &Arc<Redaction>) -> Vec<String> {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let teller = Teller::new(Arc::new(Mutex::new(ours)));
+        let mut said = Said::new(Some(&teller), redaction, "node");
+        said.so_far(&text[..at]);
+        said.so_far(text);
+        said.end(text);
+        drop(teller);
+        let (mut bytes, mut frames) = (Vec::new(), FrameBuffer::default());
+        theirs.read_to_end(&mut bytes).unwrap();
+        frames.push(&bytes);
+        let mut told = Vec::new();
+        while let Some(frame) = frames.take::<ControlFrame>().unwrap() {
+            let ControlFrame::Said { node, text } = frame else { panic!("{frame:?}") };
+            assert_eq!(node, "node");
+            told.push(text);
+        }
+        told
+    }
+
+    #[test]
+    fn a_secret_is_not_told_wherever_its_text_is_cut() {
+        let values = Values::new(&[("KEY".to_owned(), b"correct-horse-battery".to_vec())]).unwrap();
+        let redaction = Arc::new(Redaction::new(values, Vec::new()));
+        let text =
+            "first line\nthe key is\ncorrect-horse-battery\nand that was it, zwölf lines of it\nor so\n"
+                .repeat(3);
+        let clean = text.replace("correct-horse-battery", "[redacted:KEY]");
+        for at in (0..=text.len()).filter(|at| text.is_char_boundary(*at)) {
+            let told = told(&text, at, &redaction);
+            assert_eq!(told.concat(), clean, "cut at {at}");
+            assert!(told.iter().all(|part| !part.contains("horse")), "cut at {at}: {told:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_pattern_may_still_match_is_held_back() {
+        let pattern = Regex::new(r"BEGIN[\s\S]{0,40}END").unwrap();
+        let redaction = Arc::new(Redaction::new(Values::default(), vec![("block".to_owned(), pattern)]));
+        let text = "a\nBEGIN\nsecret\nEND\nb\n";
+        for at in 0..=text.len() {
+            let told = told(text, at, &redaction);
+            assert_eq!(told.concat(), "a\n[redacted:block]\nb\n", "cut at {at}");
+        }
+    }
+}
