@@ -30,6 +30,7 @@ pub mod metrics;
 pub mod model;
 pub mod notes;
 pub mod packs;
+pub mod patch;
 pub mod plan;
 pub mod policy;
 pub mod receipt;

@@ -27,6 +27,7 @@ const ROOMS: &[(&str, u32)] = &[
     ("config", 4),
     ("effect", 3),
     ("redact", 3),
+    ("patch", 4),
     ("plan", 4),
     ("policy", 5),
     ("trace", 5),

@@ -655,3 +655,42 @@ fn a_limit_on_a_call_fails_it_in_a_test_as_in_a_run() {
     workspace.write(".lg/graph.yaml", patch("a", ""));
     document(&workspace, 0);
 }
+
+#[test]
+fn the_paths_of_a_diff_are_judged_as_those_of_a_list_are() {
+    let workspace = Workspace::new();
+    let policy = "schema: lgflow.policy/v1\nname: mine\ntools: { apply_patch: allow }\npaths: { write: { allow: ['src/**'] } }\n";
+    workspace.write(".lg/policy.yaml", policy);
+    let hunk = "@@ -1 +1 @@\\n-a\\n+b\\n";
+    let cases =
+        |text: &str| format!("schema: lgflow.test/v1\ngraph: ../graph.yaml\ncases:\n  - name: diff\n{text}");
+    let denied = cases(
+        "    expect:\n      status: denied\n      denied: [{ node: e, rule: paths.write }]\n      never: [{ node: e }]\n",
+    );
+    for (path, rule) in [("docs/x", "paths.write"), (".lg/x", "protection")] {
+        let graph = format!(
+            "schema: lgflow.graph/v1\nname: g\npolicy: [policy.yaml]\nnodes:\n  e: {{ uses: apply_patch, with: {{ patch: \"--- a/{path}\\n+++ b/{path}\\n{hunk}\" }} }}\n"
+        );
+        workspace.write(".lg/graph.yaml", graph);
+        workspace.write(".lg/tests/diff.yaml", denied.replace("paths.write", rule));
+        workspace.lgflow(&["validate"]).ended(3).says("denied-call").says(path);
+        let plan = workspace.lgflow(&["plan", "--trust", "--format", "json"]).json();
+        assert_eq!(plan["verdicts"][0]["decision"], "deny", "{plan}");
+    }
+    let graph = format!(
+        "schema: lgflow.graph/v1\nname: g\npolicy: [policy.yaml]\nnodes:\n  e: {{ uses: apply_patch, with: {{ patch: \"--- a/docs/x\\n+++ b/docs/x\\n{hunk}\" }} }}\n  n: {{ uses: values }}\nedges: [{{ from: e, to: n, catch: [denied] }}]\n"
+    );
+    workspace.write(".lg/graph.yaml", graph.clone());
+    workspace.write(
+        ".lg/tests/diff.yaml",
+        cases("    expect:\n      path: [e, n]\n      denied: [{ node: e, rule: paths.write }]\n      never: [{ node: e }]\n"),
+    );
+    workspace.lgflow(&["test"]).ended(0);
+    // a path that is allowed goes to the script
+    workspace.write(".lg/graph.yaml", graph.replace("docs/x", "src/x"));
+    workspace.write(
+        ".lg/tests/diff.yaml",
+        cases("    results: [{ tool: apply_patch, output: {} }]\n    expect:\n      status: succeeded\n      path: [e]\n"),
+    );
+    workspace.lgflow(&["test"]).ended(0);
+}

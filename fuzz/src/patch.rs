@@ -1,7 +1,7 @@
 //! The patch reader: a text → the paths that it names, each of which lies beneath the workspace.
 
 use lgflow::files::RelPath;
-use lgflow::runner::paths_of_patch;
+use lgflow::patch::paths_of_patch;
 
 /// Text → paths, or why it is no patch.
 pub fn patch(bytes: &[u8]) {

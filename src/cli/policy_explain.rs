@@ -1,12 +1,13 @@
 //! `lgflow policy explain`: every layer's word on one call, and what would alter the verdict. Makes no call.
 
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::diag::{Diagnostics, suggestion};
 use crate::effect::ToolCall;
+use crate::patch::paths_of_patch;
 use crate::policy::{Decision, Machine, explain};
-use crate::runner::{machine, paths_of_patch};
+use crate::runner::machine;
 use crate::source::Sources;
 use crate::view::{escaped, explanation_document, explanation_text};
 
@@ -50,9 +51,9 @@ pub(super) fn run(args: &ExplainCallArgs, output: Output) -> Result<Exit, Proble
     }
     let Here { layers, settings } = layers?;
     let call = typed(ToolCall::new(args.name.as_str(), input));
-    let seen = seen(&call)?;
+    readable(&call)?;
     let machine = Machine { declared: settings.declared().clone(), ..machine(place.protected()) };
-    let explained = match explain(&layers.layers, &machine, &seen, &mut sources) {
+    let explained = match explain(&layers.layers, &machine, &call, &mut sources) {
         Ok(explained) => explained,
         Err(findings) => {
             print(&sources, &findings, output);
@@ -96,12 +97,9 @@ fn fits(tool: &str, input: &Value) -> Result<(), Problem> {
     )))
 }
 
-/// The call as gate and tool judge it together: of a patch, every path that its text names.
-fn seen(call: &ToolCall) -> Result<ToolCall, Problem> {
+/// A patch that is none has no verdict: the tool refuses it.
+fn readable(call: &ToolCall) -> Result<(), Problem> {
     let patch = call.input.get("patch").and_then(Value::as_str).filter(|_| call.tool == "apply_patch");
-    let Some(patch) = patch else { return Ok(call.clone()) };
-    let paths =
-        paths_of_patch(patch).map_err(|why| Problem::usage(format!("the patch cannot be read: {why}")))?;
-    let changes: Value = paths.into_iter().map(|path| json!({ "op": "put", "path": path })).collect();
-    Ok(ToolCall { input: json!({ "changes": changes }), ..call.clone() })
+    let Some(patch) = patch else { return Ok(()) };
+    paths_of_patch(patch).map(drop).map_err(|why| Problem::usage(format!("the patch cannot be read: {why}")))
 }

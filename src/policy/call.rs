@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::patch::named_in_patch;
+
 /// What the gate reads of an `exec`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ExecCall {
@@ -100,7 +102,8 @@ pub(super) fn literal_paths(tool: &str, input: &Value) -> (Vec<String>, Vec<Stri
             let paths = changes.flat_map(|change| {
                 ["path", "from", "to", "content_path"].map(|key| text(change.get(key))).into_iter().flatten()
             });
-            (Vec::new(), paths.collect())
+            let diff = input.get("patch").and_then(Value::as_str).map(named_in_patch);
+            (Vec::new(), paths.chain(diff.into_iter().flatten()).collect())
         }
         _ => (Vec::new(), Vec::new()),
     }

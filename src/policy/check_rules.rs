@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 
 use crate::diag::{Diagnostic, Diagnostics, codes, suggestion};
 use crate::digest::PublicKey;
+use crate::files::protected_name;
 use crate::model::policy::{FlowRule, SandboxModeRule, SandboxRule, WorkspaceRule};
 use crate::model::{Policy, Uses};
 use crate::source::{Located, is_unsafe_to_show};
 
 use super::check::check_glob;
+use super::is_secret_name;
 use super::paths::path_glob;
-use super::{is_secret_name, protected_name};
 
 /// Why a glob matches no path that anybody means, and what to write.
 pub(super) fn glob_flaw(glob: &str) -> Option<(&'static str, String)> {

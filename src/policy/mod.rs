@@ -58,7 +58,7 @@ pub use network::{NetworkRules, OriginBound, WebRequest};
 pub use openings::{Widening, widenings, wider};
 pub use packs::{LockOwner, LockedPack, PackLack, PackTexts, Packs};
 pub use paths::{PathRule, PathRules};
-pub use protected::{Guard, Protected, protected_name};
+pub use protected::{Guard, Protected};
 pub use requests::{Request, requests_beyond_contained};
 pub use reserved::is_kept_from_calls;
 pub use secret_names::{SECRET_NAMES, is_secret_name, is_secret_name_itself};

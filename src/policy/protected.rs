@@ -2,6 +2,7 @@
 //! system takes for theirs.
 
 use crate::effect::RuleRef;
+use crate::files::{as_file_systems_read, protected_name};
 
 use super::{Decision, Reason};
 
@@ -24,7 +25,7 @@ pub struct Protected {
 impl Protected {
     /// Protects `folders`, relative to the root and `/`-separated, and what `guard` says.
     pub fn new(guard: Guard, folders: &[String]) -> Self {
-        let folders = folders.iter().map(|folder| plain(folder.trim_matches('/')));
+        let folders = folders.iter().map(|folder| as_file_systems_read(folder.trim_matches('/')));
         Self { guard, folders: folders.filter(|folder| !folder.is_empty()).collect() }
     }
 
@@ -50,7 +51,7 @@ impl Protected {
         if self.folders.is_empty() {
             return None;
         }
-        let path = plain(path);
+        let path = as_file_systems_read(path);
         let beneath = |folder: &&String| {
             path.strip_prefix(folder.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
@@ -58,59 +59,9 @@ impl Protected {
     }
 }
 
-/// The protected name that a path component is, under any spelling: case, ignorable characters (HFS+), trailing
-/// dots and spaces, stream suffixes and short names (NTFS); the class of CVE-2014-9390 and CVE-2019-1352.
-pub fn protected_name(component: &str) -> Option<&'static str> {
-    let plain = plain(component);
-    let stem = plain.split(':').next().unwrap_or_default().trim_end_matches(['.', ' ']);
-    let short = |name: &str| {
-        stem.strip_prefix(name)
-            .and_then(|rest| rest.strip_prefix('~'))
-            .is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
-    };
-    match stem {
-        ".git" => Some(".git"),
-        ".lg" => Some(".lg"),
-        _ if short("git") => Some(".git"),
-        _ if short("lg") => Some(".lg"),
-        _ => None,
-    }
-}
-
-/// Lowercase, without the characters that HFS+ ignores.
-fn plain(text: &str) -> String {
-    let ignored = |c: &char| matches!(*c, '\u{200c}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-    text.chars().filter(|c| !ignored(c)).flat_map(char::to_lowercase).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_spelling_of_a_git_directory_is_protected() {
-        let spellings = [
-            ".git",
-            ".GIT",
-            ".Git",
-            ".git.",
-            ".git ",
-            ".git. .",
-            ".g\u{200c}it",
-            "\u{feff}.git",
-            "git~1",
-            "GIT~2",
-            ".git::$INDEX_ALLOCATION",
-            ".git:stream",
-        ];
-        for name in spellings {
-            assert_eq!(protected_name(name), Some(".git"), "{name:?}");
-        }
-        assert_eq!(protected_name(".LG"), Some(".lg"));
-        for name in [".gitignore", ".gitattributes", "git", ".github", "git~", "git~x", "lg", "x.git"] {
-            assert_eq!(protected_name(name), None, "{name:?}");
-        }
-    }
 
     #[test]
     fn folders_are_protected_with_all_beneath_them() {

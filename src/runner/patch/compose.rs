@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::files::RelPath;
+use crate::patch::{Action, FilePatch};
 
 use super::Content;
-use super::model::{Action, FilePatch};
 use super::render::diff;
 
 /// One path on both sides.

@@ -1,6 +1,6 @@
 //! Hunks onto the bytes of a file: exactly, or at an offset if there is but one place. No fuzz. Knows no disk.
 
-use super::model::{Hunk, split_lines};
+use crate::patch::{Hunk, split_lines};
 
 /// The file after its hunks, and the hunks as they really lay.
 #[derive(Debug)]

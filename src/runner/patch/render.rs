@@ -6,8 +6,7 @@ use similar::{Algorithm, DiffOp, DiffTag, capture_diff_slices, group_diff_ops};
 
 use crate::files::RelPath;
 
-use super::model::{Action, FilePatch, Hunk, Line, LineKind, split_lines};
-use super::quoted::quote;
+use crate::patch::{Action, FilePatch, Hunk, Line, LineKind, Mode, quote, split_lines};
 
 /// Lines of context around a change.
 const CONTEXT: usize = 3;
@@ -99,7 +98,7 @@ fn render_file(file: &FilePatch, out: &mut String) -> Option<()> {
 }
 
 fn render_modes(file: &FilePatch, out: &mut String) {
-    let mode = |mode: Option<super::model::Mode>| mode.map_or("100644", super::model::Mode::as_str);
+    let mode = |mode: Option<Mode>| mode.map_or("100644", Mode::as_str);
     let _ = match &file.action {
         Action::Add { .. } => writeln!(out, "new file mode {}", mode(file.new_mode)),
         Action::Delete { .. } => writeln!(out, "deleted file mode {}", mode(file.old_mode)),

@@ -5,11 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::digest::Digest;
 use crate::files::{EntryKind, FileError, RelPath, Root};
+use crate::patch::{Action, Change, FilePatch, Hunk, Mode};
 
-use super::changes::Change;
 use super::commit::Wanted;
 use super::fit::fit;
-use super::model::{Action, FilePatch, Hunk, Mode};
 use super::render::{diff, render};
 use super::version::refused;
 use super::{Content, PatchError, Version};

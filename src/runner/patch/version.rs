@@ -2,9 +2,9 @@
 
 use crate::digest::Digest;
 use crate::files::{EntryKind, Facts, FileError, Links, RelPath, Root};
+use crate::patch::Mode;
 
 use super::PatchError;
-use super::model::Mode;
 
 /// The most bytes of a file that is patched.
 pub(super) const MAX_FILE: u64 = 64 << 20;

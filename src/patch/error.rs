@@ -99,15 +99,15 @@ impl PatchError {
         text
     }
 
-    pub(super) fn conflict(path: &str, message: impl Into<String>) -> Self {
+    pub(crate) fn conflict(path: &str, message: impl Into<String>) -> Self {
         PatchError::Conflict { path: path.to_owned(), message: message.into() }
     }
 
-    pub(super) fn forbidden(path: &str, message: impl Into<String>) -> Self {
+    pub(crate) fn forbidden(path: &str, message: impl Into<String>) -> Self {
         PatchError::Forbidden { path: path.to_owned(), message: message.into() }
     }
 
-    pub(super) fn io(doing: &'static str, path: &str, source: impl Into<std::io::Error>) -> Self {
+    pub(crate) fn io(doing: &'static str, path: &str, source: impl Into<std::io::Error>) -> Self {
         PatchError::Io { doing, path: path.to_owned(), source: source.into() }
     }
 }

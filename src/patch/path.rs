@@ -1,7 +1,6 @@
 //! Which paths a patch may name at all, before any policy is asked. Knows no disk.
 
-use crate::files::RelPath;
-use crate::policy::protected_name;
+use crate::files::{RelPath, protected_name};
 
 use super::PatchError;
 
