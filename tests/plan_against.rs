@@ -114,6 +114,50 @@ fn a_job_may_stop_where_more_is_allowed_and_only_there() {
 }
 
 #[test]
+fn a_widening_is_one_also_where_the_verdict_depends_on_values() {
+    const OPEN: &str = "\
+schema: lgflow.graph/v1
+name: release
+policy: [policy.yaml]
+inputs: { f: { type: string } }
+nodes:
+  read: { uses: read_file, with: { path: '{{ inputs.f }}' } }
+";
+    let workspace = Workspace::new();
+    git(&workspace, &["init", "-q", "-b", "main"]);
+    let denies = POLICY.replace("allow: ['src/**']", "allow: ['**'], deny: ['secret/**']");
+    workspace.write(".lg/graph.yaml", OPEN).write(".lg/policy.yaml", denies);
+    git(&workspace, &["add", "-A"]);
+    git(&workspace, &["commit", "-qm", "one"]);
+    let against = ["plan", "--against", "main", "--deny-widening"];
+    workspace.lgflow(&against).ended(0).says("the plans mean the same");
+    let edits = [
+        (".lg/policy.yaml", POLICY.replace("'src/**'", "'**'"), "its policy is another"),
+        (
+            ".lg/graph.yaml",
+            OPEN.replace("'{{ inputs.f }}'", "'x/{{ inputs.f }}'"),
+            "its parameters are others",
+        ),
+        (".lg/graph.yaml", OPEN.replace("type: string", "enum: [a, b]"), "made from something else"),
+    ];
+    for (file, edit, why) in edits {
+        workspace.write(file, edit);
+        let text = workspace.lgflow(&against).ended(4).stdout;
+        assert!(
+            text.contains("calls: 1 call that may do more with some values\n  ! read read_file: "),
+            "{text}"
+        );
+        assert!(text.contains(why), "{why}: {text}");
+        git(&workspace, &["checkout", "-q", "."]);
+    }
+    // a literal becomes a template: what it may come to was not there before
+    workspace.write(".lg/graph.yaml", OPEN.replace("'{{ inputs.f }}'", "a"));
+    git(&workspace, &["commit", "-qam", "two"]);
+    workspace.write(".lg/graph.yaml", OPEN);
+    workspace.lgflow(&against).ended(4).says("allowed → allowed, or less: depends on `inputs.f`");
+}
+
+#[test]
 fn another_file_and_a_written_plan_are_compared_as_well() {
     let workspace = repository();
     workspace.lgflow(&["plan", "--trust", "-o", "plan.json"]).ended(0);

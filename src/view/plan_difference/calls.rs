@@ -25,6 +25,28 @@ pub struct Told {
     input: Value,
 }
 
+/// Why it can't be told that a call whose verdict depends on values may do no more than it might.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Untold {
+    /// A layer says something else.
+    Policy,
+    /// It has other parameters.
+    Parameters,
+    /// What its values are made from is something else.
+    Values,
+}
+
+impl Untold {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Untold::Policy => "policy",
+            Untold::Parameters => "parameters",
+            Untold::Values => "values",
+        }
+    }
+}
+
 /// A call that differs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CallChange {
@@ -36,19 +58,27 @@ pub struct CallChange {
     pub before: Option<Told>,
     /// As it is.
     pub after: Option<Told>,
+    /// It may do more with some values, or it can't be told.
+    pub untold: Option<Untold>,
 }
 
 /// By node, tool, and which of them.
 type Calls = BTreeMap<(String, String, usize), Told>;
 
-/// The calls that differ, those that may do more first.
-pub(super) fn calls(before: &Value, after: &Value) -> Vec<CallChange> {
+/// The calls that differ, those that may do more first. `untold` says of a call of both plans why it may, for all that
+/// can be told.
+pub(super) fn calls(
+    before: &Value,
+    after: &Value,
+    untold: &dyn Fn(&str, &Told, &Told) -> Option<Untold>,
+) -> Vec<CallChange> {
     let (mut before, after) = (told(before), told(after));
     let mut found = Vec::new();
     for ((node, tool, nth), after) in after {
         let before = before.remove(&(node.clone(), tool.clone(), nth));
-        if before.as_ref() != Some(&after) {
-            found.push(CallChange { node, tool, before, after: Some(after) });
+        let untold = before.as_ref().and_then(|before| untold(&node, before, &after));
+        if untold.is_some() || before.as_ref() != Some(&after) {
+            found.push(CallChange { node, tool, before, after: Some(after), untold });
         }
     }
     let gone = before.into_iter();
@@ -57,6 +87,7 @@ pub(super) fn calls(before: &Value, after: &Value) -> Vec<CallChange> {
         tool,
         before: Some(before),
         after: None,
+        untold: None,
     }));
     // what only says another thing of itself, or stands in another line, is no difference
     found.retain(CallChange::matters);
@@ -91,20 +122,36 @@ fn told(plan: &Value) -> Calls {
 
 impl Told {
     /// How much it may: 2 where it is allowed, 1 where a person is asked, 0 where it is denied.
-    fn may(&self) -> u8 {
+    pub(super) fn may(&self) -> u8 {
         match self.decision.as_str() {
             "allow" => 2,
             "ask" => 1,
             _ => 0,
         }
     }
+
+    /// Is nothing known of its parameters?
+    pub(super) fn may_be_any_call(&self) -> bool {
+        self.input == "any"
+    }
+
+    /// Is it another call, or does something else decide about it?
+    pub(super) fn differs_from(&self, other: &Told) -> bool {
+        self.input != other.input || self.depends_on != other.depends_on
+    }
 }
 
 impl CallChange {
-    /// May it do what it might not before? A call that was not there might not do anything.
+    /// May it do what it might not before? A call that was not there might not do anything; where it can't be told, it may.
     pub fn widens(&self) -> bool {
         let may = |told: &Option<Told>| told.as_ref().map_or(0, Told::may);
-        may(&self.after) > may(&self.before) || (may(&self.after) > 0 && self.writes_more())
+        let more = may(&self.after) > may(&self.before) || (may(&self.after) > 0 && self.writes_more());
+        more || self.untold.is_some()
+    }
+
+    /// May it do more for the only reason that nobody can tell?
+    pub fn may_widen(&self) -> bool {
+        self.untold.is_some() && !CallChange { untold: None, ..self.clone() }.widens()
     }
 
     /// May it do less than before? A call that is gone is not meant.

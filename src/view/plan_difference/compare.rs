@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::calls::{CallChange, calls};
 use super::parts::{Change, Part, parts};
+use super::values::Values;
 
 /// What differs between two plans.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,7 +65,7 @@ impl Difference {
             && self.layers.is_empty()
     }
 
-    /// May some call do what it might not before?
+    /// May some call do what it might not before, or can that not be told?
     pub fn widens(&self) -> bool {
         self.calls.iter().any(CallChange::widens)
     }
@@ -79,7 +80,7 @@ const OF_EDGES: &str = "loops";
 pub fn compare(before: &Value, after: &Value) -> Difference {
     let steps = |plan: &Value| plan["steps"].as_array().map_or(0, Vec::len);
     let mut found = Difference {
-        calls: calls(before, after),
+        calls: Vec::new(),
         nodes: Vec::new(),
         edges: Vec::new(),
         sections: Vec::new(),
@@ -89,7 +90,9 @@ pub fn compare(before: &Value, after: &Value) -> Difference {
     parts("graph", before.get("graph"), after.get("graph"), &mut found.sections);
     found.level("", before, after);
     parts("", Some(&layers(before)), Some(&layers(after)), &mut found.layers);
-    found
+    let values = Values { after, difference: &found };
+    let calls = calls(before, after, &|node, before, after| values.untold(node, before, after));
+    Difference { calls, ..found }
 }
 
 /// The layers by role and name. A name that comes twice is told by its place.

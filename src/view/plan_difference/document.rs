@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::calls::{CallChange, Told};
+use super::calls::{CallChange, Told, Untold};
 use super::compare::Difference;
 use super::parts::Part;
 
@@ -66,6 +66,7 @@ fn call(call: &CallChange) -> Value {
         "tool": call.tool,
         "widens": call.widens(),
         "narrows": call.narrows(),
+        "untold": call.untold.map(Untold::as_str),
         "parameters": call.has_other_parameters(),
         "before": call.before.as_ref().map(told),
         "after": call.after.as_ref().map(told),

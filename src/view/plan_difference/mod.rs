@@ -6,11 +6,12 @@ mod compare;
 mod document;
 mod parts;
 mod text;
+mod values;
 
 #[cfg(test)]
 mod tests;
 
-pub use calls::{CallChange, Told};
+pub use calls::{CallChange, Told, Untold};
 pub use compare::{Difference, EdgeChange, NodeChange, compare};
 pub use document::plan_difference_document;
 pub use parts::{Change, Part};

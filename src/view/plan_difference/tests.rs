@@ -63,8 +63,8 @@ fn a_call_that_may_do_more_comes_first_and_is_counted() {
     let difference = compare(&before, &after);
     assert!(difference.widens());
     let text = plan_difference_text(&difference, "old", "new");
-    let head = "calls: 2 calls newly allowed, 1 call newly asked about, 1 call with other parameters, 1 call depending on \
-                something else, 1 call newly denied or asked about, 1 call gone\n";
+    let head = "calls: 2 calls newly allowed, 1 call newly asked about, 1 call that may do more with some values, 1 call with \
+                other parameters, 1 call newly denied or asked about, 1 call gone\n";
     assert!(text.contains(head), "{text}");
     let lines: Vec<&str> = text.lines().filter(|line| line.contains(" exec: ")).collect();
     assert_eq!(
@@ -72,9 +72,9 @@ fn a_call_that_may_do_more_comes_first_and_is_counted() {
         [
             "  ! a exec: asks → allowed",
             "  ! b exec: denied → asks",
+            "  ! f exec: allowed → allowed, or less: depends on `inputs.x`",
             "  ! n exec: new, allowed",
             "  ~ c exec: allowed",
-            "  ~ f exec: allowed → allowed, or less: depends on `inputs.x`",
             "  ~ d exec: allowed → denied",
             "  - e exec: gone, was allowed",
         ]
@@ -170,4 +170,68 @@ fn a_long_text_is_shown_where_it_differs() {
         document["nodes"][0]["parts"][0]["before"].as_str().unwrap().len() > 2000,
         "the document has it whole"
     );
+}
+
+/// A call of `a`, whose path comes from an input through a node.
+fn open_plan() -> Value {
+    let nodes = json!({
+        "v": { "uses": "values", "with": { "at": "src/{{ inputs.f }}" } },
+        "a": { "uses": "exec", "with": { "argv": ["{{ nodes.v.output.at }}"] }, "retry": 1 },
+        "apart": { "uses": "values", "with": { "n": 1 } },
+    });
+    let mut one = plan(
+        &nodes,
+        &json!([]),
+        &json!([call("a", "allow", &json!({ "object": { "argv": "any" } }), &["nodes.v"])]),
+    );
+    one["inputs"] = json!({ "f": { "type": "string" }, "g": { "type": "string" } });
+    one
+}
+
+#[test]
+fn a_call_whose_verdict_depends_on_values_may_do_more_unless_it_is_the_same_in_all_that_decides() {
+    let before = open_plan();
+    let changed = |at: &str, value: Value| {
+        let mut after = open_plan();
+        *after.pointer_mut(at).unwrap() = value;
+        after
+    };
+    let wider = [
+        ("/layers/0/digest", json!("2"), "its policy is another"),
+        ("/verdicts/0/input", json!({ "object": { "argv": "text" } }), "its parameters are others"),
+        ("/verdicts/0/depends_on", json!(["nodes.v", "inputs.g"]), "its parameters are others"),
+        ("/nodes/a/with/argv/0", json!("{{ nodes.v.output.at | upper }}"), "its parameters are others"),
+        ("/nodes/v/with/at", json!("{{ inputs.f }}"), "its values are made from something else"),
+        ("/inputs/f", json!({}), "its values are made from something else"),
+    ];
+    for (at, value, why) in wider {
+        let after = changed(at, value);
+        assert!(compare(&before, &after).widens(), "{at}");
+        let text = said(&before, &after);
+        assert!(text.contains("\ncalls: 1 call that may do more with some values\n  ! a exec: "), "{text}");
+        assert!(text.contains(&format!("      may do more with some values: {why}\n")), "{at}: {text}");
+    }
+    let same = [("/nodes/apart/with/n", json!(2)), ("/inputs/g", json!({})), ("/nodes/a/retry", json!(2))];
+    for (at, value) in same {
+        assert!(!compare(&before, &changed(at, value)).widens(), "{at}");
+    }
+    // a person is asked about what nobody was asked about
+    let mut after = changed("/layers/0/digest", json!("2"));
+    after["verdicts"][0]["decision"] = "ask".into();
+    assert!(!compare(&before, &after).widens());
+}
+
+#[test]
+fn what_a_model_may_call_is_any_call_before_and_after() {
+    let model = |prompt: &str| {
+        plan(
+            &json!({ "m": { "uses": "llm", "with": { "prompt": prompt } } }),
+            &json!([]),
+            &json!([call("m", "allow", &json!("any"), &["the model's answer"])]),
+        )
+    };
+    assert!(!compare(&model("one"), &model("two")).widens());
+    let mut after = model("one");
+    after["layers"][0]["digest"] = "2".into();
+    assert!(compare(&model("one"), &after).widens());
 }

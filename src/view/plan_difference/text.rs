@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::view::escaped;
 
-use super::calls::{CallChange, Told};
+use super::calls::{CallChange, Told, Untold};
 use super::compare::{Difference, EdgeChange, NodeChange};
 use super::parts::{Change, Part};
 
@@ -72,6 +72,14 @@ fn calls(calls: &[CallChange], text: &mut String) {
         if call.has_other_parameters() {
             let _ = writeln!(text, "      with other parameters");
         }
+        if let Some(untold) = call.untold {
+            let why = match untold {
+                Untold::Policy => "its policy is another",
+                Untold::Parameters => "its parameters are others",
+                Untold::Values => "its values are made from something else",
+            };
+            let _ = writeln!(text, "      may do more with some values: {why}");
+        }
         let writes = call.after.as_ref().filter(|_| call.writes_more()).map(|after| after.writes.join(", "));
         if let Some(folders) = writes {
             let _ = writeln!(text, "      really writes {} of the workspace", escaped(&folders));
@@ -88,12 +96,13 @@ fn calls(calls: &[CallChange], text: &mut String) {
 /// How many may do more, differ, or may do less.
 pub(super) fn counts(calls: &[CallChange]) -> String {
     let decides = |call: &&CallChange, word: &str| {
-        call.widens() && call.after.as_ref().is_some_and(|after| after.decision == word)
+        call.widens() && !call.may_widen() && call.after.as_ref().is_some_and(|after| after.decision == word)
     };
     let count = |of: &dyn Fn(&&CallChange) -> bool| calls.iter().filter(|call| of(call)).count();
     let counted = [
         (count(&|call| decides(call, "allow")), "newly allowed"),
         (count(&|call| decides(call, "ask")), "newly asked about"),
+        (count(&|call| call.may_widen()), "that may do more with some values"),
         (count(&|call| !call.widens() && call.has_other_parameters()), "with other parameters"),
         (
             count(&|call| {
