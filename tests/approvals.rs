@@ -374,6 +374,8 @@ fn a_node_may_ask_with_choices_and_a_response() {
         .lgflow(&["approve", &run, "gate", "--choice", "sail", "--response", "{\"n\": 1}"])
         .ended(2)
         .says("ship, wait");
+    // the no is a choice, or there is none
+    workspace.lgflow(&["reject", &run]).ended(2).says("nothing to reject").says("ship, wait");
     workspace.lgflow(&["approve", &run, "gate", "--choice", "ship", "--response", "{\"n\": \"x\"}"]).ended(2);
     workspace.lgflow(&["approve", &run, "gate", "--choice", "ship", "--response", "{"]).ended(2);
     let first = workspace

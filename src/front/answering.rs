@@ -90,6 +90,12 @@ pub enum AnswerError {
     /// A choice that is none.
     #[error("`{0}` is none of the choices: {1}")]
     Choice(String, String),
+    /// A no, where there are choices.
+    #[error(
+        "with choices there is nothing to reject: each of them lets the node succeed; take one with `lgflow approve … \
+         --choice NAME` ({0}), or leave it open"
+    )]
+    NoRejection(String),
     /// The further answer does not fit.
     #[error("the response {0}")]
     Response(String),
@@ -311,7 +317,8 @@ fn of_reply(question: u32, reply: Reply, approval: Option<Value>) -> PersonsAnsw
 /// Is it an answer to this question?
 fn check_word(asked: &Asked, word: &Word) -> Result<(), AnswerError> {
     if !word.granted {
-        return Ok(());
+        let choices = &asked.options;
+        return if choices.is_empty() { Ok(()) } else { Err(AnswerError::NoRejection(choices.join(", "))) };
     }
     match &word.choice {
         Some(choice) if !asked.options.contains(choice) => {
