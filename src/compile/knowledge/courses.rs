@@ -102,7 +102,11 @@ impl<'p> Courses<'p> {
                 return None;
             }
             let before = plan.node(at).incoming.iter().map(|edge| plan.edge(*edge).from);
-            open.extend(before.filter(|from| seen.insert(*from)));
+            // a failure that is caught by what then does not start ends the run
+            let caught = plan.node(at).outgoing.iter().filter(|edge| is_catch(plan, **edge));
+            let waits = |to: &NodeIx| plan.node(*to).join == Join::All;
+            let handling = caught.map(|edge| plan.edge(*edge).to).filter(waits);
+            open.extend(before.chain(handling).filter(|next| seen.insert(*next)));
         }
         let mut nodes: Vec<NodeIx> = seen.into_iter().collect();
         nodes.sort_unstable_by_key(|node| plan.rank[node.0 as usize]);

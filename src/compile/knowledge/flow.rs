@@ -14,6 +14,8 @@ pub(super) struct Flow {
     nodes: usize,
     /// By node: a failure of it may be caught.
     pub(super) handled: Vec<bool>,
+    /// By node: an `always` edge may have led here, so that it may run although something before it has failed.
+    pub(super) rescued: Vec<bool>,
 }
 
 /// The root of the tree.
@@ -28,6 +30,7 @@ impl Flow {
             visits: Vec::new(),
             nodes: plan.nodes.len(),
             handled: plan.nodes.iter().map(|node| is_handled(plan, node)).collect(),
+            rescued: vec![false; plan.nodes.len()],
         };
         for &at in &plan.order {
             flow.place(plan, at);
@@ -52,6 +55,11 @@ impl Flow {
 
     fn place(&mut self, plan: &Plan, at: NodeIx) {
         let node = plan.node(at);
+        self.rescued[at.0 as usize] = node
+            .incoming
+            .iter()
+            .map(|edge| plan.edge(*edge))
+            .any(|edge| edge.outcome == EdgeOutcome::Always || self.rescued[edge.from.0 as usize]);
         let above = match node.join {
             Join::Some => self.shared(node.incoming.iter().copied()),
             Join::All => {

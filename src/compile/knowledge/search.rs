@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::effect::ErrorKind;
 use crate::model::Join;
 use crate::plan::{EdgeIx, EdgeOutcome, NodeIx, Plan};
 
@@ -73,12 +74,18 @@ pub(super) struct Done<'p> {
     failed: bool,
     /// Nodes whose success brings about that of a target.
     promise: BTreeSet<NodeIx>,
+    /// Of these, the ones whose failure does so as well, where it is caught.
+    anyway: BTreeSet<NodeIx>,
 }
 
 impl<'p> Done<'p> {
     /// Before `at`, one of the targets has succeeded.
     pub(super) fn succeeded(plan: &'p Plan, flow: &Flow, at: NodeIx, targets: &[NodeIx]) -> Self {
-        let mut promise = BTreeSet::new();
+        let mut done = Self::of(plan, targets.to_vec(), false);
+        // what was reached by an `always` edge goes on although something has failed
+        if flow.rescued[at.0 as usize] {
+            return done;
+        }
         // what lies before what all ways pass, the targets behind it, decides nothing between them
         let rank = |node: NodeIx| plan.rank[node.0 as usize];
         let nearest = targets.iter().map(|target| rank(*target)).min().unwrap_or_default();
@@ -88,14 +95,61 @@ impl<'p> Done<'p> {
         }
         let first = gate.map_or(0, rank);
         for target in targets {
-            promised(plan, flow, *target, first, &mut promise);
+            done.is_promised(flow, *target, first);
         }
-        Self { plan, targets: targets.to_vec(), failed: false, promise }
+        done
     }
 
     pub(super) fn failed(plan: &'p Plan, target: NodeIx) -> Self {
-        Self { plan, targets: vec![target], failed: true, promise: BTreeSet::new() }
+        Self::of(plan, vec![target], true)
     }
+
+    fn of(plan: &'p Plan, targets: Vec<NodeIx>, failed: bool) -> Self {
+        Self { plan, targets, failed, promise: BTreeSet::new(), anyway: BTreeSet::new() }
+    }
+
+    /// A node whose failure nothing catches has succeeded wherever the run goes on; and so has one before it, if that
+    /// leads to it in any case.
+    fn is_promised(&mut self, flow: &Flow, target: NodeIx, first: u32) {
+        let plan = self.plan;
+        let mut open = if flow.handled[target.0 as usize] { Vec::new() } else { vec![target] };
+        while let Some(at) = open.pop() {
+            let before = plan.rank[at.0 as usize] < first;
+            if before || self.promise.len() > FARTHEST || !self.promise.insert(at) {
+                continue;
+            }
+            if plan.node(at).join == Join::All {
+                continue;
+            }
+            for edge in plan.node(at).incoming.iter().map(|edge| plan.edge(*edge)) {
+                if edge.outcome != EdgeOutcome::Success || edge.when.is_some() {
+                    continue;
+                }
+                if !flow.handled[edge.from.0 as usize] {
+                    open.push(edge.from);
+                } else if leads_when_caught(plan, edge.from, at) {
+                    self.anyway.insert(edge.from);
+                    open.push(edge.from);
+                }
+            }
+        }
+    }
+}
+
+/// Does each failure that an edge catches lead to the node as well?
+fn leads_when_caught(plan: &Plan, from: NodeIx, to: NodeIx) -> bool {
+    let caught = |here: bool| {
+        let edges = plan.node(from).outgoing.iter().map(|edge| plan.edge(*edge));
+        let counted = edges.filter(move |edge| {
+            !here || (edge.to == to && edge.when.is_none() && edge.turns.is_none() && edge.leaves.is_empty())
+        });
+        counted.flat_map(|edge| match &edge.outcome {
+            EdgeOutcome::Catch(kinds) => &kinds[..],
+            _ => &[],
+        })
+    };
+    let here: BTreeSet<&ErrorKind> = caught(true).collect();
+    caught(false).all(|kind| here.contains(kind))
 }
 
 impl Ways for Done<'_> {
@@ -106,7 +160,8 @@ impl Ways for Done<'_> {
             EdgeOutcome::Success | EdgeOutcome::Otherwise => true,
             EdgeOutcome::Catch(_) => false,
         };
-        let promised = good && !self.failed && self.promise.contains(&edge.from);
+        let brings = if good { &self.promise } else { &self.anyway };
+        let promised = !self.failed && brings.contains(&edge.from);
         if promised || (self.targets.contains(&edge.from) && good != self.failed) {
             return Some(true);
         }
@@ -119,26 +174,6 @@ impl Ways for Done<'_> {
         let starts = |node: &NodeIx| plan.node(*node).incoming.is_empty();
         !self.failed
             && (self.promise.iter().any(starts) || self.targets.contains(&at) && self.promise.contains(&at))
-    }
-}
-
-/// A node whose failure nothing catches has succeeded wherever the run goes on; and so has one before it, if that leads
-/// to it in any case.
-fn promised(plan: &Plan, flow: &Flow, target: NodeIx, first: u32, promise: &mut BTreeSet<NodeIx>) {
-    let mut open = vec![target];
-    while let Some(at) = open.pop() {
-        let before = plan.rank[at.0 as usize] < first;
-        if before || flow.handled[at.0 as usize] || promise.len() > FARTHEST || !promise.insert(at) {
-            continue;
-        }
-        if plan.node(at).join == Join::All {
-            continue;
-        }
-        for edge in plan.node(at).incoming.iter().map(|edge| plan.edge(*edge)) {
-            if edge.outcome == EdgeOutcome::Success && edge.when.is_none() {
-                open.push(edge.from);
-            }
-        }
     }
 }
 
