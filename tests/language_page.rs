@@ -422,5 +422,17 @@ fn a_page_that_is_wrong_is_found_out() {
 #[test]
 fn every_graph_for_those_who_come_from_elsewhere_does_what_the_page_says() {
     let (graphs, cases) = hold_page(include_str!("../docs/coming-from.md"));
-    assert!(graphs >= 12 && cases >= 18, "{graphs} graphs, {cases} cases");
+    assert!(graphs >= 20 && cases >= 28, "{graphs} graphs, {cases} cases");
+}
+
+#[test]
+fn each_workflow_stands_in_four_languages_with_what_is_refused_of_it() {
+    let page = include_str!("../docs/coming-from.md");
+    let sections: Vec<&str> = page.split("\n## ").skip(1).collect();
+    assert_eq!(sections.len(), 6);
+    for section in sections {
+        let count = |language: &str| section.matches(&format!("\n```{language}\n")).count();
+        assert_eq!((count("python"), count("yml")), (1, 2), "LangGraph, GitHub Actions, Argo: {section}");
+        assert!(count("yaml") >= 2 && section.matches("\nrefused ").count() >= 2, "{section}");
+    }
 }

@@ -332,6 +332,11 @@ impl RuleRef {
         Self::builtin("protected")
     }
 
+    /// Does no layer lift it?
+    pub fn is_of_the_program(&self) -> bool {
+        self.layer == INVARIANTS
+    }
+
     /// What the program itself holds to, whatever the layers say: it stands in no file.
     pub fn builtin(rule: &str) -> Self {
         Self {

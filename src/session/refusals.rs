@@ -9,13 +9,13 @@ use crate::document::{Limits, Syntax, Tree, parse};
 use crate::effect::{ErrorKind, RuleRef};
 use crate::files::{FileError, RelPath};
 use crate::plan::{EdgeOutcome, Plan};
-use crate::policy::{Decision, Foreseen, Gate, Machine, Packs, PolicySet, Reason};
+use crate::policy::{CONTAINED, Decision, Foreseen, Gate, Machine, Packs, PolicySet, Reason};
 use crate::source::{FileId, Sources, Span};
 
 use super::{CheckedFolder, graph_layers};
 
 /// Adds a finding for each call of each checked graph that the graph's own policies refuse whatever the run brings.
-/// Graphs that name no policy are left out: which one will hold is not known.
+/// Of graphs that name no policy what no policy can allow counts alone: which one will hold is not known.
 ///
 /// # Errors
 /// A policy that was readable before, and is not any more.
@@ -32,7 +32,7 @@ pub fn refused_calls(
                 diagnostics.extend(never_approved(name, &gate, sources));
                 let refused = gate.foresee(plan, None).into_iter().filter(|call| is_final(plan, call));
                 for call in refused {
-                    diagnostics.extend(finding(name, &call, sources));
+                    diagnostics.extend(finding(name, plan, &call, sources));
                 }
             }
         }
@@ -40,7 +40,7 @@ pub fn refused_calls(
     Ok(())
 }
 
-/// The gate of a graph's own layers; `None` where it names none, or one of them is not valid.
+/// The gate of a graph's own layers, or of the one that holds where it names none; `None` where one of them is not valid.
 fn gate_of(
     folder: &CheckedFolder,
     name: &Path,
@@ -49,18 +49,14 @@ fn gate_of(
     sources: &mut Sources,
 ) -> Result<Option<Gate>, FileError> {
     let own = folder.files.iter().find(|(_, read)| Path::new(sources.get(read.file).name()) == name);
-    let (Some((own, _)), false) = (own, plan.policy.is_empty()) else { return Ok(None) };
+    let Some((own, _)) = own else { return Ok(None) };
+    let contained = [CONTAINED.to_owned()];
+    let names = if plan.policy.is_empty() { &contained[..] } else { &plan.policy[..] };
     let depth = own.parts().count();
     let shown = name.ancestors().nth(depth).unwrap_or(Path::new("")).to_path_buf();
     let mut found = Diagnostics::default();
-    let layers = graph_layers(
-        (&folder.folder, &shown),
-        &RelPath::clone(own),
-        &plan.policy,
-        packs,
-        sources,
-        &mut found,
-    )?;
+    let layers =
+        graph_layers((&folder.folder, &shown), &RelPath::clone(own), names, packs, sources, &mut found)?;
     if found.has_errors() {
         return Ok(None);
     }
@@ -81,17 +77,18 @@ fn never_approved(graph: &Path, gate: &Gate, sources: &Sources) -> Option<Diagno
 fn is_final(plan: &Plan, call: &Foreseen) -> bool {
     call.verdict.decision == Decision::Deny
         && call.depends_on.is_empty()
-        && denial(call).is_some()
+        && denial(plan, call).is_some()
         && !is_expected(plan, call)
 }
 
-/// The reason that no declaration of the user's takes away.
-fn denial(call: &Foreseen) -> Option<&Reason> {
+/// The reason that no declaration of the user's takes away, nor a policy, where the graph names none.
+fn denial<'c>(plan: &Plan, call: &'c Foreseen) -> Option<&'c Reason> {
     let declarable = |reason: &&Reason| {
         reason.rule.rule == "secrets" || (call.tool == "llm" && reason.rule.rule == "network")
     };
     let denials = call.verdict.reasons.iter().filter(|reason| reason.decision == Decision::Deny);
-    denials.clone().find(|reason| !declarable(reason))
+    let counts = |reason: &&Reason| !plan.policy.is_empty() || reason.rule.is_of_the_program();
+    denials.filter(counts).find(|reason| !declarable(reason))
 }
 
 /// An edge that catches denials says that its author knows.
@@ -104,17 +101,15 @@ fn is_expected(plan: &Plan, call: &Foreseen) -> bool {
     })
 }
 
-fn finding(graph: &Path, call: &Foreseen, sources: &Sources) -> Option<Diagnostic> {
-    let reason = denial(call)?;
-    let outermost = call.node.split('/').next().unwrap_or_default();
-    let span = node_span(graph, outermost, sources)?;
-    let message = format!(
-        "`{}` calls `{}`, which its policy can never allow: {}",
-        call.node, call.tool, reason.message
-    );
+fn finding(graph: &Path, plan: &Plan, call: &Foreseen, sources: &Sources) -> Option<Diagnostic> {
+    let reason = denial(plan, call)?;
+    let span = call_span(graph, call, sources)?;
+    let always = reason.rule.is_of_the_program();
+    let which = if always { "is always denied" } else { "its policy can never allow" };
+    let message = format!("`{}` calls `{}`, which {which}: {}", call.node, call.tool, reason.message);
     let found = Diagnostic::new(codes::DENIED_CALL, span, message);
-    let help =
-        "change the call or the rule; or add an edge with `catch: [denied]`, where the denial is meant";
+    let what = if always { "the call" } else { "the call or the rule" };
+    let help = format!("change {what}; or add an edge with `catch: [denied]`, where the denial is meant");
     let found = found.help(help);
     Some(match rule_span(&reason.rule, sources) {
         Some(rule) => found.label(rule, "the rule"),
@@ -122,11 +117,27 @@ fn finding(graph: &Path, call: &Foreseen, sources: &Sources) -> Option<Diagnosti
     })
 }
 
-/// The id of a node in its graph file.
-fn node_span(graph: &Path, node: &str, sources: &Sources) -> Option<Span> {
-    let tree = parsed(graph, sources)?;
-    let entry = tree.get("nodes")?.entries().iter().find(|entry| entry.key.value == node)?;
-    Some(entry.key.span)
+/// The parameter that is refused, in the graph file: of the node, or where it stands in another file, of the node that
+/// runs its graph, and then its id.
+fn call_span(graph: &Path, call: &Foreseen, sources: &Sources) -> Option<Span> {
+    let whole = parsed(graph, sources)?;
+    let mut tree = &whole;
+    let mut path = call.node.split('/').peekable();
+    while let Some(id) = path.next() {
+        let entry = tree.get("nodes")?.entries().iter().find(|entry| entry.key.value == id)?;
+        let with = entry.value.get("with");
+        if path.peek().is_none() {
+            let deciding = ["path", "patch", "changes", "argv", "url", "server", "calls"];
+            let parameter = deciding.iter().find_map(|name| with?.get(name));
+            return Some(parameter.map_or(entry.key.span, |parameter| parameter.span));
+        }
+        let inline = with.and_then(|with| with.get("graph")).and_then(Tree::as_str);
+        match inline.and_then(|name| tree.get("graphs")?.get(name)) {
+            Some(inner) => tree = inner,
+            None => return Some(entry.key.span),
+        }
+    }
+    None
 }
 
 /// A graph file that was read.

@@ -1,6 +1,9 @@
 //! The ways in which a node may end in a run that succeeds, and the edges that each of them takes.
 
+use std::collections::BTreeSet;
+
 use crate::effect::ErrorKind;
+use crate::expr::{Expression, Root};
 use crate::model::Uses;
 use crate::plan::{Action, EdgeIx, EdgeOutcome, NodeIx, Plan, PlanNode};
 
@@ -105,35 +108,53 @@ impl<'p> Choices<'p> {
         let Some((edges, table)) = decisions.conditional(self.at) else { return vec![Vec::new()] };
         let forward = |edge: &EdgeIx| self.plan.edge(*edge).turns.is_none();
         let chosen: Vec<EdgeIx> = edges.iter().copied().filter(forward).collect();
-        let single = edges.len() == 1;
-        let Some((rows, loose)) = table else {
+        // one condition alone is an optional step, also beside a loop that turns for reasons of its own
+        let optional = chosen[..].iter().any(|edge| chosen.len() == 1 && self.is_apart(*edge, edges));
+        let Some(table) = table else {
             // what the conditions come to is not known: each may hold alone, and one alone may not hold
             let mut sets: Vec<Vec<EdgeIx>> = chosen.iter().map(|edge| vec![*edge]).collect();
             let leaves = edges.iter().any(|edge| self.leaves(*edge));
-            if otherwise || leaves || single || chosen.is_empty() {
+            if otherwise || leaves || optional || chosen.is_empty() {
                 sets.push(Vec::new());
             }
             sets.push(chosen);
             return sets;
         };
+        // another iteration begins, or the node fails
+        let turns: Vec<bool> = edges.iter().map(|edge| !forward(edge) && !self.leaves(*edge)).collect();
+        // where there may be fewer values than were tried, that none holds is no news of several conditions
+        let none = optional || otherwise || chosen.is_empty() || table.surely_leaves_out(&turns);
         let mut sets = Vec::new();
-        for holds in rows {
-            let held: Vec<EdgeIx> =
-                edges.iter().zip(holds).filter(|(_, holds)| **holds).map(|(edge, _)| *edge).collect();
-            // another iteration begins, or the node fails
-            let turns = held.iter().any(|edge| !forward(edge) && !self.leaves(*edge));
-            // where there may be fewer values than were tried, that none holds is no news of several conditions
-            let unsure = held.is_empty() && loose && !single && !otherwise && !chosen.is_empty();
-            if !turns && !unsure {
-                sets.push(held.into_iter().filter(forward).collect());
+        for row in &table.rows {
+            let turning = row.holds.iter().zip(&turns).any(|(holds, turns)| *holds && *turns);
+            let held = edges.iter().zip(&row.holds).filter(|(_, holds)| **holds).map(|(edge, _)| *edge);
+            if !turning && (none || row.holds.contains(&true)) {
+                sets.push(held.filter(forward).collect());
             }
         }
-        if sets.is_empty() && loose {
+        if sets.is_empty() && table.is_loose() {
             sets.push(Vec::new());
         }
         sets.sort();
         sets.dedup();
         sets
+    }
+
+    /// Does the condition of an edge look at nothing that those of the others look at?
+    fn is_apart(&self, edge: EdgeIx, all: &[EdgeIx]) -> bool {
+        let own = Root::Node(self.plan.node(self.at).id.to_string());
+        let roots = |edge: &EdgeIx| {
+            let roots = self.plan.edge(*edge).when.iter().flat_map(Expression::roots);
+            roots
+                .map(
+                    |root| {
+                        if matches!(root, Root::Output | Root::Error) { own.clone() } else { root.clone() }
+                    },
+                )
+                .collect::<BTreeSet<Root>>()
+        };
+        let looks = roots(&edge);
+        all.iter().filter(|other| **other != edge).all(|other| looks.is_disjoint(&roots(other)))
     }
 
     /// Does the loop edge count as not taken, once its loop has run out?

@@ -17,7 +17,7 @@ use super::tried::{Row, Table, subjects, table};
 pub(super) struct Decisions(BTreeMap<NodeIx, Decision>);
 
 /// The edges, and by combination of values which of them hold.
-pub(super) type Conditional<'d> = (&'d [EdgeIx], Option<(Vec<&'d [bool]>, bool)>);
+pub(super) type Conditional<'d> = (&'d [EdgeIx], Option<&'d Table>);
 
 /// The conditional edges of one node.
 struct Decision {
@@ -53,14 +53,10 @@ impl Decisions {
     }
 
     /// The edges of a node that decide by conditions, after success; and, where that could be tried, which of them hold
-    /// together, and whether there may be fewer values than were tried.
+    /// together.
     pub(super) fn conditional(&self, at: NodeIx) -> Option<Conditional<'_>> {
         let decision = self.0.get(&at).filter(|decision| !decision.edges.is_empty())?;
-        let table = decision.table.as_ref().map(|table| {
-            let rows = table.rows.iter().map(|row| &row.holds[..]).collect();
-            (rows, table.is_loose())
-        });
-        Some((&decision.edges, table))
+        Some((&decision.edges, decision.table.as_ref()))
     }
 
     /// Can two edges of one node never be taken together?

@@ -92,7 +92,7 @@ impl Places<'_, '_> {
         if on_every_way(plan, at, &mut Done::succeeded(plan, self.flow, at, &[node])).unwrap_or(true) {
             return Some(self.good(node));
         }
-        if self.flow.passes(at, node) && on_every_way(plan, at, &mut Done::failed(plan, node)) == Some(true) {
+        if on_every_way(plan, at, &mut Done::failed(plan, node)) == Some(true) {
             return Some(self.caught(at, node));
         }
         Some(Outcomes { open: true, ..Outcomes::ENDED })
@@ -113,7 +113,7 @@ impl Places<'_, '_> {
     fn catching(&self, at: NodeIx, node: NodeIx) -> impl Iterator<Item = &PlanEdge> {
         let edges = self.plan.node(node).outgoing.iter().map(|edge| self.plan.edge(*edge));
         let catching = edges.filter(|edge| matches!(edge.outcome, EdgeOutcome::Catch(_)));
-        catching.filter(move |edge| edge.to == at || self.flow.passes(at, edge.to))
+        catching.filter(move |edge| edge.to == at || leads(self.plan, edge.to, at) != Some(false))
     }
 
     /// `nodes.ID.error` at a place: of the kinds that lead there.
