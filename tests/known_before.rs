@@ -134,13 +134,15 @@ outputs: { o: '{{ nodes.d.output.v }}' }
     (
         "bounds that a type does not say: what neither edge asks for may not be there",
         &[],
-        "inputs: { n: { type: integer, minimum: 0, default: 1 } }
-nodes: { h: { uses: values }, t: { uses: values }, d: { uses: values, with: { v: 2 } } }
+        "prompts: { p: { text: how many } }
+nodes:
+  h: { uses: values }
+  t: { uses: llm, with: { model: default, prompt: p, output_schema: { type: object, required: [n], properties: { n: { type: integer, minimum: 0 } } } } }
+  d: { uses: values, with: { v: 2 } }
 edges:
   - h -> t
-  - { from: t, to: h, when: inputs.n == 0 and loops.h.iteration < 3, loop: { max: 9, exhausted: leave } }
-  - { from: t, to: d, when: inputs.n > 0 }
-  - { from: t, to: d, otherwise: true }
+  - { from: t, to: h, when: output.n == 0, loop: { max: 9 } }
+  - { from: t, to: d, when: output.n > 0 }
 outputs: { o: '{{ nodes.d.output.v }}' }
 ",
     ),
