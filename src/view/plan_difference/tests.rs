@@ -63,8 +63,8 @@ fn a_call_that_may_do_more_comes_first_and_is_counted() {
     let difference = compare(&before, &after);
     assert!(difference.widens());
     let text = plan_difference_text(&difference, "old", "new");
-    let head = "calls: 2 calls newly allowed, 1 call newly asked about, 1 call that may do more with some values, 1 call with \
-                other parameters, 1 call newly denied or asked about, 1 call gone\n";
+    let head = "calls: 2 calls newly allowed, 1 call newly asked about, 1 call with other parameters, 1 call depending on \
+                something else, 1 call newly denied or asked about, 1 call gone\n";
     assert!(text.contains(head), "{text}");
     let lines: Vec<&str> = text.lines().filter(|line| line.contains(" exec: ")).collect();
     assert_eq!(
@@ -72,9 +72,9 @@ fn a_call_that_may_do_more_comes_first_and_is_counted() {
         [
             "  ! a exec: asks → allowed",
             "  ! b exec: denied → asks",
-            "  ! f exec: allowed → allowed, or less: depends on `inputs.x`",
             "  ! n exec: new, allowed",
             "  ~ c exec: allowed",
+            "  ~ f exec: allowed → allowed, or less: depends on `inputs.x`",
             "  ~ d exec: allowed → denied",
             "  - e exec: gone, was allowed",
         ]
