@@ -103,7 +103,8 @@ pub(super) fn literal_paths(tool: &str, input: &Value) -> (Vec<String>, Vec<Stri
                 ["path", "from", "to", "content_path"].map(|key| text(change.get(key))).into_iter().flatten()
             });
             let diff = input.get("patch").and_then(Value::as_str).map(named_in_patch);
-            (Vec::new(), paths.chain(diff.into_iter().flatten()).collect())
+            let (read, changed) = diff.unwrap_or_default();
+            (read, paths.chain(changed).collect())
         }
         _ => (Vec::new(), Vec::new()),
     }
