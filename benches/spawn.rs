@@ -131,7 +131,7 @@ fn sandboxed(helper: &Helper, workspace: &Path, limits: bool) -> bool {
         stdin: None,
         bounds: UpperBounds { files: 100, file_bytes: 1 << 20, bytes: 1 << 20 },
     };
-    run(helper, &job, &|| false).is_ok_and(|ran| ran.exit_code == 0)
+    run(helper, &job, Beside::NOBODY).is_ok_and(|ran| ran.exit_code == 0)
 }
 
 /// Other sandboxes with as much of the same as they have, where they are found and work.

@@ -56,4 +56,6 @@ pub mod front;
 #[cfg(feature = "cli")]
 pub mod mcp_server;
 #[cfg(feature = "cli")]
+pub mod service;
+#[cfg(feature = "cli")]
 pub mod watch;

@@ -48,6 +48,7 @@ const ROOMS: &[(&str, u32)] = &[
     ("client", 8),
     ("witness", 7),
     ("session", 9),
+    ("service", 9),
     ("packs", 9),
     ("notes", 9),
     ("front", 10),
@@ -83,16 +84,22 @@ const HOMES: &[(&str, &[&str])] = &[
     ("notify", &["watch"]),
     ("gix", &["runner", "packs", "notes"]),
     ("roxmltree", &["runner"]),
-    ("hyper", &["runner"]),
-    ("hyper_util", &["runner"]),
-    ("http_body_util", &["runner"]),
-    ("rustls", &["runner"]),
-    ("rustls_native_certs", &["runner"]),
-    ("tokio_rustls", &["runner"]),
+    ("hyper", &["runner", "client", "service"]),
+    ("hyper_util", &["runner", "client", "service"]),
+    ("http_body_util", &["runner", "client", "service"]),
+    ("rustls", &["runner", "client"]),
+    ("rustls_native_certs", &["runner", "client"]),
+    ("tokio_rustls", &["runner", "client"]),
     ("grep_matcher", &["runner"]),
     ("grep_regex", &["runner"]),
     ("grep_searcher", &["runner"]),
-    ("tokio", &["store", "client", "runner", "session", "front", "mcp_server"]),
+    ("axum", &["service"]),
+    ("futures_util", &["service"]),
+    ("tokio_io_timeout", &["service"]),
+    ("tokio_stream", &["service"]),
+    ("tower", &["service"]),
+    ("tower_http", &["service"]),
+    ("tokio", &["store", "client", "runner", "session", "service", "front", "mcp_server"]),
     ("rmcp", &["mcp_server"]),
     ("indicatif", &["front"]),
     ("clap", &["cli"]),
@@ -101,7 +108,10 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rusqlite", &["store"]),
     ("zlib_rs", &["store"]),
     ("tokio_postgres", &["store"]),
-    ("rustix", &["files", "sandbox", "store", "wire", "logging", "runner", "packs", "front", "cli"]),
+    (
+        "rustix",
+        &["files", "sandbox", "store", "wire", "logging", "runner", "packs", "service", "front", "cli"],
+    ),
     ("tracing", &["logging", "runner", "session", "front"]),
     ("tracing_subscriber", &["logging"]),
     // vocabulary that every room may speak
@@ -116,7 +126,7 @@ const HOMES: &[(&str, &[&str])] = &[
 /// Rooms that may carry an `expect` of `clippy::disallowed_methods`.
 const TOUCH_THE_WORLD: &[&str] = &[
     "files", "trust", "ledger", "sandbox", "store", "logging", "runner", "client", "session", "packs",
-    "front", "watch", "cli",
+    "service", "front", "watch", "cli",
 ];
 
 /// The files that may switch code by operating system.

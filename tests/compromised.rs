@@ -84,6 +84,7 @@ impl Taken {
             state: workspace.state().display().to_string(),
             layers: vec![layer],
             protected: Vec::new(),
+            starter: None,
             ledger: None,
             declared: Declared::default(),
             live: false,

@@ -79,6 +79,7 @@ fn a_session_runs_beside_its_runner_and_its_lines_tell_the_whole_run() {
         state: store.folder().display().to_string(),
         layers: vec![builtin(CONTAINED, LayerRole::Grant).unwrap()],
         protected: Vec::new(),
+        starter: None,
         ledger: None,
         declared: Declared::default(),
         live: false,

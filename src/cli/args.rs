@@ -18,6 +18,7 @@ use super::plan::PlanArgs;
 use super::policy::PolicyCommandArgs;
 use super::replay::ReplayArgs;
 use super::run::RunArgs;
+use super::runner::RunnerArgs;
 use super::runs::RunsArgs;
 use super::schema::SchemaArgs;
 use super::test::TestArgs;
@@ -99,6 +100,8 @@ pub enum Command {
     Tool(ToolArgs),
     /// Serve the tools to a client that speaks the Model Context Protocol
     Mcp(McpArgs),
+    /// Serve the tools of this workspace to others, over HTTP or a Unix socket
+    Runner(RunnerArgs),
     /// Show and check the trace of a run
     Trace(TraceArgs),
     /// Show every setting and where it comes from

@@ -13,7 +13,8 @@ use super::output::{Output, all_printed, close};
 use super::problem::Problem;
 use super::{
     Cli, Command, Exit, Format, answer, completions, config, dev, doctor, explain, export, init, man, mcp,
-    pack, plan, policy, replay, run as run_graph, runs, schema, test, tool, trace, trust, validate, worker,
+    pack, plan, policy, replay, run as run_graph, runner, runs, schema, test, tool, trace, trust, validate,
+    worker,
 };
 
 /// The program.
@@ -76,6 +77,7 @@ fn run(command: Command, output: Output) -> Result<Exit, Problem> {
         Command::Policy(args) => policy::run(&args, output),
         Command::Tool(args) => tool::run(&args, output),
         Command::Mcp(args) => Ok(mcp::run(&args)),
+        Command::Runner(args) => runner::run(&args, output),
         Command::Trace(args) => trace::run(&args, output),
         Command::Schema(args) => schema::run(&args, output),
         Command::Explain(args) => explain::run(&args, output),

@@ -10,8 +10,8 @@ use crate::config::{Retention, Settings};
 use crate::diag::Diagnostics;
 use crate::effect::{Declared, ErrorKind, FrozenLayer, GraphBundle, HeldPlan, RunLimits};
 use crate::front::{
-    Base, Beginning, Demanded, Display, Finished, Mark, Named, Narrator, Place, Stopped, Task, Watching,
-    choose, enqueue, execute, is_attended, layers, settings, stored_run, unanswerable,
+    Base, Beginning, Demanded, Display, Elsewhere, Finished, Mark, Named, Narrator, Place, Stopped, Task,
+    Watching, choose, enqueue, execute, is_attended, layers, settings, stored_run, unanswerable,
 };
 use crate::packs::RevisionFolder;
 use crate::plan::Plan;
@@ -23,6 +23,7 @@ use crate::trust::TrustNow;
 use crate::view::diagnostics::human;
 use crate::view::{RunFacts, escaped, run_document};
 
+use super::elsewhere::{ElsewhereArgs, elsewhere};
 use super::held::held;
 use super::inputs::InputArgs;
 use super::output::Output;
@@ -72,6 +73,8 @@ pub struct RunArgs {
     deny_warnings: bool,
     #[command(flatten)]
     policy: PolicyArgs,
+    #[command(flatten)]
+    elsewhere: ElsewhereArgs,
     #[command(flatten)]
     told: WatchArgs,
 }
@@ -172,6 +175,7 @@ fn once(args: &RunArgs, output: Output, bound: &mut Option<Vec<FrozenLayer>>) ->
         attended: is_attended(),
         serving: None,
         resume: None,
+        elsewhere: ready.elsewhere,
         watching: ready.watching,
     };
     if args.queue { queue(&task, output) } else { carry_out(&task, output) }
@@ -242,6 +246,7 @@ struct Ready {
     graph: Option<PathBuf>,
     signing_key: Option<PathBuf>,
     profile: Option<String>,
+    elsewhere: Option<Elsewhere>,
     watching: Watching,
 }
 
@@ -298,6 +303,7 @@ fn prepare(
         },
         signing_key: settings.signing_key().map(PathBuf::from),
         profile: settings.profile().map(str::to_owned),
+        elsewhere: elsewhere(&settings)?,
         watching: Watching::of(&settings),
     }))
 }
@@ -305,7 +311,11 @@ fn prepare(
 fn flags(args: &RunArgs) -> Vec<crate::front::Flag> {
     let durability =
         args.durability.iter().map(|word| ("durability", "--durability".to_owned(), word.clone()));
-    durability.chain(profile_flag(args.policy.profile.as_deref())).chain(args.told.flags()).collect()
+    durability
+        .chain(profile_flag(args.policy.profile.as_deref()))
+        .chain(args.elsewhere.flags())
+        .chain(args.told.flags())
+        .collect()
 }
 
 /// `--trust`, else `LGFLOW_TRUST`, else the record.

@@ -24,6 +24,7 @@ use crate::trust::TrustNow;
 use crate::view::{RunFacts, escaped, run_document};
 
 use super::Exit;
+use super::elsewhere::elsewhere_again;
 use super::output::Output;
 use super::problem::Problem;
 use super::run::{carry_out, exit_of_status, profile_flag, revision, trust_now};
@@ -330,6 +331,7 @@ pub(super) fn meant<'a>(
         color: style_of_stderr().color,
         attended: is_attended(),
         serving: None,
+        elsewhere: elsewhere_again(record.elsewhere.as_ref())?,
         resume: Some(Resume { run: run.clone(), state: stored.state, verified: stored.verified }),
         watching: Watching::of(&settings),
     }))
@@ -386,6 +388,7 @@ fn undo_again<'a>(
         color: style_of_stderr().color,
         attended: is_attended(),
         serving: None,
+        elsewhere: None,
         resume: Some(Resume { run: run.clone(), state: stored.state, verified: stored.verified }),
         watching: Watching::of(settings),
     })

@@ -128,6 +128,7 @@ fn prepared<'a>(
         attended: is_attended(),
         resume: None,
         serving: None,
+        elsewhere: None,
         watching: Watching::of(&settings),
         retention: settings.retention(),
     }))

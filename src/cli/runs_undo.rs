@@ -175,6 +175,7 @@ impl Undo<'_> {
             color: style_of_stderr().color,
             attended: is_attended(),
             serving: None,
+            elsewhere: None,
             resume: None,
             watching: Watching::of(settings),
         };

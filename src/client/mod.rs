@@ -1,9 +1,15 @@
-//! The asking side of the protocol, over an inherited socket. Knows no plan and no policy.
+//! The asking side of the protocol: over an inherited socket, alone or shared, and over HTTP. Knows no plan and no policy.
 
 mod connection;
 mod frames;
+mod link;
+#[cfg(feature = "cli")]
+mod remote;
 mod shared;
 
 pub use connection::{Connection, Lost};
-pub use frames::Frames;
+pub use frames::{FrameReader, FrameWriter, Frames};
+pub use link::{Link, Piece};
+#[cfg(feature = "cli")]
+pub use remote::{RemoteError, RemoteFrames, RunnerUrl, UrlError, connect};
 pub use shared::Shared;

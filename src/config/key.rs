@@ -167,6 +167,27 @@ pub const KEYS: &[KeyInfo] = &[
         about: "where each run is anchored at its start, at each approval and at its end: `file:/PATH` or `git-note`",
     },
     KeyInfo {
+        key: "runner",
+        kind: Kind::Text,
+        class: Class::User,
+        default: None,
+        about: "the runner that makes the calls of a run: `https://HOST`, `http://127.0.0.1:PORT` or `unix:PATH`; else one of its own",
+    },
+    KeyInfo {
+        key: "runner_token_file",
+        kind: Kind::Text,
+        class: Class::User,
+        default: None,
+        about: "the file with the token that is presented to it; else the variable LGFLOW_RUNNER_TOKEN",
+    },
+    KeyInfo {
+        key: "runner_key",
+        kind: Kind::Text,
+        class: Class::User,
+        default: None,
+        about: "the key that it must have: `ed25519:…`, as the runner prints it",
+    },
+    KeyInfo {
         key: "signing_key",
         kind: Kind::Text,
         class: Class::User,

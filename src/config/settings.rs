@@ -115,6 +115,21 @@ impl Settings {
         self.text("anchor.to")
     }
 
+    /// The runner elsewhere that makes the calls of runs.
+    pub fn runner(&self) -> Option<&str> {
+        self.text("runner")
+    }
+
+    /// The file with the token that is presented to it.
+    pub fn runner_token_file(&self) -> Option<&str> {
+        self.text("runner_token_file")
+    }
+
+    /// The key that it must have.
+    pub fn runner_key(&self) -> Option<&str> {
+        self.text("runner_key")
+    }
+
     /// The file of the key that approvals are signed with.
     pub fn signing_key(&self) -> Option<&str> {
         self.text("signing_key")

@@ -21,6 +21,9 @@ pub struct RunnerStart {
     pub layers: Vec<FrozenLayer>,
     /// Folders of ours that lie beneath the root, masked and unwritable like `.git`.
     pub protected: Vec<String>,
+    /// Of a run that was started elsewhere: the key that counts as the one that started it.
+    #[serde(default)]
+    pub starter: Option<String>,
     /// What the user or the machine declares: secrets, models, addresses.
     #[serde(default)]
     pub declared: Declared,

@@ -59,6 +59,11 @@ pub enum RequestBody {
         /// The calls.
         calls: Vec<ToolCall>,
     },
+    /// One call whose output is told while it comes.
+    Stream {
+        /// The call.
+        call: ToolCall,
+    },
     /// What would be decided of a call, without doing it.
     Explain {
         /// The call.
@@ -94,7 +99,14 @@ pub enum ReplyBody {
         /// The document.
         capabilities: Capabilities,
     },
-    /// To `Execute`, `Explain` and `Prepare`.
+    /// To `Stream`, any number of times before its result: output as it comes.
+    Piece {
+        /// Which output.
+        from: OutputStream,
+        /// More of it.
+        text: String,
+    },
+    /// To `Execute`, `Stream`, `Explain` and `Prepare`.
     Result {
         /// The result.
         result: Box<ToolResult>,
@@ -114,6 +126,26 @@ pub enum ReplyBody {
         /// Why.
         message: String,
     },
+}
+
+/// An output of a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutputStream {
+    /// Its standard output.
+    Stdout,
+    /// Its standard error.
+    Stderr,
+}
+
+impl OutputStream {
+    /// The word of the protocol.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            OutputStream::Stdout => "stdout",
+            OutputStream::Stderr => "stderr",
+        }
+    }
 }
 
 /// `lgflow.capabilities/v1`

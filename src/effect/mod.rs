@@ -14,6 +14,7 @@ mod planned;
 mod provenance;
 mod recalled;
 mod refused;
+mod remote;
 mod reuse;
 mod secret;
 mod web_address;
@@ -29,7 +30,9 @@ pub use codec::{FrameBuffer, FrameError, MAX_FRAME, encode_frame};
 pub use control::{FrozenLayer, LayerRole, LedgerPlace, RunLimits, RunnerStart, Started, WorkTree};
 pub use declared::{DETERMINISTIC, Declared, KEY_HEADER, ModelDeclaration, Provider};
 pub use error_kind::ErrorKind;
-pub use frame::{CallFrame, Capabilities, ControlFrame, ReplyBody, ReplyFrame, RequestBody, ToolInfo};
+pub use frame::{
+    CallFrame, Capabilities, ControlFrame, OutputStream, ReplyBody, ReplyFrame, RequestBody, ToolInfo,
+};
 pub use interpreter::{
     BundledFile, Confinement, FrontFrame, GraphBundle, InterpreterFrame, InterpreterStart, PersonsAnswer,
 };
@@ -40,6 +43,7 @@ pub use planned::{
 pub use provenance::{Provenance, Source};
 pub use recalled::{Recalled, RecalledFrom};
 pub use refused::{failure_of, refused_whole};
+pub use remote::{RunFrame, RunOpen, RunOpened, RunReceipts, RunWord, UPGRADE};
 pub use reuse::{LeftFile, ReusableResult, Reuse};
 pub use secret::{SecretDeclaration, SecretSource, SecretUse};
 pub use web_address::WebAddress;

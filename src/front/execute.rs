@@ -4,6 +4,7 @@
 
 use std::io;
 use std::os::fd::AsFd as _;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -29,6 +30,7 @@ use crate::view::escaped;
 use super::answering::Answering;
 use super::artifacts::TraceCopy;
 use super::asking::Asking;
+use super::elsewhere::{Opening, RemoteRunner, Word};
 use super::follower::{Arriving, Follower};
 use super::keep_out::{KeepOutError, KeptOut};
 use super::keys::signer;
@@ -38,8 +40,8 @@ use super::vouching::{believed, sealed, vouched};
 use super::watchers::Watchers;
 use super::witnessing::Witnessing;
 use super::{
-    Fork, InterpreterProcess, Mark, Narrator, Past, Place, RunnerProcess, SigningKeyError, SpawnedRunner,
-    StartError, Stopped, Watching,
+    Elsewhere, ElsewhereError, Fork, InterpreterProcess, Mark, Narrator, Past, Place, RunnerProcess,
+    SigningKeyError, SpawnedRunner, StartError, Stopped, Watching,
 };
 
 /// What is to be run.
@@ -85,6 +87,8 @@ pub struct Task<'a> {
     pub serving: Option<RunId>,
     /// A run of the store that is gone on with.
     pub resume: Option<Resume>,
+    /// The runner that makes its calls, where that is not one of our own.
+    pub elsewhere: Option<Elsewhere>,
     /// What is told beside its story.
     pub watching: Watching,
 }
@@ -149,9 +153,57 @@ pub enum BeginError {
     /// The key that answers cannot be used.
     #[error(transparent)]
     Key(#[from] SigningKeyError),
+    /// The runner elsewhere does not take it.
+    #[error(transparent)]
+    Elsewhere(#[from] ElsewhereError),
     /// The machine refused.
     #[error("cannot begin: {0}")]
     Io(#[from] io::Error),
+}
+
+/// Who makes the calls of a run: a process of ours, or a runner elsewhere.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one of it")]
+pub(super) enum Hands {
+    Ours(RunnerProcess),
+    Elsewhere(RemoteRunner),
+}
+
+impl Hands {
+    /// What it said when it was ready.
+    fn started(&self) -> &Started {
+        match self {
+            Self::Ours(runner) => runner.started(),
+            Self::Elsewhere(runner) => &runner.started,
+        }
+    }
+
+    /// Where it asks.
+    pub(super) fn control(&self) -> io::Result<Option<UnixStream>> {
+        match self {
+            Self::Ours(runner) => runner.control(),
+            Self::Elsewhere(runner) => runner.control().map(Some),
+        }
+    }
+
+    /// Lets go of it. What a runner elsewhere vouches for is kept beside our own records, and what can be said of it told.
+    fn stop(self, ledger: &Ledger, run: &RunId, narrator: &mut Narrator) -> Result<(), LedgerError> {
+        let word = match self {
+            Self::Ours(runner) => {
+                runner.stop();
+                return Ok(());
+            }
+            Self::Elsewhere(runner) => runner.stop(),
+        };
+        match word {
+            Word::Given { text, said } => {
+                ledger.take_receipts(run.as_str(), &text)?;
+                narrator.line(Mark::Note, &escaped(&said));
+            }
+            Word::None(why) => narrator.line(Mark::Failed, &escaped(&why)),
+        }
+        Ok(())
+    }
 }
 
 /// Runs `task` to its end and tells `narrator`. Interrupts are heard from the terminal.
@@ -163,7 +215,7 @@ pub fn execute(task: &Task<'_>, narrator: &mut Narrator) -> Result<Finished, Beg
 }
 
 fn execute_with(task: &Task<'_>, narrator: &mut Narrator, logs: &mut Logs) -> Result<Finished, BeginError> {
-    let kept_out = KeptOut::of(task)?;
+    let mut kept_out = KeptOut::of(task)?;
     let root = Root::open(&task.place.root)?;
     let store = task.place.runs()?;
     let known = task.resume.as_ref().map(|resume| &resume.run).or(task.serving.as_ref());
@@ -173,7 +225,7 @@ fn execute_with(task: &Task<'_>, narrator: &mut Narrator, logs: &mut Logs) -> Re
     let (log, before) = begin_log(task, &run, &store)?;
     TraceCopy::copy_lines(copy.as_ref(), &before)?;
     let (runner, mut interpreter) =
-        start((task, &kept_out), (&run, &before), &store, &root, (narrator, logs))?;
+        start((task, &mut kept_out), (&run, &before), (&store, &answering.ledger), &root, (narrator, logs))?;
     let commit = runner.started().revision.as_deref();
     let witnessing = Witnessing::begin(task, (&run, commit), (&store, &answering.ledger), narrator)?;
     let path = copy.as_ref().map(|(copy, _)| PathBuf::from(copy.path.as_str()));
@@ -198,9 +250,9 @@ fn execute_with(task: &Task<'_>, narrator: &mut Narrator, logs: &mut Logs) -> Re
     let asking = (asking, task.serving.is_some());
     let (follower, interrupted) = supervise((&mut interpreter, &runner), follower, asking, logs)?;
     let started = runner.started().clone();
-    runner.stop();
     let (head, over) = (follower.head(), matches!(follower.state.phase(), Phase::Finished { .. }));
     let Follower { state, log, told, watchers, witnessing, narrator, tip, .. } = follower;
+    runner.stop(&ledger, &run, narrator)?;
     let unwritten = log.finish().err().map(Stopped::Store);
     let unsealed = seal(&ledger, &run, (&told, head, over)).err();
     if let Some(witnessing) = witnessing {
@@ -249,18 +301,36 @@ fn begin_log(task: &Task<'_>, run: &RunId, store: &Store) -> Result<(RunLog, Str
 
 /// Starts both processes; they come up side by side.
 fn start(
-    (task, kept_out): (&Task<'_>, &KeptOut),
+    (task, kept_out): (&Task<'_>, &mut KeptOut),
     (run, before): (&RunId, &str),
-    store: &Store,
+    (store, ledger): (&Store, &Ledger),
     root: &Root,
     (narrator, logs): (&mut Narrator, &mut Logs),
-) -> Result<(RunnerProcess, InterpreterProcess), BeginError> {
-    let runner = SpawnedRunner::spawn(task.program, logs.of_child("runner")?)?;
-    tracing::debug!(run = run.as_str(), child = "runner", pid = runner.id(), "started a process");
+) -> Result<(Hands, InterpreterProcess), BeginError> {
+    let ours = match &task.elsewhere {
+        Some(_) => None,
+        None => Some(SpawnedRunner::spawn(task.program, logs.of_child("runner")?)?),
+    };
+    if let Some(runner) = &ours {
+        tracing::debug!(run = run.as_str(), child = "runner", pid = runner.id(), "started a process");
+    }
     let saying = logs.of_child("interpreter")?;
-    let mut interpreter = InterpreterProcess::spawn(task.program, Some(runner.id()), saying)?;
+    let group = ours.as_ref().map(SpawnedRunner::id);
+    let mut interpreter = InterpreterProcess::spawn(task.program, group, saying)?;
     tracing::debug!(run = run.as_str(), child = "interpreter", pid = interpreter.id(), "started a process");
-    let (runner, calls) = runner.begin(runner_start(task, run, store), root.as_fd())?;
+    let (runner, calls) = match (ours, &task.elsewhere) {
+        (Some(runner), _) => {
+            let (runner, calls) = runner.begin(runner_start(task, run, store), root.as_fd())?;
+            (Hands::Ours(runner), calls)
+        }
+        (None, Some(there)) => {
+            let opening = Opening { run, layers: &task.layers, limits: task.limits };
+            let (runner, calls) = RemoteRunner::begin(there, &opening, ledger)?;
+            kept_out.take_patterns(&runner.redact)?;
+            (Hands::Elsewhere(runner), calls)
+        }
+        (None, None) => return Err(io::Error::other("there is no runner").into()),
+    };
     let start = interpreter_start((task, kept_out), run, runner.started());
     let blobs = store.blobs();
     let past = Past { lines: before, payload: &|digest| blobs.get(digest) };
@@ -274,7 +344,7 @@ fn start(
 
 /// Waits for the end of the run and of the interpreter.
 fn supervise<'a>(
-    (interpreter, runner): (&mut InterpreterProcess, &RunnerProcess),
+    (interpreter, runner): (&mut InterpreterProcess, &Hands),
     follower: Follower<'a>,
     asking: (Asking, bool),
     logs: &mut Logs,
@@ -338,6 +408,7 @@ fn record(task: &Task<'_>, signer: &Signer, inputs: Option<Value>) -> RunRecord 
         store: Some(task.place.store.shown()),
         durability: task.durability.as_str().to_owned(),
         trace: task.trace,
+        elsewhere: task.elsewhere.as_ref().map(Elsewhere::record),
         inputs,
     }
 }
@@ -357,6 +428,7 @@ fn runner_start(task: &Task<'_>, run: &RunId, store: &Store) -> RunnerStart {
         state: store.folder().display().to_string(),
         layers: task.layers.clone(),
         protected: task.place.protected(),
+        starter: None,
         ledger: Some(LedgerPlace { state: task.place.state.display().to_string(), workspace: store.id() }),
         declared: task.declared.clone(),
         limits: task.limits,

@@ -1,6 +1,8 @@
 //! What must not reach the interpreter, and so neither the trace nor a model: values of declared secrets in what the user
 //! gives and in the graph's own texts. What the layers' patterns match is kept out of the trace alone.
 
+use std::io;
+
 use serde_json::{Value, json};
 
 use crate::digest::Digest;
@@ -73,6 +75,18 @@ impl KeptOut {
             Some(name) => Err(KeepOutError::Found { place, name: name.to_owned() }),
             None => Ok(()),
         }
+    }
+
+    /// The patterns of a runner elsewhere: its layers hold beside ours, and the same is taken out on both sides.
+    ///
+    /// # Errors
+    /// One that is no expression here.
+    pub(super) fn take_patterns(&mut self, patterns: &[(String, String)]) -> io::Result<()> {
+        let read = patterns.iter().map(|(name, text)| Ok((name.clone(), regex::Regex::new(text)?)));
+        let read = read.collect::<Result<Vec<_>, regex::Error>>().map_err(io::Error::other)?;
+        self.redaction = Redaction::new(self.redaction.values().clone(), read);
+        self.patterns = patterns.to_vec();
+        Ok(())
     }
 
     /// Names and regular expressions.

@@ -66,6 +66,8 @@ impl SpawnedRunner {
         let mut command = Command::new(program);
         command
             .arg(RUNNER_ARGUMENT)
+            // what others present to a service is nothing that a command could be passed
+            .env_remove("LGFLOW_RUNNER_TOKEN")
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stderr(Stdio::inherit())
             .current_dir("/")
@@ -120,7 +122,7 @@ impl RunnerProcess {
     }
 
     /// The control channel, to listen on while it works. It is the front's alone: no other process is given it.
-    pub(super) fn control(&self) -> io::Result<Option<UnixStream>> {
+    pub fn control(&self) -> io::Result<Option<UnixStream>> {
         self.joined.control.as_ref().map(UnixStream::try_clone).transpose()
     }
 

@@ -33,6 +33,7 @@ pub fn call_tool(
         state: store.folder().display().to_string(),
         layers,
         protected: place.protected(),
+        starter: None,
         ledger: None,
         declared,
         limits: RunLimits::default(),

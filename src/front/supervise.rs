@@ -17,10 +17,11 @@ use crate::view::escaped;
 
 use super::artifacts::CopyError;
 use super::asking::{Asking, Step};
+use super::execute::Hands;
 use super::follower::Follower;
 use super::last_words::LastWords;
 use super::logs::Logs;
-use super::{AnchoringError, InterpreterProcess, Mark, RunnerProcess};
+use super::{AnchoringError, InterpreterProcess, Mark};
 
 /// So many interrupts end our own processes without asking them.
 const FORCE: u32 = 3;
@@ -98,7 +99,7 @@ impl<'a> Supervision<'a> {
     /// Takes over the channels of both processes. Must be called inside of a tokio runtime.
     pub(super) fn new(
         interpreter: &mut InterpreterProcess,
-        runner: &RunnerProcess,
+        runner: &Hands,
         follower: Follower<'a>,
         (asking, patient): (Asking, bool),
     ) -> io::Result<Self> {

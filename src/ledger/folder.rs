@@ -35,7 +35,7 @@ impl Ledger {
         let folder = state.join("ledger").join(workspace);
         for part in [
             "requests", "answers", "replies", "spent", "runs", "sessions", "heads", "receipts", "results",
-            "anchors",
+            "anchors", "served",
         ] {
             make_folder(&folder.join(part))?;
         }
@@ -92,6 +92,19 @@ impl Ledger {
     /// What a session was opened with, if it was opened here.
     pub fn session(&self, session: &str) -> Result<Option<SessionRecord>, LedgerError> {
         self.record("sessions", session)
+    }
+
+    /// Records that a run of elsewhere is served here, for the token with the name `token`: the first word stands. False
+    /// where it is another token's, or a run that this installation has made calls for itself.
+    pub fn serve(&self, run: &str, token: &str) -> Result<bool, LedgerError> {
+        let Some(path) = self.place("served", run) else { return Ok(false) };
+        if let Some(known) = self.record::<String>("served", run)? {
+            return Ok(known == token);
+        }
+        if self.receipts_of(run)?.is_some_and(|receipts| !receipts.is_empty()) {
+            return Ok(false);
+        }
+        Ok(put_new(&path, &seal(&self.key, &format!("served/{run}"), &token.to_owned()))?)
     }
 
     /// Records how far a run has come.
@@ -206,6 +219,17 @@ impl Ledger {
             return Ok(None);
         }
         Ok(read_lossy(&path_of(&self.folder, run))?)
+    }
+
+    /// Keeps what a runner elsewhere says are the receipts of a run. Those that this installation has made stand; and of
+    /// two texts of another one, the one that goes on.
+    pub fn take_receipts(&self, run: &str, text: &str) -> Result<(), LedgerError> {
+        let known = self.receipts_of(run)?.unwrap_or_default();
+        let goes_on = text.len() > known.len() && text.starts_with(&known);
+        if self.place("receipts", run).is_some() && goes_on {
+            replace(&path_of(&self.folder, run), text)?;
+        }
+        Ok(())
     }
 
     /// What is kept under a name of a part.

@@ -2,15 +2,19 @@
 
 use std::path::Path;
 
-use crate::digest::{MacKey, hex};
+use crate::digest::{MacKey, SecretKey, hex};
 
 use super::LedgerError;
 use crate::files::private::{PrivateError, check_secret, make_folder, put_new, read};
 
 /// The key of the installation whose state lies in `state`; made where there is none.
 pub fn installation_key(state: &Path) -> Result<MacKey, LedgerError> {
+    key_in(state, "approvals.key").map(MacKey::new)
+}
+
+fn key_in(state: &Path, name: &str) -> Result<[u8; 32], LedgerError> {
     let folder = state.join("keys");
-    let path = folder.join("approvals.key");
+    let path = folder.join(name);
     make_folder(&folder)?;
     if read(&path)?.is_none() {
         let mut bytes = [0; 32];
@@ -22,7 +26,12 @@ pub fn installation_key(state: &Path) -> Result<MacKey, LedgerError> {
     }
     check_secret(&path)?;
     let text = read(&path)?.unwrap_or_default();
-    bytes_of(&text).map(MacKey::new).ok_or(LedgerError::Altered(path))
+    bytes_of(&text).ok_or(LedgerError::Altered(path))
+}
+
+/// What the installation whose state lies in `state` signs with as a runner that others use; made where there is none.
+pub fn runner_key(state: &Path) -> Result<SecretKey, LedgerError> {
+    key_in(state, "runner.key").map(SecretKey::new)
 }
 
 /// The key of the installation, if it has one already.

@@ -18,8 +18,10 @@ mod tests;
 pub use cache::{Cache, CachedResult, Kept};
 pub use error::LedgerError;
 pub use folder::Ledger;
-pub use key::{installation_key, known_key};
+pub use key::{installation_key, known_key, runner_key};
 pub use moment::moment;
 pub use receipts::ReceiptFile;
-pub use records::{Answered, BaseRevision, ForkedFrom, Head, ReceiptHead, Reply, RunRecord, SessionRecord};
+pub use records::{
+    Answered, BaseRevision, ElsewhereRecord, ForkedFrom, Head, ReceiptHead, Reply, RunRecord, SessionRecord,
+};
 pub use results::KeptResult;

@@ -62,6 +62,17 @@ pub struct ForkedFrom {
     pub from: String,
 }
 
+/// A runner that is not one of our own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ElsewhereRecord {
+    /// Where it is.
+    pub url: String,
+    /// The file with what is presented to it.
+    pub token_file: Option<PathBuf>,
+    /// The key that it must have.
+    pub key: Option<String>,
+}
+
 /// What a run was started with: all that is needed to go on with it, and to see whether it still is the same.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunRecord {
@@ -102,6 +113,9 @@ pub struct RunRecord {
     pub durability: String,
     /// Is its trace written into the workspace as well?
     pub trace: bool,
+    /// The runner elsewhere that makes its calls: a later resume speaks with the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub elsewhere: Option<ElsewhereRecord>,
     /// Of a run that was put into the queue: its inputs, which no event tells yet.
     #[serde(default)]
     pub inputs: Option<Value>,

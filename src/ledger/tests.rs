@@ -67,6 +67,7 @@ fn record(starter: &str) -> RunRecord {
         store: None,
         durability: "batch".into(),
         trace: false,
+        elsewhere: None,
         inputs: None,
     }
 }

@@ -85,7 +85,7 @@ impl Counts {
                     self.add("lgflow_patch_bytes_total", &[], cost.patch_bytes);
                     self.add("lgflow_llm_tokens_total", &[], cost.llm_tokens);
                 }
-                outcome.results().iter().for_each(|result| self.call(result));
+                outcome.results().iter().for_each(|result| self.result(result));
             }
             EventBody::ApprovalRequested(_) => self.add("lgflow_questions_total", &[], 1),
             EventBody::RunResumed => self.add("lgflow_resumes_total", &[], 1),
@@ -93,7 +93,8 @@ impl Counts {
         }
     }
 
-    fn call(&mut self, result: &ToolResult) {
+    /// What a call came to.
+    pub fn result(&mut self, result: &ToolResult) {
         let verdict = match result.error.as_ref().map(|error| &error.kind) {
             Some(ErrorKind::Denied | ErrorKind::Unplanned) => "deny",
             Some(ErrorKind::ApprovalRequired) => "ask",

@@ -30,7 +30,7 @@ const COMMITS: &[f64] = &[0.000_01, 0.000_05, 0.000_2, 0.001, 0.005, 0.02, 0.1, 
 const RUNS: &[f64] = &[0.1, 1.0, 10.0, 60.0, 600.0, 3600.0];
 
 /// All of them, in the order in which they are written.
-pub const FAMILIES: [Family; 18] = [
+pub const FAMILIES: [Family; 19] = [
     counter("lgflow_runs_total", "Runs that came to an end or wait for an answer, by how they stand."),
     histogram("lgflow_run_seconds", "How long a process worked on a run.", RUNS),
     counter("lgflow_resumes_total", "Runs that were gone on with."),
@@ -53,6 +53,7 @@ pub const FAMILIES: [Family; 18] = [
     gauge("lgflow_store_bytes", "Bytes that the store of the workspace takes on the disk."),
     counter("lgflow_receipt_mismatches_total", "Runs whose trace was not what the runner did."),
     counter("lgflow_interruptions_total", "Runs that stopped before their end."),
+    counter("lgflow_requests_total", "Requests that a service answered, by path and by status."),
 ];
 
 const fn counter(name: &'static str, help: &'static str) -> Family {

@@ -113,6 +113,16 @@ impl Redaction {
         (text, removed)
     }
 
+    /// Are there patterns that are looked for?
+    pub(super) fn has_patterns(&self) -> bool {
+        !self.patterns.is_empty()
+    }
+
+    /// Could one of the patterns match from one line into the next? What is not known to stay in its line could.
+    pub(super) fn crosses_lines(&self) -> bool {
+        self.patterns.iter().any(|(_, pattern)| may_match_a_line_end(pattern.as_str()))
+    }
+
     /// How many bytes from a cut on hold no white space, where a pattern could have matched across it.
     fn touching<'b>(&self, bytes: impl Iterator<Item = &'b u8>) -> usize {
         if self.patterns.is_empty() {
@@ -139,6 +149,19 @@ impl Redaction {
         }
         removed
     }
+}
+
+/// Is there anything in an expression that a line end could match: a class that is negated or wide, an escape, a flag?
+fn may_match_a_line_end(expression: &str) -> bool {
+    const WIDE: [&str; 15] = [
+        "\\s", "\\n", "\\r", "\\t", "\\v", "\\f", "\\x", "\\u", "\\U", "\\p", "\\P", "\\W", "\\D", "[^",
+        "[[:",
+    ];
+    let with_flag = expression.match_indices("(?").any(|(at, _)| {
+        let flags = expression[at + 2..].chars().take_while(char::is_ascii_alphabetic);
+        flags.into_iter().any(|flag| matches!(flag, 's' | 'x'))
+    });
+    with_flag || expression.contains(char::is_control) || WIDE.iter().any(|wide| expression.contains(wide))
 }
 
 #[cfg(test)]

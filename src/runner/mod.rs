@@ -27,4 +27,4 @@ pub use secrets::{Keyring, SecretError, redaction};
 pub use serve::{ServeError, machine, serve};
 pub use tracked::tracked_beneath;
 pub use work_tree::planned_workspace;
-pub use world::{Cancel, CommandMemory, Outside, Teller, ToolWorld};
+pub use world::{Cancel, CommandMemory, Hearing, Outside, Teller, ToolWorld};

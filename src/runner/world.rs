@@ -1,6 +1,7 @@
 //! All of the world that a tool may touch. What it may do there is not written here: a granted call carries it.
 #![expect(clippy::disallowed_methods, reason = "a call ends at its deadline")]
 
+use std::fmt;
 use std::io::Write as _;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -9,7 +10,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use crate::digest::Digest;
-use crate::effect::{ControlFrame, Declared, HeldPlan, PlannedProgram, ToolError, encode_frame};
+use crate::effect::{
+    ControlFrame, Declared, HeldPlan, OutputStream, PlannedProgram, ToolError, encode_frame,
+};
 use crate::files::{RelPath, Root};
 use crate::redact::Redaction;
 use crate::sandbox::{Helper, MaskMemory, ProgramDigests};
@@ -144,17 +147,48 @@ impl CommandMemory {
     }
 }
 
-/// One call's end from outside: cancelled, or its deadline is over.
+/// Hears the output of a call as it comes.
+#[derive(Clone)]
+pub struct Hearing(Arc<dyn Fn(OutputStream, &[u8]) + Send + Sync>);
+
+impl Hearing {
+    /// Hears by calling `hear`, from the thread of the call.
+    pub fn new(hear: impl Fn(OutputStream, &[u8]) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(hear))
+    }
+}
+
+impl fmt::Debug for Hearing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hearing")
+    }
+}
+
+/// What ties a call to who made it: it ends when it is cancelled or its deadline is over, and its output may be heard.
 #[derive(Debug, Clone, Default)]
 pub struct Cancel {
     asked: Arc<AtomicBool>,
     deadline: Option<Instant>,
+    hearing: Option<Hearing>,
 }
 
 impl Cancel {
     /// Ends by itself at `deadline`.
     pub fn at(deadline: Option<Instant>) -> Self {
-        Self { asked: Arc::default(), deadline }
+        Self { asked: Arc::default(), deadline, hearing: None }
+    }
+
+    /// The same, where somebody hears the output as it comes.
+    #[must_use]
+    pub fn heard_by(self, hearing: Option<Hearing>) -> Self {
+        Self { hearing, ..self }
+    }
+
+    /// The call has put out more; nobody may hear it.
+    pub(super) fn heard(&self, from: OutputStream, part: &[u8]) {
+        if let Some(Hearing(hear)) = &self.hearing {
+            hear(from, part);
+        }
     }
 
     /// Asks the call to end.

@@ -65,7 +65,7 @@ pub use nursery::helper_main;
 pub use output::Kept;
 pub use probe::{Probed, probe, walls};
 pub use program::{Program, ProgramDigests, ProgramError, find_program};
-pub use run::{End, Job, Ran, RunError, run};
+pub use run::{Beside, End, Job, Ran, RunError, run};
 pub use stack::{Cache, CacheStart, Opaque, PRIVATE_HOME, PRIVATE_TMP, Stack, UpperSize};
 pub use syscalls::close_all_on_exec;
 pub use uncarried::{NotCarried, Uncarried};

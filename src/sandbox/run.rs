@@ -18,7 +18,7 @@ use rustix::fs::{MemfdFlags, SeekFrom, memfd_create, seek};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use rustix::pipe::{PipeFlags, pipe_with};
 
-use crate::effect::SandboxLayer;
+use crate::effect::{OutputStream, SandboxLayer};
 use crate::policy::{NetworkAccess, WorkspaceMode};
 
 use super::foreign::foreign_owners;
@@ -121,10 +121,24 @@ pub enum RunError {
     NotEnded(usize),
 }
 
+/// Who is asked about a command, and told of it, while it runs.
+#[derive(Clone, Copy)]
+pub struct Beside<'a> {
+    /// Was the call cancelled?
+    pub cancelled: &'a dyn Fn() -> bool,
+    /// Hears output as it comes: of each stream what is kept of it, up to the first byte that is not.
+    pub heard: &'a dyn Fn(OutputStream, &[u8]),
+}
+
+impl Beside<'static> {
+    /// Nobody ends the command from outside, and nobody hears it before it is over.
+    pub const NOBODY: Self = Self { cancelled: &|| false, heard: &|_, _| {} };
+}
+
 /// Runs a command until it and everything that it started is gone.
-pub fn run(helper: &Helper, job: &Job<'_>, cancelled: &dyn Fn() -> bool) -> Result<Ran, RunError> {
+pub fn run(helper: &Helper, job: &Job<'_>, beside: Beside<'_>) -> Result<Ran, RunError> {
     let wall = job.confined.wall;
-    let (report, streams) = ask(helper, job, Some(job.confined.output), wall, cancelled)?;
+    let (report, streams) = ask(helper, job, Some(job.confined.output), wall, beside)?;
     let ran = ran(report, streams)?;
     let hint = hint(&ran, job);
     Ok(Ran { hint, ..ran })
@@ -151,7 +165,7 @@ fn hint(ran: &Ran, job: &Job<'_>) -> Option<String> {
 
 /// Puts up every layer as for a command, starts none, and says how they stand.
 pub(super) fn try_layers(helper: &Helper, job: &Job<'_>) -> Result<Standing, RunError> {
-    match ask(helper, job, None, Duration::from_secs(10), &|| false)?.0 {
+    match ask(helper, job, None, Duration::from_secs(10), Beside::NOBODY)?.0 {
         Report::Tried { standing } | Report::Refused { standing, .. } => Ok(standing.standing()),
         Report::Failed { message } => Err(RunError::NotStarted(message)),
         Report::NoOverlay { why } => Err(RunError::NoOverlay(why)),
@@ -165,7 +179,7 @@ fn ask(
     job: &Job<'_>,
     output: Option<u64>,
     wall: Duration,
-    cancelled: &dyn Fn() -> bool,
+    beside: Beside<'_>,
 ) -> Result<(Report, Streams), RunError> {
     let marker = marker()?;
     let mut prepared = None;
@@ -179,7 +193,7 @@ fn ask(
     let done = prepared.and_then(|prepared| prepared.send(&socket, job)).map_err(RunError::Io).and_then(
         |(stdout, stderr)| {
             let mut streams = Streams::new(stdout, stderr, output.unwrap_or_default())?;
-            let report = follow(&socket, &mut streams, give_up, cancelled)?;
+            let report = follow(&socket, &mut streams, give_up, beside)?;
             Ok((report, streams))
         },
     );
@@ -329,14 +343,20 @@ impl Streams {
     }
 
     /// Takes what is there, at most some, so that an endless stream does not keep us from the rest.
-    fn take(&mut self) -> io::Result<()> {
+    fn take(&mut self, heard: &dyn Fn(OutputStream, &[u8])) -> io::Result<()> {
         let mut part = vec![0; 65536];
-        for (open, kept) in self.open.iter_mut().zip(&mut self.kept) {
+        let names = [OutputStream::Stdout, OutputStream::Stderr];
+        for ((open, kept), name) in self.open.iter_mut().zip(&mut self.kept).zip(names) {
             for _ in 0..16 {
                 let Some(stream) = open.as_ref() else { break };
                 match rustix::io::read(stream, &mut part) {
                     Ok(0) => *open = None,
-                    Ok(count) => kept.push(&part[..count]),
+                    Ok(count) => {
+                        kept.push(&part[..count]);
+                        if kept.dropped() == 0 {
+                            heard(name, &part[..count]);
+                        }
+                    }
                     Err(rustix::io::Errno::AGAIN) => break,
                     Err(rustix::io::Errno::INTR) => {}
                     Err(errno) => return Err(errno.into()),
@@ -352,7 +372,7 @@ fn follow(
     socket: &UnixStream,
     streams: &mut Streams,
     give_up: Instant,
-    cancelled: &dyn Fn() -> bool,
+    Beside { cancelled, heard }: Beside<'_>,
 ) -> Result<Option<Report>, RunError> {
     let mut told = false;
     let mut text = Vec::new();
@@ -360,7 +380,7 @@ fn follow(
     socket.set_nonblocking(true)?;
     loop {
         wait(socket, streams, over.is_none())?;
-        streams.take()?;
+        streams.take(heard)?;
         if over.is_none() && read_report(socket, &mut text)? {
             over = Some(Instant::now());
         }

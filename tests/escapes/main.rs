@@ -75,6 +75,7 @@ classes!(
     resources,
     runs,
     secrets,
+    service,
     special_files,
     templates,
     terminal,

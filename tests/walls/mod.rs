@@ -225,6 +225,6 @@ impl Call {
             stdin: None,
             bounds: UpperBounds { files: 1000, file_bytes: 1 << 20, bytes: 16 << 20 },
         };
-        lgflow::sandbox::run(helper, &job, &|| false)
+        lgflow::sandbox::run(helper, &job, lgflow::sandbox::Beside::NOBODY)
     }
 }

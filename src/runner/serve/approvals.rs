@@ -60,6 +60,7 @@ impl Approvals {
         let ledger =
             Ledger::open(Path::new(&place.state), &place.workspace).map_err(|error| error.to_string())?;
         let starter = starter(&ledger, &start.run).map_err(|error| error.to_string())?;
+        let starter = if starter.is_empty() { start.starter.clone().unwrap_or_default() } else { starter };
         let (dev, ino) = root.identity().map_err(|error| error.to_string())?;
         let root = RootIdentity { dev, ino };
         let run = start.run.clone();

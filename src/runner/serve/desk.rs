@@ -2,12 +2,13 @@
 //! own: a call carries none of them.
 #![expect(clippy::disallowed_methods, reason = "a deadline is a time on the clock")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -28,7 +29,8 @@ use crate::runner::revision::revision;
 use crate::runner::tools::{look_ahead, question};
 use crate::runner::work_tree::work_tree;
 use crate::runner::{
-    Cancel, CommandMemory, Keyring, Outside, Teller, ToolWorld, Traffic, recover_workspace, redaction,
+    Cancel, CommandMemory, Hearing, Keyring, Outside, Teller, ToolWorld, Traffic, recover_workspace,
+    redaction,
 };
 use crate::sandbox::walls;
 use crate::schema;
@@ -44,6 +46,10 @@ use super::said;
 
 /// Results that are kept for repeated keys, in bytes of their JSON.
 const REMEMBERED_BYTES: usize = 32 << 20;
+/// Keys that are remembered: far more than a run has calls.
+const REMEMBERED_KEYS: usize = 200_000;
+/// How long a cancellation waits for the end of its call.
+const CANCEL_WAIT: Duration = Duration::from_secs(30);
 
 /// One session's desk.
 #[derive(Debug)]
@@ -60,16 +66,35 @@ pub(super) struct Desk {
     pub(super) reused: Reused,
     /// Nobody waits for answers any more.
     ending: AtomicBool,
-    running: Mutex<BTreeMap<String, Cancel>>,
+    running: Running,
+    /// Who hears the output of what is answered on a thread: a request has a thread of its own until it is answered.
+    hearing: Mutex<Vec<(ThreadId, Hearing)>>,
     answered: Mutex<Answers>,
     pub(super) counters: Counters,
     pub(super) held: Held,
+}
+
+/// The calls that are being made.
+#[derive(Debug, Default)]
+struct Running {
+    calls: Mutex<RunningCalls>,
+    /// One of them has ended.
+    ended: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct RunningCalls {
+    last: u64,
+    /// With their keys, which may be empty.
+    by_number: BTreeMap<u64, (String, Cancel)>,
 }
 
 /// What was answered, by idempotency key.
 #[derive(Debug, Default)]
 struct Answers {
     by_key: BTreeMap<String, (Digest, Option<ToolResult>)>,
+    /// The keys, the oldest first.
+    order: VecDeque<String>,
     bytes: usize,
 }
 
@@ -120,7 +145,7 @@ impl Desk {
             Redaction::new(Values::default(), policy.redact_patterns().to_vec()),
         )?;
         let counters = Counters::new(policy.tool_calls(), start.limits, used);
-        let (running, answered) = (Mutex::default(), Mutex::default());
+        let (running, answered) = (Running::default(), Mutex::default());
         let held = Held::to(start.plan.clone());
         let cache = start.ledger.as_ref();
         let cache = cache.and_then(|place| Cache::of(Path::new(&place.state), &place.workspace).ok());
@@ -135,6 +160,7 @@ impl Desk {
             reused,
             ending: AtomicBool::new(false),
             running,
+            hearing: Mutex::default(),
             answered,
             counters,
             held,
@@ -168,15 +194,31 @@ impl Desk {
         self.gate.machine().walls.clone()
     }
 
-    /// Answers one request, with nothing that must not leave. Cancellation is answered elsewhere.
+    /// Answers one request, with nothing that must not leave.
     pub(super) fn answer(&self, request: RequestBody) -> ReplyBody {
         self.cleaner.reply(self.decide(request))
+    }
+
+    /// The same; `hearing` hears the output of its call while it comes, as the command wrote it.
+    pub(super) fn answer_heard(&self, request: RequestBody, hearing: Hearing) -> ReplyBody {
+        let here = thread::current().id();
+        locked(&self.hearing).push((here, hearing));
+        let reply = self.answer(request);
+        locked(&self.hearing).retain(|(thread, _)| *thread != here);
+        reply
+    }
+
+    /// What must not leave.
+    pub(super) fn redaction(&self) -> &Redaction {
+        &self.world.redaction
     }
 
     fn decide(&self, request: RequestBody) -> ReplyBody {
         match request {
             RequestBody::Capabilities => ReplyBody::Capabilities { capabilities: self.capabilities() },
-            RequestBody::Execute { call } => ReplyBody::Result { result: Box::new(self.once(&call)) },
+            RequestBody::Execute { call } | RequestBody::Stream { call } => {
+                ReplyBody::Result { result: Box::new(self.once(&call)) }
+            }
             RequestBody::Batch { calls } => ReplyBody::Results { results: self.batch(&calls) },
             RequestBody::Explain { call } => ReplyBody::Result { result: Box::new(self.explain(&call)) },
             RequestBody::Prepare { call } => ReplyBody::Result { result: Box::new(self.ask_ahead(&call)) },
@@ -184,18 +226,24 @@ impl Desk {
         }
     }
 
-    /// Asks the call with this key to end.
+    /// Asks the call with this key to end, and waits until it has, with every process that it started.
     pub(super) fn cancel(&self, key: &str) -> bool {
-        locked(&self.running).get(key).is_some_and(|cancel| {
-            cancel.cancel();
-            true
-        })
+        let with_key = |calls: &RunningCalls| calls.by_number.values().any(|(of, _)| of == key);
+        let calls = locked(&self.running.calls);
+        if key.is_empty() || !with_key(&calls) {
+            return false;
+        }
+        calls.by_number.values().filter(|(of, _)| of == key).for_each(|(_, cancel)| cancel.cancel());
+        // a tool that looks at its end nowhere is waited for, and no longer than a helper is
+        let waited = self.running.ended.wait_timeout_while(calls, CANCEL_WAIT, |calls| with_key(calls));
+        drop(waited);
+        true
     }
 
     /// Asks every call to end.
     pub(super) fn cancel_all(&self) {
         self.ending.store(true, Ordering::SeqCst);
-        locked(&self.running).values().for_each(Cancel::cancel);
+        locked(&self.running.calls).by_number.values().for_each(|(_, cancel)| cancel.cancel());
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -227,7 +275,7 @@ impl Desk {
         if let Some((first, result)) = answered.by_key.get(key) {
             return repeated(call, *first == digest, result.as_ref());
         }
-        answered.by_key.insert(key.clone(), (digest, None));
+        answered.take(key, digest);
         drop(answered);
         let result = self.recalled(call).unwrap_or_else(work);
         locked(&self.answered).keep(key, &result);
@@ -261,9 +309,9 @@ impl Desk {
     /// Does a call, or answers it with what is known of it; `approval` is what was spent for it.
     pub(super) fn execute(&self, granted: &Granted<ToolCall>, approval: Option<String>) -> ToolResult {
         let (call, start) = (granted.request(), Instant::now());
-        let cancel = Cancel::at(call.deadline_ms.map(|millis| start + Duration::from_millis(millis)));
-        let key = call.idempotency_key.clone();
-        locked(&self.running).insert(key.clone(), cancel.clone());
+        let cancel = Cancel::at(call.deadline_ms.map(|millis| start + Duration::from_millis(millis)))
+            .heard_by(self.hearing());
+        let number = self.running.begin(&call.idempotency_key, &cancel);
         let result = match self.known(granted, &cancel) {
             Known::Result(known) => {
                 let timing_ms = start.elapsed().as_millis() as u64;
@@ -274,9 +322,15 @@ impl Desk {
             }
             Known::Nothing => self.make(granted, approval, &cancel),
         };
-        locked(&self.running).remove(&key);
+        self.running.end(number);
         said::ended(&result);
         result
+    }
+
+    /// Who hears what is done on this thread.
+    fn hearing(&self) -> Option<Hearing> {
+        let here = thread::current().id();
+        locked(&self.hearing).iter().find(|(thread, _)| *thread == here).map(|(_, hearing)| hearing.clone())
     }
 
     /// Makes a call, once it is on record that it is about to be.
@@ -379,7 +433,33 @@ pub(super) fn in_order<T>(
     results
 }
 
+impl Running {
+    fn begin(&self, key: &str, cancel: &Cancel) -> u64 {
+        let mut calls = locked(&self.calls);
+        calls.last += 1;
+        let number = calls.last;
+        calls.by_number.insert(number, (key.to_owned(), cancel.clone()));
+        number
+    }
+
+    fn end(&self, number: u64) {
+        locked(&self.calls).by_number.remove(&number);
+        self.ended.notify_all();
+    }
+}
+
 impl Answers {
+    /// A key that nobody has used yet.
+    fn take(&mut self, key: &str, digest: Digest) {
+        self.by_key.insert(key.to_owned(), (digest, None));
+        self.order.push_back(key.to_owned());
+        if self.order.len() > REMEMBERED_KEYS
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.by_key.remove(&oldest);
+        }
+    }
+
     fn keep(&mut self, key: &str, result: &ToolResult) {
         let bytes = serde_json::to_string(result).map_or(0, |text| text.len());
         if self.bytes + bytes > REMEMBERED_BYTES {

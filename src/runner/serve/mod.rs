@@ -10,6 +10,7 @@ mod handshake;
 mod held;
 mod known;
 mod machine;
+mod pieces;
 mod recall;
 mod receipts;
 mod reused;

@@ -94,7 +94,7 @@ impl Receipts {
     pub(super) fn received(&self, body: &RequestBody) -> Result<Option<Ticket>, String> {
         let told = |call: &ToolCall| ToolCall { provenance: None, ..call.clone() };
         let order = match body {
-            RequestBody::Execute { call } => CallOrder::Single(told(call)),
+            RequestBody::Execute { call } | RequestBody::Stream { call } => CallOrder::Single(told(call)),
             RequestBody::Prepare { call } => CallOrder::Prepare(told(call)),
             RequestBody::Batch { calls } => CallOrder::Batch(calls.iter().map(told).collect()),
             RequestBody::Capabilities | RequestBody::Explain { .. } | RequestBody::Cancel { .. } => {
@@ -171,9 +171,10 @@ impl Receipts {
             _ if self.book.is_none() => return Vec::new(),
             ReplyBody::Result { result } => result_data(result),
             ReplyBody::Results { results } => results_data(results),
-            ReplyBody::Capabilities { .. } | ReplyBody::Cancelled { .. } | ReplyBody::Problem { .. } => {
-                return Vec::new();
-            }
+            ReplyBody::Capabilities { .. }
+            | ReplyBody::Piece { .. }
+            | ReplyBody::Cancelled { .. }
+            | ReplyBody::Problem { .. } => return Vec::new(),
         };
         results_of(&self.recorded(data))
     }

@@ -10,12 +10,14 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::effect::{
-    CallFrame, ControlFrame, FrameBuffer, FrameError, ReplyBody, ReplyFrame, RequestBody, Started,
-    encode_frame,
+    CallFrame, ControlFrame, FrameBuffer, FrameError, OutputStream, ReplyBody, ReplyFrame, RequestBody,
+    Started, encode_frame,
 };
+use crate::runner::Hearing;
 
 use super::desk::Desk;
 use super::handshake::{self, HandshakeError, Task};
+use super::pieces::Pieces;
 use super::receipts::Ticket;
 
 /// More calls than this at once are refused: the interpreter's own limits are far below.
@@ -162,7 +164,7 @@ fn take_up(
     }
 }
 
-/// Answers a cancellation at once, everything else on a thread.
+/// Answers a request on a thread of its own.
 fn answer(
     desk: &Arc<Desk>,
     writer: &Arc<Mutex<UnixStream>>,
@@ -170,15 +172,13 @@ fn answer(
     ticket: Option<Ticket>,
 ) -> Option<thread::JoinHandle<()>> {
     let CallFrame { id, body } = frame;
-    if let RequestBody::Cancel { key } = body {
-        let found = desk.cancel(&key);
-        reply(writer, id, ReplyBody::Cancelled { found });
-        return None;
-    }
     let task = {
         let (desk, writer) = (Arc::clone(desk), Arc::clone(writer));
         move || {
-            let answered = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| desk.answer(body)));
+            let answered = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| match body {
+                RequestBody::Stream { .. } => answer_in_pieces(&desk, &writer, id, body),
+                body => desk.answer(body),
+            }));
             let body = answered.unwrap_or_else(|_| {
                 failed_answer(
                     ticket.as_ref(),
@@ -189,6 +189,28 @@ fn answer(
         }
     };
     Some(thread::spawn(task))
+}
+
+/// Answers with the output of the call as it comes, and then with its result.
+fn answer_in_pieces(desk: &Desk, writer: &Arc<Mutex<UnixStream>>, id: u64, body: RequestBody) -> ReplyBody {
+    let pieces = Arc::new(Pieces::new(desk.redaction()));
+    let send = {
+        let writer = Arc::clone(writer);
+        move |from, text: String| {
+            if !text.is_empty() {
+                reply(&writer, id, ReplyBody::Piece { from, text });
+            }
+        }
+    };
+    let hearing = {
+        let (pieces, send) = (Arc::clone(&pieces), send.clone());
+        Hearing::new(move |from, part| send(from, pieces.hear(from, part)))
+    };
+    let answered = desk.answer_heard(body, hearing);
+    for from in [OutputStream::Stdout, OutputStream::Stderr] {
+        send(from, pieces.rest(from));
+    }
+    answered
 }
 
 fn failed_answer(ticket: Option<&Ticket>, message: &str) -> ReplyBody {

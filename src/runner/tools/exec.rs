@@ -15,8 +15,8 @@ use crate::policy::{ExecGrant, Granted, Obligations, WorkspaceMode};
 use crate::redact::Redaction;
 use crate::runner::{Cancel, ToolWorld};
 use crate::sandbox::{
-    CommandSpec, Confined, End, Helper, Job, Layer, Program, ProgramError, Ran, Refused, RunError, Standing,
-    confine, find_program, run,
+    Beside, CommandSpec, Confined, End, Helper, Job, Layer, Program, ProgramError, Ran, Refused, RunError,
+    Standing, confine, find_program, run,
 };
 
 use super::caches::CacheCall;
@@ -132,7 +132,11 @@ impl Command<'_> {
             stdin: self.stdin,
             bounds: bounds(asked.obligations),
         };
-        Ok(run(self.helper, &job, &|| self.cancel.is_cancelled()))
+        let beside = Beside {
+            cancelled: &|| self.cancel.is_cancelled(),
+            heard: &|from, part| self.cancel.heard(from, part),
+        };
+        Ok(run(self.helper, &job, beside))
     }
 }
 

@@ -1,0 +1,251 @@
+//! The connection to a runner that is elsewhere: one HTTP request, with a token, which is upgraded to frames. The token goes
+//! over what is encrypted, or stays on this machine.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::{BodyExt as _, Empty, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::http1::handshake;
+use hyper::header::{AUTHORIZATION, CONNECTION, HOST, UPGRADE as UPGRADE_HEADER};
+use hyper::{Request, Response, StatusCode, Uri};
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, RootCertStore};
+use tokio::io::{AsyncRead, AsyncWrite, split};
+use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::TlsConnector;
+
+use crate::effect::UPGRADE;
+
+use super::{FrameReader, FrameWriter};
+
+/// So long it is tried to connect and to be let in.
+const CONNECT: Duration = Duration::from_secs(20);
+/// Bytes of a refusal that are read.
+const REFUSAL: usize = 64 << 10;
+/// Characters of it that are told.
+const DETAIL: usize = 500;
+/// Where a run is opened.
+const PATH: &str = "/v1/runs/open";
+
+/// Where a runner is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RunnerUrl {
+    /// `https://…`, or `http://…` on this machine.
+    Web {
+        /// As it is written, without `/` at its end.
+        text: String,
+        /// Is it `https`?
+        tls: bool,
+        /// The host, without brackets.
+        host: String,
+        /// The port.
+        port: u16,
+        /// What stands before our own paths.
+        path: String,
+    },
+    /// `unix:PATH`
+    Unix(PathBuf),
+}
+
+/// What is no place of a runner.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UrlError {
+    /// Not one of the forms.
+    #[error("`{0}` is no address of a runner; write `https://HOST`, `http://127.0.0.1:PORT` or `unix:PATH`")]
+    Form(String),
+    /// The token would go over the network as it is.
+    #[error(
+        "`{0}` would send the token, and all that the run reads, unencrypted to another machine; use `https://`"
+    )]
+    Open(String),
+}
+
+/// A runner that cannot be spoken with.
+#[derive(Debug, thiserror::Error)]
+pub enum RemoteError {
+    /// Nobody answers, or not as a runner does.
+    #[error("cannot reach the runner at {0}: {1}")]
+    Unreached(RunnerUrl, String),
+    /// It does not let us in.
+    #[error("the runner at {0} refuses ({1}): {2}")]
+    Refused(RunnerUrl, u16, String),
+}
+
+impl FromStr for RunnerUrl {
+    type Err = UrlError;
+
+    fn from_str(text: &str) -> Result<Self, UrlError> {
+        let form = || UrlError::Form(text.to_owned());
+        if let Some(path) = text.strip_prefix("unix:") {
+            let path = Path::new(path.strip_prefix("//").unwrap_or(path));
+            return if path.is_absolute() { Ok(Self::Unix(path.to_owned())) } else { Err(form()) };
+        }
+        let uri: Uri = text.parse().map_err(|_| form())?;
+        let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else { return Err(form()) };
+        let tls = match scheme {
+            "https" => true,
+            "http" => false,
+            _ => return Err(form()),
+        };
+        if authority.as_str().contains('@') || uri.query().is_some() || text.contains('#') {
+            return Err(form());
+        }
+        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+        if host.is_empty() {
+            return Err(form());
+        }
+        if !tls && !is_here(&host) {
+            return Err(UrlError::Open(text.to_owned()));
+        }
+        let port = authority.port_u16().unwrap_or(if tls { 443 } else { 80 });
+        let path = uri.path().trim_end_matches('/').to_owned();
+        Ok(Self::Web { text: text.trim_end_matches('/').to_owned(), tls, host, port, path })
+    }
+}
+
+impl fmt::Display for RunnerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Web { text, .. } => f.write_str(text),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+fn is_here(host: &str) -> bool {
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// Both directions of a connection to a runner.
+pub type RemoteFrames =
+    (FrameReader<Box<dyn AsyncRead + Send + Unpin>>, FrameWriter<Box<dyn AsyncWrite + Send + Unpin>>);
+
+/// Connects, presents `token`, and has the connection upgraded. Must be called inside of a tokio runtime.
+pub async fn connect(runner: &RunnerUrl, token: Option<&str>) -> Result<RemoteFrames, RemoteError> {
+    let unreached = |why: String| RemoteError::Unreached(runner.clone(), why);
+    let response = tokio::time::timeout(CONNECT, ask(runner, token)).await;
+    let response =
+        response.map_err(|_| unreached("it did not answer in time".to_owned()))?.map_err(unreached)?;
+    let status = response.status();
+    if status != StatusCode::SWITCHING_PROTOCOLS {
+        let body = Limited::new(response.into_body(), REFUSAL).collect();
+        let text = match tokio::time::timeout(CONNECT, body).await {
+            Ok(Ok(body)) => String::from_utf8_lossy(&body.to_bytes()).into_owned(),
+            _ => String::new(),
+        };
+        return Err(RemoteError::Refused(runner.clone(), status.as_u16(), detail(&text)));
+    }
+    let upgraded = hyper::upgrade::on(response).await.map_err(|error| unreached(error.to_string()))?;
+    let (reader, writer) = split(TokioIo::new(upgraded));
+    Ok((FrameReader::new(Box::new(reader)), FrameWriter::new(Box::new(writer))))
+}
+
+/// The answer to the request that opens a run.
+async fn ask(runner: &RunnerUrl, token: Option<&str>) -> Result<Response<Incoming>, String> {
+    let (authority, path) = match runner {
+        RunnerUrl::Web { text, path, .. } => {
+            let authority = text.split("://").nth(1).and_then(|rest| rest.split('/').next());
+            (authority.unwrap_or_default().to_owned(), format!("{path}{PATH}"))
+        }
+        RunnerUrl::Unix(_) => ("localhost".to_owned(), PATH.to_owned()),
+    };
+    let request = Request::get(path)
+        .header(HOST, authority)
+        .header(CONNECTION, "upgrade")
+        .header(UPGRADE_HEADER, UPGRADE);
+    let request = match token {
+        Some(token) => request.header(AUTHORIZATION, format!("Bearer {token}")),
+        None => request,
+    };
+    let request = request.body(Empty::new()).map_err(|error| error.to_string())?;
+    match runner {
+        RunnerUrl::Unix(path) => {
+            let stream = UnixStream::connect(path).await.map_err(|error| error.to_string())?;
+            send(stream, request).await
+        }
+        RunnerUrl::Web { tls, host, port, .. } => {
+            let stream =
+                TcpStream::connect((host.as_str(), *port)).await.map_err(|error| error.to_string())?;
+            // a call is one write, and its answer is waited for
+            stream.set_nodelay(true).map_err(|error| error.to_string())?;
+            if !tls {
+                return send(stream, request).await;
+            }
+            let name = ServerName::try_from(host.clone()).map_err(|error| error.to_string())?;
+            let secured = TlsConnector::from(trust()?).connect(name, stream).await;
+            send(secured.map_err(|error| error.to_string())?, request).await
+        }
+    }
+}
+
+async fn send(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    request: Request<Empty<Bytes>>,
+) -> Result<Response<Incoming>, String> {
+    let (mut sender, connection) =
+        handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
+    // it ends with the stream, and an error is the sender's as well
+    tokio::spawn(connection.with_upgrades());
+    sender.send_request(request).await.map_err(|error| error.to_string())
+}
+
+/// Who vouches for others: those that the system trusts.
+fn trust() -> Result<Arc<ClientConfig>, String> {
+    let mut roots = RootCertStore::empty();
+    let (known, _) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if known == 0 {
+        return Err("this system has no certificates to trust; install `ca-certificates`".to_owned());
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let config = config.map_err(|error| error.to_string())?;
+    Ok(Arc::new(config.with_root_certificates(roots).with_no_client_auth()))
+}
+
+/// What a problem says; of anything else, its beginning.
+fn detail(text: &str) -> String {
+    let problem = serde_json::from_str::<serde_json::Value>(text).ok();
+    let said = problem.as_ref().and_then(|problem| problem["detail"].as_str()).unwrap_or(text);
+    said.trim().chars().take(DETAIL).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_goes_over_what_is_encrypted_or_stays_here() {
+        for text in [
+            "https://runner.example",
+            "https://runner.example:8443/lgflow",
+            "http://127.0.0.1:1",
+            "http://[::1]:1",
+            "http://localhost:80",
+            "unix:/run/r.sock",
+        ] {
+            assert_eq!(text.parse::<RunnerUrl>().unwrap().to_string(), text);
+        }
+        for text in ["http://runner.example", "http://127.0.0.1.example:1", "http://10.0.0.1:1"] {
+            assert_eq!(text.parse::<RunnerUrl>(), Err(UrlError::Open(text.to_owned())));
+        }
+        for text in [
+            "",
+            "runner",
+            "127.0.0.1:80",
+            "ftp://x",
+            "unix:r.sock",
+            "https://me:secret@x",
+            "https://x?a",
+            "https://x#a",
+            "https://",
+        ] {
+            assert_eq!(text.parse::<RunnerUrl>(), Err(UrlError::Form(text.to_owned())), "{text}");
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! The runner's protocol over HTTP: a session of each token's own, whose policy was frozen when the service began; calls,
+//! lists of calls, output as it comes, cancellation, and runs whose front is elsewhere. Decides nothing: the runner does.
+
+mod calls;
+mod keys;
+mod openapi;
+mod opener;
+mod pages;
+mod relay;
+mod session;
+mod state;
+mod stream;
+
+pub use openapi::openapi;
+pub use opener::{Begun, OpenError, Opener, Order};
+pub use state::Protocol;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use axum::routing::{delete, get, post};
+
+/// Paths that need no token.
+pub const OPEN: &[&str] = &["/healthz"];
+
+/// The endpoints, without a guard.
+pub fn router(protocol: Arc<Protocol>) -> Router {
+    Router::new()
+        .route("/healthz", get(pages::health))
+        .route("/readyz", get(pages::ready))
+        .route("/openapi.json", get(pages::description))
+        .route("/metrics", get(pages::metrics))
+        .route("/v1/capabilities", get(pages::capabilities))
+        .route("/v1/tools/execute", post(calls::execute))
+        .route("/v1/tools/batch_execute", post(calls::batch))
+        .route("/v1/tools/stream", post(stream::stream))
+        .route("/v1/calls/{*key}", delete(calls::cancel))
+        .route("/v1/runs/open", get(relay::open))
+        .layer(from_fn_with_state(Arc::clone(&protocol), count))
+        .with_state(protocol)
+}
+
+async fn count(State(protocol): State<Arc<Protocol>>, request: Request, next: Next) -> Response {
+    let path = request.extensions().get::<MatchedPath>().map_or("other", MatchedPath::as_str).to_owned();
+    let response = next.run(request).await;
+    protocol.count(&path, response.status());
+    response
+}

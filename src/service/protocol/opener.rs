@@ -1,0 +1,60 @@
+//! How a session is had: who starts the runner's process is told what for, and gives back the ends of it.
+
+use std::fmt;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+
+use crate::effect::{RunOpen, Started};
+use crate::service::Token;
+
+/// What a session is for.
+#[derive(Debug, Clone)]
+pub struct Order {
+    /// Whose it is; nobody's in particular where no token is asked for.
+    pub token: Option<Arc<Token>>,
+    /// The run that it serves; without one, calls that belong to none.
+    pub run: Option<RunOpen>,
+}
+
+impl Order {
+    /// The name that everything of this token is kept apart by.
+    pub fn name(&self) -> &str {
+        self.token.as_ref().map_or("", |token| &token.name)
+    }
+}
+
+/// A runner's process that has its task.
+pub struct Begun {
+    /// What it said when it was ready.
+    pub started: Started,
+    /// The patterns of its layers, each with its name.
+    pub redact: Vec<(String, String)>,
+    /// Where calls go, and answers come from.
+    pub calls: UnixStream,
+    /// Where it asks.
+    pub control: UnixStream,
+    /// Ends it when it is dropped, which may take a while.
+    pub process: Box<dyn Send + Sync>,
+    /// What it has put on record of its run, once it has ended.
+    pub receipts: Box<dyn FnOnce() -> Result<String, String> + Send + Sync>,
+}
+
+impl fmt::Debug for Begun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Begun").field("started", &self.started).finish_non_exhaustive()
+    }
+}
+
+/// A session that could not be had.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// What was asked for is refused.
+    #[error("{0}")]
+    Refused(String),
+    /// The machine failed.
+    #[error("the runner did not start: {0}")]
+    Failed(String),
+}
+
+/// Starts a runner's process and gives it its task; waits until it is ready.
+pub type Opener = Box<dyn Fn(&Order) -> Result<Begun, OpenError> + Send + Sync>;

@@ -1,0 +1,119 @@
+//! The session of one token: a runner's process of its own, asked over one connection, with the keys that were used on it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use crate::client::{Link, Lost, Piece};
+use crate::digest::Digest;
+use crate::effect::{ErrorKind, ReplyBody, RequestBody, ToolCall, ToolError, ToolResult};
+
+use super::keys::Keys;
+use super::opener::Begun;
+
+/// So long between two looks whether a call that was cancelled has ended.
+const LOOK: Duration = Duration::from_millis(20);
+/// So long a cancellation waits for its call.
+const CANCEL_WAIT: Duration = Duration::from_secs(60);
+
+/// A session.
+pub(super) struct Session {
+    link: Link,
+    pub(super) keys: Arc<Keys>,
+    process: Mutex<Option<Box<dyn Send + Sync>>>,
+    /// What the names of runs are told apart by: of two tokens that name the same one, each has its own.
+    scope: String,
+}
+
+impl Session {
+    /// Goes on with a runner that has its task, for the token with this name.
+    pub(super) fn new(begun: Begun, name: &str) -> Result<Self, String> {
+        let Begun { calls, process, .. } = begun;
+        let link = Link::new(calls).map_err(|error| error.to_string())?;
+        let process = Mutex::new(Some(process));
+        Ok(Self { link, keys: Arc::default(), process, scope: name.to_owned() })
+    }
+
+    /// Is its runner gone?
+    pub(super) fn is_over(&self) -> bool {
+        self.link.is_over()
+    }
+
+    /// Ends it, with every call that is under way. Waits until all of it is gone.
+    pub(super) async fn end(&self) {
+        let process = self.process.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // a process that cannot be waited for ends with ours
+        let _ = tokio::task::spawn_blocking(move || drop(process)).await;
+    }
+
+    /// Makes a call.
+    pub(super) async fn call(&self, call: ToolCall) -> ToolResult {
+        let (tool, call) = (call.tool.clone(), self.scoped(call));
+        result(&tool, self.link.ask(RequestBody::Execute { call }).await)
+    }
+
+    /// The same, and tells its output while it comes.
+    pub(super) async fn stream(&self, call: ToolCall, pieces: mpsc::Sender<Piece>) -> ToolResult {
+        let (tool, call) = (call.tool.clone(), self.scoped(call));
+        result(&tool, self.link.stream(RequestBody::Stream { call }, pieces).await)
+    }
+
+    /// Calls that are decided together, and done in order up to the first failure.
+    pub(super) async fn together(&self, calls: Vec<ToolCall>) -> Vec<ToolResult> {
+        let tools: Vec<String> = calls.iter().map(|call| call.tool.clone()).collect();
+        let calls = calls.into_iter().map(|call| self.scoped(call)).collect();
+        match self.link.ask(RequestBody::Batch { calls }).await {
+            Ok(ReplyBody::Results { results }) => results,
+            other => tools.iter().map(|tool| result(tool, refused(&other))).collect(),
+        }
+    }
+
+    /// Anything that is no call.
+    pub(super) async fn ask(&self, body: RequestBody) -> Result<ReplyBody, Lost> {
+        self.link.ask(body).await
+    }
+
+    /// Ends the call with this key, and waits until it has ended; none where there was no such call.
+    pub(super) async fn cancel(&self, key: &str) -> Option<bool> {
+        let Some(progress) = self.keys.find(key)? else { return Some(false) };
+        if progress.is_over() {
+            return Some(false);
+        }
+        progress.cancel();
+        let ending = async {
+            // it may be on its way to the runner
+            while !progress.is_over() {
+                let _ = self.link.ask(RequestBody::Cancel { key: key.to_owned() }).await;
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        // what does not end by then is ended by its own limits
+        Some(tokio::time::timeout(CANCEL_WAIT, ending).await.is_ok())
+    }
+
+    /// A call whose run's name is this token's alone: what one has changed no other one takes back.
+    fn scoped(&self, call: ToolCall) -> ToolCall {
+        let name = Digest::of_json(&serde_json::json!(["lgflow service", self.scope, call.run]));
+        ToolCall { run: format!("served{}", &name.hex()[..32]), ..call }
+    }
+}
+
+fn refused(other: &Result<ReplyBody, Lost>) -> Result<ReplyBody, Lost> {
+    let message = match other {
+        Ok(ReplyBody::Problem { message }) => message.clone(),
+        Ok(_) => "the runner answered something else than it was asked".to_owned(),
+        Err(lost) => lost.to_string(),
+    };
+    Ok(ReplyBody::Problem { message })
+}
+
+fn result(tool: &str, reply: Result<ReplyBody, Lost>) -> ToolResult {
+    let message = match reply {
+        Ok(ReplyBody::Result { result }) => return *result,
+        Ok(ReplyBody::Problem { message }) => message,
+        Ok(_) => "the runner answered something else than it was asked".to_owned(),
+        Err(lost) => format!("{lost}; what the call did until then is not known"),
+    };
+    ToolResult::failure(tool, ToolError::new(ErrorKind::Internal, message))
+}

@@ -1,0 +1,237 @@
+//! All that the endpoints share: the sessions, how many calls there may be at once, and what was counted.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::http::StatusCode;
+use axum::response::Response;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::digest::SecretKey;
+use crate::effect::{ErrorKind, ToolCall, ToolError, ToolResult};
+use crate::metrics::{Counts, text};
+use crate::service::{Limits, Role, Token, problem};
+
+use super::keys::{First, Taken};
+use super::opener::{Begun, OpenError, Opener, Order};
+use super::session::Session;
+
+/// Runs that are served at once.
+const RUNS: usize = 32;
+
+/// The runner's protocol, served.
+pub struct Protocol {
+    opener: Arc<Opener>,
+    pub(super) limits: Limits,
+    /// By the names of the tokens.
+    sessions: BTreeMap<String, tokio::sync::Mutex<Option<Arc<Session>>>>,
+    calls: Arc<Semaphore>,
+    waiting: Semaphore,
+    pub(super) runs: Arc<Semaphore>,
+    /// What opened sessions and receipts are signed with.
+    pub(super) identity: SecretKey,
+    counts: Mutex<Counts>,
+    ending: AtomicBool,
+}
+
+impl std::fmt::Debug for Protocol {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Protocol").finish_non_exhaustive()
+    }
+}
+
+/// A request that is not answered with a result.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    status: StatusCode,
+    detail: String,
+}
+
+impl Refusal {
+    pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+        Self { status, detail: detail.into() }
+    }
+
+    /// The same of a part of what was sent.
+    pub(super) fn of(self, part: &str) -> Self {
+        Self { detail: format!("{part}: {}", self.detail), ..self }
+    }
+
+    pub(super) fn response(&self) -> Response {
+        problem(self.status, &self.detail)
+    }
+
+    /// The same as the result of one call among others.
+    pub(super) fn result(self, tool: &str) -> ToolResult {
+        let kind = match self.status {
+            StatusCode::CONFLICT => ErrorKind::Conflict,
+            StatusCode::TOO_MANY_REQUESTS => ErrorKind::RateLimited,
+            _ => ErrorKind::Internal,
+        };
+        ToolResult::failure(tool, ToolError::new(kind, self.detail))
+    }
+}
+
+impl From<OpenError> for Refusal {
+    fn from(error: OpenError) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
+    }
+}
+
+/// What may be done with a call that brings a key.
+pub(super) enum Turn {
+    /// It is made; the permit goes with it.
+    Mine(First, OwnedSemaphorePermit),
+    /// It was made already.
+    Known(Arc<ToolResult>),
+}
+
+impl Protocol {
+    /// Serves the tokens with these names, one session for each; without tokens there is one with an empty name.
+    pub fn new(
+        opener: Opener,
+        names: impl IntoIterator<Item = String>,
+        identity: SecretKey,
+        limits: Limits,
+    ) -> Self {
+        Self {
+            opener: Arc::new(opener),
+            limits,
+            sessions: names.into_iter().map(|name| (name, tokio::sync::Mutex::default())).collect(),
+            calls: Arc::new(Semaphore::new(limits.calls)),
+            waiting: Semaphore::new(limits.waiting),
+            runs: Arc::new(Semaphore::new(RUNS)),
+            identity,
+            counts: Mutex::default(),
+            ending: AtomicBool::new(false),
+        }
+    }
+
+    /// Opens the session of a token ahead of its first call.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub async fn prepare(&self, token: Option<Arc<Token>>) -> Result<(), String> {
+        self.session(token).await.map(drop).map_err(|refusal| refusal.detail)
+    }
+
+    /// Ends every session, with all calls, and opens no further one.
+    pub async fn end(&self) {
+        self.ending.store(true, Ordering::SeqCst);
+        self.runs.close();
+        for session in self.sessions.values() {
+            if let Some(session) = session.lock().await.take() {
+                session.end().await;
+            }
+        }
+    }
+
+    /// Does it end?
+    pub(super) fn is_ending(&self) -> bool {
+        self.ending.load(Ordering::SeqCst)
+    }
+
+    /// Starts a runner's process.
+    pub(super) async fn open(&self, order: Order) -> Result<Begun, OpenError> {
+        let opener = Arc::clone(&self.opener);
+        let opened = tokio::task::spawn_blocking(move || opener(&order)).await;
+        opened.unwrap_or_else(|error| Err(OpenError::Failed(error.to_string())))
+    }
+
+    /// The session of a token: the one that there is, else one that is started now.
+    pub(super) async fn session(&self, token: Option<Arc<Token>>) -> Result<Arc<Session>, Refusal> {
+        let order = Order { token, run: None };
+        let name = order.name().to_owned();
+        let unknown = || Refusal::new(StatusCode::UNAUTHORIZED, "this token has no session here");
+        let mut held = self.sessions.get(&name).ok_or_else(unknown)?.lock().await;
+        if self.is_ending() {
+            return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "the service ends"));
+        }
+        match held.as_ref().filter(|session| !session.is_over()) {
+            Some(session) => Ok(Arc::clone(session)),
+            None => {
+                let session = Session::new(self.open(order).await?, &name);
+                let session = Arc::new(session.map_err(OpenError::Failed)?);
+                if let Some(lost) = held.replace(Arc::clone(&session)) {
+                    lost.end().await;
+                }
+                Ok(session)
+            }
+        }
+    }
+
+    /// What becomes of a call: it is made when it is its turn, unless its key was used before.
+    pub(super) async fn turn(&self, session: &Session, call: &ToolCall) -> Result<Turn, Refusal> {
+        let conflict = |why: &str| {
+            let detail = format!("the idempotency key `{}` was used before, and {why}", call.idempotency_key);
+            Refusal::new(StatusCode::CONFLICT, detail)
+        };
+        match session.keys.take(call) {
+            Taken::Other => Err(conflict("it named another call")),
+            Taken::Gone => Err(conflict("its result is not kept any more")),
+            Taken::Again(progress) => match progress.result().await {
+                Some(known) => Ok(Turn::Known(known)),
+                None => Err(busy()),
+            },
+            Taken::First(first) => {
+                let permit = self.permit().await?;
+                Ok(Turn::Mine(first, permit))
+            }
+        }
+    }
+
+    /// A place among the calls that are made at once.
+    pub(super) async fn permit(&self) -> Result<OwnedSemaphorePermit, Refusal> {
+        if let Ok(permit) = Arc::clone(&self.calls).try_acquire_owned() {
+            return Ok(permit);
+        }
+        let _waiting = self.waiting.try_acquire().map_err(|_| busy())?;
+        let turn = tokio::time::timeout(self.limits.turn, Arc::clone(&self.calls).acquire_owned()).await;
+        turn.ok().and_then(Result::ok).ok_or_else(busy)
+    }
+
+    /// Counts a request.
+    pub(super) fn count(&self, path: &str, status: StatusCode) {
+        let labels = [("path", path), ("status", status.as_str())];
+        self.counts().add("lgflow_requests_total", &labels, 1);
+    }
+
+    /// Counts what a call came to.
+    pub(super) fn count_result(&self, result: &ToolResult) {
+        self.counts().result(result);
+    }
+
+    /// What was counted, as Prometheus reads it.
+    pub(super) fn counted(&self) -> String {
+        text(&self.counts())
+    }
+
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        // each number is whole by itself
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn busy() -> Refusal {
+    Refusal::new(
+        StatusCode::TOO_MANY_REQUESTS,
+        "too many calls at once; the call was not made, so try it again",
+    )
+}
+
+/// The token of a request, where it may do what `role` may.
+pub(super) fn allowed(token: Option<Arc<Token>>, role: Role) -> Result<Option<Arc<Token>>, Refusal> {
+    match &token {
+        Some(known) if known.role != role => {
+            let detail = format!(
+                "the token `{}` is for `{}`; this needs one for `{}`",
+                known.name,
+                known.role.as_str(),
+                role.as_str()
+            );
+            Err(Refusal::new(StatusCode::FORBIDDEN, detail))
+        }
+        _ => Ok(token),
+    }
+}

@@ -1,0 +1,82 @@
+//! One call whose output is told while it comes: server-sent events, the result last.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse as _, Response};
+use serde_json::json;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+
+use crate::client::Piece;
+use crate::effect::{ToolCall, ToolResult};
+
+use super::Protocol;
+use super::calls::{begin, call_of, cancelled};
+use super::keys::First;
+use super::session::Session;
+use super::state::Turn;
+
+/// Pieces that wait for a slow client; what comes beyond it finds in the result.
+const PIECES: usize = 256;
+
+/// `POST /v1/tools/stream`
+pub(super) async fn stream(State(protocol): State<Arc<Protocol>>, request: Request) -> Response {
+    match begin_stream(protocol, request).await {
+        Ok(events) => Sse::new(ReceiverStream::new(events)).keep_alive(KeepAlive::default()).into_response(),
+        Err(response) => response,
+    }
+}
+
+type Events = mpsc::Receiver<Result<Event, Infallible>>;
+
+async fn begin_stream(protocol: Arc<Protocol>, request: Request) -> Result<Events, Response> {
+    let (session, value) = begin(&protocol, request).await?;
+    let call = call_of(value).map_err(|refusal| refusal.response())?;
+    let turn = protocol.turn(&session, &call).await.map_err(|refusal| refusal.response())?;
+    let (events, told) = mpsc::channel(PIECES);
+    match turn {
+        Turn::Known(result) => {
+            // there is room for one
+            let _ = events.try_send(Ok(result_event(&result)));
+        }
+        Turn::Mine(first, permit) => {
+            tokio::spawn(async move {
+                let result = tell(&session, call, first, &events).await;
+                drop(permit);
+                protocol.count_result(&result);
+                // a client that is gone finds it by its key
+                let _ = events.send(Ok(result_event(&result))).await;
+            });
+        }
+    }
+    Ok(told)
+}
+
+/// Makes the call, and tells its output while it comes.
+async fn tell(
+    session: &Session,
+    call: ToolCall,
+    first: First,
+    events: &mpsc::Sender<Result<Event, Infallible>>,
+) -> Arc<ToolResult> {
+    if first.is_cancelled() {
+        return first.settle(cancelled(&call.tool));
+    }
+    let (pieces, mut heard) = mpsc::channel::<Piece>(PIECES);
+    let telling = async {
+        while let Some(Piece { from, text }) = heard.recv().await {
+            let event = Event::default().event(from.as_str()).data(json!({ "text": text }).to_string());
+            // a slow client does not hold up the call, and finds in the result what it misses here
+            let _ = events.try_send(Ok(event));
+        }
+    };
+    let (result, ()) = tokio::join!(session.stream(call, pieces), telling);
+    first.settle(result)
+}
+
+fn result_event(result: &ToolResult) -> Event {
+    Event::default().event("result").data(serde_json::to_string(result).unwrap_or_default())
+}

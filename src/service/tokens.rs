@@ -1,0 +1,268 @@
+//! Who may speak to a service. A file of tokens holds what they are checked against, and not what they are.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::{Digest, PublicKey, hex};
+
+/// The schema id of a file of tokens.
+const SCHEMA: &str = "lgflow.tokens/v1";
+/// What a token of ours begins with, so that it is known for one where it turns up.
+const PREFIX: &str = "lgflow_";
+/// The name of a token that stands alone.
+const ALONE: &str = "default";
+/// The longest name.
+const NAME: usize = 32;
+
+/// What a token may be used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Calls of tools, and runs.
+    Call,
+    /// To see what waits for an approval, and to hand in signed ones; no calls.
+    Approve,
+    /// To look: what there is to be called, what was counted.
+    Read,
+}
+
+impl Role {
+    /// All of them.
+    pub const ALL: [Role; 3] = [Role::Call, Role::Approve, Role::Read];
+
+    /// The word of the file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Role::Call => "call",
+            Role::Approve => "approve",
+            Role::Read => "read",
+        }
+    }
+}
+
+/// A token, as a service knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Token {
+    /// Its name: what calls and runs are kept apart by, and what is counted and logged.
+    pub name: String,
+    /// What it may be used for.
+    pub role: Role,
+    /// Of its text.
+    pub hash: Digest,
+    /// The key of whoever holds it: approvals by it do not count where `separate` is demanded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}
+
+/// The tokens of a service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenBook {
+    schema: String,
+    tokens: Vec<Arc<Token>>,
+}
+
+/// What is no file of tokens.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// Not the JSON of one.
+    #[error("it is no file of tokens: {0}")]
+    Malformed(String),
+    /// Of another version, or something else.
+    #[error("its `schema` is `{0}`, and must be `{SCHEMA}`")]
+    Schema(String),
+    /// Nothing is in it.
+    #[error("it holds no token")]
+    Empty,
+    /// A token is one word.
+    #[error("a token is one word of printable characters, and nothing else may stand beside it")]
+    NoWord,
+    /// A name that would not be one in a log.
+    #[error(
+        "`{0}` is no name of a token; use up to {NAME} small letters, digits, `-` and `_`, beginning with a letter"
+    )]
+    Name(String),
+    /// Two tokens have it.
+    #[error("there is a token `{0}` already")]
+    Twice(String),
+    /// A key that is none.
+    #[error("the key of the token `{0}` is none; write `ed25519:…`, as `approvals.approvers` does")]
+    Key(String),
+    /// The machine has no randomness.
+    #[error("no token can be drawn: {0}")]
+    Random(String),
+}
+
+/// A token that was just made: the only time that its text is known.
+#[derive(Clone, PartialEq, Eq)]
+pub struct NewToken {
+    /// What its holder presents.
+    pub text: String,
+    /// What the file holds.
+    pub token: Token,
+}
+
+impl fmt::Debug for NewToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "NewToken({})", self.token.name)
+    }
+}
+
+impl NewToken {
+    /// Draws one.
+    pub fn draw(name: &str, role: Role, key: Option<String>) -> Result<Self, TokenError> {
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes).map_err(|error| TokenError::Random(error.to_string()))?;
+        let text = format!("{PREFIX}{}", hex(&bytes));
+        let token = Token { name: name.to_owned(), role, hash: Digest::of(&text), key };
+        token.check()?;
+        Ok(Self { text, token })
+    }
+}
+
+impl Token {
+    fn check(&self) -> Result<(), TokenError> {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
+        let begins = self.name.starts_with(|c: char| c.is_ascii_lowercase());
+        if !begins || self.name.len() > NAME || !self.name.chars().all(plain) {
+            return Err(TokenError::Name(self.name.clone()));
+        }
+        match self.key.as_deref().map(PublicKey::parse) {
+            Some(Err(_)) => Err(TokenError::Key(self.name.clone())),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl TokenBook {
+    /// Reads a file of tokens; one that holds a single word is that token, with the role `call`.
+    pub fn read(text: &str) -> Result<Self, TokenError> {
+        if !text.trim_start().starts_with('{') {
+            return Self::alone(text);
+        }
+        let book: Self =
+            serde_json::from_str(text).map_err(|error| TokenError::Malformed(error.to_string()))?;
+        if book.schema != SCHEMA {
+            return Err(TokenError::Schema(book.schema));
+        }
+        for (at, token) in book.tokens.iter().enumerate() {
+            token.check()?;
+            if book.tokens[..at].iter().any(|before| before.name == token.name) {
+                return Err(TokenError::Twice(token.name.clone()));
+            }
+        }
+        if book.tokens.is_empty() { Err(TokenError::Empty) } else { Ok(book) }
+    }
+
+    /// One token, whose text is known.
+    pub fn alone(text: &str) -> Result<Self, TokenError> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(TokenError::Empty);
+        }
+        if !text.chars().all(|c| c.is_ascii_graphic()) {
+            return Err(TokenError::NoWord);
+        }
+        let token = Token { name: ALONE.to_owned(), role: Role::Call, hash: Digest::of(text), key: None };
+        Ok(Self { schema: SCHEMA.to_owned(), tokens: vec![Arc::new(token)] })
+    }
+
+    /// No token at all, to begin a file with.
+    pub fn none() -> Self {
+        Self { schema: SCHEMA.to_owned(), tokens: Vec::new() }
+    }
+
+    /// The same with one more.
+    pub fn with(mut self, token: Token) -> Result<Self, TokenError> {
+        if self.tokens.iter().any(|known| known.name == token.name) {
+            return Err(TokenError::Twice(token.name));
+        }
+        self.tokens.push(Arc::new(token));
+        Ok(self)
+    }
+
+    /// The text of the file.
+    pub fn text(&self) -> String {
+        serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
+    }
+
+    /// The token whose text this is. Every one is compared, to its last byte.
+    pub fn find(&self, presented: &str) -> Option<&Arc<Token>> {
+        let hash = Digest::of(presented);
+        let mut found = None;
+        for token in &self.tokens {
+            let pairs = token.hash.as_bytes().iter().zip(hash.as_bytes());
+            let differ = pairs.fold(0, |differ, (a, b)| differ | (a ^ b));
+            if differ == 0 {
+                found = Some(token);
+            }
+        }
+        found
+    }
+
+    /// All of them.
+    pub fn tokens(&self) -> &[Arc<Token>] {
+        &self.tokens
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_found_by_its_text_and_the_file_does_not_hold_it() {
+        let ci = NewToken::draw("ci", Role::Call, None).unwrap();
+        let eye = NewToken::draw("eye", Role::Read, None).unwrap();
+        let book = TokenBook::none().with(ci.token.clone()).unwrap().with(eye.token.clone()).unwrap();
+        let text = book.text();
+        assert!(!text.contains(&ci.text) && !format!("{ci:?}{book:?}").contains(&ci.text));
+        let book = TokenBook::read(&text).unwrap();
+        assert_eq!(book.find(&ci.text).map(|token| token.role), Some(Role::Call));
+        assert_eq!(book.find(&eye.text).map(|token| token.name.as_str()), Some("eye"));
+        for other in ["", "lgflow_", &ci.text[1..], &ci.token.hash.to_string()] {
+            assert!(book.find(other).is_none(), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_single_word_is_a_token_that_calls() {
+        let book = TokenBook::read("s3cret-word\n").unwrap();
+        let token = book.find("s3cret-word").unwrap();
+        assert_eq!((token.name.as_str(), token.role), ("default", Role::Call));
+        assert!(book.find("s3cret-word\n").is_none());
+        for text in ["", " \n", "two words", "two\nlines", "ü"] {
+            assert!(TokenBook::read(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_with_a_fault_is_none() {
+        let token = |name: &str, more: &str| {
+            let hash = Digest::of("x");
+            format!(
+                r#"{{"schema":"lgflow.tokens/v1","tokens":[{{"name":"{name}","role":"call","hash":"{hash}"{more}}}]}}"#
+            )
+        };
+        assert!(TokenBook::read(&token("ci", "")).is_ok());
+        for text in [
+            token("", ""),
+            token("CI", ""),
+            token("1", ""),
+            token(&"a".repeat(33), ""),
+            token("ci", r#","key":"local""#),
+            token("ci", r#","secret":"x""#),
+            token("ci", "").replace("\"call\"", "\"admin\""),
+            token("ci", "").replace("tokens/v1", "tokens/v2"),
+            r#"{"schema":"lgflow.tokens/v1","tokens":[]}"#.to_owned(),
+            "{".to_owned(),
+        ] {
+            assert!(TokenBook::read(&text).is_err(), "{text}");
+        }
+        let ci = NewToken::draw("ci", Role::Call, None).unwrap().token;
+        assert_eq!(TokenBook::none().with(ci.clone()).unwrap().with(ci), Err(TokenError::Twice("ci".into())));
+    }
+}

@@ -1,0 +1,19 @@
+//! The runner as a service, with a real process on loopback and on a Unix socket: who is let in, what is answered, what ends.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    unreachable_pub,
+    reason = "a test makes its own files and processes, and stops where it is wrong"
+)]
+
+mod calls;
+mod guards;
+mod openapi;
+#[path = "../program/mod.rs"]
+mod program;
+mod runs;
+mod served;
+mod streams;
+mod tokens;

@@ -1,0 +1,314 @@
+//! Runs whose runner is elsewhere: another installation, with a workspace, a policy and a key of its own.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::process::{Command, Stdio};
+
+use lgflow::effect::{FrameBuffer, RunFrame, RunLimits, RunOpen, RunWord, encode_frame};
+use serde_json::Value;
+
+use crate::program::processes::{alive, signal, wait_for_descendant, wait_until};
+use crate::program::python::python;
+use crate::program::{Ran, Workspace};
+use crate::served::{POLICY, Served, Stream, TOKEN};
+
+const GRAPH: &str = "\
+schema: lgflow.graph/v1
+name: there
+policy: [policy.yaml]
+nodes:
+  read: { uses: read_file, with: { path: a.txt } }
+  count: { uses: exec, with: { argv: [sh, -c, 'wc -c < a.txt'] } }
+  write: { uses: apply_patch, with: { changes: [{ op: put, path: b.txt, content: '{{ nodes.read.output.content }}' }] } }
+edges: [read -> count, count -> write]
+outputs: { said: '{{ nodes.read.output.content }}', bytes: '{{ nodes.count.output.stdout | trim }}' }
+";
+
+/// Where a run is started: it has the graph, and none of the files.
+fn front(graph: &str) -> Workspace {
+    let here = Workspace::git();
+    here.write("graph.yaml", graph).write("policy.yaml", POLICY);
+    here
+}
+
+/// Where the runner is.
+fn there() -> Workspace {
+    let there = Workspace::git();
+    there.write("a.txt", "hello").write("policy.yaml", POLICY);
+    there
+}
+
+fn socket(there: &Workspace) -> (Served, String) {
+    let address = format!("unix:{}", there.outside().join("run/runner.sock").display());
+    (Served::with(there, &["--listen", &address, "--policy", "policy.yaml"], &[]), address)
+}
+
+fn run(here: &Workspace, more: &[&str]) -> Command {
+    here.command(
+        &[&["run", "-g", "graph.yaml", "--policy", "policy.yaml", "--format", "json"], more].concat(),
+    )
+}
+
+fn ran(mut command: Command) -> Ran {
+    Ran::from(command.output().unwrap())
+}
+
+#[test]
+fn a_run_acts_where_its_runner_is_and_its_trace_is_what_that_one_vouches_for() {
+    let (here, there) = (front(GRAPH), there());
+    let (served, url) = socket(&there);
+    let key = served.listening["key"].as_str().unwrap();
+    let first = ran(run(&here, &["--runner", &url])).ended(0);
+    let document = first.json();
+    assert_eq!((&document["outputs"]["said"], &document["outputs"]["bytes"]), (&"hello".into(), &"5".into()));
+    assert_eq!(there.read("b.txt"), "hello");
+    assert!(!here.path().join("b.txt").exists() && !here.path().join("a.txt").exists());
+    assert!(first.stderr.contains("which nobody has named"), "{}", first.stderr);
+    let id = document["run"].as_str().unwrap();
+    let verified = here.lgflow(&["trace", "verify", id, "--format", "json"]).ended(0).json();
+    assert!(verified.to_string().contains("receipts"), "{verified}");
+    let pinned = ran(run(&here, &["--runner", &url, "--runner-key", key])).ended(0);
+    assert!(pinned.stderr.contains("signed with the key that was named"), "{}", pinned.stderr);
+    let other = "ed25519:MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
+    fs::remove_file(there.path().join("b.txt")).unwrap();
+    let refused = ran(run(&here, &["--runner", &url, "--runner-key", other])).ended(1);
+    assert!(
+        refused.stdout.contains("--runner-key") && refused.stdout.contains("nothing was sent"),
+        "{}",
+        refused.stdout
+    );
+    assert!(!there.path().join("b.txt").exists());
+    // the runner is the user's setting as well
+    let mut by_variable = run(&here, &[]);
+    by_variable.env("LGFLOW_RUNNER", &url);
+    ran(by_variable).ended(0);
+}
+
+#[test]
+fn what_binds_a_run_where_it_is_started_binds_it_there_and_the_runners_policy_does_too() {
+    let (here, there) = (front(GRAPH), there());
+    let (_served, url) = socket(&there);
+    here.write("policy.yaml", POLICY.replace("deny: [secret.txt]", "deny: [secret.txt, a.txt]"));
+    let denied = ran(run(&here, &["--runner", &url])).ended(4).json();
+    assert_eq!(denied["error"]["node"], "read", "{denied}");
+    here.write("policy.yaml", POLICY.replace("deny: [secret.txt]", "deny: []"));
+    there.write("secret.txt", "x");
+    here.write("graph.yaml", GRAPH.replace("path: a.txt", "path: secret.txt"));
+    let denied = ran(run(&here, &["--runner", &url])).ended(4).json();
+    assert_eq!(denied["error"]["kind"], "denied", "{denied}");
+    assert!(!there.path().join("b.txt").exists());
+}
+
+#[test]
+fn a_port_wants_the_token_and_a_file_may_hold_it() {
+    let (here, there) = (front(GRAPH), there());
+    let served = Served::start(&there);
+    here.write("token", format!("{TOKEN}\n"));
+    ran(run(&here, &["--runner", served.url(), "--runner-token-file", "token"])).ended(0);
+    here.write("token", "wrong");
+    let refused = ran(run(&here, &["--runner", served.url(), "--runner-token-file", "token"])).ended(1);
+    assert!(refused.stdout.contains("(401)"), "{}", refused.stdout);
+    let nobody = ran(run(&here, &["--runner", "http://127.0.0.1:9"])).ended(1);
+    assert!(nobody.stdout.contains("cannot reach the runner"), "{}", nobody.stdout);
+    let open = ran(run(&here, &["--runner", "http://runner.example"])).ended(2);
+    assert!(open.stdout.contains("unencrypted"), "{}", open.stdout);
+}
+
+#[test]
+fn a_proxy_that_speaks_tls_stands_between_them() {
+    let (here, there) = (front(GRAPH), there());
+    let served = Served::start(&there);
+    let folder = there.outside().join("tls");
+    fs::create_dir(&folder).unwrap();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/service/tls_proxy.py");
+    let mut proxy = Command::new(python());
+    let mut proxy = proxy.arg(script).arg(&folder).arg(served.host()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut port = String::new();
+    BufReader::new(proxy.stdout.take().unwrap()).read_line(&mut port).unwrap();
+    let url = format!("https://localhost:{}", port.trim());
+    let with = |trusted: bool| {
+        let mut command = run(&here, &["--runner", &url]);
+        command.env("LGFLOW_RUNNER_TOKEN", TOKEN);
+        if trusted {
+            command.env("SSL_CERT_FILE", folder.join("cert.pem"));
+        }
+        ran(command)
+    };
+    let (good, bad) = (with(true), with(false));
+    proxy.kill().unwrap();
+    proxy.wait().unwrap();
+    assert_eq!(good.ended(0).json()["outputs"]["said"], "hello");
+    assert!(bad.ended(1).stdout.contains("cannot reach the runner"));
+}
+
+const ASKS: &str = "\
+schema: lgflow.policy/v1
+name: p
+tools: { exec: allow, read_file: allow, apply_patch: ask }
+paths: { read: { allow: ['**'] }, write: { allow: ['**'] } }
+commands:
+  - { name: sh, program: sh, args: [[-c, '*']], sandbox: { workspace: direct } }
+flows: [{ from: any, to: code, verdict: allow }]
+sandbox: { mode: best_effort }
+";
+
+#[test]
+fn a_question_is_answered_where_the_run_was_started_and_the_runner_checks_the_signature() {
+    let (here, there) = (front(GRAPH), there());
+    let pem = here.outside().join("home/approver.pem");
+    let made = Command::new("openssl").args(["genpkey", "-algorithm", "ed25519", "-out"]).arg(&pem).status();
+    assert!(made.expect("openssl is needed for this test").success());
+    let public = Command::new("openssl").args(["pkey", "-pubout", "-in"]).arg(&pem).output().unwrap();
+    let public: String =
+        String::from_utf8(public.stdout).unwrap().lines().filter(|line| !line.starts_with('-')).collect();
+    let asks = format!("{ASKS}approvals: {{ approvers: ['ed25519:{public}'] }}\n");
+    here.write("policy.yaml", &asks);
+    there.write("policy.yaml", &asks);
+    let (_served, url) = socket(&there);
+    let with_key = |mut command: Command| {
+        command.env("LGFLOW_SIGNING_KEY", &pem);
+        ran(command)
+    };
+    let waiting = with_key(run(&here, &["--runner", &url])).ended(5).json();
+    let id = waiting["run"].as_str().unwrap();
+    assert!(!there.path().join("b.txt").exists());
+    // another key's word is none
+    let local = here.lgflow(&["approve", id, "--format", "json"]);
+    assert_ne!(local.code, Some(0), "{}", local.stdout);
+    let shown = with_key(here.command(&["approve", id, "--format", "json"]));
+    let digest = shown.json()["requests"].to_string();
+    assert!(shown.stdout.contains("sha256:"), "{digest} {}", shown.stdout);
+}
+
+#[test]
+fn an_interrupt_ends_the_command_there() {
+    let (here, there) = (front(&GRAPH.replace("wc -c < a.txt", "sleep 617")), there());
+    let (served, url) = socket(&there);
+    let child =
+        run(&here, &["--runner", &url]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let asleep =
+        wait_for_descendant(served.id(), |line| line.contains("sleep 617") && !line.contains("sh -c"));
+    signal(child.id(), "INT");
+    signal(child.id(), "INT");
+    let ended = Ran::from(child.wait_with_output().unwrap()).ended(130);
+    assert_eq!(ended.json()["status"], "cancelled");
+    wait_until(|| !alive(asleep), "the command goes on");
+}
+
+#[test]
+fn a_front_that_is_killed_takes_its_session_with_it() {
+    let (here, there) = (front(&GRAPH.replace("wc -c < a.txt", "sleep 617")), there());
+    let (served, url) = socket(&there);
+    let mut child =
+        run(&here, &["--runner", &url]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let asleep =
+        wait_for_descendant(served.id(), |line| line.contains("sleep 617") && !line.contains("sh -c"));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    wait_until(|| !alive(asleep), "the command goes on");
+}
+
+#[test]
+fn a_service_that_ends_interrupts_the_run_and_another_one_goes_on_with_it() {
+    let wait = "while [ ! -e go ]; do sleep 0.05; done; wc -c < a.txt";
+    let graph = GRAPH.replace("uses: exec,", "uses: exec, on_crash: retry,").replace("wc -c < a.txt", wait);
+    let (here, there) = (front(&graph), there());
+    let (served, url) = socket(&there);
+    let child =
+        run(&here, &["--runner", &url]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    wait_for_descendant(served.id(), |line| line.contains("while [ ! -e go ]"));
+    signal(served.id(), "KILL");
+    // its place is taken by the next one while the run still asks for its receipts
+    wait_until(|| !alive(served.id()), "the service lives");
+    let (_served, _) = socket(&there);
+    let interrupted = Ran::from(child.wait_with_output().unwrap()).ended(1);
+    let document = interrupted.json();
+    assert_eq!(document["status"], "interrupted", "{document}\n{}", interrupted.stderr);
+    there.write("go", "");
+    let id = document["run"].as_str().unwrap();
+    let resumed = here.lgflow(&["runs", "resume", id, "--format", "json"]).ended(0);
+    assert_eq!(resumed.json()["outputs"]["bytes"], "5");
+    here.lgflow(&["trace", "verify", id]).ended(0);
+}
+
+/// A connection that was upgraded, and what came on it.
+struct Raw {
+    stream: Box<dyn Stream>,
+    arrived: FrameBuffer,
+}
+
+impl Raw {
+    fn open(served: &Served, token: &str, run: &str) -> Self {
+        let mut stream = served.connect();
+        let head = format!(
+            "GET /v1/runs/open HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\nConnection: upgrade\r\nUpgrade: lgflow-frames/1\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            answer.push(byte[0]);
+        }
+        let answer = String::from_utf8(answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 101"), "{answer}");
+        let open = RunOpen {
+            schema: "lgflow.run_open/v1".into(),
+            run: run.into(),
+            nonce: "n".into(),
+            ceilings: Vec::new(),
+            limits: RunLimits::default(),
+        };
+        stream.write_all(&encode_frame(&RunWord::Open(open)).unwrap()).unwrap();
+        Self { stream, arrived: FrameBuffer::default() }
+    }
+
+    fn next(&mut self) -> RunFrame {
+        loop {
+            if let Some(frame) = self.arrived.take().unwrap() {
+                return frame;
+            }
+            let mut part = [0; 4096];
+            let count = self.stream.read(&mut part).unwrap();
+            assert!(count > 0, "it was closed");
+            self.arrived.push(&part[..count]);
+        }
+    }
+}
+
+#[test]
+fn a_run_is_one_tokens_and_no_name_of_a_file() {
+    let there = there();
+    let token = |name: &str| -> String {
+        let arguments = ["runner", "token", "new", name, "--token-file", "tokens.json", "--format", "json"];
+        let made: Value = there.lgflow(&arguments).ended(0).json();
+        made["token"].as_str().unwrap().to_owned()
+    };
+    let (a, b) = (token("a"), token("b"));
+    let arguments = ["--listen", "127.0.0.1:0", "--policy", "policy.yaml", "--token-file", "tokens.json"];
+    let served = Served::with(&there, &arguments, &[]);
+    let run = lgflow::store::RunId::new(1, [7; 10]).to_string();
+    let refused = |token: &str, run: &str| match Raw::open(&served, token, run).next() {
+        RunFrame::Refused { message } => message,
+        other => panic!("{other:?}"),
+    };
+    let mut first = Raw::open(&served, &a, &run);
+    assert!(matches!(first.next(), RunFrame::Opened(_)));
+    assert!(refused(&b, &run).contains("not one of this token"));
+    first.stream.write_all(&encode_frame(&RunWord::Close).unwrap()).unwrap();
+    let RunFrame::Receipts(receipts) = first.next() else { panic!("no receipts") };
+    assert!(receipts.text.contains("\"opened\""), "{}", receipts.text);
+    assert!(refused(&b, &run).contains("not one of this token"));
+    assert!(matches!(Raw::open(&served, &a, &run).next(), RunFrame::Opened(_)));
+    for name in ["", "x", "../../keys/runner", "served", &run.to_uppercase()] {
+        assert!(refused(&a, name).contains("is no id of a run"), "{name}");
+    }
+    // a run that this installation has made itself is nobody's over the service
+    let own = front(GRAPH);
+    there.write("graph.yaml", own.read("graph.yaml"));
+    let ran = there
+        .lgflow(&["run", "-g", "graph.yaml", "--policy", "policy.yaml", "--format", "json"])
+        .ended(0)
+        .json();
+    assert!(refused(&a, ran["run"].as_str().unwrap()).contains("not one of this token"));
+}
