@@ -70,7 +70,7 @@ enum RunnerCommand {
 enum TokenCommand {
     /// Make a token, add what it is checked against to a file, and print it: it is shown this once
     #[command(
-        after_help = "Examples:\n  lgflow runner token new ci --token-file tokens.json\n  lgflow runner token new anna --role approve --key ed25519:… --token-file tokens.json\n\nA token is taken back by removing it from the file and starting the runner again."
+        after_help = "Examples:\n  lgflow runner token new ci --token-file tokens.json\n  lgflow runner token new dashboard --role read --token-file tokens.json\n\nA token is taken back by removing it from the file and starting the runner again."
     )]
     New(NewArgs),
 }

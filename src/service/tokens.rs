@@ -22,21 +22,15 @@ const NAME: usize = 32;
 pub enum Role {
     /// Calls of tools, and runs.
     Call,
-    /// To see what waits for an approval, and to hand in signed ones; no calls.
-    Approve,
     /// To look: what there is to be called, what was counted.
     Read,
 }
 
 impl Role {
-    /// All of them.
-    pub const ALL: [Role; 3] = [Role::Call, Role::Approve, Role::Read];
-
     /// The word of the file.
     pub fn as_str(self) -> &'static str {
         match self {
             Role::Call => "call",
-            Role::Approve => "approve",
             Role::Read => "read",
         }
     }

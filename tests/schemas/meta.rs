@@ -24,7 +24,8 @@ fn all() -> Vec<(String, Value)> {
 #[test]
 fn every_file_is_published_and_every_name_is_known() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas");
-    for (sub, count) in [("", names().count()), ("tools", 2 * tool_names().count())] {
+    // the description of the service stands beside them, and is held by its own tests
+    for (sub, count) in [("", names().count() + 1), ("tools", 2 * tool_names().count())] {
         let entries = std::fs::read_dir(folder.join(sub)).unwrap();
         let files = entries.filter(|entry| entry.as_ref().unwrap().path().is_file()).count();
         assert_eq!(files, count, "files in schemas/{sub} that nothing embeds, or the reverse");

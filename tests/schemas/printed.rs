@@ -15,14 +15,16 @@ use crate::verdict::validator;
 
 /// What no one outside of the program reads: messages between its own processes, what is hashed and never written, and
 /// records of its own state.
-const PRIVATE: [&str; 10] = [
+const PRIVATE: [&str; 12] = [
     "lgflow.approval_refused/v1",
     "lgflow.call/v1",
-    "lgflow.capabilities/v1",
     "lgflow.deciding/v1",
     "lgflow.interpreter_start/v1",
     "lgflow.patch_journal/v1",
     "lgflow.publishers/v1",
+    "lgflow.run_open/v1",
+    "lgflow.run_opened/v1",
+    "lgflow.run_receipts/v1",
     "lgflow.runner_start/v1",
     "lgflow.started/v1",
     "lgflow.tree/v1",
@@ -33,11 +35,16 @@ const PRIVATE: [&str; 10] = [
 const OPEN: [&str; 3] = ["plan", "problem", "tool-result"];
 
 /// Files that people write, and what other tests hold to the program.
-const ELSEWHERE: [&str; 12] = [
+const ELSEWHERE: [&str; 17] = [
     "approval",
     "approval-request",
+    "batch",
+    "batch-result",
+    "cancelled",
+    "capabilities",
     "event",
     "graph",
+    "listening",
     "lock",
     "pack",
     "policy",
@@ -161,6 +168,8 @@ fn of_the_program(printed: &mut Printed) {
     printed.run(&work, 0, &["validate"]);
     printed.run(&work, 0, &["tool", "call", "list_files", "{}"]);
     printed.run(&work, 2, &["tool", "schema", "no_such_tool"]);
+    printed.run(&work, 0, &["runner", "token", "new", "ci", "--token-file", "tokens.json"]);
+    printed.take(serde_json::from_str(&work.read("tokens.json")).unwrap());
 }
 
 /// What `dev` says of a workspace that is sound, and of one that is broken.

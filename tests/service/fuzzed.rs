@@ -17,9 +17,22 @@ fn whatever_is_sent_is_answered_as_the_description_says() {
     let checks = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,ignored_auth,unsupported_method";
     let ran = Command::new(program)
         .current_dir(Path::new(env!("CARGO_TARGET_TMPDIR")))
-        .args(["run", &format!("{}/openapi.json", served.url()), "--header", &format!("Authorization: Bearer {TOKEN}")])
+        .args([
+            "run",
+            &format!("{}/openapi.json", served.url()),
+            "--header",
+            &format!("Authorization: Bearer {TOKEN}"),
+        ])
         .args(["--checks", checks, "--max-examples", "40", "--seed", "1", "--generation-database", "none"])
-        .args(["--phases", "examples,coverage,fuzzing", "--exclude-path", "/v1/runs/open", "--no-color", "--request-timeout", "30"])
+        .args([
+            "--phases",
+            "examples,coverage,fuzzing",
+            "--exclude-path",
+            "/v1/runs/open",
+            "--no-color",
+            "--request-timeout",
+            "30",
+        ])
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&ran.stdout);

@@ -9,6 +9,7 @@
 )]
 
 mod calls;
+mod fuzzed;
 mod guards;
 mod openapi;
 #[path = "../program/mod.rs"]

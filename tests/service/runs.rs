@@ -297,7 +297,7 @@ fn a_run_is_one_tokens_and_no_name_of_a_file() {
     assert!(refused(&b, &run).contains("not one of this token"));
     first.stream.write_all(&encode_frame(&RunWord::Close).unwrap()).unwrap();
     let RunFrame::Receipts(receipts) = first.next() else { panic!("no receipts") };
-    assert!(receipts.text.contains("\"opened\""), "{}", receipts.text);
+    assert!(receipts.text.contains("session.opened"), "{}", receipts.text);
     assert!(refused(&b, &run).contains("not one of this token"));
     assert!(matches!(Raw::open(&served, &a, &run).next(), RunFrame::Opened(_)));
     for name in ["", "x", "../../keys/runner", "served", &run.to_uppercase()] {

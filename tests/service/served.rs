@@ -58,6 +58,7 @@ impl Served {
         let mut line = String::new();
         stdout.read_line(&mut line).unwrap();
         let listening = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
+        fits(&listening);
         Self { child, stdout, listening }
     }
 
@@ -172,12 +173,25 @@ impl Answer {
         problem["detail"].as_str().unwrap().to_owned()
     }
 
-    /// The result of a call.
+    /// What was asked for; where it says what it is, it is that.
     #[track_caller]
     pub fn result(&self) -> Value {
         assert_eq!(self.status, 200, "{}\n{}", self.head, self.body);
-        self.json()
+        let document = self.json();
+        fits(&document);
+        document
     }
+}
+
+/// A document fits the published schema of its id.
+#[track_caller]
+pub fn fits(document: &Value) {
+    let Some(id) = document["schema"].as_str() else { return };
+    let name = id.trim_start_matches("lgflow.").trim_end_matches("/v1").replace('_', "-");
+    let schema = lgflow::schema::document(&name).unwrap_or_else(|| panic!("`{id}` has no schema"));
+    let schema = lgflow::schema::Validator::new(&serde_json::from_str(schema).unwrap()).unwrap();
+    let errors: Vec<String> = schema.errors(document).iter().map(ToString::to_string).collect();
+    assert!(errors.is_empty(), "{errors:#?}\n{document:#}");
 }
 
 fn unchunked(mut body: &str) -> String {
