@@ -100,9 +100,9 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// A body that a page could send without being asked for leave is no JSON.
+/// A body that a page could send without being asked for leave is no JSON. With other methods it has to ask.
 fn form(request: &Request) -> Result<(), Response> {
-    if !matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH) {
+    if *request.method() != Method::POST {
         return Ok(());
     }
     let mut all = request.headers().get_all(CONTENT_TYPE).iter();
