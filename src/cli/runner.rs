@@ -62,7 +62,10 @@ pub struct RunnerArgs {
 #[derive(Debug, Subcommand)]
 enum RunnerCommand {
     /// Make tokens
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Example:\n  lgflow runner token new ci --token-file tokens.json > ci.token"
+    )]
     Token(TokenCommand),
 }
 
