@@ -11,14 +11,14 @@ use serde_json::json;
 use crate::diag::Diagnostics;
 use crate::files::private::replace;
 use crate::files::read_given;
-use crate::front::{Service, Serving, settings};
+use crate::front::{Service, Serving};
 use crate::service::{Address, BindError, Bound, Limits, NewToken, Role, TokenBook, TokenError, bind};
 use crate::source::Sources;
 use crate::view::escaped;
 
 use super::output::Output;
 use super::problem::Problem;
-use super::run::{PolicyArgs, limits, profile_flag};
+use super::run::{PolicyArgs, limits};
 use super::tool::{Here, layers_here};
 use super::validate::print;
 use super::{Exit, Format};
@@ -130,18 +130,15 @@ fn listen(args: &RunnerArgs, output: Output) -> Result<Exit, Problem> {
         print(&sources, &found, output);
         return Ok(Exit::Invalid);
     }
-    let Here { layers, declared } = layers?;
+    let Here { layers, settings } = layers?;
     if let Some(refusal) = layers.refusal() {
         return Err(Problem::with(Exit::Denied, "denied by policy", refusal));
     }
-    let flags = profile_flag(args.policy.profile.as_deref());
-    let settings = settings(&place, flags, &mut sources, &mut found)
-        .map_err(|error| Problem::failed("cannot begin", &error))?;
     let bound = bound(&address, args)?;
     let serving = Serving {
         place,
         layers: layers.layers,
-        declared,
+        declared: settings.declared().clone(),
         limits: limits(&settings),
         program: PathBuf::from("/proc/self/exe"),
     };

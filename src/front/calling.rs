@@ -66,6 +66,7 @@ impl CallSession {
             state: store.folder().display().to_string(),
             layers: calling.layers,
             protected: place.protected(),
+            starter: None,
             ledger: Some(LedgerPlace { state: place.state.display().to_string(), workspace: store.id() }),
             declared: calling.declared,
             limits: calling.limits,

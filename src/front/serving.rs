@@ -151,6 +151,7 @@ impl Serving {
             plan: None,
             undoes: None,
             reuse: None,
+            answers_on_record: false,
         };
         let (start, receipts) = match &order.run {
             None => (start, None),
