@@ -28,6 +28,10 @@ pub(super) struct ElsewhereArgs {
     #[arg(long, value_name = "URL", conflicts_with_all = ["plan", "queue"])]
     runner: Option<String>,
     /// The file with the token for it; else the variable LGFLOW_RUNNER_TOKEN
+    #[expect(
+        clippy::doc_markdown,
+        reason = "it is printed as help, which has none of these marks around a variable"
+    )]
     #[arg(long, value_name = "FILE")]
     runner_token_file: Option<String>,
     /// The key that it must have: `ed25519:…`, as it prints it when it starts

@@ -41,6 +41,10 @@ pub struct RunnerArgs {
     #[arg(long, value_name = "ADDRESS", required = true)]
     listen: Option<String>,
     /// The file of tokens, as `runner token new` writes it, or with a single token; else the variable LGFLOW_RUNNER_TOKEN. Needed for `HOST:PORT`
+    #[expect(
+        clippy::doc_markdown,
+        reason = "it is printed as help, which has none of these marks around a variable"
+    )]
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
     /// Listen where other machines reach it, because a proxy in front of it speaks TLS

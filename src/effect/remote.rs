@@ -42,7 +42,6 @@ pub struct RunOpen {
 /// From the service to the front.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-#[expect(clippy::large_enum_variant, reason = "the largest is sent once, and taken apart at once")]
 pub enum RunFrame {
     /// The session stands.
     Opened(RunOpened),

@@ -163,7 +163,6 @@ pub enum BeginError {
 
 /// Who makes the calls of a run: a process of ours, or a runner elsewhere.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is one of it")]
 pub(super) enum Hands {
     Ours(RunnerProcess),
     Elsewhere(RemoteRunner),

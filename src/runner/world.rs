@@ -147,9 +147,12 @@ impl CommandMemory {
     }
 }
 
+/// What is done with more of an output.
+type Hear = dyn Fn(OutputStream, &[u8]) + Send + Sync;
+
 /// Hears the output of a call as it comes.
 #[derive(Clone)]
-pub struct Hearing(Arc<dyn Fn(OutputStream, &[u8]) + Send + Sync>);
+pub struct Hearing(Arc<Hear>);
 
 impl Hearing {
     /// Hears by calling `hear`, from the thread of the call.

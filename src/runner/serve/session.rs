@@ -160,7 +160,7 @@ fn take_up(
             settle(desk, writer, id, Some(&ticket), body);
             None
         }
-        Ok(ticket) => answer(desk, writer, CallFrame { id, body }, ticket),
+        Ok(ticket) => Some(answer(desk, writer, CallFrame { id, body }, ticket)),
     }
 }
 
@@ -170,7 +170,7 @@ fn answer(
     writer: &Arc<Mutex<UnixStream>>,
     frame: CallFrame,
     ticket: Option<Ticket>,
-) -> Option<thread::JoinHandle<()>> {
+) -> thread::JoinHandle<()> {
     let CallFrame { id, body } = frame;
     let task = {
         let (desk, writer) = (Arc::clone(desk), Arc::clone(writer));
@@ -188,7 +188,7 @@ fn answer(
             settle(&desk, &writer, id, ticket.as_ref(), body);
         }
     };
-    Some(thread::spawn(task))
+    thread::spawn(task)
 }
 
 /// Answers with the output of the call as it comes, and then with its result.

@@ -193,7 +193,9 @@ async fn together(protocol: &Protocol, session: &Session, calls: Vec<ToolCall>) 
         Ok(_permit) => session.together(calls).await.into_iter().map(Arc::new).collect(),
         Err(refusal) => vec![Arc::new(refusal.result(tools.first().map_or("", String::as_str)))],
     };
-    results.iter().for_each(|result| protocol.count_result(result));
+    for result in &results {
+        protocol.count_result(result);
+    }
     let answered = results.len();
     results.extend(tools.iter().skip(answered).map(|tool| not_made(tool)));
     results

@@ -1,4 +1,4 @@
-//! The description of the service, OpenAPI 3.1: the paths are written here, and what is sent over them is in the published
+//! The description of the service, in `OpenAPI` 3.1: the paths are written here, and what is sent over them is in the published
 //! schemas, which are taken in as they are.
 
 use serde_json::{Map, Value, json};
@@ -37,6 +37,14 @@ pub fn openapi() -> Value {
 }
 
 fn paths() -> Value {
+    let mut all = paths_of_the_service();
+    if let (Value::Object(all), Value::Object(more)) = (&mut all, paths_of_calls()) {
+        all.extend(more);
+    }
+    all
+}
+
+fn paths_of_the_service() -> Value {
     json!({
         "/healthz": { "get": {
             "operationId": "health",
@@ -63,7 +71,12 @@ fn paths() -> Value {
             "operationId": "capabilities",
             "summary": "What can be called, under which policy, behind which walls.",
             "responses": answers(&[("200", "What there is.", named("Capabilities"))], &["401", "403", "429", "503"]),
-        } },
+        } }
+    })
+}
+
+fn paths_of_calls() -> Value {
+    json!({
         "/v1/tools/execute": { "post": {
             "operationId": "execute",
             "summary": "One call. A refused or failed call is a result as well, with `ok: false`.",

@@ -15,7 +15,7 @@ use super::opener::Begun;
 /// So long between two looks whether a call that was cancelled has ended.
 const LOOK: Duration = Duration::from_millis(20);
 /// So long a cancellation waits for its call.
-const CANCEL_WAIT: Duration = Duration::from_secs(60);
+const CANCEL_WAIT: Duration = Duration::from_mins(1);
 
 /// A session.
 pub(super) struct Session {
@@ -65,7 +65,7 @@ impl Session {
         let calls = calls.into_iter().map(|call| self.scoped(call)).collect();
         match self.link.ask(RequestBody::Batch { calls }).await {
             Ok(ReplyBody::Results { results }) => results,
-            other => tools.iter().map(|tool| result(tool, refused(&other))).collect(),
+            other => tools.iter().map(|tool| result(tool, Ok(refused(&other)))).collect(),
         }
     }
 
@@ -99,13 +99,13 @@ impl Session {
     }
 }
 
-fn refused(other: &Result<ReplyBody, Lost>) -> Result<ReplyBody, Lost> {
+fn refused(other: &Result<ReplyBody, Lost>) -> ReplyBody {
     let message = match other {
         Ok(ReplyBody::Problem { message }) => message.clone(),
         Ok(_) => "the runner answered something else than it was asked".to_owned(),
         Err(lost) => lost.to_string(),
     };
-    Ok(ReplyBody::Problem { message })
+    ReplyBody::Problem { message }
 }
 
 fn result(tool: &str, reply: Result<ReplyBody, Lost>) -> ToolResult {
