@@ -151,6 +151,7 @@ impl Serving {
             plan: None,
             undoes: None,
             reuse: None,
+            live: false,
             answers_on_record: false,
         };
         let (start, receipts) = match &order.run {
@@ -231,6 +232,8 @@ fn lower(a: RunLimits, b: RunLimits) -> RunLimits {
         wall_ms: least(a.wall_ms, b.wall_ms),
         tool_calls: least(a.tool_calls, b.tool_calls),
         patch_bytes: least(a.patch_bytes, b.patch_bytes),
+        // what is declared is declared here
+        default_model: a.default_model,
     }
 }
 
