@@ -108,6 +108,9 @@ fn a_command_that_was_killed_is_made_again_where_a_person_says_so() {
     let (workspace, run) = killed_in_the_middle("ask");
     let ran = workspace.lgflow(&["runs", "resume", &run]).ended(5);
     assert!(ran.stderr.contains("approve it to have it made again"), "{}", ran.stderr);
+    let asked = workspace.lgflow(&["approve", &run]);
+    let shown = asked.stdout + &asked.stderr;
+    assert!(shown.contains("built-in rule `on_crash`") && !shown.contains("`paths`"), "{shown}");
     workspace.approve(&run);
     sleeps_again(&workspace, &run);
 }

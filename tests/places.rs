@@ -208,7 +208,7 @@ fn a_store_whose_disk_is_full_or_can_only_be_read_loses_nothing() {
         \"$LGFLOW\" runs list";
     let ran =
         on_small_disks(&workspace, script).says("No space left on device").says("Read-only file system");
-    for said in ["first 0\n", "full 1\n", "locked 1\n", "again 0\n", "verify 0\n"] {
+    for said in ["first 0\n", "full 1\n", "locked 1\n", "list 0\n", "again 0\n", "verify 0\n"] {
         assert!(ran.stdout.contains(said), "{said}{}\n{}", ran.stdout, ran.stderr);
     }
     assert_eq!(ran.stdout.matches("  succeeded  ").count(), 2, "{}\n{}", ran.stdout, ran.stderr);
@@ -227,7 +227,26 @@ fn a_store_that_its_user_may_only_read() {
     give(folder.join("runs.db"), 0o400);
     give(folder.clone(), 0o500);
     as_a_user(&workspace, &REQUEST).ended(1).says("can only be read");
+    // and it can be
+    let listed = as_a_user(&workspace, &["runs", "list", "--format", "json"]).ended(0).json();
+    let run = listed["runs"][0]["run"].as_str().unwrap();
+    for command in [
+        &["runs", "show", run][..],
+        &["trace", "verify", run],
+        &["trace", "verify", "--all"],
+        &["replay", run],
+    ] {
+        as_a_user(&workspace, command).ended(0);
+    }
     assert_eq!(fs::read(folder.join("runs.db")).unwrap(), before);
+    // what stands in the way is named
+    give(folder.clone(), 0o700);
+    give(folder.join("runs.db"), 0o600);
+    fs::write(folder.join("runs.db-shm"), "").unwrap();
+    give(folder.join("runs.db-shm"), 0o400);
+    as_a_user(&workspace, &REQUEST).ended(1).says("runs.db-shm` can only be read");
+    as_a_user(&workspace, &["runs", "show", run]).ended(0);
+    fs::remove_file(folder.join("runs.db-shm")).unwrap();
     give(folder.join("runs.db"), 0o600);
     give(folder, 0o700);
     let listed = as_a_user(&workspace, &["runs", "list"]).ended(0).stdout;

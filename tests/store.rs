@@ -111,7 +111,21 @@ fn the_queue_is_executed_in_order_by_a_worker_and_bound_to_what_it_was_given() {
             .to_owned()
     };
     let runs = [queue("one"), queue("two"), queue("three")];
-    assert!(listed(&workspace).is_empty(), "nothing has begun");
+    let list = workspace.lgflow(&["runs", "list", "--format", "json"]).ended(0).json();
+    assert!(
+        list["runs"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|run| run["status"] == "queued" && run["graph"] == "hello"),
+        "{list}"
+    );
+    assert_eq!(listed(&workspace).len(), 3);
+    // none has begun, and each is known
+    let shown = workspace.lgflow(&["runs", "show", &runs[0], "--format", "json"]).ended(0).json();
+    assert_eq!((&shown["status"], &shown["graph"]), (&json!("queued"), &json!("hello")), "{shown}");
+    workspace.lgflow(&["runs", "resume", &runs[0]]).ended(1).says("`lgflow worker` executes it");
+    workspace.lgflow(&["trace", "verify", &runs[0]]).ended(1).says("waits in the queue");
     let worked = workspace.lgflow(&["worker", "--until-empty", "--format", "json"]).ended(0).json();
     let done: Vec<&Value> = worked["runs"].as_array().unwrap().iter().map(|run| &run["run"]).collect();
     assert_eq!(done, runs.iter().map(|run| json!(run)).collect::<Vec<_>>().iter().collect::<Vec<_>>());
@@ -120,13 +134,18 @@ fn the_queue_is_executed_in_order_by_a_worker_and_bound_to_what_it_was_given() {
     for run in &runs {
         workspace.lgflow(&["trace", "verify", run]).ended(0);
     }
-    // one whose graph has changed since is refused, and is no run
+    // one whose graph has changed since is refused, and is lost by nobody
     let late = queue("late");
     workspace.write("graph.yaml", HELLO.replace("Hello", "Bye"));
-    let ran = workspace.lgflow(&["worker", "--until-empty"]).ended(0);
-    assert!(ran.stderr.contains("its graph has changed") && ran.stderr.contains(&late), "{}", ran.stderr);
-    assert_eq!(listed(&workspace).len(), 3);
-    // one that nobody of this installation queued
+    let ran = workspace.lgflow(&["worker", "--until-empty"]).ended(1);
+    assert!(ran.stderr.contains("its graph has changed since it was started:\n"), "{}", ran.stderr);
+    let ran = workspace.lgflow(&["worker", "--until-empty", "--format", "json"]).ended(1);
+    assert_eq!(ran.json()["runs"], json!([{ "run": late, "status": "refused" }]));
+    ran.says(&format!("`lgflow runs dequeue {late}`"));
+    workspace.write("graph.yaml", HELLO);
+    workspace.lgflow(&["worker", "--until-empty"]).ended(0).says(&format!("{late}  succeeded"));
+    assert_eq!(listed(&workspace).len(), 4);
+    // one that nobody of this installation queued is left to whoever did
     let foreign = "01jd0000000000000000000000";
     database(&workspace)
         .execute(
@@ -134,9 +153,18 @@ fn the_queue_is_executed_in_order_by_a_worker_and_bound_to_what_it_was_given() {
             [foreign],
         )
         .unwrap();
-    let ran = workspace.lgflow(&["worker", "--until-empty"]).ended(0);
+    let ran = workspace.lgflow(&["worker", "--until-empty"]).ended(1);
     assert!(ran.stderr.contains("was not started by this installation"), "{}", ran.stderr);
+    assert_eq!(store_of(&workspace).queued().unwrap(), [foreign.parse().unwrap()]);
+    workspace.lgflow(&["runs", "dequeue", foreign]).ended(0);
     assert!(store_of(&workspace).queued().unwrap().is_empty());
+    // and one is taken out before it begins, with all that was kept of it
+    let unwanted = queue("unwanted");
+    let taken = workspace.lgflow(&["runs", "dequeue", &unwanted, "--format", "json"]).ended(0).json();
+    assert_eq!(taken["queued"], false);
+    workspace.lgflow(&["runs", "dequeue", &unwanted]).ended(2).says("is not in the queue");
+    workspace.lgflow(&["worker", "--until-empty"]).ended(0);
+    assert_eq!(listed(&workspace).len(), 4);
 }
 
 const NAP: &str = "\
@@ -187,8 +215,106 @@ fn what_is_kept_in_memory_is_shown_and_never_gone_on_with() {
     let run = run_of(&workspace, &["asks.yaml", "--durability", "none"], 5);
     workspace.lgflow(&["runs", "show", &run]).ended(0);
     workspace.lgflow(&["trace", "verify", &run, "--allow", "incomplete"]).ended(0);
-    workspace.lgflow(&["approve", &run, "sure"]).ended(0);
+    // nothing says that it can be answered
+    let ran = workspace.lgflow(&["run", "-g", "asks.yaml", "--durability", "none"]).ended(5);
+    assert!(!ran.stderr.contains("lgflow approve"), "{}", ran.stderr);
+    ran.says("cannot be answered or gone on with");
+    let shown = workspace.lgflow(&["runs", "show", &run]).ended(0).stdout;
+    assert!(!shown.contains("lgflow approve") && shown.contains("durability `none`"), "{shown}");
+    workspace.lgflow(&["approve", &run, "sure"]).ended(1).says("durability `none`");
+    workspace.lgflow(&["reject", &run, "sure"]).ended(1).says("durability `none`");
     workspace.lgflow(&["runs", "resume", &run]).ended(1).says("durability `none`");
+    // and none is queued that no other worker could take up
+    let queued = workspace.lgflow(&["run", "--queue", "--durability", "none", "-g", "graph.yaml"]);
+    queued.ended(2).says("--durability batch");
+    assert!(store_of(&workspace).queued().unwrap().is_empty());
+}
+
+const WRITES: &str = "\
+schema: lgflow.graph/v1
+name: writes
+nodes:
+  one: { uses: apply_patch, with: { changes: [{ op: put, path: b.txt, content: \"secret of then\\n\" }] } }
+  two: { uses: apply_patch, with: { changes: [{ op: put, path: b.txt, content: \"B\\n\" }] } }
+edges: [one -> two]
+";
+const MAY_WRITE: &str = "schema: lgflow.policy/v1\nname: writes\ntools: { apply_patch: allow }\n\
+    paths: { read: { allow: ['**'] }, write: { allow: ['**'] } }\n";
+
+/// Bytes of the files in a folder and in those beneath it.
+fn bytes_in(folder: &std::path::Path) -> u64 {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.map(|path| if path.is_dir() { bytes_in(&path) } else { path.metadata().unwrap().len() }).sum()
+}
+
+#[test]
+fn with_a_run_goes_what_is_kept_of_it_beside_the_store_also_where_a_removal_was_cut_short() {
+    let workspace = workspace();
+    workspace.forges().write("writes.yaml", WRITES).write("policy.yaml", MAY_WRITE);
+    let old = run_of(&workspace, &["writes.yaml", "--policy", "policy.yaml"], 0);
+    let store = store_of(&workspace);
+    let ledger = lgflow::ledger::Ledger::open(&workspace.state(), &store.id()).unwrap();
+    let patches = store.folder().join("patches");
+    let kept = || {
+        let folders = std::fs::read_dir(&patches).unwrap().map(|entry| entry.unwrap().path());
+        folders.filter(|path| path.is_dir()).collect::<Vec<_>>()
+    };
+    let [changes] = &kept()[..] else { panic!("{:?}", kept()) };
+    // what is kept of its files counts
+    let shown = workspace.lgflow(&["runs", "gc", "--max-size", "1B", "--dry-run", "--format", "json"]);
+    let (size, history) = (shown.ended(0).json()["runs"][0]["bytes"].as_u64().unwrap(), bytes_in(changes));
+    assert!(history > 500 && size > history, "{size} and {history}");
+    // everything goes, and is put back as a process that dies in the middle leaves it
+    let receipts =
+        workspace.state().join("ledger").join(store.id()).join("receipts").join(format!("{old}.jsonl"));
+    let (lines, saved) = (std::fs::read(&receipts).unwrap(), workspace.outside().join("saved"));
+    let copied = std::process::Command::new("cp").arg("-a").arg(changes).arg(&saved).status().unwrap();
+    assert!(copied.success());
+    let record = ledger.begun(&old).unwrap().unwrap();
+    workspace.lgflow(&["runs", "gc", "--keep", "0"]).ended(0);
+    assert!(kept().is_empty() && !receipts.exists());
+    std::fs::rename(&saved, changes).unwrap();
+    std::fs::write(&receipts, lines).unwrap();
+    std::fs::set_permissions(&receipts, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    // beside a run that never began, long ago, and one that may be about to
+    ledger.begin("01a00000000000000000000000", &record).unwrap();
+    ledger.begin(&old.replacen(&old[20..], "zzzzzz", 1), &record).unwrap();
+    workspace.lgflow(&["runs", "gc", "--keep", "9"]).ended(0).says("what was left of 2 runs");
+    assert!(kept().is_empty() && !receipts.exists());
+    assert_eq!(ledger.begun_runs().unwrap().len(), 1, "it may be about to begin");
+    // who asks for it is told
+    for command in [&["runs", "show", &old][..], &["trace", "verify", &old], &["replay", &old]] {
+        workspace.lgflow(command).ended(1).says("was removed on").says("beyond the bound of count");
+    }
+}
+
+#[test]
+fn a_run_that_is_damaged_is_named_kept_and_takes_no_other_with_it() {
+    let workspace = workspace();
+    workspace.forges();
+    let bad = run_of(&workspace, &["graph.yaml"], 0);
+    let good = run_of(&workspace, &["graph.yaml"], 0);
+    let rows = "(SELECT id FROM runs WHERE run = ?1)";
+    let broken = format!("UPDATE segments SET data = x'00ff' WHERE run = {rows}");
+    assert_eq!(database(&workspace).execute(&broken, [&bad]).unwrap(), 1);
+    let list = workspace.lgflow(&["runs", "list", "--format", "json"]).ended(0).json();
+    assert_eq!((&list["runs"][1]["run"], &list["runs"][1]["status"]), (&json!(bad), &json!("damaged")));
+    for command in [
+        &["trace", "verify", &bad][..],
+        &["runs", "show", &bad],
+        &["replay", &bad],
+        &["trace", "export", &bad, "--to", "json"],
+        &["runs", "diff", &bad, &good],
+    ] {
+        let ran = workspace.lgflow(command).ended(7).says(&format!("keeps of the run `{bad}` is damaged"));
+        assert!(!ran.stderr.contains("move it away"), "{}", ran.stderr);
+    }
+    workspace.lgflow(&["trace", "verify", &good]).ended(0);
+    workspace.lgflow(&["runs", "gc", "--keep", "0"]).ended(0);
+    assert_eq!(listed(&workspace), [bad.as_str()], "what is left of it may be needed");
+    // an impossible number hides none
+    database(&workspace).execute("UPDATE runs SET events = -5", []).unwrap();
+    assert_eq!(listed(&workspace), [bad.as_str()]);
 }
 
 #[test]

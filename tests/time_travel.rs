@@ -154,6 +154,28 @@ fn a_run_is_shown_as_it_was_at_any_event_and_at_the_end_of_any_node() {
 }
 
 #[test]
+fn what_was_spent_is_told_whether_anything_bounds_it_or_not() {
+    let workspace = workspace();
+    let bound = begun(&workspace, &[]);
+    workspace.write("graph.yaml", GRAPH.replace("budgets: { tool_calls: 40 }\n", ""));
+    let free = begun(&workspace, &[]);
+    let spent = |run: &str| {
+        let last = at(&workspace, run, "1")["events"].to_string();
+        at(&workspace, run, &last)["executions"][0]["spent"].clone()
+    };
+    let (bound_spent, free_spent) = (spent(&bound), spent(&free));
+    assert_eq!(bound_spent, free_spent);
+    assert!(
+        free_spent["tool_calls"].as_u64() > Some(6) && free_spent["patch_bytes"].as_u64() > Some(9),
+        "{free_spent}"
+    );
+    let found = diff(&workspace, &bound, &free, 1);
+    let bytes = &free_spent["patch_bytes"];
+    assert_eq!(found["spent"]["patch_bytes"], json!({ "a": bytes, "b": bytes }), "{}", found["spent"]);
+    assert_eq!(diff(&workspace, &free, &free, 0)["spent"]["patch_bytes"]["a"], *bytes);
+}
+
+#[test]
 fn a_moment_that_a_run_does_not_have_is_said_with_what_it_has() {
     let workspace = workspace();
     let run = begun(&workspace, &[]);

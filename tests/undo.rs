@@ -178,7 +178,8 @@ edges: [one -> two -> three -> four]
         undo(&workspace, &first, &["--to", to], 0);
         assert_eq!(fs::read_to_string(workspace.path().join("b.txt")).ok().as_deref(), stands, "{to}");
     }
-    // what nobody but somebody else wrote is still kept
+    workspace.lgflow(&["runs", "undo", &first, "--to", "one[1]"]).ended(2).says("write `--to one`");
+    // what somebody else wrote is still kept
     workspace.write("b.txt", "C\n");
     let refused = workspace.lgflow(&["runs", "undo", &first]);
     refused.ended(1).says("the workspace has moved on: `b.txt` changed");
@@ -188,6 +189,36 @@ edges: [one -> two -> three -> four]
     // and each step can be taken back
     undo(&workspace, last["run"].as_str().unwrap(), &[], 0);
     assert_eq!(workspace.read("b.txt"), "A\n");
+}
+
+#[test]
+fn a_run_that_was_taken_back_does_not_go_on_as_if_its_changes_were_there() {
+    let graph = r#"schema: lgflow.graph/v1
+name: gate
+nodes:
+  one: { uses: apply_patch, with: { changes: [{ op: put, path: b.txt, content: "A\n" }] } }
+  gate: { uses: approval, with: { show: "on?" } }
+  two: { uses: apply_patch, with: { changes: [{ op: put, path: done.txt, content: "B\n" }] } }
+edges: [one -> gate -> two]
+"#;
+    let workspace = workspace();
+    fs::write(workspace.outside().join("graph.yaml"), graph).unwrap();
+    let ran = workspace.lgflow(&[&RUN[..], &["--format", "json"]].concat()).ended(5).json();
+    let first = ran["run"].as_str().unwrap();
+    let back = undo(&workspace, first, &[], 0);
+    let back = back["run"].as_str().unwrap();
+    workspace.lgflow(&["approve", first, "gate"]).ended(0);
+    workspace
+        .lgflow(&["runs", "resume", first])
+        .ended(1)
+        .says(&format!("was taken back by the run `{back}`"));
+    let shown = workspace.lgflow(&["runs", "show", first]).ended(0).stdout;
+    assert!(shown.contains(&format!("taken back by the run {back}")), "{shown}");
+    assert!(!workspace.path().join("done.txt").exists());
+    // once that is taken back, it goes on
+    undo(&workspace, back, &[], 0);
+    workspace.lgflow(&["runs", "resume", first]).ended(0);
+    assert_eq!((workspace.read("b.txt"), workspace.read("done.txt")), ("A\n".into(), "B\n".into()));
 }
 
 #[test]

@@ -13,9 +13,9 @@ use crate::front::{
     settings, signer,
 };
 use crate::ledger::Ledger;
-use crate::session::{OpenQuestion, open_questions};
+use crate::session::{OpenQuestion, StoredError, open_questions};
 use crate::source::Sources;
-use crate::store::RunId;
+use crate::store::{Durability, RunId};
 use crate::view::escaped;
 
 use super::Exit;
@@ -118,6 +118,13 @@ impl Desk {
         let place = Place::here().map_err(|error| failed(&error))?;
         let store = place.runs().map_err(|error| failed(&error))?;
         let ledger = Ledger::open(&place.state, &store.id()).map_err(|error| failed(&error))?;
+        let durability = store.run(&run).map_err(|error| failed(&error))?.durability;
+        if durability == Durability::None {
+            return Err(Problem::failed(
+                format!("the run `{run}` cannot be answered"),
+                &StoredError::NotKept,
+            ));
+        }
         let (mut sources, mut found) = (Sources::default(), crate::diag::Diagnostics::default());
         let settings =
             settings(&place, Vec::new(), &mut sources, &mut found).map_err(|error| failed(&error))?;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::front::PrepareError;
 use crate::packs::{Class, PackError, RevisionError};
+use crate::store::StoreError;
 
 use super::Exit;
 
@@ -39,6 +40,16 @@ impl Problem {
             source = cause.source();
         }
         Self { exit: Exit::Failed, title: "failed", detail }
+    }
+
+    /// The same of the store. What is there and cannot be read does not hold.
+    pub(super) fn store(what: impl Display, error: &StoreError) -> Self {
+        let failed = Self::failed(what, error);
+        if error.is_damage() {
+            Self { exit: Exit::Unverified, title: "not verified", ..failed }
+        } else {
+            failed
+        }
     }
 
     /// A pack was refused; nothing was changed.

@@ -183,8 +183,15 @@ fn once(args: &RunArgs, output: Output, bound: &mut Option<Vec<FrozenLayer>>) ->
 
 /// Leaves it to a worker.
 fn queue(task: &Task<'_>, output: Output) -> Result<Exit, Problem> {
+    if task.durability == Durability::None {
+        return Err(Problem::usage(
+            "a run of the queue is taken up again when its worker dies, and one with durability `none` cannot be gone on with; \
+             write `--durability batch` or `sync`",
+        ));
+    }
     let run = enqueue(task).map_err(|error| Problem::failed("the run was not queued", &error))?;
-    let document = || serde_json::json!({ "schema": "lgflow.queued/v1", "run": run.as_str() });
+    let document =
+        || serde_json::json!({ "schema": "lgflow.queued/v1", "run": run.as_str(), "queued": true });
     Ok(output.either(|| format!("{run}\n"), document))
 }
 
@@ -369,7 +376,7 @@ fn report(finished: &Finished, task: &Task<'_>, narrator: &mut Narrator, output:
     for line in forked.iter().flat_map(|(fork, nodes)| forked_lines(fork, nodes)) {
         narrator.line(Mark::Note, &line);
     }
-    conclude(finished, task.place, status, narrator);
+    conclude(finished, task, status, narrator);
     exit
 }
 
@@ -394,7 +401,8 @@ fn next_step(place: &Place, run: &RunId) -> String {
     }
 }
 
-fn conclude(finished: &Finished, place: &Place, status: &str, narrator: &mut Narrator) {
+fn conclude(finished: &Finished, task: &Task<'_>, status: &str, narrator: &mut Narrator) {
+    let (place, durability) = (task.place, task.durability);
     let Summary { error, waiting, .. } = &finished.summary;
     if let Some(stopped) = &finished.interrupted {
         let why = escaped(&stopped.to_string());
@@ -424,8 +432,12 @@ fn conclude(finished: &Finished, place: &Place, status: &str, narrator: &mut Nar
     for id in &lost {
         narrator.line(Mark::Note, &format!("question {}: {}", id.0, lost_text(finished.run.as_str(), *id)));
     }
-    if status == RunStatus::Suspended.as_str() && waiting.len() > lost.len() {
-        let run = &finished.run;
+    let run = &finished.run;
+    if status == RunStatus::Suspended.as_str() && durability == Durability::None {
+        let never = "it was run with durability `none`, so it cannot be answered or gone on with: start it again with \
+                     `--durability batch`";
+        narrator.line(Mark::Note, never);
+    } else if status == RunStatus::Suspended.as_str() && waiting.len() > lost.len() {
         let next = format!(
             "answer with `lgflow approve {run}` or `lgflow reject {run}`, then `lgflow runs resume {run}`"
         );

@@ -11,14 +11,14 @@ use crate::diag::Diagnostics;
 use crate::effect::FrozenLayer;
 use crate::front::{
     Again, AgainError, Demanded, Fork, Named, PastRun, Place, Resume, Task, Watching, choose, differences,
-    fork, graph_changes, is_attended, layer_changes, layers, layers_of_both, past_runs, settings, stored_run,
-    unanswerable,
+    fork, graph_changes, is_attended, layer_changes, layers, layers_of_both, past_runs, queued_run, settings,
+    stored_run, taken_back_by, unanswerable,
 };
-use crate::ledger::ForkedFrom;
+use crate::ledger::{ForkedFrom, Ledger};
 use crate::plan::Plan;
 use crate::policy::ASK_MUTATIONS;
 use crate::source::Sources;
-use crate::store::{Durability, RunId};
+use crate::store::{Durability, RunId, StoreError};
 use crate::trace::{QuestionId, Summary};
 use crate::trust::TrustNow;
 use crate::view::{RunFacts, escaped, run_document};
@@ -74,6 +74,11 @@ enum RunsCommand {
     Undo(UndoArgs),
     /// Remove old runs, and what only they named
     Gc(GcArgs),
+    /// Take a run out of the queue
+    #[command(
+        after_help = "Example:\n  lgflow runs dequeue 01k…\n\nOne that has not begun is forgotten; one that was interrupted can be gone on with by `lgflow runs resume`. Refused while a worker executes it."
+    )]
+    Dequeue(OneRun),
     /// Go on with a run that is suspended, or was interrupted
     #[command(
         after_help = "Example:\n  lgflow runs resume 01k…\n\nThe graph and its policies must be the ones that it was started with. Exit code 5 if it still waits for an answer."
@@ -117,6 +122,7 @@ pub(super) fn run(args: &RunsArgs, output: Output) -> Result<Exit, Problem> {
         RunsCommand::Diff(args) => diff(args, output),
         RunsCommand::Fork(args) => fork_run(&place, args, output),
         RunsCommand::Gc(args) => super::runs_gc::run(args, &place, output),
+        RunsCommand::Dequeue(one) => dequeue(&place, &run_id(&one.run)?, output),
         RunsCommand::Undo(args) => undo(&place, args, output),
         RunsCommand::Resume(args) => resume(&place, &run_id(&args.which.run)?, &args.told, output),
     }
@@ -144,6 +150,7 @@ pub(super) fn problem(error: &AgainError) -> Problem {
             };
             Problem::with(Exit::Unverified, "the run cannot be believed", detail)
         }
+        AgainError::Store(error) => Problem::store("cannot read the run", error),
         _ => Problem::failed("cannot read the run", error),
     }
 }
@@ -175,9 +182,32 @@ fn list_document(runs: &[PastRun]) -> Value {
     json!({ "schema": "lgflow.runs/v1", "runs": runs.iter().map(row).collect::<Vec<_>>() })
 }
 
+fn dequeue(place: &Place, run: &RunId, output: Output) -> Result<Exit, Problem> {
+    let failed =
+        |error: &dyn std::error::Error| Problem::failed("cannot take the run out of the queue", error);
+    let store = place.runs().map_err(|error| failed(&error))?;
+    if !store.dequeue(run).map_err(|error| failed(&error))? {
+        return Err(Problem::usage(format!(
+            "the run `{run}` is not in the queue; `lgflow runs list` says what is"
+        )));
+    }
+    if !store.knows(run).map_err(|error| failed(&error))? {
+        let ledger = Ledger::open(&place.state, &store.id()).map_err(|error| failed(&error))?;
+        ledger.forget_run(run.as_str()).map_err(|error| failed(&error))?;
+    }
+    let document = || json!({ "schema": "lgflow.queued/v1", "run": run.as_str(), "queued": false });
+    Ok(output.either(|| format!("{run} is not in the queue any more\n"), document))
+}
+
 fn show(place: &Place, run: &RunId, output: Output) -> Result<Exit, Problem> {
     let past = past_runs(place).map_err(|error| problem(&error))?.into_iter().find(|past| past.run == *run);
-    let again = stored_run(place, run).map_err(|error| problem(&error))?;
+    let again = match stored_run(place, run) {
+        Err(AgainError::Store(waits @ StoreError::Waits(_))) => {
+            let queued = queued_run(place, run).map_err(|error| problem(&error))?;
+            queued.ok_or_else(|| problem(&AgainError::Store(waits)))?
+        }
+        again => again.map_err(|error| problem(&error))?,
+    };
     let summary = again.stored.state.summary();
     let status = past.as_ref().map_or("interrupted", |past| past.status.as_str());
     let facts = RunFacts {
@@ -188,17 +218,30 @@ fn show(place: &Place, run: &RunId, output: Output) -> Result<Exit, Problem> {
         graph_digest: again.plan.digest.to_string(),
         trace: None,
     };
+    let undone = taken_back_by(place, run).map_err(|error| problem(&error))?;
+    // what waits and was kept in memory alone waits for ever
+    let keeps = summary.waiting.is_empty() || again.record.durability != Durability::None.as_str();
     let lost = unanswerable(place, run, &summary.waiting).map_err(|error| problem(&error))?;
-    Ok(output.either(|| show_text(&summary, &facts, past.as_ref(), &lost), || run_document(&summary, &facts)))
+    Ok(output.either(
+        || show_text(&summary, (&facts, past.as_ref()), (&lost, keeps, undone.as_ref())),
+        || run_document(&summary, &facts),
+    ))
 }
 
-fn show_text(summary: &Summary, facts: &RunFacts<'_>, past: Option<&PastRun>, lost: &[QuestionId]) -> String {
+fn show_text(
+    summary: &Summary,
+    (facts, past): (&RunFacts<'_>, Option<&PastRun>),
+    (lost, keeps, undone): (&[QuestionId], bool, Option<&RunId>),
+) -> String {
     use std::fmt::Write as _;
     let mut text =
         format!("run      {}\nstatus   {}\ngraph    {}\n", facts.run, facts.status, escaped(facts.graph));
     // writing to a String cannot fail
     if let Some(past) = past {
         let _ = writeln!(text, "started  {}", past.started);
+    }
+    if let Some(undo) = undone {
+        let _ = writeln!(text, "what it changed was taken back by the run {undo}");
     }
     for (id, node) in &summary.nodes {
         let status = node.status.map_or("-", crate::trace::Status::as_str);
@@ -211,10 +254,15 @@ fn show_text(summary: &Summary, facts: &RunFacts<'_>, past: Option<&PastRun>, lo
             let _ = writeln!(text, "  {}", lost_text(facts.run, open.id));
         }
     }
-    if summary.waiting.len() > lost.len() {
+    if !keeps {
+        text.push_str("it was run with durability `none`, so it cannot be answered or gone on with\n");
+    } else if summary.waiting.len() > lost.len() {
         let _ = writeln!(text, "answer with `lgflow approve {0}` or `lgflow reject {0}`", facts.run);
     }
-    if past.is_some_and(|past| past.resumable) {
+    if facts.status == "queued" {
+        text.push_str("`lgflow worker` executes it, `lgflow runs dequeue` takes it out of the queue\n");
+    }
+    if past.is_some_and(|past| past.resumable) && undone.is_none() {
         let _ = writeln!(text, "go on with `lgflow runs resume {}`", facts.run);
     }
     text
@@ -263,6 +311,9 @@ pub(super) fn meant<'a>(
     found: &mut Diagnostics,
 ) -> Result<Option<Task<'a>>, Problem> {
     let Again { stored, record, plan } = again;
+    if stored.verified.events > 0 && record.undoes.is_none() {
+        stands(place, run)?;
+    }
     let failed = |error: &dyn std::error::Error| Problem::failed("cannot begin", error);
     let flags = profile_flag(record.profile.as_deref()).into_iter().chain(told.flags()).collect();
     let settings = settings(place, flags, sources, found).map_err(|error| failed(&error))?;
@@ -335,6 +386,16 @@ pub(super) fn meant<'a>(
         resume: Some(Resume { run: run.clone(), state: stored.state, verified: stored.verified }),
         watching: Watching::of(&settings),
     }))
+}
+
+/// Is what the run changed still there? It goes on as if it were.
+fn stands(place: &Place, run: &RunId) -> Result<(), Problem> {
+    let Some(undo) = taken_back_by(place, run).map_err(|error| problem(&error))? else { return Ok(()) };
+    let detail = format!(
+        "the run `{run}` cannot be gone on with: what it had changed was taken back by the run `{undo}`; take that back first \
+         (`lgflow runs undo {undo}`), or start a new run"
+    );
+    Err(Problem::with(Exit::Failed, "the run was taken back", detail))
 }
 
 /// What a forked run may take over, again.

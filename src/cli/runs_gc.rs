@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::config::Settings;
 use crate::diag::Diagnostics;
-use crate::front::{Place, Removed, anchored_in, past_runs, remove_run, settings};
+use crate::front::{Place, Removed, anchored_in, bytes_beside, past_runs, remove_left, remove_run, settings};
 use crate::ledger::Ledger;
 use crate::model::{parse_duration, parse_size};
 use crate::source::Sources;
@@ -58,8 +58,19 @@ pub(super) fn run(args: &GcArgs, place: &Place, output: Output) -> Result<Exit, 
     let retention = bounds(args, &settings)?;
     let store = place.runs().map_err(|error| failed(&error))?;
     let kept = needed(place, &store)?;
-    let old = store.removable(&retention, &kept).map_err(|error| failed(&error))?;
+    // what cannot be measured takes nothing
+    let beside = |run: &RunId| bytes_beside(place, &store, run).unwrap_or_default();
+    let old = store.removable(&retention, &kept, &beside).map_err(|error| failed(&error))?;
     let done = if args.dry_run { foreseen(place, old)? } else { remove(place, &store, old)? };
+    if !args.dry_run {
+        let left = remove_left(place, &store).map_err(|error| failed(&error))?;
+        if left > 0 {
+            output.note(&format!(
+                "removed what was left of {} without events\n",
+                counted(left as usize, "run")
+            ));
+        }
+    }
     Ok(output.either(|| text(&done, args.dry_run), || document(&done, args.dry_run)))
 }
 
@@ -81,17 +92,23 @@ fn bounds(args: &GcArgs, settings: &Settings) -> Result<Retention, Problem> {
 }
 
 /// What can be gone on with is no rubbish, nor is a run that another was forked from: it holds how the results that were taken
-/// over came to be, and who approved them.
+/// over came to be, and who approved them. What is to be taken back is still needed, and what is damaged may be.
 fn needed(place: &Place, store: &Store) -> Result<BTreeSet<RunId>, Problem> {
     let failed = |error: &dyn std::error::Error| Problem::failed("cannot remove runs", error);
     let ledger = Ledger::open(&place.state, &store.id()).map_err(|error| failed(&error))?;
     let mut kept = BTreeSet::new();
     for past in past_runs(place).map_err(|error| super::runs::problem(&error))? {
         let record = ledger.begun(past.run.as_str()).map_err(|error| failed(&error))?;
+        let undoes = record.as_ref().and_then(|record| record.undoes.as_ref()?.parse::<RunId>().ok());
         kept.extend(
             record.and_then(|record| record.forked).and_then(|earlier| earlier.run.parse::<RunId>().ok()),
         );
+        if past.status == "damaged" {
+            // it is what is left of a run that somebody may have to look into
+            kept.insert(past.run.clone());
+        }
         if past.resumable {
+            kept.extend(undoes);
             kept.insert(past.run);
         }
     }

@@ -86,6 +86,13 @@ fn check_node(again: &Again, to: Option<&str>) -> Result<(), Problem> {
     let ids: Vec<&str> = again.plan.nodes.iter().map(|node| node.id.as_str()).collect();
     // a node of a subgraph is known to the runner by the changes that it made
     let Some(to) = to.filter(|to| !to.contains('/') && !ids.contains(to)) else { return Ok(()) };
+    if let Some((node, _)) = to.split_once('[').filter(|(node, _)| ids.contains(node)) {
+        return Err(Problem::usage(format!(
+            "what is taken back begins with a node's first change that still stands, so it is named without an iteration: write \
+             `--to {}`",
+            escaped(node)
+        )));
+    }
     let help = crate::diag::suggestion(to, ids).map(|help| format!("; {help}")).unwrap_or_default();
     Err(Problem::usage(format!("the graph has no node `{}`{help}", escaped(to))))
 }

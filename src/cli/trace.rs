@@ -224,7 +224,7 @@ fn find_run(id: &RunId, named: &str) -> Result<Found, Problem> {
         StoreError::NoRun(_) if Path::new(named).exists() => {
             Problem::usage(format!("there is no run `{id}` in this workspace; the file is `./{named}`"))
         }
-        error => Problem::failed("cannot read the run", &error),
+        error => Problem::store("cannot read the run", &error),
     })?;
     let known =
         KnownRun::in_workspace(&place, &store.id(), id).map_err(|error| unverifiable("run", &error))?;

@@ -132,5 +132,8 @@ fn sound(checked: &[CheckedFolder]) -> String {
     let tests = roots.iter().filter(|root| matches!(root, CheckedRoot::GraphTests(_))).count();
     let others = roots.len() - graphs - tests;
     let tests = if tests == 0 { String::new() } else { format!(", {} of tests", number(tests, "file")) };
-    format!("no findings in {}{tests} and {} of policy\n", number(graphs, "graph"), number(others, "file"))
+    // a policy that a graph names is part of it
+    let others =
+        if others == 0 { String::new() } else { format!(" and {} of policy", number(others, "file")) };
+    format!("no findings in {}{tests}{others}\n", number(graphs, "graph"))
 }

@@ -1,5 +1,6 @@
 //! `lgflow worker`: executes the runs of the queue, one after the other, until it is told to stop.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use clap::Args;
@@ -13,7 +14,7 @@ use crate::front::{
 use crate::ledger::LedgerError;
 use crate::session::StoredError;
 use crate::source::Sources;
-use crate::store::{Claim, RunId, StoreError};
+use crate::store::{Claim, RunId, Store, StoreError};
 use crate::view::{counted, escaped};
 
 use super::Exit;
@@ -33,7 +34,7 @@ const BREATH: Duration = Duration::from_millis(100);
 /// Arguments of `lgflow worker`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  lgflow run --queue -g flows/nightly.yaml    put a run into the queue\n  lgflow worker --until-empty                 execute what is there, and end\n  lgflow worker --store postgres://me@localhost/lgflow\n\nSeveral workers may serve one workspace; a run is executed by one at a time, and taken over when its worker dies. Told to stop (SIGTERM, Ctrl-C), a worker ends the run that it is at, and then itself; told again, it cancels it."
+    after_help = "Examples:\n  lgflow run --queue -g flows/nightly.yaml    put a run into the queue\n  lgflow worker --until-empty                 execute what is there, and end\n  lgflow worker --store postgres://me@localhost/lgflow\n\nSeveral workers may serve one workspace; a run is executed by one at a time, and taken over when its worker dies. Told to stop (SIGTERM, Ctrl-C), a worker ends the run that it is at, and then itself; told again, it cancels it. Exit code 1 where a run was refused: it stays in the queue."
 )]
 pub struct WorkerArgs {
     /// End when the queue is empty
@@ -48,40 +49,68 @@ pub(super) fn run(args: &WorkerArgs, output: Output) -> Result<Exit, Problem> {
     let place = super::trust::here()?;
     let store = place.runs().map_err(|error| failed(&error))?;
     let stopping = Stopping::listen().map_err(|error| failed(&error))?;
-    let mut done = Vec::new();
+    let (mut done, mut left) = (Vec::new(), BTreeSet::new());
     while !stopping.asked() {
-        match store.claim().map_err(|error| failed(&error))? {
+        match store.claim_beside(&left).map_err(|error| failed(&error))? {
             Some(claim) => {
-                if let Some((run, status)) = serve(&place, claim, (&args.told, &stopping), output)? {
-                    output.note(&format!("{run}  {status}\n"));
-                    done.push(json!({ "run": run.as_str(), "status": status }));
-                }
+                let (run, served) =
+                    (claim.run().clone(), serve(&place, claim, (&args.told, &stopping), output)?);
+                let status = match served {
+                    Served::Later => continue,
+                    Served::Done(status) => status,
+                    Served::Left(status) => {
+                        left.insert(run.clone());
+                        status.to_owned()
+                    }
+                };
+                output.note(&format!("{run}  {status}\n"));
+                done.push(json!({ "run": run.as_str(), "status": status }));
             }
-            None if args.until_empty && store.queued().map_err(|error| failed(&error))?.is_empty() => break,
+            None if args.until_empty && waits_for_nobody(&store, &left)? => break,
             None => stopping.wait(PAUSE),
         }
     }
-    Ok(output.either(
+    let exit = output.either(
         || counted(done.len(), "run") + "\n",
         || json!({ "schema": "lgflow.worked/v1", "runs": done }),
-    ))
+    );
+    Ok(if left.is_empty() { exit } else { Exit::Failed })
 }
 
-/// One run of the queue; nothing where it is left to be taken up again.
+/// Is there nothing in the queue but what this worker leaves?
+fn waits_for_nobody(store: &Store, left: &BTreeSet<RunId>) -> Result<bool, Problem> {
+    let queued = store.queued().map_err(|error| Problem::failed("the worker ended", &error))?;
+    Ok(queued.iter().all(|run| left.contains(run)))
+}
+
+/// What became of a run of the queue.
+enum Served {
+    /// It is to be taken up again.
+    Later,
+    /// It is done with.
+    Done(String),
+    /// It stays in the queue, and this worker does not take it up again.
+    Left(&'static str),
+}
+
+/// One run of the queue.
 fn serve(
     place: &Place,
     claim: Claim,
     (told, stopping): (&WatchArgs, &Stopping),
     output: Output,
-) -> Result<Option<(RunId, String)>, Problem> {
+) -> Result<Served, Problem> {
     let run = claim.run().clone();
-    let settle = |claim: Claim, status: &str| {
-        let settled = claim.settle().map_err(|error| Problem::failed("the worker ended", &error));
-        settled.map(|()| Some((run.clone(), status.to_owned())))
-    };
+    let ended = |error: StoreError| Problem::failed("the worker ended", &error);
+    let settle =
+        |claim: Claim, status: &str| claim.settle().map_err(ended).map(|()| Served::Done(status.to_owned()));
     if claim.tries() > TRIES {
         output.note(&format!("{run}: taken up {TRIES} times without coming to an end, so it is left\n"));
-        return settle(claim, "interrupted");
+        let begun = place.runs().and_then(|store| store.knows(&run)).map_err(ended)?;
+        if begun {
+            return settle(claim, "interrupted");
+        }
+        return claim.postpone().map_err(ended).map(|()| Served::Left("refused"));
     }
     match finished(place, &run, told, output) {
         Ok(Some(finished)) if finished.interrupted.is_none() => {
@@ -92,23 +121,25 @@ fn serve(
             let why = finished.interrupted.map(|why| why.to_string()).unwrap_or_default();
             output.note(&format!("{run}: interrupted: {}\n", escaped(&why)));
             stopping.wait(BREATH);
-            Ok(None)
+            Ok(Served::Later)
         }
         // it came to its end, and its worker could not say so any more
         Ok(None) => settle(claim, "over"),
         Err(NotServed::Later) => {
-            claim.postpone().map_err(|error| Problem::failed("the worker ended", &error))?;
+            claim.postpone().map_err(ended)?;
             stopping.wait(BREATH);
-            Ok(None)
+            Ok(Served::Later)
         }
         Err(NotServed::Again(why)) => {
             output.note(&format!("{run}: {}\n", escaped(&why)));
             stopping.wait(PAUSE);
-            Ok(None)
+            Ok(Served::Later)
         }
         Err(NotServed::Never(problem)) => {
-            output.note(&format!("{run}: {}\n", escaped(&problem.detail)));
-            settle(claim, "refused")
+            let why: Vec<String> = problem.detail.lines().map(escaped).collect();
+            let out = format!("it stays in the queue; `lgflow runs dequeue {run}` takes it out");
+            output.note(&format!("{run}: {}\n{out}\n", why.join("\n")));
+            claim.postpone().map_err(ended).map(|()| Served::Left("refused"))
         }
     }
 }
@@ -134,7 +165,10 @@ fn finished(
     let again = match stored_run(place, run) {
         Ok(again) if again.resumable().is_err() => return Ok(None),
         Ok(again) => again,
-        Err(AgainError::Store(StoreError::NoRun(_)) | AgainError::Stored(_, StoredError::OtherRun)) => {
+        Err(
+            AgainError::Store(StoreError::NoRun(_) | StoreError::Waits(_))
+            | AgainError::Stored(_, StoredError::OtherRun),
+        ) => {
             let queued = queued_run(place, run).map_err(|error| never(&error))?;
             queued.ok_or_else(|| never(&AgainError::Foreign(run.clone())))?
         }

@@ -6,6 +6,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use crate::effect::ToolCall;
 use crate::trace::Envelope;
 
 use super::path::name;
@@ -40,19 +41,54 @@ pub struct NodeTime {
 }
 
 pub(super) fn spent(a: &[Envelope], b: &[Envelope]) -> Spent {
-    let sum = |events: &[Envelope], kind: &str, name: &str| {
-        let of_kind = events.iter().filter(|event| event.kind == kind);
-        of_kind.filter_map(|event| event.data.get(name).and_then(Value::as_u64)).sum::<u64>()
-    };
+    let (left, right) = (costs(a), costs(b));
     let both = |of: &dyn Fn(&[Envelope]) -> u64| (of(a), of(b));
     Spent {
         ms: both(&active),
         events: both(&|events| events.len() as u64),
         calls: both(&|events| events.iter().filter(|event| event.kind == "call.finished").count() as u64),
-        llm_tokens: both(&|events| sum(events, "budget.charged", "llm_tokens")),
-        patch_bytes: both(&|events| sum(events, "budget.charged", "patch_bytes")),
+        llm_tokens: (left.0, right.0),
+        patch_bytes: (left.1, right.1),
         nodes: nodes(a, b),
     }
+}
+
+/// Tokens and bytes of patches, by the rule of the budgets: of calls that came to something, whether anything bounds them or
+/// not.
+fn costs(events: &[Envelope]) -> (u64, u64) {
+    let mut asked: BTreeMap<u64, &Envelope> = BTreeMap::new();
+    let mut costs = (0, 0);
+    for event in events {
+        let Some(call) = event.data.get("call").and_then(Value::as_u64) else { continue };
+        match event.kind.as_str() {
+            "call.started" => drop(asked.insert(call, event)),
+            "call.finished" => {
+                let Some(order) =
+                    asked.remove(&call).filter(|order| order.data.get("prepare") != Some(&Value::Bool(true)))
+                else {
+                    continue;
+                };
+                let several = order.data.get("calls").and_then(Value::as_array);
+                let results = event.data.get("results").and_then(Value::as_array);
+                let one = |at: usize, name: &str| match several {
+                    Some(calls) => calls.get(at)?.get(name),
+                    None => order.data.get(name),
+                };
+                for (at, result) in
+                    event.data.get("result").into_iter().chain(results.into_iter().flatten()).enumerate()
+                {
+                    costs.0 += result.get("llm_tokens").and_then(Value::as_u64).unwrap_or_default();
+                    let tool = one(at, "tool").and_then(Value::as_str).unwrap_or_default();
+                    if result.get("ok") == Some(&Value::Bool(true)) {
+                        let input = one(at, "input").cloned().unwrap_or_default();
+                        costs.1 += ToolCall::new(tool, input).patch_bytes();
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    costs
 }
 
 fn active(events: &[Envelope]) -> u64 {

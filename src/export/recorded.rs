@@ -32,11 +32,17 @@ pub struct Unreadable {
 }
 
 impl Recorded {
-    /// Reads the lines of a trace; `blob` gives payloads by digest.
+    /// Reads the lines of a trace; `blob` gives payloads by digest. A last line without an end that is no event was being
+    /// written when its process died: nothing followed from it, and it is none.
     pub fn read(log: &str, blob: &Blobs<'_>) -> Result<Self, Unreadable> {
         let (mut events, mut missing) = (Vec::new(), 0);
         for (at, line) in log.lines().enumerate() {
-            let (mut event, hash) = Envelope::parse(line).ok_or(Unreadable { line: at + 1 })?;
+            let Some((mut event, hash)) = Envelope::parse(line) else {
+                if !events.is_empty() && log.lines().count() == at + 1 && !log.ends_with('\n') {
+                    break;
+                }
+                return Err(Unreadable { line: at + 1 });
+            };
             missing += usize::from(event.move_in(blob).is_err());
             events.push(Recording { event, hash });
         }
@@ -46,5 +52,21 @@ impl Recorded {
     /// The hash of the last event: the digest of the whole.
     pub fn digest(&self) -> Option<Digest> {
         self.events.last().map(|last| last.hash)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_a_crash_cut_is_none_and_any_other_that_is_no_event_is_named() {
+        let log = include_str!("../../tests/trace_compat/v1/success/run.jsonl");
+        let read = |log: &str| Recorded::read(log, &|_| None).map(|recorded| recorded.events.len());
+        let whole = log.lines().count();
+        assert_eq!(read(log), Ok(whole));
+        assert_eq!(read(&log[..log.len() - 20]), Ok(whole - 1));
+        assert_eq!(read(&format!("{}\n", &log[..log.len() - 20])), Err(Unreadable { line: whole }));
+        assert_eq!(read("{\"run\": "), Err(Unreadable { line: 1 }));
     }
 }

@@ -1,9 +1,12 @@
 //! Stored runs: which there are, where each stands, and what must be the same before one is gone on with. Starts
 //! nothing.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::Value;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use crate::compile::check_bundle;
 use crate::diag::Diagnostics;
@@ -83,16 +86,39 @@ pub fn past_runs(place: &Place) -> Result<Vec<PastRun>, AgainError> {
     let ledger = Ledger::open(&place.state, &store.id())?;
     let mut runs: Vec<PastRun> =
         store.runs()?.into_iter().filter_map(|run| past_run(place, &store, &ledger, run)).collect();
-    runs.reverse();
+    let begun: BTreeSet<RunId> = runs.iter().map(|past| past.run.clone()).collect();
+    let queued = store.queued()?.into_iter().filter(|run| !begun.contains(run));
+    runs.extend(queued.map(|run| waiting_run(&ledger, run)));
+    runs.sort_by(|one, other| other.run.cmp(&one.run));
     Ok(runs)
 }
 
-/// One of them; none where its log cannot be read.
+/// One of the queue that has not begun. What nobody here has put there has no name.
+fn waiting_run(ledger: &Ledger, run: RunId) -> PastRun {
+    let record = ledger.begun(run.as_str()).ok().flatten();
+    let plan = record.and_then(|record| plan_of(&record, &run).ok());
+    let graph = plan.map(|plan| plan.name.clone()).unwrap_or_default();
+    PastRun { status: "queued".to_owned(), graph, started: began(&run), resumable: false, run }
+}
+
+/// When a run was begun, or put into the queue, by its id. RFC 3339.
+fn began(run: &RunId) -> String {
+    let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(run.millis()) * 1_000_000).ok();
+    time.and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_default()
+}
+
+/// One of them; none where it was removed meanwhile.
 fn past_run(place: &Place, store: &Store, ledger: &Ledger, run: RunId) -> Option<PastRun> {
     let facts = store.run(&run).ok()?;
-    let (first, last) = store.ends(&run).ok()??;
-    let (mut first, _) = Envelope::parse(&first)?;
-    let (last, _) = Envelope::parse(&last)?;
+    let ends = match store.ends(&run) {
+        Err(error) if !error.is_damage() => return None,
+        ends => ends.ok().flatten(),
+    };
+    let ends = ends.and_then(|(first, last)| Some((Envelope::parse(&first)?.0, Envelope::parse(&last)?.0)));
+    let Some((mut first, last)) = ends else {
+        let (status, graph) = ("damaged".to_owned(), String::new());
+        return Some(PastRun { status, graph, started: began(&run), resumable: false, run });
+    };
     let started = first.ts.clone();
     // a payload that is gone takes the name with it, and no more
     let _ = first.move_in(|digest| store.blobs().get(digest));

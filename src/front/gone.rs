@@ -104,7 +104,7 @@ pub fn gone_runs(place: &Place, anchors: Option<&AnchorPlace>) -> Result<Vec<Gon
 }
 
 /// What the ledger knows of a run that was begun in this store, if it came so far that the store must have something of it.
-fn trail(place: &Place, ledger: &Ledger, run: &RunId) -> Result<Option<Trail>, LedgerError> {
+pub(super) fn trail(place: &Place, ledger: &Ledger, run: &RunId) -> Result<Option<Trail>, LedgerError> {
     if let Some(head) = ledger.reached(run.as_str())?.filter(|head| head.events > 0) {
         let record = ledger.begun(run.as_str())?;
         let here = record.is_some_and(|record| record.store == Some(place.store.shown()));

@@ -1,13 +1,21 @@
 //! A run is removed from the store and the ledger. Where it was anchored, that is noted first: else it would look as if it were
 //! gone.
 
+use std::time::Duration;
+
+use crate::files::{FileError, Root};
 use crate::ledger::{Ledger, LedgerError};
+use crate::runner::{bytes_of_changes, forget_changes};
 use crate::session::system_clock;
 use crate::store::{Removable, RunId, Store, StoreError};
 use crate::trace::Envelope;
 use crate::witness::{AnchorPlace, Removal};
 
+use super::gone::trail;
 use super::{AnchoringError, Place, add_anchor};
+
+/// So long a run may take to begin.
+const LONG: Duration = Duration::from_hours(24);
 
 /// A run cannot be removed.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +26,9 @@ pub enum RemoveError {
     /// The ledger.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// What is kept of its changes.
+    #[error("cannot remove what is kept of the changes of a run: {0}")]
+    Changes(#[from] FileError),
 }
 
 /// What became of a run that was to be removed.
@@ -47,8 +58,49 @@ pub fn remove_run(place: &Place, store: &Store, run: &Removable) -> Result<Remov
     if !store.remove(run)? {
         return Ok(Removed::TakenUp);
     }
-    ledger.forget_run(run.run.as_str())?;
+    forget(store, &ledger, &run.run)?;
     Ok(Removed::Yes)
+}
+
+/// What is kept of a run beside the store goes with it. Files of the workspace as they were go first: what is left of the
+/// rest says that a removal did not come to its end.
+fn forget(store: &Store, ledger: &Ledger, run: &RunId) -> Result<(), RemoveError> {
+    forget_changes(&Root::open(store.folder())?, run.as_str())?;
+    Ok(ledger.forget_run(run.as_str())?)
+}
+
+/// The bytes that are kept of a run beside the store: of its changes, and its receipts.
+pub fn bytes_beside(place: &Place, store: &Store, run: &RunId) -> Result<u64, RemoveError> {
+    let ledger = Ledger::open(&place.state, &store.id())?;
+    let changes = bytes_of_changes(&Root::open(store.folder())?, run.as_str())?;
+    Ok(changes + ledger.receipts_of(run.as_str())?.map_or(0, |receipts| receipts.len() as u64))
+}
+
+/// Removes what removals that did not come to their end have left, and what runs have left that never began: how many were
+/// there? What must be in the store and is not, is left to be found.
+pub fn remove_left(place: &Place, store: &Store) -> Result<u64, RemoveError> {
+    let ledger = Ledger::open(&place.state, &store.id())?;
+    let mut count = 0;
+    for name in ledger.known_runs()? {
+        let Ok(run) = name.parse::<RunId>() else { continue };
+        if store.knows(&run)? || store.queued()?.contains(&run) {
+            continue;
+        }
+        if store.removed(&run)?.is_some() || never_began(place, &ledger, &run) {
+            forget(store, &ledger, &run)?;
+            count += 1;
+        }
+    }
+    Ok(count)
+}
+
+/// Was a run to be put into this store that came to nothing? One that is kept in memory may still be executed.
+fn never_began(place: &Place, ledger: &Ledger, run: &RunId) -> bool {
+    let record = ledger.begun(run.as_str()).ok().flatten();
+    record.is_some_and(|record| record.store == Some(place.store.shown()))
+        && matches!(trail(place, ledger, run), Ok(None))
+        && Store::began_before(run, LONG)
+        && !matches!(ledger.receipts(run.as_str()), Err(LedgerError::Busy(_)))
 }
 
 fn note_removal(

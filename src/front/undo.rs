@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::digest::Digest;
 use crate::effect::{FrozenLayer, LayerRole};
+use crate::ledger::Ledger;
 use crate::store::RunId;
 use crate::trace::Envelope;
 use crate::view::escaped;
@@ -25,6 +26,29 @@ pub struct Touched {
 /// What a run did to the workspace, as its trace tells; from the first event of the node `to` on, where one is named.
 pub fn touched(place: &Place, run: &RunId, to: Option<&str>) -> Result<Touched, AgainError> {
     Ok(touched_by(&events(place, run)?, to))
+}
+
+/// The run that took back what `run` had changed, if that stands: nothing where it was taken back in its turn.
+pub fn taken_back_by(place: &Place, run: &RunId) -> Result<Option<RunId>, AgainError> {
+    let store = place.runs()?;
+    let ledger = Ledger::open(&place.state, &store.id())?;
+    for undo in store.runs()?.into_iter().rev() {
+        let record = ledger.begun(undo.as_str()).ok().flatten();
+        if record.and_then(|record| record.undoes).as_deref() != Some(run.as_str()) {
+            continue;
+        }
+        let events = events(place, &undo)?;
+        let last = events.last().map(|event| event.kind.as_str()).unwrap_or_default();
+        // where it broke off, nobody knows whether it had begun to take back
+        let changed = match last {
+            "run.finished" | "run.suspended" => !touched_by(&events, None).files.is_empty(),
+            _ => true,
+        };
+        if changed && taken_back_by(place, &undo)?.is_none() {
+            return Ok(Some(undo));
+        }
+    }
+    Ok(None)
 }
 
 /// The events of a run, payloads in their places.

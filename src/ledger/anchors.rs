@@ -22,6 +22,18 @@ impl Ledger {
         Ok(self.record("anchors", run)?.unwrap_or_default())
     }
 
+    /// The runs of which anything is on record.
+    pub fn known_runs(&self) -> Result<Vec<String>, LedgerError> {
+        let mut known = self.names("runs")?;
+        known.extend(self.names("heads")?);
+        known.extend(
+            self.names("receipts")?.iter().filter_map(|name| name.strip_suffix(".jsonl")).map(str::to_owned),
+        );
+        known.sort();
+        known.dedup();
+        Ok(known)
+    }
+
     /// The runs that were begun, or put into the queue, and not removed since.
     pub fn begun_runs(&self) -> Result<Vec<String>, LedgerError> {
         self.names("runs")

@@ -21,7 +21,7 @@ pub use execute::execute;
 pub use footing::{planned_programs, planned_toolchains};
 pub use git_options::git_options;
 pub use net::Traffic;
-pub use patch::{Recovered, Recovery};
+pub use patch::{Recovered, Recovery, bytes_of_changes, forget_changes};
 pub use recover::recover_workspace;
 pub use secrets::{Keyring, SecretError, redaction};
 pub use serve::{ServeError, machine, serve};

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::RunId;
 use crate::files::private::PrivateError;
 
 /// The store could not do what it was asked. Nothing that was committed before is lost.
@@ -58,9 +59,23 @@ pub enum StoreError {
         /// How that shows.
         problem: String,
     },
+    /// What is in it of one run cannot be read any more.
+    #[error(
+        "what the store `{place}` keeps of the run `{run}` is damaged ({problem}), so nothing can be said of that run; \
+         `lgflow trace verify --all` says which others hold, and they can be used as before"
+    )]
+    DamagedRun {
+        /// The store.
+        place: String,
+        /// The run.
+        run: String,
+        /// How that shows.
+        problem: String,
+    },
     /// It cannot be written in.
     #[error(
-        "the store `{0}` can only be read; make the file and its folder writable, or set LGFLOW_STATE_DIR to a folder that is"
+        "the store cannot be written: `{0}` can only be read; make it and what lies beside it writable, or set LGFLOW_STATE_DIR to \
+         a folder that is (what is there can be listed, shown and verified as it is)"
     )]
     ReadOnly(String),
     /// There is no room.
@@ -84,6 +99,22 @@ pub enum StoreError {
     /// No run has this id.
     #[error("there is no run `{0}` of this workspace in the store")]
     NoRun(String),
+    /// It was removed.
+    #[error("the run `{run}` was removed on {day} by `lgflow runs gc`, beyond the bound of {bound}")]
+    Removed {
+        /// The run.
+        run: String,
+        /// In UTC.
+        day: String,
+        /// Which bound it was beyond.
+        bound: String,
+    },
+    /// It waits in the queue, and has recorded nothing.
+    #[error(
+        "the run `{0}` waits in the queue and has not begun: `lgflow worker` executes it, `lgflow runs dequeue {0}` takes it \
+         out"
+    )]
+    Waits(String),
     /// Another process executes it.
     #[error("the run `{0}` is being executed by another process")]
     Busy(String),
@@ -102,6 +133,19 @@ impl From<PrivateError> for StoreError {
 }
 
 impl StoreError {
+    /// Is something there that cannot be read?
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::Damaged { .. } | Self::DamagedRun { .. })
+    }
+
+    /// Said of one run, where reading that met damage.
+    pub(super) fn of_run(self, run: &RunId) -> Self {
+        match self {
+            Self::Damaged { place, problem } => Self::DamagedRun { place, run: run.to_string(), problem },
+            other => other,
+        }
+    }
+
     pub(super) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Io { action, path, source }

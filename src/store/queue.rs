@@ -1,6 +1,8 @@
 //! Runs that wait for a worker. A row says that a run is to be executed, and by whom it is; what is to be executed, the
 //! ledger of the installation says.
 
+use std::collections::BTreeSet;
+
 use super::holder::{Holder, Life};
 use super::sql::Value;
 use super::{Durability, RunId, Store, StoreError};
@@ -59,8 +61,34 @@ impl Store {
         rows.iter().filter_map(|row| row.text(1).map(|run| run.parse().ok()).transpose()).collect()
     }
 
+    /// Takes a run out of the queue: was it in it? One that is being executed stays.
+    pub fn dequeue(&self, run: &RunId) -> Result<bool, StoreError> {
+        let waiting = self.read(|driver| {
+            let shared = driver.is_shared();
+            driver.query(WAITING, &[self.workspace()]).map(|rows| (rows, shared))
+        })?;
+        let (rows, shared) = waiting.unwrap_or_default();
+        for row in rows {
+            if row.text(1)? != run.as_str() {
+                continue;
+            }
+            let values = [row.int(0)?.into(), row.int(2)?.into()];
+            let held = row.maybe(3).is_some_and(|holder| Holder::life(holder, shared) != Life::Dead);
+            if held || self.write(Durability::Sync, |driver| driver.execute(SETTLE, &values))? == 0 {
+                return Err(StoreError::Busy(run.to_string()));
+            }
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
     /// The first run of the queue that nobody executes, for this process; nothing where there is none.
     pub fn claim(&self) -> Result<Option<Claim>, StoreError> {
+        self.claim_beside(&BTreeSet::new())
+    }
+
+    /// The same, but none of `left`.
+    pub fn claim_beside(&self, left: &BTreeSet<RunId>) -> Result<Option<Claim>, StoreError> {
         let waiting = self.read(|driver| {
             let shared = driver.is_shared();
             driver.query(WAITING, &[self.workspace()]).map(|rows| (rows, shared))
@@ -69,6 +97,9 @@ impl Store {
         for row in rows {
             let (id, fence) = (row.int(0)?, row.int(2)?);
             let Ok(run) = row.text(1)?.parse::<RunId>() else { continue };
+            if left.contains(&run) {
+                continue;
+            }
             if row.maybe(3).is_some_and(|holder| Holder::life(holder, shared) != Life::Dead) {
                 continue;
             }

@@ -25,7 +25,7 @@ pub struct Removable {
     pub run: RunId,
     /// When something was added to it last, in milliseconds since 1970.
     pub touched: i64,
-    /// What it takes in the store, with the payloads that it names.
+    /// What it takes in the store, with the payloads that it names, and beside it.
     pub bytes: u64,
     /// Which bound it is beyond.
     pub why: Bound,
@@ -55,11 +55,12 @@ impl Bound {
 
 impl Store {
     /// The runs beyond the bounds of `retention`, oldest first. A run that is being executed, waits in the queue, or is one of
-    /// `kept` is none, and counts all the same.
+    /// `kept` is none, and counts all the same. `beside` says what is kept of a run elsewhere, in bytes.
     pub fn removable(
         &self,
         retention: &Retention,
         kept: &BTreeSet<RunId>,
+        beside: &dyn Fn(&RunId) -> u64,
     ) -> Result<Vec<Removable>, StoreError> {
         let held: BTreeSet<RunId> = self.queued()?.into_iter().collect();
         let rows = self.read(|driver| {
@@ -73,6 +74,7 @@ impl Store {
         for (at, row) in rows.iter().enumerate() {
             let Ok(run) = row.text(0)?.parse::<RunId>() else { continue };
             let (touched, bytes) = (row.int(1)?, u64::try_from(row.int(2)?).unwrap_or_default());
+            let bytes = bytes + beside(&run);
             total += bytes;
             let age = now.saturating_sub(u128::try_from(touched).unwrap_or_default());
             let beyond = |bound: Option<u64>, found: u64| bound.is_some_and(|bound| found > bound);
@@ -118,6 +120,12 @@ impl Store {
         })?;
         self.read(|driver| driver.give_back_space())?;
         Ok(swept)
+    }
+
+    /// Did this run begin longer ago than that? Its id tells.
+    pub fn began_before(run: &RunId, age: Duration) -> bool {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        now.saturating_sub(Duration::from_millis(run.millis())) > age
     }
 
     /// When a run was removed, in milliseconds since 1970, and beyond which bound it was; nothing where none was.

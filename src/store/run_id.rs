@@ -25,6 +25,13 @@ impl RunId {
         Self((0..LENGTH).map(digit).collect())
     }
 
+    /// When it was made, in milliseconds since 1970.
+    pub fn millis(&self) -> u64 {
+        let value = |byte: u8| ALPHABET.iter().position(|known| *known == byte).unwrap_or_default();
+        let bits = self.0.bytes().take(10).fold(0, |bits: u64, byte| bits << 5 | value(byte) as u64);
+        bits & 0xffff_ffff_ffff
+    }
+
     /// Its text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -61,6 +68,7 @@ mod tests {
         let early = RunId::new(1_000, [0xff; 10]);
         let late = RunId::new(1_001, [0; 10]);
         assert!(early < late);
+        assert_eq!((early.millis(), late.millis()), (1_000, 1_001));
         assert_eq!(early.as_str().parse(), Ok(early.clone()));
         assert_eq!(RunId::new(1_469_918_176_385, [0; 10]).as_str()[..10], *"01aryz6s41");
         assert_eq!("../../../etc/passwd.......".parse::<RunId>(), Err(ParseRunIdError));

@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "the store keeps its own files in the user's state folder")]
 
 use std::fs::OpenOptions;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -12,6 +13,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
 use rusqlite::types::{ToSqlOutput, Value as Cell, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql, params_from_iter};
+use rustix::fs::{Access, access};
 
 use super::schema::{APPLICATION, Dialect, STEPS};
 use super::sql::{Driver, Row, Value};
@@ -30,6 +32,8 @@ const LOG_LIMIT: i64 = 4 << 20;
 pub(super) struct Sqlite {
     connection: Connection,
     path: PathBuf,
+    /// What stood in the way of writing it, where it was opened to be read.
+    hindrance: Option<PathBuf>,
     /// What transactions are made safe as, now.
     durability: Option<Durability>,
 }
@@ -37,6 +41,16 @@ pub(super) struct Sqlite {
 impl Sqlite {
     /// Opens the file, makes it where it is not there, and brings it to the form of today.
     pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
+        match Self::open_to_write(path) {
+            Err(error) if !error.is_damage() && is_there(path) => match unwritable(path) {
+                Some(hindrance) => Self::open_to_read(path, hindrance),
+                None => Err(error),
+            },
+            opened => opened,
+        }
+    }
+
+    fn open_to_write(path: &Path) -> Result<Self, StoreError> {
         make_file(path)?;
         // SQLite refuses a link anywhere in the path, and the way to the state folder may have one
         let path = path.canonicalize().map_err(StoreError::io("open", path))?;
@@ -45,8 +59,29 @@ impl Sqlite {
             | OpenFlags::SQLITE_OPEN_NOFOLLOW
             | OpenFlags::SQLITE_OPEN_EXRESCODE;
         let connection = Connection::open_with_flags(&path, flags);
-        let connection = connection.map_err(|error| understood(&error, &path))?;
-        let mut opened = Self { connection, path, durability: None };
+        Self::checked(connection.map_err(|error| understood(&error, &path))?, path)
+    }
+
+    /// Opens a file that can't be written, or lies where nothing can: to look at it. What writes says so.
+    fn open_to_read(path: &Path, hindrance: PathBuf) -> Result<Self, StoreError> {
+        make_file(path)?;
+        let path = path.canonicalize().map_err(StoreError::io("open", path))?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+            | OpenFlags::SQLITE_OPEN_URI
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX
+            | OpenFlags::SQLITE_OPEN_NOFOLLOW
+            | OpenFlags::SQLITE_OPEN_EXRESCODE;
+        let has_log = beside(&path, "-wal").metadata().is_ok_and(|found| found.len() > 0);
+        // without a log nothing is missing in the file, and nobody can write it while it is read; the memory that readers of a log
+        // share is a file of its own, which may have to be made
+        let how = if has_log { "mode=ro" } else { "immutable=1" };
+        let connection = Connection::open_with_flags(format!("file:{}?{how}", in_an_address(&path)), flags);
+        let opened = Self::checked(connection.map_err(|error| understood(&error, &path))?, path)?;
+        Ok(Self { hindrance: Some(hindrance), ..opened })
+    }
+
+    fn checked(connection: Connection, path: PathBuf) -> Result<Self, StoreError> {
+        let mut opened = Self { connection, path, hindrance: None, durability: None };
         opened.harden().map_err(|error| understood(&error, &opened.path))?;
         opened.migrate()?;
         opened.recognise()?;
@@ -129,13 +164,13 @@ impl Sqlite {
                 _ => break,
             }
         }
-        tried.map_err(|error| understood(&error, &self.path))
+        tried.map_err(|error| self.said(&error))
     }
 
     fn marks(&self) -> Result<(i64, i64), StoreError> {
         let mark = |name: &str| self.connection.pragma_query_value(None, name, |row| row.get(0));
         let marks = mark("application_id").and_then(|application| Ok((application, mark("user_version")?)));
-        marks.map_err(|error| understood(&error, &self.path))
+        marks.map_err(|error| self.said(&error))
     }
 
     /// The tables and indexes must be those that we make, letter by letter: a database that carries our mark may still
@@ -147,7 +182,7 @@ impl Sqlite {
             }
             objects(&memory)
         });
-        let own = own.map_err(|error| understood(&error, &self.path))?;
+        let own = own.map_err(|error| self.said(&error))?;
         if self.objects()? == own {
             Ok(())
         } else {
@@ -156,11 +191,22 @@ impl Sqlite {
     }
 
     fn objects(&self) -> Result<Vec<[Option<String>; 3]>, StoreError> {
-        objects(&self.connection).map_err(|error| understood(&error, &self.path))
+        objects(&self.connection).map_err(|error| self.said(&error))
+    }
+
+    /// What SQLite says, in our words, with the file that stands in the way.
+    fn said(&self, error: &rusqlite::Error) -> StoreError {
+        match understood(error, &self.path) {
+            StoreError::ReadOnly(place) => {
+                let file = self.hindrance.clone().or_else(|| unwritable(&self.path));
+                StoreError::ReadOnly(file.map_or(place, |file| file.display().to_string()))
+            }
+            other => other,
+        }
     }
 
     fn raw(&self, sql: &str) -> Result<(), StoreError> {
-        self.connection.execute_batch(sql).map_err(|error| understood(&error, &self.path))
+        self.connection.execute_batch(sql).map_err(|error| self.said(&error))
     }
 }
 
@@ -175,7 +221,7 @@ impl Driver for Sqlite {
     fn execute(&mut self, sql: &'static str, values: &[Value]) -> Result<u64, StoreError> {
         let done = self.connection.prepare_cached(sql);
         let done = done.and_then(|mut statement| statement.execute(params_from_iter(values)));
-        done.map(|count| count as u64).map_err(|error| understood(&error, &self.path))
+        done.map(|count| count as u64).map_err(|error| self.said(&error))
     }
 
     fn query(&mut self, sql: &'static str, values: &[Value]) -> Result<Vec<Row>, StoreError> {
@@ -188,7 +234,7 @@ impl Driver for Sqlite {
             };
             statement.query_map(params_from_iter(values), read)?.collect::<rusqlite::Result<Vec<Row>>>()
         };
-        rows().map_err(|error| understood(&error, &self.path))
+        rows().map_err(|error| self.said(&error))
     }
 
     fn begin(&mut self, durability: Durability) -> Result<(), StoreError> {
@@ -196,7 +242,7 @@ impl Driver for Sqlite {
             // the log is flushed with each transaction, or when it is written back: what is there is whole either way
             let flushed = if durability == Durability::Sync { "FULL" } else { "NORMAL" };
             let set = self.connection.pragma_update(None, "synchronous", flushed);
-            set.map_err(|error| understood(&error, &self.path))?;
+            set.map_err(|error| self.said(&error))?;
             self.durability = Some(durability);
         }
         self.raw("BEGIN IMMEDIATE")
@@ -224,7 +270,7 @@ impl Driver for Sqlite {
         });
         let cut =
             done.and_then(|()| self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())));
-        cut.map_err(|error| understood(&error, &self.path))
+        cut.map_err(|error| self.said(&error))
     }
 }
 
@@ -258,10 +304,8 @@ fn make_file(path: &Path) -> Result<(), StoreError> {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
         Err(error) => return Err(refused(error, path)),
     }
-    for end in ["", "-wal", "-shm", "-journal"] {
-        let mut name = path.as_os_str().to_owned();
-        name.push(end);
-        let file = PathBuf::from(name);
+    for end in ENDS {
+        let file = beside(path, end);
         match file.symlink_metadata() {
             Err(_) if !end.is_empty() => {}
             Ok(found) if !found.is_file() && !found.is_symlink() => {
@@ -271,6 +315,33 @@ fn make_file(path: &Path) -> Result<(), StoreError> {
         }
     }
     Ok(())
+}
+
+/// The database, and what SQLite keeps beside it.
+const ENDS: [&str; 4] = ["", "-wal", "-shm", "-journal"];
+
+fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    PathBuf::from(name)
+}
+
+fn is_there(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
+}
+
+/// What keeps this process from writing the database: the folder, the file, or one beside it.
+fn unwritable(path: &Path) -> Option<PathBuf> {
+    let files = ENDS.iter().map(|end| beside(path, end)).filter(|file| is_there(file));
+    let mut all = path.parent().map(Path::to_owned).into_iter().chain(files);
+    all.find(|file| access(file, Access::WRITE_OK).is_err())
+}
+
+/// A path as it stands in an address of SQLite's.
+fn in_an_address(path: &Path) -> String {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-".contains(byte);
+    let one = |byte: &u8| if plain(byte) { char::from(*byte).to_string() } else { format!("%{byte:02X}") };
+    path.as_os_str().as_bytes().iter().map(one).collect()
 }
 
 fn refused(error: std::io::Error, path: &Path) -> StoreError {

@@ -100,20 +100,26 @@ impl Store {
     pub fn log(&self, run: &RunId) -> Result<String, StoreError> {
         let rows = self.read(|driver| {
             let found = driver.query(FACTS, &self.named(run))?;
-            if found.is_empty() { Ok(None) } else { driver.query(SEGMENTS, &self.named(run)).map(Some) }
+            if found.is_empty() {
+                return Ok(None);
+            }
+            driver.query(SEGMENTS, &self.named(run)).map(Some).map_err(|error| error.of_run(run))
         })?;
-        let rows = rows.flatten().ok_or_else(|| StoreError::NoRun(run.to_string()))?;
+        let Some(rows) = rows.flatten() else { return Err(self.not_there(run)?) };
         let mut text = String::new();
         for mut row in rows {
-            text.push_str(&self.segment(&mut row)?);
+            text.push_str(&self.segment(&mut row).map_err(|error| error.of_run(run))?);
         }
         Ok(text)
     }
 
     /// The first line of a run and its last, without the rest; none where it has recorded nothing.
     pub fn ends(&self, run: &RunId) -> Result<Option<(String, String)>, StoreError> {
-        let rows = self.read(|driver| driver.query(ENDS, &self.named(run)))?.unwrap_or_default();
-        let mut texts = rows.into_iter().map(|mut row| self.segment(&mut row));
+        let rows =
+            self.read(|driver| driver.query(ENDS, &self.named(run)).map_err(|error| error.of_run(run)))?;
+        let rows = rows.unwrap_or_default();
+        let mut texts =
+            rows.into_iter().map(|mut row| self.segment(&mut row).map_err(|error| error.of_run(run)));
         let Some(first) = texts.next().transpose()? else { return Ok(None) };
         let last = texts.next().transpose()?;
         let last = last.as_ref().unwrap_or(&first);
@@ -127,7 +133,27 @@ impl Store {
             let shared = driver.is_shared();
             driver.query(FACTS, &self.named(run))?.first().map(|row| facts(row, shared)).transpose()
         })?;
-        facts.flatten().ok_or_else(|| StoreError::NoRun(run.to_string()))
+        match facts.flatten() {
+            Some(facts) => Ok(facts),
+            None => Err(self.not_there(run)?),
+        }
+    }
+
+    /// Has the store anything of a run?
+    pub fn knows(&self, run: &RunId) -> Result<bool, StoreError> {
+        let rows = self.read(|driver| driver.query(FACTS, &self.named(run)))?;
+        Ok(rows.is_some_and(|rows| !rows.is_empty()))
+    }
+
+    /// Why there is nothing of a run.
+    fn not_there(&self, run: &RunId) -> Result<StoreError, StoreError> {
+        if self.queued()?.contains(run) {
+            return Ok(StoreError::Waits(run.to_string()));
+        }
+        Ok(match self.removed(run)? {
+            Some((millis, bound)) => StoreError::Removed { run: run.to_string(), day: day_of(millis), bound },
+            None => StoreError::NoRun(run.to_string()),
+        })
     }
 
     /// The ids of all runs that have recorded something, oldest first.
@@ -230,7 +256,7 @@ impl fmt::Debug for Store {
 }
 
 const FACTS: &str = "SELECT events, durability, touched, holder FROM runs WHERE workspace = ?1 AND run = ?2";
-const RUNS: &str = "SELECT run FROM runs WHERE workspace = ?1 AND events > 0 ORDER BY run";
+const RUNS: &str = "SELECT run FROM runs WHERE workspace = ?1 AND events <> 0 ORDER BY run";
 const SEGMENTS: &str = "SELECT s.codec, s.size, s.data FROM segments s JOIN runs r ON r.id = s.run \
     WHERE r.workspace = ?1 AND r.run = ?2 ORDER BY s.first_seq";
 const ENDS: &str = "SELECT s.codec, s.size, s.data FROM segments s JOIN runs r ON r.id = s.run \
@@ -240,6 +266,12 @@ const ENDS: &str = "SELECT s.codec, s.size, s.data FROM segments s JOIN runs r O
 const PAYLOAD: &str = "SELECT codec, size, data FROM blobs WHERE digest = ?1";
 const PAYLOAD_OF: &str = "SELECT b.codec, b.size, b.data FROM blobs b JOIN links l ON l.blob = b.id \
     WHERE b.digest = ?1 AND l.run = ?2";
+
+/// `2026-03-01`, in UTC.
+fn day_of(millis: i64) -> String {
+    let time = time::OffsetDateTime::from_unix_timestamp(millis / 1000);
+    time.map(|time| time.date().to_string()).unwrap_or_default()
+}
 
 fn facts(row: &Row, shared: bool) -> Result<RunFacts, StoreError> {
     Ok(RunFacts {

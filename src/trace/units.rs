@@ -183,9 +183,12 @@ impl RunState {
             self.totals.calls += 1;
             self.totals.denied += u64::from(result.error.as_ref().is_some_and(|error| refused(&error.kind)));
         }
-        if self.is_budgeted(call.unit.at.frame) {
-            let cost = cost_of(&call.order, outcome);
-            self.agenda.push_back(Task::Charge(id, call.unit.at.frame, cost));
+        let (frame, cost) = (call.unit.at.frame, cost_of(&call.order, outcome));
+        if self.is_budgeted(frame) {
+            self.agenda.push_back(Task::Charge(id, frame, cost));
+        } else {
+            // no event tells of it, and it was spent all the same
+            self.spend(frame, cost);
         }
         if let Some(talk) = self.unit_mut(call.unit).and_then(|unit| unit.talk.as_mut()) {
             talk.heard(&call.order, outcome);
@@ -214,6 +217,12 @@ impl RunState {
             return Err("another cost is to be charged");
         }
         self.agenda.pop_front();
+        self.spend(id, cost);
+        Ok(())
+    }
+
+    /// Counts a cost in an execution and in all around it.
+    fn spend(&mut self, id: FrameId, cost: Cost) {
         let mut around = Some(id);
         while let Some(frame) = around.and_then(|id| self.frame_mut(id)) {
             frame.spent.tool_calls += cost.tool_calls;
@@ -221,7 +230,6 @@ impl RunState {
             frame.spent.patch_bytes += cost.patch_bytes;
             around = frame.parent.map(|(parent, _)| parent.at.frame);
         }
-        Ok(())
     }
 
     pub(crate) fn start_graph(

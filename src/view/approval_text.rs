@@ -125,7 +125,9 @@ impl Page {
 
     /// What a call would do as things stand.
     fn effects(&mut self, preview: &Preview) {
-        if let Some(diff) = &preview.diff {
+        if preview.diff.as_ref().is_some_and(String::is_empty) {
+            self.line(2, DIM, "which changes nothing");
+        } else if let Some(diff) = &preview.diff {
             self.line(2, DIM, "which changes:");
             self.diff(diff);
         }
@@ -302,6 +304,14 @@ mod tests {
             text.contains("path: a.txt (nothing is there now)") && text.contains("good for 1h"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_change_that_changes_nothing_is_said_to_be_none() {
+        let mut asked = request("rollback", json!({ "to": "start" }));
+        asked.shown[0].diff = Some(String::new());
+        let text = approval_text(&asked, false);
+        assert!(text.contains("which changes nothing") && !text.contains("which changes:"), "{text}");
     }
 
     #[test]

@@ -60,8 +60,10 @@ impl Workspace {
         }
         let began = Instant::now();
         let listed = self.lgflow(&["runs", "list", "--format", "json"]).ended(0).json();
-        let runs = listed["runs"].as_array().unwrap();
-        for run in runs {
+        // what waits in the queue has decided nothing
+        let begun = |run: &&Value| run["status"] != "queued";
+        let runs: Vec<&Value> = listed["runs"].as_array().unwrap().iter().filter(begun).collect();
+        for run in &runs {
             let run = run["run"].as_str().unwrap();
             let ran = self.lgflow(&["replay", run, "--format", "json"]);
             let found = ran.json();

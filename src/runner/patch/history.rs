@@ -65,6 +65,11 @@ impl PastContent {
     }
 }
 
+/// The folder of a run's history. Its name becomes the name of a folder only through its digest: no name can lead elsewhere.
+pub(super) fn folder_of(run: &str) -> Result<RelPath, FileError> {
+    in_folder(&format!("run-{}", &Digest::of(run).hex()[..32]))
+}
+
 /// The history of one run.
 #[derive(Debug)]
 pub(crate) struct History<'a> {
@@ -75,9 +80,7 @@ pub(crate) struct History<'a> {
 impl<'a> History<'a> {
     /// The history of `run` in the runner's state folder.
     pub(crate) fn of(state: &'a Root, run: &str) -> Result<Self, PatchError> {
-        // a run's name becomes the name of a folder only through its digest: no name can lead elsewhere
-        let name = format!("run-{}", &Digest::of(run).hex()[..32]);
-        let folder = in_folder(&name).map_err(|error| journal_error("opening the history", error))?;
+        let folder = folder_of(run).map_err(|error| journal_error("opening the history", error))?;
         Ok(Self { state, folder })
     }
 

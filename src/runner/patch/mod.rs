@@ -5,6 +5,7 @@ mod compose;
 mod fit;
 mod history;
 mod journal;
+mod kept;
 mod recover;
 mod render;
 mod resolve;
@@ -16,6 +17,7 @@ pub(crate) use crate::patch::{
 pub(crate) use commit::{Author, Wanted, Workshop, commit};
 pub(crate) use compose::{Side, compose};
 pub(crate) use history::{History, Past, PastContent};
+pub use kept::{bytes_of_changes, forget_changes};
 pub(crate) use recover::recover;
 pub use recover::{Recovered, Recovery};
 pub(crate) use render::render;

@@ -1,7 +1,7 @@
 //! Calls that a process before this one had begun: one that ended is answered and not done again, a change of the workspace
 //! has been brought to before or after, and a command of whose end nothing is known is what its author said.
 
-use crate::effect::{AfterCrash, ErrorKind, ToolCall, ToolError, ToolResult};
+use crate::effect::{AfterCrash, ErrorKind, RuleRef, ToolCall, ToolError, ToolResult};
 use crate::model::Uses;
 use crate::runner::tools::answered_before;
 
@@ -39,8 +39,10 @@ impl Desk {
     }
 
     fn ask_whether_again(&self, call: &ToolCall, what: &str) -> ToolResult {
-        let met =
-            ToolError::new(ErrorKind::ApprovalRequired, format!("{what}; approve it to have it made again"));
+        let message = format!("{what}; approve it to have it made again");
+        // it is its node that asks, and no rule of a layer
+        let rule = Some(RuleRef::builtin("on_crash"));
+        let met = ToolError { rule, ..ToolError::new(ErrorKind::ApprovalRequired, message) };
         let Some(asked) = self.gate.ask_after(call, Some(&met)) else {
             return refusal(call, ErrorKind::Denied, &self.gate.explain_tool(&call.tool));
         };
