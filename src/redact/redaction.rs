@@ -113,11 +113,6 @@ impl Redaction {
         (text, removed)
     }
 
-    /// Are there patterns that are looked for?
-    pub(super) fn has_patterns(&self) -> bool {
-        !self.patterns.is_empty()
-    }
-
     /// Could one of the patterns match from one line into the next? What is not known to stay in its line could.
     pub(super) fn crosses_lines(&self) -> bool {
         self.patterns.iter().any(|(_, pattern)| may_match_a_line_end(pattern.as_str()))

@@ -92,11 +92,6 @@ impl Values {
         (clean, count)
     }
 
-    /// Bytes of the longest form.
-    pub(super) fn longest(&self) -> usize {
-        self.names.keys().map(Vec::len).max().unwrap_or(0)
-    }
-
     /// Where one begins before `at` and ends behind it: its beginning.
     pub(super) fn across(&self, bytes: &[u8], at: usize) -> Option<usize> {
         let found = self.all.as_ref()?.find_iter(bytes).take_while(|found| found.start() < at);
