@@ -29,6 +29,8 @@ pub mod logging;
 pub mod metrics;
 pub mod model;
 pub mod notes;
+#[cfg(feature = "otel")]
+pub mod otlp;
 pub mod packs;
 pub mod patch;
 pub mod plan;

@@ -49,6 +49,7 @@ const ROOMS: &[(&str, u32)] = &[
     ("witness", 7),
     ("session", 9),
     ("service", 9),
+    ("otlp", 9),
     ("packs", 9),
     ("notes", 9),
     ("front", 10),

@@ -199,6 +199,7 @@ fn takes(kind: Kind) -> String {
         Kind::Count(least) => format!("a whole number from {least}"),
         Kind::Time => "a time".into(),
         Kind::Size => "a size".into(),
+        Kind::Address => "an address".into(),
         Kind::Digest => "a digest".into(),
         Kind::AnchorPlace => "`git-note`, or `file:` and an absolute path".into(),
     }

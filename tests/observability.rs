@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 use lgflow::digest::hex;
 use lgflow::logging::FIELDS;
+use program::python::script;
 use program::{Ran, Workspace};
 use serde_json::Value;
 
@@ -221,6 +222,8 @@ fn what_runs_did_is_counted_and_adds_up() {
             ("lgflow_nodes_total{status=\"failed\"}", 1.0),
             ("lgflow_retries_total", 1.0),
             ("lgflow_processes_started_total{process=\"command\"}", 3.0),
+            ("lgflow_sandbox_start_seconds_count", 3.0),
+            ("lgflow_sandbox_start_seconds_bucket{le=\"+Inf\"}", 3.0),
             ("lgflow_processes_started_total{process=\"runner\"}", 1.0),
             ("lgflow_interruptions_total", 0.0),
             ("lgflow_receipt_mismatches_total", 0.0),
@@ -237,7 +240,45 @@ fn what_runs_did_is_counted_and_adds_up() {
         assert!(sample(&counts, "lgflow_events_total") > 30.0 * times);
         assert!(sample(&counts, "lgflow_store_commit_seconds_count") >= times);
         assert!(sample(&counts, "lgflow_store_bytes") > 4096.0);
+        let started = sample(&counts, "lgflow_sandbox_start_seconds_sum");
+        let whole = sample(&counts, "lgflow_call_seconds_sum{tool=\"exec\"}");
+        // calls are counted in whole milliseconds
+        assert!(started > 0.0 && started < whole + 0.003 * times, "{started} of {whole}");
     }
+}
+
+#[test]
+fn what_is_counted_is_read_by_the_parser_of_prometheus() {
+    let workspace = workspace();
+    let counts = workspace.outside().join("lgflow.prom");
+    counting(&workspace, &counts, "graph.yaml").ended(0);
+    counting(&workspace, &counts, "graph.yaml").ended(0);
+    let read = script("watching/prometheus.py", &[&counts]);
+    let samples = read["samples"].as_object().unwrap();
+    let calls = r#"lgflow_calls_total{"outcome": "succeeded", "tool": "read_file", "verdict": "allow"}"#;
+    assert_eq!(samples[calls], 4.0, "{samples:?}");
+    let ours = fs::read_to_string(&counts).unwrap();
+    assert_eq!(samples.len(), ours.lines().filter(|line| !line.starts_with('#')).count());
+    assert_eq!(
+        (&read["types"]["lgflow_call_seconds"], &read["types"]["lgflow_store_bytes"]),
+        (&Value::from("histogram"), &Value::from("gauge"))
+    );
+}
+
+/// Who asked lgflow for spans is told that this build sends none; who told every program is not bothered.
+#[cfg(not(feature = "otel"))]
+#[test]
+fn without_the_feature_nobody_believes_that_spans_are_sent() {
+    let workspace = workspace();
+    let with = |variable: &str| {
+        let command = ["run", "-g", "graph.yaml", "--trust", "-i", "word=x"];
+        let variables = [("TOKEN", TOKEN), (variable, "http://me:hunter2@127.0.0.1:1")];
+        Ran::from(workspace.command(&command).envs(variables).output().unwrap()).ended(0)
+    };
+    let asked = with("LGFLOW_EXPORTERS_OTLP_ENDPOINT");
+    assert!(!asked.stderr.contains("hunter2"), "{}", asked.stderr);
+    asked.says("no span is sent to `http://127.0.0.1:1`");
+    assert!(!with("OTEL_EXPORTER_OTLP_ENDPOINT").stderr.contains("no span is sent"));
 }
 
 #[test]

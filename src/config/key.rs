@@ -31,6 +31,8 @@ pub enum Kind {
     Time,
     /// A size: `10MiB`.
     Size,
+    /// An address that begins with `http://` or `https://`.
+    Address,
     /// A digest: `sha256:…`.
     Digest,
     /// A place for anchors: `git-note`, or `file:` with an absolute path.
@@ -144,6 +146,13 @@ pub const KEYS: &[KeyInfo] = &[
         class: Class::User,
         default: Some("human"),
         about: "the form of what they say",
+    },
+    KeyInfo {
+        key: "exporters.otlp.endpoint",
+        kind: Kind::Address,
+        class: Class::User,
+        default: None,
+        about: "the collector that the spans of runs are sent to while they go on, `/v1/traces` left out; else what the `OTEL_` variables say",
     },
     KeyInfo {
         key: "metrics",

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diag::{Diagnostic, Diagnostics, codes, suggestion};
 use crate::document::{Text, Tree, Value};
-use crate::effect::{Declared, ModelDeclaration, SecretDeclaration};
+use crate::effect::{Declared, ModelDeclaration, SecretDeclaration, WebAddress};
 use crate::model::{parse_duration, parse_size};
 use crate::source::{FileId, Sources, Span};
 
@@ -239,6 +239,8 @@ fn of_text(info: &KeyInfo, text: &str) -> Result<SettingValue, Bad> {
             Some(size) => Ok(SettingValue::Number(size)),
             None => refuse(Some("write it like `200000` or `10MiB`".to_owned())),
         },
+        Kind::Address if WebAddress::parse(text).is_some() => Ok(SettingValue::Text(text.to_owned())),
+        Kind::Address => refuse(Some("write it like `http://127.0.0.1:4318`".to_owned())),
         Kind::Text => refuse(Some("write a text that is not empty, or leave it out".to_owned())),
         Kind::AnchorPlace if text == "git-note" || text.starts_with("file:/") => {
             Ok(SettingValue::Text(text.to_owned()))
@@ -260,7 +262,9 @@ fn is_beneath(path: &str) -> bool {
 
 fn wanted(kind: Kind) -> &'static str {
     match kind {
-        Kind::Word(_) | Kind::Text | Kind::Path | Kind::Digest | Kind::AnchorPlace => "a string",
+        Kind::Word(_) | Kind::Text | Kind::Path | Kind::Digest | Kind::AnchorPlace | Kind::Address => {
+            "a string"
+        }
         Kind::Count(_) => "an integer",
         Kind::Time => "a duration",
         Kind::Size => "a size",

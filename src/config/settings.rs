@@ -130,6 +130,11 @@ impl Settings {
         self.text("runner_key")
     }
 
+    /// The collector that spans are sent to.
+    pub fn otlp_endpoint(&self) -> Option<&str> {
+        self.text("exporters.otlp.endpoint")
+    }
+
     /// The file of the key that approvals are signed with.
     pub fn signing_key(&self) -> Option<&str> {
         self.text("signing_key")

@@ -21,7 +21,7 @@ pub use fates::{Fate, Fates};
 
 pub use mermaid::mermaid;
 pub use moment::Moment;
-pub use otlp::{otlp_json, otlp_protobuf};
+pub use otlp::{otlp_json, otlp_protobuf, otlp_request};
 pub use page::{Checked, Listed, index_page, run_page};
 pub use perfetto::perfetto;
 pub use recorded::{Recorded, Recording, Unreadable};

@@ -238,7 +238,7 @@ fn execute_with(task: &Task<'_>, narrator: &mut Narrator, logs: &mut Logs) -> Re
         tip,
         told: Told::of_log(&before, &|digest| store.blobs().get(digest)),
         spans: RunSpans::new(run.as_str()),
-        watchers: Watchers::begin(&task.watching),
+        watchers: Watchers::begin(&task.watching, &before, &store),
         witnessing,
         narrator,
         copy: copy.and_then(|(_, file)| Some((path.clone()?, file))),

@@ -113,11 +113,12 @@ impl Follower<'_> {
             envelope.kind.as_str(),
             "run.started" | "call.started" | "call.finished" | "run.suspended" | "run.finished"
         );
-        let Self { state, arriving, log, told: heard, .. } = &mut *self;
+        let Self { state, arriving, log, told: heard, watchers, .. } = &mut *self;
         let payload = |digest: &Digest| match arriving.whole.get(digest) {
             Some(bytes) => Some(bytes.clone()),
             None => log.payload(digest).ok().flatten(),
         };
+        watchers.recorded(&envelope, payload);
         let told = tells.then(|| envelope.clone());
         let event =
             read_envelope(state, envelope, payload).map_err(|error| Stopped::Unfit(error.to_string()))?;

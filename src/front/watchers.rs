@@ -1,26 +1,32 @@
-//! Who is told of a run while it goes on, and is neither the store nor the person: the counts. What goes wrong with them is
-//! said once, at the end, and changes nothing of the run.
+//! Who is told of a run while it goes on, and is neither the store nor the person: the counts, and
+//! the collector of spans. What goes wrong with them is said once, at the end, and changes nothing of the run.
 
 use std::path::Path;
 
+use crate::digest::Digest;
 use crate::metrics::Counts;
 use crate::store::Store;
-use crate::trace::{EventBody, RunState};
+use crate::trace::{Envelope, EventBody, RunState};
 use crate::view::escaped;
 
 use super::counting::{Counting, add_to};
+use super::spans_told::SpansTold;
 use super::{Mark, Narrator, Stopped, Watching};
 
 /// All of them; each only where it is asked for.
 #[derive(Debug)]
 pub(super) struct Watchers {
     counting: Option<Counting>,
+    spans: Option<SpansTold>,
 }
 
 impl Watchers {
-    /// Begins to tell of a run.
-    pub(super) fn begin(watching: &Watching) -> Self {
-        Self { counting: watching.metrics.is_some().then(Counting::begin) }
+    /// Begins to tell of a run; `before` are the lines that were recorded of it before.
+    pub(super) fn begin(watching: &Watching, before: &str, store: &Store) -> Self {
+        Self {
+            counting: watching.metrics.is_some().then(Counting::begin),
+            spans: watching.spans.as_ref().and_then(|to| SpansTold::begin(to, before, store)),
+        }
     }
 
     /// Measures how long the store takes.
@@ -31,7 +37,14 @@ impl Watchers {
         }
     }
 
-    /// One more event of the run.
+    /// An event is recorded. `payload` gives what it names.
+    pub(super) fn recorded(&mut self, event: &Envelope, payload: impl Fn(&Digest) -> Option<Vec<u8>>) {
+        if let Some(spans) = &mut self.spans {
+            spans.recorded(event, payload);
+        }
+    }
+
+    /// The same event, as it changes the run.
     pub(super) fn hear(&mut self, state: &RunState, event: &EventBody) {
         if let Some(counting) = &mut self.counting {
             counting.counts.hear(state, event);
@@ -56,6 +69,9 @@ impl Watchers {
                 let text = format!("what was counted is not written: {}", escaped(&error.to_string()));
                 narrator.line(Mark::Note, &text);
             }
+        }
+        if let Some(Err(why)) = self.spans.map(SpansTold::end) {
+            narrator.line(Mark::Note, &escaped(&why));
         }
     }
 }

@@ -21,6 +21,8 @@ pub use execute::execute;
 pub use footing::{planned_programs, planned_toolchains};
 pub use git_options::git_options;
 pub use net::Traffic;
+#[cfg(feature = "otel")]
+pub use net::{Post, post};
 pub use patch::{Recovered, Recovery, bytes_of_changes, forget_changes};
 pub use recover::recover_workspace;
 pub use secrets::{Keyring, SecretError, redaction};

@@ -6,7 +6,7 @@ mod messages;
 
 use prost::Message as _;
 
-use super::{Recorded, Story, resource, spans};
+use super::{AttributeValue, Recorded, Span, Story, resource, spans};
 
 /// The version of the semantic conventions that names are taken from.
 const SCHEMA_URL: &str = "https://opentelemetry.io/schemas/1.37.0";
@@ -16,6 +16,11 @@ const SCOPE: &str = "lgflow.trace";
 /// The request as protobuf: `Content-Type: application/x-protobuf`.
 pub fn otlp_protobuf(story: &Story, recorded: &Recorded) -> Vec<u8> {
     messages::request(&spans(story, recorded), &resource(story)).encode_to_vec()
+}
+
+/// The request with these spans alone, as protobuf.
+pub fn otlp_request(spans: &[Span], resource: &[(&'static str, AttributeValue)]) -> Vec<u8> {
+    messages::request(spans, resource).encode_to_vec()
 }
 
 /// The request as JSON on one line: `Content-Type: application/json`.

@@ -143,8 +143,8 @@ pub fn spans(story: &Story, recorded: &Recorded) -> Vec<Span> {
 fn status(piece: &Piece) -> SpanStatus {
     match &piece.end {
         End::Done => SpanStatus::Ok,
-        End::Failed(kind, message) if message.is_empty() => SpanStatus::Error(kind.clone()),
-        End::Failed(_, message) => SpanStatus::Error(message.clone()),
+        // the message quotes what it is about
+        End::Failed(kind, _) => SpanStatus::Error(kind.clone()),
         End::Cancelled => SpanStatus::Error("cancelled".to_owned()),
         End::Open => SpanStatus::Unset,
     }
@@ -162,7 +162,6 @@ fn events(decided: &BTreeMap<&str, Vec<&Decided>>, piece: &Piece) -> Vec<SpanEve
         attributes: vec![
             ("lgflow.node", AttributeValue::Text(decided.id.clone())),
             ("lgflow.status", AttributeValue::Text(decided.status.clone())),
-            ("lgflow.reason", AttributeValue::Text(decided.reason.clone())),
         ],
     })
     .collect()

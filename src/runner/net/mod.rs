@@ -6,8 +6,12 @@ mod connect;
 mod exchange;
 mod fault;
 mod patience;
+#[cfg(feature = "otel")]
+mod post;
 mod traffic;
 
 pub(in crate::runner) use exchange::{Exchange, Outgoing, Terms};
 pub(in crate::runner) use fault::NetFault;
+#[cfg(feature = "otel")]
+pub use post::{Post, post};
 pub use traffic::Traffic;
