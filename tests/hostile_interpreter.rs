@@ -162,6 +162,7 @@ fn run(program: &Path, workspace: &Workspace) -> Finished {
         color: false,
         attended: false,
         serving: None,
+        elsewhere: None,
         resume: None,
         watching: Watching::default(),
     };

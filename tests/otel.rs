@@ -33,6 +33,7 @@ sandbox: { mode: best_effort }
 const GRAPH: &str = r#"schema: lgflow.graph/v1
 name: spans
 inputs: { word: { type: string } }
+prompts: { ask: { text: canary of words } }
 nodes:
   look: { uses: read_file, with: { path: a.txt } }
   each: { uses: read_file, for_each: { in: "['a.txt', 'b.txt']", as: name, max: 5 }, with: { path: "{{ name }}" } }
@@ -41,10 +42,11 @@ nodes:
     uses: exec
     retry: { attempts: 2, backoff: 10ms, kinds: [exit] }
     with: { argv: [sh, -c, 'echo canary-of-a-failure 1>&2; exit 3'] }
+  says: { uses: llm, with: { model: default, prompt: ask } }
   after: { uses: values, with: { done: true } }
   never: { uses: values, with: { word: "{{ inputs.word }}" } }
 edges:
-  - look -> each -> command -> fails
+  - look -> each -> says -> command -> fails
   - { from: fails, to: after, catch: [exit] }
   - { from: after, to: never, when: "output.done == false" }
 outputs: { word: "{{ inputs.word }}" }
@@ -128,6 +130,15 @@ fn a_collector_receives_live_what_an_export_of_the_run_has_and_no_contents() {
     let failed = named("sh").into_iter().find(|span| !span["error"].is_null()).unwrap();
     assert_eq!((&failed["error"], &failed["attributes"]["process.exit.code"]), (&json!("exit"), &json!("3")));
     assert_eq!(failed["attributes"]["process.args_count"], "3");
+    let said = &named("chat deterministic")[0]["attributes"];
+    assert_eq!(
+        (&said["gen_ai.provider.name"], &said["gen_ai.response.model"]),
+        (&json!("lgflow"), &json!("deterministic"))
+    );
+    assert_eq!(
+        (&said["gen_ai.usage.input_tokens"], &said["gen_ai.usage.output_tokens"]),
+        (&json!("3"), &json!("3"))
+    );
     let bytes = told["received"].to_string();
     for hidden in ["canary", "printf", TOKEN, &TOKEN.replace('/', "\\/"), "s3cr3t"] {
         assert!(!bytes.contains(hidden), "{hidden}:\n{bytes}");
@@ -137,11 +148,11 @@ fn a_collector_receives_live_what_an_export_of_the_run_has_and_no_contents() {
 #[test]
 fn a_collector_that_is_not_there_is_said_once_and_changes_nothing() {
     let workspace = workspace();
-    let dead = [("TOKEN", TOKEN), ("LGFLOW_EXPORTERS_OTLP_ENDPOINT", "http://me:key@127.0.0.1:1")];
+    let dead = [("TOKEN", TOKEN), ("LGFLOW_EXPORTERS_OTLP_ENDPOINT", "http://me:hunter2@127.0.0.1:1")];
     let ran = Ran::from(workspace.command(&RUN).envs(dead).output().unwrap()).ended(0);
     assert_eq!(ran.stdout, "canary-of-an-input\n");
     assert_eq!(ran.stderr.matches("not every span of the run has reached").count(), 1, "{}", ran.stderr);
-    assert!(ran.stderr.contains("`http://127.0.0.1:1`") && !ran.stderr.contains("key"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("`http://127.0.0.1:1`") && !ran.stderr.contains("hunter2"), "{}", ran.stderr);
 }
 
 #[test]

@@ -266,6 +266,9 @@ fn collectors_of_others_receive_every_span() {
     assert_eq!(commands.len(), 2);
     assert_eq!(commands[0]["attributes"]["process.exit.code"], json!({ "intValue": "0" }));
     assert_eq!(commands[0]["attributes"]["process.executable.name"], json!({ "stringValue": "ls" }));
+    assert_eq!(commands[0]["attributes"]["process.args_count"], json!({ "intValue": "2" }));
+    let start = commands[0]["attributes"]["lgflow.sandbox.start_us"]["intValue"].as_str().unwrap();
+    assert!(start.parse::<u64>().unwrap() > 0);
     // three of the list, one in the subgraph, two of the batch
     assert_eq!(named("execute_tool read_file").len(), 6);
     assert_eq!(named("run rich")[0]["events"], json!(["lgflow.node.decided"]));

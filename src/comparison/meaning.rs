@@ -179,6 +179,7 @@ fn meant(event: &Envelope) -> Value {
 fn timeless(result: &mut Value) {
     let Some(members) = result.as_object_mut() else { return };
     members.remove("timing_ms");
+    members.remove("start_us");
     for name in RECALLED {
         members.remove(name);
     }

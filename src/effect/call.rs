@@ -179,9 +179,15 @@ pub struct ToolResult {
     /// Of `llm`: the tools that the model asks for before it answers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tool_calls: Vec<AskedTool>,
+    /// Of `llm`: the model that answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<Box<ModelUsed>>,
     /// Of `exec`: the program that was run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub program: Option<ProgramUsed>,
+    /// Of `exec`: from the order to the moment when the program ran behind its walls, in microseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_us: Option<u64>,
     /// How much was taken out of it, because it must not leave the runner.
     #[serde(default, skip_serializing_if = "is_none")]
     pub redacted: u64,
@@ -216,7 +222,9 @@ impl ToolResult {
             truncated: false,
             llm_tokens: None,
             tool_calls: Vec::new(),
+            model: None,
             program: None,
+            start_us: None,
             redacted: 0,
             sandbox: Vec::new(),
             rules: Vec::new(),
@@ -258,6 +266,21 @@ pub struct ProgramUsed {
     pub path: String,
     /// `sha256:…` of its content.
     pub digest: String,
+}
+
+/// A model that answered, and what it counted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelUsed {
+    /// Who answered: `lgflow` for what is built in, else what the user's configuration calls it.
+    pub provider: String,
+    /// The model's name, as it says it itself.
+    pub name: String,
+    /// Tokens that it read, where it said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input_tokens: Option<u64>,
+    /// Tokens that it wrote, where it said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_tokens: Option<u64>,
 }
 
 /// Why a call did not do what it was asked.

@@ -111,6 +111,9 @@ impl Counts {
             self.add("lgflow_recalled_calls_total", &[tool], 1);
         } else if result.program.is_some() {
             self.add("lgflow_processes_started_total", &[("process", "command")], 1);
+            if let Some(start) = result.start_us {
+                self.observe("lgflow_sandbox_start_seconds", &[], Duration::from_micros(start));
+            }
         }
         self.add("lgflow_redactions_total", &[], result.redacted);
     }

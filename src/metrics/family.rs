@@ -24,6 +24,8 @@ pub struct Family {
 
 /// From a millisecond to ten minutes.
 const CALLS: &[f64] = &[0.001, 0.005, 0.02, 0.1, 0.5, 2.0, 10.0, 60.0, 600.0];
+/// From a millisecond to five seconds.
+const STARTS: &[f64] = &[0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 5.0];
 /// From ten microseconds to a second.
 const COMMITS: &[f64] = &[0.000_01, 0.000_05, 0.000_2, 0.001, 0.005, 0.02, 0.1, 1.0];
 /// From a second to an hour.
@@ -44,6 +46,11 @@ pub const FAMILIES: [Family; 19] = [
     counter("lgflow_llm_tokens_total", "Tokens of models that were used up."),
     counter("lgflow_redactions_total", "What the runner took out of results, because it must not leave."),
     counter("lgflow_processes_started_total", "Processes that were started, by what they are."),
+    histogram(
+        "lgflow_sandbox_start_seconds",
+        "How long it took from the order to a command that runs behind its walls.",
+        STARTS,
+    ),
     counter("lgflow_events_total", "Events that were appended to traces."),
     histogram(
         "lgflow_store_commit_seconds",

@@ -65,6 +65,10 @@ impl Cleaner {
         if let Some(program) = &mut result.program {
             removed += self.redaction.redact_text(&mut program.path);
         }
+        if let Some(model) = &mut result.model {
+            removed += self.redaction.redact_text(&mut model.provider);
+            removed += self.redaction.redact_text(&mut model.name);
+        }
         if let Some(error) = &mut result.error {
             removed += self.error(error);
         }

@@ -18,6 +18,7 @@ use rustix::process::{
 use super::begin::{Belongings, begin, release, tell_ground};
 use super::changes::{largest_folders, read_changes};
 use super::layer::{Layer, Standing};
+use super::moment::moment;
 use super::mounts::Outside;
 use super::overlay_stack::{Mounted, Sources, Unmountable, mount};
 use super::private_root::{PrivateRoot, Room, Sight, close_off};
@@ -263,6 +264,7 @@ fn run(first: First, starting: Starting, built: &Built) -> io::Result<Told> {
         }
         Begun::Failed { message } => return Ok(Told::Report(Report::Failed { message })),
     };
+    let start_us = moment().saturating_sub(order.asked_at);
     // what it does from here on needs no more than files and signals; the command is behind its own walls already
     if standing.standing().is_up(Layer::Seccomp) {
         put_on(filter_of_first()).map_err(io::Error::other)?;
@@ -291,6 +293,7 @@ fn run(first: First, starting: Starting, built: &Built) -> io::Result<Told> {
         code: status.and_then(WaitStatus::exit_status),
         signal: status.and_then(WaitStatus::terminating_signal),
         cause,
+        start_us,
         left,
         standing,
         view: order.stack.view,

@@ -26,6 +26,7 @@ use super::begin::{Belongings, begin, hard_wall, release, tell_ground};
 use super::cgroup::{Controller, Group};
 use super::first::{First, Told, hear, live};
 use super::layer::{Layer, Standing};
+use super::moment::moment;
 use super::mounts::path_of;
 use super::namespaces::{Entered, Side, enter, map_users};
 use super::private_root::seen_by_all;
@@ -289,6 +290,7 @@ fn bare_report(
         Begun::Refused { missing, standing } => return Ok(Report::Refused { missing, standing }),
         Begun::Failed { message } => return Ok(Report::Failed { message }),
     };
+    let start_us = moment().saturating_sub(order.asked_at);
     let memory = match order.memory {
         None => Memory::Free,
         Some(_) if memory_group(groups).is_some() => Memory::Cgroup,
@@ -311,6 +313,7 @@ fn bare_report(
         code: outcome.status.and_then(WaitStatus::exit_status),
         signal: outcome.status.and_then(WaitStatus::terminating_signal),
         cause: outcome.cause,
+        start_us,
         left: outcome.left,
         standing,
         view: order.stack.view,

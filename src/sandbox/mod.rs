@@ -30,6 +30,7 @@ mod mask_layer;
 mod masks;
 #[cfg(test)]
 mod masks_tests;
+mod moment;
 mod mounts;
 mod namespaces;
 mod nursery;

@@ -23,6 +23,7 @@ use crate::policy::{NetworkAccess, WorkspaceMode};
 
 use super::foreign::foreign_owners;
 use super::layer::Standing;
+use super::moment::moment;
 use super::output::Kept;
 use super::stack::{CacheStart, Stack};
 use super::tree::end_marked;
@@ -68,6 +69,8 @@ pub struct Ran {
     pub stderr: Kept,
     /// Each layer with whether it was in force, then what its workspace was and how memory was bounded.
     pub layers: Vec<SandboxLayer>,
+    /// From the order to when the program ran.
+    pub start: Duration,
     /// What it changed, where its workspace was an overlay.
     pub changes: Option<UpperChanges>,
     /// Where the room ran out: the folders with the most bytes.
@@ -181,11 +184,11 @@ fn ask(
     wall: Duration,
     beside: Beside<'_>,
 ) -> Result<(Report, Streams), RunError> {
-    let marker = marker()?;
+    let (marker, asked_at) = (marker()?, moment());
     let mut prepared = None;
     let mut prepare = || {
         // where a second helper is asked for it is kept
-        prepared.get_or_insert_with(|| Prepared::of(job, output.is_none(), &marker));
+        prepared.get_or_insert_with(|| Prepared::of(job, output.is_none(), &marker, asked_at));
     };
     let (socket, running) = helper.begin(&mut prepare)?;
     let prepared = prepared.ok_or_else(|| io::Error::other("there is no order"))?;
@@ -224,13 +227,14 @@ struct Prepared {
 }
 
 impl Prepared {
-    fn of(job: &Job<'_>, only_try: bool, marker: &str) -> io::Result<Self> {
+    fn of(job: &Job<'_>, only_try: bool, marker: &str, asked_at: u64) -> io::Result<Self> {
         let confined = job.confined;
         let (name, value) = marker.split_once('=').unwrap_or((marker, ""));
         let order = Order {
             argv: confined.argv.clone(),
             env: confined.env.clone(),
             marker: (name.to_owned(), value.to_owned()),
+            asked_at,
             wall_ms: confined.wall.as_millis() as u64,
             cpu_seconds: confined.cpu.map(|cpu| cpu.as_secs().max(1)),
             memory: confined.memory,
@@ -457,6 +461,7 @@ fn ran(report: Report, streams: Streams) -> Result<Ran, RunError> {
         stdout,
         stderr,
         layers,
+        start: Duration::from_micros(ended.start_us),
         changes: ended.changes.map(super::changes::Changes::read),
         largest: ended.largest,
         hint: None,

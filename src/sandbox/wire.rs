@@ -29,6 +29,8 @@ pub(super) struct Order {
     pub(super) env: BTreeMap<String, String>,
     /// A variable that marks the processes where they can be found in no other way.
     pub(super) marker: (String, String),
+    /// When the command was asked for, by the clock of `moment`.
+    pub(super) asked_at: u64,
     pub(super) wall_ms: u64,
     pub(super) cpu_seconds: Option<u64>,
     pub(super) memory: Option<u64>,
@@ -124,6 +126,8 @@ pub(super) struct Ended {
     pub(super) signal: Option<i32>,
     /// Why.
     pub(super) cause: Cause,
+    /// From when it was asked for to when it was the command, in microseconds.
+    pub(super) start_us: u64,
     /// Processes that could not be ended.
     pub(super) left: usize,
     /// How the layers stood.

@@ -130,6 +130,8 @@ fn of_process(call: &CallTold) -> (String, SpanKind, Attributes) {
     all.push(("process.args_count", number(argv.len() as u64)));
     let code = call.result.get("exit_code").and_then(Value::as_i64);
     all.extend(code.map(|code| ("process.exit.code", AttributeValue::Number(code))));
+    let start = call.result.get("start_us").and_then(Value::as_u64);
+    all.extend(start.map(|start| ("lgflow.sandbox.start_us", number(start))));
     (if name.is_empty() { "exec".to_owned() } else { name }, SpanKind::Client, all)
 }
 
@@ -148,12 +150,21 @@ fn of_http(call: &CallTold) -> (String, SpanKind, Attributes) {
     (method.to_owned(), SpanKind::Client, all)
 }
 
-/// A call of a model. The trace has the sum of its tokens alone.
+/// A call of a model: which was asked, which answered, and what it counted.
 fn of_model(call: &CallTold) -> (String, SpanKind, Attributes) {
     let model = call.input.get("model");
     let model = model.and_then(|model| model.as_str().or_else(|| model.get("use")?.as_str()));
     let mut all = vec![("gen_ai.operation.name", text("chat"))];
     all.extend(model.map(|model| ("gen_ai.request.model", text(model))));
+    let used = |part: &str| call.result.get("model").and_then(|model| model.get(part));
+    for (name, part) in [("gen_ai.provider.name", "provider"), ("gen_ai.response.model", "name")] {
+        all.extend(used(part).and_then(Value::as_str).map(|told| (name, text(told))));
+    }
+    for (name, part) in
+        [("gen_ai.usage.input_tokens", "input_tokens"), ("gen_ai.usage.output_tokens", "output_tokens")]
+    {
+        all.extend(used(part).and_then(Value::as_u64).map(|count| (name, number(count))));
+    }
     let tokens = call.result.get("llm_tokens").and_then(Value::as_u64);
     all.extend(tokens.map(|tokens| ("lgflow.llm_tokens", number(tokens))));
     (format!("chat {}", model.unwrap_or_default()).trim_end().to_owned(), SpanKind::Client, all)

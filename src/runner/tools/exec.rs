@@ -254,6 +254,7 @@ fn result_of(ran: &Ran, back: &Back, wanted: &OkExit, redaction: &Redaction) -> 
         Some(error) => ToolResult::failure("exec", ToolError { output: Some(output), ..error }),
     };
     result.exit_code = Some(ran.exit_code);
+    result.start_us = u64::try_from(ran.start.as_micros()).ok();
     result.redacted = (removed + more) as u64;
     result.stdout = stdout;
     result.stderr = stderr;

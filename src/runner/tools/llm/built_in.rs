@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::effect::{ErrorKind, ToolError, ToolResult};
+use crate::effect::{DETERMINISTIC, ErrorKind, ModelUsed, ToolError, ToolResult};
 use crate::schema::validate_value;
 
 use super::asked::Asked;
@@ -26,8 +26,19 @@ pub(super) fn answer(asked: &Asked<'_>) -> Result<ToolResult, ToolError> {
     let words = |text: &str| text.split_whitespace().count() as u64;
     let answer = output["text"].as_str().map_or_else(|| output.to_string(), str::to_owned);
     // it has no tokens: words are what it reads and writes
-    let tokens = said(None).map(words).sum::<u64>() + words(&answer);
-    Ok(ToolResult { stdout: answer, llm_tokens: Some(tokens), ..ToolResult::success("llm", output) })
+    let (read, written) = (said(None).map(words).sum::<u64>(), words(&answer));
+    let model = ModelUsed {
+        provider: "lgflow".to_owned(),
+        name: DETERMINISTIC.to_owned(),
+        input_tokens: Some(read),
+        output_tokens: Some(written),
+    };
+    Ok(ToolResult {
+        stdout: answer,
+        llm_tokens: Some(read + written),
+        model: Some(Box::new(model)),
+        ..ToolResult::success("llm", output)
+    })
 }
 
 /// An answer that its schema does not accept is no answer.

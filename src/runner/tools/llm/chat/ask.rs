@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::effect::{ErrorKind, KEY_HEADER, ModelDeclaration, ToolCall, ToolError, ToolResult, WebAddress};
+use crate::effect::{ErrorKind, KEY_HEADER, ModelDeclaration, ModelUsed, Provider, ToolCall, ToolError, ToolResult, WebAddress};
 use crate::policy::{Granted, WebRequest};
 use crate::runner::net::{Exchange, NetFault, Outgoing, Terms};
 use crate::runner::tools::llm::asked::Asked;
@@ -169,19 +169,33 @@ impl Asking<'_> {
     /// The answer as a result: a value of the schema, the tools that are asked for, or the text.
     fn result(&self, pieces: &Pieces) -> ToolResult {
         let usage = pieces.tokens(self.body.len());
+        let llm_tokens = Some(usage.input + usage.output);
+        let model = Some(Box::new(self.used(pieces)));
         let tool_calls = pieces.calls();
         if !self.asked.tools.is_empty() && !tool_calls.is_empty() {
             let output = json!({ "text": pieces.text });
-            let llm_tokens = Some(usage.input + usage.output);
             let result = ToolResult::success("llm", output);
-            return ToolResult { stdout: pieces.text.clone(), tool_calls, llm_tokens, ..result };
+            return ToolResult { stdout: pieces.text.clone(), tool_calls, llm_tokens, model, ..result };
         }
         let made = self.output(pieces);
         let result = match made {
             Ok(output) => ToolResult { stdout: pieces.text.clone(), ..ToolResult::success("llm", output) },
             Err(error) => ToolResult::failure("llm", error),
         };
-        ToolResult { llm_tokens: Some(usage.input + usage.output), ..result }
+        ToolResult { llm_tokens, model, ..result }
+    }
+
+    /// Who answered; tokens only where the provider counted them.
+    fn used(&self, pieces: &Pieces) -> ModelUsed {
+        let provider = match self.model.provider {
+            Provider::Openai => "openai",
+        };
+        ModelUsed {
+            provider: provider.to_owned(),
+            name: self.model.model.clone(),
+            input_tokens: pieces.usage.map(|usage| usage.input),
+            output_tokens: pieces.usage.map(|usage| usage.output),
+        }
     }
 
     fn output(&self, pieces: &Pieces) -> Result<Value, ToolError> {
