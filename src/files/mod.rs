@@ -4,6 +4,8 @@
 
 mod entry;
 mod error;
+#[cfg(test)]
+pub(crate) mod faults;
 mod given;
 mod ignored;
 mod open_file;
@@ -29,4 +31,4 @@ pub use protected_name::{as_file_systems_read, protected_name};
 pub use rel_path::{PathError, RelPath};
 pub use root::{Entry, Links, Root};
 pub use sight::{Sight, Watcher};
-pub use walk::{IgnoreFiles, Walk, Walked, walk};
+pub use walk::{IgnoreFiles, Walk, Walked, walk, walk_until};

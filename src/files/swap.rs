@@ -2,6 +2,8 @@
 
 use rustix::fs::{OFlags, RenameFlags, Timespec, Timestamps, UTIME_OMIT, futimens, renameat_with};
 
+#[cfg(test)]
+use super::faults::{Call, step};
 use super::{FileError, Links, RelPath, Root};
 
 impl Root {
@@ -9,6 +11,8 @@ impl Root {
     pub fn exchange(&self, one: &RelPath, other: &RelPath) -> Result<(), FileError> {
         let wrong = |errno| FileError::of(one.as_str(), errno);
         let ((one_folder, one_name), (other_folder, other_name)) = (self.parent(one)?, self.parent(other)?);
+        #[cfg(test)]
+        step(Call::Exchange, one)?;
         renameat_with(&one_folder, one_name, &other_folder, other_name, RenameFlags::EXCHANGE).map_err(wrong)
     }
 
@@ -19,6 +23,8 @@ impl Root {
             last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
             last_modification: Timespec { tv_sec: seconds, tv_nsec: nanoseconds },
         };
+        #[cfg(test)]
+        step(Call::Time, path)?;
         futimens(&file, &times).map_err(|errno| FileError::of(path.as_str(), errno))
     }
 
@@ -40,6 +46,8 @@ impl Root {
         let (folder, name) = self.parent(path)?;
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mode = rustix::fs::Mode::from_raw_mode(0o600);
+        #[cfg(test)]
+        step(Call::Create, path)?;
         rustix::fs::openat(&folder, name, flags, mode)
             .map(std::fs::File::from)
             .map_err(|errno| FileError::of(path.as_str(), errno))

@@ -11,14 +11,22 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
+#[cfg(test)]
+use super::faults::{self, Call, step};
 use super::{EntryKind, FileError, Links, RelPath, Root};
 
 impl Root {
     /// Writes a file that does not exist yet, and syncs it. `mode` is not cut by the umask.
     pub fn write_new(&self, path: &RelPath, content: &[u8], mode: u32) -> Result<(), FileError> {
         let mut file = self.create_new(path)?;
+        #[cfg(test)]
+        faults::write(&mut file, content, path)?;
         file.write_all(content).map_err(io(path))?;
+        #[cfg(test)]
+        step(Call::Mode, path)?;
         fchmod(&file, Mode::from_raw_mode(mode as RawMode)).map_err(at(path))?;
+        #[cfg(test)]
+        step(Call::SyncFile, path)?;
         file.sync_all().map_err(io(path))
     }
 
@@ -37,6 +45,8 @@ impl Root {
     fn create_with(&self, path: &RelPath, mode: RawMode) -> Result<File, FileError> {
         let (folder, name) = self.place(path)?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        #[cfg(test)]
+        step(Call::Create, path)?;
         let opened = openat(&folder, name, flags, Mode::from_raw_mode(mode));
         Ok(File::from(opened.map_err(at(path))?))
     }
@@ -50,12 +60,16 @@ impl Root {
     /// Gives a file another name; what stood there is replaced in one step, the link itself if it is one.
     pub fn rename(&self, from: &RelPath, to: &RelPath) -> Result<(), FileError> {
         let ((from_folder, from_name), (to_folder, to_name)) = (self.place(from)?, self.place(to)?);
+        #[cfg(test)]
+        step(Call::Rename, from)?;
         renameat(&from_folder, from_name, &to_folder, to_name).map_err(at(from))
     }
 
     /// Gives a file another name, which must be free.
     pub fn rename_new(&self, from: &RelPath, to: &RelPath) -> Result<(), FileError> {
         let ((from_folder, from_name), (to_folder, to_name)) = (self.place(from)?, self.place(to)?);
+        #[cfg(test)]
+        step(Call::Rename, from)?;
         let renamed = renameat_with(&from_folder, from_name, &to_folder, to_name, RenameFlags::NOREPLACE);
         renamed.map_err(|errno| FileError::of(if errno == Errno::EXIST { to } else { from }.as_str(), errno))
     }
@@ -63,12 +77,16 @@ impl Root {
     /// Takes a file or a link away; never a folder.
     pub fn remove_file(&self, path: &RelPath) -> Result<(), FileError> {
         let (folder, name) = self.place(path)?;
+        #[cfg(test)]
+        step(Call::Remove, path)?;
         unlinkat(&folder, name, AtFlags::empty()).map_err(at(path))
     }
 
     /// Takes an empty folder away.
     pub fn remove_folder(&self, path: &RelPath) -> Result<(), FileError> {
         let (folder, name) = self.place(path)?;
+        #[cfg(test)]
+        step(Call::RemoveFolder, path)?;
         unlinkat(&folder, name, AtFlags::REMOVEDIR).map_err(at(path))
     }
 
@@ -79,6 +97,8 @@ impl Root {
         for part in path.parts() {
             folder = folder.join(part)?;
             let (parent, name) = self.place(&folder)?;
+            #[cfg(test)]
+            step(Call::MakeFolder, &folder)?;
             match mkdirat(&parent, name, Mode::from_raw_mode(0o777)) {
                 Ok(()) => made.push(folder.clone()),
                 Err(Errno::EXIST) => self.demand_folder(&folder)?,
@@ -93,6 +113,8 @@ impl Root {
         let held = self.hold(path)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let open = openat(&held, ".", flags, Mode::empty()).map_err(at(path))?;
+        #[cfg(test)]
+        step(Call::SyncFolder, path)?;
         fsync(&open).map_err(at(path))
     }
 

@@ -5,7 +5,9 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use serde_json::json;
 
@@ -187,6 +189,43 @@ fn a_fault_at_any_step_leaves_it_good_or_spent_and_nothing_done() {
         assert_eq!(again, expected, "{fault:?}");
         assert_eq!(ledger.spend("abc", 0), Err(Refusal::Spent), "{fault:?}");
     }
+}
+
+#[test]
+fn a_process_that_is_killed_at_any_step_leaves_it_good_or_spent_and_nothing_done() {
+    for (at, step) in [Step::Create, Step::Write, Step::SyncFile, Step::SyncFolder].into_iter().enumerate() {
+        let state = tempfile::tempdir().unwrap();
+        let status = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "ledger::tests::is_killed_where_it_is_told", "--ignored"])
+            .env("LGFLOW_TEST_FOLDER", state.path())
+            .env("LGFLOW_TEST_STEP", at.to_string())
+            .stdout(Stdio::null())
+            .status()
+            .unwrap();
+        assert_eq!(status.signal(), Some(9), "{step:?}: {status}");
+        assert!(!state.path().join("done").exists(), "{step:?}");
+        let restarted = ledger(state.path());
+        let expected = if step == Step::Create { Ok(()) } else { Err(Refusal::Spent) };
+        assert_eq!(restarted.spend("abc", 0), expected, "{step:?}");
+        assert_eq!(ledger(state.path()).spend("abc", 0), Err(Refusal::Spent), "{step:?}");
+    }
+}
+
+#[test]
+#[ignore = "the victim of the test above, which starts it"]
+fn is_killed_where_it_is_told() {
+    let folder = std::path::PathBuf::from(std::env::var_os("LGFLOW_TEST_FOLDER").unwrap());
+    let last: usize = std::env::var("LGFLOW_TEST_STEP").unwrap().parse().unwrap();
+    let mut passed = 0;
+    let spent = ledger(&folder).spend_with("abc", 0, &mut |_| {
+        if passed == last {
+            Command::new("sh").args(["-c", "kill -9 $PPID"]).status().unwrap();
+        }
+        passed += 1;
+        Ok(())
+    });
+    spent.unwrap();
+    fs::write(folder.join("done"), "").unwrap();
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::effect::ErrorKind;
 
-/// Why a patch was refused, did not fit, or could not be written. Nothing was changed.
+/// Why a patch was refused, did not fit, or could not be written. Nothing was changed, but where it says so.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PatchError {
     /// The text is not a patch in our sense.
@@ -45,6 +45,27 @@ pub(crate) enum PatchError {
         /// By how much.
         message: String,
     },
+    /// The machine failed behind the point from which on the change holds.
+    #[error(
+        "the files are changed as asked, and what is left to be done behind that failed; the next change and the next \
+         start make up for it"
+    )]
+    Unfinished {
+        /// What failed.
+        #[source]
+        source: Box<PatchError>,
+    },
+    /// The machine failed, and failed again when the change was to be taken back.
+    #[error(
+        "the change failed and is not yet taken back wholly, which the next change and the next start make up for: {first}"
+    )]
+    Halfway {
+        /// What failed first.
+        first: String,
+        /// What failed then.
+        #[source]
+        source: Box<PatchError>,
+    },
     /// The machine failed.
     #[error("{doing} `{path}` failed")]
     Io {
@@ -66,6 +87,7 @@ impl PatchError {
             PatchError::Forbidden { .. } => ErrorKind::Denied,
             PatchError::Conflict { .. } => ErrorKind::Conflict,
             PatchError::Limit { .. } => ErrorKind::Limit,
+            PatchError::Unfinished { source } | PatchError::Halfway { source, .. } => source.kind(),
             PatchError::Io { source, .. } => match source.kind() {
                 std::io::ErrorKind::StorageFull
                 | std::io::ErrorKind::QuotaExceeded
@@ -82,6 +104,7 @@ impl PatchError {
     pub(crate) fn limit(&self) -> Option<&'static str> {
         match self {
             PatchError::Limit { limit, .. } => Some(limit),
+            PatchError::Unfinished { source } | PatchError::Halfway { source, .. } => source.limit(),
             PatchError::Io { .. } if self.kind() == ErrorKind::Limit => Some("disk"),
             _ => None,
         }

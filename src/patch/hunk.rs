@@ -57,12 +57,14 @@ fn read_hunk(lines: &mut Lines<'_>) -> Result<Hunk, PatchError> {
 fn read_body(lines: &mut Lines<'_>, announced: &Announced) -> Result<Vec<Line>, PatchError> {
     let (mut old, mut new) = (announced.old_count, announced.new_count);
     let mut body: Vec<Line> = Vec::new();
+    // the kinds of lines without newline, of which there are two at most
+    let mut ended: Vec<LineKind> = Vec::new();
     loop {
         let Some(text) = lines.peek() else {
             return if old == 0 && new == 0 { Ok(body) } else { Err(ends_early(lines, announced)) };
         };
         if text.starts_with("\\ ") {
-            end_without_newline(&mut body, lines)?;
+            ended.push(end_without_newline(&mut body, lines)?);
             lines.take();
             continue;
         }
@@ -84,22 +86,22 @@ fn read_body(lines: &mut Lines<'_>, announced: &Announced) -> Result<Vec<Line>, 
         if content.contains('\0') {
             return Err(lines.wrong("a line holds a NUL: the file is binary, and only text can be patched"));
         }
-        check_not_after_the_end(&body, kind, lines)?;
+        check_not_after_the_end(&ended, kind, lines)?;
         body.push(Line { kind, text: content.as_bytes().to_vec() });
         lines.take();
     }
 }
 
 /// A line without newline is the last of its side.
-fn check_not_after_the_end(body: &[Line], kind: LineKind, lines: &Lines<'_>) -> Result<(), PatchError> {
+fn check_not_after_the_end(ended: &[LineKind], kind: LineKind, lines: &Lines<'_>) -> Result<(), PatchError> {
     let clash = |before: LineKind| kind == LineKind::Context || before == LineKind::Context || before == kind;
-    if body.iter().any(|line| !line.text.ends_with(b"\n") && clash(line.kind)) {
+    if ended.iter().any(|before| clash(*before)) {
         return Err(lines.wrong("a line follows one that ends the file"));
     }
     Ok(())
 }
 
-fn end_without_newline(body: &mut [Line], lines: &Lines<'_>) -> Result<(), PatchError> {
+fn end_without_newline(body: &mut [Line], lines: &Lines<'_>) -> Result<LineKind, PatchError> {
     let known = lines.peek().is_some_and(|line| bare(line) == "\\ No newline at end of file");
     if !known {
         return Err(lines.wrong("a line that begins with `\\` must read `\\ No newline at end of file`"));
@@ -107,7 +109,7 @@ fn end_without_newline(body: &mut [Line], lines: &Lines<'_>) -> Result<(), Patch
     let ended = body.last_mut().filter(|line| line.text.ends_with(b"\n"));
     let Some(last) = ended else { return Err(lines.wrong("there is no line that this could be about")) };
     last.text.pop();
-    Ok(())
+    Ok(last.kind)
 }
 
 fn ends_early(lines: &Lines<'_>, announced: &Announced) -> PatchError {

@@ -3,7 +3,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "a written file gets a time later than the one before")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -13,7 +13,7 @@ use crate::files::{EntryKind, RelPath, Root};
 
 use super::history::{History, Past, PastContent, PastFile};
 use super::journal::{Journal, Phase, Step, folder, in_folder, journal_error};
-use super::recover::{finish, undo};
+use super::recover::{finish, settle, undo};
 use super::version::refused;
 use super::{Content, PatchError, Version};
 
@@ -81,19 +81,17 @@ pub(crate) fn commit(
     at: &mut dyn FnMut(Point) -> Result<(), PatchError>,
 ) -> Result<(), PatchError> {
     let _lock = shop.lock()?;
+    // nothing is built on what an earlier change has left unfinished
+    settle(shop)?;
     let mut journal = shop.plan(wanted, author)?;
     at(Point::Journal)?;
-    journal.save(shop.state)?;
-    let done = shop.carry_out(&mut journal, wanted, at);
-    if let Err(error) = done {
-        undo(shop, &journal)?;
-        journal.remove(shop.state)?;
-        return Err(error);
+    let done = journal.save(shop.state).and_then(|()| shop.carry_out(&mut journal, wanted, at));
+    match done {
+        Err(error) if journal.phase != Phase::Done => Err(shop.take_back(&journal, error)),
+        done => done
+            .and_then(|()| shop.clean_up(&journal, at))
+            .map_err(|error| PatchError::Unfinished { source: Box::new(error) }),
     }
-    at(Point::Clean)?;
-    finish(shop, &journal)?;
-    at(Point::Forget)?;
-    journal.remove(shop.state)
 }
 
 impl Workshop<'_> {
@@ -134,6 +132,26 @@ impl Workshop<'_> {
         Ok(Journal::new(id, self.identity()?, steps(self.root, wanted), past))
     }
 
+    /// Undoes what was done; the error is that of the change, and what stood in the way of taking it back.
+    fn take_back(&self, journal: &Journal, first: PatchError) -> PatchError {
+        let back = undo(*self, journal).and_then(|_| journal.remove(self.state));
+        match back.and_then(|()| Journal::sweep(self.state)) {
+            Ok(()) => first,
+            Err(error) => PatchError::Halfway { first: first.in_full(), source: Box::new(error) },
+        }
+    }
+
+    fn clean_up(
+        &self,
+        journal: &Journal,
+        at: &mut dyn FnMut(Point) -> Result<(), PatchError>,
+    ) -> Result<(), PatchError> {
+        at(Point::Clean)?;
+        finish(*self, journal)?;
+        at(Point::Forget)?;
+        journal.remove(self.state)
+    }
+
     fn carry_out(
         &self,
         journal: &mut Journal,
@@ -141,6 +159,7 @@ impl Workshop<'_> {
         at: &mut dyn FnMut(Point) -> Result<(), PatchError>,
     ) -> Result<(), PatchError> {
         self.stage(journal, wanted, at)?;
+        History::of(self.state, &journal.past.run)?.prepare(&journal.past)?;
         at(Point::Staged)?;
         journal.phase = Phase::Staged;
         journal.save(self.state)?;
@@ -151,9 +170,10 @@ impl Workshop<'_> {
         self.sync_folders(journal)?;
         at(Point::Commit)?;
         let done = Journal { phase: Phase::Done, ..journal.clone() };
-        done.save(self.state)?;
+        done.put(self.state)?;
+        // whatever fails from here on, a crash would be met by going on
         *journal = done;
-        Ok(())
+        Journal::sync(self.state)
     }
 
     fn stage(
@@ -164,6 +184,10 @@ impl Workshop<'_> {
     ) -> Result<(), PatchError> {
         let staging = staged(journal, None)?;
         self.root.make_folders(&staging).map_err(|error| refused(&staging, error))?;
+        let contents: BTreeMap<&str, (&Wanted, &Content)> = wanted
+            .iter()
+            .filter_map(|wanted| Some((wanted.path.as_str(), (wanted, wanted.after.as_ref()?))))
+            .collect();
         let mut index = 0;
         for step in 0..journal.steps.len() {
             let (Step::Replace { path, temp, .. } | Step::Create { path, temp, .. }) = &journal.steps[step]
@@ -173,11 +197,7 @@ impl Workshop<'_> {
             at(Point::Stage(index))?;
             index += 1;
             let temp = staged(journal, Some(temp))?;
-            let found = wanted.iter().find(|wanted| wanted.path.as_str() == path);
-            let Some((wanted, content)) = found.and_then(|wanted| Some((wanted, wanted.after.as_ref()?)))
-            else {
-                continue;
-            };
+            let Some((wanted, content)) = contents.get(path.as_str()) else { continue };
             let inode = self.stage_one(&temp, wanted, content)?;
             if let Step::Replace { inode: known, .. } | Step::Create { inode: known, .. } =
                 &mut journal.steps[step]
@@ -224,9 +244,14 @@ impl Workshop<'_> {
                     .rename_new(&staged(journal, Some(temp))?, &path)
                     .map_err(|error| refused(&path, error))
             }
-            Step::RemoveFolder { path } => {
-                let path = at(path)?;
-                self.root.remove_folder(&path).map_err(|error| refused(&path, error))
+            Step::RemoveFolder { path, temp } => {
+                let (path, temp) = (at(path)?, staged(journal, Some(temp))?);
+                self.root.rename_new(&path, &temp).map_err(|error| refused(&path, error))?;
+                match self.root.entries(&temp) {
+                    Ok((entries, 0)) if entries.is_empty() => Ok(()),
+                    Ok(_) => Err(PatchError::conflict(path.as_str(), "somebody else put something into it")),
+                    Err(error) => Err(refused(&path, error)),
+                }
             }
             Step::MakeFolder { path } => {
                 let path = at(path)?;
@@ -288,10 +313,14 @@ fn steps(root: &Root, wanted: &[Wanted]) -> Vec<Step> {
             });
         }
     }
+    let mut removed = 0;
     for (_, wanted) in indexed().filter(|(_, wanted)| wanted.after.is_some()) {
         let mut folders = Vec::new();
         folders_below(root, &wanted.path, &mut folders);
-        steps.extend(folders.into_iter().map(|path| Step::RemoveFolder { path: path.to_string() }));
+        steps.extend(folders.into_iter().map(|path| {
+            removed += 1;
+            Step::RemoveFolder { path: path.to_string(), temp: format!("folder-{removed}") }
+        }));
     }
     let mut made = BTreeSet::new();
     for (_, wanted) in indexed().filter(|(_, wanted)| wanted.after.is_some()) {

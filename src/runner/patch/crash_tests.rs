@@ -116,14 +116,15 @@ fn an_error_at_any_point_before_the_end_takes_everything_back() {
                 Ok(())
             })
             .unwrap_err();
-        assert!(matches!(error, PatchError::Io { .. }), "{stop:?}");
-        if stop < Point::Clean {
-            assert_eq!(scratch.tree(), before(), "{stop:?}");
-            assert_eq!(leftovers(&scratch), Vec::<String>::new(), "{stop:?}");
-        } else {
+        let holds = stop >= Point::Clean;
+        assert_eq!(matches!(error, PatchError::Unfinished { .. }), holds, "{stop:?}: {error:?}");
+        if holds {
             let recovered = recover(scratch.shop()).unwrap();
             assert_eq!(recovered[0].way, Recovery::Finished);
             assert_eq!(scratch.tree(), after(), "{stop:?}");
+        } else {
+            assert_eq!(scratch.tree(), before(), "{stop:?}");
+            assert_eq!(leftovers(&scratch), Vec::<String>::new(), "{stop:?}");
         }
     }
 }

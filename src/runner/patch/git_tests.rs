@@ -32,7 +32,7 @@ fn run(folder: &Path, args: &[&str]) -> Vec<u8> {
 }
 
 /// The diff that git makes of two trees, with renames and copies.
-fn git_diff(before: &Tree, after: &Tree) -> String {
+pub(super) fn git_diff(before: &Tree, after: &Tree) -> String {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
     run(at, &["init", "-q"]);
@@ -48,7 +48,7 @@ fn git_diff(before: &Tree, after: &Tree) -> String {
 }
 
 /// The tree that `git apply` makes; `None` if it refuses.
-fn git_apply(before: &Tree, patch: &str) -> Option<Tree> {
+pub(super) fn git_apply(before: &Tree, patch: &str) -> Option<Tree> {
     use std::io::Write as _;
     let folder = tempfile::tempdir().unwrap();
     write_tree(folder.path(), before);

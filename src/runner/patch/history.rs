@@ -134,25 +134,55 @@ impl<'a> History<'a> {
 
     /// The number of the next change.
     pub(super) fn next_number(&self) -> Result<u64, PatchError> {
-        Ok(self.all()?.last().map_or(0, |past| past.number) + 1)
+        let failed = |error: FileError| journal_error("reading the history", error);
+        let entries = match self.state.entries(&self.folder) {
+            Ok((entries, _)) => entries,
+            Err(FileError::NotFound { .. } | FileError::Kind { .. }) => return Ok(1),
+            Err(error) => return Err(failed(error)),
+        };
+        let numbers = entries.iter().filter_map(|entry| {
+            let (_, name) = entry.path.split()?;
+            name.strip_suffix(".json")?.parse::<u64>().ok()
+        });
+        Ok(numbers.max().unwrap_or(0) + 1)
     }
 
-    /// Adds an entry; one that is there already stays.
-    pub(super) fn add(&self, past: &Past) -> Result<(), PatchError> {
+    /// Writes an entry that does not count yet: once its change holds, no more room is needed for it.
+    pub(super) fn prepare(&self, past: &Past) -> Result<(), PatchError> {
         let failed = |error: FileError| journal_error("writing the history", error);
         let text = serde_json::to_vec(past)
             .map_err(|error| PatchError::io("writing the history", &past.run, error))?;
         self.state.make_folders(&self.folder).map_err(failed)?;
-        let name =
-            |end: &str| self.folder.join(&format!("{:08}.{end}", past.number)).map_err(|e| failed(e.into()));
-        let new = name("new")?;
-        match self.state.remove_file(&new) {
-            Ok(()) | Err(FileError::NotFound { .. }) => {}
-            Err(error) => return Err(failed(error)),
+        self.forget(past)?;
+        self.state.write_new(&self.entry(past, "new")?, &text, 0o600).map_err(failed)
+    }
+
+    /// Takes back that an entry was prepared.
+    pub(super) fn forget(&self, past: &Past) -> Result<(), PatchError> {
+        match self.state.remove_file(&self.entry(past, "new")?) {
+            Ok(()) | Err(FileError::NotFound { .. } | FileError::Kind { .. }) => Ok(()),
+            Err(error) => Err(journal_error("writing the history", error)),
         }
-        self.state.write_new(&new, &text, 0o600).map_err(failed)?;
-        self.state.rename(&new, &name("json")?).map_err(failed)?;
+    }
+
+    /// From here on the prepared entry counts. Can be repeated; one that was not prepared is written now.
+    pub(super) fn add(&self, past: &Past) -> Result<(), PatchError> {
+        let failed = |error: FileError| journal_error("writing the history", error);
+        let (new, entry) = (self.entry(past, "new")?, self.entry(past, "json")?);
+        match self.state.rename(&new, &entry) {
+            Err(FileError::NotFound { .. }) if self.state.facts(&entry).is_ok() => {}
+            Err(FileError::NotFound { .. }) => {
+                self.prepare(past)?;
+                self.state.rename(&new, &entry).map_err(failed)?;
+            }
+            renamed => renamed.map_err(failed)?,
+        }
         self.state.sync_folder(&self.folder).map_err(failed)
+    }
+
+    fn entry(&self, past: &Past, end: &str) -> Result<RelPath, PatchError> {
+        let name = format!("{:08}.{end}", past.number);
+        self.folder.join(&name).map_err(|error| journal_error("writing the history", error.into()))
     }
 
     /// Keeps the bytes of a file as it was.

@@ -52,8 +52,9 @@ pub(super) enum Phase {
 pub(super) enum Step {
     /// The file goes to the staging folder.
     Remove { path: String, temp: String, before: Digest },
-    /// The folder is empty now, and a file will stand there.
-    RemoveFolder { path: String },
+    /// The folder is empty by then, and a file will stand there: it goes to the staging folder, for it comes back from
+    /// there without needing room.
+    RemoveFolder { path: String, temp: String },
     /// The folder is missing.
     MakeFolder { path: String },
     /// The new file changes places with the old one.
@@ -63,11 +64,14 @@ pub(super) enum Step {
 }
 
 impl Step {
-    /// Where a staged or displaced file lies.
+    /// Where a staged or displaced file or folder lies.
     pub(super) fn temp(&self) -> Option<&str> {
         match self {
-            Step::Remove { temp, .. } | Step::Replace { temp, .. } | Step::Create { temp, .. } => Some(temp),
-            Step::RemoveFolder { .. } | Step::MakeFolder { .. } => None,
+            Step::Remove { temp, .. }
+            | Step::RemoveFolder { temp, .. }
+            | Step::Replace { temp, .. }
+            | Step::Create { temp, .. } => Some(temp),
+            Step::MakeFolder { .. } => None,
         }
     }
 }
@@ -80,6 +84,12 @@ impl Journal {
 
     /// Writes it in one step, on disk when this returns.
     pub(super) fn save(&self, state: &Root) -> Result<(), PatchError> {
+        self.put(state)?;
+        Self::sync(state)
+    }
+
+    /// Writes it in one step: from here on, it is what a crash is met with.
+    pub(super) fn put(&self, state: &Root) -> Result<(), PatchError> {
         let failed = |error: FileError| journal_error("writing the journal", error);
         let text = serde_json::to_vec(self)
             .map_err(|error| PatchError::io("writing the journal", &self.id, error))?;
@@ -89,7 +99,12 @@ impl Journal {
             Err(error) => return Err(failed(error)),
         }
         state.write_new(&new, &text, 0o600).map_err(failed)?;
-        state.rename(&new, &self.path().map_err(failed)?).map_err(failed)?;
+        state.rename(&new, &self.path().map_err(failed)?).map_err(failed)
+    }
+
+    /// What was put is on disk when this returns.
+    pub(super) fn sync(state: &Root) -> Result<(), PatchError> {
+        let failed = |error: FileError| journal_error("writing the journal", error);
         state.sync_folder(&folder().map_err(failed)?).map_err(failed)
     }
 
@@ -121,6 +136,17 @@ impl Journal {
             found.push(journal);
         }
         Ok(found)
+    }
+
+    /// Takes away what was about to be a journal when a process died.
+    pub(super) fn sweep(state: &Root) -> Result<(), PatchError> {
+        let failed = |error: FileError| journal_error("removing the journal", error);
+        for entry in state.entries(&folder().map_err(failed)?).map_err(failed)?.0 {
+            if entry.path.extension() == Some("new") {
+                state.remove_file(&entry.path).map_err(failed)?;
+            }
+        }
+        Ok(())
     }
 
     fn path(&self) -> Result<RelPath, FileError> {

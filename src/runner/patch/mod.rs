@@ -27,6 +27,10 @@ pub(crate) use version::{Content, Version};
 #[cfg(test)]
 mod crash_tests;
 #[cfg(test)]
+mod edit_tests;
+#[cfg(test)]
+mod fault_tests;
+#[cfg(test)]
 mod git_tests;
 #[cfg(test)]
 mod scratch;

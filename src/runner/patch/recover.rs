@@ -1,5 +1,7 @@
 //! After a failure or a crash: back to before, or on to after, never between.
 
+use std::io::ErrorKind;
+
 use crate::files::{FileError, RelPath};
 
 use super::commit::{Workshop, staged};
@@ -35,6 +37,11 @@ pub enum Recovery {
 /// Brings every interrupted change of this workspace to an end. To be called when the runner starts.
 pub(crate) fn recover(shop: Workshop<'_>) -> Result<Vec<Recovered>, PatchError> {
     let _lock = shop.lock()?;
+    settle(shop)
+}
+
+/// The same for who holds the lock.
+pub(super) fn settle(shop: Workshop<'_>) -> Result<Vec<Recovered>, PatchError> {
     let here = shop.identity()?;
     let mut recovered = Vec::new();
     for journal in Journal::all(shop.state)?.into_iter().filter(|journal| journal.root == here) {
@@ -49,6 +56,7 @@ pub(crate) fn recover(shop: Workshop<'_>) -> Result<Vec<Recovered>, PatchError> 
         let past = journal.past;
         recovered.push(Recovered { run: past.run, node: past.node, key: past.key, way, kept });
     }
+    Journal::sweep(shop.state)?;
     Ok(recovered)
 }
 
@@ -61,6 +69,7 @@ pub(super) fn undo(shop: Workshop<'_>, journal: &Journal) -> Result<Vec<String>,
         }
     }
     remove_staging(shop, journal, &kept)?;
+    History::of(shop.state, &journal.past.run)?.forget(&journal.past)?;
     Ok(kept)
 }
 
@@ -75,11 +84,16 @@ fn undo_step(
         |path: &str| RelPath::parse(path).map_err(|error| PatchError::forbidden(path, error.to_string()));
     let is_ours = |path: &RelPath, inode: u64| root.facts(path).is_ok_and(|facts| facts.inode == inode);
     match step {
-        Step::Remove { path, temp, .. } => {
+        Step::Remove { path, temp, .. } | Step::RemoveFolder { path, temp } => {
             let (path, temp) = (at(path)?, staged(journal, Some(temp))?);
             match root.rename_new(&temp, &path) {
                 Ok(()) => {}
                 Err(FileError::NotFound { .. }) if root.facts(&temp).is_err() => {}
+                // it must not get lost while nobody knows why
+                Err(error @ (FileError::Io { .. } | FileError::Forbidden { .. })) => {
+                    return Err(refused(&path, error));
+                }
+                // somebody has put something else in its place, or has taken its folder away
                 Err(_) => kept.push(temp.to_string()),
             }
         }
@@ -97,9 +111,18 @@ fn undo_step(
                 keep_if_changed(shop, &temp, after, kept);
             }
         }
-        Step::RemoveFolder { path } => drop(root.make_folders(&at(path)?)),
-        // it was missing before; if somebody put something there meanwhile, it stays
-        Step::MakeFolder { path } => drop(root.remove_folder(&at(path)?)),
+        Step::MakeFolder { path } => {
+            let path = at(path)?;
+            match root.remove_folder(&path) {
+                // it was missing before; if somebody put something there meanwhile, it stays
+                Err(FileError::Io { error, .. }) if error.kind() == ErrorKind::DirectoryNotEmpty => {}
+                // what is to come back to its place would find it taken
+                Err(error @ (FileError::Io { .. } | FileError::Forbidden { .. })) => {
+                    return Err(refused(&path, error));
+                }
+                _ => {}
+            }
+        }
     }
     Ok(())
 }
@@ -141,10 +164,13 @@ fn remove_staging(shop: Workshop<'_>, journal: &Journal, kept: &[String]) -> Res
     if shop.root.facts(&folder).is_err() {
         return Ok(());
     }
-    for temp in journal.steps.iter().filter_map(Step::temp) {
+    for step in &journal.steps {
+        let Some(temp) = step.temp() else { continue };
         let temp = staged(journal, Some(temp))?;
         if !kept.iter().any(|path| path == temp.as_str()) {
-            gone(&temp, shop.root.remove_file(&temp))?;
+            let is_folder = matches!(step, Step::RemoveFolder { .. });
+            let root = shop.root;
+            gone(&temp, if is_folder { root.remove_folder(&temp) } else { root.remove_file(&temp) })?;
         }
     }
     if kept.is_empty() { gone(&folder, shop.root.remove_folder(&folder)) } else { Ok(()) }
