@@ -129,6 +129,100 @@ fn search_files_finds_lines_and_tells_nothing_of_what_is_denied() {
 }
 
 #[test]
+fn ranges_are_lines_whatever_ends_them_and_never_more_than_there_is() {
+    let bench = Bench::with(&[("a", "\u{feff}one\r\ntwo\n\nfour"), ("empty", ""), ("break", "\n")]);
+    bench.write("mixed", b"ok\n\xff\xfe\nok\n");
+    let read = |path: &str, range: Value, encoding: &str| {
+        bench.output("read_file", json!({ "path": path, "range": range, "encoding": encoding }))["content"]
+            .clone()
+    };
+    for (path, range, content) in [
+        ("a", json!({ "start": 1, "end": 1 }), "\u{feff}one\r\n"),
+        ("a", json!({ "start": 2, "end": 3 }), "two\n\n"),
+        ("a", json!({ "start": 4 }), "four"),
+        ("a", json!({ "end": 2 }), "\u{feff}one\r\ntwo\n"),
+        ("a", json!({}), "\u{feff}one\r\ntwo\n\nfour"),
+        ("a", json!({ "start": 5, "end": u64::MAX }), ""),
+        ("empty", json!({ "start": 1, "end": 9 }), ""),
+        ("break", json!({ "start": 1, "end": 1 }), "\n"),
+        ("break", json!({ "start": 2 }), ""),
+        // what is wrong elsewhere in the file does not matter for lines that are right
+        ("mixed", json!({ "start": 3 }), "ok\n"),
+    ] {
+        assert_eq!(read(path, range.clone(), "utf-8"), content, "{path} {range}");
+    }
+    assert_eq!(read("mixed", json!({ "start": 2, "end": 2 }), "base64"), "//4K");
+    let wrong = bench.call("read_file", json!({ "path": "mixed", "range": { "start": 2 } }));
+    assert!(wrong.error.unwrap().message.contains("`encoding: base64`"));
+    for range in [
+        json!({ "start": 0 }),
+        json!({ "start": 3, "end": 2 }),
+        json!({ "start": -1 }),
+        json!({ "start": 1.5 }),
+        json!({ "begin": 1 }),
+        json!([1, 2]),
+        json!("1-2"),
+    ] {
+        let refused = bench.call("read_file", json!({ "path": "a", "range": range }));
+        assert_eq!(kind(&refused), ErrorKind::InvalidInput, "{range}");
+    }
+    let other = bench.call("read_file", json!({ "path": "a", "encoding": "latin-1" }));
+    assert_eq!(kind(&other), ErrorKind::InvalidInput);
+}
+
+#[test]
+fn a_search_ends_at_its_bounds_and_says_so() {
+    let bench = Bench::with(&[
+        ("a.txt", "needle 1\nneedle 2\n"),
+        ("b.txt", "needle 3\n"),
+        (".gitignore", "ignored.txt\n"),
+        ("ignored.txt", "needle 4\n"),
+    ]);
+    let call = |input: Value| bench.call("search_files", input);
+    let found = |input: Value| {
+        let result = call(input);
+        (result.output["matches"].as_array().unwrap().len(), result.truncated)
+    };
+    // as many as there are is not too few
+    for (max, expected) in [(1, (1, true)), (2, (2, true)), (3, (3, false)), (4, (3, false))] {
+        assert_eq!(found(json!({ "pattern": "needle", "max": max })), expected, "{max}");
+    }
+    assert_eq!(found(json!({ "pattern": "needle", "ignore": false })), (4, false));
+    assert_eq!(found(json!({ "pattern": "needle", "glob": "b*" })), (1, false));
+    for max in [json!(0), json!(100_001), json!("3")] {
+        assert_eq!(kind(&call(json!({ "pattern": "needle", "max": max }))), ErrorKind::InvalidInput, "{max}");
+    }
+    assert_eq!(kind(&call(json!({ "pattern": "x".repeat(5000) }))), ErrorKind::InvalidInput);
+    // a long line is cut
+    bench.write("long.txt", format!("{}haystack\n", "ä".repeat(5000)));
+    let long = call(json!({ "pattern": "haystack" }));
+    let text = long.output["matches"][0]["text"].as_str().unwrap();
+    assert!(text.len() < 4200 && text.ends_with("ä…"), "{}", text.len());
+    assert_eq!(long.output["matches"][0]["column"], 5001);
+}
+
+#[test]
+fn a_search_sees_lines_in_any_encoding_and_no_binary_file() {
+    let bench = Bench::with(&[("crlf.txt", "one\r\nneedle\r\nthree\r\n"), ("bom.txt", "\u{feff}needle\n")]);
+    bench.write("latin.txt", b"caf\xe9 needle\n");
+    bench.write("binary.bin", b"needle\n\0\nneedle\n");
+    bench.write("utf16.txt", b"\xff\xfen\0e\0e\0d\0l\0e\0\n\0");
+    let found = bench.output("search_files", json!({ "pattern": "needle$", "context": 1 }));
+    let texts: Vec<(&str, &str)> = found["matches"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|found| (found["path"].as_str().unwrap(), found["text"].as_str().unwrap()))
+        .collect();
+    // `$` is before `\n`: with `\r\n`, the pattern says `\r?$`
+    assert_eq!(texts, [("bom.txt", "\u{feff}needle"), ("latin.txt", "caf\u{fffd} needle")]);
+    let found =
+        bench.output("search_files", json!({ "pattern": "needle\\r?$", "glob": "crlf*", "context": 1 }));
+    let crlf = json!([{ "path": "crlf.txt", "line": 2, "column": 1, "text": "needle", "before": ["one"], "after": ["three"] }]);
+    assert_eq!(found["matches"], crlf);
+}
+
+#[test]
 fn searches_and_lists_survive_many_entries() {
     let bench = Bench::empty();
     for at in 0..3_000 {

@@ -44,6 +44,16 @@ pub fn walk(
     walk: &Walk,
     keep: &mut dyn FnMut(&RelPath, EntryKind) -> bool,
 ) -> Result<Walked, FileError> {
+    walk_until(root, walk, keep, &|| false)
+}
+
+/// The same; `is_over` is asked before each folder, and ends the walk.
+pub fn walk_until(
+    root: &Root,
+    walk: &Walk,
+    keep: &mut dyn FnMut(&RelPath, EntryKind) -> bool,
+    is_over: &dyn Fn() -> bool,
+) -> Result<Walked, FileError> {
     let mut ignored = match walk.ignore_files {
         IgnoreFiles::Honour => Ignored::of(root),
         IgnoreFiles::Disregard => Ignored::default(),
@@ -59,6 +69,10 @@ pub fn walk(
         if kind == EntryKind::File {
             found.files.push(path);
             continue;
+        }
+        if is_over() {
+            found.truncated = true;
+            break;
         }
         let entries = match root.entries(&path) {
             Ok((entries, unnamed)) => {

@@ -46,12 +46,12 @@ fn act(
     let tool = &call.request().tool;
     match Uses::parse(tool) {
         Some(Uses::ReadFile) => tools::read_file(call, reading),
-        Some(Uses::ListFiles) => tools::list_files(call, reading),
+        Some(Uses::ListFiles) => tools::list_files(call, reading, cancel),
         Some(Uses::SearchFiles) => tools::search_files(call, reading, cancel),
         Some(Uses::RepoContext) => tools::repo_context(call, reading, cancel),
         Some(Uses::ApplyPatch) => tools::apply_patch(call, world),
         Some(Uses::Exec) => tools::exec(call, world, cancel),
-        Some(Uses::WorkspaceDiff) => tools::workspace_diff(call, world),
+        Some(Uses::WorkspaceDiff) => tools::workspace_diff(call, world, cancel),
         Some(Uses::Rollback) => tools::rollback(call, world),
         Some(Uses::Llm) => tools::llm(call, world, cancel),
         Some(Uses::Http) => tools::http(call, world, cancel),

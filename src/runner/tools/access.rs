@@ -2,9 +2,9 @@
 //! what the rules are asked about, before a byte of it is read.
 
 use crate::effect::{ErrorKind, RuleRef, ToolCall, ToolError};
-use crate::files::{EntryKind, Facts, FileError, Links, OpenFile, RelPath, Root, Walk, Walked, walk};
+use crate::files::{EntryKind, Facts, FileError, Links, OpenFile, RelPath, Root, Walk, Walked, walk_until};
 use crate::policy::{Decision, Granted, Obligations, PathRules};
-use crate::runner::ToolWorld;
+use crate::runner::{Cancel, ToolWorld};
 
 use super::twins::Twins;
 
@@ -63,13 +63,15 @@ impl<'a> Reading<'a> {
         self.twins.refuse(self.root, (path, facts), &|path| self.allows(path))
     }
 
-    /// Walks; what may not be read is not there.
-    pub(super) fn walk(&self, options: &Walk) -> Result<Walked, ToolError> {
+    /// Walks, as long as the call has time; what may not be read is not there.
+    pub(super) fn walk(&self, options: &Walk, cancel: &Cancel) -> Result<Walked, ToolError> {
         let mut keep = |path: &RelPath, kind: EntryKind| match kind {
             EntryKind::Folder => !self.is_protected(path),
             _ => self.allows(path),
         };
-        walk(self.root, options, &mut keep).map_err(|error| tool_error(&error))
+        let walked = walk_until(self.root, options, &mut keep, &|| cancel.is_over());
+        in_time(cancel)?;
+        walked.map_err(|error| tool_error(&error))
     }
 
     /// May it be read?
@@ -110,6 +112,19 @@ fn protected(path: &RelPath, folder: &RelPath) -> ToolError {
     let rule = RuleRef::protection();
     let message = format!("`{path}` may not be read: `{folder}` is lgflow's own state or git's");
     ToolError { rule: Some(rule), ..ToolError::new(ErrorKind::Denied, message) }
+}
+
+/// Has a call that looks at many files still time, and does anybody want it?
+pub(super) fn in_time(cancel: &Cancel) -> Result<(), ToolError> {
+    if cancel.is_cancelled() {
+        return Err(ToolError::new(ErrorKind::Cancelled, "the call was cancelled"));
+    }
+    if cancel.is_over() {
+        let message = "the workspace was not looked through in the time of the call; name a folder or a `glob`, or give \
+                       the node a longer `timeout`";
+        return Err(ToolError::new(ErrorKind::Timeout, message));
+    }
+    Ok(())
 }
 
 /// A file's error as a tool's.

@@ -1,14 +1,16 @@
 //! The files of a revision, out of git's objects, without running git: no hook, filter or setting of the repository
-//! has a say, and nothing outside the workspace's own `.git` folder is read.
+//! has a say, and no objects are read but the workspace's own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use gix::objs::{Kind, compute_hash};
 
 use crate::effect::{ErrorKind, ToolError};
-use crate::files::{EntryKind, RelPath, Root};
-use crate::runner::patch::Content;
+use crate::files::RelPath;
+use crate::runner::patch::{Content, Mode};
 use crate::runner::{ToolWorld, git_options};
 
-use super::access::tool_error;
+use super::git_place::git_place;
 use super::input::invalid;
 
 /// The most files of a revision.
@@ -20,18 +22,18 @@ const MAX_FILE: u64 = 64 << 20;
 pub(super) struct GitTree {
     repository: gix::Repository,
     files: BTreeMap<RelPath, (gix::ObjectId, u32)>,
+    submodules: BTreeSet<RelPath>,
 }
 
 impl GitTree {
     /// The tree of `revision`.
     pub(super) fn of(world: &ToolWorld, revision: &str) -> Result<Self, ToolError> {
-        check_own(world)?;
+        let place = git_place(world)?;
         if revision.len() > 200 || revision.starts_with('-') || revision.chars().any(char::is_control) {
             return Err(invalid("`since` is no revision"));
         }
         let options = git_options().open_path_as_is(true);
-        let repository =
-            gix::open_opts(world.root_path.join(".git"), options).map_err(|error| failed(&error))?;
+        let repository = gix::open_opts(place, options).map_err(|error| failed(&error))?;
         let tree = repository
             .rev_parse_single(revision)
             .map_err(|error| invalid(format!("`{revision}` is no revision of this repository: {error}")))?
@@ -40,8 +42,23 @@ impl GitTree {
             .peel_to_tree()
             .map_err(|error| invalid(format!("`{revision}` names no tree: {error}")))?
             .id;
-        let files = files_of(&repository, tree, MAX_FILES)?;
-        Ok(Self { repository, files })
+        let mut all = Collected::default();
+        collect(&repository, tree, &RelPath::root(), (0, MAX_FILES), &mut all)?;
+        let Collected { files, submodules } = all;
+        Ok(Self { repository, files, submodules })
+    }
+
+    /// The folders that are repositories of their own: what is in them is theirs.
+    pub(super) fn submodules(&self) -> &BTreeSet<RelPath> {
+        &self.submodules
+    }
+
+    /// Has the revision just that at `path`? Told by the name that git gives to contents, so nothing is unpacked.
+    pub(super) fn has(&self, path: &RelPath, content: &Content) -> bool {
+        let Some((id, bits)) = self.files.get(path) else { return false };
+        let same_mode = Mode::of_bits(*bits) == content.mode();
+        let name = compute_hash(self.repository.object_hash(), Kind::Blob, &content.bytes);
+        same_mode && name.is_ok_and(|name| name == *id)
     }
 
     /// Its files, bytewise.
@@ -65,61 +82,22 @@ impl GitTree {
     }
 }
 
-/// Objects may come from nowhere but the workspace's own folder.
-fn check_own(world: &ToolWorld) -> Result<(), ToolError> {
-    let facts = |path: &str| RelPath::parse(path).ok().and_then(|path| world.root.facts(&path).ok());
-    match facts(".git") {
-        None => {
-            return Err(invalid(
-                "the workspace is no git repository, so there is no revision to compare with",
-            ));
-        }
-        Some(facts) if facts.kind == EntryKind::Folder => {}
-        Some(_) => return Err(denied("`.git` is no folder: its objects lie outside the workspace")),
-    }
-    for elsewhere in [".git/objects/info/alternates", ".git/commondir"] {
-        if facts(elsewhere).is_some() {
-            return Err(denied(&format!("`{elsewhere}` leads to objects outside the workspace")));
-        }
-    }
-    match facts(".git/objects") {
-        Some(facts) if facts.kind == EntryKind::Folder => check_objects(&world.root),
-        _ => Err(denied("`.git/objects` is no folder")),
-    }
-}
-
-/// Git's reader follows links among the objects, and so would give out what another repository holds.
-fn check_objects(root: &Root) -> Result<(), ToolError> {
-    let objects = RelPath::parse(".git/objects").map_err(|error| tool_error(&error.into()))?;
-    let mut ahead = vec![objects];
-    while let Some(folder) = ahead.pop() {
-        let (entries, unnamed) = root.entries(&folder).map_err(|error| tool_error(&error))?;
-        if unnamed > 0 {
-            return Err(denied(&format!("`{folder}` has names in it that are none of git's")));
-        }
-        for entry in entries {
-            match entry.kind {
-                EntryKind::Folder => ahead.push(entry.path),
-                EntryKind::File => {}
-                kind => {
-                    let message = format!("`{}` is {kind}: objects may lie elsewhere", entry.path);
-                    return Err(denied(&message));
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
 /// The regular files of a tree, with their permission bits; more than `most` are an error.
 pub(in crate::runner) fn files_of(
     repository: &gix::Repository,
     tree: gix::ObjectId,
     most: usize,
 ) -> Result<BTreeMap<RelPath, (gix::ObjectId, u32)>, ToolError> {
-    let mut files = BTreeMap::new();
-    collect(repository, tree, &RelPath::root(), (0, most), &mut files)?;
-    Ok(files)
+    let mut all = Collected::default();
+    collect(repository, tree, &RelPath::root(), (0, most), &mut all)?;
+    Ok(all.files)
+}
+
+/// What a tree holds.
+#[derive(Default)]
+struct Collected {
+    files: BTreeMap<RelPath, (gix::ObjectId, u32)>,
+    submodules: BTreeSet<RelPath>,
 }
 
 fn collect(
@@ -127,7 +105,7 @@ fn collect(
     tree: gix::ObjectId,
     folder: &RelPath,
     (depth, most): (usize, usize),
-    files: &mut BTreeMap<RelPath, (gix::ObjectId, u32)>,
+    all: &mut Collected,
 ) -> Result<(), ToolError> {
     let limit = |message: &str| {
         Err(ToolError { limit: Some("files".to_owned()), ..ToolError::new(ErrorKind::Limit, message) })
@@ -143,20 +121,18 @@ fn collect(
         let Some(path) = name.and_then(|name| folder.join(name).ok()) else { continue };
         let mode = entry.mode();
         if mode.is_tree() {
-            collect(repository, entry.object_id(), &path, (depth + 1, most), files)?;
+            collect(repository, entry.object_id(), &path, (depth + 1, most), all)?;
         } else if mode.is_blob() {
             let bits = if mode.is_executable() { 0o755 } else { 0o644 };
-            files.insert(path, (entry.object_id(), bits));
+            all.files.insert(path, (entry.object_id(), bits));
+        } else if mode.is_commit() {
+            all.submodules.insert(path);
         }
-        if files.len() > most {
+        if all.files.len() + all.submodules.len() > most {
             return limit(&format!("the revision has more than {most} files"));
         }
     }
     Ok(())
-}
-
-fn denied(message: &str) -> ToolError {
-    ToolError::new(ErrorKind::Denied, message)
 }
 
 fn failed(error: &dyn std::fmt::Display) -> ToolError {

@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::effect::{ToolCall, ToolError, ToolResult};
 use crate::files::{IgnoreFiles, RelPath, Walk, Walked};
 use crate::policy::Granted;
+use crate::runner::Cancel;
 
 use super::access::Reading;
 use super::globs::Globs;
@@ -21,6 +22,7 @@ pub(super) const MAX_ENTRIES: usize = 2_000_000;
 pub(in crate::runner) fn list_files(
     call: &Granted<ToolCall>,
     reading: &Reading<'_>,
+    cancel: &Cancel,
 ) -> Result<ToolResult, ToolError> {
     let input =
         Input::new("list_files", &call.request().input, &["path", "recursive", "glob", "ignore", "max"])?;
@@ -32,7 +34,7 @@ pub(in crate::runner) fn list_files(
     };
     let globs = Globs::new(&input.texts("glob")?)?;
     let max = input.number("max", 100_000, 1..=1_000_000)? as usize;
-    let mut found = reading.walk(&options)?;
+    let mut found = reading.walk(&options, cancel)?;
     found.files.retain(|path| globs.match_path(path));
     let truncated = found.truncated || found.files.len() > max;
     found.files.truncate(max);

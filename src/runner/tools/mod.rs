@@ -12,6 +12,7 @@ mod exec;
 #[cfg(test)]
 mod exec_tests;
 mod git_folders;
+mod git_place;
 mod git_tree;
 mod globs;
 mod http;
@@ -19,6 +20,8 @@ mod input;
 mod kept_text;
 mod list_files;
 mod llm;
+#[cfg(test)]
+mod looking_tests;
 mod place;
 mod prepare;
 mod read_file;

@@ -1,24 +1,21 @@
 //! `search_files`: lines that match a regular expression, on ripgrep's own libraries. A file that may not be read is
 //! neither searched nor counted, so that neither a match nor a number tells of it.
 
-#![expect(clippy::disallowed_methods, reason = "a search ends at its deadline")]
-
 use std::fmt::Write as _;
-use std::time::Instant;
 
 use grep_matcher::Matcher as _;
 use grep_regex::{RegexMatcher, RegexMatcherBuilder};
 use grep_searcher::{
-    BinaryDetection, Searcher, SearcherBuilder, Sink, SinkContext, SinkContextKind, SinkMatch,
+    BinaryDetection, Searcher, SearcherBuilder, Sink, SinkContext, SinkContextKind, SinkFinish, SinkMatch,
 };
 use serde_json::{Value, json};
 
-use crate::effect::{ErrorKind, ToolCall, ToolError, ToolResult};
+use crate::effect::{ToolCall, ToolError, ToolResult};
 use crate::files::{RelPath, Walk};
 use crate::policy::Granted;
 use crate::runner::Cancel;
 
-use super::access::Reading;
+use super::access::{Reading, in_time};
 use super::globs::Globs;
 use super::input::{Input, invalid};
 use super::list_files::{MAX_ENTRIES, ignore_files, left_out};
@@ -52,7 +49,7 @@ pub(in crate::runner) fn search_files(
         ignore_files: ignore_files(&input)?,
         max_entries: MAX_ENTRIES,
     };
-    let walked = reading.walk(&options)?;
+    let walked = reading.walk(&options, cancel)?;
     let mut found = Found::new(&matcher, max, reading.limit, cancel);
     let mut searcher = searcher(context);
     for path in walked.files.iter().filter(|path| globs.match_path(path)) {
@@ -114,18 +111,8 @@ impl<'a> Found<'a> {
     }
 
     fn is_over(&self) -> Result<bool, ToolError> {
-        if self.cancel.is_cancelled() {
-            return Err(ToolError::new(ErrorKind::Cancelled, "the search was cancelled"));
-        }
-        if self.late() {
-            let message = "the search did not end in its time; name a folder or a `glob`";
-            return Err(ToolError::new(ErrorKind::Timeout, message));
-        }
+        in_time(self.cancel)?;
         Ok(self.truncated)
-    }
-
-    fn late(&self) -> bool {
-        self.cancel.deadline().is_some_and(|deadline| Instant::now() >= deadline)
     }
 
     /// A file that is gone, or has become a link or something else since the walk, is skipped.
@@ -135,14 +122,17 @@ impl<'a> Found<'a> {
             self.too_large += 1;
             return;
         }
-        let start = self.matches.len();
+        let before = (self.matches.len(), self.bytes_left, self.truncated);
         let matcher = self.matcher;
-        let mut sink = FileSink { found: self, path, before: Vec::new() };
+        let mut sink = FileSink { found: self, path, before: Vec::new(), is_binary: false };
         let mut reader = file.into_reader();
         let searched = searcher.search_reader(matcher, &mut reader, &mut sink);
+        let is_binary = sink.is_binary;
         reader.finish();
-        if searched.is_err() {
-            self.matches.truncate(start);
+        if searched.is_err() || is_binary {
+            // what was found before its first NUL is no text either
+            self.matches.truncate(before.0);
+            (self.bytes_left, self.truncated) = (before.1, before.2);
         }
     }
 
@@ -180,6 +170,7 @@ struct FileSink<'a, 'b> {
     found: &'a mut Found<'b>,
     path: &'a RelPath,
     before: Vec<String>,
+    is_binary: bool,
 }
 
 impl Sink for FileSink<'_, '_> {
@@ -204,7 +195,12 @@ impl Sink for FileSink<'_, '_> {
             after: Vec::new(),
             with_context: searcher.before_context() > 0,
         });
-        Ok(!self.found.cancel.is_cancelled() && !self.found.late())
+        Ok(!self.found.cancel.is_over())
+    }
+
+    fn finish(&mut self, _: &Searcher, end: &SinkFinish) -> Result<(), Self::Error> {
+        self.is_binary = end.binary_byte_offset().is_some();
+        Ok(())
     }
 
     fn context(&mut self, _: &Searcher, found: &SinkContext<'_>) -> Result<bool, Self::Error> {

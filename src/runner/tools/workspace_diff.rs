@@ -1,17 +1,18 @@
 //! `workspace_diff`: what this run changed, or what differs from a revision. Reads only; what may not be read is not
 //! in it, on either side.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
 use crate::effect::{ToolCall, ToolError, ToolResult};
-use crate::files::{EntryKind, IgnoreFiles, RelPath, Walk, walk};
+use crate::files::{EntryKind, IgnoreFiles, RelPath, Root, Walk, walk_until};
 use crate::policy::{Granted, Obligations};
-use crate::runner::ToolWorld;
 use crate::runner::patch::{Content, FilePatch, History, PatchError, Side, Version, compose, render};
+use crate::runner::{Cancel, ToolWorld};
 
-use super::access::{Reading, tool_error};
+use super::access::{Reading, in_time, tool_error};
 use super::git_tree::GitTree;
 use super::input::Input;
 use super::list_files::MAX_ENTRIES;
@@ -24,14 +25,16 @@ const PATCH_BYTES: u64 = 16 << 20;
 pub(in crate::runner) fn workspace_diff(
     call: &Granted<ToolCall>,
     world: &ToolWorld,
+    cancel: &Cancel,
 ) -> Result<ToolResult, ToolError> {
     let request = call.request();
     let input = Input::new("workspace_diff", &request.input, &["since"])?;
-    let sides = match input.text("since")?.unwrap_or("start") {
-        "start" => since_start(world, &request.run, call.obligations())?,
-        revision => since_revision(world, revision, call.obligations())?,
+    let obligations = call.obligations();
+    let (sides, notes) = match input.text("since")?.unwrap_or("start") {
+        "start" => (since_start(world, &request.run, obligations)?, String::new()),
+        revision => since_revision(world, revision, obligations, cancel)?,
     };
-    Ok(result_of(&compose(&sides), call.obligations()))
+    Ok(ToolResult { stderr: notes, ..result_of(&compose(&sides), obligations) })
 }
 
 type Sides = BTreeMap<RelPath, Side>;
@@ -54,7 +57,13 @@ fn since_start(world: &ToolWorld, run: &str, obligations: &Obligations) -> Resul
     Ok(sides)
 }
 
-fn since_revision(world: &ToolWorld, revision: &str, obligations: &Obligations) -> Result<Sides, ToolError> {
+/// With what is not compared, in words.
+fn since_revision(
+    world: &ToolWorld,
+    revision: &str,
+    obligations: &Obligations,
+    cancel: &Cancel,
+) -> Result<(Sides, String), ToolError> {
     let writing = Writing::of(obligations, world);
     let reading = Reading::under(obligations, world);
     let tree = GitTree::of(world, revision)?;
@@ -64,20 +73,44 @@ fn since_revision(world: &ToolWorld, revision: &str, obligations: &Obligations) 
         ignore_files: IgnoreFiles::Honour,
         max_entries: MAX_ENTRIES,
     };
-    let walked =
-        walk(&world.root, &options, &mut |path, kind| kind == EntryKind::Folder || writing.allows_read(path))
-            .map_err(|error| tool_error(&error))?;
+    let mut others = tree.submodules().clone();
+    let mut keep = |path: &RelPath, kind: EntryKind| match kind {
+        EntryKind::Folder if others.contains(path) => false,
+        EntryKind::Folder if is_repository(&world.root, path) => {
+            others.insert(path.clone());
+            false
+        }
+        EntryKind::Folder => true,
+        _ => writing.allows_read(path),
+    };
+    let walked = walk_until(&world.root, &options, &mut keep, &|| cancel.is_over());
+    in_time(cancel)?;
+    let walked = walked.map_err(|error| tool_error(&error))?;
     let mut sides = Sides::new();
-    for path in tree.paths().filter(|path| writing.allows_read(path)).chain(&walked.files) {
-        if !sides.contains_key(path) {
-            let side = Side { before: tree.content(path)?, after: present(world, &reading, path) };
-            // what is equal needs no room
-            if side.before != side.after {
-                sides.insert(path.clone(), side);
-            }
+    let paths: BTreeSet<&RelPath> = tree.paths().chain(&walked.files).collect();
+    for path in paths.into_iter().filter(|path| writing.allows_read(path)) {
+        in_time(cancel)?;
+        let after = present(world, &reading, path);
+        // what is equal needs no room
+        if !after.as_ref().is_some_and(|content| tree.has(path, content)) {
+            sides.insert(path.clone(), Side { before: tree.content(path)?, after });
         }
     }
-    Ok(sides)
+    Ok((sides, not_compared(&others)))
+}
+
+/// Is the folder a repository of its own? What is in one is no part of this one, as git sees it.
+fn is_repository(root: &Root, folder: &RelPath) -> bool {
+    folder.join(".git").is_ok_and(|git| root.facts(&git).is_ok())
+}
+
+fn not_compared(others: &BTreeSet<RelPath>) -> String {
+    let mut notes = String::new();
+    for folder in others {
+        // writing to a String cannot fail
+        let _ = writeln!(notes, "`{folder}` is a repository of its own, and was not compared");
+    }
+    notes
 }
 
 /// The file as it is; a link or a special file that stands in its place is none.

@@ -2,10 +2,10 @@
 //! Everything here is a function of the files: no clock, no order but that of the paths.
 
 use crate::digest::Digest;
-use crate::effect::{ErrorKind, ToolError};
+use crate::effect::ToolError;
 use crate::files::{IgnoreFiles, RelPath, Walk};
 use crate::runner::Cancel;
-use crate::runner::tools::access::Reading;
+use crate::runner::tools::access::{Reading, in_time};
 use crate::runner::tools::list_files::MAX_ENTRIES;
 
 use super::imports::{Import, imports};
@@ -74,7 +74,7 @@ impl Scan {
             ignore_files: IgnoreFiles::Honour,
             max_entries: MAX_ENTRIES,
         };
-        let walked = reading.walk(&options)?;
+        let walked = reading.walk(&options, cancel)?;
         let mut scan = Self { truncated: walked.truncated, ..Self::default() };
         scan.note(walked.unnamed, "names are not UTF-8 or have control characters in them");
         scan.note(walked.closed.len() as u64, "folders could not be read");
@@ -83,9 +83,7 @@ impl Scan {
         scan.note(beyond as u64, "files are beyond the limit of files");
         let mut left = MAX_BYTES;
         for path in walked.files.into_iter().take(MAX_FILES) {
-            if cancel.is_cancelled() {
-                return Err(ToolError::new(ErrorKind::Cancelled, "the reading was cancelled"));
-            }
+            in_time(cancel)?;
             // a file that is gone, or that the system does not let us read, is not there
             if let Some(fact) = read(reading, &path, left) {
                 left = left.saturating_sub(if fact.content == Content::Unread { 0 } else { fact.bytes });
