@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use lgflow::effect::{FrozenLayer, LayerRole, ToolCall, ToolResult};
 use lgflow::files::Root;
 use lgflow::policy::{Gate, GateDecision, Machine, PolicySet};
-use lgflow::runner::{Cancel, CommandMemory, ToolWorld, execute};
+use lgflow::runner::{Cancel, CommandMemory, Outside, ToolWorld, execute};
 use lgflow::source::Sources;
 use serde_json::{Value, json};
 
@@ -72,6 +72,7 @@ impl Hands {
             state: Root::open(&folder.path().join("state")).unwrap(),
             protected: Vec::new(),
             redaction: std::sync::Arc::default(),
+            outside: Outside::default(),
             memory: CommandMemory::default(),
         };
         Self { folder, world, gate: Gate::new(set, Machine::default()), calls: 0 }

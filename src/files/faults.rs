@@ -81,8 +81,8 @@ pub(super) fn step(call: Call, path: &RelPath) -> Result<(), FileError> {
         let plan = plan.as_mut()?;
         let at = plan.passed.len();
         plan.passed.push(call);
-        let come = plan.faults.iter().filter(|(from, _)| *from <= at);
-        come.filter_map(|(from, fault)| fault.strikes(at - from, call)).next()
+        let mut come = plan.faults.iter().filter(|(from, _)| *from <= at);
+        come.find_map(|(from, fault)| fault.strikes(at - from, call))
     });
     struck.map_or(Ok(()), |errno| Err(FileError::of(path.as_str(), errno)))
 }

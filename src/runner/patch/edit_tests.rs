@@ -152,7 +152,7 @@ fn edited_text(text: &[u8], edit: &Edit) -> Vec<u8> {
     let mut lines: Vec<Vec<u8>> = text.split_inclusive(|&b| b == b'\n').map(<[u8]>::to_vec).collect();
     match edit {
         Edit::Insert(at, line) => {
-            lines.insert(at.index(lines.len() + 1).min(last_whole(&lines)), line.as_bytes().to_vec())
+            lines.insert(at.index(lines.len() + 1).min(last_whole(&lines)), line.as_bytes().to_vec());
         }
         Edit::Remove(at) if !lines.is_empty() => drop(lines.remove(at.index(lines.len()))),
         Edit::Replace(at, line) if !lines.is_empty() => {
@@ -165,14 +165,14 @@ fn edited_text(text: &[u8], edit: &Edit) -> Vec<u8> {
             None => {}
         },
         Edit::ToggleCarriageReturns => {
-            lines.iter_mut().filter(|line| line.ends_with(b"\n")).for_each(|line| {
+            for line in lines.iter_mut().filter(|line| line.ends_with(b"\n")) {
                 let end = line.len() - 1;
                 if line.ends_with(b"\r\n") {
                     line.remove(end - 1);
                 } else {
                     line.insert(end, b'\r');
                 }
-            })
+            }
         }
         Edit::ToggleByteOrderMark => match lines.first_mut() {
             Some(first) if first.starts_with("\u{feff}".as_bytes()) => drop(first.drain(..3)),

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::effect::{ErrorKind, ToolCall, ToolResult};
 use crate::files::Root;
-use crate::policy::{GrantLimits, Granted, Obligations, PathRules};
+use crate::policy::{GrantLimits, Granted, NetworkRules, Obligations, PathRules};
 use crate::runner::{Cancel, CommandMemory, ToolWorld, execute};
 
 /// A folder with repositories in it.
@@ -79,12 +79,14 @@ impl Place {
             protected: Vec::new(),
             memory: CommandMemory::default(),
             redaction: std::sync::Arc::default(),
+            outside: crate::runner::Outside::default(),
         };
         let obligations = Obligations {
             read: PathRules::of_globs(&["**"], &[], &[]),
             write: PathRules::of_globs(&["**"], &[], &[]),
             limits,
             exec: None,
+            network: NetworkRules::default(),
             approved: None,
             rules: Vec::new(),
         };
@@ -101,7 +103,7 @@ impl Place {
         let said =
             self.git(folder, &["diff", "--no-ext-diff", "--no-renames", "--ignore-submodules", "HEAD"]);
         let lines = said.lines().filter(|line| !line.starts_with("index "));
-        lines.map(|line| format!("{line}\n")).collect()
+        lines.fold(String::new(), |all, line| all + line + "\n")
     }
 
     fn is_told_as_by_git(&self, folder: &str) {
@@ -129,7 +131,8 @@ fn objects_are_read_loose_and_packed_and_packed_references_as_well() {
     let place = Place::new();
     place.repository("work");
     for turn in 0..40 {
-        let text: String = (0..200).map(|line| format!("line {}\n", (line * 7 + turn) % 1000)).collect();
+        let lines: Vec<String> = (0..200).map(|line| format!("line {}", (line * 7 + turn) % 1000)).collect();
+        let text = lines.join("\n") + "\n";
         place.write("work/large", &text);
         place.git("work", &["add", "-A"]);
         place.git("work", &["commit", "-qm", &format!("turn {turn}")]);
