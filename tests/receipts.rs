@@ -285,6 +285,7 @@ fn run(workspace: &Workspace, lie: &str) -> Finished {
         color: false,
         attended: false,
         serving: None,
+        elsewhere: None,
         resume: None,
         watching: Watching::default(),
         held: None,

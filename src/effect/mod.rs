@@ -24,7 +24,8 @@ pub use approval::{
     BoundTarget, Preview, RootIdentity, ShownCall,
 };
 pub use call::{
-    AfterCrash, Artifact, AskedTool, ModelUsed, ProgramUsed, RuleRef, SandboxLayer, ToolCall, ToolError, ToolResult,
+    AfterCrash, Artifact, AskedTool, ModelUsed, ProgramUsed, RuleRef, SandboxLayer, ToolCall, ToolError,
+    ToolResult,
 };
 pub use codec::{FrameBuffer, FrameError, MAX_FRAME, encode_frame};
 pub use control::{FrozenLayer, LayerRole, LedgerPlace, RunLimits, RunnerStart, Started, WorkTree};

@@ -285,6 +285,7 @@ fn carry_out(place: &Place, program: &Path, run: Option<RunId>) -> Finished {
         color: false,
         attended: false,
         serving: None,
+        elsewhere: None,
         resume,
         held: None,
         undoes: None,

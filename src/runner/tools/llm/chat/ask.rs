@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::effect::{ErrorKind, KEY_HEADER, ModelDeclaration, ModelUsed, Provider, ToolCall, ToolError, ToolResult, WebAddress};
+use crate::effect::{
+    ErrorKind, KEY_HEADER, ModelDeclaration, ModelUsed, Provider, ToolCall, ToolError, ToolResult, WebAddress,
+};
 use crate::policy::{Granted, WebRequest};
 use crate::runner::net::{Exchange, NetFault, Outgoing, Terms};
 use crate::runner::tools::llm::asked::Asked;
