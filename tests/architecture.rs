@@ -127,7 +127,7 @@ const HOMES: &[(&str, &[&str])] = &[
 /// Rooms that may carry an `expect` of `clippy::disallowed_methods`.
 const TOUCH_THE_WORLD: &[&str] = &[
     "files", "trust", "ledger", "sandbox", "store", "logging", "runner", "client", "session", "packs",
-    "service", "front", "watch", "cli",
+    "service", "otlp", "front", "watch", "cli",
 ];
 
 /// The files that may switch code by operating system.
