@@ -118,8 +118,9 @@ impl Desk {
         let place = Place::here().map_err(|error| failed(&error))?;
         let store = place.runs().map_err(|error| failed(&error))?;
         let ledger = Ledger::open(&place.state, &store.id()).map_err(|error| failed(&error))?;
-        let durability = store.run(&run).map_err(|error| failed(&error))?.durability;
-        if durability == Durability::None {
+        // a session of a client is no run of the store
+        let session = ledger.session(run.as_str()).map_err(|error| failed(&error))?.is_some();
+        if !session && store.run(&run).map_err(|error| failed(&error))?.durability == Durability::None {
             return Err(Problem::failed(
                 format!("the run `{run}` cannot be answered"),
                 &StoredError::NotKept,
@@ -131,7 +132,6 @@ impl Desk {
         let key = settings.signing_key().map(std::path::PathBuf::from);
         let signer = signer(key.as_deref(), &ledger).map_err(|error| failed(&error))?;
         let answering = Answering { ledger, signer, run: run.to_string() };
-        let session = answering.ledger.session(run.as_str()).map_err(|error| failed(&error))?.is_some();
         let SessionQuestions { open, answered } = if session {
             answering.session_questions().map_err(|error| failed(&error))?
         } else {

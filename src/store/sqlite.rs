@@ -82,10 +82,10 @@ impl Sqlite {
 
     fn checked(connection: Connection, path: PathBuf) -> Result<Self, StoreError> {
         let mut opened = Self { connection, path, hindrance: None, durability: None };
-        opened.harden().map_err(|error| understood(&error, &opened.path))?;
+        opened.harden().map_err(|error| opened.said(&error))?;
         opened.migrate()?;
         opened.recognise()?;
-        opened.set_up().map_err(|error| understood(&error, &opened.path))?;
+        opened.set_up().map_err(|error| opened.said(&error))?;
         Ok(opened)
     }
 
