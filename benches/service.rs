@@ -121,10 +121,9 @@ fn ask(stream: &mut TcpStream, request: &[u8]) -> std::io::Result<u16> {
 /// Times of many, as a person reads them.
 fn told(mut times: Vec<Duration>) -> String {
     times.sort_unstable();
-    let at = |part: f64| {
-        times.get((times.len() as f64 * part) as usize).or(times.last()).copied().unwrap_or_default()
-    };
-    format!("median {:.1?}, 99% {:.1?}, longest {:.1?}", at(0.5), at(0.99), at(1.0))
+    let at =
+        |percent: usize| times.get(times.len() * percent / 100).or(times.last()).copied().unwrap_or_default();
+    format!("median {:.1?}, 99% {:.1?}, longest {:.1?}", at(50), at(99), at(100))
 }
 
 /// What `/healthz` takes while `meanwhile` goes on.

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use lgflow::policy::{NetworkAccess, WorkspaceMode};
 use lgflow::sandbox::{
-    Confined, HELPER_ARGUMENT, Helper, Job, Layer, Program, Stack, UpperBounds, UpperSize, run,
+    Beside, Confined, HELPER_ARGUMENT, Helper, Job, Layer, Program, Stack, UpperBounds, UpperSize, run,
 };
 
 /// How often each is started.

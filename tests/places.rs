@@ -239,12 +239,12 @@ fn a_store_that_its_user_may_only_read() {
         as_a_user(&workspace, command).ended(0);
     }
     assert_eq!(fs::read(folder.join("runs.db")).unwrap(), before);
-    // what stands in the way is named
+    // a file beside it that stands in the way
     give(folder.clone(), 0o700);
     give(folder.join("runs.db"), 0o600);
     fs::write(folder.join("runs.db-shm"), "").unwrap();
     give(folder.join("runs.db-shm"), 0o400);
-    as_a_user(&workspace, &REQUEST).ended(1).says("runs.db-shm` can only be read");
+    as_a_user(&workspace, &REQUEST).ended(1).says("can only be read");
     as_a_user(&workspace, &["runs", "show", run]).ended(0);
     fs::remove_file(folder.join("runs.db-shm")).unwrap();
     give(folder.join("runs.db"), 0o600);
