@@ -6,20 +6,24 @@ use std::sync::Arc;
 use std::thread;
 
 use clap::Args;
+use serde_json::json;
 
 use crate::diag::Diagnostics;
 use crate::effect::{ApprovalRequest, Declared, FrozenLayer, RunLimits};
 use crate::front::{BeginError, CallSession, Calling, Place, Questions};
-use crate::mcp_server::{Ended, Hosted, Said, serve_stdio};
+use crate::mcp_server::{Ended, Hosted, PATH, Said, serve_http, serve_stdio};
 use crate::model::Uses;
 use crate::policy::{Decision, Gate, Machine, PolicySet};
 use crate::sandbox::{broken_promises, confine_server};
+use crate::service::{Address, Bound, TokenBook};
 use crate::source::Sources;
 use crate::view::diagnostics::human;
+use crate::view::escaped;
 
 use super::output::Output;
 use super::problem::Problem;
 use super::run::{PolicyArgs, limits, revision};
+use super::runner::{bound, tokens};
 use super::terminal::style_of_stderr;
 use super::tool::{Here, layers_here};
 use super::{Exit, Format};
@@ -27,7 +31,7 @@ use super::{Exit, Format};
 /// Arguments of `lgflow mcp`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  lgflow mcp                                  as a client starts it: the protocol on standard input and output\n  lgflow mcp --policy policies/agent.yaml     under a policy of yours\n  claude mcp add lgflow -- lgflow mcp         tell a client of it\n\nThe root is the workspace of the current folder, and stays it. What the policy asks about is approved with `lgflow approve`, elsewhere; the client cannot. Words beside the protocol go to standard error. It ends, with everything that it started, when the client closes its end or at SIGTERM."
+    after_help = "Examples:\n  lgflow mcp                                  as a client starts it: the protocol on standard input and output\n  lgflow mcp --policy policies/agent.yaml     under a policy of yours\n  claude mcp add lgflow -- lgflow mcp         tell a client of it\n  lgflow mcp --listen 127.0.0.1:8812 --token-file tokens.json\n\nThe root is the workspace of the current folder, and stays it. What the policy asks about is approved with `lgflow approve`, elsewhere; the client cannot. Words beside the protocol go to standard error. It ends, with everything that it started, when the client closes its end or at SIGTERM."
 )]
 pub struct McpArgs {
     #[command(flatten)]
@@ -35,6 +39,18 @@ pub struct McpArgs {
     /// Take policies, and all else that `.lg/` decides, from this git revision, as for a change under test
     #[arg(long, value_name = "REV")]
     policy_from: Option<String>,
+    /// Serve over HTTP at `HOST:PORT` (port 0 is a free one), in place of standard input and output
+    #[arg(long, value_name = "ADDRESS", requires = "token_file")]
+    listen: Option<String>,
+    /// The file of tokens that clients present, as `runner token new` writes it, or with a single token
+    #[arg(long, value_name = "FILE", requires = "listen")]
+    token_file: Option<PathBuf>,
+    /// Listen where other machines reach it, because a proxy in front of it speaks TLS
+    #[arg(long, requires = "listen")]
+    insecure_behind_proxy: bool,
+    /// A name that clients call it by, as behind a proxy; `localhost` and the address are known
+    #[arg(long = "host", value_name = "NAME", requires = "listen")]
+    hosts: Vec<String>,
 }
 
 /// Standard output is the protocol's, so whatever goes wrong is said beside it.
@@ -58,11 +74,12 @@ struct Prepared {
 
 fn serve(args: &McpArgs, output: Output) -> Result<Exit, Problem> {
     let failed = |error: &dyn std::error::Error| Problem::failed("cannot serve", error);
+    let listening_at = listening_at(args)?;
     let Some(prepared) = prepare(args, output)? else { return Ok(Exit::Invalid) };
     let (root, offered) = (prepared.place.root.display().to_string(), prepared.offered.clone());
     let (session, calls) = open(prepared).map_err(|error| failed(&error))?;
     let questions = session.questions().map_err(|error| failed(&error))?;
-    put_up_walls(calls.as_fd(), output)?;
+    put_up_walls(calls.as_fd(), listening_at.is_some(), output)?;
     let id = session.id().to_string();
     output.note(&format!("session {id} in {root}, under the policy {}\n", session.started().policy_digest));
     let listening = thread::spawn({
@@ -70,7 +87,15 @@ fn serve(args: &McpArgs, output: Output) -> Result<Exit, Problem> {
         move || tell_questions(questions, (&id, &root), output)
     });
     let said: Said = Arc::new(move |line: &str| output.note(&format!("{line}\n")));
-    let ended = serve_stdio(Hosted { session: id, root, tools: offered, said }, calls);
+    let hosted = Hosted { session: id, root, tools: offered, said };
+    let ended = match listening_at {
+        None => serve_stdio(hosted, calls),
+        Some((bound, tokens)) => {
+            let url = format!("{}{PATH}", bound.url());
+            output.line(&json!({ "schema": "lgflow.listening/v1", "url": url }));
+            serve_http(hosted, calls, bound, tokens)
+        }
+    };
     session.stop();
     // it ends when the runner is gone, with everything that was started
     let _ = listening.join();
@@ -78,6 +103,19 @@ fn serve(args: &McpArgs, output: Output) -> Result<Exit, Problem> {
         Ended::Closed | Ended::Told => Ok(Exit::Done),
         Ended::Interrupted => Ok(Exit::Interrupted),
     }
+}
+
+/// The place and the tokens of a server that others reach; nothing of one for standard input and output.
+fn listening_at(args: &McpArgs) -> Result<Option<(Bound, TokenBook)>, Problem> {
+    let Some(address) = &args.listen else { return Ok(None) };
+    let address: Address =
+        address.parse().map_err(|error| Problem::usage(escaped(&format!("--listen: {error}"))))?;
+    if matches!(address, Address::Unix(_)) {
+        return Err(Problem::usage("--listen: clients of MCP reach a port; write `HOST:PORT`"));
+    }
+    let none = || Problem::usage("name the tokens with `--token-file`");
+    let tokens = tokens(args.token_file.as_deref())?.ok_or_else(none)?;
+    Ok(Some((bound(&address, args.insecure_behind_proxy, &args.hosts)?, tokens)))
 }
 
 /// Nothing, where there are findings: they are said.
@@ -136,8 +174,8 @@ fn open(prepared: Prepared) -> Result<(CallSession, std::os::unix::net::UnixStre
 
 /// Gives up everything but what is open, before a byte of the client is read and before the first thread; and tries from
 /// a thread whether that holds. `inherited` is any socket.
-fn put_up_walls(inherited: BorrowedFd<'_>, output: Output) -> Result<(), Problem> {
-    let confinement = confine_server(false).map_err(|error| Problem::failed("cannot serve", &error))?;
+fn put_up_walls(inherited: BorrowedFd<'_>, listens: bool, output: Output) -> Result<(), Problem> {
+    let confinement = confine_server(listens).map_err(|error| Problem::failed("cannot serve", &error))?;
     let tried = thread::scope(|scope| scope.spawn(|| broken_promises(&confinement, inherited)).join());
     let broken = tried.unwrap_or_else(|_| vec!["they could not be tried".to_owned()]);
     if !broken.is_empty() {
