@@ -9,11 +9,13 @@
     reason = "a test makes its own files and processes, and stops where it is wrong"
 )]
 
+#[path = "mcp/over_http.rs"]
+mod over_http;
 #[path = "mcp/peers.rs"]
 mod peers;
 mod program;
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, Write as _};
 use std::process::Stdio;
 
 use peers::{Client, Served, inspect, text};
@@ -346,130 +348,4 @@ fn the_inspector_lists_calls_and_is_refused() {
     let (session, request) = asked(&call("apply_patch", &format!("patch={PATCH}")));
     assert!(session.len() == 26 && request.len() == 32, "{session} {request}");
     assert_eq!(workspace.read("a.txt"), BEFORE);
-}
-
-/// A server over HTTP, its url and its token.
-struct Listening {
-    server: std::process::Child,
-    url: String,
-    token: String,
-}
-
-impl Listening {
-    fn of(workspace: &Workspace) -> Self {
-        let file = workspace.outside().join("tokens.json").display().to_string();
-        let token = |name: &str, role: &str| {
-            let made = ["runner", "token", "new", name, "--role", role, "--token-file", &file];
-            workspace.lgflow(&made).ended(0).stdout.trim().to_owned()
-        };
-        let (token, _) =
-            (token("agent", "call"), std::fs::write(workspace.outside().join("eye"), token("eye", "read")));
-        let mut server = workspace.command(&SERVE);
-        server.args(["--listen", "127.0.0.1:0", "--token-file", &file]);
-        let mut server = server.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let listening: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
-        assert_eq!(listening["schema"], "lgflow.listening/v1");
-        Self { server, url: listening["url"].as_str().unwrap().to_owned(), token }
-    }
-
-    fn client(&self, mode: &str) -> Client {
-        Client::new(&json!({"url": self.url, "token": self.token, "mode": mode, "root": "/"}))
-    }
-
-    /// The status of a request that begins a conversation, as somebody sends it who is no client.
-    fn status(&self, headers: &[(&str, &str)]) -> u16 {
-        let body = HELLO.lines().next().unwrap();
-        let authority = self.url.strip_prefix("http://").unwrap().strip_suffix("/mcp").unwrap();
-        let mut all = vec![
-            ("Host", authority),
-            ("Content-Type", "application/json"),
-            ("Accept", "application/json, text/event-stream"),
-        ];
-        let bearer = format!("Bearer {}", self.token);
-        all.push(("Authorization", &bearer));
-        all.retain(|(name, _)| headers.iter().all(|(other, _)| other != name));
-        all.extend(headers.iter().filter(|(_, value)| !value.is_empty()));
-        let mut head: String = all.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-        head = format!(
-            "POST /mcp HTTP/1.1\r\n{head}Connection: close\r\nContent-Length: {}\r\n\r\n",
-            body.len()
-        );
-        let mut stream = std::net::TcpStream::connect(authority).unwrap();
-        stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
-        let mut first = String::new();
-        BufReader::new(stream).read_line(&mut first).unwrap();
-        first.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_else(|| panic!("{first}"))
-    }
-}
-
-impl Drop for Listening {
-    fn drop(&mut self) {
-        // one that has ended is gone already
-        let _ = self.server.kill();
-        let _ = self.server.wait();
-    }
-}
-
-#[test]
-fn over_http_a_client_gets_the_same_walls() {
-    let workspace = workspace();
-    let listening = Listening::of(&workspace);
-    for mode in MODES {
-        let mut client = listening.client(mode);
-        let listed = client.tell(&json!({"do": "list"}));
-        assert_eq!(listed["tools"].as_array().unwrap().len(), 4, "{listed}");
-        let read = client.call("read_file", &json!({"path": "a.txt"}));
-        assert_eq!(read["structuredContent"]["content"], BEFORE, "{read}");
-        let denied = client.call("read_file", &json!({"path": "private/p.txt"}));
-        assert!(text(&denied).contains("p.yaml:4:"), "{denied}");
-        let patch = json!({"patch": PATCH});
-        approve(&workspace, &asked(&client.call("apply_patch", &patch)));
-        assert_ne!(client.call("apply_patch", &patch)["isError"], true);
-        assert_eq!(workspace.read("a.txt"), "one\nTWO\nthree\n");
-        workspace.write("a.txt", BEFORE);
-        client.tell(
-            &json!({"do": "start", "id": "nap", "name": "exec", "arguments": {"argv": ["sleep", "602"]}}),
-        );
-        let nap = wait_for_descendant(listening.server.id(), |line| line.ends_with("sleep 602 "));
-        client.tell(&json!({"do": "cancel", "id": "nap"}));
-        all_gone(&[nap]);
-        assert_eq!(client.tell(&json!({"do": "asked"})), json!({"asked": []}));
-        client.end();
-    }
-}
-
-#[test]
-fn over_http_nobody_gets_in_by_another_name_from_a_page_or_without_a_token_that_calls() {
-    let workspace = workspace();
-    let listening = Listening::of(&workspace);
-    assert_eq!(listening.status(&[]), 200);
-    // a page whose name was bound to this machine
-    assert_eq!(listening.status(&[("Host", "evil.example")]), 403);
-    assert_eq!(listening.status(&[("Origin", "http://127.0.0.1")]), 403);
-    assert_eq!(listening.status(&[("Authorization", "")]), 401);
-    assert_eq!(listening.status(&[("Authorization", "Bearer lgflow_wrong")]), 401);
-    let eye = std::fs::read_to_string(workspace.outside().join("eye")).unwrap();
-    assert_eq!(listening.status(&[("Authorization", &format!("Bearer {eye}"))]), 403);
-    assert_eq!(listening.status(&[("Content-Type", "text/plain")]), 415);
-    let none = workspace.lgflow(&["mcp", "--listen", "127.0.0.1:0"]);
-    assert!(none.code == Some(2) && none.stderr.contains("--token-file"), "{}", none.stderr);
-}
-
-#[test]
-fn over_http_it_ends_when_it_is_told_to_with_everything_and_stands_behind_walls() {
-    let workspace = workspace();
-    let mut listening = Listening::of(&workspace);
-    let server = listening.server.id();
-    let status = std::fs::read_to_string(format!("/proc/{server}/status")).unwrap();
-    assert!(status.contains("Seccomp:\t2") && status.contains("NoNewPrivs:\t1"), "{status}");
-    let mut client = listening.client("auto");
-    client
-        .tell(&json!({"do": "start", "id": "nap", "name": "exec", "arguments": {"argv": ["sleep", "603"]}}));
-    let nap = wait_for_descendant(server, |line| line.ends_with("sleep 603 "));
-    signal(server, "TERM");
-    assert_eq!(listening.server.wait().unwrap().code(), Some(0));
-    all_gone(&[nap]);
-    client.end();
 }

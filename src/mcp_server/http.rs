@@ -1,62 +1,77 @@
-//! Served over HTTP: the protocol's own transport at one path, behind the guards of every service. All clients of a server
-//! share its one session: one workspace, one policy, one runner.
+//! Served over HTTP: the protocol's own transport at one path, behind the guards of every service. Each token has a session
+//! of its own, with its own conversations and its own runner.
 
+use std::collections::BTreeMap;
+use std::io;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
-use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
+use axum::routing::any;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
 use crate::client::Link;
-use crate::service::{Bound, Guard, Limits, Role, Token, TokenBook, guarded, problem, serve};
+use crate::service::{Bound, Guard, Limits, Token, TokenBook, guarded, problem, serve};
 
 use super::server::{Hosted, Server};
 use super::stdio::{Ended, ServeError};
 
 /// Where the protocol is spoken.
 pub const PATH: &str = "/mcp";
-/// Conversations of clients that keep one, at once. Each ends by itself where nothing is said in it.
+/// Conversations of a token's clients that keep one, at once.
 const CONVERSATIONS: usize = 64;
+/// A conversation ends where nothing is said in it for so long. A call that takes its time says nothing either.
+const SILENCE: Duration = Duration::from_hours(1);
 /// The header that names a conversation.
 const CONVERSATION: &str = "mcp-session-id";
 /// The header that names the version of the protocol, and the first one without conversations.
 const VERSION: (&str, &str) = ("mcp-protocol-version", "2026-07-28");
+
+/// The session of a token.
+pub struct Own {
+    /// The token's name.
+    pub token: String,
+    /// What is served.
+    pub hosted: Hosted,
+    /// Leads to the session's runner.
+    pub calls: UnixStream,
+}
+
+/// What answers the clients of a token.
+struct Counter {
+    transport: StreamableHttpService<Server, LocalSessionManager>,
+    conversations: Arc<LocalSessionManager>,
+}
+
+/// The counters, by the names of their tokens.
+type Counters = Arc<BTreeMap<String, Counter>>;
 
 /// How much at once: few clients, each with a stream that stays open.
 fn limits() -> Limits {
     Limits { connections: 128, requests: 128, rate: 100, end: Duration::from_secs(5), ..Limits::default() }
 }
 
-/// Serves whoever presents one of `tokens` with the role to call; `calls` leads to the session's runner.
-pub fn serve_http(
-    hosted: Hosted,
-    calls: UnixStream,
-    bound: Bound,
-    tokens: TokenBook,
-) -> Result<Ended, ServeError> {
+/// Serves whoever presents one of `tokens` that has a session, until the process is told to end.
+pub fn serve_http(own: Vec<Own>, bound: Bound, tokens: TokenBook) -> Result<Ended, ServeError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let limits = limits();
     let ended = runtime.block_on(async {
-        let server = Server::new(hosted, Link::new(calls)?);
-        let conversations = Arc::new(LocalSessionManager::default());
-        // the guard has looked at `Host` and `Origin` before; here they are looked at once more
-        let config = StreamableHttpServerConfig::default()
-            .disable_allowed_hosts()
-            .enforce_origin_validation()
-            .with_max_request_body_bytes(limits.body);
+        let config = config(&limits);
         let stop = config.cancellation_token.clone();
-        let transport =
-            StreamableHttpService::new(move || Ok(server.clone()), Arc::clone(&conversations), config);
-        let router = Router::new().route_service(PATH, transport);
-        let router = router.layer(from_fn_with_state(conversations, admit));
+        let counters: BTreeMap<String, Counter> =
+            own.into_iter().map(|own| Counter::of(own, &config)).collect::<io::Result<_>>()?;
+        let router = Router::new()
+            .route(PATH, any(answer))
+            .fallback(async || problem(StatusCode::NOT_FOUND, format!("MCP is spoken at `{PATH}`")))
+            .with_state(Arc::new(counters));
         let guard = Guard::new(bound.hosts().cloned(), Some(tokens), &[], &limits);
         let (told, ended) = oneshot::channel();
         let (mut terminate, mut interrupt) =
@@ -78,22 +93,46 @@ pub fn serve_http(
     ended
 }
 
-/// Only a token that may call is let in, and only so many conversations.
-async fn admit(
-    State(conversations): State<Arc<LocalSessionManager>>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let role = request.extensions().get::<Arc<Token>>().map(|token| token.role);
-    if role != Some(Role::Call) {
-        return problem(StatusCode::FORBIDDEN, "this token may not call");
+/// The guard has looked at `Host` and `Origin` before; the latter is looked at once more.
+fn config(limits: &Limits) -> StreamableHttpServerConfig {
+    StreamableHttpServerConfig::default()
+        .disable_allowed_hosts()
+        .enforce_origin_validation()
+        .with_max_request_body_bytes(limits.body)
+}
+
+impl Counter {
+    fn of(own: Own, config: &StreamableHttpServerConfig) -> io::Result<(String, Self)> {
+        let Own { token, hosted, calls } = own;
+        let server = Server::new(hosted, Link::new(calls)?);
+        let mut conversations = LocalSessionManager::default();
+        conversations.session_config.keep_alive = Some(SILENCE);
+        let conversations = Arc::new(conversations);
+        let transport = StreamableHttpService::new(
+            move || Ok(server.clone()),
+            Arc::clone(&conversations),
+            config.clone(),
+        );
+        Ok((token, Self { transport, conversations }))
     }
-    if begins_one(request.headers()) && conversations.sessions.read().await.len() >= CONVERSATIONS {
+
+    async fn is_full(&self) -> bool {
+        self.conversations.sessions.read().await.len() >= CONVERSATIONS
+    }
+}
+
+/// Answers at the counter of the token that was presented: conversations of others are not known there.
+async fn answer(State(counters): State<Counters>, request: Request) -> Response {
+    let token = request.extensions().get::<Arc<Token>>().map(|token| token.name.as_str());
+    let Some(counter) = token.and_then(|name| counters.get(name)) else {
+        return problem(StatusCode::FORBIDDEN, "this token may not call");
+    };
+    if begins_one(request.headers()) && counter.is_full().await {
         let detail =
             format!("{CONVERSATIONS} conversations are open; end one, or wait until one is forgotten");
         return problem(StatusCode::TOO_MANY_REQUESTS, detail);
     }
-    next.run(request).await
+    counter.transport.handle(request).await.map(Body::new)
 }
 
 /// May it begin a conversation?

@@ -9,6 +9,6 @@ mod progress;
 mod server;
 mod stdio;
 
-pub use http::{PATH, serve_http};
+pub use http::{Own, PATH, serve_http};
 pub use server::{Hosted, Said};
 pub use stdio::{Ended, ServeError, serve_stdio};
