@@ -104,12 +104,7 @@ fn serve_one(prepared: &Prepared, output: Output) -> Result<Exit, Problem> {
 }
 
 /// A session for each token: what one does, no other one sees, ends or answers for.
-fn serve_many(
-    prepared: &Prepared,
-    bound: Bound,
-    tokens: TokenBook,
-    output: Output,
-) -> Result<Exit, Problem> {
+fn serve_many(prepared: &Prepared, bound: Bound, tokens: TokenBook, output: Output) -> Result<Exit, Problem> {
     let callers = tokens.tokens().iter().filter(|token| token.role == Role::Call);
     let opened: Vec<Opened> =
         callers.map(|token| open(prepared, Some(Arc::clone(token)))).collect::<Result<_, _>>()?;

@@ -66,10 +66,11 @@ impl<'a> Listening<'a> {
         ];
         all.retain(|(name, _)| headers.iter().all(|(other, _)| other != name));
         all.extend(headers.iter().filter(|(_, value)| !value.is_empty()));
-        let head: String = all.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-        let length = body.len();
-        let head =
-            format!("{method} {path} HTTP/1.1\r\n{head}Connection: close\r\nContent-Length: {length}\r\n\r\n");
+        let head: Vec<String> = all.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let (head, length) = (head.concat(), body.len());
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\n{head}Connection: close\r\nContent-Length: {length}\r\n\r\n"
+        );
         let mut stream = TcpStream::connect(authority).unwrap();
         stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
         // the head is enough: a stream may stay open behind it
@@ -228,7 +229,9 @@ fn over_http_it_ends_when_it_is_told_to_with_everything_and_stands_behind_walls(
     signal(server, "TERM");
     assert_eq!(listening.server.wait().unwrap().code(), Some(0));
     all_gone(&naps);
-    clients.into_iter().for_each(|client| drop(client.end()));
+    for client in clients {
+        client.end();
+    }
 }
 
 #[test]
