@@ -185,6 +185,28 @@ fn a_run_that_can_only_fail_asks_nobody() {
     assert!(log.contains("approval.withdrawn") && !log.contains("run.suspended"), "{log}");
     workspace.lgflow(&["trace", "verify", &run]).ended(0);
     workspace.lgflow(&["replay", &run]).ended(0);
+    // nor does an export say that somebody is waited for, at the end or as soon as it was withdrawn
+    let until = log.lines().position(|line| line.contains("approval.withdrawn")).unwrap();
+    let begun: Vec<&str> = log.lines().take(until + 1).collect();
+    workspace.write("begun.jsonl", begun.join("\n") + "\n");
+    for trace in [run.as_str(), "begun.jsonl"] {
+        let told = workspace.lgflow(&["trace", "export", trace]).ended(0).json();
+        let pieces = told["pieces"].as_array().unwrap();
+        let ended = |what: &str, key: &str| {
+            pieces
+                .iter()
+                .find(|one| one["what"] == what && one["key"].as_str().unwrap().starts_with(key))
+                .unwrap()["end"]
+                .clone()
+        };
+        assert_eq!(
+            (ended("question", "sure"), ended("node", "sure")),
+            (json!("cancelled"), json!("cancelled")),
+            "{told:#}"
+        );
+        let page = workspace.lgflow(&["trace", "export", trace, "--to", "html"]).ended(0).stdout;
+        assert!(page.contains("■ withdrawn") && !page.contains("waits for an answer"), "{trace}");
+    }
     let (code, shown) = at_terminal(&workspace, &json!([]), &["run", "-g", "graph.yaml"]);
     assert!(code == 1 && !shown.contains("Deploy?"), "{shown}");
 }

@@ -50,7 +50,9 @@ impl Fates {
             fate.why.clone_from(&decided.reason);
         }
         // the nodes whose questions nobody has answered
-        let open = story.questions().filter(|(_, question)| question.granted.is_none());
+        let open = story
+            .questions()
+            .filter(|(piece, question)| question.granted.is_none() && piece.end == End::Open);
         let asked: Vec<String> = open.map(|(piece, _)| node_key(&piece.key)).collect();
         for (piece, node) in story.nodes() {
             let Some(key) = name(&node.path, &node.id) else { continue };

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::digest::{Digest, SecretKey, base64, canonical_json};
 
-use super::{Recorded, Story, What};
+use super::{End, Recorded, Story, What};
 
 /// What the envelope holds.
 const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
@@ -69,6 +69,7 @@ fn approvals(story: &Story) -> Vec<Value> {
             "approval": signed.then(|| Digest::of_json(&question.approval)),
             "asked": piece.from.text(),
             "answered": question.granted.map(|_| piece.to.text()),
+            "withdrawn": (question.granted.is_none() && piece.end == End::Cancelled).then(|| piece.to.text()),
         })
     });
     told.collect()

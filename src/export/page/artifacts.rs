@@ -185,6 +185,9 @@ pub(super) fn questions(story: &Story) -> String {
         let said = match question.granted {
             Some(true) => "<span class=\"state good\">✓ granted</span>",
             Some(false) => "<span class=\"state bad\">✗ refused</span>",
+            None if piece.end == End::Cancelled => {
+                "<span class=\"state none\">■ withdrawn: nobody has answered, and nobody is asked any more</span>"
+            }
             None => "<span class=\"state warn\">? nobody has answered</span>",
         };
         let asks = if question.policy { "the policy asks" } else { "the graph asks" };

@@ -124,6 +124,7 @@ fn state(piece: &Piece) -> (&'static str, &'static str) {
         (_, What::Question(question)) => match question.granted {
             Some(true) => ("good", "✓ granted"),
             Some(false) => ("bad", "✗ refused"),
+            None if piece.end == End::Cancelled => ("none", "■ withdrawn"),
             None => ("warn", "? waits"),
         },
         (_, What::Wait { .. } | What::Suspended | What::Interrupted) => ("warn", "waited"),

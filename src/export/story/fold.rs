@@ -94,6 +94,7 @@ impl Fold {
             "call.finished" => self.end_call(event),
             "approval.requested" => self.ask(event),
             "approval.granted" | "approval.rejected" => self.answer(event),
+            "approval.withdrawn" => self.withdraw(event),
             "wait.started" => self.start_wait(event),
             "wait.finished" => self.end_wait(event),
             "edge.taken" | "edge.dead" => self.edge(event),
@@ -146,6 +147,11 @@ impl Fold {
             "cancelled" => End::Cancelled,
             _ => failure(event.data.get("error")),
         };
+        // nobody is asked any more
+        for at in std::mem::take(&mut self.questions).into_values() {
+            let key = self.story.pieces[at].key.clone();
+            self.end(&key, End::Cancelled);
+        }
         self.end("", end);
     }
 
@@ -175,6 +181,11 @@ impl Fold {
             Some("cancelled") => End::Cancelled,
             _ => failure(event.data.get("error")),
         };
+        self.end_with(&key, &end);
+    }
+
+    /// Ends a node or an item, and what is open of it.
+    fn end_with(&mut self, key: &str, end: &End) {
         let within: Vec<String> = [format!("{key}!"), format!("{key}[")]
             .iter()
             .flat_map(|prefix| {
@@ -187,7 +198,7 @@ impl Fold {
             let is_attempt = open[key.len()..].starts_with('!') && !open[key.len()..].contains('/');
             self.end(&open, if is_attempt { end.clone() } else { End::Cancelled });
         }
-        self.end(&key, end);
+        self.end(key, end.clone());
     }
 
     fn decide(&mut self, event: &Envelope) {
@@ -338,6 +349,15 @@ impl Fold {
         }
         let key = self.story.pieces[at].key.clone();
         self.end(&key, End::Done);
+    }
+
+    /// Nobody is asked any more: the node ends, with the executions inside of it, and nothing else is told of that.
+    fn withdraw(&mut self, event: &Envelope) {
+        if let Some(at) = number(event, "question").and_then(|question| self.questions.remove(&question)) {
+            let key = self.story.pieces[at].key.clone();
+            self.end(&key, End::Cancelled);
+        }
+        self.end_with(&unit_key(event), &End::Cancelled);
     }
 
     /// Timers are no time that has to pass: they end only what lasts too long.

@@ -257,7 +257,7 @@ impl Story {
         })
     }
 
-    /// The questions.
+    /// The questions. One that was withdrawn has ended without an answer.
     pub fn questions(&self) -> impl Iterator<Item = (&Piece, &QuestionTold)> {
         self.pieces.iter().filter_map(|piece| match &piece.what {
             What::Question(question) => Some((piece, &**question)),
