@@ -302,6 +302,55 @@ fn a_graph_that_is_emptied_stays_and_one_that_is_removed_is_named() {
 }
 
 #[test]
+fn what_came_and_what_went_is_named() {
+    let workspace = workspace();
+    let more = "schema: lgflow.graph/v1\nname: more\nnodes:\n  a: { uses: values }\n";
+    let path = workspace.path().join(".lg/more.yaml");
+    let watching = Watching::start(&workspace, &["dev"]);
+    let line = || watching.lines.recv_timeout(LONG).unwrap();
+    watching.says("sound: 1 graph");
+    workspace.write(".lg/more.yaml", more);
+    watching.says("sound: 2 graphs");
+    assert!(line().ends_with(".lg/more.yaml is new"));
+    // emptied, and then removed
+    workspace.write(".lg/more.yaml", "");
+    watching.says("more.yaml holds no graph any more, and stays as it was at ");
+    fs::remove_file(&path).unwrap();
+    watching.says("sound: 1 graph (");
+    assert!(line().ends_with(".lg/more.yaml is gone"));
+    // one that is broken is new as well, and one that goes while another is broken does not stay
+    workspace.write(".lg/more.yaml", more.replace("values", "valuess"));
+    watching.says("broken: 1 error");
+    assert!(line().ends_with(".lg/more.yaml is new"));
+    workspace.write(".lg/more.yaml", more).write(".lg/bad.yaml", more.replace("values", "valuess"));
+    watching.says("broken: 1 error");
+    assert!(line().ends_with(".lg/bad.yaml is new"));
+    fs::remove_file(&path).unwrap();
+    watching.says("broken: 1 error");
+    assert!(line().ends_with(".lg/more.yaml is gone"));
+    // of one that holds something else now
+    workspace.write(".lg/bad.yaml", more);
+    watching.says("sound: 2 graphs");
+    workspace.write(".lg/bad.yaml", "schema: lgflow.policy/v1\nname: p\ntools: { exec: deny }\n");
+    watching.says("sound: 1 graph");
+    assert!(line().ends_with(".lg/bad.yaml holds no graph any more"));
+    drop(watching);
+
+    let watching = Watching::start(&workspace, &["dev", "--format", "json"]);
+    let look = watching.next();
+    assert_eq!((&look["new"], &look["gone"]), (&serde_json::json!([]), &serde_json::json!([])), "{look:#}");
+    fs::rename(workspace.path().join(".lg/bad.yaml"), workspace.path().join(".lg/other.yaml")).unwrap();
+    let look = watching.next();
+    let names = |key: &str| {
+        look[key].as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert!(
+        names("new")[0].ends_with(".lg/other.yaml") && names("gone")[0].ends_with(".lg/bad.yaml"),
+        "{look:#}"
+    );
+}
+
+#[test]
 fn what_is_sound_beside_something_broken_is_told_and_no_policy_waits_where_there_is_none() {
     let workspace = Workspace::git();
     let text = |name: &str, more: &str| {

@@ -64,6 +64,8 @@ pub(super) fn run(args: &DevArgs, output: Output) -> Result<Exit, Problem> {
 struct Look {
     sources: Sources,
     found: Diagnostics,
+    /// The files of ours, sound or not.
+    names: BTreeSet<String>,
     /// Sound graphs, by the name of their file.
     graphs: BTreeMap<String, Arc<Plan>>,
     /// The digests of policies, by the name of their file.
@@ -72,7 +74,7 @@ struct Look {
     untrusted: Option<String>,
     /// What was not even looked at.
     problem: Option<String>,
-    /// The digest of everything that was read: a change that changes nothing is none.
+    /// The digest of everything that was read and of what was found: a change that changes nothing is none.
     seen: Digest,
 }
 
@@ -80,13 +82,40 @@ struct Look {
 #[derive(Default)]
 struct Last {
     seen: Option<Digest>,
+    /// The files of ours; those that were emptied are still there.
+    names: Option<BTreeSet<String>>,
     /// The last sound version of each graph, with the time at which it was seen.
     sound: BTreeMap<String, (String, Arc<Plan>)>,
     policies: BTreeMap<String, Digest>,
     untrusted: Option<String>,
 }
 
+/// What came of the files since the look before.
+struct News {
+    new: Vec<String>,
+    gone: Vec<String>,
+    /// Changes of sound files since they were last seen sound, in words.
+    changed: Vec<(String, Vec<String>)>,
+}
+
+impl News {
+    fn of(look: &Look, last: &Last) -> Self {
+        let changed = changed(look, last);
+        // where nothing was looked at, nothing came and nothing went
+        let Some(names) = last.names.as_ref().filter(|_| look.problem.is_none()) else {
+            return Self { new: Vec::new(), gone: Vec::new(), changed };
+        };
+        let emptied = look.emptied();
+        let gone = names.difference(&look.names).filter(|name| !emptied.contains(*name));
+        Self { new: look.names.difference(names).cloned().collect(), gone: gone.cloned().collect(), changed }
+    }
+}
+
 impl Look {
+    fn is_sound(&self) -> bool {
+        !self.found.has_errors() && self.problem.is_none()
+    }
+
     /// The files that are there, and in which there is no graph, policy or test any more.
     fn emptied(&self) -> BTreeSet<String> {
         let strays = self.found.iter().filter(|found| found.code == codes::STRAY_FILE);
@@ -116,9 +145,13 @@ fn look(args: &DevArgs, place: &Place) -> Look {
         "files": files_of(&folders, &sources),
         "problem": problem,
         "untrusted": untrusted,
+        // a file that holds nothing is not read, and its going is seen by what is said of it
+        "found": json(&sources, &found)["diagnostics"],
     });
+    let roots = folders.iter().flat_map(|folder| &folder.roots);
+    let names = roots.map(|(name, _)| name.display().to_string()).collect();
     let (graphs, policies) = (graphs_of(&folders), policies_of(&folders, &sources));
-    Look { graphs, policies, seen: Digest::of_json(&seen), sources, found, untrusted, problem }
+    Look { names, graphs, policies, seen: Digest::of_json(&seen), sources, found, untrusted, problem }
 }
 
 fn policies_of(folders: &[CheckedFolder], sources: &Sources) -> BTreeMap<String, Digest> {
@@ -167,11 +200,11 @@ fn untrusted(place: &Place) -> Result<Option<String>, Problem> {
 }
 
 fn tell(look: &Look, last: &mut Last, when: &str, millis: u128, output: Output) {
-    let changed = changed(look, last);
+    let news = News::of(look, last);
     if output.format == Format::Json {
-        output.line(&document(look, &changed));
+        output.line(&document(look, &news));
     } else {
-        output.data(&text(look, last, &changed, when, millis));
+        output.data(&text(look, last, &news, when, millis));
     }
     for (name, plan) in &look.graphs {
         let same = last.sound.get(name).is_some_and(|(_, before)| before.digest == plan.digest);
@@ -179,9 +212,16 @@ fn tell(look: &Look, last: &mut Last, when: &str, millis: u128, output: Output) 
             last.sound.insert(name.clone(), (when.to_owned(), Arc::clone(plan)));
         }
     }
-    if !look.found.has_errors() && look.problem.is_none() {
+    if look.problem.is_none() {
         let emptied = look.emptied();
-        last.sound.retain(|name, _| look.graphs.contains_key(name) || emptied.contains(name));
+        let is_left =
+            |name: &String| emptied.contains(name) || (!look.is_sound() && look.names.contains(name));
+        last.sound.retain(|name, _| look.graphs.contains_key(name) || is_left(name));
+        let known = last.names.take().unwrap_or_default();
+        last.names =
+            Some(look.names.union(&known.intersection(&emptied).cloned().collect()).cloned().collect());
+    }
+    if look.is_sound() {
         last.untrusted.clone_from(&look.untrusted);
         last.policies.clone_from(&look.policies);
     }
@@ -194,7 +234,7 @@ fn changed(look: &Look, last: &Last) -> Vec<(String, Vec<String>)> {
         let (_, before) = last.sound.get(name)?;
         Some((name, plan_changes(before, plan).iter().map(ToString::to_string).collect::<Vec<_>>()))
     });
-    let sound = !look.found.has_errors() && look.problem.is_none();
+    let sound = look.is_sound();
     let policies = look.policies.iter().filter_map(|(name, digest)| {
         let before = last.policies.get(name).filter(|_| sound)?;
         Some((name, if before == digest { Vec::new() } else { vec![OTHER_RULES.to_owned()] }))
@@ -206,7 +246,7 @@ fn changed(look: &Look, last: &Last) -> Vec<(String, Vec<String>)> {
 /// What is said of a policy that changed: `lgflow policy diff` tells what.
 const OTHER_RULES: &str = "its text is another; `lgflow policy diff` tells what that changes";
 
-fn text(look: &Look, last: &Last, changed: &[(String, Vec<String>)], when: &str, millis: u128) -> String {
+fn text(look: &Look, last: &Last, news: &News, when: &str, millis: u128) -> String {
     let mut text = String::new();
     let mut line = |words: &str| text.extend([when, "  ", words, "\n"]);
     let errors = look.found.count(Severity::Error);
@@ -221,29 +261,29 @@ fn text(look: &Look, last: &Last, changed: &[(String, Vec<String>)], when: &str,
         let more = if warnings > 0 { format!(", {}", plural(warnings, "warning")) } else { String::new() };
         line(&format!("sound: {graphs}{more} ({millis} ms)"));
     }
-    if errors > 0 || look.problem.is_some() {
-        // the others are sound, whatever is wrong beside them
-        for (name, (since, _)) in last.sound.iter().filter(|(name, _)| !look.graphs.contains_key(*name)) {
-            line(&format!("{} stays as it was at {since}", escaped(name)));
+    let emptied = look.emptied();
+    // the others are sound, whatever is wrong beside them
+    for (name, (since, _)) in last.sound.iter().filter(|(name, _)| !look.graphs.contains_key(*name)) {
+        let shown = escaped(name);
+        if emptied.contains(name) {
+            line(&format!("{shown} holds no graph any more, and stays as it was at {since}"));
+        } else if look.is_sound() && look.names.contains(name) {
+            line(&format!("{shown} holds no graph any more"));
+        } else if look.problem.is_some() || look.names.contains(name) {
+            line(&format!("{shown} stays as it was at {since}"));
         }
     }
-    if errors == 0 && look.problem.is_none() {
-        let emptied = look.emptied();
-        for (name, (since, _)) in last.sound.iter().filter(|(name, _)| !look.graphs.contains_key(*name)) {
-            let shown = escaped(name);
-            if emptied.contains(name) {
-                line(&format!("{shown} holds no graph any more, and stays as it was at {since}"));
-            } else {
-                line(&format!("{shown} is gone"));
-            }
+    for (names, what) in [(&news.gone, "gone"), (&news.new, "new")] {
+        for name in names {
+            line(&format!("{} is {what}", escaped(name)));
         }
     }
-    for (name, changes) in changed {
+    for (name, changes) in &news.changed {
         for change in changes {
             line(&format!("{}: {}", escaped(name), escaped(change)));
         }
     }
-    let other_policy = changed.iter().any(|(name, _)| look.policies.contains_key(name));
+    let other_policy = news.changed.iter().any(|(name, _)| look.policies.contains_key(name));
     let is_news = last.untrusted != look.untrusted || last.seen.is_none() || other_policy;
     if let Some(reason) = look.untrusted.as_ref().filter(|_| is_news) {
         line(&format!("its policy binds no run yet: {}; run `lgflow trust`", escaped(reason)));
@@ -253,14 +293,16 @@ fn text(look: &Look, last: &Last, changed: &[(String, Vec<String>)], when: &str,
 }
 
 /// One line of JSON, `lgflow.reload/v1`.
-fn document(look: &Look, changed: &[(String, Vec<String>)]) -> Value {
+fn document(look: &Look, news: &News) -> Value {
     let graphs = look.graphs.iter().map(|(name, plan)| json!({ "file": name, "digest": plan.digest }));
-    let changes = changed.iter().map(|(name, changes)| json!({ "file": name, "changes": changes }));
+    let changes = news.changed.iter().map(|(name, changes)| json!({ "file": name, "changes": changes }));
     json!({
         "schema": "lgflow.reload/v1",
-        "sound": !look.found.has_errors() && look.problem.is_none(),
+        "sound": look.is_sound(),
         "problem": look.problem,
         "graphs": graphs.collect::<Vec<_>>(),
+        "new": news.new,
+        "gone": news.gone,
         "changed": changes.collect::<Vec<_>>(),
         "untrusted": look.untrusted,
         "diagnostics": json(&look.sources, &look.found)["diagnostics"],
