@@ -476,6 +476,52 @@ fn tests_in_toml_are_played_and_blessed_alike() {
 }
 
 #[test]
+fn a_case_that_comes_to_something_else_tells_how_its_run_ended() {
+    let refused = with(
+        "      status: denied\n      error: { node: look, kind: denied }\n",
+        "      status: succeeded\n",
+    );
+    let cases = [
+        (refused.as_str(), "the run ended at `look`: denied: ", "(paths.read.deny)]\n"),
+        (
+            &with("error: { node: give_up, kind: failed, message: still fails }", "outputs: { text: x }"),
+            "the run ended at `give_up`: failed: it still fails\n",
+            "",
+        ),
+        (
+            &with("status: suspended, waiting: [sure]", "status: succeeded"),
+            "the run waits for an answer of `sure`\n",
+            "",
+        ),
+    ];
+    for (tests, begin, end) in cases {
+        let ran = workspace(tests).lgflow(&["test", "--junit", "out.xml"]).ended(1);
+        let line = ran
+            .stdout
+            .split_inclusive('\n')
+            .find(|line| line.contains(begin))
+            .unwrap_or_else(|| panic!("{begin}:\n{}", ran.stdout));
+        assert!(line.ends_with(end), "{line}");
+    }
+    // what is as expected needs no reason
+    let ran = workspace(TESTS).lgflow(&["test"]).ended(0);
+    assert!(!ran.stdout.contains("the run "), "{}", ran.stdout);
+    let workspace = workspace(&refused);
+    workspace.lgflow(&["test", "--junit", "out.xml"]).ended(1);
+    assert!(
+        workspace.read("out.xml").contains("the run ended at `look`: denied: "),
+        "{}",
+        workspace.read("out.xml")
+    );
+    let found = document(&workspace, 1);
+    let cases = found["files"][0]["cases"].as_array().unwrap();
+    let denied = &cases[2]["error"];
+    assert_eq!((&denied["node"], &denied["kind"]), (&json!("look"), &json!("denied")), "{denied:#}");
+    assert_eq!(denied["rule"]["rule"], "paths.read.deny", "{denied:#}");
+    assert_eq!((&cases[0]["error"], &cases[3]["waiting"]), (&Value::Null, &json!(["sure"])));
+}
+
+#[test]
 fn junit_holds_every_case_with_its_difference() {
     let workspace = workspace(&with("iterations: { plan: 2 }", "iterations: { plan: 1 }"));
     workspace.lgflow(&["test", "--junit", "out.xml"]).ended(1);

@@ -218,7 +218,15 @@ fn report(file: &GraphTestFile, played: Vec<Played<'_>>, blessed: bool) -> FileR
         if blessed {
             differences.retain(|one| !one.can_be_blessed);
         }
-        CaseReport { name: case.name.value.clone(), span: case.span, differences, problems }
+        let summary = came_to.summary;
+        CaseReport {
+            name: case.name.value.clone(),
+            span: case.span,
+            differences,
+            problems,
+            error: summary.error,
+            waiting: summary.waiting.into_iter().map(|question| question.node).collect(),
+        }
     });
     FileReport { name: file.name.clone(), graph: file.graph.clone(), cases: cases.collect() }
 }
@@ -238,6 +246,8 @@ fn invalid(found: &Diagnostics, sources: &Sources) -> Vec<FileReport> {
             span: one.span(),
             differences: Vec::new(),
             problems: vec![problem],
+            error: None,
+            waiting: Vec::new(),
         };
         FileReport { name: name.clone(), graph: name, cases: vec![case] }
     };

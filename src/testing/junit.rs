@@ -47,6 +47,9 @@ fn status(case: &CaseReport, sources: &Sources) -> TestCaseStatus {
     for difference in &case.differences {
         let _ = write!(text, "{}:\n{}", place(sources, difference.span), text_difference(difference));
     }
+    if let Some(why) = case.why() {
+        let _ = writeln!(text, "{why}");
+    }
     let first = case.problems.first().map(|problem| problem.message.clone());
     let message = first.or_else(|| case.differences.first().map(|one| format!("{} is otherwise", one.place)));
     status.set_message(escaped(&message.unwrap_or_default()));

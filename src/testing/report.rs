@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use crate::source::{Sources, Span};
+use crate::trace::GraphError;
 use crate::view::escaped;
 
 use super::{Covered, Difference, Problem, text_difference};
@@ -34,9 +35,30 @@ pub struct CaseReport {
     pub differences: Vec<Difference>,
     /// What is wrong with the case itself.
     pub problems: Vec<Problem>,
+    /// Why the run of the case did not succeed, where it did not.
+    pub error: Option<GraphError>,
+    /// The nodes whose questions nobody has answered.
+    pub waiting: Vec<String>,
 }
 
 impl CaseReport {
+    /// How the run ended, in a line for a person who looks at what is otherwise than expected: why it did not succeed,
+    /// with the rule that refused a call, or what it waits for.
+    pub(super) fn why(&self) -> Option<String> {
+        if self.is_as_expected() {
+            return None;
+        }
+        let Some(GraphError { node, error }) = &self.error else {
+            let nodes: Vec<String> = self.waiting.iter().map(|node| format!("`{}`", escaped(node))).collect();
+            return (!nodes.is_empty())
+                .then(|| format!("the run waits for an answer of {}", nodes.join(", ")));
+        };
+        let whose = node.as_ref().map(|node| format!(" at `{}`", escaped(node))).unwrap_or_default();
+        let rule =
+            error.rule.as_ref().map(|rule| format!(" [{}]", escaped(&rule.place()))).unwrap_or_default();
+        Some(format!("the run ended{whose}: {}: {}{rule}", error.kind, escaped(&error.message)))
+    }
+
     /// Did it come to what it expects?
     pub fn is_as_expected(&self) -> bool {
         self.differences.is_empty() && self.problems.is_empty()
@@ -64,6 +86,9 @@ pub fn tests_text(files: &[FileReport], covered: &[(String, Covered)], sources: 
             for difference in &case.differences {
                 let _ = writeln!(text, "    {}:", place(sources, difference.span));
                 text.push_str(&text_difference(difference));
+            }
+            if let Some(why) = case.why() {
+                let _ = writeln!(text, "    {why}");
             }
         }
     }
@@ -146,6 +171,10 @@ pub fn tests_document(files: &[FileReport], covered: &[(String, Covered)], sourc
         json!({
             "name": case.name, "line": line, "column": column, "as_expected": case.is_as_expected(),
             "differences": differences, "problems": problems,
+            "error": case.error.as_ref().map(|GraphError { node, error }| json!({
+                "node": node, "kind": error.kind, "message": error.message, "rule": error.rule,
+            })),
+            "waiting": case.waiting,
         })
     };
     let files_of = |file: &FileReport| json!({ "file": file.name, "graph": file.graph, "cases": file.cases.iter().map(case).collect::<Vec<_>>() });
