@@ -374,3 +374,50 @@ fn a_warning_stops_a_plan_and_a_run_where_it_counts_as_an_error() {
         workspace.lgflow(&[&[command], &graph[..], &["--deny-warnings"]].concat()).ended(0);
     }
 }
+
+#[test]
+fn the_name_of_a_file_is_no_request() {
+    let workspace = Workspace::git();
+    workspace.write("g.yaml", "schema: lgflow.graph/v1\nname: g\nnodes: { a: { uses: values } }\n");
+    workspace.write("in.json", "{}");
+    for command in ["run", "plan"] {
+        let ran = workspace.lgflow(&[command, "g.yaml"]).ended(2);
+        let ran = ran.says(&format!("`g.yaml` is a graph, and what stands here is the request, in words; write `lgflow {command} -g g.yaml`"));
+        assert_eq!(ran.stdout, "");
+        workspace.lgflow(&[command, "in.json"]).ended(2).says("write `--inputs in.json`");
+    }
+    // the way out, and a name that is none of a file
+    workspace.lgflow(&["plan", "-i", "request=g.yaml"]).ended(0);
+    workspace
+        .lgflow(&["plan", "gg.yaml"])
+        .ended(0)
+        .says("`gg.yaml` is taken for the request, in words: there is no such file");
+    let ran = workspace.lgflow(&["plan", "mend g.yaml"]).ended(0);
+    assert!(!ran.stderr.contains("is taken for"), "{}", ran.stderr);
+}
+
+#[test]
+fn what_stands_in_the_way_of_data_is_beside_it() {
+    let workspace = Workspace::git();
+    workspace.write("g.yaml", "schema: lgflow.graph/v1\nname: g\nnodes: { a: { uses: valuess } }\n");
+    workspace.write("p.yaml", "schema: lgflow.policy/v1\nname: p\ntools: { exec: alow }\n");
+    let commands: [&[&str]; 8] = [
+        &["export", "g.yaml", "--to", "svg"],
+        &["export", "g.yaml"],
+        &["plan", "-g", "g.yaml"],
+        &["plan", "-g", "g.yaml", "--against", "g.yaml"],
+        &["run", "-g", "g.yaml"],
+        &["run", "--policy", "p.yaml", "-g", "g.yaml"],
+        &["policy", "diff", "p.yaml", "p.yaml"],
+        &["policy", "explain", "exec", "{\"argv\": [\"x\"]}", "--policy", "p.yaml"],
+    ];
+    for command in commands {
+        let ran = workspace.lgflow(command).ended(3).says(" error");
+        assert_eq!(ran.stdout, "", "{command:?}");
+        let json = [command, &["--format", "json"]].concat();
+        if command[0] != "export" && command[0] != "policy" {
+            let found = workspace.lgflow(&json).ended(3).json();
+            assert_eq!(found["schema"], "lgflow.diagnostics/v1", "{command:?}");
+        }
+    }
+}

@@ -9,7 +9,14 @@
 use lgflow::compile::{FileRef, LoadProblem, Root, check_files};
 use lgflow::diag::Diagnostics;
 use lgflow::files::RelPath;
+use lgflow::schema::validate_value;
 use lgflow::source::Sources;
+use proptest::collection::vec;
+use proptest::sample::select;
+use proptest::strategy::{BoxedStrategy, Just, Strategy};
+use proptest::test_runner::Config;
+use proptest::{prop_assert, proptest};
+use serde_json::{Value, json};
 
 /// The codes of what is found in a graph.
 fn codes(body: &str) -> Vec<String> {
@@ -44,6 +51,126 @@ fn every_example_is_what_it_says() {
 
 /// What is found in graphs that are told by their shapes: each was once judged otherwise.
 const SHAPES: &[(&str, &[&str], &str)] = &[
+    (
+        "names that are not there hide no other fault: in prompts, through subgraphs, of types, of what may be missing",
+        &["unknown-field", "unknown-field", "unknown-input", "unknown-value", "may-be-missing", "unknown-field", "not-text"],
+        "inputs: { m: { enum: [x, y], default: x }, o: { type: object, properties: { a: { type: integer } } } }
+graphs:
+  sub:
+    nodes: { x: { uses: values, with: { deep: { list: [{ name: a }] } } } }
+    outputs: { all: '{{ nodes.x.output.deep }}' }
+prompts: { p: { text: '{% for f in files %}{{ f.nam }}{% endfor %}' } }
+nodes:
+  s: { uses: graph, with: { graph: sub } }
+  r: { uses: render, with: { prompt: p, vars: { files: '{{ nodes.s.output.all.list }}' } } }
+  t: { uses: exec, with: { argv: [x] } }
+  v:
+    uses: values
+    with:
+      a: '{{ nodes.t.output.stdot }}'
+      b: '{{ inputs.mm }}'
+      c: \"{{ inputs.m == 'z' }}\"
+      d: '{{ inputs.o.a }}'
+      e: '{{ nodes.s.output.all.list[0].nme }}'
+      f: 'list: {{ nodes.s.output.all.list }}'
+edges: [s -> r -> t -> v]
+",
+    ),
+    (
+        "a misspelt guard is one fault: what it would have settled, kept apart or completed is none",
+        &["unknown-input", "unknown-input", "unknown-input"],
+        "inputs: { m: { enum: [x, y], default: x }, o: { type: object, properties: { a: { type: integer } } } }
+nodes:
+  s: { uses: values }
+  r: { uses: values, with: { v: '{{ inputs.o.a }}' } }
+  k: { uses: values, skip_when: inputs.oo.a is undefined, with: { v: '{{ inputs.o.a }}' } }
+  a: { uses: apply_patch, with: { changes: [{ op: put, path: a, content: a }] } }
+  b: { uses: apply_patch, with: { changes: [{ op: put, path: a, content: b }] } }
+edges:
+  - { from: s, to: r, when: inputs.oo.a is defined }
+  - s -> k
+  - { from: s, to: a, when: \"inputs.m == 'x'\" }
+  - { from: s, to: b, when: \"inputs.mm == 'y'\" }
+outputs: { o: '{{ first_of(nodes.a.output.files, nodes.b.output.files) }}' }
+",
+    ),
+    (
+        "nor does an expression that reads what is not there have another fault",
+        &["unknown-input"],
+        "inputs: { o: { type: object, properties: { a: { type: integer } } } }
+nodes: { r: { uses: values, with: { v: '{{ inputs.o.a if inputs.oo.a is defined else 0 }}' } } }
+",
+    ),
+    (
+        "what a policy, a parameter or a graph inside has of faults hides none around it, and brings none",
+        &["unknown-policy", "wrong-operand", "wrong-type", "unknown-value", "unknown-field"],
+        "policy: [builtin:nope]
+inputs: { m: { enum: [x, y], default: x } }
+graphs:
+  sub:
+    nodes: { x: { uses: values, with: { n: \"{{ 1 - 'a' }}\" } } }
+    outputs: { n: '{{ nodes.x.output }}' }
+nodes:
+  t: { uses: exec, with: { argv: cargo test, ok_exit: [0, 1] } }
+  s: { uses: graph, with: { graph: sub } }
+  u: { uses: values, with: { v: \"{{ inputs.m == 'z' }}\", w: '{{ nodes.s.output.n.nn }}' } }
+edges:
+  - { from: t, to: s, when: output.exit_code == 2 }
+  - s -> u
+",
+    ),
+    (
+        "who asks for a key knows that it is there: in an expression, through `keys`, by `and`, and behind an edge",
+        &[],
+        "inputs: { o: { type: object, properties: { a: { type: integer }, p: { type: object, properties: { b: { type: string } } } } } }
+nodes:
+  s: { uses: values, with: { v: \"{{ inputs.o.a if 'a' in inputs.o else 0 }}\", w: \"{% if 'a' in (inputs.o | keys) %}{{ inputs.o.a }}{% endif %}\" } }
+  t: { uses: values, with: { v: '{{ inputs.o.a }}' } }
+  u: { uses: values, with: { v: '{{ inputs.o.a }}' } }
+  w: { uses: values, with: { v: \"{{ inputs.o.p.b if 'p' in inputs.o and 'b' in inputs.o.p else '' }}\" } }
+  x: { uses: values, skip_when: \"'a' not in inputs.o\", with: { v: '{{ inputs.o.a }}' } }
+edges:
+  - { from: s, to: t, when: \"'a' in inputs.o\" }
+  - { from: s, to: u, when: \"not ('a' not in (inputs.o | keys))\" }
+  - s -> w -> x
+",
+    ),
+    (
+        "of another key nothing is known, and nothing where the key is not there",
+        &["may-be-missing", "may-be-missing"],
+        "inputs: { o: { type: object, properties: { a: { type: integer }, b: { type: integer } } } }
+nodes:
+  s: { uses: values, with: { v: \"{{ inputs.o.b if 'a' in inputs.o else 0 }}\", w: \"{{ inputs.o.a if 'a' not in inputs.o else 0 }}\" } }
+",
+    ),
+    (
+        "an object that is not empty has its only field",
+        &[],
+        "inputs: { o: { type: object, properties: { a: { type: integer } }, additionalProperties: false } }
+nodes:
+  s: { uses: values }
+  t: { uses: values, with: { v: '{{ inputs.o.a }}' } }
+edges: [{ from: s, to: t, when: inputs.o is not empty }]
+",
+    ),
+    (
+        "one that can have others may have one of those",
+        &["may-be-missing"],
+        "inputs: { o: { type: object, properties: { a: { type: integer } } } }
+nodes:
+  s: { uses: values }
+  t: { uses: values, with: { v: '{{ inputs.o.a }}' } }
+edges: [{ from: s, to: t, when: inputs.o is not empty }]
+",
+    ),
+    (
+        "a word of a text is no key",
+        &["may-be-missing"],
+        "inputs: { o: { anyOf: [{ type: string }, { type: object, properties: { a: { type: integer } } }] } }
+nodes:
+  s: { uses: values, with: { v: \"{{ (inputs.o.a if 'a' in inputs.o else 0) if inputs.o is object else 1 }}\", w: \"{{ inputs.o.a if 'a' in inputs.o else 0 }}\" } }
+",
+    ),
     (
         "one condition beside a loop edge that looks at something else is an optional step",
         &["may-be-missing"],
@@ -258,5 +385,120 @@ edges:
 fn what_is_known_of_a_shape_holds_for_each_graph_that_has_it() {
     for (why, expected, body) in SHAPES {
         assert_eq!(codes(body), *expected, "{why}:\n{body}");
+    }
+}
+
+/// One bound of a schema as likely as not to hold of small values.
+fn bound(reduce: &str) -> BoxedStrategy<(String, Value)> {
+    let words: &[(&str, Value)] = match reduce {
+        "sum" => &[
+            ("minimum", json!(0)),
+            ("minimum", json!(-2)),
+            ("maximum", json!(4)),
+            ("maximum", json!(0)),
+            ("exclusiveMinimum", json!(-1)),
+            ("exclusiveMaximum", json!(3)),
+            ("multipleOf", json!(2)),
+            ("multipleOf", json!(0.5)),
+            ("enum", json!([0, 2])),
+            ("not", json!({ "const": 4 })),
+        ],
+        "merge" => &[
+            ("required", json!(["a"])),
+            ("minProperties", json!(1)),
+            ("maxProperties", json!(1)),
+            ("additionalProperties", json!({ "maximum": 2 })),
+            ("properties", json!({ "a": { "minimum": 1 } })),
+            ("propertyNames", json!({ "pattern": "^[ab]$" })),
+            ("dependentRequired", json!({ "b": ["a"] })),
+            ("oneOf", json!([{ "required": ["a"] }, { "required": ["b"] }])),
+        ],
+        _ => &[
+            ("items", json!({ "maximum": 2 })),
+            ("minItems", json!(1)),
+            ("maxItems", json!(2)),
+            ("uniqueItems", json!(true)),
+            ("uniqueItems", json!(false)),
+            ("contains", json!({ "const": 1 })),
+            ("prefixItems", json!([{ "const": 1 }])),
+            ("allOf", json!([{ "maxItems": 2 }])),
+        ],
+    };
+    let owned: Vec<(String, Value)> =
+        words.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
+    select(owned).boxed()
+}
+
+/// A value of the kind that a channel holds.
+fn held(reduce: &str) -> BoxedStrategy<Value> {
+    let number = -3..4_i64;
+    match reduce {
+        "sum" => number.prop_map(Value::from).boxed(),
+        "merge" => {
+            let entry = (select(vec!["a", "b", "c"]), number);
+            vec(entry, 0..3)
+                .prop_map(|entries| {
+                    entries.into_iter().map(|(key, value)| (key.to_owned(), json!(value))).collect()
+                })
+                .boxed()
+        }
+        _ => vec(number, 0..3).prop_map(Value::from).boxed(),
+    }
+}
+
+/// A channel: how it folds, its schema and its start; and what is written to it.
+fn channel() -> impl Strategy<Value = (String, Value, Value, Vec<Value>)> {
+    select(vec!["append", "extend", "merge", "sum"]).prop_flat_map(|reduce| {
+        let write = if reduce == "append" { (-3..4_i64).prop_map(Value::from).boxed() } else { held(reduce) };
+        (Just(reduce.to_owned()), vec(bound(reduce), 0..3), held(reduce), vec(write, 1..4)).prop_map(
+            |(reduce, bounds, start, writes)| {
+                let kind = match reduce.as_str() {
+                    "sum" => "integer",
+                    "merge" => "object",
+                    _ => "array",
+                };
+                let mut schema = Value::Object(bounds.into_iter().collect());
+                schema["type"] = json!(kind);
+                (reduce, schema, start, writes)
+            },
+        )
+    })
+}
+
+fn folded(reduce: &str, held: Value, write: &Value) -> Value {
+    match (reduce, held, write) {
+        ("sum", held, write) => json!(held.as_i64().unwrap() + write.as_i64().unwrap()),
+        ("merge", Value::Object(mut held), Value::Object(write)) => {
+            held.extend(write.clone());
+            Value::Object(held)
+        }
+        ("extend", Value::Array(held), Value::Array(write)) => [held, write.clone()].concat().into(),
+        (_, Value::Array(held), write) => [held, vec![write.clone()]].concat().into(),
+        (_, held, _) => held,
+    }
+}
+
+proptest! {
+    #![proptest_config(Config { cases: 3000, ..Config::default() })]
+
+    /// What may stand in the schema of a channel that folds holds of what it holds, whatever is written in whatever order.
+    #[test]
+    fn what_a_channel_may_say_is_kept_by_folding((reduce, schema, start, writes) in channel()) {
+        let holds = |schema: &Value, value: &Value| validate_value(schema, value).is_empty();
+        let mut declared = schema.clone();
+        declared["reduce"] = json!(reduce);
+        declared["default"] = start.clone();
+        let graph = json!({ "state": { "c": declared }, "nodes": { "a": { "uses": "values" } } });
+        let found = codes(&format!("state: {}\nnodes: {}\n", graph["state"], graph["nodes"]));
+        prop_assert!(found.iter().all(|code| code == "bad-value" || code == "bad-default"), "{found:?}: {graph}");
+        if found.is_empty() {
+            let anything = json!(true);
+            let of_write = if reduce == "append" { schema.get("items").unwrap_or(&anything) } else { &schema };
+            let mut value = start;
+            for write in writes.iter().filter(|write| holds(of_write, write)) {
+                value = folded(&reduce, value, write);
+                prop_assert!(holds(&schema, &value), "{value} by {writes:?}: {graph}");
+            }
+        }
     }
 }

@@ -9,8 +9,6 @@
     reason = "a test makes its own files and processes, and stops where it is wrong"
 )]
 
-#[path = "mcp/over_http.rs"]
-mod over_http;
 #[path = "mcp/peers.rs"]
 mod peers;
 mod program;

@@ -95,7 +95,7 @@ fn list_files_is_sorted_honours_ignore_files_and_hides_what_is_denied() {
     assert!(cut.truncated);
     assert_eq!(paths(&cut.output["files"]), [".github/x.yml", ".gitignore"]);
     assert_eq!(kind(&bench.call("list_files", json!({ "path": "none" }))), ErrorKind::NotFound);
-    assert_eq!(kind(&bench.call("list_files", json!({ "path": "../" }))), ErrorKind::InvalidInput);
+    assert_eq!(kind(&bench.call("list_files", json!({ "path": "../" }))), ErrorKind::Denied);
 }
 
 #[test]

@@ -17,7 +17,7 @@ use super::output::Output;
 use super::problem::Problem;
 use super::run::profile_flag;
 use super::trust::here;
-use super::validate::{print, unreadable};
+use super::validate::{print_instead, unreadable};
 
 /// Arguments of `lgflow config`.
 #[derive(Debug, Args)]
@@ -39,7 +39,7 @@ pub(super) fn run(args: &ConfigArgs, output: Output) -> Result<Exit, Problem> {
     let settings = settings(&place, profile_flag(args.profile.as_deref()), &mut sources, &mut found)
         .map_err(|error| unreadable(&error))?;
     if found.has_errors() {
-        print(&sources, &found, output);
+        print_instead(&sources, &found, output);
         return Ok(Exit::Invalid);
     }
     let shown: Vec<&Setting> = match &args.key {

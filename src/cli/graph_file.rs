@@ -12,7 +12,7 @@ use crate::source::Sources;
 
 use super::output::Output;
 use super::problem::Problem;
-use super::validate::{packs_here, print, unreadable};
+use super::validate::{packs_here, print_instead, unreadable};
 
 /// The graph of this workspace, if it has one. Without a home there is no place, and the current folder is meant.
 fn own() -> Option<PathBuf> {
@@ -36,7 +36,7 @@ pub(super) fn plan(named: Option<&Path>, output: Output) -> Result<Option<Arc<Pl
     let checked =
         check_paths(shown, &packs_here()?, &mut sources, &mut found).map_err(|error| unreadable(&error))?;
     if found.has_errors() {
-        print(&sources, &found, output);
+        print_instead(&sources, &found, output);
         return Ok(None);
     }
     let root = checked.into_iter().flat_map(|folder| folder.roots).next();

@@ -14,10 +14,13 @@ use crate::plan::Plan;
 use crate::source::{Sources, Span};
 use crate::view::escaped;
 
+use super::output::Output;
 use super::problem::Problem;
 
 /// Bytes of a file of inputs.
 const LIMIT: u64 = 16 << 20;
+/// What each graph file says, up to the version.
+const GRAPH_ID: &str = "lgflow.graph/v";
 
 /// What a run is given.
 #[derive(Debug, Args)]
@@ -39,6 +42,23 @@ impl InputArgs {
         self.request.is_none() && self.inputs.is_empty() && self.inputs_file.is_none()
     }
 
+    /// Is the request meant as one? The name of a file is most likely a graph that `command` was to have.
+    pub(super) fn is_meant(&self, command: &str, output: Output) -> Result<(), Problem> {
+        let Some(request) = self.request.as_deref().filter(|request| Syntax::of_path(request).is_some())
+        else {
+            return Ok(());
+        };
+        if Path::new(request).is_file() {
+            return Err(Problem::usage(file_for_request(command, request)));
+        }
+        if !request.contains(char::is_whitespace) {
+            output.note(&format!(
+                "`{request}` is taken for the request, in words: there is no such file; `-g FILE` names a graph\n"
+            ));
+        }
+        Ok(())
+    }
+
     /// The inputs of `plan`, defaults put in; `name` is how the graph is shown.
     pub(super) fn bind(&self, plan: &Plan, name: &str) -> Result<Value, Problem> {
         let kept = match &self.inputs_file {
@@ -55,6 +75,21 @@ impl InputArgs {
         }
         bound(plan, given, name)
     }
+}
+
+/// What is said where a file stands for the request: elsewhere that is how a graph is named.
+fn file_for_request(command: &str, request: &str) -> String {
+    let file = escaped(request);
+    let is_graph = read_given(Path::new(request), LIMIT).is_ok_and(|text| text.contains(GRAPH_ID));
+    let (what, instead) = if is_graph {
+        ("a graph", format!("write `lgflow {command} -g {file}` for this graph"))
+    } else {
+        ("a file", format!("write `--inputs {file}` for the inputs that it holds"))
+    };
+    format!(
+        "`{file}` is {what}, and what stands here is the request, in words; {instead}, or `-i request={file}` if just this is \
+         the request"
+    )
 }
 
 /// Inputs that are there already, and typed ones, which are stronger.

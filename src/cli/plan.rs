@@ -23,7 +23,7 @@ use super::problem::Problem;
 use super::run::{PolicyArgs, limits, profile_flag, revision, trust_now};
 use super::terminal::{stdout_file, style_of_stderr};
 use super::trust::here;
-use super::validate::print;
+use super::validate::print_instead;
 use super::{Exit, Format};
 
 /// Arguments of `lgflow plan`.
@@ -66,6 +66,7 @@ struct Meant {
 }
 
 pub(super) fn run(args: &PlanArgs, output: Output) -> Result<Exit, Problem> {
+    args.given.is_meant("plan", output)?;
     if let Some(against) = &args.against {
         return compared(args, against, output);
     }
@@ -78,7 +79,7 @@ pub(super) fn run(args: &PlanArgs, output: Output) -> Result<Exit, Problem> {
         found.deny_warnings();
     }
     if found.has_errors() {
-        print(&sources, &found, output);
+        print_instead(&sources, &found, output);
         return Ok(Exit::Invalid);
     }
     if !found.is_empty() {
@@ -88,7 +89,7 @@ pub(super) fn run(args: &PlanArgs, output: Output) -> Result<Exit, Problem> {
     let set = match PolicySet::compile(&layers.layers, &mut sources) {
         Ok(set) => set,
         Err(findings) => {
-            print(&sources, &findings, output);
+            print_instead(&sources, &findings, output);
             return Ok(Exit::Invalid);
         }
     };
@@ -168,7 +169,7 @@ pub(super) fn as_trusted(
         found.deny_warnings();
     }
     if found.has_errors() {
-        print(&sources, &found, output);
+        print_instead(&sources, &found, output);
         return Ok(None);
     }
     if !found.is_empty() && side == Side::Own {
@@ -178,7 +179,7 @@ pub(super) fn as_trusted(
     let set = match PolicySet::compile(&layers.layers, &mut sources) {
         Ok(set) => set,
         Err(findings) => {
-            print(&sources, &findings, output);
+            print_instead(&sources, &findings, output);
             return Ok(None);
         }
     };

@@ -18,7 +18,7 @@ use super::Exit;
 use super::output::Output;
 use super::problem::Problem;
 use super::trust::here;
-use super::validate::{packs_here, print, unreadable};
+use super::validate::{packs_here, print_instead, unreadable};
 
 /// Arguments of `lgflow policy diff`.
 #[derive(Debug, Args)]
@@ -50,7 +50,7 @@ pub(super) fn run(args: &DiffArgs, output: Output) -> Result<Exit, Problem> {
         _ => return Err(Problem::usage("name two policies, or `--against REV`")),
     };
     if found.has_errors() {
-        print(&sources, &found, output);
+        print_instead(&sources, &found, output);
         return Ok(Exit::Invalid);
     }
     compare(&old, &new, args.deny_widening, output)

@@ -17,7 +17,7 @@ use super::problem::Problem;
 use super::run::PolicyArgs;
 use super::tool::{Here, layers_here, parameters, tools, typed};
 use super::trust::here;
-use super::validate::print;
+use super::validate::print_instead;
 
 /// Arguments of `lgflow policy explain`.
 #[derive(Debug, Args)]
@@ -46,7 +46,7 @@ pub(super) fn run(args: &ExplainCallArgs, output: Output) -> Result<Exit, Proble
     let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
     let layers = layers_here(&args.policy, &place, &mut sources, &mut found);
     if found.has_errors() {
-        print(&sources, &found, output);
+        print_instead(&sources, &found, output);
         return Ok(Exit::Invalid);
     }
     let Here { layers, settings } = layers?;
@@ -56,7 +56,7 @@ pub(super) fn run(args: &ExplainCallArgs, output: Output) -> Result<Exit, Proble
     let explained = match explain(&layers.layers, &machine, &call, &mut sources) {
         Ok(explained) => explained,
         Err(findings) => {
-            print(&sources, &findings, output);
+            print_instead(&sources, &findings, output);
             return Ok(Exit::Invalid);
         }
     };

@@ -24,7 +24,7 @@ use super::Exit;
 use super::output::Output;
 use super::problem::Problem;
 use super::trace::{Found, Named, open};
-use super::validate::print;
+use super::validate::print_instead;
 
 /// The longest value that is shown to a person.
 const SHOWN: usize = 300;
@@ -96,7 +96,7 @@ fn decides(first: &Envelope, graph: Option<&Path>, output: Output) -> Result<Opt
     let chosen = choose(&place, graph, &mut sources, &mut found)
         .map_err(|error| Problem::prepare("cannot replay", &error))?;
     let Some(chosen) = chosen.filter(|_| !found.has_errors()) else {
-        print(&sources, &found, output);
+        print_instead(&sources, &found, output);
         return Ok(None);
     };
     let then = first.data.get("facts").and_then(|facts| facts.get("plan")).unwrap_or(&Value::Null);

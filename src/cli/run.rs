@@ -33,7 +33,7 @@ use super::runs_fork::{forked_document, forked_lines};
 use super::runs_undo::undone_text;
 use super::terminal::style_of_stderr;
 use super::trust::here;
-use super::validate::print;
+use super::validate::print_instead;
 use super::watch_args::WatchArgs;
 use super::watching::again_and_again;
 use super::{Exit, Format};
@@ -106,6 +106,7 @@ pub(super) fn profile_flag(profile: Option<&str>) -> Vec<crate::front::Flag> {
 }
 
 pub(super) fn run(args: &RunArgs, output: Output) -> Result<Exit, Problem> {
+    args.given.is_meant("run", output)?;
     if !args.watch {
         return once(args, output, &mut None);
     }
@@ -126,7 +127,7 @@ fn once(args: &RunArgs, output: Output, bound: &mut Option<Vec<FrozenLayer>>) ->
         found.deny_warnings();
     }
     if found.has_errors() && output.format == Format::Json {
-        print(&sources, &found, output);
+        print_instead(&sources, &found, output);
         return Ok(Exit::Invalid);
     }
     if !found.is_empty() {

@@ -20,7 +20,7 @@ use super::output::Output;
 use super::problem::Problem;
 use super::run::{PolicyArgs, limits};
 use super::tool::{Here, layers_here};
-use super::validate::print;
+use super::validate::print_instead;
 use super::{Exit, Format};
 
 /// The variable with a token.
@@ -131,14 +131,14 @@ fn listen(args: &RunnerArgs, output: Output) -> Result<Exit, Problem> {
     let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
     let layers = layers_here(&args.policy, &place, &mut sources, &mut found);
     if found.has_errors() {
-        print(&sources, &found, output);
+        print_instead(&sources, &found, output);
         return Ok(Exit::Invalid);
     }
     let Here { layers, settings } = layers?;
     if let Some(refusal) = layers.refusal() {
         return Err(Problem::with(Exit::Denied, "denied by policy", refusal));
     }
-    let bound = bound(&address, args.insecure_behind_proxy, &args.hosts)?;
+    let bound = bound(&address, args)?;
     let serving = Serving {
         place,
         layers: layers.layers,
@@ -158,18 +158,17 @@ fn listen(args: &RunnerArgs, output: Output) -> Result<Exit, Problem> {
     Ok(Exit::Done)
 }
 
-/// Takes the place where a service listens.
-pub(super) fn bound(address: &Address, behind_proxy: bool, hosts: &[String]) -> Result<Bound, Problem> {
-    bind(address, behind_proxy, hosts).map_err(|error| match error {
+fn bound(address: &Address, args: &RunnerArgs) -> Result<Bound, Problem> {
+    bind(address, args.insecure_behind_proxy, &args.hosts).map_err(|error| match error {
         BindError::Open(_) | BindError::Entered(..) | BindError::Folder(..) => {
             Problem::usage(escaped(&error.to_string()))
         }
-        BindError::Io(..) | BindError::Taken(_) => Problem::failed("cannot be served", &error),
+        BindError::Io(..) | BindError::Taken(_) => Problem::failed("the runner cannot be served", &error),
     })
 }
 
 /// The tokens that are named, if any are.
-pub(super) fn tokens(file: Option<&Path>) -> Result<Option<TokenBook>, Problem> {
+fn tokens(file: Option<&Path>) -> Result<Option<TokenBook>, Problem> {
     let of = |place: String, read: Result<TokenBook, TokenError>| {
         read.map(Some).map_err(|error| Problem::usage(escaped(&format!("{place}: {error}"))))
     };

@@ -34,7 +34,7 @@ use super::runs_fork::{ForkArgs, fork_run, refused as not_forked};
 use super::runs_gc::GcArgs;
 use super::runs_undo::{UNDO, UndoArgs, layers_of_undo, undo};
 use super::terminal::style_of_stderr;
-use super::validate::print;
+use super::validate::print_instead;
 use super::watch_args::WatchArgs;
 
 /// Arguments of `lgflow runs`.
@@ -289,7 +289,7 @@ fn resume(place: &Place, run: &RunId, told: &WatchArgs, output: Output) -> Resul
     let decided = place.decided_by(held.as_ref());
     let task = meant(&decided, (run, again), told, &mut sources, &mut found);
     if found.has_errors() {
-        print(&sources, &found, output);
+        print_instead(&sources, &found, output);
         return Ok(Exit::Invalid);
     }
     match task? {

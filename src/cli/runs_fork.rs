@@ -27,7 +27,7 @@ use super::run::{carry_out, limits, profile_flag, revision, trust_now};
 use super::runs::{problem, run_id};
 use super::runs_undo::not_running;
 use super::terminal::style_of_stderr;
-use super::validate::print;
+use super::validate::print_instead;
 
 /// Arguments of `lgflow runs fork`.
 #[derive(Debug, Args)]
@@ -59,7 +59,7 @@ pub(super) fn fork_run(place: &Place, args: &ForkArgs, output: Output) -> Result
     let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
     let task = prepared(&place, args, (&run, &again), &mut sources, &mut found);
     if found.has_errors() {
-        print(&sources, &found, output);
+        print_instead(&sources, &found, output);
         return Ok(Exit::Invalid);
     }
     match task? {

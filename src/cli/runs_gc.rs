@@ -52,7 +52,7 @@ pub(super) fn run(args: &GcArgs, place: &Place, output: Output) -> Result<Exit, 
     let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
     let settings = settings(place, Vec::new(), &mut sources, &mut found).map_err(|error| failed(&error))?;
     if found.has_errors() {
-        super::validate::print(&sources, &found, output);
+        super::validate::print_instead(&sources, &found, output);
         return Ok(Exit::Invalid);
     }
     let retention = bounds(args, &settings)?;

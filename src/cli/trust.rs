@@ -18,7 +18,7 @@ use crate::view::escaped;
 
 use super::output::Output;
 use super::problem::Problem;
-use super::validate::print;
+use super::validate::print_instead;
 use super::{Exit, Format};
 
 /// Arguments of `lgflow trust`.
@@ -93,7 +93,7 @@ fn asked(place: &Place, output: Output) -> Result<Option<Asked>, Problem> {
         Problem::with(Exit::Invalid, "invalid policy", detail)
     })?;
     if found.has_errors() {
-        print(&sources, &found, output);
+        print_instead(&sources, &found, output);
         return Ok(None);
     }
     let requests = requests_beyond_contained(&layers).map_err(|_| {

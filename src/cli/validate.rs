@@ -86,6 +86,15 @@ pub(super) fn print(sources: &Sources, found: &Diagnostics, output: Output) {
     }
 }
 
+/// Findings that stand in the way of something else: a person reads them beside its data, of which there is none; a
+/// program gets them in its place.
+pub(super) fn print_instead(sources: &Sources, found: &Diagnostics, output: Output) {
+    match output.format {
+        Format::Human => output.drawn(&diagnostics::human(sources, found, terminal::style_of_stderr())),
+        _ => print(sources, found, output),
+    }
+}
+
 fn own(packs: &Packs, sources: &mut Sources, found: &mut Diagnostics) -> Result<CheckedFolder, Problem> {
     let root = Place::here().map_or_else(|_| PathBuf::from("."), |place| place.shown(&place.root));
     let folder = open_own(&root).map_err(|error| match error {

@@ -181,7 +181,7 @@ fn finished(
     let decided = place.decided_by(held.as_ref());
     let task = meant(&decided, (run, again), told, &mut sources, &mut found).map_err(NotServed::Never)?;
     if found.has_errors() {
-        super::validate::print(&sources, &found, output);
+        super::validate::print_instead(&sources, &found, output);
     }
     let task = task.filter(|_| !found.has_errors());
     let task = task.ok_or_else(|| NotServed::Never(Problem::usage("its graph is not valid any more")))?;

@@ -9,7 +9,7 @@ use crate::diag::{nearest, worth_guessing};
 use crate::document::{Damage, Entry, Tree};
 use crate::model::{Defaults, Edge, Field, Graph, Modifiers, Node, Section, Uses};
 use crate::plan::Arrow;
-use crate::source::{Located, Sources, Span};
+use crate::source::{Located, SourceFile, Sources, Span};
 
 use super::parts::Parts;
 
@@ -120,9 +120,9 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// The text of the file that it stands in.
-    pub(super) fn file_text(&self) -> &'a str {
-        self.sources.get(self.origin.tree.span.file).text()
+    /// The file that it stands in.
+    pub(super) fn file(&self) -> &'a SourceFile {
+        self.sources.get(self.origin.tree.span.file)
     }
 
     /// The node with this id.

@@ -11,7 +11,8 @@ use crate::model::Field;
 use super::reading;
 use super::scope::Place;
 
-/// A bare expression: `when`, `skip_when`, `for_each.in`.
+/// A bare expression: `when`, `skip_when`, `for_each.in`. What reads a name that is not there is reported, and is an
+/// expression all the same: nothing is known of what that name holds.
 pub(super) fn expression(
     text: &Text,
     place: &Place<'_>,
@@ -21,28 +22,23 @@ pub(super) fn expression(
     let place = Place { met: met(diagnostics), ..*place };
     let parsed =
         Expression::parse_seeing(text, diagnostics, &mut |read| reading::check(read, &place, &mut found));
-    settled(parsed, found, diagnostics)
+    diagnostics.append(found);
+    parsed
 }
 
-/// A value whose strings may be templates.
+/// A value whose strings may be templates; likewise.
 pub(super) fn value(tree: &Tree, place: &Place<'_>, diagnostics: &mut Diagnostics) -> Option<ValueTemplate> {
     let mut found = Diagnostics::default();
     let place = Place { met: met(diagnostics), ..*place };
     let parsed =
         ValueTemplate::parse_seeing(tree, diagnostics, &mut |read| reading::check(read, &place, &mut found));
-    settled(parsed, found, diagnostics)
+    diagnostics.append(found);
+    parsed
 }
 
 /// How many findings there are; what is found after a full sink is only counted, and needs no guess at all.
 fn met(diagnostics: &Diagnostics) -> usize {
     if diagnostics.is_full() { usize::MAX } else { diagnostics.len() }
-}
-
-/// What was parsed, unless it reads what is not there.
-fn settled<T>(parsed: Option<T>, found: Diagnostics, diagnostics: &mut Diagnostics) -> Option<T> {
-    let sound = !found.has_errors();
-    diagnostics.append(found);
-    parsed.filter(|_| sound)
 }
 
 /// An object whose values may be templates; every field is compiled, also after one with an error.

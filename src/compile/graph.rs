@@ -12,8 +12,16 @@ use super::knowledge;
 use super::names;
 use super::parts::Parts;
 
+/// A graph of which a plan came.
+pub(super) struct Compiled {
+    pub(super) plan: Plan,
+    /// Was all of it looked at, what flows in it as well? Then no fault in it stands in the way of looking at a graph
+    /// that uses it.
+    pub(super) known: bool,
+}
+
 /// Checks and compiles a graph whose parts were read. Everything is checked in any case; the plan is only good if
-/// there was no error. `sound`: nothing was wrong with its file so far.
+/// there was no error. `sound`: nothing was wrong with its file so far that could bring other faults after it.
 pub(super) fn compile(
     graph: &Graph,
     origin: Origin<'_>,
@@ -21,7 +29,7 @@ pub(super) fn compile(
     sources: &Sources,
     sound: bool,
     diagnostics: &mut Diagnostics,
-) -> Option<Plan> {
+) -> Option<Compiled> {
     let draft = Draft::new(graph, origin, sources, parts);
     for check in CHECKS {
         (check.run)(&draft, diagnostics);
@@ -29,9 +37,10 @@ pub(super) fn compile(
     let names = names::names(&draft);
     let nodes = build::nodes(&draft, &names, diagnostics);
     let mut plan = build::plan(&draft, &names, nodes, diagnostics)?;
-    // what flows where is known of a sound graph alone: a fault before would bring faults after it
-    if sound && !diagnostics.has_errors() {
+    // another fault would bring faults after it
+    let known = sound && knowledge::is_possible(diagnostics);
+    if known {
         knowledge::check(&draft, &mut plan, diagnostics);
     }
-    Some(plan)
+    Some(Compiled { plan, known })
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::diag::{Diagnostic, Diagnostics, Severity, codes, suggestion};
+use crate::diag::{Diagnostic, Diagnostics, Severity, codes, is_one_slip, suggestion};
 use crate::document::{self, Limits, Parsed, Syntax, Text};
 use crate::files::{PathError, RelPath};
 use crate::model::graph_test::decode_graph_tests;
@@ -16,7 +16,7 @@ use crate::source::{FileId, Located, Sources, Span};
 
 use super::draft::Origin;
 use super::expressions;
-use super::graph;
+use super::graph::{self, Compiled};
 use super::graph_tests::{self, CheckedTests};
 use super::literal;
 use super::load::{FileKind, FileRef, Load, LoadProblem, Loaded};
@@ -96,6 +96,7 @@ pub fn check_files(
         graphs: BTreeMap::new(),
         open: Vec::new(),
         policies: BTreeSet::new(),
+        mild: 0,
     };
     let paths: Vec<RelPath> = roots.iter().map(|root| root.path.clone()).collect();
     for root in roots {
@@ -120,12 +121,36 @@ struct Project<'p, 'l> {
     open: Vec<RelPath>,
     /// Paths of the policies that were checked.
     policies: BTreeSet<RelPath>,
+    /// Errors so far that stand in the way of nothing else.
+    mild: usize,
 }
 
 /// How far a graph file is.
 enum Progress {
     Open,
-    Done(Option<Arc<Plan>>),
+    Done(Option<Built>),
+}
+
+/// A graph of which a plan came.
+#[derive(Clone)]
+struct Built {
+    plan: Arc<Plan>,
+    /// Without any error? Otherwise it is there for the graphs that use it, to be checked against.
+    sound: bool,
+}
+
+impl Built {
+    fn root(self) -> CheckedRoot {
+        if self.sound { CheckedRoot::Graph(self.plan) } else { CheckedRoot::Broken }
+    }
+}
+
+/// Errors up to some moment.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Errors {
+    all: usize,
+    /// Those that would bring others after them.
+    grave: usize,
 }
 
 /// Where a file is named: the place to report at.
@@ -144,8 +169,8 @@ struct Source<'s> {
     /// Places where everything that could be said was said while decoding.
     damaged: &'s [Span],
     depth: usize,
-    /// The number of errors before its file was looked at.
-    errors: usize,
+    /// The errors before its file was looked at.
+    errors: Errors,
 }
 
 impl Project<'_, '_> {
@@ -181,9 +206,9 @@ impl Project<'_, '_> {
     fn root(&mut self, path: &RelPath) -> CheckedRoot {
         let Some(Some(read)) = self.read.get(path).copied() else { return CheckedRoot::Broken };
         if let Some(Progress::Done(plan)) = self.graphs.get(path) {
-            return plan.clone().map_or(CheckedRoot::Broken, CheckedRoot::Graph);
+            return plan.clone().map_or(CheckedRoot::Broken, Built::root);
         }
-        let before = self.diagnostics.count(Severity::Error);
+        let before = self.errors();
         let mut found = Diagnostics::default();
         let parsed = self.parse(path, read.file, &mut found);
         self.diagnostics.append(found);
@@ -198,7 +223,7 @@ impl Project<'_, '_> {
         }
         let is_policy = id.starts_with(POLICY_ID);
         if !is_policy && !id.starts_with(POLICY_TESTS_ID) {
-            return self.graph(path, &parsed, before).map_or(CheckedRoot::Broken, CheckedRoot::Graph);
+            return self.graph(path, &parsed, before).map_or(CheckedRoot::Broken, Built::root);
         }
         self.read.insert(path.clone(), Some(ReadFile { kind: FileKind::Policy, ..read }));
         if is_policy {
@@ -206,7 +231,7 @@ impl Project<'_, '_> {
         } else {
             self.policy_tests(path, &parsed);
         }
-        let sound = self.diagnostics.count(Severity::Error) == before;
+        let sound = self.errors() == before;
         match (sound, is_policy) {
             (false, _) => CheckedRoot::Broken,
             (true, true) => CheckedRoot::Policy(read.file),
@@ -219,8 +244,13 @@ impl Project<'_, '_> {
         document::parse(self.sources, file, syntax, &Limits::default(), found)
     }
 
-    /// Compiles a parsed graph file; `before` is the number of errors before its text was looked at.
-    fn graph(&mut self, path: &RelPath, parsed: &Parsed, before: usize) -> Option<Arc<Plan>> {
+    fn errors(&self) -> Errors {
+        let all = self.diagnostics.count(Severity::Error);
+        Errors { all, grave: all - self.mild }
+    }
+
+    /// Compiles a parsed graph file; `before` are the errors before its text was looked at.
+    fn graph(&mut self, path: &RelPath, parsed: &Parsed, before: Errors) -> Option<Built> {
         self.graphs.insert(path.clone(), Progress::Open);
         self.open.push(path.clone());
         let decoded = model::decode_graph(&parsed.tree, &parsed.damage, self.diagnostics);
@@ -237,17 +267,19 @@ impl Project<'_, '_> {
             self.compile(&source)
         });
         self.open.pop();
-        let sound = self.diagnostics.count(Severity::Error) == before;
-        let plan = plan.filter(|_| sound).map(Arc::new);
-        self.graphs.insert(path.clone(), Progress::Done(plan.clone()));
-        plan
+        let now = self.errors();
+        let plan = plan.filter(|_| now.grave == before.grave);
+        let built = plan.map(|plan| Built { plan: Arc::new(plan), sound: now == before });
+        self.graphs.insert(path.clone(), Progress::Done(built.clone()));
+        built
     }
 
     fn compile(&mut self, source: &Source<'_>) -> Option<Plan> {
         let parts = self.parts(source);
         let mut found = Diagnostics::default();
-        let sound = self.diagnostics.count(Severity::Error) == source.errors;
-        let plan = graph::compile(source.graph, source.origin, &parts, self.sources, sound, &mut found);
+        let before = self.errors();
+        let sound = before.grave == source.errors.grave;
+        let compiled = graph::compile(source.graph, source.origin, &parts, self.sources, sound, &mut found);
         let damaged = |span: Span| {
             source
                 .damaged
@@ -255,7 +287,11 @@ impl Project<'_, '_> {
                 .any(|bad| bad.file == span.file && bad.start <= span.end && span.start <= bad.end)
         };
         self.diagnostics.extend(found.iter().filter(|finding| !damaged(finding.span())).cloned());
-        plan.filter(|_| !found.has_errors())
+        let Compiled { plan, known } = compiled?;
+        if known {
+            self.mild += self.errors().all - before.all;
+        }
+        (known || !found.has_errors()).then_some(plan)
     }
 
     fn parts(&mut self, source: &Source<'_>) -> Parts {
@@ -276,13 +312,16 @@ impl Project<'_, '_> {
             let name = subgraph.name.value.as_str();
             let plan = match &subgraph.source {
                 SubgraphSource::Inline(graph) => self.inline(source, name, graph),
-                SubgraphSource::File(path) => self.graph_file(source.path, path),
+                SubgraphSource::File(path) => self.graph_file(source.path, path).map(|built| built.plan),
             };
             parts.subgraphs.insert(name.to_owned(), plan);
         }
+        // what a policy says is no matter of what flows in the graph
+        let before = self.errors();
         for layer in &source.graph.policy {
             self.layer(source.path, layer);
         }
+        self.mild += self.errors().grave - before.grave;
         parts
     }
 
@@ -293,7 +332,7 @@ impl Project<'_, '_> {
         self.compile(&source).map(Arc::new)
     }
 
-    fn graph_file(&mut self, naming: &RelPath, path: &Located<String>) -> Option<Arc<Plan>> {
+    fn graph_file(&mut self, naming: &RelPath, path: &Located<String>) -> Option<Built> {
         let named = Named { path, kind: FileKind::Graph };
         let (path, read) = self.open(naming, named)?;
         match self.graphs.get(&path) {
@@ -309,7 +348,7 @@ impl Project<'_, '_> {
             }
             None => {}
         }
-        let before = self.diagnostics.count(Severity::Error);
+        let before = self.errors();
         let parsed = self.parse_ours(&path, read.file, named, GRAPH_ID)?;
         self.graph(&path, &parsed, before)
     }
@@ -408,13 +447,13 @@ impl Project<'_, '_> {
         path: &RelPath,
         file: FileId,
         parsed: &Parsed,
-        before: usize,
+        before: Errors,
     ) -> Option<CheckedRoot> {
         let mut tests = decode_graph_tests(&parsed.tree, &parsed.damage, self.diagnostics)?;
         let graph = path.reference(&tests.graph.value).ok();
-        let plan = self.graph_file(path, &tests.graph)?;
+        let Built { plan, sound } = self.graph_file(path, &tests.graph)?;
         graph_tests::check(&mut tests, &plan, self.diagnostics);
-        let sound = self.diagnostics.count(Severity::Error) == before;
+        let sound = sound && self.errors() == before;
         let checked = CheckedTests { file, tests, graph: graph?, plan };
         sound.then(|| CheckedRoot::GraphTests(Arc::new(checked)))
     }
@@ -495,9 +534,10 @@ fn not_ours(name: &str, file: FileId) -> Diagnostic {
     ))
 }
 
-/// The value of the `schema` line.
+/// The value of the `schema` line. A slip in its key leaves a file what it is.
 fn schema_line(parsed: &Parsed) -> Option<&str> {
-    parsed.tree.get("schema")?.as_str()
+    let slip = || parsed.tree.entries().iter().find(|entry| is_one_slip(&entry.key.value, "schema"));
+    parsed.tree.get("schema").or_else(|| slip().map(|entry| &entry.value))?.as_str()
 }
 
 fn outside(named: Named<'_>, problem: &PathError, from_test: bool) -> Diagnostic {

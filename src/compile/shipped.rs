@@ -8,7 +8,7 @@ use crate::diag::Diagnostics;
 use crate::effect::{BundledFile, GraphBundle};
 use crate::files::RelPath;
 use crate::plan::Plan;
-use crate::source::Sources;
+use crate::source::{SourceFile, Sources};
 
 use super::{CheckedRoot, FileRef, LoadProblem, Loaded, Root, check_files};
 
@@ -37,9 +37,10 @@ pub fn shipped_file(path: &str) -> Option<&'static str> {
     FILES.get(path).copied()
 }
 
-/// Is a text that of a shipped file?
-pub(super) fn is_shipped(text: &str) -> bool {
-    FILES.values().any(|shipped| *shipped == text)
+/// Is it a file of the program: by its name, which one of an earlier version bears as well where a run has kept it, or by
+/// its text, as a copy of it is? What is refused to authors is refused to them by the runner in any case.
+pub(super) fn is_shipped(file: &SourceFile) -> bool {
+    file.name().starts_with(SHOWN) || FILES.values().any(|shipped| *shipped == &**file.text())
 }
 
 /// The paths of all shipped files.
@@ -101,5 +102,18 @@ mod tests {
             assert_eq!(again.document(), plan.unwrap().document());
         }
         assert!(check_shipped("none", &mut Sources::default(), &mut Diagnostics::default()).is_none());
+    }
+
+    #[test]
+    fn what_a_run_has_kept_of_a_graph_of_an_earlier_version_is_still_one_of_the_program() {
+        let mut bundle = shipped_bundle("undo").unwrap();
+        let root = bundle.files.iter_mut().find(|file| file.path == "undo.yaml").unwrap();
+        root.text = format!("# as it was then\n{}", root.text);
+        let mut found = Diagnostics::default();
+        assert!(check_bundle(&bundle, &mut Sources::default(), &mut found).is_some(), "{found:?}");
+        let root = bundle.files.iter_mut().find(|file| file.path == "undo.yaml").unwrap();
+        root.name = "graphs/undo.yaml".to_owned();
+        assert!(check_bundle(&bundle, &mut Sources::default(), &mut found).is_none());
+        assert_eq!(found.codes(), [crate::diag::codes::BAD_VALUE]);
     }
 }

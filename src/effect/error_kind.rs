@@ -90,6 +90,13 @@ impl ErrorKind {
             .find(|kind| kind.as_str() == word)
             .unwrap_or_else(|| ErrorKind::Custom(word.to_owned()))
     }
+
+    /// Some kinds in an author's words: those that `any` stands for are one word where all of them are there.
+    pub fn words(kinds: &[ErrorKind]) -> Vec<&str> {
+        let is_any = Self::ANY.iter().all(|kind| kinds.contains(kind));
+        let others = kinds.iter().filter(|kind| !is_any || !Self::ANY.contains(kind));
+        is_any.then_some("any").into_iter().chain(others.map(ErrorKind::as_str)).collect()
+    }
 }
 
 impl fmt::Display for ErrorKind {

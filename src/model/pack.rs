@@ -165,14 +165,10 @@ pub fn decode_pack(tree: &Tree, damage: &Damage, diagnostics: &mut Diagnostics) 
     let mut decoder = Decoder::new(diagnostics, damage);
     let d = &mut decoder;
     let start = Span { end: tree.span.start, ..tree.span };
-    let fields = d.fields(Slot { key: "pack", key_span: start, value: tree }, &PACK)?;
-    if let Some(id) = fields.get("schema").and_then(|slot| d.string(slot))
-        && id.value != PACK_SCHEMA
-    {
-        let message = format!("`{}` is not the schema of a pack", id.value);
-        let found = Diagnostic::new(codes::UNKNOWN_SCHEMA, id.span, message);
-        d.report(found.help(format!("write `{PACK_SCHEMA}`")));
+    if !d.knows_schema(tree, "a pack", &[PACK_SCHEMA]) {
+        return None;
     }
+    let fields = d.fields(Slot { key: "pack", key_span: start, value: tree }, &PACK)?;
     let name = fields.get("name").and_then(|slot| d.string(slot)).and_then(|text| name(d, &text));
     let version = fields.get("version").and_then(|slot| version(d, slot));
     let description = fields.get("description").and_then(|slot| d.filled_string(slot));

@@ -268,8 +268,25 @@ fn conversation_document(conversation: &Conversation) -> Value {
     value
 }
 
-/// A value as its author wrote it: an expression within its braces, so that it cannot be taken for a literal, in
-/// which there are none.
+/// A part of a document as its author wrote it: `lgflow.plan/v1` has expressions in braces of its own around the
+/// author's, and every digest of a plan is made of that.
+pub fn as_written(value: &Value) -> Value {
+    match value {
+        Value::String(text) => {
+            let own = text.strip_prefix("{{ ").and_then(|rest| rest.strip_suffix(" }}"));
+            let own = own.filter(|own| own.starts_with("{{") && own.ends_with("}}"));
+            own.unwrap_or(text).into()
+        }
+        Value::Array(items) => items.iter().map(as_written).collect(),
+        Value::Object(entries) => {
+            Value::Object(entries.iter().map(|(name, value)| (name.clone(), as_written(value))).collect())
+        }
+        value => value.clone(),
+    }
+}
+
+/// A template in its document: an expression within braces, so that it cannot be taken for a literal, in which there
+/// are none.
 fn template(value: &ValueTemplate) -> Value {
     match value {
         ValueTemplate::Literal(value) => (**value).clone(),

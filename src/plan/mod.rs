@@ -12,6 +12,7 @@ mod steps;
 mod types;
 
 pub use change::{PlanChange, plan_changes};
+pub use document::as_written;
 pub use flow::{Arrow, Body, Flow, LOOPS_AROUND, too_many_loops_around};
 pub use soundness::{Cycle, Sidestep, cycles, sidesteps};
 pub use sources::{NodeSources, PlanSources, Sources};

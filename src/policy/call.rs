@@ -110,6 +110,11 @@ pub(super) fn literal_paths(tool: &str, input: &Value) -> (Vec<String>, Vec<Stri
     }
 }
 
+/// The folder that a call looks through, as it names it: what in it may be seen is asked of each file.
+pub(super) fn looked_through<'c>(tool: &str, input: &'c Value) -> Option<&'c str> {
+    matches!(tool, "list_files" | "search_files").then(|| input.get("path")?.as_str()).flatten()
+}
+
 /// The names of the headers of a call, in small letters, less those that carry a secret.
 pub(super) fn plain_headers(input: &Value) -> Vec<String> {
     let headers = input.get("headers").and_then(Value::as_object).into_iter().flatten();

@@ -7,7 +7,7 @@ use crate::effect::{RuleRef, SandboxLayer, Source, ToolCall, ToolError};
 use crate::model::Uses;
 
 use super::builtin::ASK_MUTATIONS;
-use super::call::literal_paths;
+use super::call::{literal_paths, looked_through};
 use super::change::{Action, Change, keys};
 use super::flows::Marks;
 use super::layer::Layer;
@@ -177,7 +177,9 @@ impl Gate {
         let (reads, writes) = literal_paths(&call.tool, &call.input);
         let read = reads.iter().flat_map(|path| path_verdict(&self.read, path, "paths.read"));
         let write = writes.iter().flat_map(|path| path_verdict(&self.write, path, "paths.write"));
-        read.chain(write).collect()
+        let outside = looked_through(&call.tool, &call.input).filter(|path| plain_path(path).is_none());
+        let outside = outside.map(|path| outside_of_all(path, "paths.read"));
+        read.chain(write).chain(outside).collect()
     }
 }
 
@@ -185,12 +187,14 @@ impl Gate {
 pub(super) fn path_verdict(rules: &PathRules, path: &str, section: &str) -> Vec<Reason> {
     match plain_path(path) {
         Some(path) => rules.check(&path).reasons,
-        None => vec![Reason::new(
-            Decision::Deny,
-            RuleRef::builtin(section),
-            format!("`{path}` leads out of the workspace; no policy can allow it, name a path beneath it"),
-        )],
+        None => vec![outside_of_all(path, section)],
     }
+}
+
+fn outside_of_all(path: &str, section: &str) -> Reason {
+    let message =
+        format!("`{path}` leads out of the workspace; no policy can allow it, name a path beneath it");
+    Reason::new(Decision::Deny, RuleRef::builtin(section), message)
 }
 
 /// What a layer's `tools` say.

@@ -6,7 +6,7 @@ use jsonschema::ValidationError;
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use serde_json::Value;
 
-use crate::diag::{nearest, suggestion};
+use crate::diag::{nearest, suggestion, type_edit};
 
 /// A place where a value does not satisfy its schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,8 +83,11 @@ pub(super) fn faults(error: &ValidationError<'_>, schema: &Value, found: &mut Ve
                 None,
             ));
         }
-        ValidationErrorKind::Type { .. } => {
-            found.push(at(Fault::WrongType, sentence(error), None));
+        ValidationErrorKind::Type { kind } => {
+            let help = words_of(kind).into_iter().find_map(|wanted| type_edit(wanted, error.instance()));
+            let help = item_of_list(error, schema).or(help);
+            let command = error.instance().as_str().filter(|_| error.instance_path().as_str() == "/argv");
+            found.push(at(Fault::WrongType, sentence(error), command.map(words_of_command).or(help)));
         }
         ValidationErrorKind::Enum { options } => {
             let words: Vec<&str> =
@@ -96,8 +99,36 @@ pub(super) fn faults(error: &ValidationError<'_>, schema: &Value, found: &mut Ve
             let help = only_word(pattern).map(|word| format!("write `{word}`"));
             found.push(at(Fault::BadValue, sentence(error), help));
         }
+        ValidationErrorKind::Minimum { limit } | ValidationErrorKind::Maximum { limit } => {
+            found.push(at(Fault::BadValue, sentence(error), Some(format!("write `{limit}`"))));
+        }
+        ValidationErrorKind::Constant { expected_value } => {
+            let help = format!("write {}", shown(expected_value));
+            found.push(at(Fault::BadValue, sentence(error), Some(help)));
+        }
         _ => found.push(at(Fault::BadValue, sentence(error), None)),
     }
+}
+
+/// An item that stands where a list of such items may.
+fn item_of_list(error: &ValidationError<'_>, schema: &Value) -> Option<String> {
+    let (owner, _) = error.schema_path().as_str().rsplit_once('/')?;
+    let item = schema.pointer(owner)?.get("items")?.get("type")?.as_str()?;
+    let (wanted, given) = (type_word(item), kind_of(error.instance()));
+    (wanted == given || (wanted, given) == ("a number", "an integer"))
+        .then(|| type_edit("a list", error.instance()))
+        .flatten()
+}
+
+/// A command line as the list of its words; what a shell would read otherwise is left to the author.
+fn words_of_command(line: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || " -_./=:@,+".contains(c);
+    if line.trim().is_empty() || !line.chars().all(plain) || line.len() > 200 {
+        return "write each word as an element: `[\"program\", \"argument\"]`; nothing goes through a shell"
+            .to_owned();
+    }
+    let words: Vec<String> = line.split_whitespace().map(|word| format!("\"{word}\"")).collect();
+    format!("write `[{}]`", words.join(", "))
 }
 
 /// The one word that a pattern such as `^any$` matches.
@@ -196,11 +227,14 @@ fn sentence(error: &ValidationError<'_>) -> String {
 }
 
 fn type_words(kind: &TypeKind) -> String {
-    let words: Vec<&str> = match kind {
+    words_of(kind).join(" or ")
+}
+
+fn words_of(kind: &TypeKind) -> Vec<&'static str> {
+    match kind {
         TypeKind::Single(one) => vec![type_word(one.as_str())],
         TypeKind::Multiple(many) => many.iter().map(|one| type_word(one.as_str())).collect(),
-    };
-    words.join(" or ")
+    }
 }
 
 fn type_word(word: &str) -> &'static str {

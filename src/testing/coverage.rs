@@ -99,8 +99,7 @@ fn clause(edge: &crate::plan::PlanEdge) -> String {
         EdgeOutcome::Otherwise => words.push("otherwise".to_owned()),
         EdgeOutcome::Always => words.push("always".to_owned()),
         EdgeOutcome::Catch(kinds) => {
-            let kinds: Vec<&str> = kinds.iter().map(ErrorKind::as_str).collect();
-            words.push(format!("catch: {}", kinds.join(", ")));
+            words.push(format!("catch: {}", ErrorKind::words(kinds).join(", ")));
         }
     }
     words.extend(edge.when.as_ref().map(|when| format!("when: {}", when.source())));

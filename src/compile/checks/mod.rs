@@ -9,6 +9,7 @@ mod defaults;
 mod duplicate_edge;
 mod edge_ends;
 mod fail_kind;
+mod folded_bound;
 mod forgotten_edge;
 mod idle_kind;
 mod loop_agreement;

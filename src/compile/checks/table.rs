@@ -5,9 +5,9 @@ use crate::compile::draft::Draft;
 use crate::diag::{Code, Diagnostics, codes};
 
 use super::{
-    batch_calls, catch_kind, cycle, defaults, duplicate_edge, edge_ends, fail_kind, forgotten_edge,
-    idle_kind, loop_agreement, loop_depth, loop_target, modifier, not_built, parameters, prompt_variables,
-    reachable, retry_kind, secret, shadowed, subgraph_inputs, unconnected, undo_call,
+    batch_calls, catch_kind, cycle, defaults, duplicate_edge, edge_ends, fail_kind, folded_bound,
+    forgotten_edge, idle_kind, loop_agreement, loop_depth, loop_target, modifier, not_built, parameters,
+    prompt_variables, reachable, retry_kind, secret, shadowed, subgraph_inputs, unconnected, undo_call,
 };
 
 /// One check.
@@ -45,6 +45,7 @@ pub(in crate::compile) const CHECKS: &[Check] = &[
     },
     Check { file: "batch_calls", codes: &[codes::BAD_VALUE, codes::WRONG_TYPE], run: batch_calls::check },
     Check { file: "undo_call", codes: &[codes::BAD_VALUE], run: undo_call::check },
+    Check { file: "folded_bound", codes: &[codes::BAD_VALUE], run: folded_bound::check },
     Check { file: "defaults", codes: &[codes::BAD_DEFAULT], run: defaults::check },
     Check {
         file: "subgraph_inputs",

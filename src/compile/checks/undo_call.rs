@@ -11,8 +11,8 @@ use crate::source::Span;
 const UNDO: &str = "undo";
 
 pub(super) fn check(draft: &Draft<'_>, diagnostics: &mut Diagnostics) {
-    // a copy of it is what a replay of such a run is given
-    if is_shipped(draft.file_text()) {
+    // what a run has kept of it, or a copy of it, is what a replay of such a run is given
+    if is_shipped(draft.file()) {
         return;
     }
     // what stands in the defaults stands there once

@@ -59,11 +59,7 @@ pub(super) fn constant(places: &Places<'_, '_>, edge: EdgeIx, diagnostics: &mut 
         )
     };
     let command = plan.node(found.from).uses == Uses::Exec && when.source().contains("exit_code");
-    let help = if command {
-        "add `ok_exit: any` to the command: with an exit code that it does not take, it fails with `exit`"
-    } else {
-        help
-    };
+    let help = if command { report::OK_EXIT } else { help };
     let mut diagnostic = Diagnostic::new(codes::CONSTANT_CONDITION, when.span(), message).help(help);
     let target = plan.node(found.to);
     if !truth && target.incoming[..] == [edge] {

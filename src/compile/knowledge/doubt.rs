@@ -12,6 +12,10 @@ use super::results::skips;
 use super::search::{Done, Ways, on_every_way};
 
 pub(super) fn is_settled(places: &Places<'_, '_>, place: Place, facts: &Facts, doubt: &Doubt) -> bool {
+    // a misspelt guard may be about anything
+    if places.misread.is_around(places.plan, place) {
+        return true;
+    }
     if doubt.subjects.len() > 1 {
         return one_is_there(places, place, doubt);
     }
@@ -133,7 +137,11 @@ impl Ways for Conditions<'_, '_, '_> {
 
 impl Conditions<'_, '_, '_> {
     fn settled_by(&self, at: EdgeIx) -> bool {
-        let edge = self.places.plan.edge(at);
+        let plan = self.places.plan;
+        if self.places.misread.asks(plan, at) {
+            return true;
+        }
+        let edge = plan.edge(at);
         let facts = self.places.asked_by(at);
         if known_in(&facts, self.subject, self.missing) {
             return true;

@@ -1,5 +1,5 @@
-//! What is known of a sound graph before it runs: the types of all values, which results are surely there, which
-//! conditions can hold together, and what may happen at the same time. Says nothing where it does not know.
+//! What is known of a graph before it runs: the types of all values, which results are surely there, which conditions
+//! can hold together, and what may happen at the same time. Says nothing where it does not know.
 
 mod behind;
 mod choices;
@@ -10,6 +10,7 @@ mod doubt;
 mod flow;
 mod given;
 mod lost;
+mod misread;
 mod outcome;
 mod outputs;
 mod places;
@@ -28,23 +29,31 @@ use super::draft::Draft;
 
 use conditions::Decisions;
 use flow::Flow;
+use misread::Misread;
 use places::Places;
 
-/// Checks a graph that has no other fault, and tells the plan the types of its outputs.
+pub(super) use misread::is_possible;
+
+/// Checks a graph that has no fault but names that are not there, and tells the plan the types of its outputs.
 pub(super) fn check(draft: &Draft<'_>, plan: &mut Plan, diagnostics: &mut Diagnostics) {
     let flow = Flow::of(plan);
-    let mut places = Places::new(draft, plan, &flow);
-    places.check(diagnostics);
+    let misread = Misread::of(plan, diagnostics);
+    let mut found = Diagnostics::default();
+    let mut places = Places::new(draft, plan, &flow, &misread);
+    places.check(&mut found);
     // what a wrong condition decides is no news
     let mut unsaid = Diagnostics::default();
-    let told = if diagnostics.has_errors() { &mut unsaid } else { &mut *diagnostics };
+    let told = if found.has_errors() || !misread.is_empty() { &mut unsaid } else { &mut found };
     let decisions = Decisions::of(&places, told);
-    places.check_outputs(&decisions, diagnostics);
-    races::check(&places, &decisions, diagnostics);
-    shown::check(&places, diagnostics);
-    lost::check(&places, diagnostics);
+    places.check_outputs(&decisions, &mut found);
+    if !misread.has_conditions() {
+        races::check(&places, &decisions, &mut found);
+        lost::check(&places, &mut found);
+    }
+    shown::check(&places, &mut found);
     let types = places.output_types();
     for (output, ty) in plan.outputs.iter_mut().zip(types) {
         output.ty = ty;
     }
+    misread.report(found, diagnostics);
 }

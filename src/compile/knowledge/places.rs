@@ -15,6 +15,7 @@ use super::conditions::Decisions;
 use super::courses::Courses;
 use super::flow::Flow;
 use super::given::{Given, Receiver};
+use super::misread::Misread;
 use super::outcome::Outcomes;
 use super::{doubt, outputs, report, writes};
 
@@ -42,6 +43,7 @@ pub(super) struct Places<'a, 'd> {
     pub(super) draft: &'a Draft<'d>,
     pub(super) plan: &'a Plan,
     pub(super) flow: &'a Flow,
+    pub(super) misread: &'a Misread,
     inputs: BTreeMap<&'a str, Type>,
     channels: BTreeMap<&'a str, Type>,
     /// By channel: what can be written to it.
@@ -67,7 +69,7 @@ pub(super) struct Places<'a, 'd> {
 }
 
 impl<'a, 'd> Places<'a, 'd> {
-    pub(super) fn new(draft: &'a Draft<'d>, plan: &'a Plan, flow: &'a Flow) -> Self {
+    pub(super) fn new(draft: &'a Draft<'d>, plan: &'a Plan, flow: &'a Flow, misread: &'a Misread) -> Self {
         let nodes = (0..).map(NodeIx).zip(&plan.nodes);
         let channels =
             plan.channels.iter().map(|channel| (channel.name.as_str(), outputs::of_channel(channel)));
@@ -75,6 +77,7 @@ impl<'a, 'd> Places<'a, 'd> {
             draft,
             plan,
             flow,
+            misread,
             inputs: plan
                 .inputs
                 .iter()
@@ -124,7 +127,8 @@ impl<'a, 'd> Places<'a, 'd> {
             self.learn(place, &mut facts, when, &|known| when.assume(false, known));
         }
         let values = self.action(at, &facts, diagnostics);
-        let one = outputs::of_one(node, &values);
+        let wrong = self.misread.is_given_wrong(self.draft.nodes[at.0 as usize].node.span);
+        let one = if wrong { Type::ANY } else { outputs::of_one(node, &values) };
         self.wholes[at.0 as usize] = outputs::whole(node, &one);
         self.ones[at.0 as usize] = one;
         for (channel, value) in &node.update {
@@ -212,7 +216,7 @@ impl<'a, 'd> Places<'a, 'd> {
     fn condition(&self, place: Place, facts: &Facts, when: &Expression, diagnostics: &mut Diagnostics) {
         report::not_before(self, place, when.references(), diagnostics);
         let inferred = self.judged(place, facts, &|known| when.infer_condition(known));
-        report::findings(self, place, facts, inferred.findings, diagnostics);
+        report::findings(self, place, facts, when.span(), inferred.findings, diagnostics);
     }
 
     /// An expression that gives a value.
@@ -225,7 +229,7 @@ impl<'a, 'd> Places<'a, 'd> {
     ) -> Given {
         report::not_before(self, place, expression.references(), diagnostics);
         let inferred = self.judged(place, facts, &|known| expression.infer(known));
-        report::findings(self, place, facts, inferred.findings, diagnostics);
+        report::findings(self, place, facts, expression.span(), inferred.findings, diagnostics);
         Given { ty: inferred.ty, subject: inferred.subject }
     }
 

@@ -3,8 +3,10 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use crate::compile::draft::DraftNode;
 use crate::diag::{Diagnostic, Diagnostics, codes};
 use crate::expr::{Finding, Reference, Root, Template};
+use crate::model::Uses;
 use crate::plan::NodeIx;
 use crate::source::Span;
 use crate::types::{Field, Kind, Objects, Step, Type};
@@ -12,19 +14,23 @@ use crate::types::{Field, Kind, Objects, Step, Type};
 use super::places::{Facts, Place, Places};
 use super::search::{Done, Ways as _, on_every_way};
 
+/// What to write where a command never ends with what is asked for.
+pub(super) const OK_EXIT: &str =
+    "add `ok_exit: any` to the command: with an exit code that it does not take, it fails with `exit`";
 /// Other sides that are shown with one finding.
 const SIDES: usize = 2;
 
-/// Reports what was found in an expression, but for doubts that are settled around it.
+/// Reports what was found in an expression (at `whole`), but for doubts that are settled around it.
 pub(super) fn findings(
     places: &Places<'_, '_>,
     place: Place,
     facts: &Facts,
+    whole: Span,
     found: Vec<Finding>,
     diagnostics: &mut Diagnostics,
 ) {
     // one mistake is one finding: a misspelt guard guards nothing
-    let sure = found.iter().any(|finding| finding.doubt.is_none());
+    let sure = places.misread.within(whole) || found.iter().any(|finding| finding.doubt.is_none());
     for finding in found {
         if let Some(doubt) = &finding.doubt {
             if sure {
@@ -39,7 +45,15 @@ pub(super) fn findings(
                 continue;
             }
         }
-        diagnostics.push(diagnostic(places, finding));
+        let command = exit_of(places, place, &finding);
+        let found = diagnostic(places, finding);
+        diagnostics.push(match command {
+            Some(node) if found.labels.len() == 1 => {
+                found.label(node.node.id.span, format!("`{}`, which uses `exec`", node.id())).help(OK_EXIT)
+            }
+            Some(_) => found.help(OK_EXIT),
+            None => found,
+        });
     }
 }
 
@@ -55,6 +69,20 @@ pub(super) fn finding(
         Some(span) => found.label(span, "what takes it"),
         None => found,
     });
+}
+
+/// The command of whose exit code a finding says that it never has this value: it fails with it.
+fn exit_of<'p>(places: &'p Places<'_, '_>, place: Place, finding: &Finding) -> Option<&'p DraftNode<'p>> {
+    if finding.code != codes::UNKNOWN_VALUE || !finding.message.contains("exit_code") {
+        return None;
+    }
+    let at = finding.about.iter().find_map(|root| match (root, place) {
+        (Root::Node(id), _) => places.index.get(id.as_str()).copied(),
+        (Root::Output, Place::Edge(edge)) => Some(places.plan.edge(edge).from),
+        (Root::Output, Place::Update(at)) => Some(at),
+        _ => None,
+    })?;
+    (places.plan.node(at).uses == Uses::Exec).then(|| &places.draft.nodes[at.0 as usize])
 }
 
 fn diagnostic(places: &Places<'_, '_>, found: Finding) -> Diagnostic {
@@ -235,6 +263,10 @@ pub(super) fn conversion(given: &Type, wanted: &Type) -> Option<String> {
         "write `… | int` or `… | float`"
     } else if to(Kind::Number) && from(Kind::List) {
         "write `… | length`"
+    } else if to(Kind::List) && from(Kind::Object) {
+        "write `… | values`, `… | keys` or `… | items`"
+    } else if to(Kind::Object) && !from(Kind::Object) {
+        "write `{ KEY: … }` around it"
     } else if to(Kind::Bool) {
         "compare it with something: `… == …`"
     } else {

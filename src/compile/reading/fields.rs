@@ -47,7 +47,10 @@ pub(super) fn in_schema(schema: Option<&Value>, path: &[Segment], of: &str) -> O
         schema = followed(root, schema)?;
         match segment {
             Segment::Computed(_) => return None,
-            Segment::Index(..) => schema = schema.get("items").filter(|_| is_only(schema, "array"))?,
+            Segment::Index(at, _) => {
+                schema = schema.get("items").filter(|_| is_only(schema, "array"))?;
+                of = format!("{of}[{at}]");
+            }
             Segment::Field(name, span) => {
                 if is_only(schema, "array") {
                     let message = format!("`{of}` is a list, and has no field `{name}`");
@@ -122,7 +125,7 @@ mod tests {
         assert_eq!(found(&closed, "x.files[0].path"), None);
         assert_eq!(
             found(&closed, "x.files[0].pth"),
-            Some(("`x.files` has no field `pth`".into(), Some("write `path`".into())))
+            Some(("`x.files[0]` has no field `pth`".into(), Some("write `path`".into())))
         );
         assert_eq!(found(&closed, "x.fils").unwrap().1.as_deref(), Some("write `files`"));
         assert_eq!(found(&closed, "x.files.path").unwrap().0, "`x.files` is a list, and has no field `path`");

@@ -95,11 +95,22 @@ fn unknown<T>(
     let near = nearest(name, known.keys().map(String::as_str));
     // the nearest name is what is suggested; without one, a short list is
     let candidates = near.map_or_else(|| known.keys().map(String::as_str).collect(), |near| vec![near]);
-    let found = found.maybe_help(suggestion(name, candidates));
+    let found = found.maybe_help(suggestion(name, candidates)).maybe_help(declaration(code, name));
     match near.and_then(|near| known.get_key_value(near)) {
         Some((name, facts)) => found.label(span(facts), format!("`{name}` is declared here")),
         None => found,
     }
+}
+
+/// Where nothing of the kind is declared, or too much to be listed: how it would be.
+fn declaration(code: Code, name: &str) -> Option<String> {
+    let (section, value) = match code {
+        codes::UNKNOWN_INPUT => ("inputs", "{ type: … }"),
+        codes::UNKNOWN_CHANNEL => ("state", "{ type: …, reduce: … }"),
+        codes::UNKNOWN_NODE => ("nodes", "{ uses: … }"),
+        _ => return None,
+    };
+    Some(format!("declare it under `{section}`: `{name}: {value}`"))
 }
 
 fn loop_finding(target: &str, reference: &Reference, place: &Place<'_>) -> Option<Diagnostic> {

@@ -1,8 +1,10 @@
 //! What a condition makes known of the values that it looks at. What a condition says in a way that is not understood
 //! makes nothing known, and takes away doubt about what it mentions: who asks about a value knows of it.
 
+use std::sync::Arc;
+
 use crate::expr::ir::{Comparison, Kind, Node};
-use crate::types::{Chance, Field, Kind as ValueKind, Numbers, Step, Texts, Type};
+use crate::types::{Chance, Field, Kind as ValueKind, Numbers, ObjectOf, Objects, Step, Texts, Type};
 
 use super::path::visit;
 use super::{Base, Inference, Path};
@@ -66,7 +68,7 @@ impl Inference<'_> {
             Comparison::NotIn => "not in",
             _ => "lt",
         };
-        let mut understood = false;
+        let mut understood = self.has_key(a, comparison, b, truth);
         for (one, other, turned) in [(a, b, false), (b, a, true)] {
             let Some(path) = path_of(one) else { continue };
             if turned && matches!(name, "in" | "not in") {
@@ -80,6 +82,28 @@ impl Inference<'_> {
             self.mentioned(a);
             self.mentioned(b);
         }
+    }
+
+    /// `'a' in o`, and `'a' in (o | keys)`: an object that has a key has what stands under it.
+    fn has_key(&mut self, key: &Node, comparison: Comparison, of: &Node, truth: bool) -> bool {
+        let holds = truth == matches!(comparison, Comparison::In);
+        let Kind::Const(serde_json::Value::String(name)) = &key.kind else { return false };
+        if !holds || !matches!(comparison, Comparison::In | Comparison::NotIn) {
+            return false;
+        }
+        let of = match &of.kind {
+            Kind::Filter(filter, whole, _) if filter.name == "keys" => &**whole,
+            _ => of,
+        };
+        let Some(mut path) = path_of(of) else { return false };
+        // in a text and in a list it asks for something else
+        let whole = self.base_type(path.base).and_then(|field| field.at(&path.steps));
+        if !whole.is_some_and(|field| field.ty.without(ValueKind::Null).kinds().eq([ValueKind::Object])) {
+            return false;
+        }
+        path.steps.push(Step::Field(name.clone()));
+        self.narrow(&path, &Type::clone);
+        true
     }
 
     fn tested(&mut self, node: &Node, name: &str, of: &Node, args: &[Option<Node>], truth: bool) {
@@ -173,6 +197,7 @@ pub(super) fn tested(name: &str, ty: &Type, other: Option<&Type>, truth: bool) -
             of_both(ty, &other.item())
         }
         ("not in", Some(other), true) | ("in", Some(other), false) => without_all(ty, other),
+        ("empty", _, false) => filled(&ty.without(ValueKind::Null)),
         // the order of null is none, and so it is no null
         (
             "lt" | "le" | "gt" | "ge" | "odd" | "even" | "divisibleby" | "startingwith" | "endingwith"
@@ -181,6 +206,23 @@ pub(super) fn tested(name: &str, ty: &Type, other: Option<&Type>, truth: bool) -
         ) => ty.without(ValueKind::Null),
         _ => ty.clone(),
     }
+}
+
+/// Without what is empty: an object that can have one field alone has it then.
+fn filled(ty: &Type) -> Type {
+    let Objects::Of(shapes) = &ty.objects else { return ty.clone() };
+    let filled = shapes.iter().filter_map(|shape| match shape.fields.len() {
+        0 if shape.rest.is_never() => None,
+        1 if shape.rest.is_never() => {
+            let sure = |(name, field): (&String, &Field)| (name.clone(), Field::sure(field.ty.clone()));
+            let fields = shape.fields.iter().map(sure).collect();
+            Some(Arc::new(ObjectOf { fields, rest: Type::NEVER }))
+        }
+        _ => Some(shape.clone()),
+    });
+    let filled: Vec<_> = filled.collect();
+    let objects = if filled.is_empty() { Objects::None } else { Objects::Of(filled) };
+    Type { objects, ..ty.clone() }
 }
 
 fn of_both(ty: &Type, other: &Type) -> Type {

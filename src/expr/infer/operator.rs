@@ -157,7 +157,9 @@ impl Inference<'_> {
         let shown = self.shown(subject.at);
         let message = format!("{shown} is never {}: it is {}", self.shown(constant.at), declared.ty);
         let names: Vec<String> = values.iter().map(written).collect();
-        let near = nearest(&written(value), names.iter().map(String::as_str));
+        // a word may be misspelt; of a number that is near another one that is no reason to mean it
+        let near =
+            value.is_string().then(|| nearest(&written(value), names.iter().map(String::as_str))).flatten();
         let help = match near {
             Some(name) => Some(format!("write `{name}`")),
             None if names.len() <= LISTED => {

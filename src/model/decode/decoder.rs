@@ -1,6 +1,6 @@
 //! What a decoder carries along: the sink, and the places that are not worth a word any more. Knows no key.
 
-use crate::diag::{Code, Diagnostic, Diagnostics, codes, suggestion};
+use crate::diag::{Code, Diagnostic, Diagnostics, codes, suggestion, type_edit};
 use crate::document::{Damage, Tree, Value};
 use crate::source::Span;
 
@@ -68,7 +68,8 @@ impl<'d> Decoder<'d> {
                 .help(format!("give `{key}` a value, or remove the key; there is no null here"))
         } else {
             let message = format!("`{key}` takes {wanted}, not {}", tree.kind());
-            Diagnostic::new(codes::WRONG_TYPE, tree.span, message).maybe_help(type_help(wanted, tree))
+            Diagnostic::new(codes::WRONG_TYPE, tree.span, message)
+                .maybe_help(type_edit(wanted, &tree.to_json()))
         };
         self.report(diagnostic);
     }
@@ -95,6 +96,23 @@ impl<'d> Decoder<'d> {
         );
     }
 
+    /// Is a file's `schema` one of those that `what` has? An id that is not is the one finding: this may be another kind
+    /// of file altogether. A line that is not there is told with the other keys.
+    pub(crate) fn knows_schema(&mut self, tree: &Tree, what: &str, known: &[&'static str]) -> bool {
+        let Some(written) = tree.get("schema") else { return true };
+        let Some(id) = written.as_str() else {
+            self.wrong_type("schema", "a string", written);
+            return false;
+        };
+        if known.contains(&id) {
+            return true;
+        }
+        let ids = known.iter().map(|id| format!("`{id}`")).collect::<Vec<_>>().join(", ");
+        let message = format!("unknown schema `{id}`; {what} has one of {ids}");
+        self.unknown_word(codes::UNKNOWN_SCHEMA, written.span, id, message, known);
+        false
+    }
+
     /// `written` is none of the `known` words that may stand under `key`; the nearest one is suggested.
     pub(crate) fn unknown_word(
         &mut self,
@@ -106,27 +124,5 @@ impl<'d> Decoder<'d> {
     ) {
         let help = suggestion(written, known.iter().copied());
         self.report(Diagnostic::new(code, span, message).maybe_help(help));
-    }
-}
-
-/// The edit for the mistakes of type that are made most.
-fn type_help(wanted: &str, tree: &Tree) -> Option<String> {
-    match (&tree.value, wanted) {
-        (Value::Int(n), "a string") => Some(format!("write `\"{n}\"`")),
-        (Value::Float(n), "a string") => Some(format!("write `\"{n}\"`")),
-        (Value::Bool(b), "a string") => Some(format!("write `\"{b}\"`")),
-        (Value::String(text), "a boolean") => match text.as_str() {
-            "yes" | "on" | "Yes" | "On" | "True" | "TRUE" => Some("write `true`".to_owned()),
-            "no" | "off" | "No" | "Off" | "False" | "FALSE" => Some("write `false`".to_owned()),
-            "true" | "false" => Some(format!("write `{}` without quotes", text.as_str())),
-            _ => None,
-        },
-        (Value::String(text), "an integer" | "a number") if text.as_str().parse::<i64>().is_ok() => {
-            Some(format!("write `{}` without quotes", text.as_str()))
-        }
-        (Value::String(text), "a list" | "a list of strings") if text.as_str().len() <= 60 => {
-            Some(format!("write `[\"{}\"]`", text.as_str()))
-        }
-        _ => None,
     }
 }

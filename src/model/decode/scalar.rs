@@ -58,12 +58,12 @@ impl Decoder<'_> {
         match u64::try_from(value).ok().filter(|value| range.contains(value)) {
             Some(value) => Some(Located::new(value, slot.value.span)),
             None => {
-                let message = format!("`{}` is {value}, and {}", slot.key, range_words(&range));
-                let near = if i128::from(value) < i128::from(*range.start()) {
-                    *range.start()
+                let (small, near) = if i128::from(value) < i128::from(*range.start()) {
+                    (true, *range.start())
                 } else {
-                    *range.end()
+                    (false, *range.end())
                 };
+                let message = format!("`{}` is {value}, and {}", slot.key, range_words(&range, small));
                 self.bad_value(slot.value.span, message, Some(format!("write `{near}`")));
                 None
             }
@@ -166,9 +166,11 @@ fn whole(value: &Value) -> Option<i64> {
     }
 }
 
-fn range_words(range: &RangeInclusive<u64>) -> String {
+/// What a number has to be; of a range that ends where numbers do, the side that matters.
+fn range_words(range: &RangeInclusive<u64>, small: bool) -> String {
     if *range.end() >= u64::from(u32::MAX) {
-        format!("must be at least {}", range.start())
+        let (side, bound) = if small { ("least", range.start()) } else { ("most", range.end()) };
+        format!("must be at {side} {bound}")
     } else {
         format!("must be from {} to {}", range.start(), range.end())
     }

@@ -1,7 +1,7 @@
 //! Edges: chains taken apart, lists multiplied out, and what may stand beside what.
 
 use crate::diag::{Diagnostic, codes};
-use crate::document::{Text, Value};
+use crate::document::{Text, Tree, Value};
 use crate::model::decode::{Fields, OwnKeys, Shape, Slot};
 use crate::model::{Edge, ExhaustedRule, LoopClause, Section};
 use crate::source::{Located, Span};
@@ -63,10 +63,20 @@ impl Reader<'_, '_> {
                 self.edge(slot, &fields)
             }
             _ => {
-                self.decoder.wrong_type("an edge", "a chain like `a -> b` or a mapping", slot.value);
+                self.no_edge(slot.value);
                 None
             }
         }
+    }
+
+    fn no_edge(&mut self, tree: &Tree) {
+        let found = format!("`an edge` takes a chain like `a -> b` or a mapping, not {}", tree.kind());
+        let chain = tree.items().first().and_then(Tree::as_str).filter(|_| tree.items().len() == 1);
+        let help = match chain {
+            Some(chain) => format!("write `{chain}`, without brackets"),
+            None => "write `a -> b`, or `{ from: a, to: b }`".to_owned(),
+        };
+        self.decoder.report(Diagnostic::new(codes::WRONG_TYPE, tree.span, found).help(help));
     }
 
     /// `a -> b -> c`: an unconditional edge from each to the next.
@@ -123,11 +133,16 @@ impl Reader<'_, '_> {
             return self.decoder.filled_string(slot).map(|name| vec![name]);
         }
         if is_loop {
-            self.decoder.wrong_type(slot.key, "one node on a loop edge", slot.value);
+            let message = format!("`{}` takes one node on a loop edge, not {}", slot.key, slot.value.kind());
+            let help = "write one loop edge for each node";
+            self.decoder.report(Diagnostic::new(codes::WRONG_TYPE, slot.value.span, message).help(help));
             return None;
         }
         if !matches!(slot.value.value, Value::List(_)) {
-            self.decoder.wrong_type(slot.key, "a node or a list of nodes", slot.value);
+            let message =
+                format!("`{}` takes a node or a list of nodes, not {}", slot.key, slot.value.kind());
+            let help = "write the id of a node, or `[a, b]`";
+            self.decoder.report(Diagnostic::new(codes::WRONG_TYPE, slot.value.span, message).help(help));
             return None;
         }
         let items = self.decoder.items(slot)?;

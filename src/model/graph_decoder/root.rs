@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::diag::{Diagnostic, Diagnostics, codes, suggestion};
+use crate::diag::{Diagnostic, Diagnostics, codes};
 use crate::document::{Damage, Tree, Value};
 use crate::model::decode::{Decoder, Fields, OwnKeys, Shape, Slot};
 use crate::model::{Graph, Section};
@@ -63,7 +63,7 @@ pub fn decode_graph(tree: &Tree, damage: &Damage, diagnostics: &mut Diagnostics)
     }
     let put_right = put_right(&mut decoder, tree);
     let tree = put_right.as_ref().unwrap_or(tree);
-    if !known_schema(&mut decoder, tree) {
+    if !decoder.knows_schema(tree, "a graph", &SCHEMAS) {
         return None;
     }
     let slot = Slot { key: "graph", key_span: place, value: tree };
@@ -78,23 +78,6 @@ pub fn decode_graph(tree: &Tree, damage: &Damage, diagnostics: &mut Diagnostics)
 /// Where what concerns the whole file is shown: its first key.
 fn first_line(tree: &Tree) -> Span {
     tree.entries().first().map_or(tree.span, |entry| entry.key.span)
-}
-
-/// An id that is not ours is the one finding: this may be another kind of file altogether.
-fn known_schema(decoder: &mut Decoder<'_>, tree: &Tree) -> bool {
-    let Some(written) = tree.get("schema") else { return true };
-    let Some(id) = written.as_str() else {
-        decoder.wrong_type("schema", "a string", written);
-        return false;
-    };
-    if SCHEMAS.contains(&id) {
-        return true;
-    }
-    let help = suggestion(id, SCHEMAS);
-    let known = SCHEMAS.map(|id| format!("`{id}`")).join(", ");
-    let message = format!("unknown schema `{id}`; a graph has one of {known}");
-    decoder.report(Diagnostic::new(codes::UNKNOWN_SCHEMA, written.span, message).maybe_help(help));
-    false
 }
 
 impl Reader<'_, '_> {

@@ -77,14 +77,10 @@ pub fn decode_graph_tests(tree: &Tree, damage: &Damage, diagnostics: &mut Diagno
     let mut decoder = Decoder::new(diagnostics, damage);
     let d = &mut decoder;
     let start = Span { end: tree.span.start, ..tree.span };
-    let fields = d.fields(Slot { key: "tests", key_span: start, value: tree }, &TESTS)?;
-    if let Some(id) = fields.get("schema").and_then(|slot| d.string(slot))
-        && id.value != GRAPH_TEST_SCHEMA
-    {
-        let message = format!("`{}` is not the schema of graph tests", id.value);
-        let found = Diagnostic::new(codes::UNKNOWN_SCHEMA, id.span, message);
-        d.report(found.help(format!("write `{GRAPH_TEST_SCHEMA}`")));
+    if !d.knows_schema(tree, "a file of graph tests", &[GRAPH_TEST_SCHEMA]) {
+        return None;
     }
+    let fields = d.fields(Slot { key: "tests", key_span: start, value: tree }, &TESTS)?;
     let graph = fields.get("graph").and_then(|slot| d.filled_string(slot));
     let cases = fields.get("cases").and_then(|slot| d.items(slot)).unwrap_or_default();
     let cases = cases.into_iter().filter_map(|slot| case(d, slot)).collect();

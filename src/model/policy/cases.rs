@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::diag::{Diagnostic, Diagnostics, codes};
+use crate::diag::Diagnostics;
 use crate::document::{Damage, Tree};
 use crate::model::decode::{Decoder, OwnKeys, Shape, Slot};
 use crate::source::{Located, Span};
@@ -61,14 +61,10 @@ pub fn decode_policy_tests(
     let mut decoder = Decoder::new(diagnostics, damage);
     let d = &mut decoder;
     let start = Span { end: tree.span.start, ..tree.span };
-    let fields = d.fields(Slot { key: "tests", key_span: start, value: tree }, &TESTS)?;
-    if let Some(id) = fields.get("schema").and_then(|slot| d.string(slot))
-        && id.value != POLICY_TEST_SCHEMA
-    {
-        let message = format!("`{}` is not the schema of policy tests", id.value);
-        let found = Diagnostic::new(codes::UNKNOWN_SCHEMA, id.span, message);
-        d.report(found.help(format!("write `{POLICY_TEST_SCHEMA}`")));
+    if !d.knows_schema(tree, "a file of policy tests", &[POLICY_TEST_SCHEMA]) {
+        return None;
     }
+    let fields = d.fields(Slot { key: "tests", key_span: start, value: tree }, &TESTS)?;
     let cases = fields.get("cases").and_then(|slot| d.items(slot)).unwrap_or_default();
     Some(PolicyTests {
         policy: fields.get("policy").and_then(|slot| d.strings(slot)).unwrap_or_default(),

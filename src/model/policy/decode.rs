@@ -3,7 +3,7 @@
 use crate::diag::{Diagnostic, Diagnostics, codes, suggestion};
 use crate::document::{Damage, Tree};
 use crate::model::Uses;
-use crate::model::decode::{Decoder, Fields, OwnKeys, Shape, Slot};
+use crate::model::decode::{Decoder, OwnKeys, Shape, Slot};
 use crate::source::{Located, Span};
 
 use super::decode_command::{commands, sandbox_of_all};
@@ -51,8 +51,10 @@ pub fn decode_policy(tree: &Tree, damage: &Damage, diagnostics: &mut Diagnostics
     let mut decoder = Decoder::new(diagnostics, damage);
     let d = &mut decoder;
     let start = Span { end: tree.span.start, ..tree.span };
+    if !d.knows_schema(tree, "a policy", &[POLICY_SCHEMA]) {
+        return None;
+    }
     let fields = d.fields(Slot { key: "policy", key_span: start, value: tree }, &POLICY)?;
-    check_schema(d, &fields);
     let text = |d: &mut Decoder<'_>, key: &str| fields.get(key).and_then(|slot| d.filled_string(slot));
     let list = |d: &mut Decoder<'_>, key: &str| fields.get(key).and_then(|slot| layers(d, slot));
     Some(Policy {
@@ -75,15 +77,6 @@ pub fn decode_policy(tree: &Tree, damage: &Damage, diagnostics: &mut Diagnostics
         approvals: fields.get("approvals").and_then(|slot| approvals(d, slot)),
         sandbox: fields.get("sandbox").and_then(|slot| sandbox_of_all(d, slot)),
     })
-}
-
-fn check_schema(d: &mut Decoder<'_>, fields: &Fields<'_>) {
-    let Some(id) = fields.get("schema").and_then(|slot| d.string(slot)) else { return };
-    if id.value != POLICY_SCHEMA {
-        let message = format!("`{}` is not the schema of a policy", id.value);
-        let found = Diagnostic::new(codes::UNKNOWN_SCHEMA, id.span, message);
-        d.report(found.help(format!("write `{POLICY_SCHEMA}`")));
-    }
 }
 
 /// `include` and `ceilings`: names of layers, each once.

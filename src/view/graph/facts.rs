@@ -2,14 +2,13 @@
 
 use serde_json::Value;
 
-use crate::plan::{NodeIx, Plan, PlanLoop};
+use crate::plan::{NodeIx, Plan, PlanLoop, as_written};
 
 use super::picture::Fact;
 
 /// What a node says, without what is usual.
 pub(super) fn node_facts(plan: &Plan, at: NodeIx) -> Vec<Fact> {
-    let document = plan.node_document_of(at);
-    let Value::Object(said) = document else { return Vec::new() };
+    let Value::Object(said) = as_written(&plan.node_document_of(at)) else { return Vec::new() };
     let shown = [
         "uses",
         "with",

@@ -42,8 +42,7 @@ fn edge_told(plan: &Plan, edge: &PlanEdge, shown: fn(&str) -> String) -> String 
         EdgeOutcome::Success => {}
         EdgeOutcome::Otherwise => parts.push("otherwise".to_owned()),
         EdgeOutcome::Catch(kinds) => {
-            let kinds: Vec<&str> = kinds.iter().map(ErrorKind::as_str).collect();
-            parts.push(format!("catch {}", kinds.join(", ")));
+            parts.push(format!("catch {}", ErrorKind::words(kinds).join(", ")));
         }
         EdgeOutcome::Always => parts.push("always".to_owned()),
     }

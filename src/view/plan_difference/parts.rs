@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::plan::as_written;
+
 /// How something differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Change {
@@ -69,7 +71,11 @@ pub(super) fn parts(at: &str, before: Option<&Value>, after: Option<&Value>, fou
         }
         (None, None) => {}
         (before, after) => {
-            found.push(Part { part: at.to_owned(), before: before.cloned(), after: after.cloned() });
+            found.push(Part {
+                part: at.to_owned(),
+                before: before.map(as_written),
+                after: after.map(as_written),
+            });
         }
     }
 }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
+use crate::effect::ErrorKind;
 use crate::view::escaped;
 
 use super::calls::{CallChange, Told, Untold};
@@ -179,12 +180,25 @@ fn list(title: &str, parts: &[Part], text: &mut String) {
 
 fn part_text(indent: &str, part: &Part, text: &mut String) {
     let sign = sign(part.change());
-    let says = match (&part.before, &part.after) {
-        (Some(before), Some(after)) => two(before, after),
-        (Some(one), None) | (None, Some(one)) => cut(&shown(one), 0),
+    let told = |value: &Option<Value>| value.as_ref().map(|value| in_words(&part.part, value));
+    let says = match (told(&part.before), told(&part.after)) {
+        (Some(before), Some(after)) => two(&before, &after),
+        (Some(one), None) | (None, Some(one)) => cut(&shown(&one), 0),
         (None, None) => String::new(),
     };
     let _ = writeln!(text, "{indent}{sign} {}: {says}", escaped(&part.part));
+}
+
+/// What an edge catches in the words of an author; anything else as it is.
+fn in_words(part: &str, value: &Value) -> Value {
+    match value.as_array() {
+        Some(kinds) if part == "catch" => {
+            let kinds: Vec<ErrorKind> =
+                kinds.iter().filter_map(Value::as_str).map(ErrorKind::parse).collect();
+            ErrorKind::words(&kinds).into()
+        }
+        _ => value.clone(),
+    }
 }
 
 /// Two values from a little before where they part.
