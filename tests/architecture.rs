@@ -94,7 +94,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("grep_matcher", &["runner"]),
     ("grep_regex", &["runner"]),
     ("grep_searcher", &["runner"]),
-    ("axum", &["service"]),
+    ("axum", &["service", "mcp_server"]),
     ("futures_util", &["service"]),
     ("tokio_io_timeout", &["service"]),
     ("tokio_stream", &["service"]),

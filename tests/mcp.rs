@@ -9,6 +9,8 @@
     reason = "a test makes its own files and processes, and stops where it is wrong"
 )]
 
+#[path = "mcp/over_http.rs"]
+mod over_http;
 #[path = "mcp/peers.rs"]
 mod peers;
 mod program;

@@ -1,33 +1,41 @@
 //! `lgflow mcp`: the tools of this workspace, under its policy, for a client that speaks the Model Context Protocol.
 
 use std::os::fd::{AsFd as _, BorrowedFd};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 use clap::Args;
+use serde_json::json;
 
 use crate::diag::Diagnostics;
 use crate::effect::{ApprovalRequest, Declared, FrozenLayer, RunLimits};
-use crate::front::{BeginError, CallSession, Calling, Place, Questions};
-use crate::mcp_server::{Ended, Hosted, Said, serve_stdio};
+use crate::front::{CallSession, Calling, Place, Questions};
+use crate::mcp_server::{Ended, Hosted, Own, PATH, Said, ServeError, serve_http, serve_stdio};
 use crate::model::Uses;
 use crate::policy::{Decision, Gate, Machine, PolicySet};
 use crate::sandbox::{broken_promises, confine_server};
+use crate::service::{Address, Bound, Role, Token, TokenBook};
 use crate::source::Sources;
 use crate::view::diagnostics::human;
+use crate::view::escaped;
 
 use super::output::Output;
 use super::problem::Problem;
 use super::run::{PolicyArgs, limits, revision};
+use super::runner::{bound, tokens};
 use super::terminal::style_of_stderr;
 use super::tool::{Here, layers_here};
 use super::{Exit, Format};
 
+/// Tokens that may call, each with a process of its own.
+const SESSIONS: usize = 16;
+
 /// Arguments of `lgflow mcp`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  lgflow mcp                                  as a client starts it: the protocol on standard input and output\n  lgflow mcp --policy policies/agent.yaml     under a policy of yours\n  claude mcp add lgflow -- lgflow mcp         tell a client of it\n\nThe root is the workspace of the current folder, and stays it. What the policy asks about is approved with `lgflow approve`, elsewhere; the client cannot. Words beside the protocol go to standard error. It ends, with everything that it started, when the client closes its end or at SIGTERM."
+    after_help = "Examples:\n  lgflow mcp                                  as a client starts it: the protocol on standard input and output\n  lgflow mcp --policy policies/agent.yaml     under a policy of yours\n  claude mcp add lgflow -- lgflow mcp         tell a client of it\n  lgflow mcp --listen 127.0.0.1:8812 --token-file tokens.json\n\nThe root is the workspace of the current folder, and stays it. What the policy asks about is approved with `lgflow approve`, elsewhere; the client cannot. Words beside the protocol go to standard error. It ends, with everything that it started, when the client closes its end or at SIGTERM."
 )]
 pub struct McpArgs {
     #[command(flatten)]
@@ -35,6 +43,18 @@ pub struct McpArgs {
     /// Take policies, and all else that `.lg/` decides, from this git revision, as for a change under test
     #[arg(long, value_name = "REV")]
     policy_from: Option<String>,
+    /// Serve over HTTP at `HOST:PORT` (port 0 is a free one), in place of standard input and output
+    #[arg(long, value_name = "ADDRESS", requires = "token_file")]
+    listen: Option<String>,
+    /// The file of tokens that clients present, as `runner token new` writes it, or with a single token
+    #[arg(long, value_name = "FILE", requires = "listen")]
+    token_file: Option<PathBuf>,
+    /// Listen where other machines reach it, because a proxy in front of it speaks TLS
+    #[arg(long, requires = "listen")]
+    insecure_behind_proxy: bool,
+    /// A name that clients call it by, as behind a proxy; `localhost` and the address are known
+    #[arg(long = "host", value_name = "NAME", requires = "listen")]
+    hosts: Vec<String>,
 }
 
 /// Standard output is the protocol's, so whatever goes wrong is said beside it.
@@ -56,28 +76,100 @@ struct Prepared {
     offered: Vec<Uses>,
 }
 
+/// An open session, of which nobody has heard yet.
+struct Opened {
+    session: CallSession,
+    calls: UnixStream,
+    questions: Questions,
+    owner: Option<Arc<Token>>,
+}
+
+/// One that is served, and what tells its questions.
+type Served = (CallSession, JoinHandle<()>);
+
 fn serve(args: &McpArgs, output: Output) -> Result<Exit, Problem> {
-    let failed = |error: &dyn std::error::Error| Problem::failed("cannot serve", error);
+    let listening_at = listening_at(args)?;
     let Some(prepared) = prepare(args, output)? else { return Ok(Exit::Invalid) };
-    let (root, offered) = (prepared.place.root.display().to_string(), prepared.offered.clone());
-    let (session, calls) = open(prepared).map_err(|error| failed(&error))?;
-    let questions = session.questions().map_err(|error| failed(&error))?;
-    put_up_walls(calls.as_fd(), output)?;
-    let id = session.id().to_string();
-    output.note(&format!("session {id} in {root}, under the policy {}\n", session.started().policy_digest));
+    match listening_at {
+        None => serve_one(&prepared, output),
+        Some((bound, tokens)) => serve_many(&prepared, bound, tokens, output),
+    }
+}
+
+fn serve_one(prepared: &Prepared, output: Output) -> Result<Exit, Problem> {
+    let opened = open(prepared, None)?;
+    put_up_walls(opened.calls.as_fd(), false, output)?;
+    let (own, served) = begin(opened, prepared, output);
+    finish(vec![served], serve_stdio(own.hosted, own.calls))
+}
+
+/// A session for each token: what one does, no other one sees, ends or answers for.
+fn serve_many(prepared: &Prepared, bound: Bound, tokens: TokenBook, output: Output) -> Result<Exit, Problem> {
+    let callers = tokens.tokens().iter().filter(|token| token.role == Role::Call);
+    let opened: Vec<Opened> =
+        callers.map(|token| open(prepared, Some(Arc::clone(token)))).collect::<Result<_, _>>()?;
+    let Some(first) = opened.first() else {
+        return Err(Problem::usage("--token-file: none of its tokens has the role `call`"));
+    };
+    put_up_walls(first.calls.as_fd(), true, output)?;
+    let begun = opened.into_iter().map(|opened| begin(opened, prepared, output));
+    let (own, served): (Vec<Own>, Vec<Served>) = begun.unzip();
+    let url = format!("{}{PATH}", bound.url());
+    output.line(&json!({ "schema": "lgflow.listening/v1", "url": url }));
+    finish(served, serve_http(own, bound, tokens))
+}
+
+/// From here on somebody listens to its questions.
+fn begin(opened: Opened, prepared: &Prepared, output: Output) -> (Own, Served) {
+    let Opened { session, calls, questions, owner } = opened;
+    let (id, root) = (session.id().to_string(), prepared.place.root.display().to_string());
+    let whose = owner.as_ref().map(|token| format!(" of the token `{}`", token.name)).unwrap_or_default();
+    let digest = &session.started().policy_digest;
+    output.note(&format!("session {id}{whose} in {root}, under the policy {digest}\n"));
     let listening = thread::spawn({
         let (id, root) = (id.clone(), root.clone());
         move || tell_questions(questions, (&id, &root), output)
     });
     let said: Said = Arc::new(move |line: &str| output.note(&format!("{line}\n")));
-    let ended = serve_stdio(Hosted { session: id, root, tools: offered, said }, calls);
-    session.stop();
-    // it ends when the runner is gone, with everything that was started
-    let _ = listening.join();
-    match ended.map_err(|error| failed(&error))? {
+    let hosted = Hosted { session: id, root, tools: prepared.offered.clone(), said };
+    let token = owner.map(|token| token.name.clone()).unwrap_or_default();
+    (Own { token, hosted, calls }, (session, listening))
+}
+
+/// Ends every session, and waits until each runner is gone, with everything that was started.
+fn finish(served: Vec<Served>, ended: Result<Ended, ServeError>) -> Result<Exit, Problem> {
+    let stop = |(session, listening): Served| {
+        session.stop();
+        listening
+    };
+    for listening in served.into_iter().map(stop).collect::<Vec<_>>() {
+        // it says what it hears, and nothing that could be told twice
+        let _ = listening.join();
+    }
+    match ended.map_err(|error| Problem::failed("cannot serve", &error))? {
         Ended::Closed | Ended::Told => Ok(Exit::Done),
         Ended::Interrupted => Ok(Exit::Interrupted),
     }
+}
+
+/// The place and the tokens of a server that others reach; nothing of one for standard input and output.
+fn listening_at(args: &McpArgs) -> Result<Option<(Bound, TokenBook)>, Problem> {
+    let Some(address) = &args.listen else { return Ok(None) };
+    let address: Address =
+        address.parse().map_err(|error| Problem::usage(escaped(&format!("--listen: {error}"))))?;
+    if matches!(address, Address::Unix(_)) {
+        return Err(Problem::usage("--listen: clients of MCP reach a port; write `HOST:PORT`"));
+    }
+    let none = || Problem::usage("name the tokens with `--token-file`");
+    let tokens = tokens(args.token_file.as_deref())?.ok_or_else(none)?;
+    let callers = tokens.tokens().iter().filter(|token| token.role == Role::Call).count();
+    if callers > SESSIONS {
+        return Err(Problem::usage(format!(
+            "--token-file: each token with the role `call` has a runner of its own; {callers} are too many, \
+             at most {SESSIONS} can be served"
+        )));
+    }
+    Ok(Some((bound(&address, args.insecure_behind_proxy, &args.hosts)?, tokens)))
 }
 
 /// Nothing, where there are findings: they are said.
@@ -121,23 +213,28 @@ fn offered(set: PolicySet, protected: Vec<String>) -> Vec<Uses> {
     Uses::ALL.into_iter().filter(|uses| uses.is_tool()).filter(may_come).collect()
 }
 
-fn open(prepared: Prepared) -> Result<(CallSession, std::os::unix::net::UnixStream), BeginError> {
-    let Prepared { place, layers, declared, limits, signing_key, .. } = prepared;
-    CallSession::open(Calling {
-        place: &place,
+/// Opens a session, for a token of a server that others reach.
+fn open(prepared: &Prepared, owner: Option<Arc<Token>>) -> Result<Opened, Problem> {
+    let failed = |error: &dyn std::error::Error| Problem::failed("cannot serve", error);
+    let opened = CallSession::open(Calling {
+        place: &prepared.place,
         protocol: "mcp",
-        layers,
-        declared,
-        limits,
-        signing_key: signing_key.as_deref(),
+        layers: prepared.layers.clone(),
+        declared: prepared.declared.clone(),
+        limits: prepared.limits,
+        starter: owner.as_ref().and_then(|token| token.key.clone()),
+        signing_key: prepared.signing_key.as_deref(),
         program: Path::new("/proc/self/exe"),
-    })
+    });
+    let (session, calls) = opened.map_err(|error| failed(&error))?;
+    let questions = session.questions().map_err(|error| failed(&error))?;
+    Ok(Opened { session, calls, questions, owner })
 }
 
 /// Gives up everything but what is open, before a byte of the client is read and before the first thread; and tries from
 /// a thread whether that holds. `inherited` is any socket.
-fn put_up_walls(inherited: BorrowedFd<'_>, output: Output) -> Result<(), Problem> {
-    let confinement = confine_server(false).map_err(|error| Problem::failed("cannot serve", &error))?;
+fn put_up_walls(inherited: BorrowedFd<'_>, listens: bool, output: Output) -> Result<(), Problem> {
+    let confinement = confine_server(listens).map_err(|error| Problem::failed("cannot serve", &error))?;
     let tried = thread::scope(|scope| scope.spawn(|| broken_promises(&confinement, inherited)).join());
     let broken = tried.unwrap_or_else(|_| vec!["they could not be tried".to_owned()]);
     if !broken.is_empty() {

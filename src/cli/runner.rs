@@ -138,7 +138,7 @@ fn listen(args: &RunnerArgs, output: Output) -> Result<Exit, Problem> {
     if let Some(refusal) = layers.refusal() {
         return Err(Problem::with(Exit::Denied, "denied by policy", refusal));
     }
-    let bound = bound(&address, args)?;
+    let bound = bound(&address, args.insecure_behind_proxy, &args.hosts)?;
     let serving = Serving {
         place,
         layers: layers.layers,
@@ -158,17 +158,18 @@ fn listen(args: &RunnerArgs, output: Output) -> Result<Exit, Problem> {
     Ok(Exit::Done)
 }
 
-fn bound(address: &Address, args: &RunnerArgs) -> Result<Bound, Problem> {
-    bind(address, args.insecure_behind_proxy, &args.hosts).map_err(|error| match error {
+/// Takes the place where a service listens.
+pub(super) fn bound(address: &Address, behind_proxy: bool, hosts: &[String]) -> Result<Bound, Problem> {
+    bind(address, behind_proxy, hosts).map_err(|error| match error {
         BindError::Open(_) | BindError::Entered(..) | BindError::Folder(..) => {
             Problem::usage(escaped(&error.to_string()))
         }
-        BindError::Io(..) | BindError::Taken(_) => Problem::failed("the runner cannot be served", &error),
+        BindError::Io(..) | BindError::Taken(_) => Problem::failed("cannot be served", &error),
     })
 }
 
 /// The tokens that are named, if any are.
-fn tokens(file: Option<&Path>) -> Result<Option<TokenBook>, Problem> {
+pub(super) fn tokens(file: Option<&Path>) -> Result<Option<TokenBook>, Problem> {
     let of = |place: String, read: Result<TokenBook, TokenError>| {
         read.map(Some).map_err(|error| Problem::usage(escaped(&format!("{place}: {error}"))))
     };

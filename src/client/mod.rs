@@ -5,11 +5,9 @@ mod frames;
 mod link;
 #[cfg(feature = "cli")]
 mod remote;
-mod shared;
 
 pub use connection::{Connection, Lost};
 pub use frames::{FrameReader, FrameWriter, Frames};
 pub use link::{Link, Piece};
 #[cfg(feature = "cli")]
 pub use remote::{RemoteError, RemoteFrames, RunnerUrl, UrlError, connect};
-pub use shared::Shared;

@@ -32,6 +32,8 @@ pub struct Calling<'a> {
     pub declared: Declared,
     /// The user's own limits.
     pub limits: RunLimits,
+    /// The key of whoever makes the calls, where that is known to be somebody else than the user.
+    pub starter: Option<String>,
     /// The secret key that the user answers with, where the settings name one.
     pub signing_key: Option<&'a Path>,
     /// The program that becomes the runner: our own.
@@ -52,9 +54,13 @@ impl CallSession {
         let place = calling.place;
         let (root, store, id) = (Root::open(&place.root)?, place.runs()?, new_run_id()?);
         let ledger = Ledger::open(&place.state, &store.id())?;
+        let starter = match calling.starter {
+            Some(key) => key,
+            None => signer(calling.signing_key, &ledger)?.key(),
+        };
         let record = SessionRecord {
             protocol: calling.protocol.to_owned(),
-            starter: signer(calling.signing_key, &ledger)?.key(),
+            starter,
             opened: moment().millis,
             layers: calling.layers.clone(),
         };

@@ -3,10 +3,12 @@
 //! policy, no file.
 
 mod answer;
+mod http;
 mod offer;
 mod progress;
 mod server;
 mod stdio;
 
+pub use http::{Own, PATH, serve_http};
 pub use server::{Hosted, Said};
 pub use stdio::{Ended, ServeError, serve_stdio};

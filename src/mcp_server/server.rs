@@ -14,7 +14,7 @@ use rmcp::{RoleServer, ServerHandler};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
-use crate::client::{Lost, Shared};
+use crate::client::{Link, Lost};
 use crate::effect::{ErrorKind, ReplyBody, RequestBody, ToolCall, ToolError, ToolResult};
 use crate::model::Uses;
 
@@ -61,13 +61,13 @@ pub(super) struct Server {
 struct Session {
     hosted: Hosted,
     tools: Vec<Tool>,
-    runner: Shared,
+    runner: Link,
     calls: AtomicU64,
     slots: Semaphore,
 }
 
 impl Server {
-    pub(super) fn new(hosted: Hosted, runner: Shared) -> Self {
+    pub(super) fn new(hosted: Hosted, runner: Link) -> Self {
         let tools = hosted.tools.iter().filter_map(|&uses| tool(uses)).collect();
         let (calls, slots) = (AtomicU64::new(0), Semaphore::new(CALLS_AT_ONCE));
         Self { shared: Arc::new(Session { hosted, tools, runner, calls, slots }) }

@@ -8,7 +8,7 @@ use rmcp::serve_server;
 use rmcp::service::{QuitReason, ServerInitializeError};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::client::Shared;
+use crate::client::Link;
 
 use super::server::{Hosted, Server};
 
@@ -41,7 +41,7 @@ pub enum ServeError {
 pub fn serve_stdio(hosted: Hosted, calls: UnixStream) -> Result<Ended, ServeError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let ended = runtime.block_on(async {
-        let server = Server::new(hosted, Shared::over(calls)?);
+        let server = Server::new(hosted, Link::new(calls)?);
         let (mut terminate, mut interrupt) =
             (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         tokio::select! {

@@ -117,15 +117,6 @@ fn form(request: &Request) -> Result<(), Response> {
 /// `router` behind the guard: nothing reaches it that is not let in, and no panic of it ends more than its request.
 pub fn guarded(router: Router, guard: Arc<Guard>) -> Router {
     router
-        .fallback(async || {
-            problem(StatusCode::NOT_FOUND, "there is nothing here; `GET /openapi.json` says what there is")
-        })
-        .method_not_allowed_fallback(async || {
-            problem(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "this path takes another method; `GET /openapi.json` says which",
-            )
-        })
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
             problem(
                 StatusCode::INTERNAL_SERVER_ERROR,

@@ -99,6 +99,8 @@ pub fn text(answer: &Value) -> String {
 
 /// What the inspector's command line prints of a server.
 pub fn inspect(workspace: &Workspace, server: &[&str], arguments: &[&str]) -> Value {
+    // it takes its own name from beside itself only where this is here
+    fs::write(workspace.outside().join("package.json"), "{}").unwrap();
     let mut program = workspace.program("node", &["--no-warnings"]);
     let ran: Ran = program
         .arg(node_program("mcp-inspector-cli"))

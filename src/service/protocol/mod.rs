@@ -19,9 +19,12 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
+use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{delete, get, post};
+
+use crate::service::answer::problem;
 
 /// Paths that need no token.
 pub const OPEN: &[&str] = &["/healthz"];
@@ -39,6 +42,15 @@ pub fn router(protocol: Arc<Protocol>) -> Router {
         .route("/v1/tools/stream", post(stream::stream))
         .route("/v1/calls/{*key}", delete(calls::cancel))
         .route("/v1/runs/open", get(relay::open))
+        .fallback(async || {
+            problem(StatusCode::NOT_FOUND, "there is nothing here; `GET /openapi.json` says what there is")
+        })
+        .method_not_allowed_fallback(async || {
+            problem(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "this path takes another method; `GET /openapi.json` says which",
+            )
+        })
         .layer(from_fn_with_state(Arc::clone(&protocol), count))
         .with_state(protocol)
 }
