@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use crate::effect::ErrorKind;
 
-use super::state::{Phase, Returned, RunState, Stage, Step, Task, Work};
+use super::state::{Phase, RunState, Task};
+use super::work::{Returned, Stage, Step, UnitState, Work};
 use super::{
     At, Budget, Cancel, EventBody, FrameId, GraphError, NodeError, NodeFinished, NodeResult, Status, Unit,
 };
@@ -138,7 +139,7 @@ impl RunState {
         frame.running.insert(at.node);
         let node = frame.node_mut(at.node);
         node.stage = Stage::Running;
-        let units = if each { Vec::new() } else { vec![super::state::UnitState::new()] };
+        let units = if each { Vec::new() } else { vec![UnitState::new()] };
         node.work = Some(Box::new(Work {
             items: items.cloned(),
             units,
@@ -164,7 +165,7 @@ impl RunState {
         self.done(Task::Items(unit.at))?;
         if let Some(work) = self.work_mut(unit.at) {
             work.looked_at = false;
-            work.units.push(super::state::UnitState::new());
+            work.units.push(UnitState::new());
             work.live += 1;
         }
         self.enqueue(unit, true);
@@ -225,7 +226,7 @@ impl RunState {
         }
         self.leave_unit(unit)?;
         if let Some(state) = self.unit_mut(unit) {
-            *state = super::state::UnitState { attempt, ..super::state::UnitState::new() };
+            *state = UnitState { attempt, ..UnitState::new() };
             if !backoff.is_zero() {
                 state.step = Step::Backoff(None);
             }

@@ -8,7 +8,7 @@ use serde_json::{Map, Number, Value};
 use crate::model::Reduce;
 use crate::plan::{ChannelIx, LoopIx, NodeIx, PlanChannel};
 
-use super::state::Frame;
+use super::frame::Frame;
 
 type Log = BTreeMap<Vec<u32>, (NodeIx, Arc<Value>)>;
 

@@ -6,7 +6,9 @@ use crate::effect::ErrorKind;
 use crate::plan::NodeIx;
 
 use super::apply::Legal;
-use super::state::{Ending, Frame, Returned, RunState, Stage, Task};
+use super::frame::{Ending, Frame};
+use super::state::{RunState, Task};
+use super::work::{Returned, Stage};
 use super::{At, FrameId, GraphError, NodeError, Question, QuestionId, Unit, WaitFor};
 
 impl RunState {

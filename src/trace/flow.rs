@@ -7,7 +7,9 @@ use crate::model::Join;
 use crate::plan::{EdgeIx, EdgeOutcome, LoopIx, NodeIx};
 
 use super::apply::Legal;
-use super::state::{Frame, LoopState, Ran, RunState, Stage, Task};
+use super::frame::{Frame, LoopState, Ran};
+use super::state::{RunState, Task};
+use super::work::Stage;
 use super::{At, FrameId, GraphError, NodeDecided, NodeError, NodeFinished, NodeResult, Status, WaitFor};
 
 impl RunState {
@@ -310,7 +312,7 @@ impl Frame {
         iterations.truncate(depth + 1);
         iterations[depth] += 1;
         iterations.resize(self.plan().node(turned.target).loops.len(), 1);
-        super::state::position(self.plan(), turned.target, &iterations)
+        super::frame::position(self.plan(), turned.target, &iterations)
     }
 }
 

@@ -7,6 +7,7 @@ mod cost;
 mod ending;
 mod event;
 mod flow;
+mod frame;
 mod ids;
 mod index;
 mod point;
@@ -17,6 +18,7 @@ mod summary;
 mod talk;
 mod units;
 mod wire;
+mod work;
 mod writer_set;
 
 pub use crate::redact::Redaction;
@@ -41,5 +43,7 @@ pub use wire::{
 
 pub(crate) use channel::writable;
 pub(crate) use cost::cost_of;
-pub(crate) use state::{Frame, Returned, Step, Task, Work};
+pub(crate) use frame::Frame;
+pub(crate) use state::Task;
 pub(crate) use talk::{Talk, asks_model};
+pub(crate) use work::{Returned, Step, Work};

@@ -9,8 +9,10 @@ use serde_json::Value;
 
 use crate::plan::{ChannelIx, NodeIx, PlanBudgets};
 
-use super::state::{Frame, NodeState, Phase, RunState, Stage, Step, UnitState, Work};
+use super::frame::Frame;
+use super::state::{Phase, RunState};
 use super::summary::Waiting;
+use super::work::{NodeState, Stage, Step, UnitState, Work};
 use super::{CallId, CallOrder, Cost, FrameId, NodeError, Status, Totals, WaitFor, WaitId};
 
 /// A run at one event.

@@ -7,7 +7,9 @@ use serde_json::Value;
 
 use crate::plan::NodeIx;
 
-use super::state::{Frame, Phase, Ran, RunState, Stage, position};
+use super::frame::{Frame, Ran, position};
+use super::state::{Phase, RunState};
+use super::work::Stage;
 use super::{FrameId, GraphError, GraphOutcome, NodeError, QuestionId, RunStatus, Status, Totals, Unit};
 
 /// A run as a whole.

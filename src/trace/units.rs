@@ -10,8 +10,10 @@ use crate::plan::Action;
 
 use super::apply::Legal;
 use super::cost::cost_of;
-use super::state::{Frame, OpenCall, Phase, Returned, RunState, Stage, Step, Task, UnitState, Work};
+use super::frame::Frame;
+use super::state::{OpenCall, Phase, RunState, Task};
 use super::talk::Talk;
+use super::work::{Returned, Stage, Step, UnitState, Work};
 use super::{
     Answer, At, CallId, CallOrder, CallOutcome, Cost, FrameId, GraphOutcome, Question, QuestionId, Unit,
     WaitFor, WaitId,

@@ -8,7 +8,8 @@ use serde_json::Value;
 use crate::digest::Digest;
 use crate::effect::{AfterCrash, ToolCall};
 use crate::plan::{ChannelIx, EdgeIx, LoopIx};
-use crate::trace::state::{Frame, RunState};
+use crate::trace::frame::Frame;
+use crate::trace::state::RunState;
 use crate::trace::{
     At, Budget, CallId, CallOrder, CallOutcome, Cancel, Cost, EventBody, FrameId, NodeDecided, NodeFinished,
     Question, QuestionId, RunStarted, RunStatus, Status, Unit, WaitFor, WaitId,
