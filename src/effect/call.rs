@@ -273,7 +273,7 @@ pub struct ProgramUsed {
 pub struct ModelUsed {
     /// Who answered: `lgflow` for what is built in, else what the user's configuration calls it.
     pub provider: String,
-    /// The model's name, as it says it itself.
+    /// The model's name, as it was asked for: what an answer calls itself may be anything.
     pub name: String,
     /// Tokens that it read, where it said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -19,3 +19,4 @@ mod models;
 mod places;
 mod rebinding;
 mod server;
+mod spans;

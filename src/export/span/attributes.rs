@@ -8,6 +8,9 @@ use crate::export::{CallTold, End, Piece, QuestionTold, Recorded, Story, What};
 
 use super::{AttributeValue, SpanKind};
 
+/// The status of an answer.
+const STATUS: &str = "http.response.status_code";
+
 type Attributes = Vec<(&'static str, AttributeValue)>;
 
 pub(super) struct Named {
@@ -52,12 +55,27 @@ pub(super) fn of(story: &Story, recorded: &Recorded, piece: &Piece) -> Named {
     let common = [("lgflow.run", text(&story.run)), ("lgflow.piece", text(piece.what.word()))];
     named.attributes.extend(common);
     match &piece.end {
-        End::Failed(kind, _) => named.attributes.push(("error.type", text(kind))),
+        End::Failed(kind, _) => match refusing_status(&named.attributes) {
+            // a status says what went wrong in words that everybody has
+            Some(status) => {
+                let both = [("error.type", text(&status.to_string())), ("lgflow.error.kind", text(kind))];
+                named.attributes.extend(both);
+            }
+            None => named.attributes.push(("error.type", text(kind))),
+        },
         End::Cancelled => named.attributes.push(("error.type", text("cancelled"))),
         End::Open => named.attributes.push(("lgflow.open", AttributeValue::Truth(true))),
         End::Done => {}
     }
     named
+}
+
+/// The status of an answer that refuses.
+fn refusing_status(attributes: &Attributes) -> Option<i64> {
+    attributes.iter().find_map(|(name, value)| match value {
+        AttributeValue::Number(status) if *name == STATUS && *status >= 400 => Some(*status),
+        _ => None,
+    })
 }
 
 fn of_run(story: &Story, recorded: &Recorded) -> Attributes {
@@ -145,21 +163,38 @@ fn of_http(call: &CallTold) -> (String, SpanKind, Attributes) {
         all.push(("server.address", text(&address.host)));
         all.extend(address.port.map(|port| ("server.port", AttributeValue::Number(port))));
     }
-    let status = call.result.get("output").and_then(|output| output.get("status")?.as_i64());
-    all.extend(status.map(|status| ("http.response.status_code", AttributeValue::Number(status))));
+    // what an answer said that was not taken stands with the error
+    let output = |result: &Value| result.get("output").and_then(|output| output.get("status")?.as_i64());
+    let status = output(&call.result).or_else(|| output(call.result.get("error")?));
+    all.extend(status.map(|status| (STATUS, AttributeValue::Number(status))));
     (method.to_owned(), SpanKind::Client, all)
 }
 
 /// A call of a model: which was asked, which answered, and what it counted.
 fn of_model(call: &CallTold) -> (String, SpanKind, Attributes) {
-    let model = call.input.get("model");
-    let model = model.and_then(|model| model.as_str().or_else(|| model.get("use")?.as_str()));
-    let mut all = vec![("gen_ai.operation.name", text("chat"))];
-    all.extend(model.map(|model| ("gen_ai.request.model", text(model))));
+    let declared = call.input.get("model");
+    let declared = declared.and_then(|model| model.as_str().or_else(|| model.get("use")?.as_str()));
     let used = |part: &str| call.result.get("model").and_then(|model| model.get(part));
+    let named = |part: &str| used(part).and_then(Value::as_str);
+    // what the graph calls it, where nothing says what its provider does
+    let model = named("name").or(declared);
+    let format =
+        if call.input.get("output_schema").is_some_and(|schema| !schema.is_null()) { "json" } else { "text" };
+    let mut all = vec![("gen_ai.operation.name", text("chat")), ("gen_ai.output.type", text(format))];
+    all.extend(model.map(|model| ("gen_ai.request.model", text(model))));
+    all.extend(declared.map(|declared| ("lgflow.model", text(declared))));
     for (name, part) in [("gen_ai.provider.name", "provider"), ("gen_ai.response.model", "name")] {
-        all.extend(used(part).and_then(Value::as_str).map(|told| (name, text(told))));
+        all.extend(named(part).map(|told| (name, text(told))));
     }
+    let params = call.input.get("params");
+    for (name, part) in [("gen_ai.request.max_tokens", "max_tokens"), ("gen_ai.request.seed", "seed")] {
+        let set = params.and_then(|params| params.get(part)?.as_i64());
+        all.extend(set.map(|set| (name, AttributeValue::Number(set))));
+    }
+    all.extend(
+        finish(call)
+            .map(|reason| ("gen_ai.response.finish_reasons", AttributeValue::Texts(vec![reason.to_owned()]))),
+    );
     for (name, part) in
         [("gen_ai.usage.input_tokens", "input_tokens"), ("gen_ai.usage.output_tokens", "output_tokens")]
     {
@@ -168,6 +203,18 @@ fn of_model(call: &CallTold) -> (String, SpanKind, Attributes) {
     let tokens = call.result.get("llm_tokens").and_then(Value::as_u64);
     all.extend(tokens.map(|tokens| ("lgflow.llm_tokens", number(tokens))));
     (format!("chat {}", model.unwrap_or_default()).trim_end().to_owned(), SpanKind::Client, all)
+}
+
+/// Why an answer ended.
+fn finish(call: &CallTold) -> Option<&'static str> {
+    let asks = call.result.get("tool_calls").and_then(Value::as_array).is_some_and(|all| !all.is_empty());
+    let limit = call.result.get("error").and_then(|error| error.get("limit")?.as_str());
+    match (call.result.get("ok")?.as_bool()?, limit) {
+        (true, _) if asks => Some("tool_calls"),
+        (true, _) => Some("stop"),
+        (false, Some("max_tokens")) => Some("length"),
+        (false, _) => None,
+    }
 }
 
 /// The parts of an address that may be told.
