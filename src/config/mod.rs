@@ -13,7 +13,7 @@ mod settings;
 
 pub use key::{Class, KEYS, KeyInfo, Kind};
 pub use origin::{Origin, Setting, SettingValue};
-pub use paths::{config_folder, state_folder, usual_state_folders};
+pub use paths::{config_beneath, config_folder, state_folder, usual_state_folders};
 pub use profile::{PROFILES, Profile};
 pub use resolve::{ConfigInput, check_workspace, resolve};
 pub use settings::{Retention, Settings};

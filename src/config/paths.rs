@@ -1,6 +1,6 @@
 //! Where the user's files are: from variables alone. Looks at no disk.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The state folder: `LGFLOW_STATE_DIR`, else `$XDG_STATE_HOME/lgflow`, else `~/.local/state/lgflow`. A relative
 /// `XDG_STATE_HOME` counts as not set, as its specification has it. `None` where nothing says where home is.
@@ -21,6 +21,11 @@ pub fn usual_state_folders(variable: impl Fn(&str) -> Option<String>) -> Vec<Pat
 /// The folder of the user's configuration: `$XDG_CONFIG_HOME/lgflow`, else `~/.config/lgflow`.
 pub fn config_folder(variable: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
     base(&variable, "XDG_CONFIG_HOME", ".config")
+}
+
+/// The folder of the user's configuration, where nothing names another one.
+pub fn config_beneath(home: &Path) -> PathBuf {
+    home.join(".config").join("lgflow")
 }
 
 fn base(variable: &impl Fn(&str) -> Option<String>, xdg: &str, below_home: &str) -> Option<PathBuf> {

@@ -1,5 +1,5 @@
-//! A state folder that lies within a repository. What came with the repository is nobody's record: such a folder is used
-//! where this user's lgflow has made it, and git tracks nothing in it.
+//! Folders of the user that lie within a repository. What came with the repository is nobody's record and nobody's setting: a
+//! state folder is used there where this user's lgflow has made it, and git tracks nothing in it; a configuration is not.
 //!
 //! A mark in the folder and one outside hold the same random number. A repository can bring any file with any mode and no
 //! number that only the user's own folder knows.
@@ -13,6 +13,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::config::config_beneath;
 use crate::digest::{Digest, hex};
 use crate::files::private::{PrivateError, make_folder, put_new, read};
 use crate::runner::tracked_beneath;
@@ -23,9 +24,22 @@ const MARK: &str = "installation";
 /// Where the marks of state folders are kept outside, in the folder of the user's own state.
 const MARKS: &str = "folders";
 
-/// A state folder in a repository that is not used.
+/// A folder of the user's in a repository that is not used.
 #[derive(Debug, thiserror::Error)]
 pub enum EnclosedError {
+    /// The configuration may have come with the repository.
+    #[error(
+        "your configuration `{}` (XDG_CONFIG_HOME) lies in the repository `{}`: what comes with a repository sets nothing for \
+         you; name a folder outside, or, where it is your own, make `~/.config/lgflow` a link to it and leave \
+         XDG_CONFIG_HOME unset",
+        escaped(&config.display().to_string()), escaped(&repository.display().to_string())
+    )]
+    Configuration {
+        /// The folder.
+        config: PathBuf,
+        /// What it lies in.
+        repository: PathBuf,
+    },
     /// Somebody else made it: it may have come with the repository.
     #[error(
         "the state folder `{}` lies in the repository `{}`, and lgflow did not make it there for you: it may have come with \
@@ -114,6 +128,31 @@ pub(super) fn check(root: &Path, state: &Path, home: &Home) -> Result<(), Enclos
     repositories.iter().try_for_each(|repository| untracked(repository, &state))
 }
 
+/// Refuses a configuration that may have come with a repository.
+pub(super) fn check_config(root: &Path, config: &Path, home: Option<&Path>) -> Result<(), EnclosedError> {
+    match came_with(root, config, home) {
+        Some(error) if !is_empty(&real(config))? => Err(error),
+        // where there is nothing, nothing is believed
+        _ => Ok(()),
+    }
+}
+
+/// Makes the folder of the configuration, where it would be believed.
+pub(super) fn make_config(root: &Path, config: &Path, home: Option<&Path>) -> Result<(), EnclosedError> {
+    came_with(root, config, home).map_or_else(|| Ok(make_folder(config)?), Err)
+}
+
+/// Why a configuration is not believed. What stands in its usual place in the home folder is the user's, wherever a link
+/// there leads.
+fn came_with(root: &Path, config: &Path, home: Option<&Path>) -> Option<EnclosedError> {
+    if home.is_some_and(|home| config_beneath(home) == config) {
+        return None;
+    }
+    let config = real(config);
+    let repository = enclosing(root, &config, home).pop()?;
+    Some(EnclosedError::Configuration { config, repository })
+}
+
 /// The folders that `state` lies in and that came from somewhere, the nearest first: the workspace, and repositories.
 fn enclosing(root: &Path, state: &Path, home: Option<&Path>) -> Vec<PathBuf> {
     let home = home.map(real);
@@ -123,7 +162,7 @@ fn enclosing(root: &Path, state: &Path, home: Option<&Path>) -> Vec<PathBuf> {
 }
 
 /// A path without links, as far as there is something at it.
-fn real(path: &Path) -> PathBuf {
+pub(super) fn real(path: &Path) -> PathBuf {
     let there = path.ancestors().find_map(|folder| Some((folder, folder.canonicalize().ok()?)));
     let Some((folder, real)) = there else { return path.to_owned() };
     match path.strip_prefix(folder) {

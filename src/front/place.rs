@@ -69,7 +69,7 @@ pub enum PlaceError {
     /// A relative path means another folder for each current folder.
     #[error("LGFLOW_STATE_DIR is `{}`; it must be an absolute path", .0.display())]
     Relative(PathBuf),
-    /// The state folder lies in a repository, and may have come with it.
+    /// The state folder or the configuration lies in a repository, and may have come with it.
     #[error(transparent)]
     Enclosed(#[from] EnclosedError),
 }
@@ -79,9 +79,10 @@ impl Place {
     pub fn here() -> Result<Self, PlaceError> {
         let here = env::current_dir().and_then(|folder| folder.canonicalize()).map_err(PlaceError::Here)?;
         let (root, state) = (root_of(&here).to_owned(), state()?);
-        let home = variable("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
-        enclosed::check(&root, &state, &Home { home, outside: usual_state_folders(variable) })?;
-        Self { root, state, config: config()?, base: None, store: StoreAddress::Local }.with_store()
+        enclosed::check(&root, &state, &Home { home: home(), outside: usual_state_folders(variable) })?;
+        let config = config()?;
+        enclosed::check_config(&root, &config, home().as_deref())?;
+        Self { root, state, config, base: None, store: StoreAddress::Local }.with_store()
     }
 
     /// The same place, where a revision's `.lg` decides.
@@ -133,15 +134,31 @@ impl Place {
         below.unwrap_or_else(|| path.to_path_buf())
     }
 
-    /// What is masked and unwritable beneath the root, relative to it: the state folder, where it lies there, and what
-    /// git keeps in a root that is itself a git directory.
+    /// Makes the folder of the user's configuration. One that would not be believed is refused.
+    pub fn make_config(&self) -> Result<(), PlaceError> {
+        Ok(enclosed::make_config(&self.root, &self.config, home().as_deref())?)
+    }
+
+    /// What is masked and unwritable beneath the root, relative to it: the state folder and the user's configuration, where
+    /// they lie there, or what they lead to does, and what git keeps in a root that is itself a git directory.
     pub fn protected(&self) -> Vec<String> {
-        let state = self.state.canonicalize().unwrap_or_else(|_| self.state.clone());
-        let below = state.strip_prefix(&self.root).ok().and_then(Path::to_str).map(str::to_owned);
+        let below =
+            |path: &Path| enclosed::real(path).strip_prefix(&self.root).ok()?.to_str().map(str::to_owned);
+        let mut own: Vec<String> = below(&self.state).into_iter().collect();
+        let files = CONFIG_FILES.map(|name| self.config.join(name));
+        for path in [&self.config].into_iter().chain(&files).filter_map(|path| below(path)) {
+            // a workspace that is the configuration itself has its files
+            if !path.is_empty() && !own.iter().any(|known| Path::new(&path).starts_with(known)) {
+                own.push(path);
+            }
+        }
         let git = if is_git_directory(&self.root) { &GIT_NAMES[..] } else { &[] };
-        below.into_iter().chain(git.iter().map(|&name| name.to_owned())).collect()
+        own.into_iter().chain(git.iter().map(|&name| name.to_owned())).collect()
     }
 }
+
+/// The files of the user's configuration: each may be a link to elsewhere.
+const CONFIG_FILES: [&str; 3] = ["config.toml", "policy.yaml", "lg.lock"];
 
 /// What git reads and writes in a git directory: its settings, what it runs, its history, and what it notes.
 const GIT_NAMES: [&str; 27] = [
@@ -192,6 +209,10 @@ fn state() -> Result<PathBuf, PlaceError> {
 
 fn config() -> Result<PathBuf, PlaceError> {
     config_folder(variable).ok_or(PlaceError::NoHome)
+}
+
+fn home() -> Option<PathBuf> {
+    variable("HOME").map(PathBuf::from).filter(|home| home.is_absolute())
 }
 
 fn variable(name: &str) -> Option<String> {

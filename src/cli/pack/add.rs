@@ -10,7 +10,6 @@ use crate::cli::output::Output;
 use crate::cli::problem::Problem;
 use crate::cli::trust::here;
 use crate::files::RelPath;
-use crate::files::private::make_folder;
 use crate::front::Place;
 use crate::model::PackName;
 use crate::packs::{LockPlace, Memory, Shelf, Source, Verification, Wanted, open, reinstall, verify_packs};
@@ -76,7 +75,8 @@ pub(super) fn run(args: &AddArgs, output: Output) -> Result<Exit, Problem> {
 /// A lock lies beside what it is for.
 fn demand_folder(place: &Place, lock: &LockPlace) -> Result<(), Problem> {
     match lock.owner {
-        LockOwner::User => make_folder(&place.config)
+        LockOwner::User => place
+            .make_config()
             .map_err(|error| Problem::failed("cannot make the folder of your configuration", &error)),
         LockOwner::Workspace if place.root.join(".lg").is_dir() => Ok(()),
         LockOwner::Workspace => Err(Problem::usage(
