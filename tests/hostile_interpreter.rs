@@ -17,20 +17,14 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
-use lgflow::compile::{bundle, check_bundle};
-use lgflow::diag::Diagnostics;
 use lgflow::digest::{Digest, canonical_json};
-use lgflow::effect::{
-    Confinement, Declared, FrontFrame, InterpreterFrame, LayerRole, RunLimits, SandboxLayer,
-};
-use lgflow::files::RelPath;
-use lgflow::front::{Display, Finished, Named, Narrator, Place, Stopped, Task, Watching, execute};
-use lgflow::policy::{CONTAINED, Packs, builtin};
-use lgflow::session::check_paths;
-use lgflow::source::Sources;
-use lgflow::store::{Durability, RunId, StoreAddress};
+use lgflow::effect::{Confinement, FrontFrame, InterpreterFrame, LayerRole, SandboxLayer};
+use lgflow::front::{Finished, Stopped};
+use lgflow::policy::{CONTAINED, builtin};
+use lgflow::store::RunId;
 use lgflow::wire::{FirstFrame, receive_first, send_frame};
 use program::Workspace;
+use program::begun::{carry_out, place_in};
 use serde_json::{Value, json};
 
 const GRAPH: &str = "\
@@ -129,44 +123,8 @@ fn with_a_liar(workspace: &Workspace, lie: &str) -> PathBuf {
 
 fn run(program: &Path, workspace: &Workspace) -> Finished {
     workspace.write("graph.yaml", GRAPH);
-    let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
-    let graph = workspace.path().join("graph.yaml");
-    let folders = check_paths(&[graph], &Packs::default(), &mut sources, &mut found).unwrap();
-    let texts = bundle(&RelPath::parse("graph.yaml").unwrap(), &folders[0].files, &sources);
-    let plan = check_bundle(&texts, &mut Sources::default(), &mut found);
-    assert!(!found.has_errors(), "{found:?}");
-    let place = Place {
-        root: workspace.path(),
-        state: workspace.state(),
-        config: workspace.outside().join("config"),
-        base: None,
-        store: StoreAddress::Local,
-    };
-    let task = Task {
-        place: &place,
-        plan: plan.unwrap(),
-        bundle: texts,
-        limits: RunLimits::default(),
-        layers: vec![builtin(CONTAINED, LayerRole::Grant).unwrap()],
-        declared: Declared::default(),
-        held: None,
-        undoes: None,
-        fork: None,
-        inputs: json!({}),
-        durability: Durability::Batch,
-        retention: lgflow::config::Retention::default(),
-        trace: false,
-        program,
-        named: Named::default(),
-        signing_key: None,
-        color: false,
-        attended: false,
-        serving: None,
-        elsewhere: None,
-        resume: None,
-        watching: Watching::default(),
-    };
-    execute(&task, &mut Narrator::new(Display::Quiet)).unwrap()
+    let layers = vec![builtin(CONTAINED, LayerRole::Grant).unwrap()];
+    carry_out(&place_in(workspace.outside(), "local"), layers, program, None)
 }
 
 #[test]

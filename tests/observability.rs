@@ -163,6 +163,54 @@ fn each_process_says_what_it_does_with_the_run_the_node_the_attempt_and_the_call
     assert!(records.iter().all(|record| record.get("lost").is_none()), "something was lost");
 }
 
+const ASKED: &str = "\
+schema: lgflow.graph/v1
+name: asked
+policy: [policy.yaml]
+nodes:
+  look: { uses: read_file, with: { path: a.txt } }
+  sure: { uses: approval, with: { show: 'really?' } }
+  put: { uses: apply_patch, with: { changes: [{ op: put, path: b.txt, content: x }] } }
+edges: [look -> sure -> put]
+";
+
+#[test]
+fn every_command_that_executes_a_graph_says_how_that_goes_and_counts_it() {
+    let workspace = workspace();
+    workspace.write("asked.yaml", ASKED);
+    let counts = workspace.outside().join("counts.prom");
+    let place = counts.to_str().unwrap().to_owned();
+    let with_token = |arguments: &[&str], code: i32| {
+        Ran::from(workspace.command(arguments).env("TOKEN", TOKEN).output().unwrap()).ended(code)
+    };
+    let told = |arguments: &[&str]| {
+        let waits =
+            arguments.contains(&"worker") || arguments.contains(&"asked.yaml") || arguments.contains(&"fork");
+        let (code, end) = if waits { (5, "the run waits for answers") } else { (0, "the run ended") };
+        let code = if arguments.contains(&"worker") { 0 } else { code };
+        let more = ["--log", "info", "--log-format", "json", "--metrics", &place];
+        let said = records(&with_token(&[arguments, &more].concat(), code).stderr);
+        let of_a_node = |one: &&Value| one["run"].is_string() && one["node"].is_string();
+        let run =
+            said.iter().find(of_a_node).unwrap_or_else(|| panic!("{arguments:?}: {said:#?}"))["run"].clone();
+        assert!(
+            said.iter().any(|one| one["run"] == run && one["message"] == end),
+            "{arguments:?}: {said:#?}"
+        );
+        run.as_str().unwrap().to_owned()
+    };
+    let run = told(&["run", "-g", "asked.yaml", "--trust"]);
+    with_token(&["approve", &run, "sure"], 0);
+    assert_eq!(told(&["runs", "resume", &run]), run);
+    let undo = told(&["runs", "undo", &run]);
+    let fork = told(&["runs", "fork", &run, "--from", "sure"]);
+    let queued = with_token(&["run", "--queue", "-g", "asked.yaml", "--trust"], 0).stdout;
+    assert_eq!(told(&["worker", "--until-empty"]), queued.trim());
+    assert_eq!(BTreeSet::from([&run, &undo, &fork]).len(), 3);
+    assert!((sample(&counts, "lgflow_runs_total{status=\"succeeded\"}") - 2.0).abs() < f64::EPSILON);
+    assert!((sample(&counts, "lgflow_runs_total{status=\"suspended\"}") - 3.0).abs() < f64::EPSILON);
+}
+
 #[test]
 fn levels_say_more_and_more_and_a_person_reads_lines() {
     let workspace = workspace();

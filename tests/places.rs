@@ -214,6 +214,50 @@ fn a_store_whose_disk_is_full_or_can_only_be_read_loses_nothing() {
     assert_eq!(ran.stdout.matches("  succeeded  ").count(), 2, "{}\n{}", ran.stdout, ran.stderr);
 }
 
+/// Each turn adds a file: one that was added already would fail.
+const ADDS: &str = "\
+schema: lgflow.graph/v1
+name: adds
+nodes:
+  turn: { uses: apply_patch, with: { changes: [{ op: add, path: 'out/{{ loops.turn.iteration }}.txt', content: x }] } }
+edges:
+  - { from: turn, to: turn, when: loops.turn.iteration < 150, loop: { max: 150 } }
+";
+const MAY_ADD: &str = "\
+schema: lgflow.policy/v1
+name: adds
+tools: { apply_patch: allow }
+paths: { read: { allow: ['**'] }, write: { allow: ['out/**'] } }
+";
+
+#[test]
+fn a_disk_that_is_full_in_the_middle_of_a_run_interrupts_it_and_with_room_it_goes_on() {
+    let workspace = Workspace::git();
+    fs::create_dir(workspace.state()).unwrap();
+    workspace.write("graph.yaml", ADDS).write("policy.yaml", MAY_ADD);
+    let script = "
+        mount -t tmpfs -o size=1m,mode=0700 tmpfs \"$LGFLOW_STATE_DIR\" && echo small disk
+        \"$LGFLOW\" run -g graph.yaml --policy policy.yaml --format json > begun.json; echo begun $?
+        run=$(sed -n 's/.*\"run\": *\"\\([0-9a-z]*\\)\".*/\\1/p' begun.json); status=$(sed -n 's/^  \"status\": *\"\\([a-z]*\\)\".*/\\1/p' begun.json)
+        echo stopped $status; ls out | wc -l
+        mount -o remount,size=64m \"$LGFLOW_STATE_DIR\"
+        \"$LGFLOW\" trace verify $run --allow incomplete > /dev/null; echo whole $?
+        \"$LGFLOW\" runs resume $run > /dev/null; echo resumed $?
+        echo there $(ls out | wc -l)
+        \"$LGFLOW\" trace verify $run > /dev/null; echo verified $?
+        \"$LGFLOW\" replay $run > /dev/null; echo replayed $?";
+    let ran = on_small_disks(&workspace, script).says("No space left on device");
+    let said = format!("{}\n{}", ran.stdout, ran.stderr);
+    for line in
+        ["begun 1", "stopped interrupted", "whole 0", "resumed 0", "there 150", "verified 0", "replayed 0"]
+    {
+        assert!(ran.stdout.lines().any(|said| said == line), "{line}:\n{said}");
+    }
+    // it was in the middle
+    let before = ran.stdout.lines().find_map(|line| line.trim().parse::<u32>().ok()).unwrap();
+    assert!((1..150).contains(&before), "{said}");
+}
+
 #[test]
 fn a_store_that_its_user_may_only_read() {
     let workspace = Workspace::git();
@@ -226,7 +270,8 @@ fn a_store_that_its_user_may_only_read() {
     let before = fs::read(folder.join("runs.db")).unwrap();
     give(folder.join("runs.db"), 0o400);
     give(folder.clone(), 0o500);
-    as_a_user(&workspace, &REQUEST).ended(1).says("can only be read");
+    let shown = format!("`{}` can only be read", folder.display());
+    as_a_user(&workspace, &REQUEST).ended(1).says(&shown);
     // and it can be
     let listed = as_a_user(&workspace, &["runs", "list", "--format", "json"]).ended(0).json();
     let run = listed["runs"][0]["run"].as_str().unwrap();
@@ -244,7 +289,7 @@ fn a_store_that_its_user_may_only_read() {
     give(folder.join("runs.db"), 0o600);
     fs::write(folder.join("runs.db-shm"), "").unwrap();
     give(folder.join("runs.db-shm"), 0o400);
-    as_a_user(&workspace, &REQUEST).ended(1).says("can only be read");
+    as_a_user(&workspace, &REQUEST).ended(1).says("runs.db-shm` can only be read");
     as_a_user(&workspace, &["runs", "show", run]).ended(0);
     give(folder.join("runs.db"), 0o600);
     give(folder, 0o700);
@@ -347,4 +392,54 @@ fn state_that_came_with_a_repository_is_not_used() {
     let mut home = workspace.command(&["run", "summarize repo"]);
     home.env_remove("LGFLOW_STATE_DIR").env("HOME", workspace.path());
     Ran::from(home.output().unwrap()).ended(0);
+}
+
+#[test]
+fn settings_that_came_with_a_repository_are_not_believed() {
+    let workspace = Workspace::git();
+    workspace.write("xdg/lgflow/config.toml", "durability = 'none'\n").write("a.txt", "a");
+    let with = |config: &str, arguments: &[&str]| {
+        let mut command = workspace.command(arguments);
+        Ran::from(command.env("XDG_CONFIG_HOME", workspace.path().join(config)).output().unwrap())
+    };
+    for arguments in
+        [&REQUEST[..], &["config"], &["runs", "list"], &["plan", "summarize repo"], &["trust", "--show"]]
+    {
+        let refused = with("xdg", arguments);
+        assert_ne!(refused.code, Some(0), "{arguments:?}");
+        refused.says("what comes with a repository sets nothing for you");
+    }
+    // in a repository around the workspace as well
+    let mut within = workspace.command(&["config"]);
+    fs::create_dir_all(workspace.path().join("within/.lg")).unwrap();
+    within.current_dir(workspace.path().join("within")).env("XDG_CONFIG_HOME", workspace.path().join("xdg"));
+    Ran::from(within.output().unwrap()).says("sets nothing for you");
+    // where there is nothing, nothing is believed; and nothing comes there
+    with("none", &REQUEST).ended(0);
+    let pack = ["pack", "add", "acme/checks", "--from", "/nowhere", "--user"];
+    with("none", &pack).ended(1).says("sets nothing for you");
+    assert!(!workspace.path().join("none").exists());
+    let put = |path: &str| {
+        format!("{{\"changes\": [{{\"op\": \"put\", \"path\": \"{path}\", \"content\": \"x\"}}]}}")
+    };
+    let change = put("none/lgflow/config.toml");
+    with("none", &["tool", "call", "apply_patch", &change]).ended(4).says("which is protected");
+    // the usual place in the home folder is the user's: where the home is the workspace, and where a link there leads into one
+    workspace.write(".config/lgflow/config.toml", "durability = 'sync'\n");
+    let home = |arguments: &[&str]| {
+        let mut command = workspace.command(arguments);
+        Ran::from(command.env("HOME", workspace.path()).output().unwrap())
+    };
+    assert!(home(&["config", "durability"]).ended(0).stdout.contains("sync"));
+    let change = put(".config/lgflow/policy.yaml");
+    home(&["tool", "call", "apply_patch", &change]).ended(4).says("which is protected");
+    let usual = workspace.outside().join("home/.config");
+    fs::create_dir(&usual).unwrap();
+    std::os::unix::fs::symlink(workspace.path().join("xdg/lgflow"), usual.join("lgflow")).unwrap();
+    assert!(workspace.lgflow(&["config", "durability"]).ended(0).stdout.contains("none"));
+    for path in ["xdg/lgflow/config.toml", "xdg/lgflow/policy.yaml"] {
+        let change = put(path);
+        workspace.lgflow(&["tool", "call", "apply_patch", &change]).ended(4).says("which is protected");
+    }
+    workspace.lgflow(&["tool", "call", "read_file", "{\"path\": \"a.txt\"}"]).ended(0);
 }

@@ -20,26 +20,23 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use lgflow::client::Connection;
-use lgflow::compile::{bundle, check_bundle};
+use lgflow::compile::check_bundle;
 use lgflow::diag::Diagnostics;
 use lgflow::digest::Digest;
 use lgflow::effect::{
-    Confinement, Declared, FrameBuffer, FrontFrame, InterpreterFrame, InterpreterStart, LayerRole, RunLimits,
-    SandboxLayer,
+    Confinement, FrameBuffer, FrontFrame, InterpreterFrame, InterpreterStart, LayerRole, SandboxLayer,
 };
-use lgflow::files::RelPath;
-use lgflow::front::{Display, Finished, Named, Narrator, Place, Stopped, Task, Watching, execute};
+use lgflow::front::{Finished, Stopped};
 use lgflow::ledger::known_key;
-use lgflow::policy::{CONTAINED, Packs, builtin};
+use lgflow::policy::{CONTAINED, builtin};
 use lgflow::receipt::{Told, Wrong, vouch};
-use lgflow::session::{
-    FrontLink, Interrupts, Journal, JournalError, Recorder, Session, check_paths, system_clock,
-};
+use lgflow::session::{FrontLink, Interrupts, Journal, JournalError, Recorder, Session, system_clock};
 use lgflow::source::Sources;
-use lgflow::store::{Durability, RunId, StoreAddress};
+use lgflow::store::RunId;
 use lgflow::trace::{Appended, Chain, EventBody, Redaction, RunStarted, RunState, verify};
 use lgflow::wire::{FirstFrame, next_frame, receive_first, send_frame};
 use program::Workspace;
+use program::begun::{carry_out, place_in};
 use program::kept::{anew, find, log_of, only_run, rewrite_log, store_of};
 use serde_json::{Value, json};
 
@@ -255,44 +252,8 @@ fn reads() -> Workspace {
 }
 
 fn run(workspace: &Workspace, lie: &str) -> Finished {
-    let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
-    let graph = workspace.path().join("graph.yaml");
-    let folders = check_paths(&[graph], &Packs::default(), &mut sources, &mut found).unwrap();
-    let texts = bundle(&RelPath::parse("graph.yaml").unwrap(), &folders[0].files, &sources);
-    let plan = check_bundle(&texts, &mut Sources::default(), &mut found);
-    assert!(!found.has_errors(), "{found:?}");
-    let place = Place {
-        root: workspace.path(),
-        state: workspace.state(),
-        config: workspace.outside().join("config"),
-        base: None,
-        store: StoreAddress::Local,
-    };
-    let task = Task {
-        place: &place,
-        plan: plan.unwrap(),
-        bundle: texts,
-        limits: RunLimits::default(),
-        layers: vec![builtin(CONTAINED, LayerRole::Grant).unwrap()],
-        declared: Declared::default(),
-        inputs: json!({}),
-        durability: Durability::Batch,
-        retention: lgflow::config::Retention::default(),
-        trace: false,
-        program: &with_a_liar(workspace, lie),
-        named: Named::default(),
-        signing_key: None,
-        color: false,
-        attended: false,
-        serving: None,
-        elsewhere: None,
-        resume: None,
-        watching: Watching::default(),
-        held: None,
-        undoes: None,
-        fork: None,
-    };
-    execute(&task, &mut Narrator::new(Display::Quiet)).unwrap()
+    let layers = vec![builtin(CONTAINED, LayerRole::Grant).unwrap()];
+    carry_out(&place_in(workspace.outside(), "local"), layers, &with_a_liar(workspace, lie), None)
 }
 
 #[test]

@@ -315,6 +315,17 @@ fn a_run_that_is_damaged_is_named_kept_and_takes_no_other_with_it() {
     // an impossible number hides none
     database(&workspace).execute("UPDATE runs SET events = -5", []).unwrap();
     assert_eq!(listed(&workspace), [bad.as_str()]);
+    // nor does an impossible name
+    let name = "../\u{1b}[2Jrun";
+    database(&workspace).execute("UPDATE runs SET run = ?1", [name]).unwrap();
+    let list = workspace.lgflow(&["runs", "list", "--format", "json"]).ended(0).json();
+    assert_eq!((&list["runs"], &list["misnamed"]), (&json!([]), &json!([name])));
+    let text = workspace.lgflow(&["runs", "list"]).ended(0).stdout;
+    assert!(text.contains("`../\\u{1b}[2Jrun`  damaged") && !text.contains('\u{1b}'), "{text}");
+    let all = workspace.lgflow(&["trace", "verify", "--all", "--format", "json"]).ended(7).json();
+    assert_eq!(all["unreadable"][0]["run"], name);
+    workspace.lgflow(&["runs", "gc", "--keep", "0"]).ended(0);
+    assert_eq!(count(&workspace, "runs"), 1, "what is left of it may be needed");
 }
 
 #[test]
@@ -370,6 +381,11 @@ fn while_one_process_executes_a_run_and_shows_it_others_use_the_store() {
     let other = run_of(&workspace, &["graph.yaml"], 0);
     let list = workspace.lgflow(&["runs", "list", "--format", "json"]).ended(0).json();
     assert_eq!((&list["runs"][0]["run"], &list["runs"][1]["status"]), (&json!(other), &json!("running")));
+    let drawn = workspace.lgflow(&["trace", "export", &run, "--to", "mermaid"]).ended(0).stdout;
+    assert!(drawn.contains("title: \"naps: running\""), "{drawn}");
+    let shown = workspace.lgflow(&["runs", "show", &run]).ended(0).stdout;
+    let nodes: Vec<Vec<&str>> = shown.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert!(nodes.contains(&vec!["nap", "running"]), "{shown}");
     workspace.lgflow(&["runs", "gc", "--keep", "0"]).ended(0);
     assert_eq!(listed(&workspace), [run.as_str()], "a run that is executed is not removed");
     // it waits, and shows that it lives
@@ -381,12 +397,13 @@ fn while_one_process_executes_a_run_and_shows_it_others_use_the_store() {
     workspace.lgflow(&["trace", "verify", &run]).ended(0);
 }
 
-/// Bytes of the database that a run of `graph` leaves.
-fn left_by(graph: &str) -> u64 {
+/// Bytes that a run of `graph` leaves: in the database, and beside it, receipts and all.
+fn left_by(graph: &str) -> (u64, u64) {
     let workspace = Workspace::git();
     workspace.write("graph.yaml", graph);
     workspace.lgflow(&["run", "-g", "graph.yaml"]).ended(0);
-    std::fs::metadata(store_of(&workspace).folder().join("runs.db")).unwrap().len()
+    let database = std::fs::metadata(store_of(&workspace).folder().join("runs.db")).unwrap().len();
+    (database, bytes_in(&workspace.state()) - database)
 }
 
 #[test]
@@ -399,13 +416,20 @@ fn a_run_takes_little_room_and_in_proportion_to_its_length() {
         nodes.concat(),
         names.join(" -> ")
     );
-    assert!(left_by(&chain) < 1 << 20, "{}", left_by(&chain));
-    let turns = |n: u32| {
+    let (database, beside) = left_by(&chain);
+    assert!(database + beside < 1 << 20, "{database} and {beside}");
+    let turns = |n: u32, node: &str| {
         left_by(&format!(
-            "schema: lgflow.graph/v1\nname: turns\nnodes:\n  turn: {{ uses: values, with: {{ v: 1 }} }}\nedges:\n  - {{ from: \
+            "schema: lgflow.graph/v1\nname: turns\nnodes:\n  turn: {{ {node} }}\nedges:\n  - {{ from: \
              turn, to: turn, when: \"loops.turn.iteration < {n}\", loop: {{ max: {n}, exhausted: leave }} }}\n"
         ))
     };
-    let (short, long) = (turns(1_000), turns(3_000));
-    assert!(short < 1 << 20 && long < 3 * short, "{short} and {long}");
+    let decides = "uses: values, with: { v: 1 }";
+    let ((short, beside), (long, _)) = (turns(1_000, decides), turns(3_000, decides));
+    assert!(short + beside < 1 << 20 && long < 3 * short, "{short}, {beside} and {long}");
+    // each call has receipts, which nothing makes smaller: they are lines that anybody can read
+    let calls = "uses: list_files, with: {}";
+    let ((few, receipts), (many, more)) = (turns(300, calls), turns(900, calls));
+    assert!(few < 300 << 10 && receipts < 600 << 10, "{few} and {receipts}");
+    assert!(many < 3 * few && more < 3 * receipts, "{few}, {receipts}, {many} and {more}");
 }

@@ -287,6 +287,13 @@ fn spoilt(log: &str, blob: impl Fn(&str) -> Value) -> String {
     lines
 }
 
+fn pages_in(folder: &Path) -> Vec<String> {
+    let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut pages: Vec<String> = names.filter(|name| !name.starts_with('.')).collect();
+    pages.sort();
+    pages
+}
+
 #[test]
 fn hostile_texts_stay_texts() {
     let site = Site::new();
@@ -305,8 +312,7 @@ fn hostile_texts_stay_texts() {
     let out = site.workspace.outside().join("out/of/it");
     let arguments = ["trace", "site", folder.to_str().unwrap(), "-o", out.to_str().unwrap()];
     site.workspace.lgflow(&arguments).ended(7).says("line 1 is no event");
-    let pages: Vec<String> =
-        fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let pages = pages_in(&out);
     assert_eq!(pages.len(), 2, "{pages:?}");
     let mut browser = Browser::start();
     for page in &pages {
@@ -351,4 +357,82 @@ fn one_run_is_one_file() {
     site.workspace.lgflow(&["trace", "site", "nowhere"]).ended(1);
     site.workspace.write("empty/x", "");
     site.workspace.lgflow(&["trace", "site", "empty"]).ended(2).says("there is no trace in");
+}
+
+#[test]
+fn pages_go_with_their_traces_and_nothing_else_does() {
+    let site = Site::new();
+    let folder = site.write(0);
+    fs::write(folder.join("run-notes.html"), "mine").unwrap();
+    let page = |run: &str| format!("run-{run}.html");
+    let mut all =
+        vec!["index.html".to_owned(), page(&site.failed), page(&site.rich), "run-notes.html".to_owned()];
+    all.sort();
+    assert_eq!(pages_in(&folder), all);
+    fs::remove_file(site.traces().join(format!("run-{}.jsonl", site.failed))).unwrap();
+    let told =
+        site.workspace.lgflow(&["trace", "site", "artifacts/runs", "--format", "json"]).ended(0).json();
+    assert_eq!((&told["runs"], &told["removed"]), (&json!(1), &json!(1)));
+    all.retain(|name| *name != page(&site.failed));
+    assert_eq!(pages_in(&folder), all);
+    assert!(!fs::read_to_string(folder.join("index.html")).unwrap().contains(&site.failed));
+    // what a repository puts into the folder leads nowhere
+    let theirs = site.workspace.outside().join("theirs");
+    fs::write(&theirs, "theirs").unwrap();
+    fs::remove_file(folder.join("index.html")).unwrap();
+    std::os::unix::fs::symlink(&theirs, folder.join("index.html")).unwrap();
+    site.write(0);
+    assert_eq!(fs::read_to_string(&theirs).unwrap(), "theirs");
+    assert!(fs::read_to_string(folder.join("index.html")).unwrap().contains(&site.rich));
+    fs::rename(&folder, site.workspace.outside().join("elsewhere")).unwrap();
+    std::os::unix::fs::symlink(site.workspace.outside().join("elsewhere"), &folder).unwrap();
+    site.workspace.lgflow(&["trace", "site", "artifacts/runs"]).ended(1).says("it is a link");
+    fs::remove_file(&folder).unwrap();
+    fs::rename(site.workspace.outside().join("elsewhere"), &folder).unwrap();
+    // the last of them
+    fs::remove_file(site.traces().join(format!("run-{}.jsonl", site.rich))).unwrap();
+    site.write(0);
+    assert_eq!(pages_in(&folder), ["index.html", "run-notes.html"]);
+}
+
+#[test]
+fn what_was_taken_back_is_said_on_its_page_and_in_the_list() {
+    let site = Site::new();
+    let workspace = &site.workspace;
+    let undo = workspace.lgflow(&["runs", "undo", &site.rich, "--trace", "--format", "json"]).ended(0).json();
+    let undo = undo["run"].as_str().unwrap().to_owned();
+    let said = format!("<dt>taken back</dt><dd>by the run <code>{undo}</code></dd>");
+    let (page, index) = (format!("run-{}.html", site.rich), "index.html");
+    let there = |folder: &Path| {
+        let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
+        assert!(!read(&format!("run-{undo}.html")).contains("<dt>taken back</dt>"));
+        assert_eq!(read(index).matches("taken back").count(), usize::from(read(&page).contains(&said)));
+        read(&page).contains(&said)
+    };
+    assert!(there(&site.write(0)));
+    let html = |run: &str| workspace.lgflow(&["trace", "export", run, "--to", "html"]).ended(0).stdout;
+    assert!(html(&site.rich).contains(&said) && !html(&site.failed).contains("taken back"));
+    let listed = workspace.lgflow(&["runs", "list", "--format", "json"]).ended(0).json();
+    let of =
+        |run: &str| listed["runs"].as_array().unwrap().iter().find(|one| one["run"] == run).unwrap().clone();
+    assert_eq!((&of(&site.rich)["taken_back_by"], &of(&undo)["taken_back_by"]), (&json!(undo), &Value::Null));
+    assert!(workspace.lgflow(&["runs", "list"]).ended(0).stdout.contains(&format!("taken back by {undo}")));
+    let shown = workspace.lgflow(&["runs", "show", &site.rich, "--format", "json"]).ended(0).json();
+    assert_eq!(shown["taken_back_by"], json!(undo));
+    // elsewhere the traces alone tell it
+    let copies = workspace.outside().join("copies");
+    let elsewhere = |arguments: &[&str]| {
+        let mut command = workspace.command(arguments);
+        command.env("LGFLOW_STATE_DIR", workspace.outside().join("none"));
+        program::Ran::from(command.output().unwrap())
+    };
+    let copied = std::process::Command::new("cp").arg("-r").args([&site.traces(), &copies]).status();
+    assert!(copied.unwrap().success());
+    fs::remove_dir_all(copies.join("site")).unwrap();
+    elsewhere(&["trace", "site", copies.to_str().unwrap()]).ended(0);
+    assert!(there(&copies.join("site")));
+    // once the undo was taken back itself, nothing is
+    workspace.lgflow(&["runs", "undo", &undo, "--trace"]).ended(0);
+    assert!(!fs::read_to_string(site.write(0).join(&page)).unwrap().contains("<dt>taken back</dt>"));
+    assert!(!workspace.lgflow(&["runs", "list"]).ended(0).stdout.contains(&format!("taken back by {undo}")));
 }

@@ -38,6 +38,7 @@ mod runs_fork;
 mod runs_gc;
 mod runs_undo;
 mod schema;
+mod task;
 mod template;
 mod terminal;
 mod test;

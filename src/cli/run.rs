@@ -1,17 +1,17 @@
 //! `lgflow run`: from the command line to a run, and from what it came to to the output and the exit code.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
 use serde_json::Value;
 
-use crate::config::{Retention, Settings};
+use crate::config::Settings;
 use crate::diag::Diagnostics;
-use crate::effect::{Declared, ErrorKind, FrozenLayer, GraphBundle, HeldPlan, RunLimits};
+use crate::effect::{ErrorKind, FrozenLayer, GraphBundle, HeldPlan, RunLimits};
 use crate::front::{
-    Base, Beginning, Demanded, Display, Elsewhere, Finished, Mark, Named, Narrator, Place, Stopped, Task,
-    Watching, choose, enqueue, execute, is_attended, layers, settings, stored_run, unanswerable,
+    Base, Beginning, Demanded, Display, Finished, Mark, Named, Narrator, Place, Stopped, Task, choose,
+    enqueue, execute, layers, settings, stored_run, unanswerable,
 };
 use crate::packs::RevisionFolder;
 use crate::plan::Plan;
@@ -31,6 +31,7 @@ use super::problem::Problem;
 use super::runs::lost_text;
 use super::runs_fork::{forked_document, forked_lines};
 use super::runs_undo::undone_text;
+use super::task::task;
 use super::terminal::style_of_stderr;
 use super::trust::here;
 use super::validate::print_instead;
@@ -151,33 +152,17 @@ fn once(args: &RunArgs, output: Output, bound: &mut Option<Vec<FrozenLayer>>) ->
     // the run has its texts and its layers
     drop(held);
     let task = Task {
-        place: &place,
-        plan: ready.plan,
-        bundle: ready.bundle,
-        limits: ready.limits,
-        layers: ready.layers,
-        declared: ready.declared,
         held: ready.held,
-        undoes: None,
-        fork: None,
         inputs: ready.inputs,
-        durability: ready.durability,
-        retention: ready.retention,
         trace: args.trace,
-        program: Path::new("/proc/self/exe"),
         named: Named {
             graph: ready.graph,
             policies: absolute(&args.policy.policies)?,
             trusted: args.policy.trust,
-            profile: ready.profile,
+            profile: ready.settings.profile().map(str::to_owned),
         },
-        signing_key: ready.signing_key,
-        color: style_of_stderr().color,
-        attended: is_attended(),
-        serving: None,
-        resume: None,
-        elsewhere: ready.elsewhere,
-        watching: ready.watching,
+        elsewhere: elsewhere(&ready.settings)?,
+        ..task(&place, &ready.settings, (ready.plan, ready.bundle), ready.layers)
     };
     if args.queue { queue(&task, output) } else { carry_out(&task, output) }
 }
@@ -243,19 +228,12 @@ fn absolute(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Problem> {
 struct Ready {
     plan: Arc<Plan>,
     bundle: GraphBundle,
-    limits: RunLimits,
     layers: Vec<FrozenLayer>,
-    declared: Declared,
+    settings: Settings,
     held: Option<HeldPlan>,
     inputs: Value,
-    durability: Durability,
-    retention: Retention,
     refusal: Option<String>,
     graph: Option<PathBuf>,
-    signing_key: Option<PathBuf>,
-    profile: Option<String>,
-    elsewhere: Option<Elsewhere>,
-    watching: Watching,
 }
 
 fn prepare(
@@ -278,13 +256,10 @@ fn prepare(
     let layers = layers(place, Some(&chosen), demanded, sources, found)
         .map_err(|error| Problem::prepare("cannot begin", &error))?;
     let inputs = args.given.bind(&chosen.plan, &chosen.name)?;
-    let limits = limits(&settings);
-    let plan = chosen.plan.bounded(&limits);
-    let durability = Durability::parse(settings.durability()).unwrap_or_default();
-    let refusal = layers.refusal();
-    let (declared, layers) = (settings.declared().clone(), layers.layers);
-    let beginning =
-        Beginning { place, plan: &plan, layers: &layers, declared: &declared, inputs: Some(&inputs) };
+    let plan = chosen.plan.bounded(&limits(&settings));
+    let (refusal, layers) = (layers.refusal(), layers.layers);
+    let declared = settings.declared();
+    let beginning = Beginning { place, plan: &plan, layers: &layers, declared, inputs: Some(&inputs) };
     let held = match &args.plan {
         // what nobody has trusted is said first
         Some(file) if refusal.is_none() => Some(held(file, &beginning)?),
@@ -293,13 +268,9 @@ fn prepare(
     Ok(Some(Ready {
         plan,
         bundle: chosen.bundle,
-        limits,
         layers,
-        declared,
         held,
         inputs,
-        durability,
-        retention: settings.retention(),
         refusal,
         graph: match (&place.base, graph) {
             // a name beneath the revision's `.lg`, and no path of this machine
@@ -309,10 +280,7 @@ fn prepare(
                 paths.and_then(|mut paths| paths.pop())
             }
         },
-        signing_key: settings.signing_key().map(PathBuf::from),
-        profile: settings.profile().map(str::to_owned),
-        elsewhere: elsewhere(&settings)?,
-        watching: Watching::of(&settings),
+        settings,
     }))
 }
 

@@ -1,7 +1,5 @@
 //! `lgflow runs`: the runs of this workspace, and going on with one.
 
-use std::path::{Path, PathBuf};
-
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -10,30 +8,28 @@ use crate::config::Settings;
 use crate::diag::Diagnostics;
 use crate::effect::FrozenLayer;
 use crate::front::{
-    Again, AgainError, Demanded, Fork, Named, PastRun, Place, Resume, Task, Watching, choose, differences,
-    fork, graph_changes, is_attended, layer_changes, layers, layers_of_both, past_runs, queued_run, settings,
-    stored_run, taken_back_by, unanswerable,
+    Again, AgainError, Fork, PastRun, Place, Resume, TakenBack, Task, UNDO, choose, differences, fork,
+    graph_changes, layer_changes, layers, layers_of_both, past_runs, queued_run, settings, stored_run,
+    taken_back_by, unanswerable,
 };
 use crate::ledger::{ForkedFrom, Ledger};
 use crate::plan::Plan;
-use crate::policy::ASK_MUTATIONS;
 use crate::source::Sources;
 use crate::store::{Durability, RunId, StoreError};
 use crate::trace::{QuestionId, Summary};
-use crate::trust::TrustNow;
 use crate::view::{RunFacts, escaped, run_document};
 
 use super::Exit;
 use super::elsewhere::elsewhere_again;
 use super::output::Output;
 use super::problem::Problem;
-use super::run::{carry_out, exit_of_status, profile_flag, revision, trust_now};
+use super::run::{carry_out, exit_of_status, profile_flag, revision};
 use super::runs_at::show_at;
 use super::runs_diff::{DiffArgs, diff};
 use super::runs_fork::{ForkArgs, fork_run, refused as not_forked};
 use super::runs_gc::GcArgs;
-use super::runs_undo::{UNDO, UndoArgs, layers_of_undo, undo};
-use super::terminal::style_of_stderr;
+use super::runs_undo::{UndoArgs, layers_of_undo, undo};
+use super::task::{demanded_again, graph_again, task};
 use super::validate::print_instead;
 use super::watch_args::WatchArgs;
 
@@ -157,29 +153,43 @@ pub(super) fn problem(error: &AgainError) -> Problem {
 
 fn list(place: &Place, output: Output) -> Result<Exit, Problem> {
     let runs = past_runs(place).map_err(|error| problem(&error))?;
-    Ok(output.either(|| list_text(&runs), || list_document(&runs)))
+    let misnamed = place.runs().and_then(|store| store.misnamed());
+    let misnamed = misnamed.map_err(|error| problem(&AgainError::Store(error)))?;
+    Ok(output.either(|| list_text(&runs, &misnamed), || list_document(&runs, &misnamed)))
 }
 
-fn list_text(runs: &[PastRun]) -> String {
+fn list_text(runs: &[PastRun], misnamed: &[String]) -> String {
     let line = |run: &PastRun| {
         let started = run.started.get(..19).unwrap_or(&run.started);
-        let more = if run.resumable { "  resumable" } else { "" };
+        let more = match &run.taken_back {
+            Some(taken) => format!("  {}", taken.words()),
+            None if run.resumable => "  resumable".to_owned(),
+            None => String::new(),
+        };
         format!("{}  {started}  {:<13}  {}{more}\n", run.run, run.status, escaped(&run.graph))
     };
-    runs.iter().map(line).collect()
+    let text: String = runs.iter().map(line).collect();
+    let odd = |name: &String| format!("`{}`  damaged: no run has such an id\n", escaped(name));
+    text + &misnamed.iter().map(odd).collect::<String>()
 }
 
-fn list_document(runs: &[PastRun]) -> Value {
+fn list_document(runs: &[PastRun], misnamed: &[String]) -> Value {
     let row = |run: &PastRun| {
         json!({
             "run": run.run.as_str(),
             "status": run.status,
             "graph": run.graph,
             "started": run.started,
-            "resumable": run.resumable,
+            "resumable": run.resumable && run.taken_back.is_none(),
+            "taken_back_by": run.taken_back.as_ref().map(|taken| taken.by.as_str()),
+            "taken_back_from": run.taken_back.as_ref().and_then(|taken| taken.from.as_deref()),
         })
     };
-    json!({ "schema": "lgflow.runs/v1", "runs": runs.iter().map(row).collect::<Vec<_>>() })
+    json!({
+        "schema": "lgflow.runs/v1",
+        "runs": runs.iter().map(row).collect::<Vec<_>>(),
+        "misnamed": misnamed,
+    })
 }
 
 fn dequeue(place: &Place, run: &RunId, output: Output) -> Result<Exit, Problem> {
@@ -218,20 +228,27 @@ fn show(place: &Place, run: &RunId, output: Output) -> Result<Exit, Problem> {
         graph_digest: again.plan.digest.to_string(),
         trace: None,
     };
-    let undone = taken_back_by(place, run).map_err(|error| problem(&error))?;
+    let undone = past.as_ref().and_then(|past| past.taken_back.clone());
     // what waits and was kept in memory alone waits for ever
     let keeps = summary.waiting.is_empty() || again.record.durability != Durability::None.as_str();
     let lost = unanswerable(place, run, &summary.waiting).map_err(|error| problem(&error))?;
     Ok(output.either(
         || show_text(&summary, (&facts, past.as_ref()), (&lost, keeps, undone.as_ref())),
-        || run_document(&summary, &facts),
+        || {
+            let mut document = run_document(&summary, &facts);
+            if let Some(taken) = &undone {
+                document["taken_back_by"] = taken.by.as_str().into();
+                document["taken_back_from"] = taken.from.as_deref().into();
+            }
+            document
+        },
     ))
 }
 
 fn show_text(
     summary: &Summary,
     (facts, past): (&RunFacts<'_>, Option<&PastRun>),
-    (lost, keeps, undone): (&[QuestionId], bool, Option<&RunId>),
+    (lost, keeps, undone): (&[QuestionId], bool, Option<&TakenBack>),
 ) -> String {
     use std::fmt::Write as _;
     let mut text =
@@ -240,11 +257,16 @@ fn show_text(
     if let Some(past) = past {
         let _ = writeln!(text, "started  {}", past.started);
     }
-    if let Some(undo) = undone {
-        let _ = writeln!(text, "what it changed was taken back by the run {undo}");
+    if let Some(taken) = undone {
+        let _ = writeln!(text, "what it changed was {}", taken.words());
     }
     for (id, node) in &summary.nodes {
-        let status = node.status.map_or("-", crate::trace::Status::as_str);
+        let status = match node.status {
+            Some(status) => status.as_str(),
+            None if !node.under_way => "-",
+            None if facts.status == "running" => "running",
+            None => "open",
+        };
         let why = node.error.as_ref().map(|error| format!("  {}: {}", error.kind, escaped(&error.message)));
         let _ = writeln!(text, "  {:<24} {status}{}", escaped(id), why.unwrap_or_default());
     }
@@ -320,10 +342,7 @@ pub(super) fn meant<'a>(
     if record.undoes.is_some() {
         return undo_again(place, run, Again { stored, record, plan }, &settings).map(Some);
     }
-    let graph = record.graph.as_ref().map(|path| match &place.base {
-        Some(_) => path.clone(),
-        None => place.shown(path),
-    });
+    let graph = graph_again(place, &record);
     let chosen = choose(place, graph.as_deref(), sources, found)
         .map_err(|error| Problem::prepare("cannot begin", &error))?;
     let Some(chosen) = chosen else {
@@ -344,14 +363,7 @@ pub(super) fn meant<'a>(
         let changes = graph_changes((&plan, &record.bundle), (&now, &chosen.bundle));
         return Err(changed("its graph has changed", if changes.is_empty() { &differ } else { &changes }));
     }
-    let trust = if record.trusted { TrustNow::Yes } else { trust_now(false, &settings)? };
-    let demanded = Demanded {
-        policies: &record.policies,
-        trust,
-        // a run that was started so stays so, whatever the settings say by now
-        ask_about_mutations: settings.asks_about_mutations()
-            || record.layers.iter().any(|layer| layer.name == ASK_MUTATIONS),
-    };
+    let demanded = demanded_again(&record, &settings)?;
     let bound = layers(place, Some(&chosen), demanded, sources, found)
         .map_err(|error| Problem::prepare("cannot begin", &error))?;
     if let Some(refusal) = bound.refusal() {
@@ -363,34 +375,22 @@ pub(super) fn meant<'a>(
     })?;
     let fork = record.forked.as_ref().map(|forked| forked_again(place, forked, &now, &layers)).transpose()?;
     Ok(Some(Task {
-        place,
-        plan: now,
-        bundle: chosen.bundle,
         limits: record.limits,
-        layers,
-        declared: settings.declared().clone(),
         held: record.held,
-        undoes: None,
         fork,
         inputs: Value::Null,
         durability: Durability::parse(&record.durability).unwrap_or_default(),
-        retention: settings.retention(),
         trace: record.trace,
-        program: Path::new("/proc/self/exe"),
-        named: Named::default(),
-        signing_key: settings.signing_key().map(PathBuf::from),
-        color: style_of_stderr().color,
-        attended: is_attended(),
-        serving: None,
         elsewhere: elsewhere_again(record.elsewhere.as_ref())?,
         resume: Some(Resume { run: run.clone(), state: stored.state, verified: stored.verified }),
-        watching: Watching::of(&settings),
+        ..task(place, &settings, (now, chosen.bundle), layers)
     }))
 }
 
 /// Is what the run changed still there? It goes on as if it were.
 fn stands(place: &Place, run: &RunId) -> Result<(), Problem> {
-    let Some(undo) = taken_back_by(place, run).map_err(|error| problem(&error))? else { return Ok(()) };
+    let taken = taken_back_by(place, run).map_err(|error| problem(&error))?;
+    let Some(TakenBack { by: undo, .. }) = taken else { return Ok(()) };
     let detail = format!(
         "the run `{run}` cannot be gone on with: what it had changed was taken back by the run `{undo}`; take that back first \
          (`lgflow runs undo {undo}`), or start a new run"
@@ -430,27 +430,12 @@ fn undo_again<'a>(
     }
     let layers = layers_of_undo(place, &record, settings)?;
     Ok(Task {
-        place,
-        plan,
-        bundle: record.bundle,
         limits: record.limits,
-        layers,
-        declared: settings.declared().clone(),
-        held: None,
         undoes: record.undoes.and_then(|run| run.parse().ok()),
-        fork: None,
         inputs: Value::Null,
         durability: Durability::parse(&record.durability).unwrap_or_default(),
-        retention: settings.retention(),
         trace: record.trace,
-        program: Path::new("/proc/self/exe"),
-        named: Named::default(),
-        signing_key: settings.signing_key().map(PathBuf::from),
-        color: style_of_stderr().color,
-        attended: is_attended(),
-        serving: None,
-        elsewhere: None,
         resume: Some(Resume { run: run.clone(), state: stored.state, verified: stored.verified }),
-        watching: Watching::of(settings),
+        ..task(place, settings, (plan, record.bundle), layers)
     })
 }

@@ -1,33 +1,31 @@
 //! `lgflow runs fork`: a run that takes over what an earlier one came to, up to a node, and executes the rest.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::{Map, Value, json};
 
 use crate::diag::{Diagnostics, suggestion};
 use crate::front::{
-    Again, Demanded, Fork, ForkError, Named, Place, TakenOver, Task, Watching, choose, fork, is_attended,
-    layers, settings, stored_run,
+    Again, Fork, ForkError, Named, Place, TakenOver, Task, choose, fork, layers, settings, stored_run,
 };
 use crate::plan::Plan;
-use crate::policy::ASK_MUTATIONS;
 use crate::source::Sources;
-use crate::store::{Durability, RunId};
+use crate::store::RunId;
 use crate::trace::Summary;
-use crate::trust::TrustNow;
 use crate::view::escaped;
 
 use super::Exit;
 use super::inputs::GivenInputs;
 use super::output::Output;
 use super::problem::Problem;
-use super::run::{carry_out, limits, profile_flag, revision, trust_now};
+use super::run::{carry_out, limits, profile_flag, revision};
 use super::runs::{problem, run_id};
 use super::runs_undo::not_running;
-use super::terminal::style_of_stderr;
+use super::task::{demanded_again, graph_again, named_again, task};
 use super::validate::print_instead;
+use super::watch_args::WatchArgs;
 
 /// Arguments of `lgflow runs fork`.
 #[derive(Debug, Args)]
@@ -47,6 +45,8 @@ pub(super) struct ForkArgs {
     /// Write the trace to `artifacts/runs/` as well
     #[arg(long)]
     trace: bool,
+    #[command(flatten)]
+    told: WatchArgs,
 }
 
 pub(super) fn fork_run(place: &Place, args: &ForkArgs, output: Output) -> Result<Exit, Problem> {
@@ -77,60 +77,30 @@ fn prepared<'a>(
 ) -> Result<Option<Task<'a>>, Problem> {
     let failed = |error: &dyn std::error::Error| Problem::failed("cannot begin", error);
     let record = &again.record;
-    let flags = profile_flag(record.profile.as_deref());
+    let flags = profile_flag(record.profile.as_deref()).into_iter().chain(args.told.flags()).collect();
     let settings = settings(place, flags, sources, found).map_err(|error| failed(&error))?;
-    let graph = args.graph.clone().or_else(|| {
-        record.graph.as_ref().map(|path| if place.base.is_some() { path.clone() } else { place.shown(path) })
-    });
+    let graph = args.graph.clone().or_else(|| graph_again(place, record));
     let chosen = choose(place, graph.as_deref(), sources, found)
         .map_err(|error| Problem::prepare("cannot begin", &error))?;
     let Some(chosen) = chosen else { return Ok(None) };
-    let demanded = Demanded {
-        policies: &record.policies,
-        trust: if record.trusted { TrustNow::Yes } else { trust_now(false, &settings)? },
-        ask_about_mutations: settings.asks_about_mutations()
-            || record.layers.iter().any(|layer| layer.name == ASK_MUTATIONS),
-    };
+    let demanded = demanded_again(record, &settings)?;
     let bound = layers(place, Some(&chosen), demanded, sources, found)
         .map_err(|error| Problem::prepare("cannot begin", &error))?;
     if let Some(refusal) = bound.refusal() {
         return Err(Problem::with(Exit::Denied, "denied by policy", refusal));
     }
-    let limits = limits(&settings);
-    let plan = chosen.plan.bounded(&limits);
+    let plan = chosen.plan.bounded(&limits(&settings));
     let inputs = inputs(args, &again.stored.state.summary(), &plan, &chosen.name)?;
     let fork = fork(place, (run, again), (&plan, &bound.layers), &args.from)
         .map_err(|error| refused(&error, &plan))?;
     let named = args.graph.as_ref().map(std::path::absolute).transpose();
     let named = named.map_err(|error| failed(&error))?;
     Ok(Some(Task {
-        place,
-        plan,
-        bundle: chosen.bundle,
-        limits,
-        layers: bound.layers,
-        declared: settings.declared().clone(),
-        held: None,
-        undoes: None,
         fork: Some(fork),
         inputs,
-        durability: Durability::parse(settings.durability()).unwrap_or_default(),
         trace: args.trace,
-        program: Path::new("/proc/self/exe"),
-        named: Named {
-            graph: named.or_else(|| record.graph.clone()),
-            policies: record.policies.clone(),
-            trusted: record.trusted,
-            profile: record.profile.clone(),
-        },
-        signing_key: settings.signing_key().map(PathBuf::from),
-        color: style_of_stderr().color,
-        attended: is_attended(),
-        resume: None,
-        serving: None,
-        elsewhere: None,
-        watching: Watching::of(&settings),
-        retention: settings.retention(),
+        named: Named { graph: named.or_else(|| record.graph.clone()), ..named_again(record) },
+        ..task(place, &settings, (plan, chosen.bundle), bound.layers)
     }))
 }
 

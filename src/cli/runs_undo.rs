@@ -11,26 +11,22 @@ use crate::config::Settings;
 use crate::diag::Diagnostics;
 use crate::effect::{ErrorKind, FrozenLayer, ToolCall, ToolResult};
 use crate::front::{
-    Again, Demanded, Named, Place, Task, Touched, Watching, bound_by_both, call_tool, choose, is_attended,
-    layers, past_runs, settings, stored_run, touched,
+    Again, Demanded, Place, START, Task, Touched, UNDO, bound_by_both, call_tool, choose, layers, past_runs,
+    settings, stored_run, touched,
 };
 use crate::ledger::RunRecord;
-use crate::policy::ASK_MUTATIONS;
 use crate::source::Sources;
-use crate::store::{Durability, RunId};
-use crate::trust::TrustNow;
+use crate::store::RunId;
 use crate::view::escaped;
 
 use super::Exit;
 use super::output::Output;
 use super::problem::Problem;
-use super::run::{carry_out, limits, profile_flag, revision, trust_now};
+use super::run::{carry_out, limits, profile_flag, revision};
 use super::runs::{problem, run_id};
-use super::terminal::style_of_stderr;
+use super::task::{demanded_again, graph_again, named_again, task};
 use super::tool::typed;
-
-/// The shipped graph that does it.
-pub(super) const UNDO: &str = "undo";
+use super::watch_args::WatchArgs;
 
 /// Arguments of `lgflow runs undo`.
 #[derive(Debug, Args)]
@@ -47,6 +43,8 @@ pub(super) struct UndoArgs {
     /// Write the trace to `artifacts/runs/` as well
     #[arg(long, conflicts_with = "dry_run")]
     trace: bool,
+    #[command(flatten)]
+    told: WatchArgs,
 }
 
 pub(super) fn undo(place: &Place, args: &UndoArgs, output: Output) -> Result<Exit, Problem> {
@@ -55,7 +53,8 @@ pub(super) fn undo(place: &Place, args: &UndoArgs, output: Output) -> Result<Exi
     not_running(place, &run, "not taken back")?;
     check_node(&again, args.to.as_deref())?;
     let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
-    let flags = profile_flag(again.record.profile.as_deref());
+    let profile = profile_flag(again.record.profile.as_deref());
+    let flags = profile.into_iter().chain(args.told.flags()).collect();
     let settings = settings(place, flags, &mut sources, &mut found)
         .map_err(|error| Problem::failed("cannot begin", &error))?;
     let base = again.record.base.as_ref().map(|base| base.commit.as_str());
@@ -64,7 +63,7 @@ pub(super) fn undo(place: &Place, args: &UndoArgs, output: Output) -> Result<Exi
     let place = &place.decided_by(held.as_ref());
     let layers = layers_of_undo(place, &again.record, &settings)?;
     let touched = touched(place, &run, args.to.as_deref()).map_err(|error| problem(&error))?;
-    let what = Undo { place, run: &run, to: args.to.as_deref().unwrap_or("start"), touched: &touched };
+    let what = Undo { place, run: &run, to: args.to.as_deref().unwrap_or(START), touched: &touched };
     if args.dry_run {
         what.foresee(layers, &settings, output)
     } else {
@@ -107,17 +106,11 @@ pub(super) fn layers_of_undo(
     let gone = |path: &&PathBuf| path.is_absolute() && !path.exists();
     let known =
         !record.policies.iter().any(|path| gone(&path)) && record.base.is_some() == place.base.is_some();
-    let trust = if record.trusted { TrustNow::Yes } else { trust_now(false, settings)? };
-    let ask =
-        settings.asks_about_mutations() || record.layers.iter().any(|layer| layer.name == ASK_MUTATIONS);
+    let demanded = demanded_again(record, settings)?;
     let of_graph = known.then(|| {
         let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
-        let graph = record.graph.as_ref().map(|path| match &place.base {
-            Some(_) => path.clone(),
-            None => place.shown(path),
-        });
+        let graph = graph_again(place, record);
         let chosen = choose(place, graph.as_deref(), &mut sources, &mut found).ok().flatten()?;
-        let demanded = Demanded { policies: &record.policies, trust, ask_about_mutations: ask };
         let bound = layers(place, Some(&chosen), demanded, &mut sources, &mut found).ok()?;
         (!found.has_errors()).then_some(bound.layers)
     });
@@ -125,7 +118,7 @@ pub(super) fn layers_of_undo(
         Some(now) => now,
         None => {
             let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
-            let demanded = Demanded { policies: &[], trust, ask_about_mutations: ask };
+            let demanded = Demanded { policies: &[], ..demanded };
             let bound = layers(place, None, demanded, &mut sources, &mut found);
             bound.map_err(|error| Problem::prepare("cannot begin", &error))?.layers
         }
@@ -155,36 +148,14 @@ impl Undo<'_> {
         let (Some(plan), Some(bundle)) = (plan, shipped_bundle(UNDO)) else {
             return Err(Problem::bug("the shipped graph `undo` cannot be compiled"));
         };
-        let limits = limits(settings);
+        let plan = plan.bounded(&limits(settings));
         let task = Task {
-            place: self.place,
-            plan: plan.bounded(&limits),
-            bundle,
-            limits,
-            layers,
-            declared: settings.declared().clone(),
-            held: None,
             undoes: Some(self.run.clone()),
-            fork: None,
             inputs: json!({ "of": self.run.as_str(), "to": self.to, "beyond": self.touched.beyond }),
-            durability: Durability::parse(settings.durability()).unwrap_or_default(),
-            retention: settings.retention(),
             trace,
-            program: Path::new("/proc/self/exe"),
             // what is to bind taking this back, in its turn
-            named: Named {
-                graph: record.graph.clone(),
-                policies: record.policies.clone(),
-                trusted: record.trusted,
-                profile: record.profile.clone(),
-            },
-            signing_key: settings.signing_key().map(PathBuf::from),
-            color: style_of_stderr().color,
-            attended: is_attended(),
-            serving: None,
-            elsewhere: None,
-            resume: None,
-            watching: Watching::of(settings),
+            named: named_again(record),
+            ..task(self.place, settings, (plan, bundle), layers)
         };
         carry_out(&task, output)
     }

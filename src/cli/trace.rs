@@ -140,11 +140,12 @@ fn verify(args: &VerifyArgs, witnesses: &Witnesses<'_>, output: Output) -> Resul
     }
     let place = super::trust::here()?;
     let store = place.runs().map_err(|error| Problem::failed("cannot open the store", &error))?;
-    let runs = store.runs().map_err(|error| Problem::failed("cannot list the runs", &error))?;
+    let failed = |error: StoreError| Problem::failed("cannot list the runs", &error);
+    let (runs, misnamed) = (store.runs().map_err(failed)?, store.misnamed().map_err(failed)?);
     let gone = gone_runs(&place, args.anchor.as_ref())
         .map_err(|error| Problem::with(Exit::Unverified, "not verified", error.to_string()))?;
     let open = |run: &RunId| open(&Named { trace: run.to_string() });
-    check_all((&runs, &gone), &open, witnesses, incomplete, output)
+    check_all((&runs, &misnamed, &gone), &open, witnesses, incomplete, output)
 }
 
 /// A trace that was found.

@@ -1,5 +1,6 @@
 //! `lgflow trace export`: a run in a form that other programs, or a person with a browser, read.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -7,11 +8,12 @@ use serde_json::Value;
 
 use crate::digest::SecretKey;
 use crate::export::{
-    Recorded, Story, envelope, mermaid, otlp_json, otlp_protobuf, perfetto, run_page, statement,
+    Recorded, Story, Undone, envelope, mermaid, otlp_json, otlp_protobuf, perfetto, run_page, statement,
     trace_document,
 };
 use crate::files::write_given;
-use crate::front::read_signing_key;
+use crate::front::{TakenBack, read_signing_key};
+use crate::store::RunId;
 use crate::view::json_text;
 
 use super::Exit;
@@ -77,7 +79,7 @@ pub(super) fn run(args: &ExportArgs, output: Output) -> Result<Exit, Problem> {
     }
     let found = open(&args.named)?;
     let recorded = recorded(&found)?;
-    let story = Story::of(&recorded);
+    let story = told(&found, &recorded, &mut BTreeMap::new());
     let form = match args.to {
         Target::Json => Form::Document(trace_document(&story, &recorded)),
         Target::Otlp => Form::Text(otlp_json(&story, &recorded)),
@@ -109,6 +111,24 @@ pub(super) fn recorded(found: &Found) -> Result<Recorded, Problem> {
         return Err(Problem::with(Exit::Unverified, "not a trace", detail));
     }
     Ok(recorded)
+}
+
+/// Which runs of a workspace were taken back, by workspace: looked up once for each.
+pub(super) type TakenBackIn = BTreeMap<String, BTreeMap<RunId, TakenBack>>;
+
+/// What the events tell, and what is known here beside them: that the run goes on, and that it was taken back. Where that
+/// cannot be looked up, it is not said.
+pub(super) fn told(found: &Found, recorded: &Recorded, taken_back: &mut TakenBackIn) -> Story {
+    let mut story = Story::of(recorded);
+    let Some(known) = &found.known else { return story };
+    if !story.complete && known.is_running().unwrap_or_default() {
+        "running".clone_into(&mut story.status);
+    }
+    let look_up = || known.taken_back_beside().unwrap_or_default();
+    let undone = taken_back.entry(known.workspace().to_owned()).or_insert_with(look_up);
+    let undone = undone.get(&known.run);
+    story.taken_back = undone.map(|taken| Undone { by: taken.by.to_string(), from: taken.from.clone() });
+    story
 }
 
 /// Only a trace that holds is vouched for.

@@ -50,20 +50,25 @@ pub(super) fn check(
 
 /// Every run of a store, and those that should be there: one that does not hold, or cannot be read, does not keep the others from being looked at.
 pub(super) fn check_all(
-    (runs, gone): (&[RunId], &[GoneRun]),
+    (runs, misnamed, gone): (&[RunId], &[String], &[GoneRun]),
     open: &dyn Fn(&RunId) -> Result<Found, Problem>,
     witnesses: &Witnesses<'_>,
     incomplete: bool,
     output: Output,
 ) -> Result<Exit, Problem> {
     let (mut documents, mut unreadable, mut lines) = (Vec::new(), Vec::new(), String::new());
-    let mut all_sound = gone.iter().all(|gone| gone.trail.is_removal());
+    let mut all_sound = misnamed.is_empty() && gone.iter().all(|gone| gone.trail.is_removal());
+    for name in misnamed {
+        let detail = "no run has such an id: what the store keeps under it is nobody's";
+        // writing to a string can't fail
+        let _ = writeln!(lines, "✗ `{}`: {detail}", escaped(name));
+        unreadable.push(json!({ "run": name, "detail": detail }));
+    }
     for run in runs {
         let found = match open(run) {
             Ok(found) => found,
             Err(problem) => {
                 all_sound = false;
-                // writing to a string can't fail
                 let _ = writeln!(lines, "✗ {run}: {}", escaped(problem.detail()));
                 unreadable.push(json!({ "run": run.to_string(), "detail": problem.detail() }));
                 continue;

@@ -14,6 +14,8 @@ pub fn trace_document(story: &Story, recorded: &Recorded) -> Value {
         "run": story.run,
         "graph": story.graph,
         "status": story.status,
+        "taken_back_by": story.taken_back.as_ref().map(|undone| &undone.by),
+        "taken_back_from": story.taken_back.as_ref().and_then(|undone| undone.from.as_ref()),
         "complete": story.complete,
         "revision": story.revision,
         "began": story.began().text(),

@@ -29,5 +29,5 @@ pub use span::{AttributeValue, Span, SpanEvent, SpanId, SpanKind, SpanStatus, Tr
 pub use statement::{envelope, statement};
 pub use story::{
     CallTold, Change, Decided, EdgeTold, End, NodeTold, Piece, Planned, PlannedEdge, PlannedLoop,
-    PlannedNode, QuestionTold, Story, Used, What, changes_of,
+    PlannedNode, QuestionTold, Story, Undone, Used, What, changes_of,
 };

@@ -66,19 +66,27 @@ pub fn write_given(path: &Path, content: impl AsRef<[u8]>) -> Result<(), FileErr
 fn put(path: &Path, shown: String, content: &[u8], mode: Option<u32>) -> Result<(), FileError> {
     let real = real_path(path).map_err(|error| FileError::Io { path: shown.clone(), error })?;
     let (folder, file) = (real.parent().unwrap_or(Path::new("/")), real.file_name().unwrap_or_default());
-    let root = Root::open(folder)?;
     let place = RelPath::parse(&file.to_string_lossy())?;
-    let beside = root.name_beside(&place)?;
+    put_beneath(&Root::open(folder)?, &place, content, mode).map_err(|error| name(error, shown))
+}
+
+/// Writes a file in a folder that the user named: whole or not at all. Nobody named the file: a link there is replaced, and
+/// not followed.
+pub fn write_within(folder: &Root, file: &str, content: impl AsRef<[u8]>) -> Result<(), FileError> {
+    put_beneath(folder, &RelPath::parse(file)?, content.as_ref(), None)
+}
+
+fn put_beneath(root: &Root, place: &RelPath, content: &[u8], mode: Option<u32>) -> Result<(), FileError> {
+    let beside = root.name_beside(place)?;
     let written = match mode {
         Some(mode) => root.write_new(&beside, content, mode),
         None => root.write_new_as_usual(&beside, content),
     };
     let written =
-        written.and_then(|()| root.rename(&beside, &place)).and_then(|()| root.sync_folder(&RelPath::root()));
-    written.map_err(|error| {
+        written.and_then(|()| root.rename(&beside, place)).and_then(|()| root.sync_folder(&RelPath::root()));
+    written.inspect_err(|_| {
         // of no use to anybody
         drop(root.remove_file(&beside));
-        name(error, shown)
     })
 }
 

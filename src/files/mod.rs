@@ -23,7 +23,7 @@ mod write;
 
 pub use entry::{EntryKind, Facts};
 pub use error::FileError;
-pub use given::{read_found_bytes, read_given, read_given_bytes, write_given};
+pub use given::{read_found_bytes, read_given, read_given_bytes, write_given, write_within};
 pub use ignored::Exclusions;
 pub use open_file::{FileReader, OpenFile};
 pub use own::OwnFolder;

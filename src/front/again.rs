@@ -22,6 +22,7 @@ use crate::store::{Durability, RunId, Store, StoreError};
 use crate::trace::{Envelope, QuestionId, RunState, Verified, Waiting};
 
 use super::keep_out::patterns;
+use super::undo::{TakenBack, UNDO, taken_back};
 use super::vouching::{believed, vouched};
 use super::{Asked, Place};
 
@@ -41,6 +42,8 @@ pub struct PastRun {
     pub started: String,
     /// Can it be gone on with?
     pub resumable: bool,
+    /// How it was taken back, if that stands.
+    pub taken_back: Option<TakenBack>,
 }
 
 /// A stored run with all that belongs to it.
@@ -86,6 +89,12 @@ pub fn past_runs(place: &Place) -> Result<Vec<PastRun>, AgainError> {
     let ledger = Ledger::open(&place.state, &store.id())?;
     let mut runs: Vec<PastRun> =
         store.runs()?.into_iter().filter_map(|run| past_run(place, &store, &ledger, run)).collect();
+    // one whose name is not known may be one as well
+    let undoes = runs.iter().filter(|past| past.graph == UNDO || past.graph.is_empty());
+    let mut taken_back = taken_back(&store, &ledger, undoes.map(|past| past.run.clone()).collect())?;
+    for past in &mut runs {
+        past.taken_back = taken_back.remove(&past.run);
+    }
     let begun: BTreeSet<RunId> = runs.iter().map(|past| past.run.clone()).collect();
     let queued = store.queued()?.into_iter().filter(|run| !begun.contains(run));
     runs.extend(queued.map(|run| waiting_run(&ledger, run)));
@@ -98,7 +107,14 @@ fn waiting_run(ledger: &Ledger, run: RunId) -> PastRun {
     let record = ledger.begun(run.as_str()).ok().flatten();
     let plan = record.and_then(|record| plan_of(&record, &run).ok());
     let graph = plan.map(|plan| plan.name.clone()).unwrap_or_default();
-    PastRun { status: "queued".to_owned(), graph, started: began(&run), resumable: false, run }
+    PastRun {
+        status: "queued".to_owned(),
+        graph,
+        started: began(&run),
+        resumable: false,
+        taken_back: None,
+        run,
+    }
 }
 
 /// When a run was begun, or put into the queue, by its id. RFC 3339.
@@ -117,7 +133,8 @@ fn past_run(place: &Place, store: &Store, ledger: &Ledger, run: RunId) -> Option
     let ends = ends.and_then(|(first, last)| Some((Envelope::parse(&first)?.0, Envelope::parse(&last)?.0)));
     let Some((mut first, last)) = ends else {
         let (status, graph) = ("damaged".to_owned(), String::new());
-        return Some(PastRun { status, graph, started: began(&run), resumable: false, run });
+        let started = began(&run);
+        return Some(PastRun { status, graph, started, resumable: false, taken_back: None, run });
     };
     let started = first.ts.clone();
     // a payload that is gone takes the name with it, and no more
@@ -139,7 +156,7 @@ fn past_run(place: &Place, store: &Store, ledger: &Ledger, run: RunId) -> Option
         "interrupted" => stored_run(place, &run).is_ok_and(|again| again.resumable().is_ok()),
         _ => false,
     };
-    Some(PastRun { status, graph: graph.to_owned(), started, resumable, run })
+    Some(PastRun { status, graph: graph.to_owned(), started, resumable, taken_back: None, run })
 }
 
 /// A stored run, folded back into where it stood.

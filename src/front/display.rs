@@ -14,7 +14,7 @@ use super::screen::{QuietKeys, Screen, columns, print_line};
 /// Where progress is shown.
 #[derive(Debug)]
 pub enum Display {
-    /// Nothing is shown.
+    /// Nothing of the run's story is shown; what was asked for beside it is.
     Quiet,
     /// One line for each thing that happened.
     Plain,
@@ -91,11 +91,18 @@ impl Display {
         }
     }
 
-    /// Lines that have a form of their own, whole. They must be escaped already.
+    /// What is no part of the run's story, and concerns who has asked for something beside it. It must be escaped already.
+    pub fn remark(&mut self, text: &str) {
+        match self {
+            Self::Quiet => print(&format!("{} {text}\n", Mark::Note.sign())),
+            Self::Plain | Self::Live(_) => self.line(Mark::Note, text),
+        }
+    }
+
+    /// Lines that have a form of their own, whole, as they were asked for. They must be escaped already.
     pub fn say(&mut self, lines: &str) {
         match self {
-            Self::Quiet => {}
-            Self::Plain => print(lines),
+            Self::Quiet | Self::Plain => print(lines),
             Self::Live(live) => live.all.suspend(|| lines.lines().for_each(print_line)),
         }
     }

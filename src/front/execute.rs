@@ -5,8 +5,7 @@
 use std::io;
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
@@ -14,17 +13,13 @@ use serde_json::{Map, Value, json};
 use crate::approval::Signer;
 use crate::config::Retention;
 use crate::digest::Digest;
-use crate::effect::{
-    Declared, FrozenLayer, GraphBundle, HeldPlan, InterpreterStart, LedgerPlace, RunLimits, RunnerStart,
-    Started,
-};
+use crate::effect::{InterpreterStart, LedgerPlace, RunnerStart, Started};
 use crate::files::{FileError, Root};
 use crate::ledger::{ForkedFrom, Head, Ledger, LedgerError, RunRecord};
 use crate::logging::RunSpans;
-use crate::plan::Plan;
 use crate::receipt::Told;
-use crate::store::{Durability, RunId, RunLog, Store, StoreError};
-use crate::trace::{Phase, RunState, Summary, Tip, Verified};
+use crate::store::{RunId, RunLog, Store, StoreError};
+use crate::trace::{Phase, RunState, Summary, Tip};
 use crate::view::escaped;
 
 use super::answering::Answering;
@@ -36,86 +31,14 @@ use super::keep_out::{KeepOutError, KeptOut};
 use super::keys::signer;
 use super::logs::Logs;
 use super::supervise::Supervision;
+use super::task::Named;
 use super::vouching::{believed, sealed, vouched};
 use super::watchers::Watchers;
 use super::witnessing::Witnessing;
 use super::{
-    Elsewhere, ElsewhereError, Fork, InterpreterProcess, Mark, Narrator, Past, Place, RunnerProcess,
-    SigningKeyError, SpawnedRunner, StartError, Stopped, Watching,
+    Elsewhere, ElsewhereError, InterpreterProcess, Mark, Narrator, Past, RunnerProcess, SigningKeyError,
+    SpawnedRunner, StartError, Stopped, Task,
 };
-
-/// What is to be run.
-#[derive(Debug)]
-pub struct Task<'a> {
-    /// Where.
-    pub place: &'a Place,
-    /// The graph, lowered to `limits`.
-    pub plan: Arc<Plan>,
-    /// The texts that it was compiled from.
-    pub bundle: GraphBundle,
-    /// The user's own limits.
-    pub limits: RunLimits,
-    /// The layers that bind it, the grant first.
-    pub layers: Vec<FrozenLayer>,
-    /// What the user or the machine declares.
-    pub declared: Declared,
-    /// The plan that it is held to.
-    pub held: Option<HeldPlan>,
-    /// The earlier run whose changes it takes back.
-    pub undoes: Option<RunId>,
-    /// The earlier run that it takes results over from.
-    pub fork: Option<Fork>,
-    /// Its inputs, defaults put in.
-    pub inputs: Value,
-    /// When a line of the trace is safe.
-    pub durability: Durability,
-    /// How long the user keeps runs.
-    pub retention: Retention,
-    /// Is the trace written into the workspace as well?
-    pub trace: bool,
-    /// The program that becomes the runner and the interpreter: our own.
-    pub program: &'a Path,
-    /// What the command line named: what a later resume begins with.
-    pub named: Named,
-    /// The secret key that the user answers with, where the settings name one.
-    pub signing_key: Option<PathBuf>,
-    /// Are questions shown in colour?
-    pub color: bool,
-    /// Is somebody there to be asked?
-    pub attended: bool,
-    /// The run of the queue that this is: its id was given out, and a first request to end waits for its end.
-    pub serving: Option<RunId>,
-    /// A run of the store that is gone on with.
-    pub resume: Option<Resume>,
-    /// The runner that makes its calls, where that is not one of our own.
-    pub elsewhere: Option<Elsewhere>,
-    /// What is told beside its story.
-    pub watching: Watching,
-}
-
-/// What the command line of a run named.
-#[derive(Debug, Clone, Default)]
-pub struct Named {
-    /// The graph file.
-    pub graph: Option<PathBuf>,
-    /// Policy files.
-    pub policies: Vec<PathBuf>,
-    /// Was the workspace trusted for this run alone?
-    pub trusted: bool,
-    /// The profile.
-    pub profile: Option<String>,
-}
-
-/// A stored run.
-#[derive(Debug)]
-pub struct Resume {
-    /// Its id.
-    pub run: RunId,
-    /// Where it stands.
-    pub state: RunState,
-    /// The trace up to there.
-    pub verified: Verified,
-}
 
 /// What a run came to.
 #[derive(Debug)]

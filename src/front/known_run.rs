@@ -1,5 +1,7 @@
 //! A run that this installation started, whoever brings its trace: what the ledger knows of it, held against the lines.
 
+use std::collections::BTreeMap;
+
 use crate::ledger::{Ledger, LedgerError};
 use crate::receipt::{Discord, Told, Vouched, Wrong};
 use crate::redact::{Redaction, Values};
@@ -7,10 +9,11 @@ use crate::session::{Differs, Replay, replay};
 use crate::store::{RunId, Store, StoreError};
 use crate::trace::{Blobs, Envelope, Tampering};
 
-use super::Place;
 use super::again::{holds, plan_of};
 use super::keep_out::patterns;
+use super::undo::{TakenBack, taken_back};
 use super::vouching::vouched;
+use super::{AgainError, Place};
 
 /// A run of this user's state.
 #[derive(Debug, Clone)]
@@ -84,8 +87,7 @@ impl KnownRun {
 
     /// The payloads that its workspace keeps.
     pub fn payloads(&self) -> Result<crate::store::Blobs, StoreError> {
-        let Place { store, state, .. } = &self.place;
-        Ok(Store::of_workspace(store, state, &self.workspace)?.blobs())
+        Ok(self.store()?.blobs())
     }
 
     /// The runner's receipts of it that the ledger keeps.
@@ -96,6 +98,22 @@ impl KnownRun {
     /// Notes that it is anchored in a place, before it is.
     pub fn note_anchor(&self, place: &str) -> Result<(), LedgerError> {
         self.ledger.note_anchor(self.run.as_str(), place)
+    }
+
+    /// Does a process execute it right now?
+    pub fn is_running(&self) -> Result<bool, StoreError> {
+        let store = self.store()?;
+        Ok(store.knows(&self.run)? && store.run(&self.run)?.busy)
+    }
+
+    /// Which runs of its workspace were taken back, and how.
+    pub fn taken_back_beside(&self) -> Result<BTreeMap<RunId, TakenBack>, AgainError> {
+        let store = self.store()?;
+        taken_back(&store, &self.ledger, store.runs()?)
+    }
+
+    fn store(&self) -> Result<Store, StoreError> {
+        Store::of_workspace(&self.place.store, &self.place.state, &self.workspace)
     }
 
     /// The workspace that it is of.

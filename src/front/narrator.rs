@@ -76,6 +76,11 @@ impl Narrator {
         self.display.line(mark, text);
     }
 
+    /// What concerns who has asked for something beside the story.
+    pub fn remark(&mut self, text: &str) {
+        self.display.remark(text);
+    }
+
     /// Lines that have a form of their own, whole.
     pub fn say(&mut self, lines: &str) {
         self.display.say(lines);

@@ -1,13 +1,13 @@
 //! What taking back an earlier run is bound by, and what of that run no patch can take back. Starts nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 use crate::digest::Digest;
 use crate::effect::{FrozenLayer, LayerRole};
 use crate::ledger::Ledger;
-use crate::store::RunId;
+use crate::store::{RunId, Store};
 use crate::trace::Envelope;
 use crate::view::escaped;
 
@@ -23,37 +23,88 @@ pub struct Touched {
     pub beyond: Vec<String>,
 }
 
+/// The graph of a run that takes another one back; it is part of the program.
+pub const UNDO: &str = "undo";
+/// What it is told to go back to where it takes back the whole run.
+pub const START: &str = "start";
+
 /// What a run did to the workspace, as its trace tells; from the first event of the node `to` on, where one is named.
 pub fn touched(place: &Place, run: &RunId, to: Option<&str>) -> Result<Touched, AgainError> {
-    Ok(touched_by(&events(place, run)?, to))
+    Ok(touched_by(&events(&place.runs()?, run)?, to))
 }
 
-/// The run that took back what `run` had changed, if that stands: nothing where it was taken back in its turn.
-pub fn taken_back_by(place: &Place, run: &RunId) -> Result<Option<RunId>, AgainError> {
+/// How a run was taken back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakenBack {
+    /// The run that did it, and still stands.
+    pub by: RunId,
+    /// The node from whose changes on, where it was not the whole run.
+    pub from: Option<String>,
+}
+
+impl TakenBack {
+    /// In words, behind `was`.
+    pub fn words(&self) -> String {
+        let from = self.from.as_ref().map(|node| format!(" from `{}` on", escaped(node)));
+        format!("taken back{} by {}", from.unwrap_or_default(), self.by)
+    }
+}
+
+/// How `run` was taken back, if that stands: nothing where that was taken back in its turn.
+pub fn taken_back_by(place: &Place, run: &RunId) -> Result<Option<TakenBack>, AgainError> {
     let store = place.runs()?;
     let ledger = Ledger::open(&place.state, &store.id())?;
-    for undo in store.runs()?.into_iter().rev() {
+    Ok(taken_back(&store, &ledger, store.runs()?)?.remove(run))
+}
+
+/// Which runs were taken back, and how; `among` has all that may have done it.
+pub(super) fn taken_back(
+    store: &Store,
+    ledger: &Ledger,
+    among: Vec<RunId>,
+) -> Result<BTreeMap<RunId, TakenBack>, AgainError> {
+    let (mut undoes, mut told) = (Vec::new(), BTreeMap::new());
+    for undo in among {
         let record = ledger.begun(undo.as_str()).ok().flatten();
-        if record.and_then(|record| record.undoes).as_deref() != Some(run.as_str()) {
-            continue;
-        }
-        let events = events(place, &undo)?;
-        let last = events.last().map(|event| event.kind.as_str()).unwrap_or_default();
-        // where it broke off, nobody knows whether it had begun to take back
-        let changed = match last {
-            "run.finished" | "run.suspended" => !touched_by(&events, None).files.is_empty(),
-            _ => true,
-        };
-        if changed && taken_back_by(place, &undo)?.is_none() {
-            return Ok(Some(undo));
+        let of = record.and_then(|record| record.undoes?.parse::<RunId>().ok());
+        if let Some(of) = of
+            && let Some(from) = change_of(store, &undo)?
+        {
+            told.insert(undo.clone(), from);
+            undoes.push((undo, of));
         }
     }
-    Ok(None)
+    // of several the latest counts: it goes back the farthest
+    undoes.sort();
+    let stands = |undo: &RunId| !is_undone(undo, &undoes, &mut BTreeSet::new());
+    let standing = undoes.iter().filter(|(undo, _)| stands(undo));
+    Ok(standing
+        .map(|(by, of)| (of.clone(), TakenBack { by: by.clone(), from: told.remove(by).flatten() }))
+        .collect())
+}
+
+/// Was a run taken back by one that was not taken back itself? `asked` are those that are asked about already.
+fn is_undone(run: &RunId, undoes: &[(RunId, RunId)], asked: &mut BTreeSet<RunId>) -> bool {
+    asked.insert(run.clone()) && undoes.iter().any(|(undo, of)| of == run && !is_undone(undo, undoes, asked))
+}
+
+/// The node from which on a run has taken another one back, none for the whole of it; nothing where it has changed nothing.
+fn change_of(store: &Store, undo: &RunId) -> Result<Option<Option<String>>, AgainError> {
+    let events = match events(store, undo) {
+        // where it is damaged or broke off, nobody knows whether it had begun to take back
+        Err(AgainError::Store(error)) if error.is_damage() => return Ok(Some(None)),
+        events => events?,
+    };
+    let changed = match events.last().map(|event| event.kind.as_str()).unwrap_or_default() {
+        "run.finished" | "run.suspended" => !touched_by(&events, None).files.is_empty(),
+        _ => true,
+    };
+    let to = events.first().and_then(|first| first.data.get("inputs")?.get("to")?.as_str());
+    Ok(changed.then(|| to.filter(|to| *to != START).map(str::to_owned)))
 }
 
 /// The events of a run, payloads in their places.
-pub(super) fn events(place: &Place, run: &RunId) -> Result<Vec<Envelope>, AgainError> {
-    let store = place.runs()?;
+pub(super) fn events(store: &Store, run: &RunId) -> Result<Vec<Envelope>, AgainError> {
     let (log, blobs) = (store.log(run)?, store.blobs());
     let whole = |line: &str| {
         let (mut event, _) = Envelope::parse(line)?;
@@ -181,6 +232,18 @@ mod tests {
             ]
         );
         assert_eq!(touched_by(&events, Some("fix")).beyond.len(), 1);
+    }
+
+    #[test]
+    fn an_undo_that_was_taken_back_takes_nothing_back() {
+        let id = |n: u8| RunId::new(1, [n; 10]);
+        // 1 is taken back by 2, which 3 takes back, which 5 takes back; 4 had taken 1 back once more, and stands no more
+        let undoes = [(id(2), id(1)), (id(3), id(2)), (id(5), id(3)), (id(4), id(1)), (id(6), id(4))];
+        let is = |n: u8, undoes: &[(RunId, RunId)]| is_undone(&id(n), undoes, &mut BTreeSet::new());
+        assert_eq!([1, 2, 3, 4, 5].map(|n| is(n, &undoes)), [true, false, true, true, false]);
+        assert!(!is(1, &undoes[1..2]) && !is(1, &undoes[..2]));
+        // whatever a ledger says, it comes to an end
+        is(1, &[(id(1), id(2)), (id(2), id(1))]);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::view::escaped;
 
 use super::counting::{Counting, add_to};
 use super::spans_told::SpansTold;
-use super::{Mark, Narrator, Stopped, Watching};
+use super::{Narrator, Stopped, Watching};
 
 /// All of them; each only where it is asked for.
 #[derive(Debug)]
@@ -67,11 +67,11 @@ impl Watchers {
             count_the_end(&mut counts, store, interrupted);
             if let Err(error) = add_to(path, counts) {
                 let text = format!("what was counted is not written: {}", escaped(&error.to_string()));
-                narrator.line(Mark::Note, &text);
+                narrator.remark(&text);
             }
         }
         if let Some(Err(why)) = self.spans.map(SpansTold::end) {
-            narrator.line(Mark::Note, &escaped(&why));
+            narrator.remark(&escaped(&why));
         }
     }
 }

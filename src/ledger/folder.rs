@@ -134,11 +134,20 @@ impl Ledger {
 
     /// The requests of a run, oldest first. One that was altered is none.
     pub fn all_requests(&self, run: &str) -> Result<Vec<ApprovalRequest>, LedgerError> {
-        let names = names_in(&self.folder.join("requests"))?;
-        let known = names.iter().filter_map(|name| self.issued(name).ok().flatten());
-        let mut found: Vec<ApprovalRequest> = known.filter(|request| request.binding.run == run).collect();
+        let mut found = self.every_request()?;
+        found.retain(|request| request.binding.run == run);
         found.sort_by_key(|request| request.issued);
         Ok(found)
+    }
+
+    /// The runs that have asked something.
+    pub(super) fn asking_runs(&self) -> Result<Vec<String>, LedgerError> {
+        Ok(self.every_request()?.into_iter().map(|request| request.binding.run).collect())
+    }
+
+    fn every_request(&self) -> Result<Vec<ApprovalRequest>, LedgerError> {
+        let names = self.names("requests")?;
+        Ok(names.iter().filter_map(|name| self.issued(name).ok().flatten()).collect())
     }
 
     /// Those of which nothing is spent.

@@ -41,10 +41,12 @@ impl Ledger {
         Ok(remove(&path).map(drop)?)
     }
 
-    /// Forgets a run that is removed: what it was started with, how far it had come, its receipts, and what it asked.
+    /// Forgets a run that is removed: what it was started with, how far it had come, its receipts, and what it asked. That an
+    /// approval was spent stays on record: whoever brings its request back finds it spent.
     pub fn forget_run(&self, run: &str) -> Result<(), LedgerError> {
         self.forget_results(run)?;
-        let asked: Vec<String> = self.requests(run)?.into_iter().map(|asked| asked.binding.nonce).collect();
+        let asked = self.all_requests(run)?.into_iter().map(|asked| asked.binding.nonce);
+        let asked: Vec<String> = asked.collect();
         let receipts = format!("{run}.jsonl");
         let mut records = vec![("runs", run), ("heads", run), ("anchors", run), ("receipts", &receipts)];
         for nonce in &asked {

@@ -156,6 +156,34 @@ fn each_call_is_spent_once_and_stays_spent() {
 }
 
 #[test]
+fn what_a_removed_run_asked_goes_with_it_and_what_was_spent_stays_spent() {
+    let state = tempfile::tempdir().unwrap();
+    let ledger = ledger(state.path());
+    let other = ApprovalRequest {
+        binding: ApprovalBinding { run: "other".into(), nonce: "ccc".into(), ..request("").binding },
+        ..request("")
+    };
+    let rejected = || Answered::Rejected { by: "local:x".into(), comment: String::new() };
+    for asked in [request("aaa"), request("bbb"), other] {
+        ledger.issue(&asked).unwrap();
+        ledger.answer(&asked.binding.nonce, &rejected()).unwrap();
+    }
+    ledger.spend("aaa", 0).unwrap();
+    ledger.spend("ccc", 0).unwrap();
+    assert_eq!(ledger.known_runs().unwrap(), ["other", "run"]);
+    ledger.forget_run("run").unwrap();
+    assert_eq!(ledger.known_runs().unwrap(), ["other"]);
+    for nonce in ["aaa", "bbb"] {
+        assert_eq!((ledger.issued(nonce).unwrap(), ledger.answered(nonce).unwrap()), (None, None), "{nonce}");
+    }
+    assert!(ledger.issued("ccc").unwrap().is_some() && ledger.answered("ccc").unwrap().is_some());
+    // whoever puts it back, sealed as it was
+    ledger.issue(&request("aaa")).unwrap();
+    assert!(ledger.requests("run").unwrap().is_empty());
+    assert_eq!(ledger.spend("aaa", 0), Err(Refusal::Spent));
+}
+
+#[test]
 fn of_many_that_spend_at_once_one_succeeds() {
     let state = tempfile::tempdir().unwrap();
     let ledgers: Vec<Ledger> = (0..8).map(|_| ledger(state.path())).collect();

@@ -32,7 +32,7 @@ const LOG_LIMIT: i64 = 4 << 20;
 pub(super) struct Sqlite {
     connection: Connection,
     path: PathBuf,
-    /// What stood in the way of writing it, where it was opened to be read.
+    /// What stood in the way of writing it when it was opened.
     hindrance: Option<PathBuf>,
     /// What transactions are made safe as, now.
     durability: Option<Durability>,
@@ -41,12 +41,11 @@ pub(super) struct Sqlite {
 impl Sqlite {
     /// Opens the file, makes it where it is not there, and brings it to the form of today.
     pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
-        match Self::open_to_write(path) {
-            Err(error) if !error.is_damage() && is_there(path) => match unwritable(path) {
-                Some(hindrance) => Self::open_to_read(path, hindrance),
-                None => Err(error),
-            },
-            opened => opened,
+        // looked for before: SQLite takes away a file beside the database that it could not use
+        let hindrance = if is_there(path) { unwritable(path) } else { None };
+        match (Self::open_to_write(path), hindrance) {
+            (Err(error), Some(hindrance)) if !error.is_damage() => Self::open_to_read(path, hindrance),
+            (opened, hindrance) => opened.map(|opened| Self { hindrance, ..opened }),
         }
     }
 

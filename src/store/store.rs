@@ -158,9 +158,19 @@ impl Store {
 
     /// The ids of all runs that have recorded something, oldest first.
     pub fn runs(&self) -> Result<Vec<RunId>, StoreError> {
+        Ok(self.names()?.iter().filter_map(|name| name.parse().ok()).collect())
+    }
+
+    /// What else is kept as a run, under a name that no run has: nobody can ask for it.
+    pub fn misnamed(&self) -> Result<Vec<String>, StoreError> {
+        let mut names = self.names()?;
+        names.retain(|name| name.parse::<RunId>().is_err());
+        Ok(names)
+    }
+
+    fn names(&self) -> Result<Vec<String>, StoreError> {
         let rows = self.read(|driver| driver.query(RUNS, &[self.workspace()]))?.unwrap_or_default();
-        let ids = rows.iter().map(|row| Ok(row.text(0)?.parse().ok()));
-        ids.filter_map(Result::transpose).collect()
+        rows.iter().map(|row| Ok(row.text(0)?.to_owned())).collect()
     }
 
     /// A payload, unchecked.

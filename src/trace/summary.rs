@@ -38,6 +38,8 @@ pub struct Summary {
 pub struct NodeSummary {
     /// How it ended in its last iteration; none while it is not decided.
     pub status: Option<Status>,
+    /// Did it begin, and has not ended?
+    pub under_way: bool,
     /// In how many iterations it ran.
     pub iterations: u32,
     /// Why it failed.
@@ -128,6 +130,7 @@ impl Frame {
                 let caught = (over && state.stage != Stage::Settled).then_some(Status::Cancelled);
                 let summary = NodeSummary {
                     status: ended.or(caught),
+                    under_way: !over && state.stage == Stage::Running,
                     iterations: state.ran,
                     error: state.result.as_ref().and_then(|result| result.error().cloned()),
                     reason: state.reason.as_deref().map(str::to_owned),

@@ -132,7 +132,7 @@ pub fn comparison_text(found: &Comparison, a: &str, b: &str) -> String {
     part("decisions", found.decisions.iter().map(decision_lines), &mut text);
     part("calls", found.calls.changed.iter().map(call_lines), &mut text);
     part("files", found.files.iter().map(file_line), &mut text);
-    part("channels", found.channels.iter().map(channel_lines), &mut text);
+    part("written to channels", found.channels.iter().map(channel_lines), &mut text);
     places_text("end", &found.outcome, &mut text);
     places_text("circumstances (they count for nothing by themselves)", &found.circumstances, &mut text);
     text + &spent_text(&found.spent, found.calls.same)

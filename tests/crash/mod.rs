@@ -15,25 +15,22 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use lgflow::client::Connection;
-use lgflow::compile::{bundle, check_bundle};
+use lgflow::compile::check_bundle;
 use lgflow::diag::Diagnostics;
 use lgflow::effect::{
-    Confinement, Declared, FrontFrame, FrozenLayer, InterpreterFrame, InterpreterStart, LayerRole, RunLimits,
-    SandboxLayer,
+    Confinement, FrontFrame, FrozenLayer, InterpreterFrame, InterpreterStart, LayerRole, SandboxLayer,
 };
-use lgflow::files::RelPath;
-use lgflow::front::{Display, Finished, Named, Narrator, Place, Resume, Task, Watching, execute, stored_run};
-use lgflow::policy::Packs;
+use lgflow::front::{Finished, Place, Resume, stored_run};
 use lgflow::session::{
-    Clock, FrontLink, Interrupts, Journal, JournalError, Recorder, Session, check_paths, fold, resumable,
-    system_clock,
+    Clock, FrontLink, Interrupts, Journal, JournalError, Recorder, Session, fold, resumable, system_clock,
 };
 use lgflow::source::Sources;
-use lgflow::store::{Durability, RunId, Store, StoreAddress};
+use lgflow::store::{RunId, Store};
 use lgflow::trace::{Appended, Chain, EventBody, Redaction, RunStarted, RunState, RunStatus};
 use lgflow::wire::{FirstFrame, receive_first, send_frame};
 use serde_json::{Value, json};
 
+use crate::program::begun::{self, place_in};
 use crate::program::processes::{alive, all_gone, command_line, signal};
 use crate::program::{Ran, Workspace, digest_in};
 
@@ -204,7 +201,7 @@ fn the_front() {
     let Ok(told) = std::env::var("LGFLOW_TEST_FRONT") else { return };
     let told: Value = serde_json::from_str(&told).unwrap();
     let text = |name: &str| told[name].as_str().unwrap();
-    let place = place(Path::new(text("outside")), text("store"));
+    let place = place_in(Path::new(text("outside")), text("store"));
     let run = told["run"].as_str().map(|run| run.parse().unwrap());
     let finished = carry_out(&place, Path::new(text("program")), run);
     fs::write(text("came"), Came::of(&finished).document().to_string()).unwrap();
@@ -239,24 +236,8 @@ impl Came {
     }
 }
 
-fn place(outside: &Path, store: &str) -> Place {
-    Place {
-        root: outside.join("work"),
-        state: outside.join("state"),
-        config: outside.join("config"),
-        base: None,
-        store: store.parse::<StoreAddress>().unwrap(),
-    }
-}
-
 /// Begins the run, or goes on with it.
 fn carry_out(place: &Place, program: &Path, run: Option<RunId>) -> Finished {
-    let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
-    let graph = place.root.join("graph.yaml");
-    let folders = check_paths(&[graph], &Packs::default(), &mut sources, &mut found).unwrap();
-    let texts = bundle(&RelPath::parse("graph.yaml").unwrap(), &folders[0].files, &sources);
-    let plan = check_bundle(&texts, &mut Sources::default(), &mut found);
-    assert!(!found.has_errors(), "{found:?}");
     let resume = run.map(|run| {
         let stored = stored_run(place, &run).unwrap().stored;
         Resume { run, state: stored.state, verified: stored.verified }
@@ -268,31 +249,7 @@ fn carry_out(place: &Place, program: &Path, run: Option<RunId>) -> Finished {
         syntax: "yaml".into(),
         includes: Vec::new(),
     };
-    let task = Task {
-        place,
-        plan: plan.unwrap(),
-        bundle: texts,
-        limits: RunLimits::default(),
-        layers: vec![layer],
-        declared: Declared::default(),
-        inputs: json!({}),
-        durability: Durability::Batch,
-        retention: lgflow::config::Retention::default(),
-        trace: false,
-        program,
-        named: Named::default(),
-        signing_key: None,
-        color: false,
-        attended: false,
-        serving: None,
-        elsewhere: None,
-        resume,
-        held: None,
-        undoes: None,
-        watching: Watching::default(),
-        fork: None,
-    };
-    execute(&task, &mut Narrator::new(Display::Quiet)).unwrap()
+    begun::carry_out(place, vec![layer], program, resume)
 }
 
 /// A workspace with a run that can be gone on with again and again.
@@ -401,7 +358,7 @@ impl Bench {
     }
 
     fn place(&self) -> Place {
-        place(self.workspace.outside(), &self.store)
+        place_in(self.workspace.outside(), &self.store)
     }
 
     fn stored(&self) -> Store {

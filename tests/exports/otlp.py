@@ -8,7 +8,6 @@ import http.server
 import json
 import os
 import queue
-import socket
 import subprocess
 import sys
 import threading
@@ -20,36 +19,10 @@ import rotel
 from google.protobuf.json_format import MessageToDict
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-DEADLINE = 60
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
-class Collector:
-    """`oteltap`: tells every span on a line of its own."""
-
-    def __init__(self):
-        self.port = free_port()
-        command = [sys.executable, "-u", "-m", "oteltap", "--port", str(self.port)]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        self.lines = queue.Queue()
-        threading.Thread(target=self.read, daemon=True).start()
-
-    def read(self):
-        for line in self.process.stdout:
-            if line.startswith("{"):
-                self.lines.put(json.loads(line))
-
-    def spans(self, count):
-        return [self.lines.get(timeout=DEADLINE) for _ in range(count)]
-
-    def stop(self):
-        self.process.kill()
-        self.process.wait()
+# nothing is left in the source tree
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "python"))
+from collector import DEADLINE, Collector, free_port
 
 
 class Receiver(http.server.BaseHTTPRequestHandler):

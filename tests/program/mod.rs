@@ -1,6 +1,7 @@
 //! A workspace of its own for a test, with a state folder of its own, and the built program to run in it.
 #![allow(dead_code, reason = "each test program uses its part")]
 
+pub mod begun;
 pub mod browser;
 pub mod kept;
 pub mod keys;

@@ -82,12 +82,13 @@ fn row(run: &Listed, status: usize, graph: Option<usize>, body: &mut String) {
     // writing to a string can't fail
     let _ = writeln!(
         body,
-        "<tr class=\"status-{status}{graph}{took}\"><td><span class=\"state {}\">{} {}</span></td><td><a href=\"{}\">{}</a><br>\
+        "<tr class=\"status-{status}{graph}{took}\"><td><span class=\"state {}\">{} {}</span>{}</td><td><a href=\"{}\">{}</a><br>\
          <span class=\"faint id\">{}</span></td><td>{}</td><td class=\"number\">{}</td><td class=\"number\">{}<span \
          class=\"unit\"> calls</span></td><td class=\"number\">{}<span class=\"unit\"> files</span></td><td><span class=\"state {trace}\" title=\"{}\">{word}</span></td></tr>",
         mood(&run.status),
         sign(&run.status),
         text(&run.status.replace('_', " ")),
+        if run.taken_back { "<br><span class=\"faint\">taken back</span>" } else { "" },
         text(&run.page),
         text(if run.graph.is_empty() { "(no name)" } else { &run.graph }),
         text(&run.run),

@@ -37,6 +37,8 @@ pub struct Listed {
     pub graph: String,
     /// How it ended or stands.
     pub status: String,
+    /// Was what it changed taken back?
+    pub taken_back: bool,
     /// When it began.
     pub began: Moment,
     /// How long it took.
@@ -57,6 +59,7 @@ impl Listed {
             page: page.to_owned(),
             graph: story.graph.clone(),
             status: story.status.clone(),
+            taken_back: story.taken_back.is_some(),
             began: story.began(),
             took: story.ended().since(story.began()),
             calls: story.used.tool_calls,

@@ -82,6 +82,11 @@ fn head(story: &Story, recorded: &Recorded, body: &mut String) {
     };
     let code = |what: &str| format!("<code>{}</code>", text(what));
     put("run", code(&story.run));
+    let taken_back = story.taken_back.as_ref().map(|undone| {
+        let from = undone.from.as_deref().map(|node| format!("from {} on, ", code(node)));
+        format!("{}by the run {}", from.unwrap_or_default(), code(&undone.by))
+    });
+    put("taken back", taken_back.unwrap_or_default());
     put("began", moment(story.began()));
     put("took", time(story.ended().since(story.began())));
     put("revision", story.revision.as_deref().map(code).unwrap_or_default());

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::Story;
+use super::{Story, Undone};
 
 /// A file that a call changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +57,18 @@ impl Story {
             }
         }
         files
+    }
+
+    /// The run whose changes this one has taken back, and how, if it has.
+    pub fn takes_back(&self) -> Option<(&str, Undone)> {
+        let mut changes = self.calls().filter(|(_, call)| is_a_change(&call.tool) && !is_dry(&call.input));
+        changes.find_map(|(_, call)| {
+            let undo = call.input.get("undo")?;
+            let (of, to) = (undo.get("run")?.as_str()?, undo.get("to").and_then(Value::as_str));
+            let from = to.filter(|to| *to != "start").map(str::to_owned);
+            let undone = Undone { by: self.run.clone(), from };
+            (!changes_of(&call.result).is_empty()).then_some((of, undone))
+        })
     }
 }
 

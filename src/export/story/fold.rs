@@ -53,6 +53,7 @@ impl Fold {
             run: first.map(|event| event.run.clone()).unwrap_or_default(),
             graph: String::new(),
             status: String::new(),
+            taken_back: None,
             complete: false,
             revision: None,
             facts: Value::Null,

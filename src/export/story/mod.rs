@@ -20,8 +20,11 @@ pub struct Story {
     pub run: String,
     /// The graph's name.
     pub graph: String,
-    /// How it ended or stands: `succeeded`, `failed`, …, `suspended`, or `interrupted` where the trace breaks off.
+    /// How it ended or stands: `succeeded`, `failed`, …, `suspended`, or `interrupted` where the trace breaks off. Who knows
+    /// that it goes on says `running` instead.
     pub status: String,
+    /// How it was taken back, for who knows of that: these events do not tell of it.
+    pub taken_back: Option<Undone>,
     /// Is `run.finished` there?
     pub complete: bool,
     /// The commit that the workspace stood on.
@@ -46,6 +49,15 @@ pub struct Story {
     pub redacted: u64,
     /// Used up: calls of tools, tokens of models, bytes of patches.
     pub used: Used,
+}
+
+/// How a run was taken back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undone {
+    /// The run that did it.
+    pub by: String,
+    /// The node from whose changes on, where it was not the whole run.
+    pub from: Option<String>,
 }
 
 /// What a run used up.

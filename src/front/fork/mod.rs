@@ -70,7 +70,7 @@ pub fn fork(
     from: &str,
 ) -> Result<Fork, ForkError> {
     let (node, iteration) = named(plan, from)?;
-    let events = super::undo::events(place, run)?;
+    let events = super::undo::events(&place.runs().map_err(AgainError::from)?, run)?;
     let reach = Reach::of(plan, node, &iteration);
     let same_policy = policy_of(&events) == policy_in_force(layers);
     let mut fork =
@@ -128,8 +128,8 @@ impl Fork {
     /// What became of it, as the trace of the forked run tells: the nodes that made calls, in the order of their first.
     pub fn taken_over(&self, place: &Place, forked: &RunId) -> Result<Vec<TakenOver>, AgainError> {
         let mut found: Vec<TakenOver> = Vec::new();
-        for event in super::undo::events(place, forked)?.iter().filter(|event| event.kind == "call.finished")
-        {
+        let events = super::undo::events(&place.runs()?, forked)?;
+        for event in events.iter().filter(|event| event.kind == "call.finished") {
             let (node, _) = results::node_of(event);
             let at = found.iter().position(|known| known.node == node).unwrap_or_else(|| {
                 found.push(TakenOver { node: node.clone(), reused: 0, made: 0, why: None });

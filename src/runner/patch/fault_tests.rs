@@ -18,47 +18,8 @@ use crate::files::faults::{Call, Fault, with};
 use super::commit::{Author, Workshop, commit};
 use super::recover::recover;
 use super::resolve::resolve_patch;
-use super::scratch::{Scratch, Tree, tree};
+use super::scratch::{PATCH, Scratch, after, before};
 use super::{History, PatchError, parse};
-
-/// A file of each fate; a file becomes a folder and a folder a file.
-const PATCH: &str = "\
-diff --git a/changed b/changed
---- a/changed
-+++ b/changed
-@@ -1,2 +1,2 @@
- one
--two
-+zwei
-diff --git a/from b/new/to
-rename from from
-rename to new/to
-diff --git a/flat b/flat
-deleted file mode 100644
---- a/flat
-+++ /dev/null
-@@ -1 +0,0 @@
--flat
-diff --git a/flat/inner b/flat/inner
-new file mode 100755
---- /dev/null
-+++ b/flat/inner
-@@ -0,0 +1 @@
-+inner
-diff --git a/folder/only b/folder
-rename from folder/only
-rename to folder
-";
-
-fn before() -> Tree {
-    tree(&[("changed", "one\ntwo\n"), ("from", "moved\n"), ("flat", "flat\n"), ("folder/only", "only\n")])
-}
-
-fn after() -> Tree {
-    let mut after = tree(&[("changed", "one\nzwei\n"), ("new/to", "moved\n"), ("folder", "only\n")]);
-    after.insert("flat/inner".to_owned(), (b"inner\n".to_vec(), true));
-    after
-}
 
 /// Applies the patch while faults come; with the calls that there were.
 fn apply(scratch: &Scratch, faults: &[(usize, Fault)]) -> (Result<(), PatchError>, Vec<Call>) {

@@ -16,6 +16,50 @@ use super::{PatchError, parse};
 /// Path → bytes, and whether it is executable.
 pub(super) type Tree = BTreeMap<String, (Vec<u8>, bool)>;
 
+/// Adds, changes, deletes, renames and makes folders; a file becomes a folder and a folder a file.
+pub(super) const PATCH: &str = "\
+diff --git a/changed b/changed
+--- a/changed
++++ b/changed
+@@ -1,3 +1,3 @@
+ one
+-two
++zwei
+ three
+diff --git a/from b/new/deep/to
+rename from from
+rename to new/deep/to
+diff --git a/flat b/flat
+deleted file mode 100644
+--- a/flat
++++ /dev/null
+@@ -1 +0,0 @@
+-flat
+diff --git a/flat/inner b/flat/inner
+new file mode 100755
+--- /dev/null
++++ b/flat/inner
+@@ -0,0 +1 @@
++inner
+diff --git a/folder/only b/folder
+rename from folder/only
+rename to folder
+";
+
+/// What it is applied to.
+pub(super) fn before() -> Tree {
+    let files = [("changed", "one\ntwo\nthree\n"), ("from", "moved\n"), ("flat", "flat\n")];
+    tree(&[&files[..], &[("folder/only", "only\n"), ("untouched", "x\n")]].concat())
+}
+
+/// What it leaves.
+pub(super) fn after() -> Tree {
+    let files = [("changed", "one\nzwei\nthree\n"), ("new/deep/to", "moved\n"), ("folder", "only\n")];
+    let mut after = tree(&[&files[..], &[("untouched", "x\n")]].concat());
+    after.insert("flat/inner".to_owned(), (b"inner\n".to_vec(), true));
+    after
+}
+
 pub(super) struct Scratch {
     pub(super) folder: tempfile::TempDir,
     pub(super) root: Root,
