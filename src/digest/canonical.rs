@@ -13,11 +13,14 @@ pub fn canonical_json(value: &Value) -> String {
     text
 }
 
-/// The canonical form of an object that is at hand as its members alone.
-pub fn canonical_object(members: &Map<String, Value>) -> String {
-    let mut text = String::new();
-    write_object(members, &mut text);
-    text
+/// Appends the canonical form of an object that is at hand as its members alone.
+pub fn push_canonical_object(members: &Map<String, Value>, text: &mut String) {
+    write_object(members, text);
+}
+
+/// Appends the canonical form of a string.
+pub fn push_canonical_string(string: &str, text: &mut String) {
+    write_string(string, text);
 }
 
 fn write_value(value: &Value, text: &mut String) {

@@ -8,6 +8,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::{canonical_json, hex};
 
+const PREFIX: &str = "sha256:";
+
 /// A SHA-256 digest (FIPS 180-4).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Digest([u8; 32]);
@@ -75,7 +77,8 @@ impl Digesting {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "sha256:{}", self.hex())
+        f.write_str(PREFIX)?;
+        f.write_str(&self.hex())
     }
 }
 
@@ -94,16 +97,24 @@ impl FromStr for Digest {
     type Err = ParseDigestError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let hex = text.strip_prefix("sha256:").ok_or(ParseDigestError)?;
-        let valid = hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-        if !valid {
+        let hex = text.strip_prefix(PREFIX).ok_or(ParseDigestError)?;
+        let (pairs, rest) = hex.as_bytes().as_chunks::<2>();
+        if pairs.len() != 32 || !rest.is_empty() {
             return Err(ParseDigestError);
         }
         let mut bytes = [0; 32];
-        for (at, byte) in bytes.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).map_err(|_| ParseDigestError)?;
+        for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+            *byte = 16 * value_of(*high)? + value_of(*low)?;
         }
         Ok(Self(bytes))
+    }
+}
+
+fn value_of(digit: u8) -> Result<u8, ParseDigestError> {
+    match digit {
+        b'0'..=b'9' => Ok(digit - b'0'),
+        b'a'..=b'f' => Ok(digit - b'a' + 10),
+        _ => Err(ParseDigestError),
     }
 }
 
@@ -132,6 +143,11 @@ mod tests {
             "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
         );
         assert_eq!(digest.to_string().parse(), Ok(digest));
-        assert_eq!("sha256:BA".parse::<Digest>(), Err(ParseDigestError));
+        for wrong in ["sha256:BA", "sha256:", "ba", &digest.to_string().to_uppercase(), &format!("{digest}0")]
+        {
+            assert_eq!(wrong.parse::<Digest>(), Err(ParseDigestError), "{wrong}");
+        }
+        let upper = digest.to_string().replace('b', "B");
+        assert_eq!(upper.parse::<Digest>(), Err(ParseDigestError));
     }
 }

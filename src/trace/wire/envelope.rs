@@ -1,14 +1,20 @@
 //! The frame around an event's data, and the blobs that stand for large payloads. Knows no kind.
 
+use std::borrow::Cow;
+
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::digest::{Digest, canonical_json, canonical_object};
+use crate::digest::{Digest, canonical_json, push_canonical_object, push_canonical_string};
 
 /// The schema id of an event.
 pub(crate) const EVENT_SCHEMA: &str = "lgflow.event/v1";
 
 /// Payloads whose canonical text is longer are kept as blobs.
 const INLINE: usize = 4096;
+
+/// What the text of most events needs, with its hash.
+const ROOM: usize = 1024;
 
 /// A large payload: canonical JSON, stored under its digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,80 +50,75 @@ pub struct Envelope {
     pub prev: Option<Digest>,
 }
 
+/// An event as it is read, with its hash.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written<'a> {
+    #[serde(borrow)]
+    schema: Cow<'a, str>,
+    run: String,
+    seq: u64,
+    ts: String,
+    kind: String,
+    node: Option<String>,
+    path: Option<String>,
+    #[serde(default)]
+    iteration: Vec<u32>,
+    attempt: Option<u32>,
+    data: Map<String, Value>,
+    prev: Option<Digest>,
+    hash: Digest,
+}
+
 impl Envelope {
     /// The hash of the event: SHA-256 over its canonical form without `hash`.
     pub fn hash(&self) -> Digest {
-        let (before, after) = self.halves();
-        Digest::of(format!("{{{before}{after}}}"))
+        Digest::of(self.without_hash().0)
     }
 
     /// The stored line, without a line end, and the hash in it.
     pub fn line(&self) -> (String, Digest) {
-        let (before, after) = self.halves();
-        let hash = Digest::of(format!("{{{before}{after}}}"));
-        (format!("{{{before}\"hash\":\"{hash}\",{after}}}"), hash)
+        let (mut line, place) = self.without_hash();
+        let hash = Digest::of(&line);
+        line.insert_str(place, &format!("\"hash\":\"{hash}\","));
+        (line, hash)
     }
 
-    /// The members before and after the place of `hash`, in canonical order.
-    fn halves(&self) -> (String, String) {
-        use std::fmt::Write as _;
-        let text = |value: &str| canonical_json(&Value::String(value.to_owned()));
-        let mut before = String::with_capacity(256);
-        // writing to a String cannot fail
+    /// The canonical form without `hash`, and the place where that belongs.
+    fn without_hash(&self) -> (String, usize) {
+        let mut text = String::with_capacity(ROOM);
+        text.push('{');
         if let Some(attempt) = self.attempt {
-            let _ = write!(before, "\"attempt\":{attempt},");
+            push_all(&mut text, &["\"attempt\":", &attempt.to_string(), ","]);
         }
-        let _ = write!(before, "\"data\":{},", canonical_object(&self.data));
-        let mut after = String::with_capacity(256);
+        text.push_str("\"data\":");
+        push_canonical_object(&self.data, &mut text);
+        text.push(',');
+        let place = text.len();
         if !self.iteration.is_empty() {
-            let _ = write!(after, "\"iteration\":{},", json!(self.iteration));
+            push_all(&mut text, &["\"iteration\":", &json!(self.iteration).to_string(), ","]);
         }
-        let _ = write!(after, "\"kind\":{},", text(&self.kind));
-        if let Some(node) = &self.node {
-            let _ = write!(after, "\"node\":{},", text(node));
-        }
-        if let Some(path) = &self.path {
-            let _ = write!(after, "\"path\":{},", text(path));
-        }
+        push_member(&mut text, "kind", Some(&self.kind));
+        push_member(&mut text, "node", self.node.as_deref());
+        push_member(&mut text, "path", self.path.as_deref());
         match &self.prev {
-            Some(prev) => drop(write!(after, "\"prev\":\"{prev}\",")),
-            None => after.push_str("\"prev\":null,"),
+            Some(prev) => push_all(&mut text, &["\"prev\":\"", &prev.to_string(), "\","]),
+            None => text.push_str("\"prev\":null,"),
         }
-        let _ = write!(after, "\"run\":{},\"schema\":\"{EVENT_SCHEMA}\",", text(&self.run));
-        let _ = write!(after, "\"seq\":{},\"ts\":{}", self.seq, text(&self.ts));
-        (before, after)
+        push_member(&mut text, "run", Some(&self.run));
+        let seq = self.seq.to_string();
+        push_all(&mut text, &["\"schema\":\"", EVENT_SCHEMA, "\",\"seq\":", &seq, ",\"ts\":"]);
+        push_canonical_string(&self.ts, &mut text);
+        text.push('}');
+        (text, place)
     }
 
     /// Reads a line back, with the hash that it carries. None where it is not an event of this version.
     pub fn parse(line: &str) -> Option<(Self, Digest)> {
-        let Value::Object(mut members) = serde_json::from_str(line).ok()? else { return None };
-        let mut text = |name: &str| match members.remove(name) {
-            Some(Value::String(text)) => Some(text),
-            _ => None,
-        };
-        if text("schema")? != EVENT_SCHEMA {
-            return None;
-        }
-        let (run, ts, kind) = (text("run")?, text("ts")?, text("kind")?);
-        let hash = text("hash")?.parse().ok()?;
-        let (node, path) = (text("node"), text("path"));
-        let prev = match members.remove("prev")? {
-            Value::Null => None,
-            Value::String(prev) => Some(prev.parse().ok()?),
-            _ => return None,
-        };
-        let seq = members.remove("seq")?.as_u64()?;
-        let attempt = match members.remove("attempt") {
-            Some(attempt) => Some(u32::try_from(attempt.as_u64()?).ok()?),
-            None => None,
-        };
-        let iteration = match members.remove("iteration") {
-            Some(iteration) => serde_json::from_value(iteration).ok()?,
-            None => Vec::new(),
-        };
-        let Value::Object(data) = members.remove("data")? else { return None };
-        let envelope = Self { run, seq, ts, kind, node, path, iteration, attempt, data, prev };
-        members.is_empty().then_some((envelope, hash))
+        let read: Written<'_> = serde_json::from_str(line).ok()?;
+        let Written { schema, run, seq, ts, kind, node, path, iteration, attempt, data, prev, hash } = read;
+        let event = Self { run, seq, ts, kind, node, path, iteration, attempt, data, prev };
+        (schema == EVENT_SCHEMA).then_some((event, hash))
     }
 
     /// Puts blobs in the place of large payloads. A payload that looks like a blob becomes one, so nothing is mistaken.
@@ -151,6 +152,20 @@ impl Envelope {
             *value = serde_json::from_slice(&bytes).map_err(|_| digest)?;
         }
         Ok(())
+    }
+}
+
+/// A member with a text, where there is one, and the comma behind it.
+fn push_member(text: &mut String, name: &str, value: Option<&str>) {
+    let Some(value) = value else { return };
+    push_all(text, &["\"", name, "\":"]);
+    push_canonical_string(value, text);
+    text.push(',');
+}
+
+fn push_all(text: &mut String, parts: &[&str]) {
+    for part in parts {
+        text.push_str(part);
     }
 }
 
