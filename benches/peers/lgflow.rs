@@ -1,5 +1,6 @@
-//! lgflow's side of `compare.py` without persistence: the graph of a file, run by the library in this process, again and
-//! again. Prints the seconds of processor time that one run took, compilation left out.
+//! lgflow's side of `compare.py`: the graph of a file, run by the library in this process, again and again. With a folder
+//! behind it each run is kept in a store there, as a session keeps it. Prints the seconds of processor time that one run
+//! took, compilation left out.
 
 #![allow(
     clippy::disallowed_methods,
@@ -12,6 +13,7 @@
 #[path = "../../tests/plans/mod.rs"]
 mod plans;
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +23,8 @@ use lgflow::effect::{ToolCall, ToolResult};
 use lgflow::files::RelPath;
 use lgflow::plan::Plan;
 use lgflow::source::Sources;
+use lgflow::store::{Durability, RunId, Store};
+use lgflow::trace::Envelope;
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::json;
 
@@ -28,6 +32,8 @@ use plans::drive::{Drive, Random};
 
 /// Long enough for the clock to tell.
 const SECONDS: f64 = 0.5;
+/// So many events a session hands on together, where none of them asks for anything to be done.
+const AT_ONCE: usize = 64;
 
 fn main() {
     let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
@@ -35,14 +41,23 @@ fn main() {
         println!("give it a graph file; benches/peers/run does");
         return;
     };
+    let folder = arguments.next().map(PathBuf::from);
     let plan = compile(std::fs::read(file).unwrap());
-    run(&plan);
-    let (begun, mut runs) = (processor_time(), 0_u32);
-    while processor_time() - begun < SECONDS {
-        run(&plan);
+    let store = folder.map(|folder| Store::open(&folder, Path::new("/bench")).unwrap());
+    let mut runs = 0_u32;
+    let mut once = || {
+        match &store {
+            Some(store) => kept(&plan, store, u64::from(runs) + 1),
+            None => run(&plan),
+        }
         runs += 1;
+    };
+    once();
+    let begun = processor_time();
+    while processor_time() - begun < SECONDS {
+        once();
     }
-    println!("{}", (processor_time() - begun) / f64::from(runs));
+    println!("{}", (processor_time() - begun) / f64::from(runs - 1));
 }
 
 fn compile(bytes: Vec<u8>) -> Arc<Plan> {
@@ -63,6 +78,28 @@ fn run(plan: &Arc<Plan>) {
     drive.start(json!({}));
     drive.finish(&mut Random(0));
     assert!(drive.state.outcome().is_some());
+}
+
+/// The same with its trace, and that in the store.
+fn kept(plan: &Arc<Plan>, store: &Store, number: u64) {
+    let world = |_: &ToolCall| ToolResult::success("exec", json!({}));
+    let mut drive = Drive::new(plan, &world).traced();
+    drive.keep = false;
+    drive.start(json!({}));
+    drive.finish(&mut Random(0));
+    assert!(drive.state.outcome().is_some());
+    let mut payloads = std::mem::take(&mut drive.blobs);
+    let mut log = store.create(&RunId::new(number, [0; 10]), Durability::Batch).unwrap();
+    for lines in drive.lines.chunks(AT_ONCE) {
+        for line in lines {
+            let (event, _) = Envelope::parse(line).unwrap();
+            let named = event.blobs().filter_map(|digest| Some((digest, payloads.remove(&digest.to_string())?)));
+            log.append(line, named);
+        }
+        log.commit().unwrap();
+    }
+    assert!(payloads.is_empty());
+    log.finish().unwrap();
 }
 
 /// User and system time of this process, in seconds.
