@@ -93,7 +93,8 @@ fn kept(plan: &Arc<Plan>, store: &Store, number: u64) {
     for lines in drive.lines.chunks(AT_ONCE) {
         for line in lines {
             let (event, _) = Envelope::parse(line).unwrap();
-            let named = event.blobs().filter_map(|digest| Some((digest, payloads.remove(&digest.to_string())?)));
+            let named =
+                event.blobs().filter_map(|digest| Some((digest, payloads.remove(&digest.to_string())?)));
             log.append(line, named);
         }
         log.commit().unwrap();
