@@ -132,7 +132,8 @@ impl Root {
     fn list(&self, path: &RelPath) -> Result<(Vec<Entry>, u64), FileError> {
         let wrong = |errno| FileError::of(path.as_str(), errno);
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK;
-        let folder = open_beneath(self.folder.as_fd(), path, flags, Mode::empty()).map_err(wrong)?;
+        let folder = open_beneath(self.folder.as_fd(), path, flags, Mode::empty());
+        let folder = folder.map_err(|errno| self.explain(path, errno))?;
         let names = folder.try_clone().map_err(|error| FileError::Io { path: path.to_string(), error })?;
         let mut found = Vec::new();
         let mut unnamed = 0;

@@ -109,6 +109,9 @@ fn end_without_newline(body: &mut [Line], lines: &Lines<'_>) -> Result<LineKind,
     let ended = body.last_mut().filter(|line| line.text.ends_with(b"\n"));
     let Some(last) = ended else { return Err(lines.wrong("there is no line that this could be about")) };
     last.text.pop();
+    if last.text.is_empty() {
+        return Err(lines.wrong("a line without text and without newline is none; remove it and this line"));
+    }
     Ok(last.kind)
 }
 

@@ -122,6 +122,13 @@ fn git_file(lines: &mut Lines<'_>) -> Result<FilePatch, PatchError> {
 
 fn plain_file(lines: &mut Lines<'_>) -> Result<FilePatch, PatchError> {
     let start = lines.number();
+    for (line, word) in [(lines.peek(), "---"), (lines.peek_second(), "+++")] {
+        if line.is_some_and(says_there_is_none) {
+            return Err(lines.wrong(format!(
+                "the time behind the name of `{word}` says that there is no file; write `{word} /dev/null` for that"
+            )));
+        }
+    }
     let Some((old, new)) = read_names(lines)? else { return Err(lines.wrong("`---` and `+++` are missing")) };
     let action = match (old, new) {
         (None, None) => return Err(malformed(start, "both names are `/dev/null`")),
@@ -138,6 +145,13 @@ fn plain_file(lines: &mut Lines<'_>) -> Result<FilePatch, PatchError> {
     let file = FilePatch { action, old_mode: None, new_mode: None, hunks: read_hunks(lines)? };
     check_shape(&file, start)?;
     Ok(file)
+}
+
+/// Without the headers of git, the beginning of time in any zone stands for a file that is not there: `diff -N` writes it.
+fn says_there_is_none(line: &str) -> bool {
+    line.rsplit_once('\t').is_some_and(|(_, time)| {
+        ["1970-01-01", "1969-12-31"].iter().any(|day| time.trim_start().starts_with(day))
+    })
 }
 
 /// The names behind `---` and `+++`; `/dev/null` is none.
@@ -205,7 +219,9 @@ fn check_shape(file: &FilePatch, start: usize) -> Result<(), PatchError> {
         Action::Add { .. } | Action::Delete { .. } if file.hunks.len() > 1 => {
             "a file that is added or deleted has one hunk at most"
         }
-        Action::Modify { .. } if file.hunks.is_empty() && file.new_mode.is_none() => "it changes nothing",
+        Action::Modify { .. } if file.hunks.is_empty() && file.new_mode == file.old_mode => {
+            "it changes nothing"
+        }
         _ => return Ok(()),
     };
     Err(malformed(start, message))

@@ -145,12 +145,14 @@ impl Gate {
 
     /// The same in a workspace into which `marks` have written.
     pub(super) fn judge_in(&self, call: &ToolCall, marks: &BTreeSet<Source>) -> (Verdict, Option<ExecGrant>) {
-        let mut reasons: Vec<Reason> =
-            self.set.layers.iter().filter_map(|layer| tool_reason(layer, &call.tool)).collect();
+        let tool = Uses::parse(&call.tool).filter(|uses| uses.is_tool());
+        // of what is no tool no layer says how it could be allowed
+        let layers = self.set.layers.iter().filter(|_| tool.is_some());
+        let mut reasons: Vec<Reason> = layers.filter_map(|layer| tool_reason(layer, &call.tool)).collect();
         reasons.extend(self.path_reasons(call));
         reasons.extend(self.secret_reasons(call));
         let mut exec = None;
-        match Uses::parse(&call.tool) {
+        match tool {
             Some(Uses::Exec) => match self.exec(call) {
                 Ok((grant, allowed)) => {
                     exec = Some(grant);
@@ -161,8 +163,8 @@ impl Gate {
             Some(Uses::Llm) => reasons.extend(self.model_reasons(&call.input)),
             Some(Uses::Http) => reasons.extend(self.origin_reasons(&call.input)),
             Some(Uses::Mcp) => reasons.extend(self.server_reasons(&call.input)),
-            Some(uses) if uses.is_tool() => {}
-            _ => reasons.push(Reason::new(
+            Some(_) => {}
+            None => reasons.push(Reason::new(
                 Decision::Deny,
                 RuleRef::builtin("tools"),
                 format!("there is no tool `{}`; no policy can allow it", call.tool),

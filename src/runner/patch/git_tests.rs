@@ -111,7 +111,7 @@ fn trees() -> impl Strategy<Value = (Tree, Tree)> {
 }
 
 proptest! {
-    #![proptest_config(Config { cases: 24, ..Config::default() })]
+    #![proptest_config(Config { cases: 40, ..Config::default() })]
 
     #[test]
     fn a_diff_of_git_applies_as_in_git_and_is_taken_back((before, after) in trees()) {
@@ -135,7 +135,7 @@ proptest! {
     #[test]
     fn what_we_accept_of_a_damaged_patch_git_accepts_with_the_same_result(
         (before, after) in trees(),
-        damage in collection::vec((any::<sample::Index>(), 0..6_u8), 1..3),
+        damage in collection::vec((any::<sample::Index>(), 0..10_u8), 1..3),
     ) {
         let mut patch = git_diff(&before, &after);
         for (place, kind) in damage {
@@ -167,7 +167,35 @@ fn damaged(patch: &str, place: sample::Index, kind: u8) -> String {
         2 => lines[at] = lines[at].replacen(['1', '2', '3'], "4", 1),
         3 => lines[at] = lines[at].replacen('t', "T", 1),
         4 => lines.insert(at, "\n".to_owned()),
+        5 => lines.insert(at, "\\ No newline at end of file\n".to_owned()),
+        // a line of no text that has no end either
+        6 => {
+            let sign = lines[at].chars().next().filter(|sign| " +-".contains(*sign)).unwrap_or('+');
+            lines[at] = format!("{sign}\n\\ No newline at end of file\n");
+        }
+        // as `diff -N` marks what is not there, without the headers of git
+        7 => as_diff_writes(&mut lines, at),
+        8 => lines.insert(at, "old mode 100644\nnew mode 100644\n".to_owned()),
         _ => drop(lines[at].pop()),
     }
     lines.concat()
+}
+
+/// Takes the headers of git away, and the names `/dev/null` with them: a time stands for those.
+fn as_diff_writes(lines: &mut Vec<String>, at: usize) {
+    let header = |line: &str| {
+        let words = ["diff ", "index ", "new file", "deleted file", "old mode", "new mode", "similarity"];
+        words.iter().any(|word| line.starts_with(word))
+    };
+    lines.retain(|line| !header(line));
+    let times = ["1970-01-01 00:00:00.000000000 +0000", "2020-01-01 12:00:00.000000000 +0000"];
+    for index in 0..lines.len().saturating_sub(1) {
+        let (old, new) = (lines[index].trim_end().to_owned(), lines[index + 1].trim_end().to_owned());
+        let (Some(old), Some(new)) = (old.strip_prefix("--- "), new.strip_prefix("+++ ")) else { continue };
+        let name = if old == "/dev/null" { new } else { old };
+        let Some(name) = name.strip_prefix("a/").or_else(|| name.strip_prefix("b/")) else { continue };
+        let time = |side: &str| if side == "/dev/null" || at % 7 == 0 { times[0] } else { times[1] };
+        let (old, new) = (format!("--- a/{name}\t{}\n", time(old)), format!("+++ b/{name}\t{}\n", time(new)));
+        (lines[index], lines[index + 1]) = (old, new);
+    }
 }

@@ -60,7 +60,8 @@ fn hunk_of(group: &[DiffOp], old: &[&[u8]], new: &[&[u8]]) -> Hunk {
     }
 }
 
-/// The text of a patch; `None` if it holds bytes that are not UTF-8, which no text can carry.
+/// The text of a patch; `None` if it holds bytes that are not UTF-8, which no text can carry, or a NUL, which no reader of
+/// patches takes.
 pub(crate) fn render(files: &[FilePatch]) -> Option<String> {
     let mut out = String::new();
     for file in files {
@@ -127,7 +128,8 @@ fn render_hunk(hunk: &Hunk, out: &mut String) -> Option<()> {
             LineKind::Delete => '-',
             LineKind::Insert => '+',
         });
-        out.push_str(std::str::from_utf8(&line.text).ok()?);
+        let text = std::str::from_utf8(&line.text).ok().filter(|text| !text.contains('\0'))?;
+        out.push_str(text);
         if !line.text.ends_with(b"\n") {
             out.push_str("\n\\ No newline at end of file\n");
         }

@@ -307,6 +307,7 @@ pub(super) fn with_mode(bits: u32, mode: Mode) -> u32 {
 fn not_text() -> PatchError {
     PatchError::BadChange {
         index: 0,
-        message: "it would take away text that is not UTF-8, and no patch could bring it back".to_owned(),
+        message: "it would take away what is no text (bytes that are not UTF-8, or a NUL), and no patch could bring it back"
+            .to_owned(),
     }
 }

@@ -37,6 +37,23 @@ fn hostile_and_sloppy_patches_are_refused_with_their_kind() {
         ("binary", InvalidInput, "diff --git a/f b/f\nGIT binary patch\nliteral 1\n".to_owned()),
         ("binary differs", InvalidInput, "diff --git a/f b/f\nBinary files a/f and b/f differ\n".to_owned()),
         ("NUL", InvalidInput, "--- a/f\n+++ b/f\n@@ -1,2 +1,2 @@\n 1\n-2\n+b\0\n".to_owned()),
+        ("no end of nothing", InvalidInput, {
+            "--- a/f\n+++ b/f\n@@ -9 +9,2 @@\n 9\n+\n\\ No newline at end of file\n".to_owned()
+        }),
+        ("a file of nothing", InvalidInput, {
+            "--- /dev/null\n+++ b/e\n@@ -0,0 +1 @@\n+\n\\ No newline at end of file\n".to_owned()
+        }),
+        ("gone by its time", InvalidInput, {
+            let lines = "@@ -1,6 +0,0 @@\n-x\n-k\n-y\n-x\n-k\n-y\n";
+            format!(
+                "--- a/dup\t2020-01-01 10:00:00 +0000\n+++ b/dup\t1970-01-01 01:00:00.000000000 +0100\n{lines}"
+            )
+        }),
+        ("new by its time", InvalidInput, {
+            "--- a/e\t1969-12-31 19:00:00 -0500\n+++ b/e\t2020-01-01 10:00:00 +0000\n@@ -0,0 +1 @@\n+x\n"
+                .to_owned()
+        }),
+        ("the same mode", InvalidInput, "diff --git a/f b/f\nold mode 100644\nnew mode 100644\n".to_owned()),
         ("parent", Denied, format!("--- a/../f\n+++ b/../f\n{hunk}")),
         ("absolute", Denied, format!("--- a//etc/f\n+++ b//etc/f\n{hunk}")),
         ("really absolute", Denied, format!("--- /etc/f\n+++ /etc/f\n{hunk}")),
@@ -204,6 +221,36 @@ fn latin_1_around_a_change_is_no_obstacle_and_loss_of_it_is_refused() {
     let list = serde_json::json!([{ "op": "delete", "path": "latin" }]);
     let error = resolve_changes(&scratch.root, &read_changes(&list).unwrap()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
+}
+
+#[test]
+fn what_no_patch_can_bring_back_is_not_taken_away_and_all_else_is_taken_back() {
+    let mut files = tree(&[("nul", "a\0b\n"), ("plain", "x\n")]);
+    files.insert("latin".to_owned(), (b"\xff\n".to_vec(), false));
+    let scratch = Scratch::new(&files);
+    for name in ["nul", "latin"] {
+        for list in [
+            serde_json::json!([{ "op": "delete", "path": name }]),
+            serde_json::json!([{ "op": "update", "path": name, "content": "x\n" }]),
+            serde_json::json!([{ "op": "put", "path": name, "content": "x\n" }]),
+            serde_json::json!([{ "op": "rename", "path": name, "to": "n", "content": "x\n" }]),
+        ] {
+            let error = resolve_changes(&scratch.root, &read_changes(&list).unwrap()).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidInput, "{list}");
+        }
+        let copy = format!("diff --git a/{name} b/c\ncopy from {name}\ncopy to c\n");
+        assert_eq!(scratch.apply(&copy).unwrap_err().kind(), ErrorKind::InvalidInput, "{name}");
+        assert_eq!(scratch.tree(), files);
+        for patch in [
+            format!("diff --git a/{name} b/r\nrename from {name}\nrename to r\n"),
+            format!("diff --git a/{name} b/{name}\nold mode 100644\nnew mode 100755\n"),
+        ] {
+            let inverse = scratch.apply(&patch).unwrap();
+            assert_ne!(scratch.tree(), files);
+            scratch.apply(&inverse).unwrap();
+            assert_eq!(scratch.tree(), files);
+        }
+    }
 }
 
 #[test]

@@ -303,3 +303,57 @@ fn a_path_is_no_place_to_look_for_a_repository_above() {
     let told = place.diff("work/dir");
     assert_eq!(told.error.unwrap().kind, ErrorKind::InvalidInput);
 }
+
+#[test]
+fn lines_between_near_matches_are_told_with_each_of_them_as_often_as_each_wants_them() {
+    let place = Place::new();
+    place.write("work/f", "1\n2\nfoo\n4\nfoo\n6\n7\n8\nfoo\n10\n");
+    let call = |input| place.call("work", &Cancel::default(), "search_files", input);
+    for context in [1, 2, 3, 20] {
+        let found = call(json!({ "pattern": "foo", "context": context }));
+        let lines = ["1", "2", "foo", "4", "foo", "6", "7", "8", "foo", "10"];
+        for (found, at) in found.output["matches"].as_array().unwrap().iter().zip([2_usize, 4, 8]) {
+            let before = &lines[at.saturating_sub(context)..at];
+            let after = &lines[at + 1..(at + 1 + context).min(lines.len())];
+            assert_eq!((&found["before"], &found["after"]), (&json!(before), &json!(after)), "{context}");
+        }
+    }
+    // the last one that is told has all of its lines, also where the next match is among them
+    let cut = call(json!({ "pattern": "foo", "context": 3, "max": 1 }));
+    assert!(cut.truncated);
+    assert_eq!(cut.output["matches"][0]["after"], json!(["4", "foo", "6"]));
+    // what stands around counts as what is told
+    let limits = GrantLimits { read_bytes: Some(9), ..GrantLimits::default() };
+    let input = json!({ "pattern": "foo", "context": 20 });
+    let bounded = place.call_within("work", limits, &Cancel::default(), "search_files", input);
+    assert!(bounded.truncated);
+    assert_eq!(bounded.output["matches"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_byte_order_mark_is_no_part_of_the_first_line() {
+    let place = Place::new();
+    place.write("work/marked", "\u{feff}foo\nfoo \u{feff}\n");
+    place.write("work/only", "\u{feff}");
+    place.write("work/short", "fo");
+    let found = place.call("work", &Cancel::default(), "search_files", json!({ "pattern": "^fo" }));
+    let told = [("marked", 1, "foo"), ("marked", 2, "foo \u{feff}"), ("short", 1, "fo")];
+    let told =
+        told.map(|(path, line, text)| json!({ "path": path, "line": line, "column": 1, "text": text }));
+    assert_eq!(found.output["matches"], json!(told));
+}
+
+#[test]
+fn what_cannot_be_searched_is_refused_with_what_it_is() {
+    let place = Place::new();
+    place.write("work/f", "x\n");
+    for (tool, input, words) in [
+        ("search_files", json!({ "pattern": "" }), "`pattern` is empty"),
+        ("search_files", json!({ "pattern": "x", "path": "f" }), "`f` is a regular file"),
+        ("list_files", json!({ "path": "f" }), "`f` is a regular file"),
+    ] {
+        let error = place.call("work", &Cancel::default(), tool, input).error.unwrap();
+        assert_eq!(error.kind, ErrorKind::InvalidInput);
+        assert!(error.message.contains(words), "{}", error.message);
+    }
+}

@@ -1,13 +1,13 @@
 //! `search_files`: lines that match a regular expression, on ripgrep's own libraries. A file that may not be read is
 //! neither searched nor counted, so that neither a match nor a number tells of it.
 
+use std::collections::VecDeque;
 use std::fmt::Write as _;
+use std::io::Read;
 
 use grep_matcher::Matcher as _;
 use grep_regex::{RegexMatcher, RegexMatcherBuilder};
-use grep_searcher::{
-    BinaryDetection, Searcher, SearcherBuilder, Sink, SinkContext, SinkContextKind, SinkFinish, SinkMatch,
-};
+use grep_searcher::{BinaryDetection, Searcher, SearcherBuilder, Sink, SinkContext, SinkFinish, SinkMatch};
 use serde_json::{Value, json};
 
 use crate::effect::{ToolCall, ToolError, ToolResult};
@@ -26,12 +26,15 @@ const MAX_PATTERN: usize = 4096;
 const REGEX_SIZE: usize = 4 << 20;
 /// A larger file is not searched.
 const MAX_FILE: u64 = 64 << 20;
+/// The byte order mark of UTF-8.
+const MARK: &[u8] = "\u{feff}".as_bytes();
 /// A longer line is cut.
 const MAX_LINE: usize = 4096;
 
 /// `{pattern, path?, glob?, ignore?, max?, context?}` → `{matches: [{path, line, column, text}]}`: one for each line
 /// that matches, with the column (from 1, in characters) of its first match. With `context: N`, each also has
-/// `before` and `after`: up to N lines around it. Files with NUL bytes are taken as binary and skipped.
+/// `before` and `after`: up to N lines around it, which near matches share. Files with NUL bytes are taken as binary and
+/// skipped; a byte order mark is no part of the first line.
 pub(in crate::runner) fn search_files(
     call: &Granted<ToolCall>,
     reading: &Reading<'_>,
@@ -64,6 +67,9 @@ pub(in crate::runner) fn search_files(
 }
 
 fn matcher(pattern: &str) -> Result<RegexMatcher, ToolError> {
+    if pattern.is_empty() {
+        return Err(invalid("`pattern` is empty; `^` matches every line".to_owned()));
+    }
     if pattern.len() > MAX_PATTERN {
         return Err(invalid(format!("`pattern` has more than {MAX_PATTERN} bytes")));
     }
@@ -124,9 +130,11 @@ impl<'a> Found<'a> {
         }
         let before = (self.matches.len(), self.bytes_left, self.truncated);
         let matcher = self.matcher;
-        let mut sink = FileSink { found: self, path, before: Vec::new(), is_binary: false };
+        let first = self.matches.len();
+        let mut sink = FileSink { found: self, path, first, recent: VecDeque::new(), is_binary: false };
         let mut reader = file.into_reader();
-        let searched = searcher.search_reader(matcher, &mut reader, &mut sink);
+        let text = Unmarked { reader: &mut reader, begun: false };
+        let searched = searcher.search_reader(matcher, text, &mut sink);
         let is_binary = sink.is_binary;
         reader.finish();
         if searched.is_err() || is_binary {
@@ -166,11 +174,70 @@ impl Match {
     }
 }
 
+/// A file without the byte order mark of UTF-8 at its beginning.
+struct Unmarked<R> {
+    reader: R,
+    begun: bool,
+}
+
+impl<R: Read> Read for Unmarked<R> {
+    fn read(&mut self, bytes: &mut [u8]) -> std::io::Result<usize> {
+        if self.begun || bytes.len() < MARK.len() {
+            return self.reader.read(bytes);
+        }
+        self.begun = true;
+        let mut count = 0;
+        while count < MARK.len() {
+            match self.reader.read(&mut bytes[count..])? {
+                0 => return Ok(count),
+                more => count += more,
+            }
+        }
+        if !bytes.starts_with(MARK) {
+            return Ok(count);
+        }
+        bytes.copy_within(MARK.len()..count, 0);
+        // nothing would be taken for the end of the file
+        if count == MARK.len() { self.reader.read(bytes) } else { Ok(count - MARK.len()) }
+    }
+}
+
 struct FileSink<'a, 'b> {
     found: &'a mut Found<'b>,
     path: &'a RelPath,
-    before: Vec<String>,
+    /// The index of the first match of this file.
+    first: usize,
+    /// As many lines as go before a match: the last ones, with their numbers.
+    recent: VecDeque<(u64, String)>,
     is_binary: bool,
+}
+
+impl FileSink<'_, '_> {
+    /// Takes a line as one that stands after earlier matches and before later ones. Does any of them want more of them?
+    fn surround(&mut self, number: u64, line: &str, context: u64) -> bool {
+        if context == 0 {
+            return false;
+        }
+        let Found { matches, bytes_left, truncated, .. } = &mut *self.found;
+        let mut wanted = false;
+        for found in matches[self.first..].iter_mut().rev().take_while(|found| found.line + context >= number)
+        {
+            match bytes_left.checked_sub(line.len() as u64) {
+                Some(left) => *bytes_left = left,
+                None => {
+                    *truncated = true;
+                    return false;
+                }
+            }
+            found.after.push(line.to_owned());
+            wanted |= found.line + context > number;
+        }
+        self.recent.push_back((number, line.to_owned()));
+        if self.recent.len() as u64 > context {
+            self.recent.pop_front();
+        }
+        wanted
+    }
 }
 
 impl Sink for FileSink<'_, '_> {
@@ -178,22 +245,32 @@ impl Sink for FileSink<'_, '_> {
 
     fn matched(&mut self, searcher: &Searcher, found: &SinkMatch<'_>) -> Result<bool, Self::Error> {
         let Some(line) = found.lines().next() else { return Ok(true) };
-        let text = cut(line);
-        if self.found.matches.len() == self.found.max || text.len() as u64 > self.found.bytes_left {
+        let (text, number) = (cut(line), found.line_number().unwrap_or(0));
+        let context = searcher.before_context() as u64;
+        let near = self.recent.iter().filter(|(at, _)| at + context >= number);
+        let before: Vec<String> = near.map(|(_, line)| line.clone()).collect();
+        let wanted = self.surround(number, &text, context);
+        if self.found.truncated || self.found.matches.len() == self.found.max {
+            // those that were found get all of their lines
+            self.found.truncated = true;
+            return Ok(wanted);
+        }
+        let size = text.len() + before.iter().map(String::len).sum::<usize>();
+        let Some(left) = self.found.bytes_left.checked_sub(size as u64) else {
             self.found.truncated = true;
             return Ok(false);
-        }
-        self.found.bytes_left -= text.len() as u64;
+        };
+        self.found.bytes_left = left;
         let at = self.found.matcher.find(line).ok().flatten().map_or(0, |found| found.start());
         let column = String::from_utf8_lossy(&line[..at.min(line.len())]).chars().count() + 1;
         self.found.matches.push(Match {
             path: self.path.to_string(),
-            line: found.line_number().unwrap_or(0),
+            line: number,
             column,
             text,
-            before: std::mem::take(&mut self.before),
+            before,
             after: Vec::new(),
-            with_context: searcher.before_context() > 0,
+            with_context: context > 0,
         });
         Ok(!self.found.cancel.is_over())
     }
@@ -203,13 +280,10 @@ impl Sink for FileSink<'_, '_> {
         Ok(())
     }
 
-    fn context(&mut self, _: &Searcher, found: &SinkContext<'_>) -> Result<bool, Self::Error> {
-        let line = cut(found.bytes());
-        match (found.kind(), self.found.matches.last_mut()) {
-            (SinkContextKind::After, Some(last)) => last.after.push(line),
-            _ => self.before.push(line),
-        }
-        Ok(true)
+    fn context(&mut self, searcher: &Searcher, found: &SinkContext<'_>) -> Result<bool, Self::Error> {
+        let number = found.line_number().unwrap_or(0);
+        let wanted = self.surround(number, &cut(found.bytes()), searcher.before_context() as u64);
+        Ok(wanted || !self.found.truncated)
     }
 }
 

@@ -126,7 +126,7 @@ fn result_of(files: &[FilePatch], obligations: &Obligations) -> ToolResult {
     let (mut patch, mut listed, mut truncated): (String, Vec<Value>, bool) =
         (String::new(), Vec::new(), false);
     for file in files {
-        let text = render(std::slice::from_ref(file)).filter(|text| !text.contains('\0'));
+        let text = render(std::slice::from_ref(file));
         let binary = text.is_none();
         match text {
             Some(text) if (patch.len() + text.len()) as u64 <= most => patch.push_str(&text),
