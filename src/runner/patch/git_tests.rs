@@ -194,7 +194,7 @@ fn as_diff_writes(lines: &mut Vec<String>, at: usize) {
         let (Some(old), Some(new)) = (old.strip_prefix("--- "), new.strip_prefix("+++ ")) else { continue };
         let name = if old == "/dev/null" { new } else { old };
         let Some(name) = name.strip_prefix("a/").or_else(|| name.strip_prefix("b/")) else { continue };
-        let time = |side: &str| if side == "/dev/null" || at % 7 == 0 { times[0] } else { times[1] };
+        let time = |side: &str| if side == "/dev/null" || at.is_multiple_of(7) { times[0] } else { times[1] };
         let (old, new) = (format!("--- a/{name}\t{}\n", time(old)), format!("+++ b/{name}\t{}\n", time(new)));
         (lines[index], lines[index + 1]) = (old, new);
     }
