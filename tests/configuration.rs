@@ -89,6 +89,43 @@ fn each_setting_says_which_layer_it_is_from() {
 }
 
 #[test]
+fn a_run_is_kept_as_the_profile_says_that_it_was_begun_with() {
+    let workspace = Workspace::git();
+    workspace.write(
+        "graph.yaml",
+        "schema: lgflow.graph/v1\nname: g\nnodes: { a: { uses: values, with: { x: 1 } } }\n",
+    );
+    let run = |more: &[&str]| {
+        let all = [&["run", "-g", "graph.yaml", "--format", "json"], more].concat();
+        workspace.lgflow(&all).ended(0).json()["run"].as_str().unwrap().to_owned()
+    };
+    workspace.lgflow(&["runs", "gc"]).ended(2).says("nothing says which runs are old");
+    configure(&workspace, "[retention]\ncount = 1\nsize = '1B'\n[profile.mine.retention]\ncount = 9\n");
+    let (audited, mine, old, new) =
+        (run(&["--profile", "prod"]), run(&["--profile", "mine"]), run(&[]), run(&[]));
+    let prod = workspace.lgflow(&["config", "--profile", "prod"]).ended(0).stdout;
+    assert!(!prod.contains("retention.count") && !prod.contains("retention.size"), "{prod}");
+    let removed = |arguments: &[&str]| {
+        let all = [&["runs", "gc", "--format", "json"], arguments].concat();
+        let runs = workspace.lgflow(&all).ended(0).json()["runs"].clone();
+        runs.as_array().unwrap().iter().map(|run| run["run"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    // all but those that may take a byte together; `mine` says nothing of a size, so the file does
+    assert_eq!(removed(&["--dry-run"]), [mine.clone(), old.clone(), new.clone()]);
+    configure(&workspace, "[retention]\ncount = 1\n[profile.mine.retention]\ncount = 9\n");
+    assert_eq!(removed(&[]), [old]);
+    // a profile that is gone says nothing any more
+    configure(&workspace, "[retention]\ncount = 1\n");
+    workspace
+        .lgflow(&["runs", "gc"])
+        .ended(0)
+        .says("runs of the profile `mine`, which is not there any more, are kept");
+    // a bound that is named holds for all
+    assert_eq!(removed(&["--keep", "1"]), [audited, mine]);
+    assert!(workspace.lgflow(&["runs", "list"]).ended(0).stdout.starts_with(&new));
+}
+
+#[test]
 fn a_profile_that_nobody_has_written_is_an_error_with_the_nearest_name() {
     let workspace = workspace();
     for arguments in [&["config"][..], &["plan", "-g", "graph.yaml"], &["run", "-g", "graph.yaml"]] {
@@ -213,8 +250,14 @@ fn row(info: &KeyInfo) -> String {
         Class::OneRun => "one run",
     };
     let cell = |value: Option<&str>| value.map_or(String::new(), |value| format!("`{value}`"));
-    let profiles: Vec<String> =
-        PROFILES.iter().map(|profile: &Profile| cell(profile.value(info.key))).collect();
+    let of_profile = |profile: &Profile| {
+        if profile.unbounded.contains(&info.key) {
+            "no bound".to_owned()
+        } else {
+            cell(profile.value(info.key))
+        }
+    };
+    let profiles: Vec<String> = PROFILES.iter().map(of_profile).collect();
     format!(
         "| `{}` | {} | {class} | {} | {} | {} |\n",
         info.key,

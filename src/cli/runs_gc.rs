@@ -1,12 +1,11 @@
 //! `lgflow runs gc`: old runs are removed, and what only they named with them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::config::Settings;
 use crate::diag::Diagnostics;
 use crate::front::{Place, Removed, anchored_in, bytes_beside, past_runs, remove_left, remove_run, settings};
 use crate::ledger::Ledger;
@@ -18,11 +17,12 @@ use crate::view::{counted, escaped};
 use super::Exit;
 use super::output::Output;
 use super::problem::Problem;
+use super::run::profile_flag;
 
 /// Arguments of `lgflow runs gc`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  lgflow runs gc --older-than 30d --dry-run    show what would go\n  lgflow runs gc --keep 200 --max-size 2GiB\n\nWithout a bound, those of the configuration (`retention.age`, `retention.count`, `retention.size`). A run that is executed, waits in the queue, or can be gone on with is kept, and one that another was forked from. Where a removed run was anchored, its removal is noted there; where that can't be, it is kept."
+    after_help = "Examples:\n  lgflow runs gc --older-than 30d --dry-run    show what would go\n  lgflow runs gc --keep 200 --max-size 2GiB\n\nWithout a bound, those of the configuration (`retention.age`, `retention.count`, `retention.size`), under the profile that each run was begun with. A run that is executed, waits in the queue, or can be gone on with is kept, and one that another was forked from. Where a removed run was anchored, its removal is noted there; where that can't be, it is kept."
 )]
 pub(super) struct GcArgs {
     /// Remove runs to which nothing was added for so long
@@ -49,18 +49,22 @@ fn size(word: &str) -> Result<u64, String> {
 
 pub(super) fn run(args: &GcArgs, place: &Place, output: Output) -> Result<Exit, Problem> {
     let failed = |error: &dyn std::error::Error| Problem::failed("cannot remove runs", error);
+    let store = place.runs().map_err(|error| failed(&error))?;
+    let known = known(place, &store)?;
     let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
-    let settings = settings(place, Vec::new(), &mut sources, &mut found).map_err(|error| failed(&error))?;
+    let bounds = bounds(args, place, &known, (&mut sources, &mut found), output);
     if found.has_errors() {
         super::validate::print_instead(&sources, &found, output);
         return Ok(Exit::Invalid);
     }
-    let retention = bounds(args, &settings)?;
-    let store = place.runs().map_err(|error| failed(&error))?;
-    let kept = needed(place, &store)?;
     // what cannot be measured takes nothing
     let beside = |run: &RunId| bytes_beside(place, &store, run).unwrap_or_default();
-    let old = store.removable(&retention, &kept, &beside).map_err(|error| failed(&error))?;
+    let mut old = Vec::new();
+    for Bounds { retention, others } in bounds? {
+        let kept = known.needed.union(&others).cloned().collect();
+        old.extend(store.removable(&retention, &kept, &beside).map_err(|error| failed(&error))?);
+    }
+    old.sort_by(|one, other| one.run.cmp(&other.run));
     let done = if args.dry_run { foreseen(place, old)? } else { remove(place, &store, old)? };
     if !args.dry_run {
         let left = remove_left(place, &store).map_err(|error| failed(&error))?;
@@ -74,45 +78,86 @@ pub(super) fn run(args: &GcArgs, place: &Place, output: Output) -> Result<Exit, 
     Ok(output.either(|| text(&done, args.dry_run), || document(&done, args.dry_run)))
 }
 
-/// Those of the command line, where it names any; else those of the configuration.
-fn bounds(args: &GcArgs, settings: &Settings) -> Result<Retention, Problem> {
+/// How long runs are kept, but for the others.
+struct Bounds {
+    retention: Retention,
+    others: BTreeSet<RunId>,
+}
+
+/// Those of the command line, where it names any; else those of the configuration, under the profile that each run was begun
+/// with: what is kept for an audit is kept whoever clears up.
+fn bounds(
+    args: &GcArgs,
+    place: &Place,
+    known: &Known,
+    (sources, found): (&mut Sources, &mut Diagnostics),
+    output: Output,
+) -> Result<Vec<Bounds>, Problem> {
     let named = Retention { older_than: args.older_than, keep: args.keep, max_size: args.max_size };
-    if named != Retention::default() {
-        return Ok(named);
+    let mut read = |profile: Option<&str>, found: &mut Diagnostics| {
+        let settings = settings(place, profile_flag(profile), sources, found);
+        settings.map_err(|error| Problem::failed("cannot remove runs", &error))
+    };
+    let own = read(None, found)?;
+    if named != Retention::default() || found.has_errors() {
+        return Ok(vec![Bounds { retention: named, others: BTreeSet::new() }]);
     }
-    let set = settings.retention();
-    let set = Retention { older_than: set.age, keep: set.count, max_size: set.size };
-    if set == Retention::default() {
+    let profiles: BTreeSet<Option<&str>> =
+        known.profiles.values().map(Option::as_deref).chain([None]).collect();
+    let mut bounds = Vec::new();
+    for profile in profiles {
+        let mut odd = Diagnostics::default();
+        let settings = if profile.is_some() { read(profile, &mut odd)? } else { own.clone() };
+        if odd.has_errors() {
+            let name = escaped(profile.unwrap_or_default());
+            output.note(&format!("runs of the profile `{name}`, which is not there any more, are kept\n"));
+            continue;
+        }
+        let set = settings.retention();
+        let retention = Retention { older_than: set.age, keep: set.count, max_size: set.size };
+        let others = known.profiles.iter().filter(|(_, own)| own.as_deref() != profile);
+        bounds.push(Bounds { retention, others: others.map(|(run, _)| run.clone()).collect() });
+    }
+    if bounds.iter().all(|bounds| bounds.retention == Retention::default()) {
         return Err(Problem::usage(
             "nothing says which runs are old; name `--older-than`, `--keep` or `--max-size`, or set `retention.age`, \
              `retention.count` or `retention.size` in the configuration",
         ));
     }
-    Ok(set)
+    Ok(bounds)
+}
+
+/// What is known of the runs that there are.
+struct Known {
+    /// Those that are never removed.
+    needed: BTreeSet<RunId>,
+    /// The profile that each was begun with.
+    profiles: BTreeMap<RunId, Option<String>>,
 }
 
 /// What can be gone on with is no rubbish, nor is a run that another was forked from: it holds how the results that were taken
 /// over came to be, and who approved them. What is to be taken back is still needed, and what is damaged may be.
-fn needed(place: &Place, store: &Store) -> Result<BTreeSet<RunId>, Problem> {
+fn known(place: &Place, store: &Store) -> Result<Known, Problem> {
     let failed = |error: &dyn std::error::Error| Problem::failed("cannot remove runs", error);
     let ledger = Ledger::open(&place.state, &store.id()).map_err(|error| failed(&error))?;
-    let mut kept = BTreeSet::new();
+    let mut known = Known { needed: BTreeSet::new(), profiles: BTreeMap::new() };
     for past in past_runs(place).map_err(|error| super::runs::problem(&error))? {
         let record = ledger.begun(past.run.as_str()).map_err(|error| failed(&error))?;
         let undoes = record.as_ref().and_then(|record| record.undoes.as_ref()?.parse::<RunId>().ok());
-        kept.extend(
-            record.and_then(|record| record.forked).and_then(|earlier| earlier.run.parse::<RunId>().ok()),
-        );
+        let profile = record.as_ref().and_then(|record| record.profile.clone());
+        known.profiles.insert(past.run.clone(), profile);
+        let forked = record.and_then(|record| record.forked);
+        known.needed.extend(forked.and_then(|earlier| earlier.run.parse::<RunId>().ok()));
         if past.status == "damaged" {
             // it is what is left of a run that somebody may have to look into
-            kept.insert(past.run.clone());
+            known.needed.insert(past.run.clone());
         }
         if past.resumable {
-            kept.extend(undoes);
-            kept.insert(past.run);
+            known.needed.extend(undoes);
+            known.needed.insert(past.run);
         }
     }
-    Ok(kept)
+    Ok(known)
 }
 
 /// Old runs, with the places where they are anchored.

@@ -130,6 +130,9 @@ impl Layers<'_> {
                 self.set(info, value, Origin::BuiltInProfile(profile.name));
             }
         }
+        for key in built_in.map(|profile| profile.unbounded).unwrap_or_default() {
+            self.settings.values.remove(key);
+        }
         for (name, values) in written {
             self.values(values, |file, line| Origin::Profile { profile: name.clone(), file, line });
         }
