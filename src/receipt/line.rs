@@ -80,6 +80,14 @@ pub enum What {
         /// The call that the result was made for.
         recalled: Recalled,
     },
+    /// A request is about to go out of the machine; a call may send several, or none.
+    #[serde(rename = "request.sent")]
+    Sent {
+        /// The places of the rules that bound what goes there.
+        rules: Vec<String>,
+        /// About as many bytes as it has.
+        bytes: u64,
+    },
     /// A call that changes something has come to an end.
     #[serde(rename = "call.ended")]
     Ended {

@@ -67,7 +67,11 @@ fn sides(receipts: &[Receipt]) -> (Vec<Asked<'_>>, Vec<Answer<'_>>) {
                     answers.push(Answer { n: receipt.n, session, asked, results });
                 }
             }
-            What::Begun { .. } | What::Recalled { .. } | What::Ended { .. } | What::Withdrawn { .. } => {}
+            What::Begun { .. }
+            | What::Recalled { .. }
+            | What::Sent { .. }
+            | What::Ended { .. }
+            | What::Withdrawn { .. } => {}
         }
     }
     (asked, answers)

@@ -21,5 +21,5 @@ pub use facts::{CallFact, Decided, ResultFact, calls_of, results_of};
 pub use line::{Receipt, What};
 pub use matching::compare;
 pub use told::Told;
-pub use used::{Used, begun, used};
+pub use used::{Sent, Used, begun, used};
 pub use vouched::{ReceiptsReached, Vouched, reached, reaches, vouch};

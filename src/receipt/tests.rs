@@ -398,6 +398,8 @@ fn what_was_used_up_is_counted_from_what_began() {
         What::Ended { key: "c".into(), ok: false },
         begun("d", 1000),
         What::Withdrawn { key: "d".into() },
+        What::Sent { rules: vec!["p.yaml:3:5 (api)".into(), "user.yaml:9:5 (all)".into()], bytes: 7 },
+        What::Sent { rules: vec!["p.yaml:3:5 (api)".into()], bytes: 30 },
         // of its end nothing is known
         begun("e", 10_000),
     ];
@@ -405,7 +407,11 @@ fn what_was_used_up_is_counted_from_what_began() {
         both.receipt(what);
     }
     let checked = check(&both.text(), None, Some(&key()));
-    assert_eq!(used(&checked.receipts), Used { calls: 4, patch_bytes: 10_010 });
+    let spent = used(&checked.receipts);
+    assert_eq!((spent.calls, spent.patch_bytes), (4, 10_010));
+    let sent = |rule: &str| spent.sent.get(rule).copied();
+    assert_eq!(sent("p.yaml:3:5 (api)"), Some(Sent { requests: 2, bytes: 37 }));
+    assert_eq!(sent("user.yaml:9:5 (all)"), Some(Sent { requests: 1, bytes: 7 }));
 }
 
 #[test]

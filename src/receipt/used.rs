@@ -1,16 +1,35 @@
 //! What a run has used up, from the runner's own receipts: a resumed run goes on counting where it was left.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Receipt, What};
 
 /// What a run has used up.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Used {
     /// Calls.
     pub calls: u64,
     /// Bytes of patches that were applied.
     pub patch_bytes: u64,
+    /// What went out, by the place of each rule that bounded it.
+    pub sent: BTreeMap<String, Sent>,
+}
+
+/// What went out by a rule.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sent {
+    /// Requests.
+    pub requests: u64,
+    /// Bytes of them.
+    pub bytes: u64,
+}
+
+impl Sent {
+    /// One more request.
+    pub fn add(&mut self, bytes: u64) {
+        self.requests += 1;
+        self.bytes = self.bytes.saturating_add(bytes);
+    }
 }
 
 /// What was used up by the calls of these receipts: one that was answered with an earlier result as much as one that was
@@ -18,6 +37,7 @@ pub struct Used {
 pub fn used(receipts: &[Receipt]) -> Used {
     let mut calls = 0u64;
     let mut applied = 0u64;
+    let mut sent = BTreeMap::<String, Sent>::new();
     let mut open: Vec<(&str, u64)> = Vec::new();
     for receipt in receipts {
         match &receipt.what {
@@ -39,11 +59,16 @@ pub fn used(receipts: &[Receipt]) -> Used {
                 let bytes = take(&mut open, key);
                 applied += if *ok { bytes } else { 0 };
             }
+            What::Sent { rules, bytes } => {
+                for rule in rules {
+                    sent.entry(rule.clone()).or_default().add(*bytes);
+                }
+            }
             What::Opened { .. } | What::Received { .. } | What::Answered { .. } => {}
         }
     }
     let unknown: u64 = open.iter().map(|(_, bytes)| bytes).sum();
-    Used { calls, patch_bytes: applied + unknown }
+    Used { calls, patch_bytes: applied + unknown, sent }
 }
 
 /// The keys of calls that had begun and were not withdrawn.
@@ -56,6 +81,7 @@ pub fn begun(receipts: &[Receipt]) -> BTreeSet<String> {
             What::Opened { .. }
             | What::Received { .. }
             | What::Recalled { .. }
+            | What::Sent { .. }
             | What::Ended { .. }
             | What::Answered { .. } => {}
         }

@@ -103,6 +103,42 @@ fn only_what_a_rule_lists_is_asked() {
 }
 
 #[test]
+fn what_a_rule_bounds_is_counted_over_the_whole_run() {
+    let server = Server::saying("hello");
+    let origin = server.origin();
+    let place = Place::new(&private(&[&origin]));
+    place.workspace.write(
+        "g.yaml",
+        format!(
+            "schema: lgflow.graph/v1\nname: g\nnodes:\n  one: {{ uses: http, with: {{ url: '{origin}/1' }} }}\n  wait: {{ uses: approval, with: {{ show: go on? }} }}\n  two: {{ uses: http, with: {{ url: '{origin}/2' }} }}\n  three: {{ uses: http, with: {{ url: '{origin}/3' }} }}\nedges: [one -> wait -> two -> three]\n"
+        ),
+    );
+    let policy = place.workspace.outside().join("policy.yaml");
+    let after_two = |bound: &str| {
+        let before = server.requests().len();
+        let rules = format!("network: [{{ origin: '{origin}', {bound} }}]");
+        let text = format!("schema: lgflow.policy/v1\nname: p\ntools: {{ http: allow }}\n{rules}\n");
+        std::fs::write(&policy, text).unwrap();
+        let policy = policy.display().to_string();
+        let run = place.workspace.lgflow(&["run", "-g", "g.yaml", "--policy", &policy, "--format", "json"]);
+        let run = run.ended(5).json()["run"].as_str().unwrap().to_owned();
+        place.workspace.lgflow(&["approve", &run, "wait"]).ended(0);
+        let resumed = place.workspace.lgflow(&["runs", "resume", &run, "--format", "json"]);
+        let document = resumed.json();
+        let told = (document["error"]["kind"].clone(), document["error"]["message"].to_string());
+        assert_eq!(place.workspace.lgflow(&["trace", "verify", &run]).code, Some(0), "{document:#}");
+        (told, server.requests().len() - before)
+    };
+    let ((kind, message), sent) = after_two("max_requests: 2");
+    assert!(kind == "budget" && message.contains("max_requests"), "{kind}: {message}");
+    assert_eq!(sent, 2, "the one of before it was gone on with counts");
+    let ((kind, message), sent) = after_two("max_out: 200");
+    assert!(kind == "budget" && message.contains("max_out"), "{kind}: {message}");
+    assert_eq!(sent, 2);
+    assert_eq!(after_two("max_requests: 3").1, 3);
+}
+
+#[test]
 fn an_address_that_is_not_public_is_named_by_the_user_or_not_asked() {
     let server = Server::saying("internal");
     let place = Place::new("");

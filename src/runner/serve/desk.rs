@@ -58,7 +58,7 @@ pub(super) struct Desk {
     pub(super) world: ToolWorld,
     pub(super) approvals: Option<Approvals>,
     pub(super) cleaner: Cleaner,
-    pub(super) receipts: Receipts,
+    pub(super) receipts: Arc<Receipts>,
     pub(super) run: String,
     /// Results of earlier calls; none where nothing may be kept.
     pub(super) cache: Option<Cache>,
@@ -110,23 +110,7 @@ impl Desk {
         let front = Arc::new(Mutex::new(front));
         let mut key = [0; 32];
         getrandom::fill(&mut key).map_err(|error| error.to_string())?;
-        let protected = start.protected.iter().map(|path| RelPath::parse(path)).collect::<Result<_, _>>();
-        let world = ToolWorld {
-            root: Root::from_fd(root).map_err(|error| error.to_string())?,
-            root_path: PathBuf::from(&start.root),
-            state: Root::open(Path::new(&start.state)).map_err(|error| error.to_string())?,
-            protected: protected.map_err(|error| error.to_string())?,
-            memory: CommandMemory::of(policy.digest())
-                .held_to(start.plan.as_ref())
-                .undoing(start.undoes.clone()),
-            redaction: Arc::clone(&redaction),
-            outside: Outside {
-                declared: start.declared.clone(),
-                keys: Keyring::of(&start.declared.secrets).map_err(|error| error.to_string())?,
-                traffic: Traffic::default(),
-                teller: start.live.then(|| Teller::new(Arc::clone(&front))),
-            },
-        };
+        let mut world = world(start, root, &policy, &redaction, &front)?;
         recover_workspace(&world).map_err(|error| error.message)?;
         let protected = start.protected.clone();
         let machine = Machine { declared: start.declared.clone(), ..machine_without_walls(protected) };
@@ -144,6 +128,10 @@ impl Desk {
             (policy.digest(), &gate.machine().walls),
             Redaction::new(Values::default(), policy.redact_patterns().to_vec()),
         )?;
+        let receipts = Arc::new(receipts);
+        let of_sent = Arc::clone(&receipts);
+        world.outside.traffic =
+            Traffic::after(used.sent.clone(), move |rules, bytes| of_sent.sent(rules, bytes));
         let counters = Counters::new(policy.tool_calls(), start.limits, used);
         let (running, answered) = (Running::default(), Mutex::default());
         let held = Held::to(start.plan.clone());
@@ -414,6 +402,31 @@ impl Desk {
             format!("the call names the policy {named}; the one in force is {}", self.policy_digest());
         Some(ToolResult::failure(&call.tool, ToolError::new(ErrorKind::Denied, message)))
     }
+}
+
+/// What tools work with; of the network nothing has been used yet.
+fn world(
+    start: &RunnerStart,
+    root: OwnedFd,
+    policy: &PolicySet,
+    redaction: &Arc<Redaction>,
+    front: &Arc<Mutex<UnixStream>>,
+) -> Result<ToolWorld, String> {
+    let protected = start.protected.iter().map(|path| RelPath::parse(path)).collect::<Result<_, _>>();
+    Ok(ToolWorld {
+        root: Root::from_fd(root).map_err(|error| error.to_string())?,
+        root_path: PathBuf::from(&start.root),
+        state: Root::open(Path::new(&start.state)).map_err(|error| error.to_string())?,
+        protected: protected.map_err(|error| error.to_string())?,
+        memory: CommandMemory::of(policy.digest()).held_to(start.plan.as_ref()).undoing(start.undoes.clone()),
+        redaction: Arc::clone(redaction),
+        outside: Outside {
+            declared: start.declared.clone(),
+            keys: Keyring::of(&start.declared.secrets).map_err(|error| error.to_string())?,
+            traffic: Traffic::default(),
+            teller: start.live.then(|| Teller::new(Arc::clone(front))),
+        },
+    })
 }
 
 /// One after the other, up to the first failure.

@@ -136,6 +136,11 @@ impl Receipts {
         self.add(what, call.changes())
     }
 
+    /// A request is about to go out.
+    pub(super) fn sent(&self, rules: Vec<String>, bytes: u64) -> Result<(), String> {
+        self.add(|| What::Sent { rules, bytes }, false)
+    }
+
     /// Had the call begun in an earlier session of its run?
     pub(super) fn had_begun(&self, call: &ToolCall) -> bool {
         call.changes() && self.earlier.contains(&self.key(call))
