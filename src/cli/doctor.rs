@@ -1,4 +1,4 @@
-//! `lgflow doctor`: each layer of the sandbox, in force or not, with how that was found.
+//! `lgflow doctor`: each layer of the sandbox, in force or not, with how that was found; and the models that are declared.
 
 use std::fmt::Write as _;
 use std::os::fd::AsFd as _;
@@ -7,33 +7,52 @@ use std::path::Path;
 use clap::Args;
 use serde_json::{Value, json};
 
+use crate::diag::Diagnostics;
 use crate::effect::Confinement;
 use crate::files::Root;
-use crate::front::{InterpreterProcess, Place};
+use crate::front::{InterpreterProcess, Place, settings};
 use crate::sandbox::{Helper, Probed, foreign_owners, probe};
+use crate::source::Sources;
 use crate::view::escaped;
 
 use super::Exit;
+use super::doctor_models::{self, Found, found};
 use super::output::Output;
 use super::problem::Problem;
 use super::trust::here;
+use super::validate::unreadable;
+
+/// What is said where settings cannot be taken as they stand.
+const BROKEN: &str =
+    "\nThe settings have errors, and what is wrong with them counts as not said: `lgflow config` names it.\n";
 
 /// Arguments of `lgflow doctor`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  lgflow doctor                 the folders in use and every layer of the sandbox\n  lgflow doctor --format json   the same for a program\n\nA layer that is not in force protects nothing: policies with `sandbox: {mode: strict}` then run no command."
+    after_help = "Examples:\n  lgflow doctor                 the folders in use, every layer of the sandbox, the declared models\n  lgflow doctor --online        and whether their providers answer and take the keys\n  lgflow doctor --format json   the same for a program\n\nA layer that is not in force protects nothing: policies with `sandbox: {mode: strict}` then run no command."
 )]
-pub struct DoctorArgs {}
+pub struct DoctorArgs {
+    /// Ask the provider of each declared model whether it answers and takes the key; without this, nothing leaves the machine
+    #[arg(long)]
+    online: bool,
+}
 
-pub(super) fn run(_: &DoctorArgs, output: Output) -> Result<Exit, Problem> {
+pub(super) fn run(args: &DoctorArgs, output: Output) -> Result<Exit, Problem> {
     let place = here()?;
+    let (mut sources, mut findings) = (Sources::default(), Diagnostics::default());
+    let settings =
+        settings(&place, Vec::new(), &mut sources, &mut findings).map_err(|error| unreadable(&error))?;
+    let models = found(settings.declared(), args.online);
     let layers = probe(&Helper::this_program(), Some(&place.root));
     let system = rustix::system::uname();
     let kernel = format!("{} {}", system.sysname().to_string_lossy(), system.release().to_string_lossy());
     let interpreter = interpreter();
     Ok(output.either(
-        || human(&place, &kernel, &layers, &interpreter),
-        || document(&place, &kernel, &layers, &interpreter),
+        || {
+            let broken = if findings.has_errors() { BROKEN } else { "" };
+            human(&place, &kernel, &layers, &interpreter) + &doctor_models::human(&models) + broken
+        },
+        || document(&place, &kernel, &layers, &interpreter, &models),
     ))
 }
 
@@ -76,7 +95,13 @@ fn human(place: &Place, kernel: &str, layers: &[Probed], interpreter: &Confineme
     text
 }
 
-fn document(place: &Place, kernel: &str, layers: &[Probed], interpreter: &Confinement) -> Value {
+fn document(
+    place: &Place,
+    kernel: &str,
+    layers: &[Probed],
+    interpreter: &Confinement,
+    models: &[Found<'_>],
+) -> Value {
     let rows: Vec<Value> = layers
         .iter()
         .map(|layer| {
@@ -100,5 +125,6 @@ fn document(place: &Place, kernel: &str, layers: &[Probed], interpreter: &Confin
             "layers": interpreter.layers,
             "missing": interpreter.missing,
         },
+        "models": doctor_models::document(models),
     })
 }

@@ -7,6 +7,7 @@ mod config;
 mod dev;
 mod dispatch;
 mod doctor;
+mod doctor_models;
 mod elsewhere;
 mod exit;
 mod explain;

@@ -86,9 +86,19 @@ impl Declared {
 impl ModelDeclaration {
     /// Where its answers are asked for.
     pub fn address(&self) -> Option<WebAddress> {
-        let path = match self.provider {
+        self.beneath(match self.provider {
             Provider::Openai => "chat/completions",
-        };
+        })
+    }
+
+    /// Where its provider lists the models that it has: asking that costs nothing.
+    pub fn listing(&self) -> Option<WebAddress> {
+        self.beneath(match self.provider {
+            Provider::Openai => "models",
+        })
+    }
+
+    fn beneath(&self, path: &str) -> Option<WebAddress> {
         WebAddress::parse(&format!("{}/{path}", self.base_url.trim_end_matches('/')))
     }
 }

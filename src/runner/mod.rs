@@ -7,6 +7,7 @@ mod footing;
 mod git_options;
 mod net;
 mod patch;
+mod reach;
 mod recover;
 mod revision;
 mod secrets;
@@ -24,6 +25,7 @@ pub use net::Traffic;
 #[cfg(feature = "otel")]
 pub use net::{Post, post};
 pub use patch::{Recovered, Recovery, bytes_of_changes, forget_changes};
+pub use reach::{Reached, key_of, reach};
 pub use recover::recover_workspace;
 pub use secrets::{Keyring, SecretError, redaction};
 pub use serve::{ServeError, machine, serve};
