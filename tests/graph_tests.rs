@@ -8,6 +8,8 @@
     reason = "a test makes its own files and processes, and stops where it is wrong"
 )]
 
+#[path = "graph_tests/models.rs"]
+mod models;
 mod program;
 
 use program::Workspace;

@@ -17,7 +17,7 @@ use crate::model::graph_test::{
 };
 use crate::plan::{Action, Plan, PlanNode};
 use crate::schema::{self, validate_value};
-use crate::source::{FileId, Located};
+use crate::source::{FileId, Located, Span};
 
 use super::kinds;
 
@@ -92,7 +92,7 @@ impl Check<'_> {
         let Some(kind) = case.expect.error.as_ref().and_then(|error| error.kind.as_ref()) else { return };
         let scripted = case.results.iter().filter_map(|result| match &result.outcome {
             ScriptedOutcome::Error { kind, .. } => Some(kind.value.clone()),
-            ScriptedOutcome::Output(_) | ScriptedOutcome::Hangs => None,
+            ScriptedOutcome::Output(_) | ScriptedOutcome::Hangs | ScriptedOutcome::Asks(_) => None,
         });
         let engine = ErrorKind::ANY.into_iter().chain(ErrorKind::BY_NAME).chain(ErrorKind::NEVER);
         let own: BTreeSet<String> = kinds::of_plan(self.plan).into_iter().chain(scripted).collect();
@@ -113,6 +113,9 @@ impl Check<'_> {
             (None, Some(node)) if node.uses.is_tool() => node.uses,
             _ => return,
         };
+        if let ScriptedOutcome::Asks(asked) = &result.outcome {
+            return self.asks(tool, by_node, asked.span);
+        }
         let promised = match tool {
             // what a server says is not the tool's to promise
             Uses::Mcp | Uses::Http => false,
@@ -128,13 +131,34 @@ impl Check<'_> {
                 return self.output(tool, output, result.written.as_ref());
             }
             ScriptedOutcome::Error { kind, .. } => kind,
-            ScriptedOutcome::Output(_) | ScriptedOutcome::Hangs => return,
+            ScriptedOutcome::Output(_) | ScriptedOutcome::Hangs | ScriptedOutcome::Asks(_) => return,
         };
         if matches!(kind.value.as_str(), "cancelled" | "budget" | "exhausted" | "approval_required") {
             let message = format!("no call ends with the kind `{}`: the run itself decides that", kind.value);
             let found = Diagnostic::new(codes::BAD_VALUE, kind.span, message);
             self.diagnostics.push(found.help("script what the tool does, and let the run come to it"));
         }
+    }
+
+    /// A model can ask for tools where its node has given it some.
+    fn asks(&mut self, tool: Uses, by_node: Option<&PlanNode>, span: Span) {
+        let has_tools = |node: &&PlanNode| match &node.action {
+            Action::Llm(conversation) => !conversation.tools.is_empty(),
+            _ => false,
+        };
+        let (message, help) = if tool != Uses::Llm {
+            (format!("`{}` asks for no tools: a model does", tool.as_str()), "write `output`, or `tool: llm`")
+        } else if !all_nodes(self.plan).iter().any(has_tools) || by_node.is_some_and(|node| !has_tools(&node))
+        {
+            let message = match by_node {
+                Some(node) => format!("the model of `{}` is given no tools, and asks for none", node.id),
+                None => "no model of this graph is given tools".to_owned(),
+            };
+            (message, "give the node `tools: […]`, or write what the model answers as `output`")
+        } else {
+            return;
+        };
+        self.diagnostics.push(Diagnostic::new(codes::BAD_VALUE, span, message).help(help));
     }
 
     /// What is left out has the empty value of its type; what is there is what the tool could give.

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::effect::{ErrorKind, OkExit, ToolCall, ToolError, ToolResult};
-use crate::model::graph_test::{GraphCase, Scripted, ScriptedAnswer, ScriptedOutcome};
+use crate::effect::{AskedTool, ErrorKind, OkExit, ToolCall, ToolError, ToolResult};
+use crate::model::graph_test::{GraphCase, Scripted, ScriptedAnswer, ScriptedAsk, ScriptedOutcome};
 use crate::source::Span;
 
 /// What a call comes to.
@@ -159,8 +159,19 @@ fn scene(result: &Scripted, call: &ToolCall) -> Scene {
             let error = ToolError::new(ErrorKind::parse(&kind.value), message.clone());
             ToolResult::failure(tool, ToolError { output: output.clone(), ..error })
         }
+        ScriptedOutcome::Asks(asked) => asking(tool, &asked.value),
     };
     Scene::Result(Box::new(ToolResult { llm_tokens: result.tokens, ..outcome }))
+}
+
+/// A model that asks for tools has said nothing else.
+fn asking(tool: &str, asked: &[ScriptedAsk]) -> ToolResult {
+    let asked = asked.iter().enumerate().map(|(at, ask)| AskedTool {
+        id: format!("call_{at}"),
+        tool: ask.tool.clone(),
+        arguments: ask.arguments.clone(),
+    });
+    ToolResult { tool_calls: asked.collect(), ..ToolResult::success(tool, json!({ "text": "" })) }
 }
 
 /// An exit code of a command is a success only where the call says so.

@@ -9,7 +9,7 @@ use crate::source::{Located, Span};
 
 use super::{
     Expectations, ExpectedCall, ExpectedDenial, ExpectedError, GraphCase, GraphTests, Scripted,
-    ScriptedAnswer, ScriptedOutcome, Which,
+    ScriptedAnswer, ScriptedAsk, ScriptedOutcome, Which,
 };
 use crate::model::Uses;
 
@@ -28,7 +28,8 @@ const TESTS: Shape =
     shape("a file of graph tests", &["schema", "graph", "cases"], &["schema", "graph", "cases"]);
 const CASE: Shape = shape("a case", &["name", "inputs", "results", "answers", "expect"], &["name", "expect"]);
 const RESULT: Shape =
-    shape("a scripted result", &["node", "tool", "call", "output", "error", "hangs", "tokens"], &[]);
+    shape("a scripted result", &["node", "tool", "call", "output", "error", "hangs", "asks", "tokens"], &[]);
+const ASK: Shape = shape("a tool that a model asks for", &["tool", "input"], &["tool"]);
 const ERROR: Shape = shape("a scripted error", &["kind", "message", "output"], &["kind"]);
 const ANSWER: Shape =
     shape("a scripted answer", &["node", "question", "choice", "response", "comment"], &["node", "choice"]);
@@ -145,10 +146,10 @@ fn scripted(d: &mut Decoder<'_>, slot: Slot<'_>) -> Option<Scripted> {
     Some(Scripted { span: fields.span, which: which?, call, outcome: outcome?, written, tokens })
 }
 
-/// One of `output`, `error` and `hangs`.
+/// One of `output`, `error`, `hangs` and `asks`.
 fn outcome(d: &mut Decoder<'_>, fields: &Fields<'_>) -> Option<ScriptedOutcome> {
     let given: Vec<Slot<'_>> =
-        ["output", "error", "hangs"].iter().filter_map(|key| fields.get(key)).collect();
+        ["output", "error", "hangs", "asks"].iter().filter_map(|key| fields.get(key)).collect();
     let [one] = given[..] else {
         match given[..] {
             [] => {
@@ -157,7 +158,9 @@ fn outcome(d: &mut Decoder<'_>, fields: &Fields<'_>) -> Option<ScriptedOutcome> 
                     fields.span,
                     "a scripted result says what the call comes to",
                 );
-                d.report(found.help("add `output: …`, `error: {kind: …}` or `hangs: true`"));
+                d.report(found.help(
+                    "add `output: …`, `error: {kind: …}` or `hangs: true`; of a model, `asks: [{tool: …}]`",
+                ));
             }
             [first, second, ..] => {
                 d.conflict(second.key_span, second.key, first.key_span, first.key, "a scripted result");
@@ -169,6 +172,7 @@ fn outcome(d: &mut Decoder<'_>, fields: &Fields<'_>) -> Option<ScriptedOutcome> 
     match one.key {
         "output" => Some(ScriptedOutcome::Output(located(one))),
         "error" => error(d, one),
+        "asks" => asks(d, one),
         _ => {
             let hangs = d.boolean(one)?;
             if !hangs.value {
@@ -192,6 +196,29 @@ fn error(d: &mut Decoder<'_>, slot: Slot<'_>) -> Option<ScriptedOutcome> {
         message: message.map_or_else(|| "as the test says".to_owned(), |message| message.value),
         output: fields.get("output").map(|slot| slot.value.to_json()),
     })
+}
+
+/// The tools that a model asks for: one at least.
+fn asks(d: &mut Decoder<'_>, slot: Slot<'_>) -> Option<ScriptedOutcome> {
+    let items = d.items(slot)?;
+    if items.is_empty() {
+        let help = "name a tool: `[{ tool: read_file, input: { path: … } }]`".to_owned();
+        d.bad_value(slot.value.span, "a model that asks for tools asks for one at least", Some(help));
+        return None;
+    }
+    let asked: Vec<ScriptedAsk> = items.into_iter().filter_map(|item| ask(d, item)).collect();
+    Some(ScriptedOutcome::Asks(Located::new(asked, slot.value.span)))
+}
+
+fn ask(d: &mut Decoder<'_>, slot: Slot<'_>) -> Option<ScriptedAsk> {
+    let fields = d.fields(slot, &ASK)?;
+    let tool = fields.get("tool").and_then(|slot| d.filled_string(slot));
+    let arguments = match fields.get("input").map(|slot| slot.value.to_json()) {
+        None => String::new(),
+        Some(Value::String(text)) => text,
+        Some(input) => input.to_string(),
+    };
+    Some(ScriptedAsk { tool: tool?.value, arguments })
 }
 
 fn answer(d: &mut Decoder<'_>, slot: Slot<'_>) -> Option<ScriptedAnswer> {

@@ -84,6 +84,17 @@ pub enum ScriptedOutcome {
     },
     /// Nothing, until it is ended: by a timeout, a budget or a cancellation.
     Hangs,
+    /// Of a model: tools that it asks for, in place of an answer.
+    Asks(Located<Vec<ScriptedAsk>>),
+}
+
+/// A tool that a model asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScriptedAsk {
+    /// By the model's word: also one that there is not.
+    pub tool: String,
+    /// Its parameters as the model would write them, also what is no JSON.
+    pub arguments: String,
 }
 
 /// What a person answers to a question: of an `approval` node, or of the policy before a call.
