@@ -54,7 +54,8 @@ pub struct ToolCall {
     /// Of a call that may change something: what becomes of it where a process died while it was done.
     #[serde(default, skip_serializing_if = "AfterCrash::is_ask")]
     pub on_crash: AfterCrash,
-    /// Of a tool that only reads: may its result be one of an earlier call, where that would come to the same?
+    /// Of a call that [can be recalled](Self::can_be_recalled): may its result be one of an earlier call, where that would come to
+    /// the same?
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cache: bool,
 }
@@ -124,6 +125,23 @@ impl ToolCall {
     /// Is it of a tool whose result is a function of its parameters, the policy and what it reads of the workspace?
     pub fn only_reads(&self) -> bool {
         READING_TOOLS.contains(&self.tool.as_str())
+    }
+
+    /// Can its result be one of an earlier call? That of a tool that only reads, of one question to a model, and of a request
+    /// that changes nothing and says nobody's secret.
+    pub fn can_be_recalled(&self) -> bool {
+        let member = |name: &str| self.input.get(name);
+        match self.tool.as_str() {
+            // what it asks for is done each time
+            "llm" => member("tools").and_then(Value::as_array).is_none_or(Vec::is_empty),
+            "http" => {
+                let secret = |value: &Value| value.get("$secret").is_some();
+                let headers = member("headers").and_then(Value::as_object);
+                member("method").is_none_or(|method| *method == "GET")
+                    && !headers.is_some_and(|headers| headers.values().any(secret))
+            }
+            _ => self.only_reads(),
+        }
     }
 
     /// May it change something? What is not known to only look may.

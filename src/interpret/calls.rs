@@ -157,7 +157,7 @@ pub(super) fn call(state: &RunState, unit: Unit, tool: &str, input: Value) -> To
         deadline_ms: node.and_then(|node| node.timeout).map(millis),
         verify: node.is_some_and(|node| node.verify),
         on_crash,
-        cache: fresh.only_reads() && node.is_some_and(|node| node.cache),
+        cache: fresh.can_be_recalled() && node.is_some_and(|node| node.cache),
         ..fresh
     }
 }

@@ -52,6 +52,11 @@ impl NodeSources {
         Provenance::of_all(self.output.clone())
     }
 
+    /// Of what it gives.
+    pub fn answer(&self) -> &Sources {
+        &self.output
+    }
+
     /// Of everything that its calls are made from.
     pub fn all(&self) -> Sources {
         self.named.values().flatten().chain(&self.rest).cloned().collect()

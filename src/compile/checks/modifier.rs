@@ -23,8 +23,10 @@ pub(super) fn check(draft: &Draft<'_>, diagnostics: &mut Diagnostics) {
 fn illegal(node: &DraftNode<'_>, uses: Uses) -> Vec<(&'static str, Span, &'static str)> {
     let modifiers = &node.modifiers;
     let mut found = Vec::new();
-    if let Some(cache) = modifiers.cache.as_ref().filter(|flag| flag.value && writes(node)) {
-        found.push(("cache", cache.span, "only a `GET` may be answered from an earlier call"));
+    if let Some(cache) = modifiers.cache.as_ref().filter(|flag| flag.value)
+        && let Some(why) = done_each_time(node, uses)
+    {
+        found.push(("cache", cache.span, why));
     }
     if let (Some(on_crash), Some(why)) = (&modifiers.on_crash, whole_through_a_crash(node, uses)) {
         found.push(("on_crash", on_crash.span, why));
@@ -68,9 +70,22 @@ fn whole_through_a_crash(node: &DraftNode<'_>, uses: Uses) -> Option<&'static st
     }
 }
 
-/// Does it send something? A method that is none is reported as that.
-fn writes(node: &DraftNode<'_>) -> bool {
+/// Why its call is never answered with the result of an earlier one. A method that is none is reported as that.
+fn done_each_time(node: &DraftNode<'_>, uses: Uses) -> Option<&'static str> {
     const WRITE: [&str; 5] = ["HEAD", "POST", "PUT", "PATCH", "DELETE"];
-    let method = node.parameter("method").and_then(|field| field.value.as_str());
-    node.uses() == Some(Uses::Http) && method.is_some_and(|method| WRITE.contains(&method))
+    let written = |name: &str| node.parameter(name).map(|field| &field.value);
+    let method = || written("method").and_then(Tree::as_str);
+    let headers = || written("headers").map(Tree::entries).unwrap_or_default();
+    match uses {
+        Uses::Http if method().is_some_and(|method| WRITE.contains(&method)) => {
+            Some("only a `GET` may be answered from an earlier call")
+        }
+        Uses::Http if headers().iter().any(|header| header.value.get("$secret").is_some()) => {
+            Some("what is said to the holder of a secret is not kept")
+        }
+        Uses::Llm if written("tools").is_some_and(|tools| !tools.items().is_empty()) => {
+            Some("what the model asks for is done each time")
+        }
+        _ => None,
+    }
 }

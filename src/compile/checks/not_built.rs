@@ -29,13 +29,5 @@ fn findings(node: &DraftNode<'_>) -> Vec<Diagnostic> {
         let help = "use `exec` with a program that the policy allows, or catch `not_found`";
         found.push(Diagnostic::new(codes::NOT_BUILT, uses.span, message).help(help));
     }
-    let answered = matches!(node.uses(), Some(Uses::Llm | Uses::Http));
-    if let Some(cache) = node.modifiers.cache.as_ref().filter(|cache| cache.value && answered) {
-        let message = format!(
-            "`cache` of `{}` has no effect in this version of lgflow: the call is made each time",
-            node.id()
-        );
-        found.push(Diagnostic::new(codes::NOT_BUILT, cache.span, message).help("leave `cache` out"));
-    }
     found
 }

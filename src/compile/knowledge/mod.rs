@@ -9,6 +9,7 @@ mod courses;
 mod doubt;
 mod flow;
 mod given;
+mod kept;
 mod lost;
 mod misread;
 mod outcome;
@@ -51,6 +52,7 @@ pub(super) fn check(draft: &Draft<'_>, plan: &mut Plan, diagnostics: &mut Diagno
         lost::check(&places, &mut found);
     }
     shown::check(&places, &mut found);
+    kept::check(draft, plan, &mut found);
     let types = places.output_types();
     for (output, ty) in plan.outputs.iter_mut().zip(types) {
         output.ty = ty;

@@ -1,6 +1,7 @@
-//! Results of tools that only read, kept for later calls. Such a result is a function of the parameters, the policy, the
+//! Results that are kept for later calls. One of a tool that only reads is a function of the parameters, the policy, the
 //! program and what was seen of the workspace: the first three are its key, and the last is looked at again before the
-//! result is believed. Whatever is in doubt is not kept, and whatever was kept by anybody else is passed over.
+//! result is believed. One of a model has whom it was asked of in its key as well, and one of `http` is believed for as long
+//! as the server said. Whatever is in doubt is not kept, and whatever was kept by anybody else is passed over.
 
 use serde_json::{Value, json};
 
@@ -8,12 +9,14 @@ use crate::digest::Digest;
 use crate::effect::{Recalled, RecalledFrom, ToolCall, ToolResult};
 use crate::files::Sight;
 use crate::ledger::{Cache, CachedResult, Kept, moment};
+use crate::model::Uses;
 use crate::policy::Granted;
 use crate::runner::execute::execute_watched;
 use crate::runner::{Cancel, execute};
 use crate::schema;
 
 use super::desk::Desk;
+use super::freshness::{is_fresh, lifetime};
 use super::known::Known;
 
 impl Desk {
@@ -21,7 +24,7 @@ impl Desk {
     fn cache_of(&self, granted: &Granted<ToolCall>) -> Option<(&Cache, Digest)> {
         let call = granted.request();
         // what a person has approved is what is done now
-        let may = call.cache && call.only_reads() && granted.obligations().approved.is_none();
+        let may = call.cache && call.can_be_recalled() && granted.obligations().approved.is_none();
         let cache = self.cache.as_ref().filter(|_| may)?;
         let key = json!({
             "program": env!("CARGO_PKG_VERSION"),
@@ -30,8 +33,22 @@ impl Desk {
             "input": call.input,
             "policy": self.policy_digest(),
             "protected": self.gate.machine().protected,
+            "declared": self.declared_for(call),
         });
         Some((cache, Digest::of_json(&key)))
+    }
+
+    /// What the user declares of what a call is asked of: the same question to somebody else is another one.
+    fn declared_for(&self, call: &ToolCall) -> Value {
+        let declared = &self.world.outside.declared;
+        match call.tool.as_str() {
+            tool if tool == Uses::Llm.as_str() => {
+                let model = call.input.get("model").and_then(Value::as_str);
+                json!(model.and_then(|model| declared.model(model)))
+            }
+            tool if tool == Uses::Http.as_str() => json!(declared.private),
+            _ => Value::Null,
+        }
     }
 
     /// What the cache knows of a call.
@@ -47,6 +64,9 @@ impl Desk {
         }
         let CachedResult { run, at, result, .. } = *kept;
         let Ok(result) = serde_json::from_value::<ToolResult>(result) else { return Known::Nothing };
+        if result.tool == Uses::Http.as_str() && !is_fresh(&result.output, at, moment().millis) {
+            return Known::Nothing;
+        }
         let recalled = Some(Box::new(Recalled { from: RecalledFrom::Cache, run, at }));
         Known::Result(Box::new(ToolResult { recalled, ..result }))
     }
@@ -58,7 +78,9 @@ impl Desk {
         let Some(((cache, key), Ok((result, watcher)))) = watched else {
             return execute(granted, &self.world, cancel);
         };
+        let lasts = result.tool != Uses::Http.as_str() || lifetime(&result.output).is_some();
         if result.ok
+            && lasts
             && self.cleaner.leaves(&result)
             && let Some(sight) = watcher.sight(cache.key())
         {

@@ -6,6 +6,7 @@ mod cached;
 mod desk;
 #[cfg(test)]
 mod desk_tests;
+mod freshness;
 mod handshake;
 mod held;
 mod known;
