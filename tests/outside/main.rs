@@ -14,9 +14,12 @@ mod program;
 
 mod agents;
 mod http;
+mod kept;
 mod llmock;
 mod models;
 mod places;
 mod rebinding;
 mod server;
 mod spans;
+mod terminal;
+mod times;

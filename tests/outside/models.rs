@@ -11,17 +11,17 @@ use crate::places::{KEY, Place, secret};
 use crate::program::Ran;
 use crate::server::{Part, Server, ok, redirect};
 
-const GRANT: &str = "schema: lgflow.policy/v1\nname: p\ntools: { llm: allow, read_file: allow }\npaths: { read: { allow: ['**'], deny: [secret.txt] } }\n";
+pub const GRANT: &str = "schema: lgflow.policy/v1\nname: p\ntools: { llm: allow, read_file: allow }\npaths: { read: { allow: ['**'], deny: [secret.txt] } }\n";
 
 /// A model `default` at an origin, with the key, and with this besides.
-fn model(origin: &str, more: &str) -> String {
+pub fn model(origin: &str, more: &str) -> String {
     format!(
         "{}[models.default]\nbase_url = \"{origin}/v1\"\nmodel = \"test-model\"\nkey = \"API_KEY\"\n{more}\n",
         secret("llm", origin)
     )
 }
 
-fn graph(with: &str) -> String {
+pub fn graph(with: &str) -> String {
     format!(
         "schema: lgflow.graph/v1\nname: g\nprompts: {{ ask: {{ text: 'Name a colour.' }} }}\nnodes:\n  ask:\n    uses: llm\n    with: {{ model: default, prompt: ask{with} }}\n  say: {{ uses: values, with: {{ kind: '{{{{ nodes.ask.error.kind }}}}', message: '{{{{ nodes.ask.error.message }}}}' }} }}\nedges:\n  - {{ from: ask, to: say, catch: [any] }}\noutputs:\n  answer: \"{{{{ nodes.ask.output | default('none') }}}}\"\n  kind: \"{{{{ nodes.say.output.kind | default('none') }}}}\"\n  message: \"{{{{ nodes.say.output.message | default('none') }}}}\"\n"
     )
@@ -30,7 +30,7 @@ fn graph(with: &str) -> String {
 const COLOUR: &str = ", repairs: 1, output_schema: { type: object, required: [colour], properties: { colour: { enum: [red, blue] } }, additionalProperties: false }";
 
 /// A run of a graph; the outputs, and what was printed. The key is in nothing that the run has left anywhere.
-fn run(place: &Place, graph: &str) -> (Value, Ran) {
+pub fn run(place: &Place, graph: &str) -> (Value, Ran) {
     place.workspace.write("g.yaml", graph);
     let policy = place.workspace.outside().join("policy.yaml");
     if !policy.exists() {
@@ -325,4 +325,59 @@ fn a_call_that_is_ended_ends_its_request() {
     let timed = graph("").replace("    with: { model", "    timeout: 1s\n    with: { model");
     let (document, _) = run(&place, &timed);
     assert_eq!(document["outputs"]["kind"], "timeout", "{document:#}");
+}
+
+#[test]
+fn doctor_looks_at_models_and_asks_their_providers_where_it_is_told_to() {
+    let provider = Server::start(|request| match request.header("authorization") {
+        Some(key) if key == format!("Bearer {KEY}") => {
+            ok("application/json", r#"{"data":[{"id":"other"},{"id":"test-model"}]}"#)
+        }
+        _ => crate::server::reply("401 Unauthorized", "", b"no"),
+    });
+    let elsewhere = Server::saying("no list");
+    let more = format!(
+        "[models.plain]\nbase_url = \"{}/v1\"\nmodel = \"m\"\n[models.gone]\nbase_url = \"http://127.0.0.1:1/v1\"\nmodel = \"m\"",
+        elsewhere.origin()
+    );
+    let place = Place::new(&model(&provider.origin(), &more));
+    let doctor = |arguments: &[&str], key: &str| {
+        let mut command = place.workspace.command(&[&["doctor"], arguments].concat());
+        let ran = Ran::from(command.env("API_KEY", key).output().unwrap()).ended(0);
+        assert!(!ran.stdout.contains(KEY) && !ran.stderr.contains(KEY), "{}{}", ran.stdout, ran.stderr);
+        ran
+    };
+    let models = |arguments: &[&str], key: &str| {
+        let document = doctor(&[arguments, &["--format", "json"]].concat(), key).json();
+        let of = |name: &str| {
+            let models = document["models"].as_array().unwrap();
+            models.iter().find(|model| model["name"] == name).unwrap().clone()
+        };
+        ["default", "plain", "gone"].map(of)
+    };
+    let [default, plain, gone] = models(&[], KEY);
+    assert_eq!((&default["ready"], &default["online"]), (&json!(true), &Value::Null), "{default}");
+    assert_eq!(default["key"], "its key `API_KEY` has a value");
+    assert_eq!(
+        (&plain["ready"], &plain["key"], &gone["ready"]),
+        (&json!(true), &json!("it needs no key"), &json!(true))
+    );
+    let [default, ..] = models(&[], "");
+    assert_eq!(default["ready"], false, "{default}");
+    assert!(default["key"].as_str().unwrap().contains("the variable `API_KEY` is not set"), "{default}");
+    assert!(provider.requests().is_empty() && elsewhere.requests().is_empty(), "nobody is asked by itself");
+
+    let [default, plain, gone] = models(&["--online"], KEY);
+    assert_eq!(default["online"], json!({ "status": 200, "lists_it": true, "error": null }));
+    assert_eq!(plain["online"], json!({ "status": 200, "lists_it": null, "error": null }));
+    assert!(
+        gone["ready"] == false && gone["online"]["error"].as_str().unwrap().contains("cannot be reached")
+    );
+    let asked = provider.requests().remove(0);
+    assert_eq!((asked.method.as_str(), asked.target.as_str()), ("GET", "/v1/models"));
+    assert_eq!(elsewhere.requests()[0].header("authorization"), None);
+    let said = doctor(&["--online"], "another-key-than-that").stdout;
+    assert!(said.contains("it answers, and does not take the key"), "{said}");
+    let said = doctor(&[], KEY).stdout;
+    assert!(said.contains("`lgflow doctor --online` asks the providers"), "{said}");
 }

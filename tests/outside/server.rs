@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -22,6 +23,8 @@ pub enum Part {
     Bytes(Vec<u8>),
     /// Nothing for so long.
     Pause(Duration),
+    /// Nothing until this is set.
+    Until(Arc<AtomicBool>),
     /// These bytes again and again, until nobody reads them.
     Endless(Vec<u8>),
 }
@@ -123,6 +126,11 @@ fn write(mut stream: TcpStream, parts: Vec<Part>) {
                 }
             }
             Part::Pause(time) => thread::sleep(time),
+            Part::Until(set) => {
+                while !set.load(Ordering::SeqCst) {
+                    thread::sleep(Duration::from_millis(20));
+                }
+            }
             Part::Endless(bytes) => while stream.write_all(&bytes).is_ok() {},
         }
     }

@@ -18,14 +18,19 @@ const FIRST: Duration = Duration::from_millis(500);
 /// How often it is looked whether somebody asks for the end.
 const TICK: Duration = Duration::from_millis(20);
 
-/// What `Retry-After` asks for: seconds, or a time, which is read against the server's own `Date`.
+/// What `Retry-After` asks for: seconds, or a time, which is read against the server's own `Date`, or our clock where it tells
+/// none.
 pub(super) fn asked(retry_after: Option<&str>, date: Option<&str>) -> Option<Duration> {
+    asked_at(retry_after, date, OffsetDateTime::now_utc())
+}
+
+fn asked_at(retry_after: Option<&str>, date: Option<&str>, now: OffsetDateTime) -> Option<Duration> {
     let said = retry_after?.trim();
     if let Ok(seconds) = said.parse::<f64>() {
         return (seconds.is_finite() && seconds >= 0.0).then(|| Duration::from_secs_f64(seconds.min(1e6)));
     }
     let moment = |text: &str| OffsetDateTime::parse(&text.trim().replace("GMT", "+0000"), &Rfc2822).ok();
-    let left = moment(said)? - moment(date?)?;
+    let left = moment(said)? - date.and_then(moment).unwrap_or(now);
     Some(Duration::try_from(left).unwrap_or_default())
 }
 
@@ -56,11 +61,17 @@ mod tests {
 
     #[test]
     fn what_is_asked_is_seconds_or_a_time() {
+        let now = OffsetDateTime::from_unix_timestamp(1_792_567_680).unwrap();
+        let asked = |said, date| asked_at(said, date, now);
         let date = Some("Wed, 21 Oct 2026 07:28:00 GMT");
         assert_eq!(asked(Some("2"), None), Some(Duration::from_secs(2)));
         assert_eq!(asked(Some("0.5"), None), Some(Duration::from_millis(500)));
-        assert_eq!(asked(Some("Wed, 21 Oct 2026 07:28:30 GMT"), date), Some(Duration::from_secs(30)));
-        assert_eq!(asked(Some("Wed, 21 Oct 2026 07:27:00 GMT"), date), Some(Duration::ZERO));
+        for date in [date, None, Some("yesterday")] {
+            assert_eq!(asked(Some("Wed, 21 Oct 2026 07:28:30 GMT"), date), Some(Duration::from_secs(30)));
+            assert_eq!(asked(Some("Wed, 21 Oct 2026 07:27:00 GMT"), date), Some(Duration::ZERO));
+        }
+        let other = Some("Wed, 21 Oct 2026 06:28:00 GMT");
+        assert_eq!(asked(Some("Wed, 21 Oct 2026 06:28:09 GMT"), other), Some(Duration::from_secs(9)));
         for nothing in [None, Some("soon"), Some("-1"), Some("NaN")] {
             assert_eq!(asked(nothing, date), None, "{nothing:?}");
         }
