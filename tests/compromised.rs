@@ -93,6 +93,7 @@ impl Taken {
             undoes: None,
             reuse: None,
             answers_on_record: false,
+            keeps_records: true,
         };
         let root = File::open(workspace.path()).unwrap();
         hand_over(&control, &ControlFrame::Start(start), &[root.as_fd(), their_calls.as_fd()]).unwrap();

@@ -88,6 +88,7 @@ fn a_session_runs_beside_its_runner_and_its_lines_tell_the_whole_run() {
         undoes: None,
         reuse: None,
         answers_on_record: false,
+        keeps_records: true,
     };
     let root = File::open(workspace.path()).unwrap();
     hand_over(&control, &ControlFrame::Start(start), &[root.as_fd(), their_calls.as_fd()]).unwrap();

@@ -94,6 +94,16 @@ impl Terms {
         ))
     }
 
+    /// As a request says them. A key that is none is nobody's.
+    pub fn of(said: &ApprovalTerms) -> Self {
+        Self {
+            ttl: Duration::from_millis(said.ttl_ms),
+            quorum: said.quorum,
+            separate: said.separate,
+            approvers: said.approvers.iter().filter_map(|name| Approver::parse(name)).collect(),
+        }
+    }
+
     /// As they stand in a request of a run that `starter` started.
     pub fn wire(&self, starter: &str) -> ApprovalTerms {
         ApprovalTerms {

@@ -8,6 +8,7 @@ use clap::Args;
 use serde_json::Value;
 
 use crate::digest::Digest;
+use crate::effect::ApprovalRequest;
 use crate::front::{
     Answering, Asked, Outcome, Place, SessionQuestions, Word, discard_typed, is_attended, read_answer,
     settings, signer,
@@ -19,6 +20,7 @@ use crate::store::{Durability, RunId};
 use crate::view::escaped;
 
 use super::Exit;
+use super::answer_elsewhere::{AnswerThere, ThereArgs, answer};
 use super::output::Output;
 use super::problem::Problem;
 use super::runs::run_id;
@@ -27,7 +29,7 @@ use super::terminal::style_of_stderr;
 /// Arguments of `lgflow approve`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  lgflow approve 01k…                        every open question of the run, one after the other\n  lgflow approve 01k… 2                      the question with this number, or of the node with this name\n  lgflow approve 01k… gate --choice ship     an approval node with choices\n  lgflow approve 01k… 2 --digest sha256:…    without a terminal: exactly the request that was shown\n\nAn approval is for exactly what was shown, once. Then `lgflow runs resume` goes on; in a session of `lgflow mcp`, the client makes the same call again."
+    after_help = "Examples:\n  lgflow approve 01k…                        every open question of the run, one after the other\n  lgflow approve 01k… 2                      the question with this number, or of the node with this name\n  lgflow approve 01k… gate --choice ship     an approval node with choices\n  lgflow approve 01k… 2 --digest sha256:…    without a terminal: exactly the request that was shown\n  lgflow approve --runner https://runner.example --runner-token-file ann.token    what calls ask there\n\nAn approval is for exactly what was shown, once. Then `lgflow runs resume` goes on; in a session of `lgflow mcp` or `lgflow runner`, the client makes the same call again."
 )]
 pub struct ApproveArgs {
     #[command(flatten)]
@@ -36,10 +38,10 @@ pub struct ApproveArgs {
     #[arg(long, value_name = "DIGEST")]
     digest: Option<String>,
     /// One of the choices of an approval node
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", conflicts_with = "runner")]
     choice: Option<String>,
     /// The further answer that an approval node wants, as JSON
-    #[arg(long, value_name = "JSON")]
+    #[arg(long, value_name = "JSON", conflicts_with = "runner")]
     response: Option<String>,
 }
 
@@ -56,21 +58,40 @@ pub struct RejectArgs {
 /// Which question of which run.
 #[derive(Debug, Args)]
 struct Which {
-    /// The id of the run, or of the session
-    #[arg(value_name = "RUN")]
-    run: String,
+    /// The id of the run, or of the session; left out with `--runner`
+    #[arg(value_name = "RUN", required_unless_present = "runner")]
+    run: Option<String>,
     /// The number of the question, the node or tool that asks, or the id of the request; may be left out where only one is open, or at a terminal
     #[arg(value_name = "CALL")]
     call: Option<String>,
+    #[command(flatten)]
+    there: ThereArgs,
     /// A remark, for the trace and for the node's output
     #[arg(long, value_name = "TEXT", default_value = "")]
     comment: String,
 }
 
+impl Which {
+    /// The answer, where a runner elsewhere is named: its only argument is the question.
+    fn there(&self, word: Word, agreeing: Agreeing) -> Result<Option<AnswerThere<'_>>, Problem> {
+        let Some(url) = &self.there.runner else { return Ok(None) };
+        if self.call.is_some() {
+            return Err(Problem::usage("with `--runner` name the question alone: a session is known there"));
+        }
+        let call = self.run.as_deref();
+        Ok(Some(AnswerThere { args: &self.there, url, call, word, agreeing }))
+    }
+}
+
 pub(super) fn approve(args: &ApproveArgs, output: Output) -> Result<Exit, Problem> {
-    let desk = Desk::open(&args.which)?;
     let digest = args.digest.as_deref().map(str::parse::<Digest>).transpose();
     let digest = digest.map_err(|error| Problem::usage(format!("`--digest`: {error}")))?;
+    let agreeing = Agreeing { digest, chosen: args.choice.is_some(), named: args.which.call.is_some() };
+    let yes = Word { granted: true, comment: args.which.comment.clone(), ..Word::default() };
+    if let Some(there) = args.which.there(yes, agreeing)? {
+        return answer(&there, output);
+    }
+    let desk = Desk::open(&args.which)?;
     let response = args.response.as_deref().map(serde_json::from_str::<Value>).transpose();
     let response = response.map_err(|error| Problem::usage(format!("`--response` is no JSON: {error}")))?;
     let comment = args.which.comment.clone();
@@ -78,7 +99,10 @@ pub(super) fn approve(args: &ApproveArgs, output: Output) -> Result<Exit, Proble
     let mut settled = true;
     for asked in desk.meant(args.which.call.as_deref(), is_attended() && digest.is_none())? {
         output.drawn(&asked.text(style_of_stderr().color));
-        if !desk.agrees(&asked, digest, &word, args.which.call.is_some(), output)? {
+        // a node's own question is named by its node, as people know it
+        let name = if asked.request.is_some() { asked.id.to_string() } else { escaped(&asked.node) };
+        let again = format!("lgflow approve {} {name}", desk.run);
+        if !agrees(&asked, &agreeing, &again, output)? {
             output.note("left open\n");
             settled = false;
             continue;
@@ -90,6 +114,10 @@ pub(super) fn approve(args: &ApproveArgs, output: Output) -> Result<Exit, Proble
 }
 
 pub(super) fn reject(args: &RejectArgs, output: Output) -> Result<Exit, Problem> {
+    let no = Word { comment: args.which.comment.clone(), ..Word::default() };
+    if let Some(there) = args.which.there(no, Agreeing::default())? {
+        return answer(&there, output);
+    }
     let desk = Desk::open(&args.which)?;
     for asked in desk.meant(args.which.call.as_deref(), false)? {
         output.drawn(&asked.text(style_of_stderr().color));
@@ -114,7 +142,7 @@ struct Desk {
 impl Desk {
     fn open(which: &Which) -> Result<Self, Problem> {
         let failed = |error: &dyn std::error::Error| Problem::failed("cannot answer", error);
-        let run = run_id(&which.run)?;
+        let run = run_id(which.run.as_deref().unwrap_or_default())?;
         let place = Place::here().map_err(|error| failed(&error))?;
         let store = place.runs().map_err(|error| failed(&error))?;
         let ledger = Ledger::open(&place.state, &store.id()).map_err(|error| failed(&error))?;
@@ -146,85 +174,9 @@ impl Desk {
 
     /// The questions that are meant; all of them only where each is asked about.
     fn meant(&self, call: Option<&str>, all: bool) -> Result<Vec<Asked>, Problem> {
-        let listed = || {
-            let line = |asked: &Asked| format!("  {}  {}", asked.id, escaped(&asked.node));
-            self.open.iter().map(line).collect::<Vec<_>>().join("\n")
-        };
-        let named = |of: &[Asked]| -> Vec<Asked> {
-            let named = of.iter().filter(|asked| call.is_some_and(|call| asked.is_called(call)));
-            named.cloned().collect()
-        };
-        let answered = named(&self.answered);
-        if self.open.is_empty() && answered.is_empty() {
-            let what = if self.session { "session" } else { "run" };
-            return Err(Problem::usage(format!("the {what} `{}` waits for no answer", self.run)));
-        }
-        let Some(call) = call else {
-            if all || self.open.len() == 1 {
-                return Ok(self.open.clone());
-            }
-            return Err(Problem::usage(format!("several questions are open; name one:\n{}", listed())));
-        };
-        let open = named(&self.open);
-        let found = if open.is_empty() { answered } else { open };
-        match found.len() {
-            1 => Ok(found),
-            0 => Err(Problem::usage(format!(
-                "`{}` is no open question; these are:\n{}",
-                escaped(call),
-                listed()
-            ))),
-            _ => Err(Problem::usage(format!(
-                "`{}` asks more than once; use a number:\n{}",
-                escaped(call),
-                listed()
-            ))),
-        }
-    }
-
-    /// Does the person who sees it agree? At a terminal they are asked; elsewhere the digest must be that of what was
-    /// shown. What no policy asks about, a node's own question, is answered by naming it.
-    fn agrees(
-        &self,
-        asked: &Asked,
-        digest: Option<Digest>,
-        word: &Word,
-        named: bool,
-        output: Output,
-    ) -> Result<bool, Problem> {
-        let Some(request) = &asked.request else {
-            if asked.policy {
-                return Err(Problem::usage(crate::front::AnswerError::NoRequest.to_string()));
-            }
-            if word.choice.is_some() || !is_attended() {
-                return self.named(asked, named);
-            }
-            return Ok(ask(output, "Approve? [y/N] "));
-        };
-        let shown = crate::approval::request_digest(request);
-        match digest {
-            Some(digest) if digest == shown => Ok(true),
-            Some(_) => Err(Problem::usage(format!(
-                "`--digest` names another request than the one that is open, which is {shown}; nothing was approved"
-            ))),
-            None if is_attended() => Ok(ask(output, "Approve? [y/N] ")),
-            None => Err(Problem::usage(format!(
-                "nobody can be asked here; after reading the request, approve it by its digest: `lgflow approve {} {} \
-                 --digest {shown}`",
-                self.run, asked.id
-            ))),
-        }
-    }
-
-    /// Without a question at a terminal, a node's own question is answered by its name and no other way: what is open may
-    /// be another one by now.
-    fn named(&self, asked: &Asked, named: bool) -> Result<bool, Problem> {
-        if named {
-            return Ok(true);
-        }
-        let (run, node) = (&self.run, escaped(&asked.node));
-        let detail = format!("nobody is asked here; name what is approved: `lgflow approve {run} {node}`");
-        Err(Problem::usage(detail))
+        let what = if self.session { "session" } else { "run" };
+        let nothing = format!("the {what} `{}` waits for no answer", self.run);
+        meant(&self.open, &self.answered, call, all, &nothing)
     }
 
     /// Records an answer; does it settle the question, or are further keys needed?
@@ -253,6 +205,97 @@ impl Desk {
         let when = if settled { "" } else { " once all of it is answered" };
         output.note(&format!("`lgflow runs resume {}` goes on{when}\n", self.run));
     }
+}
+
+/// The questions that are meant; all of them only where each is asked about. `nothing` is said where there are none.
+pub(super) fn meant(
+    open: &[Asked],
+    answered: &[Asked],
+    call: Option<&str>,
+    all: bool,
+    nothing: &str,
+) -> Result<Vec<Asked>, Problem> {
+    let listed = || {
+        let line = |asked: &Asked| format!("  {}  {}", asked.id, escaped(&asked.node));
+        open.iter().map(line).collect::<Vec<_>>().join("\n")
+    };
+    let named = |of: &[Asked]| -> Vec<Asked> {
+        of.iter().filter(|asked| call.is_some_and(|call| asked.is_called(call))).cloned().collect()
+    };
+    let known = named(answered);
+    if open.is_empty() && known.is_empty() {
+        return Err(Problem::usage(nothing));
+    }
+    let Some(call) = call else {
+        if all || open.len() == 1 {
+            return Ok(open.to_vec());
+        }
+        return Err(Problem::usage(format!("several questions are open; name one:\n{}", listed())));
+    };
+    let found = Some(named(open)).filter(|found| !found.is_empty()).unwrap_or(known);
+    match found.len() {
+        1 => Ok(found),
+        0 => {
+            Err(Problem::usage(format!("`{}` is no open question; these are:\n{}", escaped(call), listed())))
+        }
+        _ => Err(Problem::usage(format!(
+            "`{}` asks more than once; use a number:\n{}",
+            escaped(call),
+            listed()
+        ))),
+    }
+}
+
+/// How a person agrees to what they are shown.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Agreeing {
+    /// The digest of what they have read.
+    pub(super) digest: Option<Digest>,
+    /// Have they taken one of the choices?
+    pub(super) chosen: bool,
+    /// Have they named the question?
+    pub(super) named: bool,
+}
+
+/// Does the person who sees it agree? At a terminal they are asked; elsewhere the digest must be that of what was shown.
+/// What no policy asks about, a node's own question, is answered by naming it. `again` is the command that answers it.
+pub(super) fn agrees(
+    asked: &Asked,
+    agreeing: &Agreeing,
+    again: &str,
+    output: Output,
+) -> Result<bool, Problem> {
+    let Some(request) = &asked.request else {
+        if asked.policy {
+            return Err(Problem::usage(crate::front::AnswerError::NoRequest.to_string()));
+        }
+        if !agreeing.chosen && is_attended() {
+            return Ok(ask(output, "Approve? [y/N] "));
+        }
+        if agreeing.named {
+            return Ok(true);
+        }
+        // what is open may be another one by now
+        return Err(Problem::usage(format!("nobody is asked here; name what is approved: `{again}`")));
+    };
+    let shown = crate::approval::request_digest(request);
+    match agreeing.digest {
+        Some(digest) if digest == shown => Ok(true),
+        Some(_) => Err(Problem::usage(format!(
+            "`--digest` names another request than the one that is open, which is {shown}; nothing was approved"
+        ))),
+        None if is_attended() => Ok(ask(output, "Approve? [y/N] ")),
+        None => Err(Problem::usage(format!(
+            "nobody can be asked here; after reading the request, approve it by its digest: `{again} --digest {shown}`"
+        ))),
+    }
+}
+
+/// A line about what a session's call asks, and who can answer it where.
+pub(super) fn waits(request: &ApprovalRequest, root: &str) -> String {
+    let tool = request.shown.first().map(|call| call.tool.as_str()).unwrap_or_default();
+    let (session, nonce) = (&request.binding.run, &request.binding.nonce);
+    format!("`{tool}` waits for an approval; in {root}: lgflow approve {session} {nonce}\n")
 }
 
 /// An answer in a word, with the option that was chosen.

@@ -60,6 +60,11 @@ pub(super) fn elsewhere(settings: &Settings) -> Result<Option<Elsewhere>, Proble
     of(url, settings.runner_token_file().map(Path::new), settings.runner_key()).map(Some)
 }
 
+/// The one at an address that a flag names.
+pub(super) fn runner_at(url: &str, token_file: Option<&Path>) -> Result<Elsewhere, Problem> {
+    of(url, token_file, None)
+}
+
 /// The one that a run was started with.
 pub(super) fn elsewhere_again(record: Option<&ElsewhereRecord>) -> Result<Option<Elsewhere>, Problem> {
     let Some(record) = record else { return Ok(None) };

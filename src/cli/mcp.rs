@@ -10,21 +10,22 @@ use clap::Args;
 use serde_json::json;
 
 use crate::diag::Diagnostics;
-use crate::effect::{ApprovalRequest, Declared, FrozenLayer, RunLimits};
+use crate::effect::{Declared, FrozenLayer, RunLimits};
 use crate::front::{CallSession, Calling, Place, Questions};
 use crate::mcp_server::{Ended, Hosted, Own, PATH, Said, ServeError, serve_http, serve_stdio};
 use crate::model::Uses;
 use crate::policy::{Decision, Gate, Machine, PolicySet};
 use crate::sandbox::{broken_promises, confine_server};
-use crate::service::{Address, Bound, Role, Token, TokenBook};
+use crate::service::{Address, Binding, Bound, Role, Token, TokenBook, Tokens};
 use crate::source::Sources;
 use crate::view::diagnostics::human;
 use crate::view::escaped;
 
+use super::answer::waits;
 use super::output::Output;
 use super::problem::Problem;
 use super::run::{PolicyArgs, limits, revision};
-use super::runner::{bound, tokens};
+use super::runner::{bound, tell_strangers, tokens};
 use super::terminal::style_of_stderr;
 use super::tool::{Here, layers_here};
 use super::{Exit, Format};
@@ -74,6 +75,8 @@ struct Prepared {
     limits: RunLimits,
     signing_key: Option<PathBuf>,
     offered: Vec<Uses>,
+    /// What a token has to be good for.
+    binding: Binding,
 }
 
 /// An open session, of which nobody has heard yet.
@@ -104,10 +107,19 @@ fn serve_one(prepared: &Prepared, output: Output) -> Result<Exit, Problem> {
 }
 
 /// A session for each token: what one does, no other one sees, ends or answers for.
-fn serve_many(prepared: &Prepared, bound: Bound, tokens: TokenBook, output: Output) -> Result<Exit, Problem> {
-    let callers = tokens.tokens().iter().filter(|token| token.role == Role::Call);
+fn serve_many(prepared: &Prepared, bound: Bound, book: TokenBook, output: Output) -> Result<Exit, Problem> {
+    let tokens = Tokens::new(book, prepared.binding.clone());
+    tell_strangers(&tokens, output)?;
+    let callers: Vec<&Arc<Token>> = tokens.good().filter(|token| token.role == Role::Call).collect();
+    if callers.len() > SESSIONS {
+        return Err(Problem::usage(format!(
+            "--token-file: each token with the role `call` has a runner of its own; {} are too many, at most {SESSIONS} \
+             can be served",
+            callers.len()
+        )));
+    }
     let opened: Vec<Opened> =
-        callers.map(|token| open(prepared, Some(Arc::clone(token)))).collect::<Result<_, _>>()?;
+        callers.into_iter().map(|token| open(prepared, Some(Arc::clone(token)))).collect::<Result<_, _>>()?;
     let Some(first) = opened.first() else {
         return Err(Problem::usage("--token-file: none of its tokens has the role `call`"));
     };
@@ -127,8 +139,8 @@ fn begin(opened: Opened, prepared: &Prepared, output: Output) -> (Own, Served) {
     let digest = &session.started().policy_digest;
     output.note(&format!("session {id}{whose} in {root}, under the policy {digest}\n"));
     let listening = thread::spawn({
-        let (id, root) = (id.clone(), root.clone());
-        move || tell_questions(questions, (&id, &root), output)
+        let root = root.clone();
+        move || tell_questions(questions, &root, output)
     });
     let said: Said = Arc::new(move |line: &str| output.note(&format!("{line}\n")));
     let hosted = Hosted { session: id, root, tools: prepared.offered.clone(), said };
@@ -162,13 +174,6 @@ fn listening_at(args: &McpArgs) -> Result<Option<(Bound, TokenBook)>, Problem> {
     }
     let none = || Problem::usage("name the tokens with `--token-file`");
     let tokens = tokens(args.token_file.as_deref())?.ok_or_else(none)?;
-    let callers = tokens.tokens().iter().filter(|token| token.role == Role::Call).count();
-    if callers > SESSIONS {
-        return Err(Problem::usage(format!(
-            "--token-file: each token with the role `call` has a runner of its own; {callers} are too many, \
-             at most {SESSIONS} can be served"
-        )));
-    }
     Ok(Some((bound(&address, args.insecure_behind_proxy, &args.hosts)?, tokens)))
 }
 
@@ -189,14 +194,17 @@ fn prepare(args: &McpArgs, output: Output) -> Result<Option<Prepared>, Problem> 
     if let Some(refusal) = layers.refusal() {
         return Err(Problem::with(Exit::Denied, "denied by policy", refusal));
     }
-    let offered = match PolicySet::compile(&layers.layers, &mut sources) {
-        Ok(set) => offered(set, place.protected()),
+    let (policy, offered) = match PolicySet::compile(&layers.layers, &mut sources) {
+        Ok(set) => (set.digest(), offered(set, place.protected())),
         Err(findings) => {
             output.drawn(&human(&sources, &findings, style_of_stderr()));
             return Ok(None);
         }
     };
+    let store = place.runs().map_err(|error| Problem::failed("cannot serve", &error))?;
+    let binding = Binding { workspace: store.id(), policy };
     Ok(Some(Prepared {
+        binding,
         place,
         layers: layers.layers,
         declared: settings.declared().clone(),
@@ -249,13 +257,8 @@ fn put_up_walls(inherited: BorrowedFd<'_>, listens: bool, output: Output) -> Res
 }
 
 /// Says what waits for a person, as the runner puts it, until the runner is gone.
-fn tell_questions(questions: Questions, (session, root): (&str, &str), output: Output) {
+fn tell_questions(questions: Questions, root: &str, output: Output) {
     for question in questions {
-        let ApprovalRequest { binding, shown, .. } = question;
-        let tool = shown.first().map(|call| call.tool.as_str()).unwrap_or_default();
-        output.note(&format!(
-            "`{tool}` waits for an approval; in {root}: lgflow approve {session} {}\n",
-            binding.nonce
-        ));
+        output.note(&waits(&question, root));
     }
 }

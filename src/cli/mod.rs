@@ -1,6 +1,7 @@
 //! Arguments, a file a subcommand, printing, exit codes.
 
 mod answer;
+mod answer_elsewhere;
 mod args;
 mod completions;
 mod config;
@@ -32,6 +33,7 @@ mod problem;
 mod replay;
 mod run;
 mod runner;
+mod runner_token;
 mod runs;
 mod runs_at;
 mod runs_diff;

@@ -1,32 +1,35 @@
-//! `lgflow runner`: the tools of this workspace for others, over HTTP, each call decided by the policy; and the tokens that
-//! they present.
+//! `lgflow runner`: the tools of this workspace for others, over HTTP, each call decided by the policy.
 #![expect(clippy::disallowed_methods, reason = "a token may come in a variable, which no settings hold")]
 
 use std::env;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use serde_json::json;
 
+use crate::config::Settings;
 use crate::diag::Diagnostics;
-use crate::files::private::replace;
+use crate::effect::{ApprovalRequest, FrozenLayer};
 use crate::files::read_given;
-use crate::front::{Service, Serving};
-use crate::service::{Address, BindError, Bound, Limits, NewToken, Role, TokenBook, TokenError, bind};
+use crate::front::{Announcer, Place, Service, Serving};
+use crate::policy::PolicySet;
+use crate::service::{Address, BindError, Binding, Bound, Limits, TokenBook, TokenError, Tokens, bind};
 use crate::source::Sources;
 use crate::view::escaped;
 
+use super::Exit;
+use super::answer::waits;
 use super::output::Output;
 use super::problem::Problem;
 use super::run::{PolicyArgs, limits};
+use super::runner_token::TokenCommand;
 use super::tool::{Here, layers_here};
 use super::validate::print_instead;
-use super::{Exit, Format};
 
 /// The variable with a token.
 pub(super) const TOKEN: &str = "LGFLOW_RUNNER_TOKEN";
 /// Bytes of a file of tokens.
-const LIMIT: u64 = 1 << 20;
+pub(super) const LIMIT: u64 = 1 << 20;
 
 /// Arguments of `lgflow runner`.
 #[derive(Debug, Args)]
@@ -68,46 +71,14 @@ enum RunnerCommand {
     /// Make tokens
     #[command(
         subcommand,
-        after_help = "Example:\n  lgflow runner token new ci --token-file tokens.json > ci.token"
+        after_help = "Examples:\n  lgflow runner token new ci --token-file tokens.json > ci.token\n  lgflow runner token bind ci --token-file tokens.json"
     )]
     Token(TokenCommand),
 }
 
-#[derive(Debug, Subcommand)]
-enum TokenCommand {
-    /// Make a token, add what it is checked against to a file, and print it: it is shown this once
-    #[command(
-        after_help = "Examples:\n  lgflow runner token new ci --token-file tokens.json\n  lgflow runner token new dashboard --role read --token-file tokens.json\n\nA token is taken back by removing it from the file and starting the runner again."
-    )]
-    New(NewArgs),
-}
-
-#[derive(Debug, Args)]
-struct NewArgs {
-    /// Its name: what calls and runs are kept apart by
-    name: String,
-    /// What it may be used for
-    #[arg(long, value_enum, default_value_t = RoleArg::Call)]
-    role: RoleArg,
-    /// The public key of whoever holds it: where the policy says `separate`, approvals by it do not count for runs that it starts
-    #[arg(long, value_name = "KEY")]
-    key: Option<String>,
-    /// The file of tokens; it is made where there is none
-    #[arg(long, value_name = "FILE")]
-    token_file: PathBuf,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum RoleArg {
-    /// Calls of tools, and runs
-    Call,
-    /// Look alone
-    Read,
-}
-
 pub(super) fn run(args: &RunnerArgs, output: Output) -> Result<Exit, Problem> {
     match &args.command {
-        Some(RunnerCommand::Token(TokenCommand::New(args))) => new_token(args, output),
+        Some(RunnerCommand::Token(command)) => super::runner_token::run(command, output),
         None => listen(args, output),
     }
 }
@@ -119,29 +90,19 @@ fn listen(args: &RunnerArgs, output: Output) -> Result<Exit, Problem> {
         .unwrap_or_default()
         .parse()
         .map_err(|error| Problem::usage(escaped(&format!("--listen: {error}"))))?;
-    let tokens = tokens(args.token_file.as_deref())?;
-    if tokens.is_none() && matches!(address, Address::Tcp(_)) {
-        let detail = format!(
-            "whoever reaches a port may use it, so it needs a token: set {TOKEN}, or name a file with `--token-file` \
-             (`lgflow runner token new NAME --token-file FILE` makes one); a Unix socket needs none"
-        );
-        return Err(Problem::usage(detail));
-    }
-    let place = super::trust::here()?;
-    let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
-    let layers = layers_here(&args.policy, &place, &mut sources, &mut found);
-    if found.has_errors() {
-        print_instead(&sources, &found, output);
+    let tokens = tokens_for(&address, args.token_file.as_deref())?;
+    let Some(ServedHere { place, layers, settings, binding }) = served_here(&args.policy, output)? else {
         return Ok(Exit::Invalid);
-    }
-    let Here { layers, settings } = layers?;
-    if let Some(refusal) = layers.refusal() {
-        return Err(Problem::with(Exit::Denied, "denied by policy", refusal));
+    };
+    let tokens = tokens.map(|book| Tokens::new(book, binding));
+    if let Some(tokens) = &tokens {
+        tell_strangers(tokens, output)?;
     }
     let bound = bound(&address, args.insecure_behind_proxy, &args.hosts)?;
     let serving = Serving {
+        announcer: announcer(&place, output),
         place,
-        layers: layers.layers,
+        layers,
         declared: settings.declared().clone(),
         limits: limits(&settings),
         program: PathBuf::from("/proc/self/exe"),
@@ -158,6 +119,60 @@ fn listen(args: &RunnerArgs, output: Output) -> Result<Exit, Problem> {
     Ok(Exit::Done)
 }
 
+/// What is served in this workspace.
+pub(super) struct ServedHere {
+    place: Place,
+    layers: Vec<FrozenLayer>,
+    settings: Settings,
+    /// What a token has to be good for.
+    pub(super) binding: Binding,
+}
+
+/// What would be served from here, frozen; nothing where the policy is not valid, which is said.
+pub(super) fn served_here(policy: &PolicyArgs, output: Output) -> Result<Option<ServedHere>, Problem> {
+    let place = super::trust::here()?;
+    let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
+    let layers = layers_here(policy, &place, &mut sources, &mut found);
+    if found.has_errors() {
+        print_instead(&sources, &found, output);
+        return Ok(None);
+    }
+    let Here { layers, settings } = layers?;
+    if let Some(refusal) = layers.refusal() {
+        return Err(Problem::with(Exit::Denied, "denied by policy", refusal));
+    }
+    let policy = match PolicySet::compile(&layers.layers, &mut sources) {
+        Ok(set) => set.digest(),
+        Err(findings) => {
+            print_instead(&sources, &findings, output);
+            return Ok(None);
+        }
+    };
+    let store = place.runs().map_err(|error| Problem::failed("cannot begin", &error))?;
+    let binding = Binding { workspace: store.id(), policy };
+    Ok(Some(ServedHere { place, layers: layers.layers, settings, binding }))
+}
+
+/// Names the tokens of the file that are not good here. Where none is, nothing is served.
+pub(super) fn tell_strangers(tokens: &Tokens, output: Output) -> Result<(), Problem> {
+    let mut lines = String::new();
+    for (token, how) in tokens.bound() {
+        let name = &token.name;
+        lines += &format!("the token `{name}` {how} (`lgflow runner token bind {name}` binds it anew)\n");
+    }
+    if tokens.good().next().is_none() {
+        return Err(Problem::usage(format!("no token of the file is good here: {}", lines.trim_end())));
+    }
+    output.note(&lines);
+    Ok(())
+}
+
+/// Says what waits for a person, as the runner puts it.
+fn announcer(place: &Place, output: Output) -> Announcer {
+    let root = place.root.display().to_string();
+    Announcer::new(move |request: &ApprovalRequest| output.note(&waits(request, &root)))
+}
+
 /// Takes the place where a service listens.
 pub(super) fn bound(address: &Address, behind_proxy: bool, hosts: &[String]) -> Result<Bound, Problem> {
     bind(address, behind_proxy, hosts).map_err(|error| match error {
@@ -166,6 +181,19 @@ pub(super) fn bound(address: &Address, behind_proxy: bool, hosts: &[String]) -> 
         }
         BindError::Io(..) | BindError::Taken(_) => Problem::failed("cannot be served", &error),
     })
+}
+
+/// The tokens that are named; a port is not listened at without any.
+fn tokens_for(address: &Address, file: Option<&Path>) -> Result<Option<TokenBook>, Problem> {
+    let tokens = tokens(file)?;
+    if tokens.is_none() && matches!(address, Address::Tcp(_)) {
+        let detail = format!(
+            "whoever reaches a port may use it, so it needs a token: set {TOKEN}, or name a file with `--token-file` \
+             (`lgflow runner token new NAME --token-file FILE` makes one); a Unix socket needs none"
+        );
+        return Err(Problem::usage(detail));
+    }
+    Ok(tokens)
 }
 
 /// The tokens that are named, if any are.
@@ -182,35 +210,4 @@ pub(super) fn tokens(file: Option<&Path>) -> Result<Option<TokenBook>, Problem> 
         Err(env::VarError::NotPresent) => Ok(None),
         Err(error) => Err(Problem::usage(format!("{TOKEN}: {error}"))),
     }
-}
-
-fn new_token(args: &NewArgs, output: Output) -> Result<Exit, Problem> {
-    let file = &std::path::absolute(&args.token_file)
-        .map_err(|error| Problem::failed("the token was not made", &error))?;
-    let wrong = |error: TokenError| Problem::usage(escaped(&format!("`{}`: {error}", file.display())));
-    let book = match file.symlink_metadata() {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => TokenBook::none(),
-        _ => {
-            let text = read_given(file, LIMIT).map_err(|error| super::validate::unreadable(&error))?;
-            if !text.trim_start().starts_with('{') {
-                return Err(wrong(TokenError::Malformed(
-                    "it holds a single token; name another file".to_owned(),
-                )));
-            }
-            TokenBook::read(&text).map_err(wrong)?
-        }
-    };
-    let role = match args.role {
-        RoleArg::Call => Role::Call,
-        RoleArg::Read => Role::Read,
-    };
-    let NewToken { text, token } = NewToken::draw(&args.name, role, args.key.clone()).map_err(wrong)?;
-    let (name, word) = (token.name.clone(), token.role.as_str());
-    let book = book.with(token).map_err(wrong)?;
-    replace(file, &book.text()).map_err(|error| Problem::failed("the token was not made", &error))?;
-    let document = json!({ "schema": "lgflow.token/v1", "name": name, "role": word, "token": text });
-    if output.format == Format::Human {
-        output.note(&format!("the token `{name}` may {word}; it is shown this once\n"));
-    }
-    Ok(output.either(|| format!("{text}\n"), || document))
 }

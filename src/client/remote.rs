@@ -1,5 +1,5 @@
-//! The connection to a runner that is elsewhere: one HTTP request, with a token, which is upgraded to frames. The token goes
-//! over what is encrypted, or stays on this machine.
+//! The connection to a runner that is elsewhere: one HTTP request, with a token, which is answered with a document or is
+//! upgraded to frames. The token goes over what is encrypted, or stays on this machine.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -8,14 +8,16 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_body_util::{BodyExt as _, Empty, Limited};
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::handshake;
-use hyper::header::{AUTHORIZATION, CONNECTION, HOST, UPGRADE as UPGRADE_HEADER};
+use hyper::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, HOST, UPGRADE as UPGRADE_HEADER};
+use hyper::http::request;
 use hyper::{Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
+use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite, split};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
@@ -28,7 +30,9 @@ use super::{FrameReader, FrameWriter};
 const CONNECT: Duration = Duration::from_secs(20);
 /// Bytes of a refusal that are read.
 const REFUSAL: usize = 64 << 10;
-/// Characters of it that are told.
+/// Bytes of a document that are read.
+const DOCUMENT: usize = 64 << 20;
+/// Characters of a refusal that are told.
 const DETAIL: usize = 500;
 /// Where a run is opened.
 const PATH: &str = "/v1/runs/open";
@@ -129,41 +133,108 @@ pub type RemoteFrames =
 /// Connects, presents `token`, and has the connection upgraded. Must be called inside of a tokio runtime.
 pub async fn connect(runner: &RunnerUrl, token: Option<&str>) -> Result<RemoteFrames, RemoteError> {
     let unreached = |why: String| RemoteError::Unreached(runner.clone(), why);
-    let response = tokio::time::timeout(CONNECT, ask(runner, token)).await;
-    let response =
-        response.map_err(|_| unreached("it did not answer in time".to_owned()))?.map_err(unreached)?;
-    let status = response.status();
-    if status != StatusCode::SWITCHING_PROTOCOLS {
-        let body = Limited::new(response.into_body(), REFUSAL).collect();
-        let text = match tokio::time::timeout(CONNECT, body).await {
-            Ok(Ok(body)) => String::from_utf8_lossy(&body.to_bytes()).into_owned(),
-            _ => String::new(),
-        };
-        return Err(RemoteError::Refused(runner.clone(), status.as_u16(), detail(&text)));
+    let response = answered(runner, token, Wanted::Frames).await?;
+    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        return Err(refused(runner, response).await);
     }
     let upgraded = hyper::upgrade::on(response).await.map_err(|error| unreached(error.to_string()))?;
     let (reader, writer) = split(TokioIo::new(upgraded));
     Ok((FrameReader::new(Box::new(reader)), FrameWriter::new(Box::new(writer))))
 }
 
-/// The answer to the request that opens a run.
-async fn ask(runner: &RunnerUrl, token: Option<&str>) -> Result<Response<Incoming>, String> {
-    let (authority, path) = match runner {
+/// The document at a path of a runner. Must be called inside of a tokio runtime.
+pub async fn fetch(runner: &RunnerUrl, token: Option<&str>, path: &str) -> Result<Value, RemoteError> {
+    document(runner, answered(runner, token, Wanted::Document(path)).await?).await
+}
+
+/// What a runner answers to a document that is sent to one of its paths. Must be called inside of a tokio runtime.
+pub async fn post(
+    runner: &RunnerUrl,
+    token: Option<&str>,
+    path: &str,
+    body: &Value,
+) -> Result<Value, RemoteError> {
+    document(runner, answered(runner, token, Wanted::Answer(path, body)).await?).await
+}
+
+/// What a runner is asked for.
+enum Wanted<'a> {
+    /// A connection for a run.
+    Frames,
+    /// A document.
+    Document(&'a str),
+    /// The answer to a document.
+    Answer(&'a str, &'a Value),
+}
+
+impl Wanted<'_> {
+    fn request(&self, before: &str) -> (request::Builder, Full<Bytes>) {
+        match self {
+            Self::Frames => {
+                let head = Request::get(format!("{before}{PATH}")).header(CONNECTION, "upgrade");
+                (head.header(UPGRADE_HEADER, UPGRADE), Full::default())
+            }
+            Self::Document(path) => (Request::get(format!("{before}{path}")), Full::default()),
+            Self::Answer(path, body) => {
+                let head = Request::post(format!("{before}{path}")).header(CONTENT_TYPE, "application/json");
+                (head, Full::from(body.to_string()))
+            }
+        }
+    }
+}
+
+async fn document(runner: &RunnerUrl, response: Response<Incoming>) -> Result<Value, RemoteError> {
+    let unreached = |why: String| RemoteError::Unreached(runner.clone(), why);
+    if response.status() != StatusCode::OK {
+        return Err(refused(runner, response).await);
+    }
+    let body = tokio::time::timeout(CONNECT, Limited::new(response.into_body(), DOCUMENT).collect()).await;
+    let body = body.map_err(|_| unreached("its answer did not come in time".to_owned()))?;
+    let body = body.map_err(|error| unreached(format!("its answer broke off: {error}")))?;
+    let read = serde_json::from_slice(&body.to_bytes());
+    read.map_err(|error| unreached(format!("its answer is no JSON: {error}")))
+}
+
+async fn refused(runner: &RunnerUrl, response: Response<Incoming>) -> RemoteError {
+    let status = response.status();
+    let body = Limited::new(response.into_body(), REFUSAL).collect();
+    let text = match tokio::time::timeout(CONNECT, body).await {
+        Ok(Ok(body)) => String::from_utf8_lossy(&body.to_bytes()).into_owned(),
+        _ => String::new(),
+    };
+    RemoteError::Refused(runner.clone(), status.as_u16(), detail(&text))
+}
+
+/// The head of the answer, in time.
+async fn answered(
+    runner: &RunnerUrl,
+    token: Option<&str>,
+    wanted: Wanted<'_>,
+) -> Result<Response<Incoming>, RemoteError> {
+    let unreached = |why: String| RemoteError::Unreached(runner.clone(), why);
+    let response = tokio::time::timeout(CONNECT, ask(runner, token, wanted)).await;
+    response.map_err(|_| unreached("it did not answer in time".to_owned()))?.map_err(unreached)
+}
+
+async fn ask(
+    runner: &RunnerUrl,
+    token: Option<&str>,
+    wanted: Wanted<'_>,
+) -> Result<Response<Incoming>, String> {
+    let (authority, before) = match runner {
         RunnerUrl::Web { text, path, .. } => {
             let authority = text.split("://").nth(1).and_then(|rest| rest.split('/').next());
-            (authority.unwrap_or_default().to_owned(), format!("{path}{PATH}"))
+            (authority.unwrap_or_default(), path.as_str())
         }
-        RunnerUrl::Unix(_) => ("localhost".to_owned(), PATH.to_owned()),
+        RunnerUrl::Unix(_) => ("localhost", ""),
     };
-    let request = Request::get(path)
-        .header(HOST, authority)
-        .header(CONNECTION, "upgrade")
-        .header(UPGRADE_HEADER, UPGRADE);
-    let request = match token {
-        Some(token) => request.header(AUTHORIZATION, format!("Bearer {token}")),
-        None => request,
+    let (head, body) = wanted.request(before);
+    let head = head.header(HOST, authority);
+    let head = match token {
+        Some(token) => head.header(AUTHORIZATION, format!("Bearer {token}")),
+        None => head,
     };
-    let request = request.body(Empty::new()).map_err(|error| error.to_string())?;
+    let request = head.body(body).map_err(|error| error.to_string())?;
     match runner {
         RunnerUrl::Unix(path) => {
             let stream = UnixStream::connect(path).await.map_err(|error| error.to_string())?;
@@ -186,7 +257,7 @@ async fn ask(runner: &RunnerUrl, token: Option<&str>) -> Result<Response<Incomin
 
 async fn send(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    request: Request<Empty<Bytes>>,
+    request: Request<Full<Bytes>>,
 ) -> Result<Response<Incoming>, String> {
     let (mut sender, connection) =
         handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;

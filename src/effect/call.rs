@@ -255,6 +255,11 @@ impl ToolResult {
     pub fn failure(tool: impl Into<String>, error: ToolError) -> Self {
         Self { ok: false, error: Some(error), ..Self::success(tool, Value::Null) }
     }
+
+    /// Does the call wait for a person? Nothing of it was done then.
+    pub fn wants_approval(&self) -> bool {
+        self.error.as_ref().is_some_and(|error| error.kind == ErrorKind::ApprovalRequired)
+    }
 }
 
 /// A file that a call wrote.

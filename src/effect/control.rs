@@ -48,6 +48,9 @@ pub struct RunnerStart {
     /// put it there.
     #[serde(default)]
     pub answers_on_record: bool,
+    /// Are receipts kept of its calls, and results for later ones? Not of calls that a service makes for others without
+    /// end: only what they ask is on record.
+    pub keeps_records: bool,
 }
 
 /// Where the ledger of a workspace lies.

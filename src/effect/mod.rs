@@ -1,6 +1,7 @@
 //! All that can be asked of the world and heard back: the versioned messages between front, interpreter and
 //! runner. These are wire types: they derive serde, and each carries its schema id. Knows no policy and no tool.
 
+mod answers;
 mod approval;
 mod call;
 mod codec;
@@ -19,6 +20,7 @@ mod reuse;
 mod secret;
 mod web_address;
 
+pub use answers::{AnswerOutcome, AnswerTaken, OpenRequest, OpenRequests, Rejection, RunnerClock};
 pub use approval::{
     Approval, ApprovalBinding, ApprovalRequest, ApprovalSignature, ApprovalTerms, AskedRef, BoundCall,
     BoundTarget, Preview, RootIdentity, ShownCall,

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::digest::{Digest, canonical_json};
 
-use super::{ApprovalRequest, CallFrame, FrozenLayer, ReplyFrame, RunLimits, Started};
+use super::{ApprovalRequest, CallFrame, FrozenLayer, ReplyFrame, RunLimits, RunnerClock, Started};
 
 /// What the connection is upgraded to: frames as they go over inherited sockets.
 pub const UPGRADE: &str = "lgflow-frames/1";
@@ -67,6 +67,8 @@ pub struct RunOpened {
     pub started: Started,
     /// The patterns of its layers, each with its name: what is taken out of what the interpreter records, on both sides.
     pub redact: Vec<(String, String)>,
+    /// When it is there: what people sign for this runner is signed for its clock.
+    pub clock: RunnerClock,
     /// The key of the runner's installation.
     pub key: String,
     /// Over [`RunOpened::message`].
@@ -74,9 +76,9 @@ pub struct RunOpened {
 }
 
 impl RunOpened {
-    /// What is signed: that this key's runner opened this run, for whoever drew the nonce, under this policy.
-    pub fn message(run: &str, nonce: &str, policy: Digest) -> Vec<u8> {
-        message(&json!(["lgflow.run_opened/v1", run, nonce, policy]))
+    /// What is signed: that this key's runner opened this run, for whoever drew the nonce, under this policy, at this time.
+    pub fn message(run: &str, nonce: &str, policy: Digest, clock: &RunnerClock) -> Vec<u8> {
+        message(&json!(["lgflow.run_opened/v1", run, nonce, policy, clock]))
     }
 }
 

@@ -4,8 +4,8 @@
 use serde_json::Value;
 
 use crate::approval::{Approver, LOCAL, Refusal, Signer, add_signature, shows_what_it_binds};
-use crate::effect::{Approval, ApprovalRequest, PersonsAnswer};
-use crate::ledger::{Answered, Ledger, LedgerError, Reply, moment};
+use crate::effect::{ApprovalRequest, ApprovalSignature, PersonsAnswer};
+use crate::ledger::{Answered, ClockThere, Ledger, LedgerError, Reply, moment};
 use crate::schema::validate_value;
 use crate::view::{approval_text, question_text};
 
@@ -87,6 +87,12 @@ pub enum AnswerError {
     /// The key is nobody's who may.
     #[error("the key `{0}` is not among those that the policy lets approve: {1}")]
     NotAnApprover(String, String),
+    /// The key of this installation, where another one's is meant.
+    #[error(
+        "the key `{0}` is this installation's, and `local` is that of the runner's, which is another; approve with a key of \
+         your own (`signing_key`) that the policy there lets approve"
+    )]
+    OtherInstallation(String),
     /// A choice that is none.
     #[error("`{0}` is none of the choices: {1}")]
     Choice(String, String),
@@ -129,7 +135,7 @@ impl Asked {
     }
 
     /// The question of a session that the runner put as `request`.
-    fn of_session(id: usize, request: ApprovalRequest) -> Self {
+    pub(super) fn of_session(id: usize, request: ApprovalRequest) -> Self {
         let tool = request.shown.first().map(|shown| shown.tool.clone()).unwrap_or_default();
         let request = Some(request);
         Self {
@@ -181,10 +187,9 @@ impl Answering {
 
     /// Is there an answer that still counts?
     fn is_answered(&self, asked: &Asked) -> Result<bool, LedgerError> {
-        let Some(answer) = self.recorded(asked)? else { return Ok(false) };
-        let approval = answer.approval.and_then(|approval| serde_json::from_value::<Approval>(approval).ok());
-        let now = moment().millis;
-        Ok(approval.is_none_or(|approval| approval.signatures.iter().all(|one| now < one.expires)))
+        let Some(request) = &asked.request else { return Ok(false) };
+        let answer = self.ledger.answered(&request.binding.nonce)?;
+        Ok(answer.is_some_and(|answer| answer.settles(request.terms.quorum, moment().millis)))
     }
 
     /// The answer that is on record, if it is whole.
@@ -223,15 +228,10 @@ impl Answering {
 
     /// Why this key cannot approve it at all, where that is so.
     pub fn refusal(&self, request: &ApprovalRequest) -> Option<AnswerError> {
-        let name = match &self.signer {
-            Signer::Local(_) => LOCAL.to_owned(),
-            Signer::Own(key) => Approver::Key(key.public()).name(),
-        };
-        let (terms, key) = (&request.terms, self.signer.key());
-        if !terms.approvers.contains(&name) {
-            return Some(AnswerError::NotAnApprover(key, terms.approvers.join(", ")));
+        match self.ledger.clock(&self.run) {
+            Ok(clock) => cannot_sign(&self.signer, request, clock.as_ref()),
+            Err(error) => Some(error.into()),
         }
-        (terms.separate && key == terms.starter).then_some(AnswerError::Refused(Refusal::Starter))
     }
 
     /// Records what a person said of a question that was shown to them.
@@ -274,15 +274,13 @@ impl Answering {
     }
 
     fn agree(&self, asked: &Asked, request: &ApprovalRequest, word: Word) -> Result<Outcome, AnswerError> {
-        if let Some(refusal) = self.refusal(request) {
-            return Err(refusal);
-        }
+        let clock = self.ledger.clock(&self.run)?;
         let nonce = &request.binding.nonce;
         let before = match self.ledger.answered(nonce)? {
             Some(Answered::Approved { approval, .. }) => Some(*approval),
             _ => None,
         };
-        let signature = self.signer.sign(request, &moment())?;
+        let signature = signed(&self.signer, request, clock.as_ref())?;
         let approval = add_signature(before, request, signature)?;
         let answer =
             Answered::Approved { approval: Box::new(approval.clone()), comment: word.comment.clone() };
@@ -307,6 +305,40 @@ impl Answering {
             _ => None,
         })
     }
+}
+
+/// Signs a request that was shown: for the runner's clock, where that is elsewhere.
+pub(super) fn signed(
+    signer: &Signer,
+    request: &ApprovalRequest,
+    clock: Option<&ClockThere>,
+) -> Result<ApprovalSignature, AnswerError> {
+    if let Some(refusal) = cannot_sign(signer, request, clock) {
+        return Err(refusal);
+    }
+    let here = moment();
+    let then = clock.map_or_else(|| here.clone(), |clock| clock.at(&here, request));
+    Ok(signer.sign(request, &then)?)
+}
+
+/// Why a key cannot approve a request at all, where that is so.
+fn cannot_sign(
+    signer: &Signer,
+    request: &ApprovalRequest,
+    clock: Option<&ClockThere>,
+) -> Option<AnswerError> {
+    let (terms, key) = (&request.terms, signer.key());
+    let name = match signer {
+        Signer::Local(_) => LOCAL.to_owned(),
+        Signer::Own(key) => Approver::Key(key.public()).name(),
+    };
+    if !terms.approvers.contains(&name) {
+        return Some(AnswerError::NotAnApprover(key, terms.approvers.join(", ")));
+    }
+    if matches!(signer, Signer::Local(_)) && clock.is_some_and(|clock| clock.installation != key) {
+        return Some(AnswerError::OtherInstallation(key));
+    }
+    (terms.separate && key == terms.starter).then_some(AnswerError::Refused(Refusal::Starter))
 }
 
 fn of_reply(question: u32, reply: Reply, approval: Option<Value>) -> PersonsAnswer {

@@ -104,6 +104,7 @@ impl Asking {
             let keys = request.terms.approvers.join(", ");
             let another = match refusal {
                 AnswerError::Refused(refusal) => format!(", and not by this one: {refusal}"),
+                other @ AnswerError::OtherInstallation(_) => format!(": {other}"),
                 _ => String::new(),
             };
             return Step::Note(format!("{}: waits for an approval by {keys}{another}", asked.node));

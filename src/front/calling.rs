@@ -81,6 +81,7 @@ impl CallSession {
             live: false,
             reuse: None,
             answers_on_record: true,
+            keeps_records: true,
         };
         let (runner, calls) = RunnerProcess::start(calling.program, start, root.as_fd())?;
         let control = runner.control()?.ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected))?;
@@ -99,7 +100,7 @@ impl CallSession {
 
     /// Where the runner's questions arrive.
     pub fn questions(&self) -> io::Result<Questions> {
-        Ok(Questions { control: self.control.try_clone()?, arrived: FrameBuffer::default() })
+        Questions::on(&self.control)
     }
 
     /// Asks the runner to end the calls that still run.
@@ -113,6 +114,13 @@ impl CallSession {
 pub struct Questions {
     control: UnixStream,
     arrived: FrameBuffer,
+}
+
+impl Questions {
+    /// Those that a runner puts on its control channel.
+    pub(super) fn on(control: &UnixStream) -> io::Result<Self> {
+        Ok(Self { control: control.try_clone()?, arrived: FrameBuffer::default() })
+    }
 }
 
 impl Iterator for Questions {

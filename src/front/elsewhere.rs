@@ -17,7 +17,7 @@ use crate::effect::{
     ApprovalRequest, CallFrame, ControlFrame, FrameBuffer, FrozenLayer, RunFrame, RunLimits, RunOpen,
     RunOpened, RunReceipts, RunWord, Started,
 };
-use crate::ledger::{ElsewhereRecord, Ledger};
+use crate::ledger::{ClockThere, ElsewhereRecord, Ledger, LedgerError, moment};
 use crate::store::RunId;
 use crate::wire::send_frame;
 
@@ -89,6 +89,9 @@ pub enum ElsewhereError {
     /// It was not understood.
     #[error("the runner at {0} was not understood: {1}")]
     Lost(RunnerUrl, Lost),
+    /// What it said of its clock could not be kept.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
     /// The machine refused.
     #[error("cannot begin: {0}")]
     Io(#[from] std::io::Error),
@@ -155,7 +158,7 @@ impl RemoteRunner {
         let (calls, their_calls) = UnixStream::pair()?;
         let (tell, told) = mpsc::channel();
         let (open, ledger, place) = (opening.word()?, ledger.clone(), there.clone());
-        let run = open.run.clone();
+        let (run, kept) = (open.run.clone(), ledger.clone());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let life = move || {
             runtime.block_on(async {
@@ -175,6 +178,7 @@ impl RemoteRunner {
         };
         let relay = thread::Builder::new().name("relay".to_owned()).spawn(life)?;
         let opened = told.recv().map_err(|error| std::io::Error::other(error.to_string()))??;
+        kept.hear_clock(&run, &ClockThere::heard(&opened.clock, &moment()))?;
         let key = PublicKey::parse(&opened.key).map_err(|_| ElsewhereError::Unsigned(there.url.clone()))?;
         let remote = Self {
             started: opened.started,
@@ -242,7 +246,8 @@ async fn begin(there: &Elsewhere, open: &RunOpen) -> Result<(RunOpened, RemoteFr
     if let Some(wants) = there.key.filter(|wants| *wants != key) {
         return Err(ElsewhereError::OtherKey { url: there.url.clone(), has: key.to_string(), wants });
     }
-    let message = RunOpened::message(&open.run, &open.nonce, opened.started.policy_digest);
+    let policy = opened.started.policy_digest;
+    let message = RunOpened::message(&open.run, &open.nonce, policy, &opened.clock);
     if key.checks(&message, &opened.signature) { Ok((opened, (reader, writer))) } else { Err(unsigned()) }
 }
 

@@ -359,6 +359,7 @@ fn runner_start(task: &Task<'_>, run: &RunId, store: &Store) -> RunnerStart {
         live: task.attended,
         reuse: task.fork.as_ref().map(|fork| fork.reuse.clone()),
         answers_on_record: false,
+        keeps_records: true,
     }
 }
 

@@ -1,28 +1,69 @@
 //! A runner that others use over HTTP: the policy is put together and frozen before the first of them is listened to, and
 //! each session is a runner's process that this one owns, with the control channel, as the front of a run does.
 
+use std::collections::BTreeSet;
+use std::fmt;
 use std::io;
 use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::thread;
 
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::digest::{PublicKey, SecretKey};
-use crate::effect::{Declared, FrozenLayer, LayerRole, LedgerPlace, RunLimits, RunOpen, RunnerStart};
+use crate::effect::{
+    ApprovalRequest, Declared, FrozenLayer, LayerRole, LedgerPlace, RunLimits, RunOpen, RunnerStart,
+};
 use crate::files::Root;
-use crate::ledger::{Ledger, LedgerError, runner_key};
+use crate::ledger::{Ledger, LedgerError, SessionRecord, moment, runner_key};
 use crate::service::{
-    Begun, Bound, Guard, Limits, OPEN, OpenError, Opener, Order, Protocol, Role, TokenBook, guarded, router,
+    Begun, Bound, Guard, Limits, OPEN, OpenError, Opener, Order, Protocol, Role, Tokens, guarded, router,
     serve,
 };
-use crate::store::RunId;
+use crate::store::{RunId, Store, StoreError};
 
+use super::calling::Questions;
+use super::execute::new_run_id;
 use super::keep_out::patterns;
 use super::{Place, RunnerProcess, StartError};
 
 /// Layers that a run of elsewhere may bring.
 const CEILINGS: usize = 64;
+
+/// By which protocol the calls of a session come.
+const PROTOCOL: &str = "http";
+
+/// Who is told what waits for a person.
+#[derive(Clone)]
+pub struct Announcer(Arc<dyn Fn(&ApprovalRequest) + Send + Sync>);
+
+impl Announcer {
+    /// Tells `hear` of each question once.
+    pub fn new(hear: impl Fn(&ApprovalRequest) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(hear))
+    }
+
+    /// Listens to a session's questions, until its runner is gone.
+    fn listen(&self, questions: Questions) -> io::Result<()> {
+        let Self(hear) = self.clone();
+        let listening = move || {
+            let mut known = BTreeSet::new();
+            for request in questions {
+                if known.insert(request.binding.nonce.clone()) {
+                    hear(&request);
+                }
+            }
+        };
+        thread::Builder::new().name("questions".to_owned()).spawn(listening).map(drop)
+    }
+}
+
+impl fmt::Debug for Announcer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Announcer")
+    }
+}
 
 /// What every session begins with.
 #[derive(Debug)]
@@ -37,14 +78,19 @@ pub struct Serving {
     pub limits: RunLimits,
     /// The program that becomes the runner: our own.
     pub program: PathBuf,
+    /// Who hears what calls ask.
+    pub announcer: Announcer,
 }
 
 /// The service did not come up, or not to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum ServingError {
-    /// The key that it signs with.
+    /// The key that it signs with, or where it keeps what is asked.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// The state of the workspace.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// No session could be had.
     #[error("{0}")]
     Session(String),
@@ -60,7 +106,7 @@ pub struct Service {
     guard: Arc<Guard>,
     bound: Bound,
     limits: Limits,
-    tokens: Option<TokenBook>,
+    tokens: Option<Tokens>,
     key: PublicKey,
 }
 
@@ -69,17 +115,18 @@ impl Service {
     pub fn new(
         serving: Serving,
         bound: Bound,
-        tokens: Option<TokenBook>,
+        tokens: Option<Tokens>,
         limits: Limits,
     ) -> Result<Self, ServingError> {
         let identity: SecretKey = runner_key(&serving.place.state)?;
         let key = identity.public();
+        let ledger = Ledger::open(&serving.place.state, &serving.place.runs()?.id())?;
         let names: Vec<String> = match &tokens {
-            Some(book) => book.tokens().iter().map(|token| token.name.clone()).collect(),
+            Some(tokens) => tokens.good().map(|token| token.name.clone()).collect(),
             None => vec![String::new()],
         };
         let guard = Guard::new(bound.hosts().cloned(), tokens.clone(), OPEN, &limits);
-        let protocol = Protocol::new(serving.opener(), names, identity, limits);
+        let protocol = Protocol::new(serving.opener(), names, (identity, ledger), limits);
         Ok(Self { protocol: Arc::new(protocol), guard: Arc::new(guard), bound, limits, tokens, key })
     }
 
@@ -118,7 +165,7 @@ impl Service {
     async fn prepare(&self) -> Result<(), ServingError> {
         let token = match &self.tokens {
             None => None,
-            Some(book) => match book.tokens().iter().find(|token| token.role == Role::Call) {
+            Some(tokens) => match tokens.good().find(|token| token.role == Role::Call) {
                 Some(token) => Some(Arc::clone(token)),
                 None => return Ok(()),
             },
@@ -136,33 +183,14 @@ impl Serving {
         let failed = |error: &dyn std::error::Error| OpenError::Failed(error.to_string());
         let root = Root::open(&self.place.root).map_err(|error| failed(&error))?;
         let store = self.place.runs().map_err(|error| failed(&error))?;
-        let id = store.id();
-        let start = RunnerStart {
-            schema: "lgflow.runner_start/v1".into(),
-            run: String::new(),
-            root: self.place.root.display().to_string(),
-            state: store.folder().display().to_string(),
-            layers: self.layers.clone(),
-            protected: self.place.protected(),
-            starter: None,
-            declared: self.declared.clone(),
-            ledger: None,
-            limits: RunLimits::default(),
-            plan: None,
-            undoes: None,
-            reuse: None,
-            live: false,
-            answers_on_record: false,
-        };
-        let (start, receipts) = match &order.run {
-            None => (start, None),
-            Some(open) => {
-                let ledger = Ledger::open(&self.place.state, &id).map_err(|error| failed(&error))?;
-                (self.of_run(start, order, open, &ledger, &id)?, Some((ledger, open.run.clone())))
-            }
+        let ledger = Ledger::open(&self.place.state, &store.id()).map_err(|error| failed(&error))?;
+        let start = match &order.run {
+            None => self.of_session(self.start(&store), order, &ledger)?,
+            Some(open) => self.of_run(self.start(&store), order, open, &ledger)?,
         };
         let patterns = if order.run.is_some() { patterns(&start.layers) } else { Vec::new() };
         let redact = patterns.into_iter().map(|(name, regex)| (name, regex.as_str().to_owned())).collect();
+        let id = start.run.clone();
         let (process, calls) =
             RunnerProcess::start(&self.program, start, root.as_fd()).map_err(|error| match error {
                 StartError::Refused(_, message) => OpenError::Refused(message),
@@ -170,7 +198,13 @@ impl Serving {
             })?;
         let control = process.control().map_err(|error| failed(&error))?;
         let control = control.ok_or_else(|| OpenError::Failed("it has let go of its front".to_owned()))?;
+        let receipts = order.run.is_some().then(|| (ledger, id.clone()));
+        if order.run.is_none() {
+            let questions = Questions::on(&control).map_err(|error| failed(&error))?;
+            self.announcer.listen(questions).map_err(|error| failed(&error))?;
+        }
         Ok(Begun {
+            id,
             started: process.started().clone(),
             redact,
             calls,
@@ -184,6 +218,51 @@ impl Serving {
         })
     }
 
+    /// What every runner begins with.
+    fn start(&self, store: &Store) -> RunnerStart {
+        RunnerStart {
+            schema: "lgflow.runner_start/v1".into(),
+            run: String::new(),
+            root: self.place.root.display().to_string(),
+            state: store.folder().display().to_string(),
+            layers: self.layers.clone(),
+            protected: self.place.protected(),
+            starter: None,
+            declared: self.declared.clone(),
+            ledger: Some(LedgerPlace {
+                state: self.place.state.display().to_string(),
+                workspace: store.id(),
+            }),
+            limits: RunLimits::default(),
+            plan: None,
+            undoes: None,
+            reuse: None,
+            live: false,
+            answers_on_record: false,
+            keeps_records: false,
+        }
+    }
+
+    /// The same for calls that belong to no run: what they ask is on record under an id that is drawn now, and answers are
+    /// looked up there.
+    fn of_session(
+        &self,
+        start: RunnerStart,
+        order: &Order,
+        ledger: &Ledger,
+    ) -> Result<RunnerStart, OpenError> {
+        let failed = |error: &dyn std::error::Error| OpenError::Failed(error.to_string());
+        let id = new_run_id().map_err(|error| failed(&error))?;
+        let record = SessionRecord {
+            protocol: PROTOCOL.to_owned(),
+            starter: starter(order),
+            opened: moment().millis,
+            layers: self.layers.clone(),
+        };
+        ledger.open_session(id.as_str(), &record).map_err(|error| failed(&error))?;
+        Ok(RunnerStart { run: id.to_string(), answers_on_record: true, ..start })
+    }
+
     /// The same for a run of elsewhere: what binds it there binds it here as well, and it is on record whose it is.
     fn of_run(
         &self,
@@ -191,7 +270,6 @@ impl Serving {
         order: &Order,
         open: &RunOpen,
         ledger: &Ledger,
-        workspace: &str,
     ) -> Result<RunnerStart, OpenError> {
         let refused = |message: String| Err(OpenError::Refused(message));
         if open.run.parse::<RunId>().is_err() {
@@ -207,19 +285,21 @@ impl Serving {
         }
         let ceilings = open.ceilings.iter().cloned();
         let ceilings = ceilings.map(|layer| FrozenLayer { role: LayerRole::Ceiling, ..layer });
-        let key = order.token.as_ref().and_then(|token| token.key.clone());
         Ok(RunnerStart {
             run: open.run.clone(),
             layers: start.layers.into_iter().chain(ceilings).collect(),
-            starter: Some(key.unwrap_or_else(|| format!("token:{}", order.name()))),
-            ledger: Some(LedgerPlace {
-                state: self.place.state.display().to_string(),
-                workspace: workspace.to_owned(),
-            }),
+            starter: Some(starter(order)),
+            keeps_records: true,
             limits: lower(self.limits, open.limits),
             ..start
         })
     }
+}
+
+/// Who asks: the key of the token's holder, where it is known.
+fn starter(order: &Order) -> String {
+    let key = order.token.as_ref().and_then(|token| token.key.clone());
+    key.unwrap_or_else(|| format!("token:{}", order.name()))
 }
 
 /// Of each limit the lower one.

@@ -42,6 +42,7 @@ pub fn call_tool(
         live: false,
         reuse: None,
         answers_on_record: false,
+        keeps_records: true,
     };
     let (runner, calls) = RunnerProcess::start(program, start, root.as_fd())?;
     let tool = call.tool.clone();

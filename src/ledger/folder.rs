@@ -10,7 +10,7 @@ use crate::digest::{MacKey, hex};
 use crate::effect::ApprovalRequest;
 
 use super::receipts::{ReceiptFile, path_of};
-use super::records::{Answered, Head, Reply, RunRecord, SessionRecord, seal, unseal};
+use super::records::{Answered, ClockThere, Head, Reply, RunRecord, SessionRecord, seal, unseal};
 use super::spending::{Step, spend};
 use super::{LedgerError, installation_key, moment};
 use crate::files::private::{
@@ -35,7 +35,7 @@ impl Ledger {
         let folder = state.join("ledger").join(workspace);
         for part in [
             "requests", "answers", "replies", "spent", "runs", "sessions", "heads", "receipts", "results",
-            "anchors", "served",
+            "anchors", "served", "clocks",
         ] {
             make_folder(&folder.join(part))?;
         }
@@ -105,6 +105,17 @@ impl Ledger {
             return Ok(false);
         }
         Ok(put_new(&path, &seal(&self.key, &format!("served/{run}"), &token.to_owned()))?)
+    }
+
+    /// Records the clock of the runner elsewhere that makes a run's calls.
+    pub fn hear_clock(&self, run: &str, clock: &ClockThere) -> Result<(), LedgerError> {
+        let Some(path) = self.place("clocks", run) else { return Ok(()) };
+        Ok(replace(&path, &seal(&self.key, &format!("clocks/{run}"), clock))?)
+    }
+
+    /// The clock of the runner elsewhere that makes a run's calls, if one does.
+    pub fn clock(&self, run: &str) -> Result<Option<ClockThere>, LedgerError> {
+        self.record("clocks", run)
     }
 
     /// Records how far a run has come.

@@ -22,6 +22,7 @@ pub use key::{installation_key, known_key, runner_key};
 pub use moment::moment;
 pub use receipts::ReceiptFile;
 pub use records::{
-    Answered, BaseRevision, ElsewhereRecord, ForkedFrom, Head, ReceiptHead, Reply, RunRecord, SessionRecord,
+    Answered, BaseRevision, ClockThere, ElsewhereRecord, ForkedFrom, Head, ReceiptHead, Reply, RunRecord,
+    SessionRecord,
 };
 pub use results::KeptResult;

@@ -6,8 +6,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::approval::Moment;
 use crate::digest::{Digest, MacKey, canonical_json};
-use crate::effect::{Approval, FrozenLayer, GraphBundle, HeldPlan, RunLimits};
+use crate::effect::{Approval, ApprovalRequest, FrozenLayer, GraphBundle, HeldPlan, RunLimits, RunnerClock};
 
 /// A person's answer to a request, until it is used.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,6 +28,19 @@ pub enum Answered {
         /// A remark.
         comment: String,
     },
+}
+
+impl Answered {
+    /// Does it settle its question at `now`: a no, or so many signatures as it needs that are still good?
+    pub fn settles(&self, quorum: u32, now: u64) -> bool {
+        match self {
+            Answered::Rejected { .. } => true,
+            Answered::Approved { approval, .. } => {
+                let good = approval.signatures.iter().filter(|one| now < one.expires).count();
+                good >= quorum as usize
+            }
+        }
+    }
 }
 
 /// A person's answer to a node's question.
@@ -124,7 +138,7 @@ pub struct RunRecord {
 /// What a session was opened with: somebody else calls tools in it, one by one, and no graph stands behind the calls.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SessionRecord {
-    /// By which protocol its calls come: `mcp`.
+    /// By which protocol its calls come: `mcp`, or `http` where a runner is served.
     pub protocol: String,
     /// The key that opened it.
     pub starter: String,
@@ -132,6 +146,34 @@ pub struct SessionRecord {
     pub opened: u64,
     /// The layers that bind it.
     pub layers: Vec<FrozenLayer>,
+}
+
+/// The clock of a runner elsewhere beside ours, as it was last heard: what is signed for that runner is signed for its time,
+/// and for the boot of its machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockThere {
+    /// The boot of its machine.
+    pub boot: String,
+    /// By how many milliseconds it is ahead of ours.
+    pub ahead: i64,
+    /// The name of its installation's key, which `local` is there.
+    pub installation: String,
+}
+
+impl ClockThere {
+    /// What the runner said, when it was `here` for us. What was under way then makes it seem a little behind, and never
+    /// ahead of what it is.
+    pub fn heard(clock: &RunnerClock, here: &Moment) -> Self {
+        let ahead = i128::from(clock.millis) - i128::from(here.millis);
+        let bound = i64::try_from(ahead).unwrap_or(if ahead > 0 { i64::MAX } else { i64::MIN });
+        Self { boot: clock.boot.clone(), ahead: bound, installation: clock.installation.clone() }
+    }
+
+    /// The moment there for a `request` of that runner, when it is `here` for us: not before it was asked.
+    pub fn at(&self, here: &Moment, request: &ApprovalRequest) -> Moment {
+        let millis = here.millis.saturating_add_signed(self.ahead).max(request.issued);
+        Moment { millis, boot: self.boot.clone() }
+    }
 }
 
 /// How far a run had come when its front last saw it.

@@ -48,7 +48,8 @@ impl Ledger {
         let asked = self.all_requests(run)?.into_iter().map(|asked| asked.binding.nonce);
         let asked: Vec<String> = asked.collect();
         let receipts = format!("{run}.jsonl");
-        let mut records = vec![("runs", run), ("heads", run), ("anchors", run), ("receipts", &receipts)];
+        let mut records =
+            vec![("runs", run), ("heads", run), ("anchors", run), ("clocks", run), ("receipts", &receipts)];
         for nonce in &asked {
             records.extend([("requests", nonce.as_str()), ("answers", nonce)]);
         }

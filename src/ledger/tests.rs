@@ -11,14 +11,16 @@ use std::process::{Command, Stdio};
 
 use serde_json::json;
 
-use crate::approval::{Refusal, Terms, call_digest};
-use crate::digest::Digest;
+use crate::approval::{
+    Approver, Expected, Moment, Refusal, Signer, Terms, Verified, add_signature, call_digest, verify,
+};
+use crate::digest::{Digest, MacKey, SecretKey};
 use crate::effect::{
-    ApprovalBinding, ApprovalRequest, BoundCall, GraphBundle, RootIdentity, RunLimits, ShownCall,
+    ApprovalBinding, ApprovalRequest, BoundCall, GraphBundle, RootIdentity, RunLimits, RunnerClock, ShownCall,
 };
 
 use super::spending::Step;
-use super::{Answered, Head, Ledger, LedgerError, Reply, RunRecord, installation_key};
+use super::{Answered, ClockThere, Head, Ledger, LedgerError, Reply, RunRecord, installation_key};
 
 fn request(nonce: &str) -> ApprovalRequest {
     let input = json!({ "patch": "x" });
@@ -280,4 +282,49 @@ fn a_folder_that_others_may_write_is_refused() {
     fs::set_permissions(&spent, fs::Permissions::from_mode(0o777)).unwrap();
     let refused = Ledger::open(state.path(), "w-1").unwrap_err().to_string();
     assert!(refused.contains("may be written by others"), "{refused}");
+}
+
+#[test]
+fn what_is_signed_for_a_runner_on_another_machine_counts_there_by_its_clock_and_in_its_boot() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = Ledger::open(folder.path(), "w").unwrap();
+    let key = SecretKey::new([7; 32]);
+    let terms = Terms { approvers: [Approver::Key(key.public())].into(), ..Terms::default() };
+    let hour = 3_600_000;
+    // its clock is an hour ahead of ours, or behind; it asks, and hears the answer a little later
+    for there in [10 * hour, 8 * hour] {
+        let clock = RunnerClock { millis: there, boot: "there".into(), installation: "local:there".into() };
+        let here = |millis| Moment { millis, boot: "here".to_owned() };
+        ledger.hear_clock("run", &ClockThere::heard(&clock, &here(9 * hour + 20))).unwrap();
+        let known = ledger.clock("run").unwrap().unwrap();
+        let fresh = request("ab");
+        let asked = ApprovalRequest { terms: terms.wire("token:ci"), issued: there + 10, ..fresh };
+        let counts = |moment: &Moment, checked: &Moment| -> Result<Verified, Refusal> {
+            let signature = Signer::Own(key.clone()).sign(&asked, moment)?;
+            let approval = add_signature(None, &asked, signature)?;
+            let expected = Expected {
+                issued: &asked,
+                now: &asked.binding,
+                terms: &terms,
+                starter: "token:ci",
+                moment: checked,
+                local: &MacKey::new([1; 32]),
+            };
+            verify(&approval, &expected)
+        };
+        let (at_once, later) = (here(9 * hour + 21), here(9 * hour + 5000));
+        let theirs = |millis| Moment { millis: there + millis, boot: "there".to_owned() };
+        assert!(counts(&known.at(&at_once, &asked), &theirs(40)).is_ok());
+        assert!(counts(&known.at(&later, &asked), &theirs(5000)).is_ok());
+        // by our own clock and boot it would not
+        assert!(counts(&later, &theirs(5000)).is_err());
+        // and it is good for as long as the terms say, by theirs
+        assert_eq!(
+            counts(&known.at(&later, &asked), &theirs(5000 + 3_600_000)).unwrap_err(),
+            Refusal::Expired
+        );
+        let anew = Moment { boot: "later".into(), ..theirs(5000) };
+        assert_eq!(counts(&known.at(&later, &asked), &anew).unwrap_err(), Refusal::OtherBoot);
+    }
+    assert_eq!(ledger.clock("other").unwrap(), None);
 }

@@ -19,7 +19,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
 use crate::client::Link;
-use crate::service::{Bound, Guard, Limits, Token, TokenBook, guarded, problem, serve};
+use crate::service::{Bound, Guard, Limits, Token, Tokens, guarded, problem, serve};
 
 use super::server::{Hosted, Server};
 use super::stdio::{Ended, ServeError};
@@ -60,7 +60,7 @@ fn limits() -> Limits {
 }
 
 /// Serves whoever presents one of `tokens` that has a session, until the process is told to end.
-pub fn serve_http(own: Vec<Own>, bound: Bound, tokens: TokenBook) -> Result<Ended, ServeError> {
+pub fn serve_http(own: Vec<Own>, bound: Bound, tokens: Tokens) -> Result<Ended, ServeError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let limits = limits();
     let ended = runtime.block_on(async {

@@ -17,7 +17,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use super::answer::problem;
 use super::pace::Pace;
-use super::{Hosts, Limits, TokenBook};
+use super::{Hosts, Limits, Presented, Tokens};
 
 /// Wrong tokens in a second that are answered; what comes beyond is not looked at.
 const GUESSES: u32 = 20;
@@ -26,7 +26,7 @@ const GUESSES: u32 = 20;
 #[derive(Debug)]
 pub struct Guard {
     hosts: Option<Hosts>,
-    tokens: Option<TokenBook>,
+    tokens: Option<Tokens>,
     open: &'static [&'static str],
     paces: BTreeMap<String, Pace>,
     guesses: Pace,
@@ -38,11 +38,11 @@ impl Guard {
     /// own. `open` are the paths that need none.
     pub fn new(
         hosts: Option<Hosts>,
-        tokens: Option<TokenBook>,
+        tokens: Option<Tokens>,
         open: &'static [&'static str],
         limits: &Limits,
     ) -> Self {
-        let names = tokens.iter().flat_map(|book| book.tokens().iter().map(|token| token.name.clone()));
+        let names = tokens.iter().flat_map(|tokens| tokens.good().map(|token| token.name.clone()));
         let paces = names.chain([String::new()]).map(|name| (name, Pace::new(limits.rate))).collect();
         let (guesses, requests) = (Pace::new(GUESSES), Semaphore::new(limits.requests));
         Self { hosts, tokens, open, paces, guesses, requests }
@@ -67,9 +67,19 @@ impl Guard {
     /// Puts the token that was presented into the request.
     fn identify(&self, request: &mut Request) -> Result<(), Response> {
         let mut name = String::new();
-        if let Some(book) = &self.tokens {
-            let Some(token) = bearer(request.headers()).and_then(|text| book.find(text)) else {
-                return Err(self.unknown());
+        if let Some(tokens) = &self.tokens {
+            let text = bearer(request.headers());
+            let token = match text.map_or(Presented::Unknown, |text| tokens.presented(text)) {
+                Presented::Good(token) => token,
+                Presented::Bound(token, how) => {
+                    return Err(
+                        self.stranger(StatusCode::FORBIDDEN, &format!("the token `{}` {how}", token.name))
+                    );
+                }
+                Presented::Unknown => {
+                    let detail = "send a token of this service: `Authorization: Bearer TOKEN`";
+                    return Err(self.stranger(StatusCode::UNAUTHORIZED, detail));
+                }
             };
             name.clone_from(&token.name);
             request.extensions_mut().insert(Arc::clone(token));
@@ -83,10 +93,10 @@ impl Guard {
         }
     }
 
-    fn unknown(&self) -> Response {
+    /// The refusal of who presents no token that is good here: so many in a second, and no more.
+    fn stranger(&self, status: StatusCode, detail: &str) -> Response {
         if self.guesses.take() {
-            let detail = "send a token of this service: `Authorization: Bearer TOKEN`";
-            problem(StatusCode::UNAUTHORIZED, detail)
+            problem(status, detail)
         } else {
             problem(StatusCode::TOO_MANY_REQUESTS, "too many requests without a token of this service")
         }

@@ -3,6 +3,7 @@
 
 mod address;
 mod answer;
+mod binding;
 mod body;
 mod guard;
 mod hosts;
@@ -10,14 +11,17 @@ mod limits;
 mod listen;
 mod pace;
 mod protocol;
+mod role;
 mod tokens;
 
 pub use address::{Address, AddressError, BindError, Bound, bind};
 pub use answer::problem;
+pub use binding::{Binding, Elsewhere, Presented, Tokens};
 pub use body::{Body, read_json};
 pub use guard::{Guard, guarded};
 pub use hosts::Hosts;
 pub use limits::Limits;
 pub use listen::serve;
 pub use protocol::{Begun, OPEN, OpenError, Opener, Order, Protocol, openapi, router};
-pub use tokens::{NewToken, Role, Token, TokenBook, TokenError};
+pub use role::Role;
+pub use tokens::{NewToken, Token, TokenBook, TokenError};

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::{Digest, PublicKey, hex};
 
+use super::{Binding, Role};
+
 /// The schema id of a file of tokens.
 const SCHEMA: &str = "lgflow.tokens/v1";
 /// What a token of ours begins with, so that it is known for one where it turns up.
@@ -15,26 +17,6 @@ const PREFIX: &str = "lgflow_";
 const ALONE: &str = "default";
 /// The longest name.
 const NAME: usize = 32;
-
-/// What a token may be used for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// Calls of tools, and runs.
-    Call,
-    /// To look: what there is to be called, what was counted.
-    Read,
-}
-
-impl Role {
-    /// The word of the file.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Role::Call => "call",
-            Role::Read => "read",
-        }
-    }
-}
 
 /// A token, as a service knows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +31,9 @@ pub struct Token {
     /// The key of whoever holds it: approvals by it do not count where `separate` is demanded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
+    /// What it is good for. One that stands alone is good for the service that is started with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bound: Option<Binding>,
 }
 
 /// The tokens of a service.
@@ -82,6 +67,15 @@ pub enum TokenError {
     /// Two tokens have it.
     #[error("there is a token `{0}` already")]
     Twice(String),
+    /// A token of a file that is bound to nothing.
+    #[error(
+        "the token `{0}` is bound to no workspace and no policy; take it out of the file and make it again with `lgflow \
+         runner token new`"
+    )]
+    Unbound(String),
+    /// No token has it.
+    #[error("there is no token `{0}`")]
+    NoSuch(String),
     /// A key that is none.
     #[error("the key of the token `{0}` is none; write `ed25519:…`, as `approvals.approvers` does")]
     Key(String),
@@ -107,11 +101,11 @@ impl fmt::Debug for NewToken {
 
 impl NewToken {
     /// Draws one.
-    pub fn draw(name: &str, role: Role, key: Option<String>) -> Result<Self, TokenError> {
+    pub fn draw(name: &str, role: Role, key: Option<String>, bound: Binding) -> Result<Self, TokenError> {
         let mut bytes = [0; 32];
         getrandom::fill(&mut bytes).map_err(|error| TokenError::Random(error.to_string()))?;
         let text = format!("{PREFIX}{}", hex(&bytes));
-        let token = Token { name: name.to_owned(), role, hash: Digest::of(&text), key };
+        let token = Token { name: name.to_owned(), role, hash: Digest::of(&text), key, bound: Some(bound) };
         token.check()?;
         Ok(Self { text, token })
     }
@@ -144,6 +138,9 @@ impl TokenBook {
         }
         for (at, token) in book.tokens.iter().enumerate() {
             token.check()?;
+            if token.bound.is_none() {
+                return Err(TokenError::Unbound(token.name.clone()));
+            }
             if book.tokens[..at].iter().any(|before| before.name == token.name) {
                 return Err(TokenError::Twice(token.name.clone()));
             }
@@ -160,7 +157,8 @@ impl TokenBook {
         if !text.chars().all(|c| c.is_ascii_graphic()) {
             return Err(TokenError::NoWord);
         }
-        let token = Token { name: ALONE.to_owned(), role: Role::Call, hash: Digest::of(text), key: None };
+        let (name, hash) = (ALONE.to_owned(), Digest::of(text));
+        let token = Token { name, role: Role::Call, hash, key: None, bound: None };
         Ok(Self { schema: SCHEMA.to_owned(), tokens: vec![Arc::new(token)] })
     }
 
@@ -175,6 +173,14 @@ impl TokenBook {
             return Err(TokenError::Twice(token.name));
         }
         self.tokens.push(Arc::new(token));
+        Ok(self)
+    }
+
+    /// The same, where the token with this name is good for `bound` from now on.
+    pub fn bind(mut self, name: &str, bound: Binding) -> Result<Self, TokenError> {
+        let token = self.tokens.iter_mut().find(|token| token.name == name);
+        let token = token.ok_or_else(|| TokenError::NoSuch(name.to_owned()))?;
+        *token = Arc::new(Token { bound: Some(bound), ..(**token).clone() });
         Ok(self)
     }
 
@@ -207,10 +213,14 @@ impl TokenBook {
 mod tests {
     use super::*;
 
+    fn here() -> Binding {
+        Binding { workspace: "w".into(), policy: Digest::of("p") }
+    }
+
     #[test]
     fn a_token_is_found_by_its_text_and_the_file_does_not_hold_it() {
-        let ci = NewToken::draw("ci", Role::Call, None).unwrap();
-        let eye = NewToken::draw("eye", Role::Read, None).unwrap();
+        let ci = NewToken::draw("ci", Role::Call, None, here()).unwrap();
+        let eye = NewToken::draw("eye", Role::Read, None, here()).unwrap();
         let book = TokenBook::none().with(ci.token.clone()).unwrap().with(eye.token.clone()).unwrap();
         let text = book.text();
         assert!(!text.contains(&ci.text) && !format!("{ci:?}{book:?}").contains(&ci.text));
@@ -237,8 +247,9 @@ mod tests {
     fn a_file_with_a_fault_is_none() {
         let token = |name: &str, more: &str| {
             let hash = Digest::of("x");
+            let bound = format!(r#"{{"workspace":"w","policy":"{hash}"}}"#);
             format!(
-                r#"{{"schema":"lgflow.tokens/v1","tokens":[{{"name":"{name}","role":"call","hash":"{hash}"{more}}}]}}"#
+                r#"{{"schema":"lgflow.tokens/v1","tokens":[{{"name":"{name}","role":"call","hash":"{hash}","bound":{bound}{more}}}]}}"#
             )
         };
         assert!(TokenBook::read(&token("ci", "")).is_ok());
@@ -250,13 +261,26 @@ mod tests {
             token("ci", r#","key":"local""#),
             token("ci", r#","secret":"x""#),
             token("ci", "").replace("\"call\"", "\"admin\""),
+            token("ci", "").replace("\"workspace\"", "\"elsewhere\""),
             token("ci", "").replace("tokens/v1", "tokens/v2"),
             r#"{"schema":"lgflow.tokens/v1","tokens":[]}"#.to_owned(),
             "{".to_owned(),
         ] {
             assert!(TokenBook::read(&text).is_err(), "{text}");
         }
-        let ci = NewToken::draw("ci", Role::Call, None).unwrap().token;
+        let unbound = token("ci", "").split(",\"bound\"").next().unwrap_or_default().to_owned() + "}]}";
+        assert_eq!(TokenBook::read(&unbound), Err(TokenError::Unbound("ci".into())));
+        let ci = NewToken::draw("ci", Role::Call, None, here()).unwrap().token;
         assert_eq!(TokenBook::none().with(ci.clone()).unwrap().with(ci), Err(TokenError::Twice("ci".into())));
+    }
+
+    #[test]
+    fn a_token_that_is_bound_anew_keeps_its_text() {
+        let ci = NewToken::draw("ci", Role::Call, None, here()).unwrap();
+        let book = TokenBook::none().with(ci.token).unwrap();
+        let there = Binding { workspace: "v".into(), ..here() };
+        let again = book.clone().bind("ci", there.clone()).unwrap();
+        assert_eq!(again.find(&ci.text).unwrap().bound, Some(there));
+        assert_eq!(book.bind("eye", here()), Err(TokenError::NoSuch("eye".into())));
     }
 }

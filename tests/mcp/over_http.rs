@@ -26,7 +26,8 @@ impl<'a> Listening<'a> {
     fn of(workspace: &'a Workspace) -> Self {
         let file = workspace.outside().join("tokens.json").display().to_string();
         for (name, role) in CALLERS.map(|name| (name, "call")).into_iter().chain([("eye", "read")]) {
-            let made = ["runner", "token", "new", name, "--role", role, "--token-file", &file];
+            let made =
+                ["runner", "token", "new", name, "--role", role, "--token-file", &file, "--policy", "p.yaml"];
             let token = workspace.lgflow(&made).ended(0).stdout;
             fs::write(workspace.outside().join(name), token.trim()).unwrap();
         }
@@ -262,19 +263,24 @@ fn over_http_what_cannot_be_served_is_said_before_anybody_is_listened_to() {
     let file = workspace.outside().join("tokens.json").display().to_string();
     let none = workspace.lgflow(&["mcp", "--listen", "127.0.0.1:0"]).ended(2);
     assert!(none.stderr.contains("--token-file"), "{}", none.stderr);
-    let made = ["runner", "token", "new", "eye", "--role", "read", "--token-file", &file];
-    workspace.lgflow(&made).ended(0);
+    let made = |name: &str, role: &str, policy: &str| {
+        let made = ["runner", "token", "new", name, "--role", role, "--token-file", &file, "--policy", policy];
+        workspace.lgflow(&made).ended(0);
+    };
+    workspace.write("q.yaml", workspace.read("p.yaml").replace("read_file: allow", "read_file: ask"));
+    made("elsewhere", "call", "q.yaml");
     let refused = |address: &str, said: &str| {
         let arguments = [&SERVE[..], &["--listen", address, "--token-file", &file]].concat();
         let ran = workspace.lgflow(&arguments).ended(2);
         assert!(ran.stdout.is_empty() && ran.stderr.contains(said), "{}", ran.stderr);
     };
+    refused("127.0.0.1:0", "the token `elsewhere` is bound to another policy");
+    made("eye", "read", "p.yaml");
     refused("127.0.0.1:0", "none of its tokens has the role `call`");
     refused("unix:/tmp/x.sock", "`HOST:PORT`");
     refused("0.0.0.0:0", "--insecure-behind-proxy");
     for at in 0..17 {
-        let made = ["runner", "token", "new", &format!("t{at}"), "--token-file", &file];
-        workspace.lgflow(&made).ended(0);
+        made(&format!("t{at}"), "call", "p.yaml");
     }
     refused("127.0.0.1:0", "at most 16");
 }

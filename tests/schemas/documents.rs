@@ -5,8 +5,9 @@ use lgflow::compile::CheckedRoot;
 use lgflow::diag::Diagnostics;
 use lgflow::digest::{Digest, MacKey};
 use lgflow::effect::{
-    ApprovalBinding, ApprovalRequest, AskedRef, BoundCall, BoundTarget, ErrorKind, RootIdentity, RuleRef,
-    ShownCall, ToolCall, ToolError, ToolResult,
+    AnswerOutcome, AnswerTaken, ApprovalBinding, ApprovalRequest, AskedRef, BoundCall, BoundTarget,
+    ErrorKind, OpenRequest, OpenRequests, Rejection, RootIdentity, RuleRef, RunnerClock, ShownCall, ToolCall,
+    ToolError, ToolResult,
 };
 use lgflow::policy::Packs;
 use lgflow::schema::Validator;
@@ -124,10 +125,39 @@ fn requests_and_approvals() {
     let mut more = document;
     more["always"] = json!(true);
     assert!(!schema.accepts(&more), "an approval for ever");
+    over_the_service(&request, policy);
     let asked = AskedRef { nonce: "ab".into(), request: policy };
     let error = ToolError { approval: Some(asked), ..ToolError::new(ErrorKind::ApprovalRequired, "asks") };
     let result = serde_json::to_value(ToolResult::failure("exec", error)).unwrap();
     assert_valid(&validator("tool-result"), "a call that asks", &result);
+}
+
+/// The same where calls are served: what waits, a no, and what an answer came to.
+fn over_the_service(request: &ApprovalRequest, digest: Digest) {
+    let clock = RunnerClock { millis: 1, boot: "b".into(), installation: "local:ab".into() };
+    let waits =
+        OpenRequest { token: "ci".into(), signed: vec!["ed25519:x".into()], request: request.clone() };
+    let open = OpenRequests { schema: "lgflow.open_requests/v1".into(), clock, requests: vec![waits] };
+    let document = serde_json::to_value(&open).unwrap();
+    assert_valid(&validator("open-requests"), "what waits", &document);
+    let mut timeless = document;
+    timeless.as_object_mut().unwrap().remove("clock");
+    assert!(!validator("open-requests").accepts(&timeless), "requests of no time");
+    let no = Rejection {
+        schema: "lgflow.rejection/v1".into(),
+        nonce: "ab".into(),
+        request: digest,
+        comment: "not now".into(),
+    };
+    assert_valid(&validator("rejection"), "a no", &serde_json::to_value(&no).unwrap());
+    let taken = AnswerTaken {
+        schema: "lgflow.answer_taken/v1".into(),
+        nonce: "ab".into(),
+        outcome: AnswerOutcome::Waiting,
+        have: 1,
+        want: 2,
+    };
+    assert_valid(&validator("answer-taken"), "an answer", &serde_json::to_value(&taken).unwrap());
 }
 
 #[test]

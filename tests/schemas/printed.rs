@@ -35,7 +35,8 @@ const PRIVATE: [&str; 12] = [
 const OPEN: [&str; 3] = ["plan", "problem", "tool-result"];
 
 /// Files that people write, and what other tests hold to the program.
-const ELSEWHERE: [&str; 17] = [
+const ELSEWHERE: [&str; 20] = [
+    "answer-taken",
     "approval",
     "approval-request",
     "batch",
@@ -46,10 +47,12 @@ const ELSEWHERE: [&str; 17] = [
     "graph",
     "listening",
     "lock",
+    "open-requests",
     "pack",
     "policy",
     "policy-test",
     "receipt",
+    "rejection",
     "test",
     "tool-call",
     "verifier-report",
@@ -169,6 +172,7 @@ fn of_the_program(printed: &mut Printed) {
     printed.run(&work, 0, &["tool", "call", "list_files", "{}"]);
     printed.run(&work, 2, &["tool", "schema", "no_such_tool"]);
     printed.run(&work, 0, &["runner", "token", "new", "ci", "--token-file", "tokens.json"]);
+    printed.run(&work, 0, &["runner", "token", "bind", "ci", "--token-file", "tokens.json"]);
     printed.take(serde_json::from_str(&work.read("tokens.json")).unwrap());
 }
 

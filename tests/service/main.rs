@@ -8,13 +8,19 @@
     reason = "a test makes its own files and processes, and stops where it is wrong"
 )]
 
+mod answers;
+mod approved_runs;
 mod calls;
 mod fuzzed;
 mod guards;
 mod openapi;
+mod people;
 #[path = "../program/mod.rs"]
 mod program;
+mod quickstart;
+mod roles;
 mod runs;
 mod served;
 mod streams;
+mod tls;
 mod tokens;

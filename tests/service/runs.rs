@@ -1,18 +1,16 @@
 //! Runs whose runner is elsewhere: another installation, with a workspace, a policy and a key of its own.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::process::{Command, Stdio};
 
-use lgflow::effect::{FrameBuffer, RunFrame, RunLimits, RunOpen, RunWord, encode_frame};
-use serde_json::Value;
-
 use crate::program::processes::{alive, signal, wait_for_descendant, wait_until};
-use crate::program::python::python;
 use crate::program::{Ran, Workspace};
-use crate::served::{POLICY, Served, Stream, TOKEN};
+use crate::served::{POLICY, Served, Stream, TOKEN, made, running};
+use crate::tls::Proxy;
+use lgflow::effect::{FrameBuffer, RunFrame, RunLimits, RunOpen, RunWord, encode_frame};
 
-const GRAPH: &str = "\
+pub const GRAPH: &str = "\
 schema: lgflow.graph/v1
 name: there
 policy: [policy.yaml]
@@ -25,20 +23,20 @@ outputs: { said: '{{ nodes.read.output.content }}', bytes: '{{ nodes.count.outpu
 ";
 
 /// Where a run is started: it has the graph, and none of the files.
-fn front(graph: &str) -> Workspace {
+pub fn front(graph: &str) -> Workspace {
     let here = Workspace::git();
     here.write("graph.yaml", graph).write("policy.yaml", POLICY);
     here
 }
 
 /// Where the runner is.
-fn there() -> Workspace {
+pub fn there() -> Workspace {
     let there = Workspace::git();
     there.write("a.txt", "hello").write("policy.yaml", POLICY);
     there
 }
 
-fn socket(there: &Workspace) -> (Served, String) {
+pub fn socket(there: &Workspace) -> (Served, String) {
     let address = format!("unix:{}", there.outside().join("run/runner.sock").display());
     (Served::with(there, &["--listen", &address, "--policy", "policy.yaml"], &[]), address)
 }
@@ -118,66 +116,18 @@ fn a_port_wants_the_token_and_a_file_may_hold_it() {
 fn a_proxy_that_speaks_tls_stands_between_them() {
     let (here, there) = (front(GRAPH), there());
     let served = Served::start(&there);
-    let folder = there.outside().join("tls");
-    fs::create_dir(&folder).unwrap();
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/service/tls_proxy.py");
-    let mut proxy = Command::new(python());
-    let mut proxy = proxy.arg(script).arg(&folder).arg(served.host()).stdout(Stdio::piped()).spawn().unwrap();
-    let mut port = String::new();
-    BufReader::new(proxy.stdout.take().unwrap()).read_line(&mut port).unwrap();
-    let url = format!("https://localhost:{}", port.trim());
+    let proxy = Proxy::before(&served, &there);
     let with = |trusted: bool| {
-        let mut command = run(&here, &["--runner", &url]);
+        let mut command = run(&here, &["--runner", &proxy.url]);
         command.env("LGFLOW_RUNNER_TOKEN", TOKEN);
         if trusted {
-            command.env("SSL_CERT_FILE", folder.join("cert.pem"));
+            command.envs([proxy.trusted()]);
         }
         ran(command)
     };
     let (good, bad) = (with(true), with(false));
-    proxy.kill().unwrap();
-    proxy.wait().unwrap();
     assert_eq!(good.ended(0).json()["outputs"]["said"], "hello");
     assert!(bad.ended(1).stdout.contains("cannot reach the runner"));
-}
-
-const ASKS: &str = "\
-schema: lgflow.policy/v1
-name: p
-tools: { exec: allow, read_file: allow, apply_patch: ask }
-paths: { read: { allow: ['**'] }, write: { allow: ['**'] } }
-commands:
-  - { name: sh, program: sh, args: [[-c, '*']], sandbox: { workspace: direct } }
-flows: [{ from: any, to: code, verdict: allow }]
-sandbox: { mode: best_effort }
-";
-
-#[test]
-fn a_question_is_answered_where_the_run_was_started_and_the_runner_checks_the_signature() {
-    let (here, there) = (front(GRAPH), there());
-    let pem = here.outside().join("home/approver.pem");
-    let made = Command::new("openssl").args(["genpkey", "-algorithm", "ed25519", "-out"]).arg(&pem).status();
-    assert!(made.expect("openssl is needed for this test").success());
-    let public = Command::new("openssl").args(["pkey", "-pubout", "-in"]).arg(&pem).output().unwrap();
-    let public: String =
-        String::from_utf8(public.stdout).unwrap().lines().filter(|line| !line.starts_with('-')).collect();
-    let asks = format!("{ASKS}approvals: {{ approvers: ['ed25519:{public}'] }}\n");
-    here.write("policy.yaml", &asks);
-    there.write("policy.yaml", &asks);
-    let (_served, url) = socket(&there);
-    let with_key = |mut command: Command| {
-        command.env("LGFLOW_SIGNING_KEY", &pem);
-        ran(command)
-    };
-    let waiting = with_key(run(&here, &["--runner", &url])).ended(5).json();
-    let id = waiting["run"].as_str().unwrap();
-    assert!(!there.path().join("b.txt").exists());
-    // another key's word is none
-    let local = here.lgflow(&["approve", id, "--format", "json"]);
-    assert_ne!(local.code, Some(0), "{}", local.stdout);
-    let shown = with_key(here.command(&["approve", id, "--format", "json"]));
-    let digest = shown.json()["requests"].to_string();
-    assert!(shown.stdout.contains("sha256:"), "{digest} {}", shown.stdout);
 }
 
 #[test]
@@ -279,14 +229,8 @@ impl Raw {
 #[test]
 fn a_run_is_one_tokens_and_no_name_of_a_file() {
     let there = there();
-    let token = |name: &str| -> String {
-        let arguments = ["runner", "token", "new", name, "--token-file", "tokens.json", "--format", "json"];
-        let made: Value = there.lgflow(&arguments).ended(0).json();
-        made["token"].as_str().unwrap().to_owned()
-    };
-    let (a, b) = (token("a"), token("b"));
-    let arguments = ["--listen", "127.0.0.1:0", "--policy", "policy.yaml", "--token-file", "tokens.json"];
-    let served = Served::with(&there, &arguments, &[]);
+    let (a, b) = (made(&there, "a", &[]), made(&there, "b", &[]));
+    let served = running(&there);
     let run = lgflow::store::RunId::new(1, [7; 10]).to_string();
     let refused = |token: &str, run: &str| match Raw::open(&served, token, run).next() {
         RunFrame::Refused { message } => message,

@@ -27,6 +27,24 @@ flows: [{ from: any, to: code, verdict: allow }]
 sandbox: { mode: best_effort }
 ";
 
+/// The policy and the tokens of a workspace that is served.
+pub const BOOK: &[&str] = &["--policy", "policy.yaml", "--token-file", "tokens.json"];
+
+/// Makes a token for a workspace under its `policy.yaml`.
+#[track_caller]
+pub fn made(work: &Workspace, name: &str, more: &[&str]) -> String {
+    let arguments = [&["runner", "token", "new", name, "--format", "json"], BOOK, more].concat();
+    let document = work.lgflow(&arguments).ended(0).json();
+    assert_eq!((&document["schema"], &document["name"]), (&"lgflow.token/v1".into(), &name.into()));
+    fits(&document);
+    document["token"].as_str().unwrap().to_owned()
+}
+
+/// Serves a workspace with its `policy.yaml` to the tokens that were made.
+pub fn running(work: &Workspace) -> Served {
+    Served::with(work, &[&["--listen", "127.0.0.1:0"], BOOK].concat(), &[])
+}
+
 pub struct Served {
     child: Child,
     stdout: BufReader<ChildStdout>,

@@ -6,45 +6,31 @@ use std::os::unix::fs::PermissionsExt as _;
 use serde_json::{Value, json};
 
 use crate::program::Workspace;
-use crate::served::{POLICY, Served};
+use crate::served::{BOOK, POLICY, Served, made, running};
 
-fn made(work: &Workspace, name: &str, more: &[&str]) -> String {
-    let arguments =
-        [&["runner", "token", "new", name, "--token-file", "tokens.json", "--format", "json"], more].concat();
-    let document = work.lgflow(&arguments).ended(0).json();
-    assert_eq!((&document["schema"], &document["name"]), (&"lgflow.token/v1".into(), &name.into()));
-    document["token"].as_str().unwrap().to_owned()
-}
-
-fn served(work: &Workspace) -> Served {
+fn workspace() -> Workspace {
+    let work = Workspace::git();
     work.write("policy.yaml", POLICY);
-    Served::with(
-        work,
-        &["--listen", "127.0.0.1:0", "--policy", "policy.yaml", "--token-file", "tokens.json"],
-        &[],
-    )
+    work
 }
 
 #[test]
 fn a_token_is_shown_once_and_the_file_is_the_users_alone() {
-    let work = Workspace::git();
+    let work = workspace();
     let token = made(&work, "ci", &[]);
     let file = work.path().join("tokens.json");
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     assert!(!work.read("tokens.json").contains(&token));
-    let printed = work
-        .lgflow(&["runner", "token", "new", "eye", "--role", "read", "--token-file", "tokens.json"])
-        .ended(0);
+    let printed =
+        work.lgflow(&[&["runner", "token", "new", "eye", "--role", "read"], BOOK].concat()).ended(0);
     assert!(printed.stdout.trim().starts_with("lgflow_") && printed.stderr.contains("shown this once"));
-    work.lgflow(&["runner", "token", "new", "ci", "--token-file", "tokens.json"])
+    work.lgflow(&[&["runner", "token", "new", "ci"], BOOK].concat())
         .ended(2)
         .says("there is a token `ci` already");
-    work.lgflow(&["runner", "token", "new", "A B", "--token-file", "tokens.json"])
-        .ended(2)
-        .says("no name of a token");
+    work.lgflow(&[&["runner", "token", "new", "A B"], BOOK].concat()).ended(2).says("no name of a token");
     work.write("plain", "a-plain-token");
     work.lgflow(&["runner", "token", "new", "b", "--token-file", "plain"]).ended(2).says("a single token");
-    let served = served(&work);
+    let served = running(&work);
     assert_eq!(served.ask_as(&token, "GET /readyz", "").status, 200);
     assert_eq!(served.ask_as(printed.stdout.trim(), "GET /readyz", "").status, 200);
 }
@@ -63,30 +49,67 @@ fn a_file_with_a_single_word_is_a_token_too() {
 }
 
 #[test]
-fn who_may_look_may_not_call() {
-    let work = Workspace::git();
-    let eye = made(&work, "eye", &["--role", "read"]);
+fn a_token_is_good_in_its_workspace_under_its_policy_and_refused_everywhere_else() {
+    let (work, other) = (workspace(), workspace());
+    let call = json!({ "tool": "list_files", "input": { "path": "." } }).to_string();
+    let status = |served: &Served, token: &str| served.ask_as(token, "POST /v1/tools/execute", &call).status;
+    let (here, there) = (made(&work, "here", &[]), made(&other, "there", &[]));
+    // one file for both, as a user keeps it
+    let read = |work: &Workspace| -> Value { serde_json::from_str(&work.read("tokens.json")).unwrap() };
+    let mut both = read(&work);
+    both["tokens"].as_array_mut().unwrap().extend(read(&other)["tokens"].as_array().unwrap().iter().cloned());
+    work.write("tokens.json", both.to_string());
+    let one = running(&work);
+    assert_eq!((status(&one, &here), status(&one, &there)), (200, 403));
+    let detail = one.ask_as(&there, "GET /readyz", "").refused(403);
+    assert!(detail.contains("`there`") && detail.contains("another workspace"), "{detail}");
+    one.ask_as(&there, "GET /v1/runs/open", "").refused(403);
+    one.stop();
+
+    work.write("policy.yaml", POLICY.replace("rollback: allow", "rollback: ask"));
+    let later = made(&work, "later", &[]);
+    let two = running(&work);
+    assert_eq!((status(&two, &here), status(&two, &later)), (403, 200));
+    let detail = two.ask_as(&here, "GET /v1/capabilities", "").refused(403);
+    assert!(detail.contains("`here`") && detail.contains("another policy"), "{detail}");
+    two.stop();
+
+    // bound anew, it is the same token
+    let bound =
+        work.lgflow(&[&["runner", "token", "bind", "here", "--format", "json"], BOOK].concat()).ended(0);
+    assert_eq!(bound.json()["schema"], "lgflow.token_bound/v1");
+    let three = running(&work);
+    assert_eq!((status(&three, &here), status(&three, &later), status(&three, &there)), (200, 200, 403));
+    let policy = three.ask_as(&here, "GET /v1/capabilities", "").result()["policy_digest"].clone();
+    assert_eq!(bound.json()["policy"], policy);
+    work.lgflow(&[&["runner", "token", "bind", "nobody"], BOOK].concat()).ended(2).says("no token `nobody`");
+}
+
+#[test]
+fn where_no_token_is_good_nothing_is_served() {
+    let work = workspace();
     made(&work, "ci", &[]);
-    let served = served(&work);
-    let call = json!({ "tool": "read_file", "input": { "path": "policy.yaml" } }).to_string();
-    for line in ["POST /v1/tools/execute", "POST /v1/tools/batch_execute", "POST /v1/tools/stream"] {
-        let detail = served.ask_as(&eye, line, &call).refused(403);
-        assert!(detail.contains("`eye`") && detail.contains("`call`"), "{detail}");
-    }
-    served.ask_as(&eye, "DELETE /v1/calls/x", "").refused(403);
-    served.ask_as(&eye, "GET /v1/runs/open", "").refused(403);
-    for line in ["GET /v1/capabilities", "GET /metrics", "GET /openapi.json", "GET /readyz"] {
-        assert_eq!(served.ask_as(&eye, line, "").status, 200, "{line}");
-    }
+    work.write("policy.yaml", POLICY.replace("rollback: allow", "rollback: ask"));
+    work.lgflow(&[&["runner", "--listen", "127.0.0.1:0"], BOOK].concat())
+        .ended(2)
+        .says("no token of the file is good here")
+        .says("lgflow runner token bind ci");
+    let unbound = json!({ "schema": "lgflow.tokens/v1", "tokens": [
+        { "name": "ci", "role": "call", "hash": format!("sha256:{}", "0".repeat(64)) },
+    ] });
+    work.write("tokens.json", unbound.to_string());
+    work.lgflow(&[&["runner", "--listen", "127.0.0.1:0"], BOOK].concat())
+        .ended(2)
+        .says("bound to no workspace and no policy");
 }
 
 #[test]
 fn what_one_token_did_another_one_neither_sees_nor_ends_nor_replays_nor_takes_back() {
-    let work = Workspace::git();
+    let work = workspace();
     work.write("a.txt", "one\n");
     let (a, b) = (made(&work, "a", &[]), made(&work, "b", &[]));
     let (a, b) = (a.as_str(), b.as_str());
-    let served = served(&work);
+    let served = running(&work);
     let execute =
         |token: &str, call: &Value| served.ask_as(token, "POST /v1/tools/execute", &call.to_string());
     let count = |key: &str| json!({ "tool": "exec", "input": { "argv": ["sh", "-c", "echo x >> n.txt; wc -l < n.txt"] }, "idempotency_key": key });

@@ -26,6 +26,26 @@ use crate::runner::tools::prepare;
 /// The schema id of a request.
 const REQUEST: &str = "lgflow.approval_request/v1";
 
+/// Questions of a session that wait at once: who asks without end is not heard without end.
+const MOST_OPEN: usize = 64;
+/// Bytes of what they show.
+const MOST_SHOWN: usize = 16 << 20;
+
+/// A question that was not put.
+#[derive(Debug)]
+pub(super) enum NotAsked {
+    /// Too many wait for an answer.
+    TooMany,
+    /// It could not be recorded.
+    Unrecorded(String),
+}
+
+impl From<LedgerError> for NotAsked {
+    fn from(error: LedgerError) -> Self {
+        Self::Unrecorded(error.to_string())
+    }
+}
+
 /// What an approval of some calls would be bound to, as things stand.
 #[derive(Debug)]
 pub(super) struct Bound {
@@ -69,6 +89,11 @@ impl Approvals {
         Ok(Some(Self { ledger, run, starter, root, on_record, front, asking }))
     }
 
+    /// Do answers on record count for calls that carry none?
+    pub(super) fn counts_on_record(&self) -> bool {
+        self.on_record
+    }
+
     /// Why nobody can approve anything of this run, where that is so.
     pub(super) fn wanting(&self, terms: &Terms) -> Option<String> {
         terms.wanting(Approver::of_key(&self.starter))
@@ -108,7 +133,7 @@ impl Approvals {
             v: 1,
             run: self.run.clone(),
             node: first.map(|call| call.node.clone()).unwrap_or_default(),
-            iteration: first.map(|call| iteration(&self.run, call, calls.len())).unwrap_or_default(),
+            iteration: first.map(|call| self.place_of(call, calls.len())).unwrap_or_default(),
             calls: bound,
             policy_digest,
             root: self.root,
@@ -117,27 +142,34 @@ impl Approvals {
         Ok(Bound { now, diffs })
     }
 
+    /// Where calls stand. In a session of calls there are no places but the name under which its caller keeps them.
+    fn place_of(&self, call: &ToolCall, calls: usize) -> String {
+        if self.on_record { call.run.clone() } else { iteration(&self.run, call, calls) }
+    }
+
     /// Puts the question, unless the same one is open already: recorded first, then told to the front.
     pub(super) fn ask(
         &self,
         calls: &[Asked<ToolCall>],
         bound: &Bound,
         terms: &Terms,
-    ) -> Result<AskedRef, String> {
+    ) -> Result<AskedRef, NotAsked> {
         let _one_at_a_time = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
         let fresh = self.question(calls, bound, terms);
-        let request = match self.put_before(&fresh).map_err(|error| error.to_string())? {
-            Some(known) => known,
+        let before = self.ledger.requests(&self.run)?;
+        let request = match before.iter().find(|known| is_same(known, &fresh)) {
+            Some(known) => known.clone(),
+            None if self.on_record && self.is_full(&before)? => return Err(NotAsked::TooMany),
             None => {
-                let nonce = self.ledger.nonce().map_err(|error| error.to_string())?;
-                let binding = ApprovalBinding { nonce, ..fresh.binding };
+                let binding = ApprovalBinding { nonce: self.ledger.nonce()?, ..fresh.binding };
                 let request = ApprovalRequest { binding, issued: moment().millis, ..fresh };
-                self.ledger.issue(&request).map_err(|error| error.to_string())?;
+                self.ledger.issue(&request)?;
                 request
             }
         };
         let asked = AskedRef { nonce: request.binding.nonce.clone(), request: request_digest(&request) };
-        let frame = encode_frame(&ControlFrame::Ask(Box::new(request))).map_err(|error| error.to_string())?;
+        let frame = encode_frame(&ControlFrame::Ask(Box::new(request)));
+        let frame = frame.map_err(|error| NotAsked::Unrecorded(error.to_string()))?;
         let mut front = self.front.lock().unwrap_or_else(PoisonError::into_inner);
         // a front that is gone ends us; what was asked is on record
         let _ = front.write_all(&frame);
@@ -168,11 +200,20 @@ impl Approvals {
 
     /// The same question, where it was put before and nothing of it is spent.
     fn put_before(&self, question: &ApprovalRequest) -> Result<Option<ApprovalRequest>, LedgerError> {
-        let same = |known: &ApprovalRequest| {
-            let unnamed = ApprovalBinding { nonce: String::new(), ..known.binding.clone() };
-            unnamed == question.binding && known.shown == question.shown && known.terms == question.terms
-        };
-        Ok(self.ledger.requests(&self.run)?.into_iter().find(same))
+        Ok(self.ledger.requests(&self.run)?.into_iter().find(|known| is_same(known, question)))
+    }
+
+    /// Do as many questions wait as may, of those that were put?
+    fn is_full(&self, put: &[ApprovalRequest]) -> Result<bool, LedgerError> {
+        let (now, mut open, mut bytes) = (moment().millis, 0, 0);
+        for request in put {
+            let answer = self.ledger.answered(&request.binding.nonce)?;
+            if !answer.is_some_and(|answer| answer.settles(request.terms.quorum, now)) {
+                open += 1;
+                bytes += serde_json::to_vec(&request.shown).map_or(0, |shown| shown.len());
+            }
+        }
+        Ok(open >= MOST_OPEN || bytes >= MOST_SHOWN)
     }
 
     /// Does the approval that a call carries count for what is bound now? One that does not is recorded.
@@ -210,6 +251,12 @@ impl Approvals {
         // the call's result says so as well, and nothing is done either way
         let _ = self.ledger.refuse(&self.run, &now.node, nonce, refusal);
     }
+}
+
+/// Is it the same question, whenever it was put?
+fn is_same(known: &ApprovalRequest, question: &ApprovalRequest) -> bool {
+    let unnamed = ApprovalBinding { nonce: String::new(), ..known.binding.clone() };
+    unnamed == question.binding && known.shown == question.shown && known.terms == question.terms
 }
 
 /// The key that started a run, or opened a session.

@@ -11,7 +11,7 @@ use crate::ledger::Answered;
 use crate::policy::{Asked, GateDecision, Granted};
 use crate::runner::tools::{prepare, question};
 
-use super::approvals::{Approvals, Bound};
+use super::approvals::{Approvals, Bound, NotAsked};
 use super::desk::{Desk, in_order, refusal, unrecorded};
 
 /// A call without an approval that counts: what it is bound to, and why the one that it carried was refused.
@@ -117,7 +117,15 @@ impl Desk {
         }
         match approvals.ask(calls, &binding, &terms) {
             Ok(asked) => error.approval = Some(asked),
-            Err(why) => {
+            Err(NotAsked::TooMany) => {
+                error.kind = ErrorKind::Limit;
+                error.limit = Some("open_questions".to_owned());
+                error.message = format!(
+                    "{}; and as many questions of this session wait for an answer as may",
+                    error.message
+                );
+            }
+            Err(NotAsked::Unrecorded(why)) => {
                 error.kind = ErrorKind::Internal;
                 error.message = format!("the question could not be recorded, so it was not put: {why}");
             }

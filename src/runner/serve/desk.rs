@@ -2,7 +2,7 @@
 //! own: a call carries none of them.
 #![expect(clippy::disallowed_methods, reason = "a deadline is a time on the clock")]
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -36,6 +36,7 @@ use crate::sandbox::walls;
 use crate::schema;
 use crate::source::Sources;
 
+use super::answered::Answers;
 use super::approvals::Approvals;
 use super::held::Held;
 use super::known::Known;
@@ -44,10 +45,6 @@ use super::receipts::Receipts;
 use super::reused::Reused;
 use super::said;
 
-/// Results that are kept for repeated keys, in bytes of their JSON.
-const REMEMBERED_BYTES: usize = 32 << 20;
-/// Keys that are remembered: far more than a run has calls.
-const REMEMBERED_KEYS: usize = 200_000;
 /// How long a cancellation waits for the end of its call.
 const CANCEL_WAIT: Duration = Duration::from_secs(30);
 
@@ -89,15 +86,6 @@ struct RunningCalls {
     by_number: BTreeMap<u64, (String, Cancel)>,
 }
 
-/// What was answered, by idempotency key.
-#[derive(Debug, Default)]
-struct Answers {
-    by_key: BTreeMap<String, (Digest, Option<ToolResult>)>,
-    /// The keys, the oldest first.
-    order: VecDeque<String>,
-    bytes: usize,
-}
-
 impl Desk {
     /// Opens the workspace and freezes the policy; the message says why it can't.
     pub(super) fn open(start: &RunnerStart, root: OwnedFd, front: UnixStream) -> Result<Self, String> {
@@ -122,9 +110,10 @@ impl Desk {
         let cleaner = Cleaner::new(redaction, MacKey::new(key));
         let approvals = Approvals::open(start, &world.root, front)?;
         let policy = gate.policy();
+        let records = approvals.as_ref().filter(|_| start.keeps_records);
         let (receipts, used) = Receipts::open(
             &start.run,
-            approvals.as_ref().map(Approvals::ledger),
+            records.map(Approvals::ledger),
             (policy.digest(), &gate.machine().walls),
             Redaction::new(Values::default(), policy.redact_patterns().to_vec()),
         )?;
@@ -135,7 +124,7 @@ impl Desk {
         let counters = Counters::new(policy.tool_calls(), start.limits, used);
         let (running, answered) = (Running::default(), Mutex::default());
         let held = Held::to(start.plan.clone());
-        let cache = start.ledger.as_ref();
+        let cache = start.ledger.as_ref().filter(|_| start.keeps_records);
         let cache = cache.and_then(|place| Cache::of(Path::new(&place.state), &place.workspace).ok());
         Ok(Self {
             gate,
@@ -160,6 +149,11 @@ impl Desk {
         if may_run_commands(&self.gate) {
             look_ahead(&self.world, self.gate.read());
         }
+    }
+
+    /// Do answers on record count for calls that carry none?
+    fn answers_on_record(&self) -> bool {
+        self.approvals.as_ref().is_some_and(Approvals::counts_on_record)
     }
 
     /// The digest of the layers in force.
@@ -260,13 +254,19 @@ impl Desk {
         let digest = Digest::of_json(&body);
         // looked up and taken under one lock: of two that come at once, one is the first
         let mut answered = locked(&self.answered);
-        if let Some((first, result)) = answered.by_key.get(key) {
-            return repeated(call, *first == digest, result.as_ref());
+        if let Some(known) = answered.known(call, digest) {
+            return known;
         }
         answered.take(key, digest);
         drop(answered);
         let result = self.recalled(call).unwrap_or_else(work);
-        locked(&self.answered).keep(key, &result);
+        let mut answered = locked(&self.answered);
+        if self.answers_on_record() && result.wants_approval() {
+            // nothing was done, and once it is answered the same call comes again
+            answered.forget(key);
+        } else {
+            answered.keep(key, &result);
+        }
         result
     }
 
@@ -461,31 +461,6 @@ impl Running {
     }
 }
 
-impl Answers {
-    /// A key that nobody has used yet.
-    fn take(&mut self, key: &str, digest: Digest) {
-        self.by_key.insert(key.to_owned(), (digest, None));
-        self.order.push_back(key.to_owned());
-        if self.order.len() > REMEMBERED_KEYS
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.by_key.remove(&oldest);
-        }
-    }
-
-    fn keep(&mut self, key: &str, result: &ToolResult) {
-        let bytes = serde_json::to_string(result).map_or(0, |text| text.len());
-        if self.bytes + bytes > REMEMBERED_BYTES {
-            self.by_key.values_mut().for_each(|(_, result)| *result = None);
-            self.bytes = 0;
-        }
-        if let Some(entry) = self.by_key.get_mut(key) {
-            entry.1 = Some(result.clone());
-            self.bytes += bytes;
-        }
-    }
-}
-
 /// A tool with its schemas.
 fn tool_info(name: &str) -> Option<ToolInfo> {
     let read = |text: Option<&str>| serde_json::from_str::<Value>(text?).ok();
@@ -511,18 +486,6 @@ fn first_finding(findings: &Diagnostics, sources: &Sources) -> String {
         let place = file.position(finding.span().start);
         format!("{}:{}:{}: {}", file.name(), place.line, place.column, finding.message)
     })
-}
-
-fn repeated(call: &ToolCall, same: bool, result: Option<&ToolResult>) -> ToolResult {
-    match result {
-        Some(result) if same => result.clone(),
-        _ => {
-            let why = if same { "its result is not there (any more)" } else { "it named another call" };
-            let message =
-                format!("the idempotency key `{}` was used before, and {why}", call.idempotency_key);
-            ToolResult::failure(&call.tool, ToolError::new(ErrorKind::Conflict, message))
-        }
-    }
 }
 
 pub(super) fn refusal(call: &ToolCall, kind: ErrorKind, verdict: &Verdict) -> ToolResult {

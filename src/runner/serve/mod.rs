@@ -1,5 +1,6 @@
 //! The serving side of the protocol over inherited sockets: one task at start, then calls until the front lets go.
 
+mod answered;
 mod approvals;
 mod asking;
 mod cached;

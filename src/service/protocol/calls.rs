@@ -12,11 +12,11 @@ use serde_json::{Value, json};
 
 use crate::effect::{ErrorKind, ToolCall, ToolError, ToolResult};
 use crate::service::answer::document;
-use crate::service::{Body, Role, Token, read_json};
+use crate::service::{Body, Token, read_json};
 
 use super::Protocol;
 use super::session::Session;
-use super::state::{Refusal, Turn, allowed};
+use super::state::{Refusal, Turn};
 
 /// The schema id of a call.
 const CALL: &str = "lgflow.tool_call/v1";
@@ -48,8 +48,6 @@ async fn execute_one(protocol: Arc<Protocol>, request: Request) -> Result<Arc<To
 
 /// Whose request it is, and what it says.
 pub(super) async fn begin(protocol: &Protocol, request: Request) -> Result<(Arc<Session>, Value), Response> {
-    let token = request.extensions().get::<Arc<Token>>().cloned();
-    allowed(token, Role::Call).map_err(|refusal| refusal.response())?;
     let Body { token, value } = read_json(request, &protocol.limits).await?;
     let session = protocol.session(token).await.map_err(|refusal| refusal.response())?;
     Ok((session, value))
@@ -213,11 +211,7 @@ pub(super) async fn cancel(
     request: Request,
 ) -> Response {
     let token = request.extensions().get::<Arc<Token>>().cloned();
-    let session = match allowed(token, Role::Call) {
-        Ok(token) => protocol.session(token).await,
-        Err(refusal) => Err(refusal),
-    };
-    let session = match session {
+    let session = match protocol.session(token).await {
         Ok(session) => session,
         Err(refusal) => return refusal.response(),
     };

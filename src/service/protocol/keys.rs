@@ -1,5 +1,6 @@
 //! Idempotency keys of one session: the same key with the same call gets the first result, whether that is there already or
-//! still comes; with another call it is a conflict.
+//! still comes; with another call it is a conflict. A call that waits for a person did nothing, and its key is good for it
+//! again.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -34,7 +35,18 @@ struct Table {
 #[derive(Debug)]
 struct Entry {
     call: Digest,
-    progress: Option<Progress>,
+    stage: Stage,
+}
+
+/// What has become of a call.
+#[derive(Debug)]
+enum Stage {
+    /// It is under way, or has ended.
+    Made(Progress),
+    /// It has ended, and its result is not kept any more.
+    Gone,
+    /// A person is asked, and nothing was done.
+    Asked,
 }
 
 /// A call as all see it that wait for it.
@@ -76,21 +88,24 @@ impl Keys {
         if !key.is_empty() {
             let of = Digest::of_json(&serde_json::json!([call.tool, call.input, call.run, call.node]));
             let mut table = self.table();
-            match table.by_key.get(&key) {
+            let fresh = Stage::Made(Progress { result, cancelled: Arc::clone(&cancelled) });
+            match table.by_key.get_mut(&key) {
                 Some(entry) if entry.call != of => return Taken::Other,
-                Some(Entry { progress: Some(progress), .. }) => return Taken::Again(progress.clone()),
-                Some(_) => return Taken::Gone,
-                None => {}
+                Some(Entry { stage: Stage::Made(progress), .. }) => return Taken::Again(progress.clone()),
+                Some(Entry { stage: Stage::Gone, .. }) => return Taken::Gone,
+                Some(entry) => entry.stage = fresh,
+                None => table.add(&key, Entry { call: of, stage: fresh }),
             }
-            let progress = Progress { result, cancelled: Arc::clone(&cancelled) };
-            table.add(&key, Entry { call: of, progress: Some(progress) });
         }
         Taken::First(First { keys: Arc::clone(self), key, told, cancelled, settled: false })
     }
 
-    /// The call with this key, if there was one.
+    /// The call with this key, if there was one that is remembered.
     pub(super) fn find(&self, key: &str) -> Option<Option<Progress>> {
-        self.table().by_key.get(key).map(|entry| entry.progress.clone())
+        self.table().by_key.get(key).map(|entry| match &entry.stage {
+            Stage::Made(progress) => Some(progress.clone()),
+            Stage::Gone | Stage::Asked => None,
+        })
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
@@ -118,8 +133,15 @@ impl Table {
         {
             self.bytes -= bytes;
             if let Some(entry) = self.by_key.get_mut(&oldest) {
-                entry.progress = None;
+                entry.stage = Stage::Gone;
             }
+        }
+    }
+
+    /// The call of a key waits for a person.
+    fn ask(&mut self, key: &str) {
+        if let Some(entry) = self.by_key.get_mut(key) {
+            entry.stage = Stage::Asked;
         }
     }
 }
@@ -153,8 +175,12 @@ impl First {
         self.settled = true;
         let result = Arc::new(result);
         if !self.key.is_empty() {
-            let bytes = serde_json::to_vec(&*result).map_or(0, |text| text.len());
-            self.keys.table().keep(&self.key, bytes);
+            if result.wants_approval() {
+                self.keys.table().ask(&self.key);
+            } else {
+                let bytes = serde_json::to_vec(&*result).map_or(0, |text| text.len());
+                self.keys.table().keep(&self.key, bytes);
+            }
             // nobody may wait for it
             let _ = self.told.send(Some(Arc::clone(&result)));
         }
@@ -177,6 +203,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::effect::{ErrorKind, ToolError};
 
     fn call(key: &str, path: &str) -> ToolCall {
         ToolCall { idempotency_key: key.into(), ..ToolCall::new("read_file", json!({ "path": path })) }
@@ -218,6 +245,21 @@ mod tests {
         assert!(progress.is_over());
         assert!(progress.result().await.is_none());
         drop(first(&keys, &call("k", "b")));
+    }
+
+    #[tokio::test]
+    async fn a_call_that_waits_for_a_person_may_be_made_again_and_no_other_one_with_its_key() {
+        let keys = Arc::<Keys>::default();
+        let running = first(&keys, &call("k", "a"));
+        let Taken::Again(progress) = keys.take(&call("k", "a")) else { panic!() };
+        let error = ToolError::new(ErrorKind::ApprovalRequired, "it asks");
+        running.settle(ToolResult::failure("read_file", error));
+        assert!(progress.result().await.is_some_and(|result| result.wants_approval()));
+        assert!(matches!(keys.take(&call("k", "b")), Taken::Other));
+        assert!(matches!(keys.find("k"), Some(None)));
+        first(&keys, &call("k", "a")).settle(ToolResult::success("read_file", json!(1)));
+        let Taken::Again(after) = keys.take(&call("k", "a")) else { panic!() };
+        assert_eq!(after.result().await.unwrap().output, 1);
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! The runner's protocol over HTTP: a session of each token's own, whose policy was frozen when the service began; calls,
 //! lists of calls, output as it comes, cancellation, and runs whose front is elsewhere. Decides nothing: the runner does.
 
+mod answers;
 mod calls;
 mod keys;
 mod openapi;
 mod opener;
 mod pages;
 mod relay;
+mod roles;
 mod session;
 mod state;
 mod stream;
@@ -26,6 +28,8 @@ use axum::routing::{delete, get, post};
 
 use crate::service::answer::problem;
 
+use roles::{ANY, APPROVE, CALL, to};
+
 /// Paths that need no token.
 pub const OPEN: &[&str] = &["/healthz"];
 
@@ -33,15 +37,17 @@ pub const OPEN: &[&str] = &["/healthz"];
 pub fn router(protocol: Arc<Protocol>) -> Router {
     Router::new()
         .route("/healthz", get(pages::health))
-        .route("/readyz", get(pages::ready))
-        .route("/openapi.json", get(pages::description))
-        .route("/metrics", get(pages::metrics))
-        .route("/v1/capabilities", get(pages::capabilities))
-        .route("/v1/tools/execute", post(calls::execute))
-        .route("/v1/tools/batch_execute", post(calls::batch))
-        .route("/v1/tools/stream", post(stream::stream))
-        .route("/v1/calls/{*key}", delete(calls::cancel))
-        .route("/v1/runs/open", get(relay::open))
+        .route("/readyz", to(ANY, get(pages::ready)))
+        .route("/openapi.json", to(ANY, get(pages::description)))
+        .route("/metrics", to(ANY, get(pages::metrics)))
+        .route("/v1/capabilities", to(ANY, get(pages::capabilities)))
+        .route("/v1/tools/execute", to(CALL, post(calls::execute)))
+        .route("/v1/tools/batch_execute", to(CALL, post(calls::batch)))
+        .route("/v1/tools/stream", to(CALL, post(stream::stream)))
+        .route("/v1/calls/{*key}", to(CALL, delete(calls::cancel)))
+        .route("/v1/runs/open", to(CALL, get(relay::open)))
+        .route("/v1/approvals", to(APPROVE, get(answers::open).post(answers::approve)))
+        .route("/v1/rejections", to(APPROVE, post(answers::reject)))
         .fallback(async || {
             problem(StatusCode::NOT_FOUND, "there is nothing here; `GET /openapi.json` says what there is")
         })

@@ -4,15 +4,22 @@
 use serde_json::{Map, Value, json};
 
 use crate::schema;
+use crate::service::Role;
+
+use super::roles::{ANY, APPROVE, CALL};
 
 /// Documents that travel, by the name that they have in the description.
-const SCHEMAS: [(&str, &str); 7] = [
+const SCHEMAS: [(&str, &str); 11] = [
     ("ToolCall", "tool-call"),
     ("ToolResult", "tool-result"),
     ("Batch", "batch"),
     ("BatchResult", "batch-result"),
     ("Cancelled", "cancelled"),
     ("Capabilities", "capabilities"),
+    ("OpenRequests", "open-requests"),
+    ("Approval", "approval"),
+    ("Rejection", "rejection"),
+    ("AnswerTaken", "answer-taken"),
     ("Problem", "problem"),
 ];
 
@@ -30,18 +37,25 @@ pub fn openapi() -> Value {
         "security": [{ "token": [] }],
         "paths": paths(),
         "components": {
-            "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } },
+            "securitySchemes": { "token": {
+                "type": "http",
+                "scheme": "bearer",
+                "description": "A token is bound to one workspace, one frozen policy and one role, which is named where one is needed: `call`, `approve` or `read`.",
+            } },
             "schemas": schemas(),
         },
     })
 }
 
 fn paths() -> Value {
-    let mut all = paths_of_the_service();
-    if let (Value::Object(all), Value::Object(more)) = (&mut all, paths_of_calls()) {
-        all.extend(more);
-    }
-    all
+    let parts = [paths_of_the_service(), paths_of_calls(), paths_of_answers()];
+    let members = parts.into_iter().filter_map(|part| part.as_object().cloned());
+    Value::Object(members.flatten().collect())
+}
+
+/// What a token must have one of the roles for.
+fn may(roles: &[Role]) -> Value {
+    roles.iter().map(|role| json!({ "token": [role.as_str()] })).collect()
 }
 
 fn paths_of_the_service() -> Value {
@@ -54,21 +68,25 @@ fn paths_of_the_service() -> Value {
         } },
         "/readyz": { "get": {
             "operationId": "ready",
+            "security": may(ANY),
             "summary": "Does it take calls?",
             "responses": answers(&[("200", "It does.", status("ready"))], &["401", "403", "429", "503"]),
         } },
         "/openapi.json": { "get": {
             "operationId": "description",
+            "security": may(ANY),
             "summary": "This document.",
             "responses": answers(&[("200", "The document.", json!({ "type": "object" }))], &["401", "403", "429"]),
         } },
         "/metrics": { "get": {
             "operationId": "metrics",
+            "security": may(ANY),
             "summary": "What was counted, as Prometheus reads it.",
             "responses": text_answer(),
         } },
         "/v1/capabilities": { "get": {
             "operationId": "capabilities",
+            "security": may(ANY),
             "summary": "What can be called, under which policy, behind which walls.",
             "responses": answers(&[("200", "What there is.", named("Capabilities"))], &["401", "403", "429", "503"]),
         } }
@@ -79,24 +97,28 @@ fn paths_of_calls() -> Value {
     json!({
         "/v1/tools/execute": { "post": {
             "operationId": "execute",
+            "security": may(CALL),
             "summary": "One call. A refused or failed call is a result as well, with `ok: false`.",
             "requestBody": body("ToolCall"),
             "responses": answers(&[("200", "What it came to.", named("ToolResult"))], CALLS),
         } },
         "/v1/tools/batch_execute": { "post": {
             "operationId": "batch_execute",
+            "security": may(CALL),
             "summary": "Several calls, with a result for each, in their order.",
             "requestBody": body("Batch"),
             "responses": answers(&[("200", "What they came to.", named("BatchResult"))], CALLS),
         } },
         "/v1/tools/stream": { "post": {
             "operationId": "stream",
+            "security": may(CALL),
             "summary": "One call whose output is told while it comes: events `stdout` and `stderr` with `{\"text\": …}`, and at last `result` with the result.",
             "requestBody": body("ToolCall"),
             "responses": event_answer(),
         } },
         "/v1/calls/{key}": { "delete": {
             "operationId": "cancel",
+            "security": may(CALL),
             "summary": "Ends the call with this idempotency key: its processes are gone when this is answered.",
             "parameters": [{
                 "name": "key", "in": "path", "required": true, "description": "The idempotency key.",
@@ -109,11 +131,42 @@ fn paths_of_calls() -> Value {
         } },
         "/v1/runs/open": { "get": {
             "operationId": "open_run",
+            "security": may(CALL),
             "summary": "Opens a run whose front is elsewhere: the connection is upgraded to `lgflow-frames/1`, and the session ends with it.",
             "responses": answers(&[], &["401", "403", "426", "429"]),
         } },
     })
 }
+
+fn paths_of_answers() -> Value {
+    json!({
+        "/v1/approvals": {
+            "get": {
+                "operationId": "open_requests",
+                "security": may(APPROVE),
+                "summary": "What calls ask and nobody has answered, as the runner put it.",
+                "responses": answers(&[("200", "What waits.", named("OpenRequests"))], &["401", "403", "429"]),
+            },
+            "post": {
+                "operationId": "approve",
+                "security": may(APPROVE),
+                "summary": "Brings an approval that people have signed. It counts by its signatures, for exactly what was shown, once: when the same call is sent again.",
+                "requestBody": body("Approval"),
+                "responses": answers(&[("200", "It is on record.", named("AnswerTaken"))], ANSWERS),
+            },
+        },
+        "/v1/rejections": { "post": {
+            "operationId": "reject",
+            "security": may(APPROVE),
+            "summary": "Says no to what a call asks.",
+            "requestBody": body("Rejection"),
+            "responses": answers(&[("200", "It is on record.", named("AnswerTaken"))], ANSWERS),
+        } },
+    })
+}
+
+/// What an answer may be answered with beside what it came to.
+const ANSWERS: &[&str] = &["400", "401", "403", "404", "408", "409", "413", "415", "429"];
 
 /// What a call may be answered with beside its result.
 const CALLS: &[&str] = &["400", "401", "403", "408", "409", "413", "415", "429", "503"];
@@ -167,10 +220,14 @@ fn meaning(status: &str) -> &'static str {
     match status {
         "400" => "It was not understood.",
         "401" => "It came without a token of this service.",
-        "403" => "It came from a page, was sent to another host, or its token is for something else.",
-        "404" => "This token has made no such call.",
+        "403" => {
+            "It came from a page, was sent to another host, its token is for something else or bound elsewhere, or an approval does not count."
+        }
+        "404" => "This token has made no such call, or no call asks this.",
         "408" => "The body did not come in time.",
-        "409" => "The idempotency key was another call's, or its result is not kept any more.",
+        "409" => {
+            "The idempotency key was another call's, or its result is not kept any more; or the question was answered."
+        }
         "413" => "The body is too large.",
         "415" => "The body is not sent as JSON.",
         "426" => "The connection has to be upgraded.",

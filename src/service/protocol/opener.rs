@@ -25,13 +25,15 @@ impl Order {
 
 /// A runner's process that has its task.
 pub struct Begun {
+    /// The id of the session, which its questions name; of a run, the run's.
+    pub id: String,
     /// What it said when it was ready.
     pub started: Started,
     /// The patterns of its layers, each with its name.
     pub redact: Vec<(String, String)>,
     /// Where calls go, and answers come from.
     pub calls: UnixStream,
-    /// Where it asks.
+    /// Where it asks; of a session, somebody listens there already.
     pub control: UnixStream,
     /// Ends it when it is dropped, which may take a while.
     pub process: Box<dyn Send + Sync>,

@@ -15,19 +15,15 @@ use crate::client::{FrameReader, FrameWriter, Frames, Lost};
 use crate::effect::{
     ControlFrame, FrameBuffer, ReplyFrame, RunFrame, RunOpen, RunOpened, RunReceipts, RunWord, UPGRADE,
 };
-use crate::service::{Role, Token};
+use crate::service::Token;
 
 use super::Protocol;
 use super::opener::{Begun, Order};
-use super::state::{Refusal, allowed};
+use super::state::Refusal;
 
 /// `GET /v1/runs/open`
 pub(super) async fn open(State(protocol): State<Arc<Protocol>>, mut request: Request) -> Response {
     let token = request.extensions().get::<Arc<Token>>().cloned();
-    let token = match allowed(token, Role::Call) {
-        Ok(token) => token,
-        Err(refusal) => return refusal.response(),
-    };
     let asked = request.headers().get(UPGRADE_HEADER).and_then(|to| to.to_str().ok());
     if asked != Some(UPGRADE) {
         let detail = format!("a run is served over a connection of its own: ask for `Upgrade: {UPGRADE}`");
@@ -68,13 +64,14 @@ async fn serve(
         Ok(begun) => begun,
         Err(error) => return writer.send(&RunFrame::Refused { message: error.to_string() }).await,
     };
-    let policy = begun.started.policy_digest;
+    let (policy, clock) = (begun.started.policy_digest, protocol.clock());
     let opened = RunOpened {
         schema: "lgflow.run_opened/v1".into(),
         started: begun.started.clone(),
         redact: begun.redact.clone(),
         key: protocol.identity.public().to_string(),
-        signature: protocol.identity.sign(&RunOpened::message(&open.run, &open.nonce, policy)),
+        signature: protocol.identity.sign(&RunOpened::message(&open.run, &open.nonce, policy, &clock)),
+        clock,
     };
     writer.send(&RunFrame::Opened(opened)).await?;
     let process = std::mem::replace(&mut begun.process, Box::new(()));

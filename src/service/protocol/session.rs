@@ -19,6 +19,7 @@ const CANCEL_WAIT: Duration = Duration::from_mins(1);
 
 /// A session.
 pub(super) struct Session {
+    id: String,
     link: Link,
     pub(super) keys: Arc<Keys>,
     process: Mutex<Option<Box<dyn Send + Sync>>>,
@@ -29,10 +30,15 @@ pub(super) struct Session {
 impl Session {
     /// Goes on with a runner that has its task, for the token with this name.
     pub(super) fn new(begun: Begun, name: &str) -> Result<Self, String> {
-        let Begun { calls, process, .. } = begun;
+        let Begun { id, calls, process, .. } = begun;
         let link = Link::new(calls).map_err(|error| error.to_string())?;
         let process = Mutex::new(Some(process));
-        Ok(Self { link, keys: Arc::default(), process, scope: name.to_owned() })
+        Ok(Self { id, link, keys: Arc::default(), process, scope: name.to_owned() })
+    }
+
+    /// Its id, which its questions name.
+    pub(super) fn id(&self) -> &str {
+        &self.id
     }
 
     /// Is its runner gone?

@@ -8,10 +8,12 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::approval::Signer;
 use crate::digest::SecretKey;
-use crate::effect::{ErrorKind, ToolCall, ToolError, ToolResult};
+use crate::effect::{ErrorKind, RunnerClock, ToolCall, ToolError, ToolResult};
+use crate::ledger::{Ledger, moment};
 use crate::metrics::{Counts, text};
-use crate::service::{Limits, Role, Token, problem};
+use crate::service::{Limits, Token, problem};
 
 use super::keys::{First, Taken};
 use super::opener::{Begun, OpenError, Opener, Order};
@@ -31,6 +33,10 @@ pub struct Protocol {
     pub(super) runs: Arc<Semaphore>,
     /// What opened sessions and receipts are signed with.
     pub(super) identity: SecretKey,
+    /// Where questions and their answers are on record.
+    pub(super) ledger: Ledger,
+    /// One answer is recorded at a time: of two keys neither overwrites the other.
+    pub(super) answering: Mutex<()>,
     counts: Mutex<Counts>,
     ending: AtomicBool,
 }
@@ -92,7 +98,7 @@ impl Protocol {
     pub fn new(
         opener: Opener,
         names: impl IntoIterator<Item = String>,
-        identity: SecretKey,
+        (identity, ledger): (SecretKey, Ledger),
         limits: Limits,
     ) -> Self {
         Self {
@@ -103,6 +109,8 @@ impl Protocol {
             waiting: Semaphore::new(limits.waiting),
             runs: Arc::new(Semaphore::new(RUNS)),
             identity,
+            ledger,
+            answering: Mutex::default(),
             counts: Mutex::default(),
             ending: AtomicBool::new(false),
         }
@@ -159,6 +167,24 @@ impl Protocol {
                 Ok(session)
             }
         }
+    }
+
+    /// The sessions that there are now: the name of each one's token, and its id.
+    pub(super) async fn sessions(&self) -> Vec<(String, String)> {
+        let mut all = Vec::new();
+        for (name, session) in &self.sessions {
+            if let Some(session) = session.lock().await.as_ref().filter(|session| !session.is_over()) {
+                all.push((name.clone(), session.id().to_owned()));
+            }
+        }
+        all
+    }
+
+    /// When it is here, for those who sign elsewhere.
+    pub(super) fn clock(&self) -> RunnerClock {
+        let now = moment();
+        let installation = Signer::Local(self.ledger.key().clone()).key();
+        RunnerClock { millis: now.millis, boot: now.boot, installation }
     }
 
     /// What becomes of a call: it is made when it is its turn, unless its key was used before.
@@ -218,20 +244,4 @@ fn busy() -> Refusal {
         StatusCode::TOO_MANY_REQUESTS,
         "too many calls at once; the call was not made, so try it again",
     )
-}
-
-/// The token of a request, where it may do what `role` may.
-pub(super) fn allowed(token: Option<Arc<Token>>, role: Role) -> Result<Option<Arc<Token>>, Refusal> {
-    match &token {
-        Some(known) if known.role != role => {
-            let detail = format!(
-                "the token `{}` is for `{}`; this needs one for `{}`",
-                known.name,
-                known.role.as_str(),
-                role.as_str()
-            );
-            Err(Refusal::new(StatusCode::FORBIDDEN, detail))
-        }
-        _ => Ok(token),
-    }
 }

@@ -95,6 +95,7 @@ impl Bench {
             undoes: None,
             reuse: None,
             answers_on_record: on_record,
+            keeps_records: true,
             ledger: Some(LedgerPlace { state: place("state"), workspace: "w".into() }),
         };
         let root = OwnedFd::from(fs::File::open(self.path("work")).unwrap());
