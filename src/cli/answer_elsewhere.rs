@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::diag::Diagnostics;
 use crate::effect::{AnswerOutcome, AnswerTaken};
-use crate::front::{Asked, AskedThere, Carrying, Place, Word, is_attended, settings, signer};
+use crate::front::{Asked, AskedThere, CarryError, Carrying, Place, Word, is_attended, settings, signer};
 use crate::ledger::Ledger;
 use crate::source::Sources;
 use crate::view::escaped;
@@ -63,8 +63,11 @@ pub(super) fn answer(answer: &AnswerThere<'_>, output: Output) -> Result<Exit, P
             output.note("left open\n");
             continue;
         }
-        let taken = carrying.say(request, word);
-        let taken = taken.map_err(|error| Problem::failed("cannot answer", &error))?;
+        let taken = carrying.say(request, word).map_err(|error| match error {
+            // like a key that does not fit here
+            CarryError::Answer(error) => Problem::usage(error.to_string()),
+            error => Problem::failed("cannot answer", &error),
+        })?;
         output.note(&came_to(&one.asked.node, &taken));
     }
     Ok(Exit::Done)

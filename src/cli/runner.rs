@@ -3,6 +3,7 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -13,7 +14,9 @@ use crate::effect::{ApprovalRequest, FrozenLayer};
 use crate::files::read_given;
 use crate::front::{Announcer, Place, Service, Serving};
 use crate::policy::PolicySet;
-use crate::service::{Address, BindError, Binding, Bound, Limits, TokenBook, TokenError, Tokens, bind};
+use crate::service::{
+    Address, BindError, Binding, Bound, Elsewhere, Limits, Token, TokenBook, TokenError, Tokens, bind,
+};
 use crate::source::Sources;
 use crate::view::escaped;
 
@@ -155,11 +158,11 @@ pub(super) fn served_here(policy: &PolicyArgs, output: Output) -> Result<Option<
 
 /// Names the tokens of the file that are not good here. Where none is, nothing is served.
 pub(super) fn tell_strangers(tokens: &Tokens, output: Output) -> Result<(), Problem> {
-    let mut lines = String::new();
-    for (token, how) in tokens.bound() {
+    let line = |(token, how): (&Arc<Token>, Elsewhere)| {
         let name = &token.name;
-        lines += &format!("the token `{name}` {how} (`lgflow runner token bind {name}` binds it anew)\n");
-    }
+        format!("the token `{name}` {how} (`lgflow runner token bind {name}` binds it anew)\n")
+    };
+    let lines: String = tokens.bound().map(line).collect();
     if tokens.good().next().is_none() {
         return Err(Problem::usage(format!("no token of the file is good here: {}", lines.trim_end())));
     }

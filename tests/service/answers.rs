@@ -83,7 +83,7 @@ fn who_carries_an_answer_gives_none() {
     execute(&served, &ci, &put("two\n", ""));
     let digest = digest_in(&eve.lgflow(&[&["approve"], &there[..]].concat(), &[]).ended(2).stderr);
     // a key that the policy does not name does not even sign
-    let said = eve.lgflow(&[&["approve", "--digest", &digest], &there[..]].concat(), &[]).ended(1);
+    let said = eve.lgflow(&[&["approve", "--digest", &digest], &there[..]].concat(), &[]).ended(2);
     assert!(said.stderr.contains("not among those"), "{}", said.stderr);
 
     // and what it signs all the same, or alters, is not taken
@@ -144,7 +144,7 @@ fn two_keys_are_needed_the_holders_does_not_count_and_a_no_is_a_no() {
     let there = ["--runner", proxy.url.as_str()];
     execute(&served, &ci, &put("two\n", ""));
     let digest = digest_in(&cem.lgflow(&[&["approve"], &there[..]].concat(), &variables).ended(2).stderr);
-    let own = cem.lgflow(&[&["approve", "--digest", &digest], &there[..]].concat(), &variables).ended(1);
+    let own = cem.lgflow(&[&["approve", "--digest", &digest], &there[..]].concat(), &variables).ended(2);
     assert!(own.stderr.contains("started the run"), "{}", own.stderr);
     ann.approves(&there, &variables);
     assert_eq!(kind(&execute(&served, &ci, &put("two\n", ""))), "approval_required");
