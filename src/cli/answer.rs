@@ -58,7 +58,7 @@ pub struct RejectArgs {
 /// Which question of which run.
 #[derive(Debug, Args)]
 struct Which {
-    /// The id of the run, or of the session; left out with `--runner`
+    /// The id of the run, or of the session; with `--runner` there is none, and what stands here names the question
     #[arg(value_name = "RUN", required_unless_present = "runner")]
     run: Option<String>,
     /// The number of the question, the node or tool that asks, or the id of the request; may be left out where only one is open, or at a terminal

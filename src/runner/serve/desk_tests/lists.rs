@@ -5,7 +5,7 @@ use std::io::Read as _;
 
 use serde_json::json;
 
-use crate::effect::{ErrorKind, ToolCall, ToolResult};
+use crate::effect::{ErrorKind, ToolCall, failure_of};
 
 use super::{ASKS, Bench, PATCH, kind, patch, with};
 
@@ -58,7 +58,6 @@ fn a_list_is_approved_whole_and_each_call_spent_once() {
 
 #[test]
 fn a_list_is_refused_for_the_call_that_is_and_nobody_is_asked_about_the_others() {
-    use crate::effect::failure_of;
     let bench = Bench::new();
     let mut seat = bench.seat(ASKS);
     let read = |at: usize, path: &str| ToolCall {
