@@ -137,7 +137,7 @@ pub fn slow(host: &str, count: usize) -> Vec<TcpStream> {
     body.pop();
     let one = |at: usize| {
         let mut stream = TcpStream::connect(host).ok()?;
-        stream.write_all(if at % 2 == 0 { &head } else { &body }).ok()?;
+        stream.write_all(if at.is_multiple_of(2) { &head } else { &body }).ok()?;
         Some(stream)
     };
     (0..count).filter_map(one).collect()

@@ -17,6 +17,7 @@ mod plain;
 mod served;
 mod table;
 
+use std::fmt::Write as _;
 use std::fs;
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -92,7 +93,10 @@ fn workspace(folder: &Path, files: usize) -> PathBuf {
     for at in 0..files {
         let folder = work.join(format!("folder{:03}", at / 100));
         fs::create_dir_all(&folder).unwrap();
-        let lines: String = (0..40).map(|line| format!("line {line} of needle {at}\n")).collect();
+        let lines = (0..40).fold(String::new(), |mut text, line| {
+            writeln!(text, "line {line} of needle {at}").unwrap();
+            text
+        });
         fs::write(folder.join(format!("file{at:05}.txt")), lines).unwrap();
     }
     work
@@ -174,13 +178,13 @@ impl Bench {
         let (served, health) =
             health_during(&self.served.host, || load(&self.served.host, clients, calls, &read));
         let (service, runners) = spent(before, self.served.cost(), served.times.count());
-        let each = |count: usize, took: Duration| count as f64 / took.as_secs_f64();
+        let each = |count: usize, took: Duration| count as u128 * 1000 / took.as_millis().max(1);
         let plain = plain::serve(self.work.clone());
         let bare = load(&plain, clients, calls, &request("POST /read", ""));
         self.table.tell(
             format!("`read_file`, {clients} clients at once"),
             format!(
-                "{:.0} a second; {}; {} of another answer; plain file server {:.0} a second, {}",
+                "{} a second; {}; {} of another answer; plain file server {} a second, {}",
                 each(served.times.count(), served.took),
                 served.times.told(),
                 served.others,

@@ -264,7 +264,8 @@ fn over_http_what_cannot_be_served_is_said_before_anybody_is_listened_to() {
     let none = workspace.lgflow(&["mcp", "--listen", "127.0.0.1:0"]).ended(2);
     assert!(none.stderr.contains("--token-file"), "{}", none.stderr);
     let made = |name: &str, role: &str, policy: &str| {
-        let made = ["runner", "token", "new", name, "--role", role, "--token-file", &file, "--policy", policy];
+        let made =
+            ["runner", "token", "new", name, "--role", role, "--token-file", &file, "--policy", policy];
         workspace.lgflow(&made).ended(0);
     };
     workspace.write("q.yaml", workspace.read("p.yaml").replace("read_file: allow", "read_file: ask"));
