@@ -1,4 +1,4 @@
-//! The examples of `docs/known-before-the-run.md`: what is `ok` has no finding, what `fails` has the code that it names and no other.
+//! The examples of `docs/known-before-the-run.md`: what is `ok` has no finding, what `fails` has the codes that it names and no other.
 
 #![allow(
     clippy::disallowed_methods,
@@ -37,7 +37,7 @@ fn every_example_is_what_it_says() {
         let (head, rest) = block.split_once('\n').unwrap();
         let body = rest.split("\n```").next().unwrap();
         let expected: Vec<String> = match head.split_once(' ') {
-            Some(("fails", code)) => vec![code.to_owned()],
+            Some(("fails", codes)) => codes.split(' ').map(str::to_owned).collect(),
             _ => {
                 assert_eq!(head, "ok", "an example is `ok`, or `fails CODE`");
                 Vec::new()

@@ -251,3 +251,27 @@ fn the_document_satisfies_its_schema() {
         assert!(found.is_empty(), "{found:?}");
     }
 }
+
+#[test]
+fn what_is_shown_is_what_was_written() {
+    let workspace = Workspace::git();
+    let text = |value: &str, kinds: &str| {
+        format!(
+            "schema: lgflow.graph/v1\nname: g\ninputs: {{ f: {{ type: string, default: x }} }}\nnodes:\n  a: {{ uses: exec, with: {{ argv: [make, '{{{{ inputs.f }}}}'] }} }}\n  b: {{ uses: values, with: {{ v: '{{{{ {value} }}}}' }} }}\nedges: [{{ from: a, to: b, catch: [{kinds}] }}]\n"
+        )
+    };
+    workspace.write("old.yaml", text("inputs.f | upper", "exit"));
+    workspace.write("new.yaml", text("inputs.f", "denied, any"));
+    let told = workspace.lgflow(&["plan", "-g", "new.yaml", "--against", "old.yaml"]).ended(0).stdout;
+    for line in [
+        "with.v: \"{{ inputs.f | upper }}\" → \"{{ inputs.f }}\"",
+        "catch: [\"exit\"] → [\"any\",\"denied\"]",
+    ] {
+        assert!(told.contains(line), "{line}:\n{told}");
+    }
+    for form in ["text", "mermaid", "dot", "svg", "html"] {
+        let drawn = workspace.lgflow(&["export", "new.yaml", "--to", form]).ended(0).stdout;
+        assert!(drawn.contains("any, denied") && !drawn.contains("not_found"), "{form}:\n{drawn}");
+        assert!(!drawn.contains("{{ {{"), "{form}");
+    }
+}
