@@ -30,7 +30,7 @@ edges:
     )
 }
 
-/// The attributes of each span, by the node that it is within, as the export says them.
+/// The name and the attributes of each span, as the export says them.
 fn told(place: &Place, run: &str) -> Vec<(String, BTreeMap<String, Value>)> {
     let exported = place.workspace.lgflow(&["trace", "export", run, "--to", "otlp"]).ended(0).stdout;
     for hidden in ["canary", KEY] {

@@ -4,6 +4,8 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use crate::view::counted;
+
 use super::frame::page;
 use super::markup::{moment, text, time};
 use super::{Listed, mood, sign};
@@ -48,7 +50,7 @@ pub fn index_page(runs: &[Listed]) -> String {
     }
     body.push_str("</tbody></table>\n");
     // writing to a string can't fail
-    let _ = writeln!(body, "<p class=\"faint\">{} runs.</p>\n</main>", runs.len());
+    let _ = writeln!(body, "<p class=\"faint\">{}.</p>\n</main>", counted(runs.len(), "run"));
     body.push_str("<footer>Written by lgflow. The pages load nothing and run nothing.</footer>\n");
     page("Runs", &rules, &body)
 }
