@@ -39,7 +39,7 @@ mod tests {
 
     use super::*;
 
-    fn of(headers: Value) -> Value {
+    fn of(headers: &Value) -> Value {
         json!({ "status": 200, "headers": headers, "body": "" })
     }
 
@@ -61,7 +61,7 @@ mod tests {
             (json!({ "expires": "Wed, 21 Oct 2099 07:28:00 GMT" }), None),
             (json!({}), None),
         ] {
-            assert_eq!(lifetime(&of(headers.clone())), expected, "{headers}");
+            assert_eq!(lifetime(&of(&headers)), expected, "{headers}");
         }
         let other = json!({ "status": 404, "headers": { "cache-control": "max-age=60" } });
         assert_eq!(lifetime(&other), None);
@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn it_is_taken_until_then_and_not_by_a_clock_that_went_back() {
-        let output = of(json!({ "cache-control": "max-age=60" }));
+        let output = of(&json!({ "cache-control": "max-age=60" }));
         let fresh = |now| is_fresh(&output, 1_000_000, now);
         assert_eq!(
             [fresh(1_000_000), fresh(1_059_999), fresh(1_060_000), fresh(999_999)],
