@@ -345,7 +345,7 @@ edges:
     ),
     (
         "a failure that is caught by what then does not start ends the run, and is no course that succeeds",
-        &["lost-failure"],
+        &["dead-join"],
         "inputs: { b: { type: boolean, default: true } }
 nodes:
   r: { uses: read_file, with: { path: f } }

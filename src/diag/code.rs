@@ -159,6 +159,7 @@ codes! {
     LOOP_TARGET = "loop-target", Error, "the target of a loop edge is not on every way to its source";
     LOOP_DISAGREES = "loop-disagrees", Error, "the edges of one loop give it different bounds";
     UNCONNECTED_NODE = "unconnected-node", Error, "a node without any edge, in a graph that has some";
+    DEAD_JOIN = "dead-join", Warning, "a node that waits for sources which are never chosen together";
     UNREACHABLE_NODE = "unreachable-node", Error, "a node that can never start";
     FORGOTTEN_EDGE = "forgotten-edge", Warning, "an entry that looks as if an edge to it was forgotten";
     // compile: values and modifiers

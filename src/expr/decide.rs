@@ -1,39 +1,27 @@
-//! Conditions over few values: which values a condition tells apart, so that all of them can be tried. What tells more
+//! Conditions over few values: which values a condition tells apart, so that one of each can be tried. What tells more
 //! apart than that is left alone.
 
 use std::collections::BTreeMap;
 
-use serde_json::{Number, Value};
+use serde_json::Value;
 
-use crate::types::{Chance, Field, Kind as ValueKind, Step, Type};
+use crate::types::{Field, Step};
 
 use super::Root;
+use super::domain::{Domain, Used};
 use super::infer::{Known, Subject};
 use super::ir::{Comparison, Kind, Node};
+use super::number::Num;
 
 /// Filters that take next to no time, so that a condition can be tried with many values.
 const CHEAP: [&str; 8] = ["abs", "float", "int", "length", "lower", "round", "string", "upper"];
 
+/// Tests that look at nothing but the kind of a value.
+const KINDS: [&str; 7] = ["boolean", "integer", "list", "none", "number", "object", "string"];
+
 /// What is told apart of some values.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Subjects(BTreeMap<Subject, Used>);
-
-#[derive(Debug, Clone, PartialEq)]
-struct Used {
-    ty: Type,
-    constants: Vec<Value>,
-}
-
-/// The values to try for one subject.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Domain {
-    /// The subject.
-    pub subject: Subject,
-    /// One of each that is told apart.
-    pub values: Vec<Value>,
-    /// Is it perhaps never one of them?
-    pub loose: bool,
-}
 
 impl Subjects {
     /// Adds what a condition tells apart; `false` where that can't be told, and then nothing is added.
@@ -47,7 +35,7 @@ impl Subjects {
         let mut slots = Vec::with_capacity(roots.len());
         slots.extend(roots.iter().map(known));
         let mut reading = Reading { roots, own, slots, found: self.clone() };
-        let understood = reading.node(node);
+        let understood = reading.condition(node) && reading.found.are_apart();
         if understood {
             *self = reading.found;
         }
@@ -56,12 +44,13 @@ impl Subjects {
 
     /// The values to try for each subject.
     pub fn domains(&self) -> Vec<Domain> {
-        let domain = |(subject, used): (&Subject, &Used)| Domain {
-            subject: subject.clone(),
-            values: values(used),
-            loose: used.ty.loose,
-        };
-        self.0.iter().map(domain).collect()
+        self.0.iter().map(|(subject, used)| used.domain(subject)).collect()
+    }
+
+    /// Is none a part of another? Their values go together in any way.
+    fn are_apart(&self) -> bool {
+        let next = self.0.keys().skip(1);
+        self.0.keys().zip(next).all(|(a, b)| a.root != b.root || !b.path.starts_with(&a.path))
     }
 }
 
@@ -74,34 +63,38 @@ struct Reading<'r> {
 }
 
 impl Reading<'_> {
+    /// A part that has to come to true or false: anything else there is a failure, whatever it is.
+    fn condition(&mut self, node: &Node) -> bool {
+        if let Some(found) = self.subject(node) {
+            return self.told(found, Vec::new(), false);
+        }
+        match &node.kind {
+            Kind::Not(of) => self.condition(of),
+            Kind::And(a, b) | Kind::Or(a, b) => self.condition(a) && self.condition(b),
+            Kind::If(parts) => parts.iter().all(|part| self.condition(part)),
+            _ => self.node(node),
+        }
+    }
+
     fn node(&mut self, node: &Node) -> bool {
-        if let Some(subject) = self.subject(node) {
-            return self.finite(subject);
+        if let Some(found) = self.subject(node) {
+            return self.finite(found);
         }
         match &node.kind {
             Kind::Const(_) => true,
-            Kind::Not(of) | Kind::Negate(of) => self.node(of),
-            Kind::And(a, b) | Kind::Or(a, b) | Kind::Concat(a, b) | Kind::Arithmetic(_, a, b) => {
-                self.node(a) && self.node(b)
+            Kind::Negate(of) => self.node(of),
+            Kind::Not(_) | Kind::And(..) | Kind::Or(..) => self.condition(node),
+            Kind::Concat(a, b) | Kind::Arithmetic(_, a, b) => self.node(a) && self.node(b),
+            Kind::If(parts) => {
+                let [condition, then, otherwise] = &**parts;
+                self.condition(condition) && self.node(then) && self.node(otherwise)
             }
-            Kind::If(parts) => parts.iter().all(|part| self.node(part)),
             Kind::List(items) => items.iter().all(|item| self.node(item)),
             Kind::Compare(first, rest) => {
-                self.compared(first, rest)
-                    || (self.node(first) && rest.iter().all(|(_, node)| self.node(node)))
+                let left = std::iter::once(&**first).chain(rest.iter().map(|(_, node)| node));
+                left.zip(rest).all(|(left, (comparison, right))| self.compared(left, *comparison, right))
             }
-            Kind::Test(test, of, args) => {
-                let comparison = match test.name {
-                    "eq" | "none" => Some(Comparison::Equal),
-                    "ne" => Some(Comparison::NotEqual),
-                    "in" => Some(Comparison::In),
-                    "lt" | "le" | "gt" | "ge" => Some(Comparison::Less),
-                    _ => None,
-                };
-                let constants = args.iter().flatten().collect::<Vec<_>>();
-                comparison.is_some_and(|comparison| self.pair(of, comparison, &constants))
-                    || (self.node(of) && constants.into_iter().all(|arg| self.node(arg)))
-            }
+            Kind::Test(test, of, args) => self.tested(test.name, of, args),
             Kind::Filter(filter, of, args) => {
                 CHEAP.contains(&filter.name)
                     && self.node(of)
@@ -118,56 +111,85 @@ impl Reading<'_> {
         Some((Subject { root: self.roots.get(slot)?.clone(), path }.of_node(self.own), field))
     }
 
+    /// A value of which anything is looked at: all of its values have to be tried.
     fn finite(&mut self, (subject, field): (Subject, Field)) -> bool {
-        let sure = field.missing == Chance::Never && field.ty.null != Chance::Perhaps;
-        if !sure || field.ty.values().is_none_or(|values| values.is_empty()) {
-            return false;
-        }
-        self.found.0.entry(subject).or_insert(Used { ty: field.ty, constants: Vec::new() });
-        true
+        let few = field.ty.values().is_some();
+        few && self.told((subject, field), Vec::new(), false)
     }
 
-    fn compared(&mut self, first: &Node, rest: &[(Comparison, Node)]) -> bool {
-        let [(comparison, second)] = rest else { return false };
-        let turned = !matches!(comparison, Comparison::In | Comparison::NotIn)
-            && self.pair(second, *comparison, &[first]);
-        turned || self.pair(first, *comparison, &[second])
+    fn tested(&mut self, name: &str, of: &Node, args: &[Option<Node>]) -> bool {
+        let comparison = match name {
+            "eq" => Some(Comparison::Equal),
+            "ne" => Some(Comparison::NotEqual),
+            "in" => Some(Comparison::In),
+            "lt" | "le" | "gt" | "ge" => Some(Comparison::Less),
+            _ => None,
+        };
+        match (comparison, args) {
+            (Some(comparison), [Some(with)]) => self.compared(of, comparison, with),
+            (None, []) if KINDS.contains(&name) => match self.subject(of) {
+                Some(found) => self.told(found, Vec::new(), name == "integer"),
+                None => self.node(of),
+            },
+            _ => self.node(of) && args.iter().flatten().all(|arg| self.node(arg)),
+        }
+    }
+
+    fn compared(&mut self, left: &Node, comparison: Comparison, right: &Node) -> bool {
+        let turned =
+            !matches!(comparison, Comparison::In | Comparison::NotIn) && self.pair(right, comparison, left);
+        turned || self.pair(left, comparison, right) || (self.node(left) && self.node(right))
     }
 
     /// A subject that is compared with constants and no more.
-    fn pair(&mut self, subject: &Node, comparison: Comparison, with: &[&Node]) -> bool {
-        let Some((subject, field)) = self.subject(subject) else { return false };
-        let mut constants = Vec::new();
-        for node in with {
-            match &node.kind {
-                Kind::Const(value) => constants.push(value.clone()),
-                Kind::List(items) if matches!(comparison, Comparison::In | Comparison::NotIn) => {
-                    for item in items {
-                        let Kind::Const(value) = &item.kind else { return false };
-                        constants.push(value.clone());
-                    }
-                }
-                _ => return false,
-            }
-        }
-        let sure = field.missing == Chance::Never && field.ty.null != Chance::Perhaps;
-        let kinds: Vec<ValueKind> = field.ty.kinds().filter(|kind| *kind != ValueKind::Null).collect();
-        let tells = match kinds[..] {
-            [ValueKind::Text] => {
-                matches!(
-                    comparison,
-                    Comparison::Equal | Comparison::NotEqual | Comparison::In | Comparison::NotIn
-                )
-            }
-            [ValueKind::Number] => true,
-            _ => false,
+    fn pair(&mut self, subject: &Node, comparison: Comparison, with: &Node) -> bool {
+        let Some((found, with)) = self.subject(subject).zip(constant(with)) else { return false };
+        let constants = match (comparison, with) {
+            (Comparison::In | Comparison::NotIn, Value::Array(items)) => items,
+            // the parts of a string are not one value
+            (Comparison::In | Comparison::NotIn, _) => return false,
+            (_, with) => vec![with],
         };
-        if !sure || !tells {
+        let by_order = !matches!(
+            comparison,
+            Comparison::Equal | Comparison::NotEqual | Comparison::In | Comparison::NotIn
+        );
+        // which strings lie between two is not tried, and neither is what is in a list or an object
+        let simple = constants.iter().all(|value| match value {
+            Value::String(_) => !by_order,
+            Value::Array(_) | Value::Object(_) => false,
+            Value::Null | Value::Bool(_) | Value::Number(_) => true,
+        });
+        simple && self.told(found, constants, false)
+    }
+
+    /// Nothing is told apart of the value but by these constants, and by its kind.
+    fn told(&mut self, (subject, field): (Subject, Field), constants: Vec<Value>, whole: bool) -> bool {
+        if field.ty.is_never() {
             return false;
         }
-        let used = self.found.0.entry(subject).or_insert(Used { ty: field.ty, constants: Vec::new() });
+        let known = || Used { field: field.clone(), constants: Vec::new(), whole: false };
+        let used = self.found.0.entry(subject).or_insert_with(known);
+        // where the conditions stand in different places, more may be known of it in one of them
+        if used.field != field {
+            return false;
+        }
         used.constants.extend(constants);
+        used.whole |= whole;
         true
+    }
+}
+
+/// The value of a part that looks at nothing.
+fn constant(node: &Node) -> Option<Value> {
+    match &node.kind {
+        Kind::Const(value) => Some(value.clone()),
+        Kind::Negate(of) => {
+            let number = constant(of)?;
+            Num::from_json(number.as_number()?).negate().ok()?.to_json().ok()
+        }
+        Kind::List(items) => items.iter().map(constant).collect(),
+        _ => None,
     }
 }
 
@@ -182,51 +204,4 @@ fn path_of(node: &Node) -> Option<(usize, Vec<Step>)> {
         }
         _ => None,
     }
-}
-
-/// One of each value that is told apart.
-fn values(used: &Used) -> Vec<Value> {
-    if let Some(values) = used.ty.values() {
-        return values;
-    }
-    let mut values: Vec<Value> = Vec::new();
-    if used.ty.null != Chance::Never {
-        values.push(Value::Null);
-    }
-    if used.ty.has(ValueKind::Text) {
-        values.extend(used.constants.iter().filter(|value| value.is_string()).cloned());
-        // a string that is none of them
-        let longest = used.constants.iter().filter_map(Value::as_str).map(str::len).max().unwrap_or_default();
-        values.push(Value::from("~".repeat(longest + 1)));
-    } else {
-        values.extend(numbers(used));
-    }
-    let mut told: Vec<Value> = Vec::with_capacity(values.len());
-    for value in values {
-        if !told.contains(&value) {
-            told.push(value);
-        }
-    }
-    told
-}
-
-fn numbers(used: &Used) -> Vec<Value> {
-    let mut points: Vec<f64> = used.constants.iter().filter_map(Value::as_f64).collect();
-    points.sort_by(f64::total_cmp);
-    points.dedup();
-    let whole = used.ty.and(&Type::WHOLE) == used.ty;
-    let mut tried: Vec<f64> = Vec::new();
-    if whole {
-        tried.extend(points.iter().flat_map(|at| [at.floor() - 1.0, at.floor(), at.ceil(), at.ceil() + 1.0]));
-    } else {
-        tried.extend(points.first().map(|least| least - 1.0));
-        tried.extend(points.windows(2).flat_map(|pair| [pair[0], f64::midpoint(pair[0], pair[1])]));
-        tried.extend(points.last().iter().flat_map(|most| [**most, **most + 1.0]));
-    }
-    #[expect(clippy::cast_possible_truncation, reason = "whole, and small enough to be exact")]
-    let value = |at: f64| {
-        let whole = at.fract() == 0.0 && at.abs() < 9e15;
-        if whole { Some(Value::from(at as i64)) } else { Number::from_f64(at).map(Value::Number) }
-    };
-    tried.into_iter().filter_map(value).collect()
 }

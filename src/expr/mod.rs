@@ -3,6 +3,7 @@
 
 mod compiled;
 mod decide;
+mod domain;
 mod evaluate;
 mod fault;
 mod filters;
@@ -22,7 +23,8 @@ mod value;
 mod value_template;
 
 pub use compiled::{EvalError, Expression, See, Template, Values};
-pub use decide::{Domain, Subjects};
+pub use decide::Subjects;
+pub use domain::Domain;
 pub use infer::{Doubt, Finding, Inferred, Known, Open, Subject};
 pub use limits::{EXPRESSION_BYTES, OUTPUT_BYTES, TEMPLATE_BYTES};
 pub use reference::{Reference, Root, Segment};

@@ -24,7 +24,7 @@ impl Num {
 
     /// The number that a reader of its canonical JSON has (`docs/decisions/0180`): without a fraction, a whole one. A run
     /// that is gone on with has its numbers from there.
-    fn of_float(float: f64) -> Self {
+    pub(super) fn of_float(float: f64) -> Self {
         /// Up to here each whole number is a float of its own.
         const EXACT: f64 = 9_007_199_254_740_992.0;
         if float.fract() != 0.0 {
@@ -62,6 +62,40 @@ impl Num {
             Num::Int(whole) => whole as f64,
             Num::Float(float) => float,
         }
+    }
+
+    /// Has it no fraction? Beyond what JSON carries exactly each float is whole.
+    pub(super) fn is_integral(self) -> bool {
+        match self {
+            Num::Int(_) => true,
+            Num::Float(float) => float.fract() == 0.0,
+        }
+    }
+
+    /// The least number without a fraction above it.
+    pub(super) fn whole_above(self) -> Option<Num> {
+        let float = match self {
+            Num::Int(whole) if is_carried(whole + 1) => return Some(Num::Int(whole + 1)),
+            // beyond the greatest whole number that is carried exactly, a power of two
+            Num::Int(_) => self.as_f64(),
+            Num::Float(float) if float.fract() != 0.0 => float.ceil(),
+            Num::Float(float) => float.next_up(),
+        };
+        float.is_finite().then(|| Num::of_float(float))
+    }
+
+    /// The greatest number without a fraction below it.
+    pub(super) fn whole_below(self) -> Option<Num> {
+        const MOST: Num = Num::Int(u64::MAX as i128);
+        let float = match self {
+            Num::Int(whole) if is_carried(whole - 1) => return Some(Num::Int(whole - 1)),
+            Num::Int(_) => self.as_f64().next_down(),
+            Num::Float(float) if float.fract() != 0.0 => float.floor(),
+            Num::Float(float) => float.next_down(),
+        };
+        let below = float.is_finite().then(|| Num::of_float(float))?;
+        let skips = self.compare(MOST) == Ordering::Greater && below.compare(MOST) == Ordering::Less;
+        Some(if skips { MOST } else { below })
     }
 
     /// The order of the numbers themselves: `1 == 1.0`, and no precision is lost between the two kinds.
@@ -203,6 +237,31 @@ mod tests {
             in_one_form(&serde_json::json!({ "a": [2.0, 2.5] })),
             serde_json::json!({ "a": [2, 2.5] })
         );
+    }
+
+    #[test]
+    fn neighbours_have_nothing_between_them() {
+        let of =
+            |text: &str| Num::from_json(serde_json::from_str::<Value>(text).unwrap().as_number().unwrap());
+        let cases = [
+            ("3", "2", "4"),
+            ("2.5", "2", "3"),
+            ("-0.5", "-1", "0"),
+            ("9007199254740993", "9007199254740992", "9007199254740994"),
+            ("18446744073709551615", "18446744073709551614", "18446744073709551616"),
+            ("18446744073709551616", "18446744073709551615", "18446744073709555712"),
+            ("-9223372036854775808", "-9223372036854777856", "-9223372036854775807"),
+            ("-9223372036854777856", "-9223372036854779904", "-9223372036854775808"),
+        ];
+        for (number, below, above) in cases {
+            let same = |found: Option<Num>, wanted| {
+                let found = found.unwrap();
+                assert_eq!(found.compare(of(wanted)), Ordering::Equal, "{number}: {found} is not {wanted}");
+            };
+            same(of(number).whole_below(), below);
+            same(of(number).whole_above(), above);
+        }
+        assert!(Num::Float(f64::MAX).whole_above().is_none() && Num::Float(f64::MIN).whole_below().is_none());
     }
 
     #[test]

@@ -50,9 +50,13 @@ fn dead_edge(draft: &Draft<'_>, link: &Link<'_>, why: &str) -> Diagnostic {
 }
 
 fn never_taken(draft: &Draft<'_>, link: &Link<'_>, sources: &Sources) -> Option<&'static str> {
-    let uses = draft.nodes[link.from as usize].uses()?;
+    let node = &draft.nodes[link.from as usize];
+    let uses = node.uses()?;
+    // of no items none fails, and one that is skipped does not
+    let runs = node.modifiers.for_each.is_none() && node.modifiers.skip_when.is_none();
+    let fails = uses == Uses::Fail && runs;
     match link.class {
-        Class::Success | Class::Otherwise if uses == Uses::Fail => {
+        Class::Success | Class::Otherwise if fails => {
             Some("a `fail` node never succeeds; use `catch` or `always`")
         }
         Class::Otherwise if sources.plain[link.from as usize] => {

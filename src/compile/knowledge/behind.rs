@@ -7,6 +7,7 @@ use crate::expr::{Inferred, Known, Root};
 use crate::plan::{EdgeIx, EdgeOutcome, NodeIx};
 use crate::types::{Chance, Step};
 
+use super::conditions::leaves_when_run_out;
 use super::flow::by_source;
 use super::places::{Facts, Place, Places};
 
@@ -27,11 +28,7 @@ impl Places<'_, '_> {
             for &beside in &plan.node(edge.from).outgoing {
                 let other = plan.edge(beside);
                 // a loop that has run out leaves its condition true
-                let leaves = other.turns.is_some_and(|l| {
-                    let turned = &plan.loops[l.0 as usize];
-                    let place = turned.edges.iter().position(|known| *known == beside);
-                    place.and_then(|place| turned.leave.get(place)).copied().unwrap_or(false)
-                });
+                let leaves = leaves_when_run_out(plan, beside);
                 if let Some(when) =
                     other.when.as_ref().filter(|_| !leaves && other.outcome == EdgeOutcome::Success)
                 {

@@ -1,13 +1,13 @@
 //! The ways in which a node may end in a run that succeeds, and the edges that each of them takes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::effect::ErrorKind;
 use crate::expr::{Expression, Root};
-use crate::model::Uses;
 use crate::plan::{Action, EdgeIx, EdgeOutcome, NodeIx, Plan, PlanNode};
 
-use super::conditions::Decisions;
+use super::conditions::{Decisions, leaves_when_run_out};
 
 /// One way in which a node may end, in the last iteration of the loops around it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,8 +21,10 @@ pub(super) struct Choice {
 /// By node: no way at all, where the run fails in any case once the node runs.
 pub(super) fn of(plan: &Plan, decisions: &Decisions) -> Vec<Vec<Choice>> {
     let mut all: Vec<Vec<Choice>> = vec![Vec::new(); plan.nodes.len()];
+    let mut doomed = Doomed::default();
     for &at in plan.order.iter().rev() {
-        let mut choices = Choices::of(plan, at).all(decisions);
+        let fails = doomed.never_succeeds(plan.node(at));
+        let mut choices = Choices { plan, at, fails }.all(decisions);
         // what leads to a node that can only end in failure is no way to succeed
         let ends_badly = |edge: &EdgeIx| {
             let to = plan.edge(*edge).to;
@@ -41,17 +43,56 @@ fn starts_by_one(plan: &Plan, node: &PlanNode) -> bool {
         || node.incoming.iter().all(|edge| Some(plan.edge(*edge).from) == first)
 }
 
+/// Graphs that can only fail, each looked at once.
+#[derive(Default)]
+struct Doomed(BTreeMap<*const Plan, bool>);
+
+impl Doomed {
+    /// Does a node that runs fail, whatever happens? Of no items none fails, and one that is skipped does not.
+    fn never_succeeds(&mut self, node: &PlanNode) -> bool {
+        let runs = node.for_each.is_none() && node.skip_when.is_none();
+        runs && match &node.action {
+            Action::Fail { .. } => true,
+            Action::Graph { plan, .. } => {
+                let key = Arc::as_ptr(plan);
+                if let Some(&known) = self.0.get(&key) {
+                    return known;
+                }
+                let doomed = self.is_doomed(plan);
+                self.0.insert(key, doomed);
+                doomed
+            }
+            _ => false,
+        }
+    }
+
+    /// Does something start in any case that leads to a failure in any case, and nothing catches it?
+    fn is_doomed(&mut self, plan: &Plan) -> bool {
+        let mut doomed = vec![false; plan.nodes.len()];
+        for &at in plan.order.iter().rev() {
+            let node = plan.node(at);
+            let edges = || node.outgoing.iter().map(|edge| plan.edge(*edge));
+            let caught = edges().any(|edge| matches!(edge.outcome, EdgeOutcome::Catch(_)));
+            let leads = edges().any(|edge| {
+                let plain =
+                    edge.outcome == EdgeOutcome::Success && edge.when.is_none() && edge.turns.is_none();
+                plain && doomed[edge.to.0 as usize] && starts_by_one(plan, plan.node(edge.to))
+            });
+            doomed[at.0 as usize] = !caught && (leads || self.never_succeeds(node));
+        }
+        plan.order.iter().any(|at| doomed[at.0 as usize] && plan.node(*at).incoming.is_empty())
+    }
+}
+
 /// The edges of one node.
 struct Choices<'p> {
     plan: &'p Plan,
     at: NodeIx,
+    /// Does it fail in any case?
+    fails: bool,
 }
 
-impl<'p> Choices<'p> {
-    fn of(plan: &'p Plan, at: NodeIx) -> Self {
-        Self { plan, at }
-    }
-
+impl Choices<'_> {
     fn all(&self, decisions: &Decisions) -> Vec<Choice> {
         let mut choices = self.good(decisions);
         choices.extend(self.bad());
@@ -87,7 +128,7 @@ impl<'p> Choices<'p> {
     }
 
     fn good(&self, decisions: &Decisions) -> Vec<Choice> {
-        if self.plan.node(self.at).uses == Uses::Fail {
+        if self.fails {
             return Vec::new();
         }
         let plain = self.edges(|outcome| *outcome == EdgeOutcome::Success, false);
@@ -113,7 +154,7 @@ impl<'p> Choices<'p> {
         let Some(table) = table else {
             // what the conditions come to is not known: each may hold alone, and one alone may not hold
             let mut sets: Vec<Vec<EdgeIx>> = chosen.iter().map(|edge| vec![*edge]).collect();
-            let leaves = edges.iter().any(|edge| self.leaves(*edge));
+            let leaves = edges.iter().any(|edge| leaves_when_run_out(self.plan, *edge));
             if otherwise || leaves || optional || chosen.is_empty() {
                 sets.push(Vec::new());
             }
@@ -121,7 +162,8 @@ impl<'p> Choices<'p> {
             return sets;
         };
         // another iteration begins, or the node fails
-        let turns: Vec<bool> = edges.iter().map(|edge| !forward(edge) && !self.leaves(*edge)).collect();
+        let turns: Vec<bool> =
+            edges.iter().map(|edge| !forward(edge) && !leaves_when_run_out(self.plan, *edge)).collect();
         // where there may be fewer values than were tried, that none holds is no news of several conditions
         let none = optional || otherwise || chosen.is_empty() || table.surely_leaves_out(&turns);
         let mut sets = Vec::new();
@@ -157,15 +199,6 @@ impl<'p> Choices<'p> {
         all.iter().filter(|other| **other != edge).all(|other| looks.is_disjoint(&roots(other)))
     }
 
-    /// Does the loop edge count as not taken, once its loop has run out?
-    fn leaves(&self, edge: EdgeIx) -> bool {
-        self.plan.edge(edge).turns.is_some_and(|l| {
-            let turned = &self.plan.loops[l.0 as usize];
-            let place = turned.edges.iter().position(|known| *known == edge);
-            place.and_then(|place| turned.leave.get(place)).copied().unwrap_or(false)
-        })
-    }
-
     /// Failures that an edge catches.
     fn bad(&self) -> Vec<Choice> {
         let node = self.plan.node(self.at);
@@ -189,7 +222,10 @@ impl<'p> Choices<'p> {
         let node = self.plan.node(self.at);
         let turns = node.outgoing.iter().any(|at| {
             let edge = self.plan.edge(*at);
-            edge.turns.is_some() && edge.when.is_none() && catches(&edge.outcome) && !self.leaves(*at)
+            edge.turns.is_some()
+                && edge.when.is_none()
+                && catches(&edge.outcome)
+                && !leaves_when_run_out(self.plan, *at)
         });
         if turns {
             return Vec::new();

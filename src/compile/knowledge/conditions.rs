@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diag::{Diagnostic, Diagnostics, codes};
+use crate::effect::ErrorKind;
 use crate::expr::{Expression, Root, Subject};
 use crate::plan::{EdgeIx, EdgeOutcome, NodeIx, Plan};
 use crate::source::Span;
@@ -72,8 +73,8 @@ impl Decisions {
                 ends.zip(others).is_some_and(|(ends, others)| ends.is_disjoint(&others))
             }
             (EdgeOutcome::Otherwise, EdgeOutcome::Otherwise) => false,
-            (EdgeOutcome::Catch(kinds), EdgeOutcome::Catch(others)) => {
-                kinds.iter().all(|kind| !others.contains(kind))
+            (EdgeOutcome::Catch(caught), EdgeOutcome::Catch(others)) => {
+                kinds(places, a, caught).is_disjoint(&kinds(places, b, others))
             }
             (EdgeOutcome::Catch(_) | EdgeOutcome::Otherwise, _)
             | (_, EdgeOutcome::Catch(_) | EdgeOutcome::Otherwise) => true,
@@ -85,22 +86,22 @@ impl Decisions {
         let Some(decision) = self.0.get(&at) else { return false };
         let place = |edge| decision.edges.iter().position(|known| *known == edge);
         match (&decision.table, place(a), place(b)) {
-            (Some(table), Some(a), Some(b)) => table.rows.iter().all(|row| !(row.holds[a] && row.holds[b])),
+            (Some(table), Some(a), Some(b)) => table.exclude(a, b),
             // all conditions of the node are too many to be tried together; these two are not
-            (None, Some(_), Some(_)) => {
-                let pair = table(places, &[a, b]);
-                pair.is_some_and(|table| table.rows.iter().all(|row| !(row.holds[0] && row.holds[1])))
-            }
+            (None, Some(_), Some(_)) => table(places, &[a, b]).is_some_and(|table| table.exclude(0, 1)),
             _ => false,
         }
     }
 }
 
 impl Decision {
-    /// Conditions that overlap, and values that they leave out.
+    /// Conditions that overlap, and values that they leave out, or don't.
     fn report(&self, places: &Places<'_, '_>, at: NodeIx, diagnostics: &mut Diagnostics) {
         let Some(table) = &self.table else { return };
-        if self.edges.len() < 2 || table.is_loose() {
+        if self.leaves_nothing(places.plan, table) {
+            self.idle(places, at, diagnostics);
+        }
+        if self.edges.len() < 2 || table.is_loose() || table.fails {
             return;
         }
         let plan = places.plan;
@@ -123,6 +124,41 @@ impl Decision {
             && let Some(row) = table.rows.iter().find(|row| !row.holds.contains(&true))
         {
             diagnostics.push(self.incomplete(places, at, table, row));
+        }
+    }
+
+    /// Is one of the edges taken whatever the values are, so that nothing is left for an `otherwise`?
+    fn leaves_nothing(&self, plan: &Plan, table: &Table) -> bool {
+        let taken = |row: &Row| {
+            // once its loop has run out, an edge that may leave it counts as not taken
+            let mut held = self.edges.iter().zip(&row.holds);
+            held.any(|(edge, holds)| *holds && !leaves_when_run_out(plan, *edge))
+        };
+        table.rows.iter().all(taken)
+    }
+
+    /// Tells of each `otherwise` beside conditions that leave nothing out.
+    fn idle(&self, places: &Places<'_, '_>, at: NodeIx, diagnostics: &mut Diagnostics) {
+        let plan = places.plan;
+        for &edge in &plan.node(at).outgoing {
+            let Some(link) = places.draft.links.get(edge.0 as usize) else { continue };
+            if plan.edge(edge).outcome != EdgeOutcome::Otherwise {
+                continue;
+            }
+            let name = places.draft.name_of(link);
+            let message = format!("one of the conditions beside it always holds, so `{name}` is never taken");
+            let mut found =
+                Diagnostic::new(codes::CONSTANT_CONDITION, places.draft.span_of(link.edge), message);
+            for span in self.edges.iter().filter_map(|edge| span(places, *edge)).take(3) {
+                found = found.label(span, "one of the conditions");
+            }
+            let target = plan.node(plan.edge(edge).to);
+            if target.incoming[..] == [edge] {
+                let place = places.draft.nodes[plan.edge(edge).to.0 as usize].node.id.span;
+                found = found.label(place, format!("so `{}` never starts", target.id));
+            }
+            diagnostics
+                .push(found.help("remove the edge, or write `otherwise: true` in place of the last `when`"));
         }
     }
 
@@ -181,18 +217,52 @@ impl Decision {
 fn ends(places: &Places<'_, '_>, at: EdgeIx) -> Option<BTreeSet<String>> {
     let edge = places.plan.edge(at);
     let words = |words: &[&str]| Some(words.iter().map(ToString::to_string).collect());
-    match &edge.outcome {
+    let by_outcome: Option<BTreeSet<String>> = match &edge.outcome {
         EdgeOutcome::Success | EdgeOutcome::Otherwise => words(&["succeeded", "skipped"]),
         EdgeOutcome::Catch(_) => words(&["failed"]),
-        EdgeOutcome::Always => {
-            let when = edge.when.as_ref()?;
-            let mut facts = Facts::new();
-            places.learn(Place::Edge(at), &mut facts, when, &|known| when.assume(true, known));
-            let source = facts.get(&Root::Node(places.plan.node(edge.from).id.to_string()))?;
-            let statuses = source.at(&[Step::Field("status".to_owned())])?.ty.values()?;
-            statuses.iter().map(|status| status.as_str().map(str::to_owned)).collect()
-        }
+        EdgeOutcome::Always => None,
+    };
+    let asked = edge.when.as_ref().and_then(|when| {
+        let own = Root::Node(places.plan.node(edge.from).id.to_string());
+        asked_for(places, at, when, &own, "status")
+    });
+    match (by_outcome, asked) {
+        (Some(ends), Some(asked)) => Some(ends.intersection(&asked).cloned().collect()),
+        (ends, asked) => ends.or(asked),
     }
+}
+
+/// The kinds of failures for which an edge may be taken that catches some.
+fn kinds(places: &Places<'_, '_>, at: EdgeIx, caught: &[ErrorKind]) -> BTreeSet<String> {
+    let caught: BTreeSet<String> = caught.iter().map(|kind| kind.as_str().to_owned()).collect();
+    let when = places.plan.edge(at).when.as_ref();
+    match when.and_then(|when| asked_for(places, at, when, &Root::Error, "kind")) {
+        Some(asked) => caught.intersection(&asked).cloned().collect(),
+        None => caught,
+    }
+}
+
+/// The words that a part of a root is one of where a condition holds; `None` where they are not few.
+fn asked_for(
+    places: &Places<'_, '_>,
+    at: EdgeIx,
+    when: &Expression,
+    root: &Root,
+    part: &str,
+) -> Option<BTreeSet<String>> {
+    let mut facts = Facts::new();
+    places.learn(Place::Edge(at), &mut facts, when, &|known| when.assume(true, known));
+    let words = facts.get(root)?.at(&[Step::Field(part.to_owned())])?.ty.values()?;
+    words.iter().map(|word| word.as_str().map(str::to_owned)).collect()
+}
+
+/// Does a loop edge count as not taken, once its loop has run out?
+pub(super) fn leaves_when_run_out(plan: &Plan, edge: EdgeIx) -> bool {
+    plan.edge(edge).turns.is_some_and(|l| {
+        let turned = &plan.loops[l.0 as usize];
+        let place = turned.edges.iter().position(|known| *known == edge);
+        place.and_then(|place| turned.leave.get(place)).copied().unwrap_or(false)
+    })
 }
 
 fn overlapping(places: &Places<'_, '_>, table: &Table, row: &Row, a: EdgeIx, b: EdgeIx) -> Diagnostic {

@@ -7,6 +7,7 @@ use crate::plan::{EdgeIx, LoopIx, NodeIx};
 
 use super::places::{Place, Places};
 use super::report;
+use super::search::leads;
 use super::tried::truth;
 
 /// Is the condition with which a node is skipped the same whatever happens?
@@ -99,19 +100,27 @@ fn endless(
 
 fn is_the_same(places: &Places<'_, '_>, edge: EdgeIx, l: LoopIx, when: &Expression) -> bool {
     let plan = places.plan;
-    let body = &plan.loops[l.0 as usize].body;
     let inside = |node: &NodeIx| plan.node(*node).loops.contains(&l);
+    // a node beside the loop may run while it turns
+    let target = plan.loops[l.0 as usize].target;
+    let meanwhile = |node: NodeIx| {
+        inside(&node) || (leads(plan, node, target) != Some(true) && leads(plan, target, node) != Some(true))
+    };
     let written = |name: &str| {
         let channel = plan.channels.iter().position(|channel| channel.name.as_str() == name);
         let writes =
             |node: &NodeIx| plan.node(*node).update.iter().any(|(to, _)| Some(to.0 as usize) == channel);
-        body.iter().any(writes)
+        plan.order.iter().copied().filter(writes).any(meanwhile)
     };
+    let has_ended =
+        |node: NodeIx| places.outcomes(Place::Edge(edge), node).is_some_and(|outcomes| !outcomes.open);
     let own = plan.edge(edge).from;
     !when.roots().is_empty()
         && when.roots().iter().all(|root| match root {
             Root::Input(_) | Root::Run => true,
-            Root::Node(id) => places.index.get(id.as_str()).is_some_and(|node| !inside(node)),
+            Root::Node(id) => {
+                places.index.get(id.as_str()).is_some_and(|node| !inside(node) && has_ended(*node))
+            }
             Root::Channel(name) => !written(name),
             Root::Loop(target) => places
                 .index

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use crate::expr::{Doubt, Expression, Root, Subject};
+use crate::model::Reduce;
 use crate::plan::{EdgeIx, EdgeOutcome, NodeIx, PlanEdge};
 use crate::types::{Chance, Field, Step};
 
 use super::courses::{Must, Question};
 use super::places::{Facts, Place, Places};
 use super::results::skips;
-use super::search::{Done, Ways, on_every_way};
+use super::search::{Done, Ways, leads, on_every_way};
+use super::tried::exclude;
 
 pub(super) fn is_settled(places: &Places<'_, '_>, place: Place, facts: &Facts, doubt: &Doubt) -> bool {
     // a misspelt guard may be about anything
@@ -25,7 +27,12 @@ pub(super) fn is_settled(places: &Places<'_, '_>, place: Place, facts: &Facts, d
     }
     match place {
         Place::Node(at) | Place::Update(at) => led_by_condition(places, at, subject, doubt.missing),
-        Place::Edge(edge) => led_by_condition(places, places.plan.edge(edge).from, subject, doubt.missing),
+        Place::Edge(edge) => {
+            // its edges see what it wrote
+            let edge = places.plan.edge(edge);
+            let written = is_good(&edge.outcome) && unsettles(places, edge.from, subject, doubt.missing);
+            !written && led_by_condition(places, edge.from, subject, doubt.missing)
+        }
         Place::Outputs => always_asked(places, subject, doubt.missing),
     }
 }
@@ -43,6 +50,12 @@ fn always_asked(places: &Places<'_, '_>, subject: &Subject, missing: bool) -> bo
     let settling = edges.filter(|(at, edge)| {
         (asks(edge) || (edge.outcome == EdgeOutcome::Otherwise && beside(edge))) && ways.settled_by(*at)
     });
+    // what is written behind it may be another value
+    let writes = |node: &NodeIx| unsettles(places, *node, subject, missing);
+    let writers: Vec<NodeIx> = plan.order.iter().copied().filter(writes).collect();
+    let stays =
+        |to: NodeIx| !writers.iter().any(|writer| *writer == to || leads(plan, to, *writer) == Some(true));
+    let settling = settling.filter(|(_, edge)| stays(edge.to));
     // that there is no output at all is one doubt, what is in it another
     let whole = missing && matches!(&subject.path[..], [Step::Field(part)] if part == "output");
     let question = Question {
@@ -52,6 +65,26 @@ fn always_asked(places: &Places<'_, '_>, subject: &Subject, missing: bool) -> bo
         ..Question::default()
     };
     courses.holds(&question).unwrap_or(true)
+}
+
+/// Does a node write to the channel what the doubt is about?
+fn unsettles(places: &Places<'_, '_>, node: NodeIx, subject: &Subject, missing: bool) -> bool {
+    let Root::Channel(name) = &subject.root else { return false };
+    let written = places.plan.node(node).update.iter().find_map(|(to, _)| {
+        let channel = &places.plan.channels[to.0 as usize];
+        let replaces = channel.reduce == Reduce::Replace && channel.name.as_str() == name;
+        places.written.get(&(node, *to)).filter(|_| replaces)
+    });
+    let Some(written) = written else { return false };
+    match Field::sure(written.clone()).at(&subject.path) {
+        Some(field) if missing => field.missing == Chance::Known,
+        Some(field) => field.ty.null == Chance::Known,
+        None => missing,
+    }
+}
+
+fn is_good(outcome: &EdgeOutcome) -> bool {
+    matches!(outcome, EdgeOutcome::Success | EdgeOutcome::Otherwise)
 }
 
 fn led_by_condition(places: &Places<'_, '_>, at: NodeIx, subject: &Subject, missing: bool) -> bool {
@@ -126,6 +159,10 @@ impl Ways for Conditions<'_, '_, '_> {
         if self.settled_by(at) {
             return Some(true);
         }
+        // what was asked before it was written says nothing of what was written
+        if is_good(&edge.outcome) && unsettles(self.places, edge.from, self.subject, self.missing) {
+            return Some(false);
+        }
         // before the node itself nobody can have asked about it
         (self.owner == Some(edge.from)).then_some(false)
     }
@@ -136,6 +173,22 @@ impl Ways for Conditions<'_, '_, '_> {
 }
 
 impl Conditions<'_, '_, '_> {
+    /// Is the doubt whether there is an output at all?
+    fn whole(&self) -> bool {
+        self.missing && matches!(&self.subject.path[..], [Step::Field(part)] if part == "output")
+    }
+
+    /// Is the edge never taken where its source was skipped, for what both conditions look at?
+    fn was_not_skipped(&self, at: EdgeIx) -> bool {
+        let (edge, plan) = (self.places.plan.edge(at), self.places.plan);
+        let good = matches!(edge.outcome, EdgeOutcome::Success);
+        let conditions = plan.node(edge.from).skip_when.as_ref().zip(edge.when.as_ref());
+        conditions.is_some_and(|(skip, when)| {
+            let (skip, when) = ((Place::Node(edge.from), skip), (Place::Edge(at), when));
+            good && exclude(self.places, skip, when, edge.from)
+        })
+    }
+
     fn settled_by(&self, at: EdgeIx) -> bool {
         let plan = self.places.plan;
         if self.places.misread.asks(plan, at) {
@@ -149,6 +202,9 @@ impl Conditions<'_, '_, '_> {
         // the source's own result has a second name there
         if self.owner != Some(edge.from) {
             return false;
+        }
+        if self.whole() && self.was_not_skipped(at) {
+            return true;
         }
         let own = match self.subject.path.split_first() {
             Some((Step::Field(name), rest)) if name == "output" => Some((Root::Output, rest)),

@@ -174,7 +174,16 @@ impl Flow {
 
     /// The edges of one node that lead to two nodes apart: `(source, edge to a, edge to b)`.
     pub(super) fn parting(&self, a: NodeIx, b: NodeIx) -> Option<(EdgeIx, EdgeIx)> {
-        let meeting = self.meeting(self.node(a), self.node(b));
+        self.parted(self.node(a), self.node(b))
+    }
+
+    /// The same for two edges: themselves, where they are edges of one node.
+    pub(super) fn parting_of_edges(&self, a: EdgeIx, b: EdgeIx) -> Option<(EdgeIx, EdgeIx)> {
+        self.parted(self.edge(a), self.edge(b))
+    }
+
+    fn parted(&self, a: u32, b: u32) -> Option<(EdgeIx, EdgeIx)> {
+        let meeting = self.meeting(a, b);
         let first = (1 + 2 * self.nodes) as u32;
         let step = |from: u32| {
             let mut at = from;
@@ -187,7 +196,7 @@ impl Flow {
             }
             edge
         };
-        step(self.node(a)).zip(step(self.node(b)))
+        step(a).zip(step(b))
     }
 }
 

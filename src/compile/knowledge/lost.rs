@@ -1,18 +1,22 @@
 //! Failures that an edge catches, and that nothing then handles: the node that it leads to may not start, or the loop
 //! may turn before the edge is followed.
 
+use std::collections::BTreeSet;
+
 use crate::diag::{Diagnostic, Diagnostics, codes};
+use crate::effect::ErrorKind;
 use crate::model::Join;
-use crate::plan::{EdgeIx, EdgeOutcome, LoopIx, NodeIx};
+use crate::plan::{Action, EdgeIx, EdgeOutcome, LoopIx, NodeIx};
 
 use super::courses::{Must, Question};
 use super::flow::by_source;
 use super::places::Places;
 
-pub(super) fn check(places: &Places<'_, '_>, diagnostics: &mut Diagnostics) {
+/// `dead`: nodes of which it is told already that they never start.
+pub(super) fn check(places: &Places<'_, '_>, dead: &BTreeSet<NodeIx>, diagnostics: &mut Diagnostics) {
     let plan = places.plan;
     for (at, edge) in (0..).map(EdgeIx).zip(&plan.edges) {
-        if !matches!(edge.outcome, EdgeOutcome::Catch(_)) || edge.turns.is_some() {
+        if !matches!(edge.outcome, EdgeOutcome::Catch(_)) || edge.turns.is_some() || dead.contains(&edge.to) {
             continue;
         }
         let found = turned_past(places, at).or_else(|| not_joined(places, at));
@@ -24,7 +28,7 @@ pub(super) fn check(places: &Places<'_, '_>, diagnostics: &mut Diagnostics) {
 fn turned_past(places: &Places<'_, '_>, at: EdgeIx) -> Option<Diagnostic> {
     let plan = places.plan;
     let edge = plan.edge(at);
-    let turning = edge.leaves.iter().find_map(|l| {
+    let turning = edge.leaves.iter().filter(|l| !has_run_out(places, at, **l)).find_map(|l| {
         let turned = &plan.loops[l.0 as usize];
         let mut edges = turned.edges.iter().copied();
         edges.find(|turning| turns_anyway(places, edge.from, *turning)).map(|turning| (*l, turning))
@@ -45,6 +49,19 @@ fn turned_past(places: &Places<'_, '_>, at: EdgeIx) -> Option<Diagnostic> {
         plan.node(edge.from).id
     );
     Some(found.help(help))
+}
+
+/// Is the failure that of a loop which has had its iterations, so that it does not turn any more?
+fn has_run_out(places: &Places<'_, '_>, at: EdgeIx, l: LoopIx) -> bool {
+    let plan = places.plan;
+    let edge = plan.edge(at);
+    let EdgeOutcome::Catch(kinds) = &edge.outcome else { return false };
+    // the loop of a subgraph runs out at any time
+    let own = !matches!(plan.node(edge.from).action, Action::Graph { .. });
+    let within =
+        |turned: LoopIx| turned == l || !plan.node(plan.loops[turned.0 as usize].target).loops.contains(&l);
+    let turns = plan.node(edge.from).outgoing.iter().filter_map(|edge| plan.edge(*edge).turns);
+    own && kinds.iter().all(|kind| *kind == ErrorKind::Exhausted) && turns.into_iter().all(within)
 }
 
 /// May a loop edge be taken in an iteration in which the node has failed?

@@ -9,6 +9,7 @@ mod courses;
 mod doubt;
 mod flow;
 mod given;
+mod joins;
 mod kept;
 mod lost;
 mod misread;
@@ -46,10 +47,11 @@ pub(super) fn check(draft: &Draft<'_>, plan: &mut Plan, diagnostics: &mut Diagno
     let mut unsaid = Diagnostics::default();
     let told = if found.has_errors() || !misread.is_empty() { &mut unsaid } else { &mut found };
     let decisions = Decisions::of(&places, told);
+    let dead = joins::check(&places, &decisions, told);
     places.check_outputs(&decisions, &mut found);
     if !misread.has_conditions() {
         races::check(&places, &decisions, &mut found);
-        lost::check(&places, &mut found);
+        lost::check(&places, &dead, &mut found);
     }
     shown::check(&places, &mut found);
     kept::check(draft, plan, &mut found);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::compile::draft::Draft;
 use crate::diag::Diagnostics;
 use crate::expr::{Expression, Root, Template};
-use crate::plan::{Action, EdgeIx, NodeIx, Plan};
+use crate::plan::{Action, ChannelIx, EdgeIx, NodeIx, Plan};
 use crate::types::{Chance, Field, Step, Type};
 
 use super::conditions::Decisions;
@@ -54,6 +54,8 @@ pub(super) struct Places<'a, 'd> {
     pub(super) wholes: Vec<Type>,
     /// By node: the items of its `for_each`.
     items: Vec<Type>,
+    /// By node and channel: what it writes, as far as its expressions have been looked at.
+    pub(super) written: BTreeMap<(NodeIx, ChannelIx), Type>,
     /// By output.
     results: Vec<Type>,
     /// By reader and node: what was found out, `None` where it is never seen.
@@ -89,6 +91,7 @@ impl<'a, 'd> Places<'a, 'd> {
             ones: vec![Type::ANY; plan.nodes.len()],
             wholes: vec![Type::ANY; plan.nodes.len()],
             items: vec![Type::ANY; plan.nodes.len()],
+            written: BTreeMap::new(),
             results: vec![Type::ANY; plan.outputs.len()],
             seen: RefCell::new(BTreeMap::new()),
             prompts: RefCell::new((BTreeMap::new(), PROMPTS)),
@@ -135,11 +138,12 @@ impl<'a, 'd> Places<'a, 'd> {
             let wanted = &self.writable[channel.0 as usize];
             let receiver = Receiver::channel(self.draft, &self.plan.channels[channel.0 as usize]);
             let mut found = Diagnostics::default();
-            self.value(Place::Update(at), &facts, value, wanted, &receiver, &mut found);
+            let written = self.value(Place::Update(at), &facts, value, wanted, &receiver, &mut found);
             if found.is_empty() {
                 writes::check(self, at, *channel, value, &mut found);
             }
             diagnostics.append(found);
+            self.written.insert((at, *channel), written);
         }
     }
 
@@ -251,7 +255,7 @@ impl<'a, 'd> Places<'a, 'd> {
             Root::Loop(_) => Field::sure(Type::record([("iteration", Type { loose: true, ..Type::WHOLE })])),
             Root::Run => {
                 // a workspace without commits has no revision
-                let revision = Type { null: Chance::Perhaps, ..Type::TEXT };
+                let revision = Type { null: Chance::Known, ..Type::TEXT };
                 Field::sure(Type::record([("graph_digest", Type::TEXT), ("revision", revision)]))
             }
             Root::Node(id) => {

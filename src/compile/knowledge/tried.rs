@@ -22,17 +22,25 @@ pub(super) struct Table {
     pub(super) rows: Vec<Row>,
     /// By domain: are its values those of iterations that come?
     counted: Vec<bool>,
+    /// Is there a combination for which one of the conditions has no value? Then the node fails, and no edge of its success
+    /// is taken: it is no row.
+    pub(super) fails: bool,
 }
 
 /// One combination of values.
 pub(super) struct Row {
-    /// By domain.
-    pub(super) values: Vec<Value>,
+    /// By domain; none where the value is missing.
+    pub(super) values: Vec<Option<Value>>,
     /// By expression.
     pub(super) holds: Vec<bool>,
 }
 
 impl Table {
+    /// Do the conditions exclude each other, whatever the values are?
+    pub(super) fn exclude(&self, a: usize, b: usize) -> bool {
+        self.rows.iter().all(|row| !(row.holds[a] && row.holds[b]))
+    }
+
     /// May there be fewer values than were tried?
     pub(super) fn is_loose(&self) -> bool {
         self.domains.iter().any(|domain| domain.loose)
@@ -47,7 +55,8 @@ impl Table {
             if !turning {
                 let values = self.domains.iter().zip(&self.counted).zip(&row.values);
                 let doubtful = values.filter(|((domain, counted), _)| domain.loose && !**counted);
-                let none = ends.entry(doubtful.map(|(_, value)| value.to_string()).collect()).or_default();
+                let none =
+                    ends.entry(doubtful.map(|(_, value)| written(value.as_ref())).collect()).or_default();
                 *none |= !row.holds.contains(&true);
             }
         }
@@ -61,16 +70,18 @@ impl Table {
             let places: Option<Vec<usize>> =
                 turned.edges.iter().map(|edge| edges.iter().position(|known| known == edge)).collect();
             let Some(places) = places else { continue };
-            let mut values: Vec<u64> = self.domains[at].values.iter().filter_map(Value::as_u64).collect();
+            let mut values: Vec<u64> =
+                self.domains[at].values.iter().filter_map(|value| count(value.as_ref())).collect();
             values.sort_unstable();
             // what lies between two of the values is as the first of them is
             let turns = |value: u64| {
-                let mut rows = self.rows.iter().filter(|row| row.values[at].as_u64() == Some(value));
+                let mut rows = self.rows.iter().filter(|row| count(row.values[at].as_ref()) == Some(value));
                 rows.any(|row| places.iter().any(|place| row.holds[*place]))
             };
             let come = values.iter().take_while(|value| turns(**value)).count() + 1;
             values.truncate(come);
-            self.rows.retain(|row| row.values[at].as_u64().is_some_and(|value| values.contains(&value)));
+            self.rows
+                .retain(|row| count(row.values[at].as_ref()).is_some_and(|value| values.contains(&value)));
             self.counted[at] = true;
         }
     }
@@ -78,10 +89,10 @@ impl Table {
     /// `` `inputs.mode` is 'fast' ``
     pub(super) fn values(&self, row: &Row) -> String {
         let parts = self.domains.iter().zip(&row.values).map(|(domain, value)| {
-            let shown = match value.as_str() {
-                Some(text) if text.starts_with('~') => "another string".to_owned(),
-                Some(text) => format!("`'{text}'`"),
-                None => format!("`{value}`"),
+            let shown = match value {
+                Some(_) if *value == domain.other => "another string".to_owned(),
+                Some(Value::String(text)) => format!("`'{text}'`"),
+                value => format!("`{}`", written(value.as_ref())),
             };
             format!("`{}` is {shown}", spelled(&domain.subject))
         });
@@ -144,16 +155,36 @@ pub(super) fn table(places: &Places<'_, '_>, edges: &[EdgeIx]) -> Option<Table> 
     Some(table)
 }
 
-/// Each combination of values; nothing, where they are many, or a condition has no value for one of them.
+/// Two conditions that are asked one after the other, of what does not change in between: do they exclude each other?
+pub(super) fn exclude(
+    places: &Places<'_, '_>,
+    one: (Place, &Expression),
+    other: (Place, &Expression),
+    own: NodeIx,
+) -> bool {
+    let mut subjects = Subjects::default();
+    let both = [one, other];
+    let lasting = |domain: &Domain| matches!(domain.subject.root, Root::Input(_) | Root::Run);
+    let understood = both.iter().all(|(place, when)| add(places, *place, own, when, &mut subjects));
+    if !understood || !subjects.domains().iter().all(lasting) {
+        return false;
+    }
+    let table =
+        try_all(places.plan.node(own).id.as_str(), bounded(places, &subjects), &both.map(|(_, when)| when));
+    table.is_some_and(|table| table.exclude(0, 1))
+}
+
+/// Each combination of values; nothing, where they are many, or a condition has a value for none of them.
 fn try_all(own: &str, domains: Vec<Domain>, conditions: &[&Expression]) -> Option<Table> {
     let count = domains.iter().try_fold(1usize, |count, domain| {
         let count = count.checked_mul(domain.values.len())?;
         (count <= TRIED).then_some(count)
     })?;
     let mut rows = Vec::with_capacity(count);
+    let mut fails = false;
     for at in 0..count {
         let mut rest = at;
-        let values: Vec<Value> = domains
+        let values: Vec<Option<Value>> = domains
             .iter()
             .map(|domain| {
                 let value = domain.values[rest % domain.values.len()].clone();
@@ -169,11 +200,14 @@ fn try_all(own: &str, domains: Vec<Domain>, conditions: &[&Expression]) -> Optio
         };
         let holds: Result<Vec<bool>, _> =
             conditions.iter().map(|when| when.evaluate_bool(&mut known)).collect();
-        rows.push(Row { values, holds: holds.ok()? });
+        match holds {
+            Ok(holds) => rows.push(Row { values, holds }),
+            Err(_) => fails = true,
+        }
     }
     let counted = vec![false; domains.len()];
     // of values that can't be there nothing is known
-    (!rows.is_empty()).then_some(Table { domains, rows, counted })
+    (!rows.is_empty()).then_some(Table { domains, rows, counted, fails })
 }
 
 /// The values to try, within what is known of some of them that a type does not say.
@@ -181,23 +215,33 @@ fn bounded(places: &Places<'_, '_>, subjects: &Subjects) -> Vec<Domain> {
     let mut domains = subjects.domains();
     for domain in &mut domains {
         if let Some(turned) = loop_of(places.plan, domain) {
-            count_iterations(u64::from(turned.max), domain);
+            // `loops.TARGET.iteration` counts from 1 to the `max` of its loop
+            within(1, u64::from(turned.max), domain);
         } else if is_exit_code(places, domain) {
-            domain.values.retain(|value| value.as_u64().is_some_and(|code| code <= 255));
+            within(0, 255, domain);
             domain.loose = false;
         }
     }
     domains
 }
 
-/// `loops.TARGET.iteration` counts from 1 to the `max` of its loop.
-fn count_iterations(max: u64, domain: &mut Domain) {
-    domain.values.retain(|value| value.as_u64().is_some_and(|at| (1..=max).contains(&at)));
-    for end in [1, max].map(Value::from) {
+/// Whole numbers of a range alone: its ends with them, where what lies between is all the same.
+fn within(least: u64, most: u64, domain: &mut Domain) {
+    domain.values.retain(|value| count(value.as_ref()).is_some_and(|at| (least..=most).contains(&at)));
+    for end in [least, most].map(|end| Some(Value::from(end))) {
         if !domain.values.contains(&end) {
             domain.values.push(end);
         }
     }
+}
+
+fn count(value: Option<&Value>) -> Option<u64> {
+    value.and_then(Value::as_u64)
+}
+
+/// As JSON.
+fn written(value: Option<&Value>) -> String {
+    value.map_or_else(|| "missing".to_owned(), Value::to_string)
 }
 
 fn loop_of<'p>(plan: &'p Plan, domain: &Domain) -> Option<&'p PlanLoop> {
@@ -215,28 +259,39 @@ fn is_exit_code(places: &Places<'_, '_>, domain: &Domain) -> bool {
     is_command && domain.loose && path == ["output", "exit_code"]
 }
 
-/// Values at their places behind the roots.
-fn roots(domains: &[Domain], values: &[Value]) -> BTreeMap<Root, Value> {
+/// Values at their places behind the roots; what is missing has no place.
+fn roots(domains: &[Domain], values: &[Option<Value>]) -> BTreeMap<Root, Value> {
     let mut roots: BTreeMap<Root, Value> = BTreeMap::new();
     for (domain, value) in domains.iter().zip(values) {
-        let mut here = roots.entry(domain.subject.root.clone()).or_insert(Value::Null);
-        for step in &domain.subject.path {
-            let Step::Field(name) = step else { break };
-            if !here.is_object() {
-                *here = Value::Object(Map::new());
+        let Some((last, around)) = domain.subject.path.split_last() else {
+            if let Some(value) = value {
+                roots.insert(domain.subject.root.clone(), value.clone());
             }
-            let Value::Object(fields) = here else { break };
-            here = fields.entry(name.clone()).or_insert(Value::Null);
+            continue;
+        };
+        let mut here = roots.entry(domain.subject.root.clone()).or_insert_with(object);
+        for step in around {
+            let (Step::Field(name), Value::Object(fields)) = (step, here) else { return roots };
+            here = fields.entry(name.clone()).or_insert_with(object);
         }
-        *here = value.clone();
+        if let (Step::Field(name), Value::Object(fields), Some(value)) = (last, here, value) {
+            fields.insert(name.clone(), value.clone());
+        }
     }
     roots
+}
+
+fn object() -> Value {
+    Value::Object(Map::new())
 }
 
 /// Always true, never true, or neither.
 pub(super) fn truth(places: &Places<'_, '_>, place: Place, own: NodeIx, when: &Expression) -> Option<bool> {
     let domains = bounded(places, &subjects(places, place, own, when)?);
     let table = try_all(places.plan.node(own).id.as_str(), domains, &[when])?;
+    if table.fails {
+        return None;
+    }
     let first = table.rows.first()?.holds[0];
     table.rows.iter().all(|row| row.holds[0] == first).then_some(first)
 }

@@ -193,10 +193,12 @@ pub(super) fn tested(name: &str, ty: &Type, other: Option<&Type>, truth: bool) -
         ("integer", _, true) => ty.and(&Type::WHOLE),
         ("eq", Some(other), true) | ("ne", Some(other), false) => of_both(ty, other),
         ("ne", Some(other), true) | ("eq", Some(other), false) => less(ty, other),
-        ("in", Some(other), true) | ("not in", Some(other), false) if other.has(ValueKind::List) => {
+        ("in", Some(other), true) | ("not in", Some(other), false) if are_lists(other) => {
             of_both(ty, &other.item())
         }
-        ("not in", Some(other), true) | ("in", Some(other), false) => without_all(ty, other),
+        ("not in", Some(other), true) | ("in", Some(other), false) if are_lists(other) => {
+            without_all(ty, other)
+        }
         ("empty", _, false) => filled(&ty.without(ValueKind::Null)),
         // the order of null is none, and so it is no null
         (
@@ -223,6 +225,11 @@ fn filled(ty: &Type) -> Type {
     let filled: Vec<_> = filled.collect();
     let objects = if filled.is_empty() { Objects::None } else { Objects::Of(filled) };
     Type { objects, ..ty.clone() }
+}
+
+/// Lists alone: in a string and in an object something else is looked for.
+fn are_lists(ty: &Type) -> bool {
+    ty.has(ValueKind::List) && !ty.has(ValueKind::Text) && !ty.has(ValueKind::Object)
 }
 
 fn of_both(ty: &Type, other: &Type) -> Type {
