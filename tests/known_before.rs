@@ -379,13 +379,177 @@ edges:
   - { from: k, to: l, when: not inputs.b }
 ",
     ),
+    (
+        "a number that may be null is also a number",
+        &["incomplete-conditions", "workspace-race", "overlapping-conditions"],
+        "inputs: { n: { type: [integer, \"null\"], default: 3 } }
+nodes:
+  s: { uses: values }
+  i: { uses: apply_patch, with: { patch: \"\" } }
+  j: { uses: apply_patch, with: { patch: \"\" } }
+edges:
+  - { from: s, to: i, when: inputs.n is not none }
+  - { from: s, to: j, when: not (inputs.n is none) }
+",
+    ),
+    (
+        "a part of a string is not the string",
+        &["workspace-race"],
+        "inputs: { s: { type: string, default: a } }
+nodes:
+  s: { uses: values }
+  i: { uses: apply_patch, with: { patch: \"\" } }
+  j: { uses: apply_patch, with: { patch: \"\" } }
+edges:
+  - { from: s, to: i, when: inputs.s in 'abc' }
+  - { from: s, to: j, when: inputs.s in 'xyza' }
+",
+    ),
+    (
+        "a large number keeps its digits",
+        &["overlapping-conditions", "workspace-race"],
+        "inputs: { n: { type: integer, default: 1 } }
+nodes:
+  s: { uses: values }
+  i: { uses: apply_patch, with: { patch: \"\" } }
+  j: { uses: apply_patch, with: { patch: \"\" } }
+edges:
+  - { from: s, to: i, when: inputs.n > 9007199254740992 }
+  - { from: s, to: j, when: inputs.n >= 9007199254740993 }
+",
+    ),
+    (
+        "kinds exclude each other",
+        &[],
+        "inputs: { v: {}, w: { type: [integer, string], default: a } }
+nodes:
+  s: { uses: values }
+  t: { uses: values }
+  i: { uses: apply_patch, with: { patch: \"\" } }
+  j: { uses: apply_patch, with: { patch: \"\" } }
+  k: { uses: apply_patch, with: { patch: \"\" } }
+  l: { uses: apply_patch, with: { patch: \"\" } }
+edges:
+  - { from: s, to: i, when: inputs.v is none }
+  - { from: s, to: j, when: inputs.v is not none }
+  - { from: [i, j], to: t }
+  - { from: t, to: k, when: inputs.w is integer }
+  - { from: t, to: l, when: inputs.w is string }
+",
+    ),
+    (
+        "what an edge asks of a failure leaves out the kinds of another",
+        &[],
+        "nodes:
+  s: { uses: exec, with: { argv: [a] } }
+  i: { uses: apply_patch, with: { patch: \"\" } }
+  j: { uses: apply_patch, with: { patch: \"\" } }
+edges:
+  - { from: s, to: i, catch: [exit, timeout] }
+  - { from: s, to: j, catch: [any], when: \"error.kind != 'exit' and error.kind != 'timeout'\" }
+",
+    ),
+    (
+        "a status that is asked for excludes another",
+        &[],
+        "inputs: { b: { type: boolean, default: true } }
+nodes:
+  s: { uses: exec, with: { argv: [a] }, skip_when: inputs.b }
+  i: { uses: apply_patch, with: { patch: \"\" } }
+  j: { uses: apply_patch, with: { patch: \"\" } }
+edges:
+  - { from: s, to: i, when: nodes.s.status == 'succeeded' }
+  - { from: s, to: j, always: true, when: nodes.s.status == 'skipped' }
+",
+    ),
+    (
+        "a loop that has run out turns no more",
+        &[],
+        "nodes:
+  plan: { uses: values }
+  test: { uses: exec, with: { argv: [t], ok_exit: any } }
+  review: { uses: exec, with: { argv: [r], ok_exit: any } }
+  merge: { uses: values }
+  stop: { uses: values }
+edges:
+  - plan -> test
+  - { from: test, to: plan, when: output.exit_code != 0, loop: { max: 4 } }
+  - { from: test, to: review, otherwise: true }
+  - { from: review, to: plan, when: output.exit_code != 0, loop: { max: 4 } }
+  - { from: review, to: merge, otherwise: true }
+  - { from: [test, review], to: stop, catch: [exhausted] }
+",
+    ),
+    (
+        "an edge that is not taken where its source was skipped leaves no doubt",
+        &[],
+        "inputs: { n: { type: [string, \"null\"], default: a } }
+nodes:
+  a: { uses: values, skip_when: inputs.n is none, with: { v: 1 } }
+  k: { uses: values, with: { v: \"{{ nodes.a.output.v }}\" } }
+edges:
+  - { from: a, to: k, when: inputs.n is not none }
+",
+    ),
+    (
+        "what is written behind a condition is another value",
+        &["may-be-null"],
+        "state: { r: { type: [string, \"null\"], default: a, reduce: replace } }
+nodes:
+  s: { uses: values }
+  x: { uses: values, update: { r: \"{{ none }}\" } }
+  y: { uses: values, with: { v: \"{{ state.r | upper }}\" } }
+edges:
+  - { from: s, to: x, when: state.r is not none }
+  - x -> y
+",
+    ),
+    (
+        "what is not written stays as it was asked for",
+        &[],
+        "state: { r: { type: [string, \"null\"], default: a, reduce: replace } }
+nodes:
+  s: { uses: values }
+  x: { uses: values, update: { r: b } }
+  y: { uses: values, with: { v: \"{{ state.r | upper }}\" } }
+edges:
+  - { from: s, to: x, when: state.r is not none }
+  - x -> y
+",
+    ),
+    (
+        "a workspace without commits has no revision",
+        &["not-text"],
+        "nodes:
+  a: { uses: values, with: { at: \"at {{ run.revision }}\" } }
+",
+    ),
+    (
+        "a graph that can only fail gives no output, and needs none",
+        &[],
+        "graphs: { no: { nodes: { f: { uses: fail, with: { message: no } } } } }
+inputs: { b: { type: boolean, default: true } }
+nodes:
+  s: { uses: values }
+  a: { uses: values, with: { v: 1 } }
+  c: { uses: graph, with: { graph: no } }
+edges:
+  - { from: s, to: a, when: inputs.b }
+  - { from: s, to: c, otherwise: true }
+outputs: { v: \"{{ nodes.a.output.v }}\" }
+",
+    ),
 ];
 
 #[test]
 fn what_is_known_of_a_shape_holds_for_each_graph_that_has_it() {
-    for (why, expected, body) in SHAPES {
-        assert_eq!(codes(body), *expected, "{why}:\n{body}");
-    }
+    let wrong: Vec<String> = SHAPES
+        .iter()
+        .map(|(why, expected, body)| (why, expected, body, codes(body)))
+        .filter(|(_, expected, _, found)| *found != **expected)
+        .map(|(why, expected, body, found)| format!("{why}: {found:?} and not {expected:?}\n{body}"))
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// One bound of a schema as likely as not to hold of small values.
