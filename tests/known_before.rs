@@ -407,7 +407,7 @@ edges:
     ),
     (
         "a large number keeps its digits",
-        &["overlapping-conditions", "workspace-race"],
+        &["incomplete-conditions", "workspace-race", "overlapping-conditions"],
         "inputs: { n: { type: integer, default: 1 } }
 nodes:
   s: { uses: values }
@@ -519,7 +519,7 @@ edges:
     ),
     (
         "a workspace without commits has no revision",
-        &["not-text"],
+        &["may-be-null"],
         "nodes:
   a: { uses: values, with: { at: \"at {{ run.revision }}\" } }
 ",

@@ -43,12 +43,10 @@ impl Used {
         });
         let mut values: Vec<Option<Value>> = values.into_iter().map(Some).collect();
         values.extend((self.field.missing != Chance::Never).then_some(None));
-        Domain {
-            subject: subject.clone(),
-            values,
-            other,
-            loose: ty.loose || ty.null == Chance::Perhaps || self.field.missing != Chance::Never,
-        }
+        // a schema's whole numbers reach further than what counts as one, and hardly anybody means those beyond
+        let far = self.whole && ty.numbers == Numbers::Whole;
+        let perhaps = ty.null == Chance::Perhaps || self.field.missing != Chance::Never;
+        Domain { subject: subject.clone(), values, other, loose: ty.loose || far || perhaps }
     }
 
     fn samples(&self, other: Option<Value>) -> Vec<Value> {
