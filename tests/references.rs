@@ -125,7 +125,11 @@ fn names_and_fields_are_looked_up() {
                 "unknown-input `requst` write `request`",
             ],
         ),
-        ("{% for n in nodes.list.output.files %}{{ n.path }}{{ m }}{% endfor %}", &["unknown-variable `m` "]),
+        ("{% for n in nodes.list.output.files %}{{ n }}{{ m }}{% endfor %}", &["unknown-variable `m` "]),
+        (
+            "{% for n in nodes.list.output.files %}{{ n.path }}{{ m }}{% endfor %}",
+            &["unknown-field `path` ", "unknown-variable `m` "],
+        ),
     ];
     for (source, expected) in cases {
         let found =
