@@ -10,4 +10,4 @@ pub use connection::{Connection, Lost};
 pub use frames::{FrameReader, FrameWriter, Frames};
 pub use link::{Link, Piece};
 #[cfg(feature = "cli")]
-pub use remote::{RemoteError, RemoteFrames, RunnerUrl, UrlError, connect, fetch, post};
+pub use remote::{Caller, RemoteError, RemoteFrames, RunnerUrl, UrlError, connect, fetch, post};

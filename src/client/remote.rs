@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Bytes, Incoming};
-use hyper::client::conn::http1::handshake;
+use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, HOST, UPGRADE as UPGRADE_HEADER};
 use hyper::http::request;
 use hyper::{Request, Response, StatusCode, Uri};
@@ -22,7 +22,8 @@ use tokio::io::{AsyncRead, AsyncWrite, split};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 
-use crate::effect::UPGRADE;
+use crate::digest::{PublicKey, hex};
+use crate::effect::{IDENTITY, Identity, UPGRADE};
 
 use super::{FrameReader, FrameWriter};
 
@@ -76,6 +77,14 @@ pub enum RemoteError {
     /// Nobody answers, or not as a runner does.
     #[error("cannot reach the runner at {0}: {1}")]
     Unreached(RunnerUrl, String),
+    /// It is not the one that is meant.
+    #[error("the runner at {0} has the key {1}, and not {2} (`--runner-key`): nothing was sent to it")]
+    OtherKey(RunnerUrl, PublicKey, PublicKey),
+    /// It does not show a key.
+    #[error(
+        "the runner at {0} did not show its key, which `--runner-key` demands ({1}): nothing was sent to it"
+    )]
+    Unproven(RunnerUrl, String),
     /// It does not let us in.
     #[error("the runner at {0} refuses ({1}): {2}")]
     Refused(RunnerUrl, u16, String),
@@ -126,14 +135,23 @@ fn is_here(host: &str) -> bool {
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
+/// Who speaks with a runner, and whom that must be.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Caller<'a> {
+    /// What is presented to it.
+    pub token: Option<&'a str>,
+    /// The key that it must have: it shows it before anything is presented, or sent.
+    pub key: Option<PublicKey>,
+}
+
 /// Both directions of a connection to a runner.
 pub type RemoteFrames =
     (FrameReader<Box<dyn AsyncRead + Send + Unpin>>, FrameWriter<Box<dyn AsyncWrite + Send + Unpin>>);
 
-/// Connects, presents `token`, and has the connection upgraded. Must be called inside of a tokio runtime.
-pub async fn connect(runner: &RunnerUrl, token: Option<&str>) -> Result<RemoteFrames, RemoteError> {
+/// Connects as `caller`, and has the connection upgraded. Must be called inside of a tokio runtime.
+pub async fn connect(runner: &RunnerUrl, caller: Caller<'_>) -> Result<RemoteFrames, RemoteError> {
     let unreached = |why: String| RemoteError::Unreached(runner.clone(), why);
-    let response = answered(runner, token, Wanted::Frames).await?;
+    let response = answered(runner, caller, Wanted::Frames).await?;
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         return Err(refused(runner, response).await);
     }
@@ -143,18 +161,18 @@ pub async fn connect(runner: &RunnerUrl, token: Option<&str>) -> Result<RemoteFr
 }
 
 /// The document at a path of a runner. Must be called inside of a tokio runtime.
-pub async fn fetch(runner: &RunnerUrl, token: Option<&str>, path: &str) -> Result<Value, RemoteError> {
-    document(runner, answered(runner, token, Wanted::Document(path)).await?).await
+pub async fn fetch(runner: &RunnerUrl, caller: Caller<'_>, path: &str) -> Result<Value, RemoteError> {
+    document(runner, answered(runner, caller, Wanted::Document(path)).await?).await
 }
 
 /// What a runner answers to a document that is sent to one of its paths. Must be called inside of a tokio runtime.
 pub async fn post(
     runner: &RunnerUrl,
-    token: Option<&str>,
+    caller: Caller<'_>,
     path: &str,
     body: &Value,
 ) -> Result<Value, RemoteError> {
-    document(runner, answered(runner, token, Wanted::Answer(path, body)).await?).await
+    document(runner, answered(runner, caller, Wanted::Answer(path, body)).await?).await
 }
 
 /// What a runner is asked for.
@@ -208,19 +226,21 @@ async fn refused(runner: &RunnerUrl, response: Response<Incoming>) -> RemoteErro
 /// The head of the answer, in time.
 async fn answered(
     runner: &RunnerUrl,
-    token: Option<&str>,
+    caller: Caller<'_>,
     wanted: Wanted<'_>,
 ) -> Result<Response<Incoming>, RemoteError> {
     let unreached = |why: String| RemoteError::Unreached(runner.clone(), why);
-    let response = tokio::time::timeout(CONNECT, ask(runner, token, wanted)).await;
-    response.map_err(|_| unreached("it did not answer in time".to_owned()))?.map_err(unreached)
+    let response = tokio::time::timeout(CONNECT, ask(runner, caller, wanted)).await;
+    response.map_err(|_| unreached("it did not answer in time".to_owned()))?
 }
 
+/// One connection, on which the runner shows its key first where one is demanded.
 async fn ask(
     runner: &RunnerUrl,
-    token: Option<&str>,
+    caller: Caller<'_>,
     wanted: Wanted<'_>,
-) -> Result<Response<Incoming>, String> {
+) -> Result<Response<Incoming>, RemoteError> {
+    let unreached = |why: String| RemoteError::Unreached(runner.clone(), why);
     let (authority, before) = match runner {
         RunnerUrl::Web { text, path, .. } => {
             let authority = text.split("://").nth(1).and_then(|rest| rest.split('/').next());
@@ -228,17 +248,60 @@ async fn ask(
         }
         RunnerUrl::Unix(_) => ("localhost", ""),
     };
+    let mut sender = opened(runner).await.map_err(unreached)?;
+    if let Some(key) = caller.key {
+        prove(runner, &mut sender, (authority, before), key).await?;
+    }
     let (head, body) = wanted.request(before);
     let head = head.header(HOST, authority);
-    let head = match token {
+    let head = match caller.token {
         Some(token) => head.header(AUTHORIZATION, format!("Bearer {token}")),
         None => head,
     };
-    let request = head.body(body).map_err(|error| error.to_string())?;
+    let request = head.body(body).map_err(|error| unreached(error.to_string()))?;
+    sender.send_request(request).await.map_err(|error| unreached(error.to_string()))
+}
+
+/// Has the runner sign what nobody could know before, under the name that it is asked by.
+async fn prove(
+    runner: &RunnerUrl,
+    sender: &mut Sender,
+    (authority, before): (&str, &str),
+    wants: PublicKey,
+) -> Result<(), RemoteError> {
+    let unproven = |why: String| RemoteError::Unproven(runner.clone(), why);
+    let mut nonce = [0; 32];
+    getrandom::fill(&mut nonce).map_err(|error| unproven(error.to_string()))?;
+    let nonce = hex(&nonce);
+    let request = Request::get(format!("{before}{IDENTITY}?nonce={nonce}")).header(HOST, authority);
+    let request = request.body(Full::default()).map_err(|error| unproven(error.to_string()))?;
+    let response = sender.send_request(request).await.map_err(|error| unproven(error.to_string()))?;
+    if response.status() != StatusCode::OK {
+        return Err(unproven(format!("it answers {}", response.status().as_u16())));
+    }
+    let body = Limited::new(response.into_body(), REFUSAL).collect().await;
+    let body = body.map_err(|error| unproven(format!("its answer broke off: {error}")))?;
+    let shown: Identity =
+        serde_json::from_slice(&body.to_bytes()).map_err(|_| unproven("its answer shows none".to_owned()))?;
+    let key = PublicKey::parse(&shown.key).map_err(|_| unproven("its answer shows none".to_owned()))?;
+    if key != wants {
+        return Err(RemoteError::OtherKey(runner.clone(), key, wants));
+    }
+    if !key.checks(&Identity::message(authority, &nonce), &shown.signature) {
+        return Err(unproven(
+            "what it signed is not what it was asked, by the name that it was asked under".to_owned(),
+        ));
+    }
+    sender.ready().await.map_err(|error| unproven(format!("it closed the connection: {error}")))
+}
+
+type Sender = SendRequest<Full<Bytes>>;
+
+async fn opened(runner: &RunnerUrl) -> Result<Sender, String> {
     match runner {
         RunnerUrl::Unix(path) => {
             let stream = UnixStream::connect(path).await.map_err(|error| error.to_string())?;
-            send(stream, request).await
+            sender(stream).await
         }
         RunnerUrl::Web { tls, host, port, .. } => {
             let stream =
@@ -246,24 +309,20 @@ async fn ask(
             // a call is one write, and its answer is waited for
             stream.set_nodelay(true).map_err(|error| error.to_string())?;
             if !tls {
-                return send(stream, request).await;
+                return sender(stream).await;
             }
             let name = ServerName::try_from(host.clone()).map_err(|error| error.to_string())?;
             let secured = TlsConnector::from(trust()?).connect(name, stream).await;
-            send(secured.map_err(|error| error.to_string())?, request).await
+            sender(secured.map_err(|error| error.to_string())?).await
         }
     }
 }
 
-async fn send(
-    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    request: Request<Full<Bytes>>,
-) -> Result<Response<Incoming>, String> {
-    let (mut sender, connection) =
-        handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
+async fn sender(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Result<Sender, String> {
+    let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
     // it ends with the stream, and an error is the sender's as well
     tokio::spawn(connection.with_upgrades());
-    sender.send_request(request).await.map_err(|error| error.to_string())
+    Ok(sender)
 }
 
 /// Who vouches for others: those that the system trusts.

@@ -102,6 +102,20 @@ fn result_schema() -> String {
     RESULT.to_owned()
 }
 
+/// What a key begins with that is never repeated: it is there so that the call can be ended. What stands behind `+` is no
+/// part of the place that a call has in its run.
+const UNREPEATED: &str = "+once:";
+
+/// Is it the key of a call that is never repeated? What such a call came to is not kept.
+pub fn is_unrepeated(key: &str) -> bool {
+    key.starts_with(UNREPEATED)
+}
+
+/// The key of a call that is never repeated: `drawn` is nobody else's.
+pub fn unrepeated(drawn: &str) -> String {
+    format!("{UNREPEATED}{drawn}")
+}
+
 impl ToolCall {
     /// A call of `tool` with `input`, on behalf of nobody yet.
     pub fn new(tool: impl Into<String>, input: Value) -> Self {

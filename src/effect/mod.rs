@@ -27,7 +27,7 @@ pub use approval::{
 };
 pub use call::{
     AfterCrash, Artifact, AskedTool, ModelUsed, ProgramUsed, RuleRef, SandboxLayer, ToolCall, ToolError,
-    ToolResult,
+    ToolResult, is_unrepeated, unrepeated,
 };
 pub use codec::{FrameBuffer, FrameError, MAX_FRAME, encode_frame};
 pub use control::{FrozenLayer, LayerRole, LedgerPlace, RunLimits, RunnerStart, Started, WorkTree};
@@ -46,7 +46,7 @@ pub use planned::{
 pub use provenance::{Provenance, Source};
 pub use recalled::{Recalled, RecalledFrom};
 pub use refused::{failure_of, refused_whole};
-pub use remote::{RunFrame, RunOpen, RunOpened, RunReceipts, RunWord, UPGRADE};
+pub use remote::{IDENTITY, Identity, RunFrame, RunOpen, RunOpened, RunReceipts, RunWord, UPGRADE};
 pub use reuse::{LeftFile, ReusableResult, Reuse};
 pub use secret::{SecretDeclaration, SecretSource, SecretUse};
 pub use web_address::WebAddress;

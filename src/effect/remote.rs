@@ -11,6 +11,28 @@ use super::{ApprovalRequest, CallFrame, FrozenLayer, ReplyFrame, RunLimits, Runn
 /// What the connection is upgraded to: frames as they go over inherited sockets.
 pub const UPGRADE: &str = "lgflow-frames/1";
 
+/// Where a runner shows its key, before anything is sent to it.
+pub const IDENTITY: &str = "/v1/identity";
+
+/// What a runner shows to whoever asks, before it hears who that is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Identity {
+    /// `lgflow.identity/v1`
+    pub schema: String,
+    /// The key of the runner's installation.
+    pub key: String,
+    /// Over [`Identity::message`].
+    pub signature: String,
+}
+
+impl Identity {
+    /// What is signed: that this key's runner answers under this name, to whoever drew the nonce. One that only hands on what
+    /// another one signs answers under a name that is not that one's.
+    pub fn message(host: &str, nonce: &str) -> Vec<u8> {
+        message(&json!(["lgflow.identity/v1", host, nonce]))
+    }
+}
+
 /// From the front to the service.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]

@@ -56,8 +56,7 @@ impl Carrying {
     /// Asks the runner what waits. What does not show what would be signed is no question.
     pub fn open(there: Elsewhere, signer: Signer) -> Result<(Self, Vec<AskedThere>), CarryError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let token = there.token.as_ref().map(|token| token.0.as_str());
-        let said = runtime.block_on(fetch(&there.url, token, "/v1/approvals"))?;
+        let said = runtime.block_on(fetch(&there.url, there.caller(), "/v1/approvals"))?;
         let open: OpenRequests = understood(&there, said)?;
         let clock = ClockThere::heard(&open.clock, &moment());
         let fit = open.requests.into_iter().filter(|one| shows_what_it_binds(&one.request));
@@ -88,8 +87,8 @@ impl Carrying {
     }
 
     fn bring(&self, path: &str, answer: &Value) -> Result<AnswerTaken, CarryError> {
-        let token = self.there.token.as_ref().map(|token| token.0.as_str());
-        let said = self.runtime.block_on(post(&self.there.url, token, path, answer))?;
+        let there = &self.there;
+        let said = self.runtime.block_on(post(&there.url, there.caller(), path, answer))?;
         understood(&self.there, said)
     }
 }

@@ -11,7 +11,9 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::approval::shows_what_it_binds;
-use crate::client::{FrameReader, FrameWriter, Frames, Lost, RemoteError, RemoteFrames, RunnerUrl, connect};
+use crate::client::{
+    Caller, FrameReader, FrameWriter, Frames, Lost, RemoteError, RemoteFrames, RunnerUrl, connect,
+};
 use crate::digest::{PublicKey, hex};
 use crate::effect::{
     ApprovalRequest, CallFrame, ControlFrame, FrameBuffer, FrozenLayer, RunFrame, RunLimits, RunOpen,
@@ -42,6 +44,11 @@ pub struct Elsewhere {
 }
 
 impl Elsewhere {
+    /// Who speaks with it, and whom it must be.
+    pub(super) fn caller(&self) -> Caller<'_> {
+        Caller { token: self.token.as_ref().map(|token| token.0.as_str()), key: self.key }
+    }
+
     /// What is kept of it: all but what is presented.
     pub(super) fn record(&self) -> ElsewhereRecord {
         ElsewhereRecord {
@@ -71,20 +78,11 @@ pub enum ElsewhereError {
     /// It does not take the run.
     #[error("the runner at {0} refused the run: {1}")]
     Refused(RunnerUrl, String),
-    /// It is not the one that is meant.
+    /// It does not have the key that it names, or has shown.
     #[error(
-        "the runner at {url} has the key {has}, and not {wants} (`--runner-key`): nothing was sent to it"
+        "the runner at {0} could not sign with its key that it has opened the run: it was sent the run's id, limits and \
+         policies, and no call"
     )]
-    OtherKey {
-        /// Where.
-        url: RunnerUrl,
-        /// What it says.
-        has: String,
-        /// What was demanded.
-        wants: PublicKey,
-    },
-    /// It does not have the key that it names.
-    #[error("the runner at {0} could not sign with the key that it names: nothing was sent to it")]
     Unsigned(RunnerUrl),
     /// It was not understood.
     #[error("the runner at {0} was not understood: {1}")]
@@ -228,10 +226,10 @@ impl RemoteRunner {
     }
 }
 
-/// Connects and opens the run; nothing of the run is sent before the runner has shown who it is, if a key is demanded.
+/// Connects and opens the run. Where a key is demanded the runner has shown it on this connection before the token, or anything
+/// of the run, is sent; and it signs with it what it has opened.
 async fn begin(there: &Elsewhere, open: &RunOpen) -> Result<(RunOpened, RemoteFrames), ElsewhereError> {
-    let token = there.token.as_ref().map(|token| token.0.as_str());
-    let (mut reader, mut writer) = connect(&there.url, token).await?;
+    let (mut reader, mut writer) = connect(&there.url, there.caller()).await?;
     let lost = |lost: Lost| ElsewhereError::Lost(there.url.clone(), lost);
     writer.send(&RunWord::Open(open.clone())).await.map_err(lost)?;
     let frame = tokio::time::timeout(OPENING, reader.next::<RunFrame>()).await;
@@ -243,8 +241,8 @@ async fn begin(there: &Elsewhere, open: &RunOpen) -> Result<(RunOpened, RemoteFr
     };
     let unsigned = || ElsewhereError::Unsigned(there.url.clone());
     let key = PublicKey::parse(&opened.key).map_err(|_| unsigned())?;
-    if let Some(wants) = there.key.filter(|wants| *wants != key) {
-        return Err(ElsewhereError::OtherKey { url: there.url.clone(), has: key.to_string(), wants });
+    if there.key.is_some_and(|wants| wants != key) {
+        return Err(unsigned());
     }
     let policy = opened.started.policy_digest;
     let message = RunOpened::message(&open.run, &open.nonce, policy, &opened.clock);

@@ -11,10 +11,12 @@
 mod answers;
 mod approved_runs;
 mod calls;
+mod clients;
 mod fuzzed;
 mod guards;
 mod openapi;
 mod people;
+mod pinned;
 #[path = "../program/mod.rs"]
 mod program;
 mod quickstart;

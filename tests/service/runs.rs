@@ -71,7 +71,7 @@ fn a_run_acts_where_its_runner_is_and_its_trace_is_what_that_one_vouches_for() {
     fs::remove_file(there.path().join("b.txt")).unwrap();
     let refused = ran(run(&here, &["--runner", &url, "--runner-key", other])).ended(1);
     assert!(
-        refused.stdout.contains("--runner-key") && refused.stdout.contains("nothing was sent"),
+        refused.stdout.contains("--runner-key") && refused.stdout.contains("nothing was sent to it"),
         "{}",
         refused.stdout
     );

@@ -17,7 +17,7 @@ use crate::diag::Diagnostics;
 use crate::digest::{Digest, MacKey};
 use crate::effect::{
     Capabilities, ErrorKind, ReplyBody, RequestBody, RunnerStart, SandboxLayer, ToolCall, ToolError,
-    ToolInfo, ToolResult, WorkTree, refused_whole,
+    ToolInfo, ToolResult, WorkTree, is_unrepeated, refused_whole,
 };
 use crate::files::{RelPath, Root};
 use crate::ledger::Cache;
@@ -247,7 +247,7 @@ impl Desk {
     pub(super) fn once_with(&self, call: &ToolCall, work: impl FnOnce() -> ToolResult) -> ToolResult {
         let _said = said::of_call(call);
         let key = &call.idempotency_key;
-        if key.is_empty() {
+        if key.is_empty() || is_unrepeated(key) {
             return work();
         }
         let body = serde_json::json!([call.tool, call.input, call.run, call.node]);

@@ -6,17 +6,20 @@ use std::sync::Arc;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use futures_util::future::join_all;
+use futures_util::future::{join_all, select_all};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::effect::{ErrorKind, ToolCall, ToolError, ToolResult};
+use crate::digest::hex;
+use crate::effect::{ErrorKind, ToolCall, ToolError, ToolResult, is_unrepeated, unrepeated};
 use crate::service::answer::document;
 use crate::service::{Body, Token, read_json};
 
 use super::Protocol;
+use super::audience::{Audience, Waiting};
+use super::keys::{First, Taken};
 use super::session::Session;
-use super::state::{Refusal, Turn};
+use super::state::{Refusal, Turn, cancelled, conflict};
 
 /// The schema id of a call.
 const CALL: &str = "lgflow.tool_call/v1";
@@ -38,9 +41,13 @@ pub(super) async fn execute(State(protocol): State<Arc<Protocol>>, request: Requ
 async fn execute_one(protocol: Arc<Protocol>, request: Request) -> Result<Arc<ToolResult>, Response> {
     let (session, value) = begin(&protocol, request).await?;
     let call = call_of(value).map_err(|refusal| refusal.response())?;
-    // a client that goes away does not end a call that was begun
-    let work = tokio::spawn(async move { make(&protocol, &session, call).await });
-    match work.await {
+    let waiting = Waiting::with(&session, [&call]);
+    let audience = waiting.audience();
+    // a client that goes away does not end a call that it can ask for again
+    let work = tokio::spawn(async move { make(&protocol, &session, call, &audience).await });
+    let made = work.await;
+    waiting.is_answered();
+    match made {
         Ok(made) => made.map_err(|refusal| refusal.response()),
         Err(error) => Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).response()),
     }
@@ -58,29 +65,29 @@ pub(super) async fn make(
     protocol: &Protocol,
     session: &Session,
     call: ToolCall,
+    audience: &Audience,
 ) -> Result<Arc<ToolResult>, Refusal> {
-    match protocol.turn(session, &call).await? {
+    match protocol.turn(session, &call, audience).await? {
         Turn::Known(result) => Ok(result),
-        Turn::Mine(first, permit) => {
-            let result = if first.is_cancelled() { cancelled(&call.tool) } else { session.call(call).await };
-            drop(permit);
+        Turn::Mine(first, place) => {
+            let result = session.call(call).await;
+            drop(place);
             protocol.count_result(&result);
             Ok(first.settle(result))
         }
     }
 }
 
-/// What a call comes to that was cancelled before it began.
-pub(super) fn cancelled(tool: &str) -> ToolResult {
-    ToolResult::failure(tool, ToolError::new(ErrorKind::Cancelled, "the call was cancelled before it began"))
-}
-
-/// The call that a body says; without a schema id it is one of version 1.
+/// The call that a body says; without a schema id it is one of version 1. What it says of where its parameters come from is not
+/// believed: only who has watched them come knows that. One without a key gets one by which it can be ended.
 pub(super) fn call_of(value: Value) -> Result<ToolCall, Refusal> {
     let bad = |detail: String| Refusal::new(StatusCode::BAD_REQUEST, detail);
-    let call: ToolCall = serde_json::from_value(value).map_err(|error| {
-        bad(format!("this is no call: {error}; send `{{\"tool\": NAME, \"input\": {{…}}}}`"))
-    })?;
+    let none =
+        |why: &str| bad(format!("this is no call: {why}; send `{{\"tool\": NAME, \"input\": {{…}}}}`"));
+    if !value.is_object() {
+        return Err(none("it is no object"));
+    }
+    let mut call: ToolCall = serde_json::from_value(value).map_err(|error| none(&error.to_string()))?;
     if call.schema != CALL {
         return Err(bad(format!("a call of `{}` is not understood here; this is `{CALL}`", call.schema)));
     }
@@ -90,6 +97,17 @@ pub(super) fn call_of(value: Value) -> Result<ToolCall, Refusal> {
     if call.idempotency_key.len() > KEY {
         return Err(bad(format!("`idempotency_key` has more than {KEY} bytes")));
     }
+    if is_unrepeated(&call.idempotency_key) {
+        return Err(bad("`idempotency_key` begins as those do that are drawn here; send another".to_owned()));
+    }
+    if call.idempotency_key.is_empty() {
+        let mut bytes = [0; 16];
+        let failed =
+            |error| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, format!("no random bytes: {error}"));
+        getrandom::fill(&mut bytes).map_err(failed)?;
+        call.idempotency_key = unrepeated(&hex(&bytes));
+    }
+    call.provenance = None;
     Ok(call)
 }
 
@@ -130,26 +148,32 @@ pub(super) async fn batch(State(protocol): State<Arc<Protocol>>, request: Reques
 async fn execute_batch(protocol: Arc<Protocol>, request: Request) -> Result<Vec<Arc<ToolResult>>, Response> {
     let (session, value) = begin(&protocol, request).await?;
     let (batch, calls) = batch_of(value).map_err(|refusal| refusal.response())?;
+    let waiting = Waiting::with(&session, &calls);
+    let audience = waiting.audience();
     let work = async move {
+        let made = |call| one_of_many(&protocol, &session, call, &audience);
         match batch.mode {
-            Mode::Parallel => {
-                join_all(calls.into_iter().map(|call| one_of_many(&protocol, &session, call))).await
-            }
-            Mode::Sequential => in_order(&protocol, &session, calls, batch.stop_on_error).await,
-            Mode::Together => together(&protocol, &session, calls).await,
+            Mode::Parallel => join_all(calls.into_iter().map(made)).await,
+            Mode::Sequential => in_order(calls, batch.stop_on_error, made).await,
+            Mode::Together => together(&protocol, &session, calls, &audience).await,
         }
     };
     let failed = |error: tokio::task::JoinError| {
         Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).response()
     };
-    tokio::spawn(work).await.map_err(failed)
+    let made = tokio::spawn(work).await;
+    waiting.is_answered();
+    made.map_err(failed)
 }
 
 fn batch_of(value: Value) -> Result<(Batch, Vec<ToolCall>), Refusal> {
     let bad = |detail: String| Refusal::new(StatusCode::BAD_REQUEST, detail);
-    let mut batch: Batch = serde_json::from_value(value).map_err(|error| {
-        bad(format!("this is no list of calls: {error}; send `{{\"calls\": [{{\"tool\": …}}]}}`"))
-    })?;
+    let none =
+        |why: &str| bad(format!("this is no list of calls: {why}; send `{{\"calls\": [{{\"tool\": …}}]}}`"));
+    if !value.is_object() {
+        return Err(none("it is no object"));
+    }
+    let mut batch: Batch = serde_json::from_value(value).map_err(|error| none(&error.to_string()))?;
     if batch.schema.as_deref().is_some_and(|schema| schema != BATCH) {
         return Err(bad(format!("a list of another version is not understood here; this is `{BATCH}`")));
     }
@@ -164,39 +188,96 @@ fn batch_of(value: Value) -> Result<(Batch, Vec<ToolCall>), Refusal> {
     Ok((batch, calls))
 }
 
-async fn one_of_many(protocol: &Protocol, session: &Session, call: ToolCall) -> Arc<ToolResult> {
-    let tool = call.tool.clone();
-    make(protocol, session, call).await.unwrap_or_else(|refusal| Arc::new(refusal.result(&tool)))
-}
-
-async fn in_order(
+async fn one_of_many(
     protocol: &Protocol,
     session: &Session,
+    call: ToolCall,
+    audience: &Audience,
+) -> Arc<ToolResult> {
+    let tool = call.tool.clone();
+    make(protocol, session, call, audience).await.unwrap_or_else(|refusal| Arc::new(refusal.result(&tool)))
+}
+
+async fn in_order<F: Future<Output = Arc<ToolResult>>>(
     calls: Vec<ToolCall>,
     stop_on_error: bool,
+    make: impl Fn(ToolCall) -> F,
 ) -> Vec<Arc<ToolResult>> {
     let (mut results, mut stopped) = (Vec::new(), false);
     for call in calls {
-        let result = if stopped { not_made(&call.tool) } else { one_of_many(protocol, session, call).await };
+        let result = if stopped { not_made(&call.tool) } else { make(call).await };
         stopped |= stop_on_error && !result.ok;
         results.push(result);
     }
     results
 }
 
-/// The runner answers up to the first failure; each call has a result all the same.
-async fn together(protocol: &Protocol, session: &Session, calls: Vec<ToolCall>) -> Vec<Arc<ToolResult>> {
-    let tools: Vec<String> = calls.iter().map(|call| call.tool.clone()).collect();
-    let mut results: Vec<Arc<ToolResult>> = match protocol.permit().await {
-        Ok(_permit) => session.together(calls).await.into_iter().map(Arc::new).collect(),
-        Err(refusal) => vec![Arc::new(refusal.result(tools.first().map_or("", String::as_str)))],
+/// The runner answers up to the first failure; each call has a result all the same. What cannot be made leaves all of them
+/// undone.
+async fn together(
+    protocol: &Protocol,
+    session: &Session,
+    calls: Vec<ToolCall>,
+    audience: &Audience,
+) -> Vec<Arc<ToolResult>> {
+    let mut results = match taken(session, &calls, audience) {
+        Ok(firsts) => made_together(protocol, session, &calls, firsts).await,
+        Err((at, refusal)) => {
+            let before = calls[..at].iter().map(|call| not_made(&call.tool));
+            before.chain([Arc::new(refusal.result(&calls[at].tool))]).collect()
+        }
     };
-    for result in &results {
-        protocol.count_result(result);
-    }
-    let answered = results.len();
-    results.extend(tools.iter().skip(answered).map(|tool| not_made(tool)));
+    results.extend(calls.iter().skip(results.len()).map(|call| not_made(&call.tool)));
     results
+}
+
+/// The keys of calls that are made together; of one that was made before, the runner knows what it came to.
+fn taken(
+    session: &Session,
+    calls: &[ToolCall],
+    audience: &Audience,
+) -> Result<Vec<Option<First>>, (usize, Refusal)> {
+    let take = |(at, call): (usize, &ToolCall)| match session.keys.take(call) {
+        Taken::Other => Err((at, conflict(call, "it named another call"))),
+        Taken::Gone => Err((at, conflict(call, "its result is not kept any more"))),
+        Taken::Again(_) => Ok(None),
+        Taken::First(first) => {
+            audience.mind(&first, call);
+            Ok(Some(first))
+        }
+    };
+    calls.iter().enumerate().map(take).collect()
+}
+
+async fn made_together(
+    protocol: &Protocol,
+    session: &Session,
+    calls: &[ToolCall],
+    firsts: Vec<Option<First>>,
+) -> Vec<Arc<ToolResult>> {
+    let cancels = firsts.iter().flatten().map(|first| Box::pin(first.cancelled()));
+    let nobody = std::future::pending::<()>();
+    let ended = async {
+        if firsts.iter().flatten().next().is_none() {
+            nobody.await;
+        }
+        select_all(cancels).await;
+    };
+    let place = tokio::select! {
+        biased;
+        () = ended => None,
+        place = protocol.place(session) => Some(place),
+    };
+    let results = match place {
+        Some(Ok(_place)) => session.together(calls.to_vec()).await,
+        Some(Err(refusal)) => vec![refusal.result(calls.first().map_or("", |call| call.tool.as_str()))],
+        None => calls.iter().map(|call| cancelled(&call.tool)).collect(),
+    };
+    let settle = |(result, first): (ToolResult, Option<First>)| {
+        protocol.count_result(&result);
+        first.map_or_else(|| Arc::new(result.clone()), |first| first.settle(result.clone()))
+    };
+    results.into_iter().zip(firsts).map(settle).collect()
 }
 
 fn not_made(tool: &str) -> Arc<ToolResult> {

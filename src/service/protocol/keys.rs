@@ -3,13 +3,12 @@
 //! again.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
 use crate::digest::Digest;
-use crate::effect::{ToolCall, ToolResult};
+use crate::effect::{ToolCall, ToolResult, is_unrepeated};
 
 /// Keys that are remembered.
 const KEYS: usize = 200_000;
@@ -53,7 +52,7 @@ enum Stage {
 #[derive(Debug, Clone)]
 pub(super) struct Progress {
     result: watch::Receiver<Option<Arc<ToolResult>>>,
-    cancelled: Arc<AtomicBool>,
+    cancelled: watch::Sender<bool>,
 }
 
 /// What a key means for a call that brings it.
@@ -75,7 +74,7 @@ pub(super) struct First {
     keys: Arc<Keys>,
     key: String,
     told: watch::Sender<Option<Arc<ToolResult>>>,
-    cancelled: Arc<AtomicBool>,
+    cancelled: watch::Sender<bool>,
     settled: bool,
 }
 
@@ -84,11 +83,11 @@ impl Keys {
     pub(super) fn take(self: &Arc<Self>, call: &ToolCall) -> Taken {
         let key = call.idempotency_key.clone();
         let (told, result) = watch::channel(None);
-        let cancelled = Arc::<AtomicBool>::default();
+        let cancelled = watch::Sender::new(false);
         if !key.is_empty() {
-            let of = Digest::of_json(&serde_json::json!([call.tool, call.input, call.run, call.node]));
+            let of = digest(call);
             let mut table = self.table();
-            let fresh = Stage::Made(Progress { result, cancelled: Arc::clone(&cancelled) });
+            let fresh = Stage::Made(Progress { result, cancelled: cancelled.clone() });
             match table.by_key.get_mut(&key) {
                 Some(entry) if entry.call != of => return Taken::Other,
                 Some(Entry { stage: Stage::Made(progress), .. }) => return Taken::Again(progress.clone()),
@@ -114,14 +113,43 @@ impl Keys {
     }
 }
 
+/// What must be the same where a key is repeated: all that decides what is done, and not how long it may take, or what was
+/// signed for it.
+fn digest(call: &ToolCall) -> Digest {
+    let ToolCall { tool, input, run, node, policy_digest, provenance, verify, on_crash, cache, .. } = call;
+    Digest::of_json(&serde_json::json!([
+        tool,
+        input,
+        run,
+        node,
+        policy_digest,
+        provenance,
+        verify,
+        on_crash,
+        cache
+    ]))
+}
+
 impl Table {
     fn add(&mut self, key: &str, entry: Entry) {
         self.by_key.insert(key.to_owned(), entry);
+        if is_unrepeated(key) {
+            // it goes with its call
+            return;
+        }
         self.order.push_back(key.to_owned());
         if self.order.len() > KEYS
             && let Some(oldest) = self.order.pop_front()
         {
             self.by_key.remove(&oldest);
+        }
+    }
+
+    /// As if it had never come.
+    fn forget(&mut self, key: &str) {
+        self.by_key.remove(key);
+        if !is_unrepeated(key) {
+            self.order.retain(|known| known != key);
         }
     }
 
@@ -160,14 +188,20 @@ impl Progress {
 
     /// It is to end, also where it has not begun yet.
     pub(super) fn cancel(&self) {
-        self.cancelled.store(true, Ordering::SeqCst);
+        self.cancelled.send_replace(true);
     }
 }
 
 impl First {
-    /// Was it to end before it began?
-    pub(super) fn is_cancelled(&self) -> bool {
-        self.cancelled.load(Ordering::SeqCst)
+    /// It is to end before it begins.
+    pub(super) fn cancel(&self) {
+        self.cancelled.send_replace(true);
+    }
+
+    /// Waits until it is to end.
+    pub(super) async fn cancelled(&self) {
+        // the sender is ours
+        let _ = self.cancelled.subscribe().wait_for(|cancelled| *cancelled).await;
     }
 
     /// It has ended.
@@ -175,7 +209,9 @@ impl First {
         self.settled = true;
         let result = Arc::new(result);
         if !self.key.is_empty() {
-            if result.wants_approval() {
+            if is_unrepeated(&self.key) {
+                self.keys.table().forget(&self.key);
+            } else if result.wants_approval() {
                 self.keys.table().ask(&self.key);
             } else {
                 let bytes = serde_json::to_vec(&*result).map_or(0, |text| text.len());
@@ -191,9 +227,7 @@ impl First {
 impl Drop for First {
     fn drop(&mut self) {
         if !self.settled && !self.key.is_empty() {
-            let mut table = self.keys.table();
-            table.by_key.remove(&self.key);
-            table.order.retain(|key| *key != self.key);
+            self.keys.table().forget(&self.key);
         }
     }
 }
@@ -203,6 +237,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::effect::{AfterCrash, unrepeated};
     use crate::effect::{ErrorKind, ToolError};
 
     fn call(key: &str, path: &str) -> ToolCall {
@@ -229,6 +264,20 @@ mod tests {
         assert!(progress.is_over());
         let Taken::Again(after) = keys.take(&call("k", "a")) else { panic!() };
         assert_eq!(after.result().await.unwrap().output, 1);
+        // all that decides what is done is part of the call
+        for other in [
+            ToolCall { verify: true, ..call("k", "a") },
+            ToolCall { cache: true, ..call("k", "a") },
+            ToolCall { on_crash: AfterCrash::Retry, ..call("k", "a") },
+            ToolCall { policy_digest: Some(Digest::of("p")), ..call("k", "a") },
+            ToolCall { node: "n".into(), ..call("k", "a") },
+            ToolCall { run: "r".into(), ..call("k", "a") },
+            ToolCall { tool: "list_files".into(), ..call("k", "a") },
+        ] {
+            assert!(matches!(keys.take(&other), Taken::Other), "{other:?}");
+        }
+        let same = ToolCall { deadline_ms: Some(5), approval: Some(json!({})), ..call("k", "a") };
+        assert!(matches!(keys.take(&same), Taken::Again(_)));
         // without a key, each is its own
         drop(first(&keys, &call("", "a")));
         drop(first(&keys, &call("", "a")));
@@ -240,7 +289,7 @@ mod tests {
         let running = first(&keys, &call("k", "a"));
         let Taken::Again(progress) = keys.take(&call("k", "a")) else { panic!() };
         progress.cancel();
-        assert!(running.is_cancelled());
+        running.cancelled().await;
         drop(running);
         assert!(progress.is_over());
         assert!(progress.result().await.is_none());
@@ -260,6 +309,19 @@ mod tests {
         first(&keys, &call("k", "a")).settle(ToolResult::success("read_file", json!(1)));
         let Taken::Again(after) = keys.take(&call("k", "a")) else { panic!() };
         assert_eq!(after.result().await.unwrap().output, 1);
+    }
+
+    #[tokio::test]
+    async fn what_is_never_repeated_can_be_ended_and_is_not_kept() {
+        let keys = Arc::<Keys>::default();
+        let key = unrepeated("1");
+        let running = first(&keys, &call(&key, "a"));
+        keys.find(&key).unwrap().unwrap().cancel();
+        running.cancelled().await;
+        running.settle(ToolResult::success("read_file", json!(1)));
+        assert!(keys.find(&key).is_none());
+        let table = keys.table();
+        assert!(table.order.is_empty() && table.kept.is_empty() && table.bytes == 0);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! lists of calls, output as it comes, cancellation, and runs whose front is elsewhere. Decides nothing: the runner does.
 
 mod answers;
+mod audience;
 mod calls;
 mod keys;
 mod openapi;
@@ -26,17 +27,19 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{delete, get, post};
 
+use crate::effect::IDENTITY;
 use crate::service::answer::problem;
 
 use roles::{ANY, APPROVE, CALL, to};
 
 /// Paths that need no token.
-pub const OPEN: &[&str] = &["/healthz"];
+pub const OPEN: &[&str] = &["/healthz", IDENTITY];
 
 /// The endpoints, without a guard.
 pub fn router(protocol: Arc<Protocol>) -> Router {
     Router::new()
         .route("/healthz", get(pages::health))
+        .route(IDENTITY, get(pages::identity))
         .route("/readyz", to(ANY, get(pages::ready)))
         .route("/openapi.json", to(ANY, get(pages::description)))
         .route("/metrics", to(ANY, get(pages::metrics)))

@@ -66,6 +66,17 @@ fn paths_of_the_service() -> Value {
             "security": [],
             "responses": answers(&[("200", "It does.", status("ok"))], &["403"]),
         } },
+        "/v1/identity": { "get": {
+            "operationId": "identity",
+            "summary": "Who is it? Signs a nonce, and the name that it was asked under, with its key. Needs no token: a client asks before it says who it is.",
+            "security": [],
+            "parameters": [{
+                "name": "nonce", "in": "query", "required": true,
+                "description": "What the client has drawn for this one request.",
+                "schema": { "type": "string", "pattern": "^[0-9a-f]{64}$" },
+            }],
+            "responses": answers(&[("200", "Its key, and what it signed.", identity())], &["400", "403"]),
+        } },
         "/readyz": { "get": {
             "operationId": "ready",
             "security": may(ANY),
@@ -180,6 +191,19 @@ fn status(word: &str) -> Value {
         "type": "object",
         "properties": { "status": { "type": "string", "const": word } },
         "required": ["status"],
+        "additionalProperties": false,
+    })
+}
+
+fn identity() -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "schema": { "type": "string", "const": "lgflow.identity/v1" },
+            "key": { "type": "string", "pattern": "^ed25519:" },
+            "signature": { "type": "string" },
+        },
+        "required": ["schema", "key", "signature"],
         "additionalProperties": false,
     })
 }

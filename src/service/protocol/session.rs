@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use crate::client::{Link, Lost, Piece};
 use crate::digest::Digest;
@@ -17,28 +17,42 @@ const LOOK: Duration = Duration::from_millis(20);
 /// So long a cancellation waits for its call.
 const CANCEL_WAIT: Duration = Duration::from_mins(1);
 
+/// What a session's calls may have at once.
+pub(super) struct Share {
+    /// For those that are made.
+    pub(super) places: Arc<Semaphore>,
+    /// For those that wait.
+    pub(super) waiting: Semaphore,
+}
+
 /// A session.
 pub(super) struct Session {
     id: String,
     link: Link,
     pub(super) keys: Arc<Keys>,
     process: Mutex<Option<Box<dyn Send + Sync>>>,
+    share: Share,
     /// What the names of runs are told apart by: of two tokens that name the same one, each has its own.
     scope: String,
 }
 
 impl Session {
     /// Goes on with a runner that has its task, for the token with this name.
-    pub(super) fn new(begun: Begun, name: &str) -> Result<Self, String> {
+    pub(super) fn new(begun: Begun, name: &str, share: Share) -> Result<Self, String> {
         let Begun { id, calls, process, .. } = begun;
         let link = Link::new(calls).map_err(|error| error.to_string())?;
         let process = Mutex::new(Some(process));
-        Ok(Self { id, link, keys: Arc::default(), process, scope: name.to_owned() })
+        Ok(Self { id, link, keys: Arc::default(), process, share, scope: name.to_owned() })
     }
 
     /// Its id, which its questions name.
     pub(super) fn id(&self) -> &str {
         &self.id
+    }
+
+    /// What its calls may have at once.
+    pub(super) fn share(&self) -> &Share {
+        &self.share
     }
 
     /// Is its runner gone?

@@ -15,9 +15,10 @@ use crate::ledger::{Ledger, moment};
 use crate::metrics::{Counts, text};
 use crate::service::{Limits, Token, problem};
 
+use super::audience::Audience;
 use super::keys::{First, Taken};
 use super::opener::{Begun, OpenError, Opener, Order};
-use super::session::Session;
+use super::session::{Session, Share};
 
 /// Runs that are served at once.
 const RUNS: usize = 32;
@@ -85,10 +86,16 @@ impl From<OpenError> for Refusal {
     }
 }
 
+/// A place among the calls that are made at once: among those of its token, and among all.
+pub(super) struct Place {
+    _own: OwnedSemaphorePermit,
+    _among_all: OwnedSemaphorePermit,
+}
+
 /// What may be done with a call that brings a key.
 pub(super) enum Turn {
     /// It is made; the permit goes with it.
-    Mine(First, OwnedSemaphorePermit),
+    Mine(First, Place),
     /// It was made already.
     Known(Arc<ToolResult>),
 }
@@ -159,7 +166,7 @@ impl Protocol {
         match held.as_ref().filter(|session| !session.is_over()) {
             Some(session) => Ok(Arc::clone(session)),
             None => {
-                let session = Session::new(self.open(order).await?, &name);
+                let session = Session::new(self.open(order).await?, &name, self.share());
                 let session = Arc::new(session.map_err(OpenError::Failed)?);
                 if let Some(lost) = held.replace(Arc::clone(&session)) {
                     lost.end().await;
@@ -187,34 +194,61 @@ impl Protocol {
         RunnerClock { millis: now.millis, boot: now.boot, installation }
     }
 
-    /// What becomes of a call: it is made when it is its turn, unless its key was used before.
-    pub(super) async fn turn(&self, session: &Session, call: &ToolCall) -> Result<Turn, Refusal> {
-        let conflict = |why: &str| {
-            let detail = format!("the idempotency key `{}` was used before, and {why}", call.idempotency_key);
-            Refusal::new(StatusCode::CONFLICT, detail)
-        };
+    /// What becomes of a call: it is made when it is its turn, unless its key was used before, or nobody waits for it any
+    /// more.
+    pub(super) async fn turn(
+        &self,
+        session: &Session,
+        call: &ToolCall,
+        audience: &Audience,
+    ) -> Result<Turn, Refusal> {
         match session.keys.take(call) {
-            Taken::Other => Err(conflict("it named another call")),
-            Taken::Gone => Err(conflict("its result is not kept any more")),
+            Taken::Other => Err(conflict(call, "it named another call")),
+            Taken::Gone => Err(conflict(call, "its result is not kept any more")),
             Taken::Again(progress) => match progress.result().await {
                 Some(known) => Ok(Turn::Known(known)),
                 None => Err(busy()),
             },
             Taken::First(first) => {
-                let permit = self.permit().await?;
-                Ok(Turn::Mine(first, permit))
+                audience.mind(&first, call);
+                let place = tokio::select! {
+                    biased;
+                    () = first.cancelled() => None,
+                    place = self.place(session) => Some(place?),
+                };
+                Ok(match place {
+                    Some(place) => Turn::Mine(first, place),
+                    None => Turn::Known(first.settle(cancelled(&call.tool))),
+                })
             }
         }
     }
 
     /// A place among the calls that are made at once.
-    pub(super) async fn permit(&self) -> Result<OwnedSemaphorePermit, Refusal> {
-        if let Ok(permit) = Arc::clone(&self.calls).try_acquire_owned() {
-            return Ok(permit);
+    pub(super) async fn place(&self, session: &Session) -> Result<Place, Refusal> {
+        let Share { places, waiting } = session.share();
+        if let (Ok(own), Ok(all)) =
+            (Arc::clone(places).try_acquire_owned(), Arc::clone(&self.calls).try_acquire_owned())
+        {
+            return Ok(Place { _own: own, _among_all: all });
         }
-        let _waiting = self.waiting.try_acquire().map_err(|_| busy())?;
-        let turn = tokio::time::timeout(self.limits.turn, Arc::clone(&self.calls).acquire_owned()).await;
-        turn.ok().and_then(Result::ok).ok_or_else(busy)
+        let _waiting = waiting.try_acquire().map_err(|_| busy())?;
+        let _among_all = self.waiting.try_acquire().map_err(|_| busy())?;
+        let turn = async {
+            let own = Arc::clone(places).acquire_owned().await.ok()?;
+            let all = Arc::clone(&self.calls).acquire_owned().await.ok()?;
+            Some(Place { _own: own, _among_all: all })
+        };
+        tokio::time::timeout(self.limits.turn, turn).await.ok().flatten().ok_or_else(busy)
+    }
+
+    /// What one token may have of what all of them share: where there are others, half of it.
+    fn share(&self) -> Share {
+        let of = |all: usize| if self.sessions.len() > 1 { all.div_ceil(2) } else { all };
+        Share {
+            places: Arc::new(Semaphore::new(of(self.limits.calls))),
+            waiting: Semaphore::new(of(self.limits.waiting)),
+        }
     }
 
     /// Counts a request.
@@ -237,6 +271,17 @@ impl Protocol {
         // each number is whole by itself
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The refusal of a call whose key was used before.
+pub(super) fn conflict(call: &ToolCall, why: &str) -> Refusal {
+    let detail = format!("the idempotency key `{}` was used before, and {why}", call.idempotency_key);
+    Refusal::new(StatusCode::CONFLICT, detail)
+}
+
+/// What a call comes to that was cancelled before it began.
+pub(super) fn cancelled(tool: &str) -> ToolResult {
+    ToolResult::failure(tool, ToolError::new(ErrorKind::Cancelled, "the call was cancelled before it began"))
 }
 
 fn busy() -> Refusal {

@@ -11,10 +11,11 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
 use crate::client::Piece;
-use crate::effect::{ToolCall, ToolResult};
+use crate::effect::{ToolCall, ToolResult, is_unrepeated};
 
 use super::Protocol;
-use super::calls::{begin, call_of, cancelled};
+use super::audience::Audience;
+use super::calls::{begin, call_of};
 use super::keys::First;
 use super::session::Session;
 use super::state::Turn;
@@ -35,17 +36,23 @@ type Events = mpsc::Receiver<Result<Event, Infallible>>;
 async fn begin_stream(protocol: Arc<Protocol>, request: Request) -> Result<Events, Response> {
     let (session, value) = begin(&protocol, request).await?;
     let call = call_of(value).map_err(|refusal| refusal.response())?;
-    let turn = protocol.turn(&session, &call).await.map_err(|refusal| refusal.response())?;
+    // until it begins, it goes with its request
+    let turn = protocol.turn(&session, &call, &Audience::default()).await;
+    let turn = turn.map_err(|refusal| refusal.response())?;
     let (events, told) = mpsc::channel(PIECES);
     match turn {
         Turn::Known(result) => {
             // there is room for one
             let _ = events.try_send(Ok(result_event(&result)));
         }
-        Turn::Mine(first, permit) => {
+        Turn::Mine(first, place) => {
             tokio::spawn(async move {
-                let result = tell(&session, call, first, &events).await;
-                drop(permit);
+                let key = call.idempotency_key.clone();
+                let result = tokio::select! {
+                    result = tell(&session, call, first, &events) => result,
+                    never = end_unheard(&session, &key, &events) => match never {},
+                };
+                drop(place);
                 protocol.count_result(&result);
                 // a client that is gone finds it by its key
                 let _ = events.send(Ok(result_event(&result))).await;
@@ -55,6 +62,19 @@ async fn begin_stream(protocol: Arc<Protocol>, request: Request) -> Result<Event
     Ok(told)
 }
 
+/// Ends a call that nobody can ask for again, once its client is gone. What it came to is told by the call itself.
+async fn end_unheard(
+    session: &Session,
+    key: &str,
+    events: &mpsc::Sender<Result<Event, Infallible>>,
+) -> Infallible {
+    if is_unrepeated(key) {
+        events.closed().await;
+        session.cancel(key).await;
+    }
+    std::future::pending().await
+}
+
 /// Makes the call, and tells its output while it comes.
 async fn tell(
     session: &Session,
@@ -62,9 +82,6 @@ async fn tell(
     first: First,
     events: &mpsc::Sender<Result<Event, Infallible>>,
 ) -> Arc<ToolResult> {
-    if first.is_cancelled() {
-        return first.settle(cancelled(&call.tool));
-    }
     let (pieces, mut heard) = mpsc::channel::<Piece>(PIECES);
     let telling = async {
         while let Some(Piece { from, text }) = heard.recv().await {
