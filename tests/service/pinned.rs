@@ -62,7 +62,8 @@ fn document(body: &str) -> String {
 
 #[test]
 fn a_runner_that_does_not_show_the_key_hears_nothing() {
-    let served = Served::start(&there());
+    let work = there();
+    let served = Served::start(&work);
     let key = served.listening["key"].as_str().unwrap().to_owned();
     let upgrade =
         "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: lgflow-frames/1\r\n\r\n";
@@ -90,7 +91,8 @@ fn a_runner_that_does_not_show_the_key_hears_nothing() {
 
 #[test]
 fn one_that_hands_on_what_the_right_one_signs_is_not_the_right_one() {
-    let served = Served::start(&there());
+    let work = there();
+    let served = Served::start(&work);
     let key = served.listening["key"].as_str().unwrap().to_owned();
     let (real, host_there) = (served.host().to_owned(), served.host().to_owned());
     let (host, heard) = fake(move |request| {
@@ -111,7 +113,8 @@ fn one_that_hands_on_what_the_right_one_signs_is_not_the_right_one() {
 
 #[test]
 fn who_it_is_is_told_to_whoever_asks_and_signs_nothing_else() {
-    let served = Served::start(&there());
+    let work = there();
+    let served = Served::start(&work);
     let ask = |query: &str| served.bare(&format!("GET /v1/identity{query}"), &[("Host", "localhost")], "");
     let nonce = "0123456789abcdef".repeat(4);
     let shown = ask(&format!("?nonce={nonce}")).result();

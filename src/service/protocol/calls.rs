@@ -270,12 +270,19 @@ async fn made_together(
     };
     let results = match place {
         Some(Ok(_place)) => session.together(calls.to_vec()).await,
-        Some(Err(refusal)) => vec![refusal.result(calls.first().map_or("", |call| call.tool.as_str()))],
+        // nothing was done, and the keys are free again
+        Some(Err(refusal)) => {
+            let tool = calls.first().map_or("", |call| call.tool.as_str());
+            return vec![Arc::new(refusal.result(tool))];
+        }
         None => calls.iter().map(|call| cancelled(&call.tool)).collect(),
     };
     let settle = |(result, first): (ToolResult, Option<First>)| {
         protocol.count_result(&result);
-        first.map_or_else(|| Arc::new(result.clone()), |first| first.settle(result.clone()))
+        match first {
+            Some(first) => first.settle(result),
+            None => Arc::new(result),
+        }
     };
     results.into_iter().zip(firsts).map(settle).collect()
 }
