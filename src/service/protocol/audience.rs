@@ -45,7 +45,7 @@ impl Waiting {
     }
 
     /// The answer is there.
-    pub(super) fn is_answered(mut self) {
+    pub(super) fn answered(mut self) {
         self.keys.clear();
     }
 }

@@ -46,7 +46,7 @@ async fn execute_one(protocol: Arc<Protocol>, request: Request) -> Result<Arc<To
     // a client that goes away does not end a call that it can ask for again
     let work = tokio::spawn(async move { make(&protocol, &session, call, &audience).await });
     let made = work.await;
-    waiting.is_answered();
+    waiting.answered();
     match made {
         Ok(made) => made.map_err(|refusal| refusal.response()),
         Err(error) => Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).response()),
@@ -162,7 +162,7 @@ async fn execute_batch(protocol: Arc<Protocol>, request: Request) -> Result<Vec<
         Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).response()
     };
     let made = tokio::spawn(work).await;
-    waiting.is_answered();
+    waiting.answered();
     made.map_err(failed)
 }
 

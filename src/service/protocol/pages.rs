@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, Request, State};
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, HOST};
-use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
-use serde::Deserialize;
 use serde_json::json;
 
 use crate::effect::{Identity, ReplyBody, RequestBody};
@@ -24,36 +22,23 @@ pub(super) async fn health() -> Response {
     document(&json!({ "status": "ok" }))
 }
 
-/// What it is asked with.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Challenge {
-    nonce: String,
-}
-
 /// `GET /v1/identity`: before a client says who it is, it may ask whom it speaks with.
-pub(super) async fn identity(
-    State(protocol): State<Arc<Protocol>>,
-    challenge: Result<Query<Challenge>, QueryRejection>,
-    headers: HeaderMap,
-) -> Response {
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let fit = |nonce: &String| {
-        nonce.len() == NONCE && nonce.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+pub(super) async fn identity(State(protocol): State<Arc<Protocol>>, request: Request) -> Response {
+    let nonce = request.uri().query().and_then(|query| query.strip_prefix("nonce="));
+    let fit = |nonce: &&str| {
+        nonce.len() == NONCE && nonce.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
     };
-    match challenge.map(|Query(challenge)| challenge.nonce) {
-        Ok(nonce) if fit(&nonce) => document(&Identity {
-            schema: "lgflow.identity/v1".into(),
-            key: protocol.identity.public().to_string(),
-            signature: protocol.identity.sign(&Identity::message(host, &nonce)),
-        }),
-        _ => problem(
-            StatusCode::BAD_REQUEST,
-            format!(
-                "ask with `?nonce=`, {NONCE} digits of a number in lower hexadecimal that nobody has drawn before"
-            ),
-        ),
-    }
+    let Some(nonce) = nonce.filter(fit) else {
+        let detail =
+            format!("ask with `?nonce=` and {NONCE} digits, lower hexadecimal, that were never drawn before");
+        return problem(StatusCode::BAD_REQUEST, detail);
+    };
+    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    document(&Identity {
+        schema: "lgflow.identity/v1".into(),
+        key: protocol.identity.public().to_string(),
+        signature: protocol.identity.sign(&Identity::message(host, nonce)),
+    })
 }
 
 /// `GET /readyz`
