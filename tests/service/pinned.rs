@@ -117,7 +117,9 @@ fn who_it_is_is_told_to_whoever_asks_and_signs_nothing_else() {
     let served = Served::start(&work);
     let ask = |query: &str| served.bare(&format!("GET /v1/identity{query}"), &[("Host", "localhost")], "");
     let nonce = "0123456789abcdef".repeat(4);
-    let shown = ask(&format!("?nonce={nonce}")).result();
+    let answer = ask(&format!("?nonce={nonce}"));
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let shown = answer.json();
     assert_eq!(shown["key"], served.listening["key"]);
     let key = lgflow::digest::PublicKey::parse(shown["key"].as_str().unwrap()).unwrap();
     let signature = shown["signature"].as_str().unwrap();
