@@ -13,6 +13,7 @@ mod program;
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -383,15 +384,99 @@ fn state_that_came_with_a_repository_is_not_used() {
     with_state_in(&workspace, "mine", "home", &["runs", "list"]).says("git tracks `mine/.gitignore`");
     git(&["rm", "-q", "--cached", "mine/.gitignore"]);
     with_state_in(&workspace, "mine", "home", &["runs", "list"]).ended(0);
-    // where there is no folder outside, there is no place for the mark
-    let mut nowhere = workspace.command(&["runs", "list"]);
-    nowhere.env("LGFLOW_STATE_DIR", workspace.path().join("third")).env_remove("HOME");
-    Ran::from(nowhere.output().unwrap()).says("set LGFLOW_STATE_DIR to a folder outside");
-    assert!(!workspace.path().join("third").exists());
-    // whoever works in the home folder has state beneath it, and it is the user's
-    let mut home = workspace.command(&["run", "summarize repo"]);
-    home.env_remove("LGFLOW_STATE_DIR").env("HOME", workspace.path());
-    Ran::from(home.output().unwrap()).ended(0);
+    // without a folder outside, the mark is when the folder was made: a copy was made later
+    let without_home = |state: &str| {
+        let mut command = workspace.command(&["run", "summarize repo"]);
+        command.env_remove("HOME").env("XDG_CONFIG_HOME", workspace.outside().join("home"));
+        Ran::from(command.env("LGFLOW_STATE_DIR", workspace.path().join(state)).output().unwrap())
+    };
+    without_home("third").ended(0);
+    without_home("third").ended(0);
+    copied(&workspace.path().join("third"), &workspace.path().join("fourth"));
+    without_home("fourth").ended(2).says("it may have come with the repository");
+}
+
+/// A folder with all that is in it and the modes of it.
+fn copied(from: &Path, to: &Path) {
+    let done = Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap();
+    assert!(done.success());
+}
+
+/// Trusts what asks, as the repository that brings the record wants it to have been.
+fn shipped_state(workspace: &Workspace, home: &Path, state: Option<&Path>) {
+    let mut command = workspace.command(&["trust"]);
+    command.env_remove("LGFLOW_STATE_DIR").env("HOME", home);
+    Ran::from(command.envs(state.map(|state| ("LGFLOW_STATE_DIR", state))).output().unwrap()).ended(0);
+}
+
+const GRANTS_MUCH: &str = "\
+schema: lgflow.policy/v1
+name: much
+tools: { exec: allow }
+paths: { read: { allow: ['**'] }, write: { allow: ['**'] } }
+commands:
+  - { name: touch, program: touch, args: [[done.txt]], sandbox: { workspace: direct } }
+sandbox: { mode: best_effort }
+";
+const WRITES: &str = "\
+schema: lgflow.graph/v1
+name: writes
+policy: [policy.yaml]
+nodes:
+  put: { uses: exec, with: { argv: [touch, done.txt] } }
+";
+
+#[test]
+fn a_home_in_the_workspace_brings_nobodys_trust_and_nobodys_settings() {
+    for (home, state) in [(".home", None), ("", None), (".home", Some(".state"))] {
+        let workspace = Workspace::git();
+        let _ = workspace.forges().write(".lg/graph.yaml", WRITES).write(".lg/policy.yaml", GRANTS_MUCH);
+        let root = workspace.path();
+        let (own, within) = (workspace.outside().join("home"), root.join(home));
+        // what was trusted where this is the user's own place, and then lies in the repository as if it had come with it
+        shipped_state(&workspace, &own, None);
+        let brought = state.map_or_else(|| within.join(".local/state/lgflow"), |state| root.join(state));
+        fs::create_dir_all(brought.parent().unwrap()).unwrap();
+        copied(&own.join(".local/state/lgflow"), &brought);
+        workspace.lgflow(&["run"]).ended(4).says("nobody has trusted it");
+        let run = |arguments: &[&str]| {
+            let mut command = workspace.command(arguments);
+            command.env_remove("LGFLOW_STATE_DIR").env("HOME", &within);
+            command.envs(state.map(|state| ("LGFLOW_STATE_DIR", root.join(state))));
+            Ran::from(command.output().unwrap())
+        };
+        let refused = |arguments: &[&str]| {
+            let ran = run(arguments);
+            assert_ne!(ran.code, Some(0), "{arguments:?}");
+            ran
+        };
+        for tracked in [false, true] {
+            if tracked {
+                let added = Command::new("git").args(["add", "-f", "."]).current_dir(&root).status().unwrap();
+                assert!(added.success());
+            }
+            refused(&["run"]).says("it may have come with the repository");
+            refused(&["runs", "list"]).says("it may have come with the repository");
+            assert!(!root.join("done.txt").exists(), "{home} {state:?}");
+        }
+        // what lgflow itself makes there is used, as long as git has nothing to do with it
+        fs::remove_file(root.join(".git/index")).unwrap();
+        fs::remove_dir_all(&brought).unwrap();
+        run(&["run"]).ended(4).says("nobody has trusted it");
+        run(&["trust"]).ended(0);
+        run(&["run"]).ended(0);
+        assert!(root.join("done.txt").exists());
+        let below = brought.strip_prefix(&root).unwrap();
+        let added = Command::new("git").args(["add", "-f"]).arg(below).current_dir(&root).status().unwrap();
+        assert!(added.success());
+        refused(&["run"]).says("git tracks");
+        // and what a repository sets is nobody's setting
+        fs::remove_file(root.join(".git/index")).unwrap();
+        fs::remove_dir_all(&brought).unwrap();
+        let config = Path::new(home).join(".config/lgflow/config.toml");
+        workspace.write(config.to_str().unwrap(), "durability = 'none'\n");
+        refused(&["config", "durability"]).says("what comes with a repository sets nothing for you");
+    }
 }
 
 #[test]
@@ -424,15 +509,10 @@ fn settings_that_came_with_a_repository_are_not_believed() {
     };
     let change = put("none/lgflow/config.toml");
     with("none", &["tool", "call", "apply_patch", &change]).ended(4).says("which is protected");
-    // the usual place in the home folder is the user's: where the home is the workspace, and where a link there leads into one
+    // the usual place in the home folder is the user's, where the home folder is: a link there leads to what is the user's
     workspace.write(".config/lgflow/config.toml", "durability = 'sync'\n");
-    let home = |arguments: &[&str]| {
-        let mut command = workspace.command(arguments);
-        Ran::from(command.env("HOME", workspace.path()).output().unwrap())
-    };
-    assert!(home(&["config", "durability"]).ended(0).stdout.contains("sync"));
-    let change = put(".config/lgflow/policy.yaml");
-    home(&["tool", "call", "apply_patch", &change]).ended(4).says("which is protected");
+    let mut home = workspace.command(&["config", "durability"]);
+    Ran::from(home.env("HOME", workspace.path()).output().unwrap()).says("sets nothing for you");
     let usual = workspace.outside().join("home/.config");
     fs::create_dir(&usual).unwrap();
     std::os::unix::fs::symlink(workspace.path().join("xdg/lgflow"), usual.join("lgflow")).unwrap();

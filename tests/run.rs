@@ -210,7 +210,27 @@ fn a_trace_that_was_written_anew_as_a_whole_is_not_the_one_that_was_sealed() {
         (&found["fault"], &found["complete"], &found["as_sealed"]),
         (&json!(null), &json!(true), &json!(false))
     );
-    workspace.lgflow(&["trace", "verify", &run]).ended(7).says("written anew or cut");
+    let events = honest.lines().count();
+    let anew = format!("it was written anew: event {events} is not the one that this installation sealed");
+    workspace.lgflow(&["trace", "verify", &run]).ended(7).says(&anew);
+    // the same without its end
+    let cut: String = honest.split_inclusive('\n').take(events - 1).collect();
+    rewrite_log(&workspace, &run, &cut);
+    let said =
+        format!("its end was cut: this installation sealed {events} events, and there are {}", events - 1);
+    workspace.lgflow(&["trace", "verify", &run, "--allow", "incomplete"]).ended(7).says(&said);
+    // what says the same in other bytes is another file, with another digest
+    for (text, why) in [
+        (honest.replace('\n', "\r\n"), "line 1 has a carriage return".to_owned()),
+        (
+            honest.replacen("\n", "\r\n", 2).replacen("\r\n", "\n", 1),
+            "line 2 has a carriage return".to_owned(),
+        ),
+        (honest.trim_end().to_owned(), format!("line {events} does not end with a line feed")),
+    ] {
+        workspace.write("copy.jsonl", text);
+        workspace.lgflow(&["trace", "verify", "copy.jsonl"]).ended(7).says(&why);
+    }
 
     rewrite_log(&workspace, &run, &honest);
     verify().ended(0);

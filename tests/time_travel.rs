@@ -13,7 +13,7 @@ mod program;
 use std::fs;
 
 use lgflow::schema::{Validator, document};
-use program::Workspace;
+use program::{Ran, Workspace};
 use serde_json::{Value, json};
 
 /// A loop that writes a channel, a list, a subgraph, and a question in the middle.
@@ -61,6 +61,8 @@ paths:
   read: { allow: [\"**\"] }
   write: { allow: [\"out/**\"] }
 ";
+
+const MORE: &str = "schema: lgflow.policy/v1\nname: more\nlimits: { tool_calls: 39 }\n";
 
 fn workspace() -> Workspace {
     let workspace = Workspace::new();
@@ -221,6 +223,43 @@ fn two_runs_of_the_same_are_the_same_whatever_their_times_and_numbers_are() {
         (&found["b"]["status"], &found["divergence"]["a"]["kind"]),
         (&Value::Null, &json!("approval.granted"))
     );
+}
+
+#[test]
+fn by_which_path_a_policy_was_named_is_a_circumstance() {
+    let workspace = workspace();
+    workspace.write(".lg/.keep", "").write("sub/.keep", "").write("elsewhere/more.yaml", MORE);
+    let including = POLICY.replace("name: travel\n", "name: travel\ninclude: [elsewhere/more.yaml]\n");
+    workspace.write("policy.yaml", including);
+    let a = run(&workspace, &[], "go");
+    // a fork finds the policy again by the path that is on record
+    let forked = workspace.lgflow(&["runs", "fork", &a, "--from", "sure", "--trace", "--format", "json"]);
+    let forked = forked.ended(5).json()["run"].as_str().unwrap().to_owned();
+    workspace.lgflow(&["approve", &forked, "sure", "--choice", "go"]).ended(0);
+    workspace.lgflow(&["runs", "resume", &forked]).ended(0);
+    let found = diff(&workspace, &a, &forked, 0);
+    assert_eq!(found["start"], json!([]));
+    let copy = workspace.read(&format!("artifacts/runs/run-{forked}.jsonl"));
+    assert!(!copy.contains(workspace.path().to_str().unwrap()), "a trace names no folder of this machine");
+    // from a folder beneath, everything has another name
+    fs::remove_dir_all(workspace.path().join("out")).unwrap();
+    let arguments = ["run", "-g", "../graph.yaml", "--policy", "../policy.yaml", "--format", "json"];
+    let mut below = workspace.command(&arguments);
+    let below = Ran::from(below.current_dir(workspace.path().join("sub")).output().unwrap()).ended(5).json();
+    let below = below["run"].as_str().unwrap();
+    workspace.lgflow(&["approve", below, "sure", "--choice", "go"]).ended(0);
+    workspace.lgflow(&["runs", "resume", below]).ended(0);
+    for (one, other) in [(a.as_str(), below), (below, a.as_str()), (&forked, below)] {
+        let found = diff(&workspace, one, other, 0);
+        assert_eq!((&found["start"], &found["calls"]["changed"]), (&json!([]), &json!([])), "{found:#}");
+        let named = found["circumstances"].to_string();
+        assert!(named.contains("../policy.yaml"), "{named}");
+    }
+    // another policy is one, whatever it is called
+    workspace.write("policy.yaml", POLICY.replace("name: travel", "name: other"));
+    fs::remove_dir_all(workspace.path().join("out")).unwrap();
+    let other = run(&workspace, &[], "go");
+    assert_ne!(diff(&workspace, &a, &other, 1)["start"], json!([]));
 }
 
 #[test]

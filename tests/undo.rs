@@ -15,8 +15,13 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
 
 use lgflow::schema::{Validator, document};
+use lgflow::store::Store;
+use program::begun::place_in;
+use program::processes::{all_gone, children, signal};
 use program::{Ran, Workspace};
 use serde_json::{Value, json};
 
@@ -213,12 +218,106 @@ edges: [one -> gate -> two]
         .ended(1)
         .says(&format!("was taken back by the run `{back}`"));
     let shown = workspace.lgflow(&["runs", "show", first]).ended(0).stdout;
-    assert!(shown.contains(&format!("taken back by the run {back}")), "{shown}");
+    assert!(shown.contains(&format!("taken back by {back}")), "{shown}");
     assert!(!workspace.path().join("done.txt").exists());
+    // that it was taken back is known as long as it is there
+    for bound in [["--keep", "0"], ["--older-than", "1ms"], ["--max-size", "1B"]] {
+        assert_eq!(removed(&workspace, &bound), Vec::<String>::new(), "{bound:?}");
+    }
+    workspace.lgflow(&["runs", "resume", first]).ended(1).says("was taken back by the run");
     // once that is taken back, it goes on
     undo(&workspace, back, &[], 0);
     workspace.lgflow(&["runs", "resume", first]).ended(0);
     assert_eq!((workspace.read("b.txt"), workspace.read("done.txt")), ("A\n".into(), "B\n".into()));
+    // and then they go together
+    assert_eq!(removed(&workspace, &["--keep", "0"]).len(), 3);
+}
+
+/// The runs that are removed.
+fn removed(workspace: &Workspace, bound: &[&str]) -> Vec<String> {
+    let gone = workspace.lgflow(&[&["runs", "gc", "--format", "json"], bound].concat()).ended(0).json();
+    gone["runs"].as_array().unwrap().iter().map(|row| row["run"].as_str().unwrap().to_owned()).collect()
+}
+
+/// The run that takes `run` back, killed after it has begun and before it has changed anything.
+fn killed_before_it_took_back(workspace: &Workspace, run: &str, stands: &dyn Fn() -> bool) -> String {
+    let store = place_in(workspace.outside(), "local").runs().unwrap();
+    for _ in 0..40 {
+        let known = store.runs().unwrap();
+        let mut front = workspace
+            .command(&["runs", "undo", run])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let begun = |store: &Store| {
+            let new = store.runs().unwrap().into_iter().find(|id| !known.contains(id))?;
+            store.log(&new).is_ok_and(|log| !log.is_empty()).then_some(new)
+        };
+        let undo = loop {
+            if let Some(undo) = begun(&store) {
+                break undo.to_string();
+            }
+            assert!(front.try_wait().unwrap().is_none(), "it ended before it began");
+            std::thread::sleep(Duration::from_millis(1));
+        };
+        let processes: Vec<u32> = children(front.id()).into_iter().chain([front.id()]).collect();
+        processes.iter().for_each(|id| signal(*id, "KILL"));
+        front.wait().unwrap();
+        all_gone(&processes);
+        let shown = workspace.lgflow(&["runs", "show", &undo, "--format", "json"]).ended(0).json();
+        if shown["status"] == "interrupted" && stands() {
+            return undo;
+        }
+        // it was faster: its changes are made undone, and it is tried again
+        workspace.lgflow(&["runs", "undo", &undo]).ended(0);
+    }
+    panic!("it was always faster");
+}
+
+#[test]
+fn a_run_whose_undo_broke_off_goes_on_once_that_is_taken_back_though_it_had_changed_nothing() {
+    let graph = r#"schema: lgflow.graph/v1
+name: gate
+nodes:
+  one: { uses: apply_patch, with: { changes: [{ op: put, path: b.txt, content: "A\n" }] } }
+  gate: { uses: approval, with: { show: "on?" } }
+edges: [one -> gate]
+"#;
+    let workspace = workspace();
+    fs::write(workspace.outside().join("graph.yaml"), graph).unwrap();
+    let ran = workspace.lgflow(&[&RUN[..], &["--format", "json"]].concat()).ended(5).json();
+    let first = ran["run"].as_str().unwrap();
+    let back = killed_before_it_took_back(&workspace, first, &|| workspace.path().join("b.txt").exists());
+    workspace.lgflow(&["approve", first, "gate"]).ended(0);
+    workspace
+        .lgflow(&["runs", "resume", first])
+        .ended(1)
+        .says("broke off")
+        .says(&format!("`lgflow runs undo {back}`"))
+        .says(&format!("`lgflow runs resume {back}`"));
+    workspace.lgflow(&["runs", "undo", &back]).ended(0);
+    workspace.lgflow(&["runs", "resume", first]).ended(0);
+    assert_eq!(workspace.read("b.txt"), "A\n");
+    // when it goes on after all, it takes back what is there
+    workspace.lgflow(&["runs", "resume", &back]).ended(0);
+    assert!(!workspace.path().join("b.txt").exists());
+    let shown = workspace.lgflow(&["runs", "show", first]).ended(0).stdout;
+    assert!(shown.contains(&format!("taken back by {back}")), "{shown}");
+}
+
+#[test]
+fn what_took_a_run_back_is_no_run_to_fork() {
+    let workspace = workspace();
+    let first = run(&workspace);
+    let back = undo(&workspace, &first, &[], 0);
+    let back = back["run"].as_str().unwrap();
+    for node in ["undo", "first"] {
+        workspace
+            .lgflow(&["runs", "fork", back, "--from", node])
+            .ended(2)
+            .says(&format!("took back what the run `{first}` had changed"));
+    }
 }
 
 #[test]

@@ -208,8 +208,8 @@ pub(super) fn revision(named: Option<&str>, place: &Place) -> Result<Option<Revi
 /// Runs it, and says what it came to.
 pub(super) fn carry_out(task: &Task<'_>, output: Output) -> Result<Exit, Problem> {
     let mut narrator = Narrator::new(Display::for_stderr(task.color));
-    let finished =
-        execute(task, &mut narrator).map_err(|error| Problem::failed("the run did not begin", &error));
+    let title = if task.resume.is_some() { "the run did not go on" } else { "the run did not begin" };
+    let finished = execute(task, &mut narrator).map_err(|error| Problem::failed(title, &error));
     narrator.close();
     Ok(report(&finished?, task, &mut narrator, output))
 }

@@ -391,10 +391,19 @@ pub(super) fn meant<'a>(
 fn stands(place: &Place, run: &RunId) -> Result<(), Problem> {
     let taken = taken_back_by(place, run).map_err(|error| problem(&error))?;
     let Some(TakenBack { by: undo, .. }) = taken else { return Ok(()) };
-    let detail = format!(
-        "the run `{run}` cannot be gone on with: what it had changed was taken back by the run `{undo}`; take that back first \
-         (`lgflow runs undo {undo}`), or start a new run"
-    );
+    let broke_off = past_runs(place).map_err(|error| problem(&error))?;
+    let broke_off = broke_off.iter().any(|past| past.run == undo && past.status == "interrupted");
+    let detail = if broke_off {
+        format!(
+            "the run `{run}` cannot be gone on with: the run `{undo}` was taking back what it had changed and broke off; take that \
+             back first (`lgflow runs undo {undo}`), or let it come to its end (`lgflow runs resume {undo}`) and start a new run"
+        )
+    } else {
+        format!(
+            "the run `{run}` cannot be gone on with: what it had changed was taken back by the run `{undo}`; take that back first \
+             (`lgflow runs undo {undo}`), or start a new run"
+        )
+    };
     Err(Problem::with(Exit::Failed, "the run was taken back", detail))
 }
 

@@ -8,7 +8,8 @@ use serde_json::{Map, Value, json};
 
 use crate::diag::{Diagnostics, suggestion};
 use crate::front::{
-    Again, Fork, ForkError, Named, Place, TakenOver, Task, choose, fork, layers, settings, stored_run,
+    Again, Fork, ForkError, Named, Place, TakenOver, Task, choose, fork, layers, named_as_then, settings,
+    stored_run,
 };
 use crate::plan::Plan;
 use crate::source::Sources;
@@ -53,6 +54,7 @@ pub(super) fn fork_run(place: &Place, args: &ForkArgs, output: Output) -> Result
     let run = run_id(&args.run)?;
     let again = stored_run(place, &run).map_err(|error| problem(&error))?;
     not_running(place, &run, "not forked")?;
+    takes_nothing_back(&run, &again)?;
     let base = again.record.base.as_ref().map(|base| base.commit.as_str());
     let held = revision(base, place)?;
     let place = place.decided_by(held.as_ref());
@@ -66,6 +68,16 @@ pub(super) fn fork_run(place: &Place, args: &ForkArgs, output: Output) -> Result
         Some(task) => carry_out(&task, output),
         None => Ok(Exit::Invalid),
     }
+}
+
+/// A run that took another one back has no results that a run could begin with; what it names is the graph of the other.
+fn takes_nothing_back(run: &RunId, again: &Again) -> Result<(), Problem> {
+    let Some(of) = &again.record.undoes else { return Ok(()) };
+    let of = escaped(of);
+    Err(Problem::usage(format!(
+        "the run `{run}` took back what the run `{of}` had changed, and there is nothing in it to go on from; fork `{of}`, or take \
+         `{run}` back (`lgflow runs undo {run}`)"
+    )))
 }
 
 fn prepared<'a>(
@@ -89,10 +101,11 @@ fn prepared<'a>(
     if let Some(refusal) = bound.refusal() {
         return Err(Problem::with(Exit::Denied, "denied by policy", refusal));
     }
+    let bound = named_as_then(&record.layers, bound.layers);
     let plan = chosen.plan.bounded(&limits(&settings));
     let inputs = inputs(args, &again.stored.state.summary(), &plan, &chosen.name)?;
-    let fork = fork(place, (run, again), (&plan, &bound.layers), &args.from)
-        .map_err(|error| refused(&error, &plan))?;
+    let fork =
+        fork(place, (run, again), (&plan, &bound), &args.from).map_err(|error| refused(&error, &plan))?;
     let named = args.graph.as_ref().map(std::path::absolute).transpose();
     let named = named.map_err(|error| failed(&error))?;
     Ok(Some(Task {
@@ -100,7 +113,7 @@ fn prepared<'a>(
         inputs,
         trace: args.trace,
         named: Named { graph: named.or_else(|| record.graph.clone()), ..named_again(record) },
-        ..task(place, &settings, (plan, chosen.bundle), bound.layers)
+        ..task(place, &settings, (plan, chosen.bundle), bound)
     }))
 }
 

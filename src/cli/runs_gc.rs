@@ -7,7 +7,9 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::diag::Diagnostics;
-use crate::front::{Place, Removed, anchored_in, bytes_beside, past_runs, remove_left, remove_run, settings};
+use crate::front::{
+    Place, Removed, anchored_in, bytes_beside, bytes_cached, past_runs, remove_left, remove_run, settings,
+};
 use crate::ledger::Ledger;
 use crate::model::{parse_duration, parse_size};
 use crate::source::Sources;
@@ -22,7 +24,7 @@ use super::run::profile_flag;
 /// Arguments of `lgflow runs gc`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  lgflow runs gc --older-than 30d --dry-run    show what would go\n  lgflow runs gc --keep 200 --max-size 2GiB\n\nWithout a bound, those of the configuration (`retention.age`, `retention.count`, `retention.size`), under the profile that each run was begun with. A run that is executed, waits in the queue, or can be gone on with is kept, and one that another was forked from. Where a removed run was anchored, its removal is noted there; where that can't be, it is kept."
+    after_help = "Examples:\n  lgflow runs gc --older-than 30d --dry-run    show what would go\n  lgflow runs gc --keep 200 --max-size 2GiB\n\nWithout a bound, those of the configuration (`retention.age`, `retention.count`, `retention.size`), under the profile that each run was begun with. A run that is executed, waits in the queue, or can be gone on with is kept, and one that another was forked from, or that took back a run that is kept. Where a removed run was anchored, its removal is noted there; where that can't be, it is kept."
 )]
 pub(super) struct GcArgs {
     /// Remove runs to which nothing was added for so long
@@ -58,14 +60,19 @@ pub(super) fn run(args: &GcArgs, place: &Place, output: Output) -> Result<Exit, 
         return Ok(Exit::Invalid);
     }
     // what cannot be measured takes nothing
-    let beside = |run: &RunId| bytes_beside(place, &store, run).unwrap_or_default();
+    let cached = bytes_cached(place, &store).unwrap_or_default();
+    let beside = |run: &RunId| {
+        let cached = cached.get(run.as_str()).copied().unwrap_or_default();
+        cached + bytes_beside(place, &store, run).unwrap_or_default()
+    };
     let mut old = Vec::new();
     for Bounds { retention, others } in bounds? {
         let kept = known.needed.union(&others).cloned().collect();
         old.extend(store.removable(&retention, &kept, &beside).map_err(|error| failed(&error))?);
     }
     old.sort_by(|one, other| one.run.cmp(&other.run));
-    let done = if args.dry_run { foreseen(place, old)? } else { remove(place, &store, old)? };
+    let old = known.without_undoes(old);
+    let done = if args.dry_run { foreseen(place, old)? } else { remove(place, &store, &known, old)? };
     if !args.dry_run {
         let left = remove_left(place, &store).map_err(|error| failed(&error))?;
         if left > 0 {
@@ -133,6 +140,22 @@ struct Known {
     needed: BTreeSet<RunId>,
     /// The profile that each was begun with.
     profiles: BTreeMap<RunId, Option<String>>,
+    /// Which run each has taken back: as long as that one is there, so is the word that its changes are not.
+    undoes: BTreeMap<RunId, RunId>,
+}
+
+impl Known {
+    /// Those that may go, without those that have taken back a run that stays.
+    fn without_undoes(&self, old: Vec<Removable>) -> Vec<Removable> {
+        let mut going: BTreeSet<RunId> = old.iter().map(|run| run.run.clone()).collect();
+        // what takes a run back is younger than that run, so what stays because of it comes later
+        for (undo, of) in &self.undoes {
+            if !going.contains(of) {
+                going.remove(undo);
+            }
+        }
+        old.into_iter().filter(|run| going.contains(&run.run)).collect()
+    }
 }
 
 /// What can be gone on with is no rubbish, nor is a run that another was forked from: it holds how the results that were taken
@@ -140,7 +163,7 @@ struct Known {
 fn known(place: &Place, store: &Store) -> Result<Known, Problem> {
     let failed = |error: &dyn std::error::Error| Problem::failed("cannot remove runs", error);
     let ledger = Ledger::open(&place.state, &store.id()).map_err(|error| failed(&error))?;
-    let mut known = Known { needed: BTreeSet::new(), profiles: BTreeMap::new() };
+    let mut known = Known { needed: BTreeSet::new(), profiles: BTreeMap::new(), undoes: BTreeMap::new() };
     for past in past_runs(place).map_err(|error| super::runs::problem(&error))? {
         let record = ledger.begun(past.run.as_str()).map_err(|error| failed(&error))?;
         let undoes = record.as_ref().and_then(|record| record.undoes.as_ref()?.parse::<RunId>().ok());
@@ -153,10 +176,13 @@ fn known(place: &Place, store: &Store) -> Result<Known, Problem> {
             known.needed.insert(past.run.clone());
         }
         if past.resumable {
-            known.needed.extend(undoes);
-            known.needed.insert(past.run);
+            known.needed.extend(undoes.clone());
+            known.needed.insert(past.run.clone());
         }
+        known.undoes.extend(undoes.map(|of| (past.run, of)));
     }
+    let there = &known.profiles;
+    known.undoes.retain(|_, of| there.contains_key(of));
     Ok(known)
 }
 
@@ -181,16 +207,23 @@ fn anchors_of(place: &Place, run: &Removable) -> Result<Vec<String>, Problem> {
     anchored_in(place, &run.run).map_err(|error| Problem::failed("cannot remove runs", &error))
 }
 
-fn remove(place: &Place, store: &Store, old: Vec<Removable>) -> Result<Done, Problem> {
+fn remove(place: &Place, store: &Store, known: &Known, old: Vec<Removable>) -> Result<Done, Problem> {
     let failed = |error: &dyn std::error::Error| Problem::failed("cannot remove runs", error);
     let mut done = Done::default();
+    let mut stays = BTreeSet::new();
     for run in old {
+        if let Some(of) = known.undoes.get(&run.run).filter(|of| stays.contains(*of)) {
+            done.kept.push((run.run.clone(), format!("it took back the run {of}, which is kept")));
+            stays.insert(run.run);
+            continue;
+        }
         let anchors = anchors_of(place, &run)?;
         match remove_run(place, store, &run).map_err(|error| failed(&error))? {
             Removed::Yes => done.removed.push((run, anchors)),
-            Removed::TakenUp => {}
+            Removed::TakenUp => drop(stays.insert(run.run)),
             Removed::Kept(anchors, error) => {
                 let why = format!("it is anchored in {anchors}, where its removal cannot be noted: {error}");
+                stays.insert(run.run.clone());
                 done.kept.push((run.run, why));
             }
         }

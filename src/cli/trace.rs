@@ -172,6 +172,17 @@ impl Found {
     pub(super) fn payload(&self, digest: &Digest) -> Option<Vec<u8>> {
         self.blobs.as_ref()?.get(digest)
     }
+
+    /// The first line that is not written as events are, and why: its digest as a file would be another one.
+    pub(super) fn form_fault(&self) -> Option<(usize, &'static str)> {
+        let line = |at: usize| self.text[..at].matches('\n').count() + 1;
+        // in the text of an event both are escaped
+        if let Some(at) = self.text.find('\r') {
+            return Some((line(at), "has a carriage return"));
+        }
+        let is_ended = self.text.is_empty() || self.text.ends_with('\n');
+        (!is_ended).then(|| (line(self.text.len()), "does not end with a line feed"))
+    }
 }
 
 /// Finds a trace and all that says whether it is true.

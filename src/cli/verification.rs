@@ -158,7 +158,8 @@ impl<'a> Judged<'a> {
         self.verified.events > 0
             && self.verified.fault.is_none()
             && self.misfit().is_none()
-            && self.seal != Some(Seal::Broken)
+            && self.found.form_fault().is_none()
+            && !self.seal.is_some_and(Seal::is_broken)
             && self.discord().is_none()
             && self.witnessed.is_whole()
     }
@@ -210,11 +211,17 @@ impl<'a> Judged<'a> {
         if let Some((seq, why)) = self.misfit() {
             wrong.push(format!("event {seq}: {why}"));
         }
-        if self.seal == Some(Seal::Broken) {
-            wrong.push(
-                "its events are not those that this installation sealed: it was written anew or cut".into(),
-            );
+        match self.seal {
+            Some(Seal::Cut(sealed)) => wrong.push(format!(
+                "its end was cut: this installation sealed {sealed} events, and there are {}",
+                self.verified.events
+            )),
+            Some(Seal::Anew(event)) => wrong.push(format!(
+                "it was written anew: event {event} is not the one that this installation sealed"
+            )),
+            _ => {}
         }
+        wrong.extend(self.found.form_fault().map(|(line, what)| format!("line {line} {what}")));
         wrong.extend(self.discord().map(|discord| discord.to_string()));
         wrong.extend(self.witnessed.wrong());
         if !wrong.is_empty() {
@@ -273,7 +280,7 @@ impl<'a> Judged<'a> {
             Some(Seal::Missing) => "this installation has no seal of its end: who wrote events anew that no receipt tells of would not \
                                     show"
                 .into(),
-            Some(Seal::Broken) => String::new(),
+            Some(Seal::Cut(_) | Seal::Anew(_)) => String::new(),
             None => "this installation knows nothing of the run: who wrote it anew would not show".into(),
         }
     }
@@ -283,6 +290,8 @@ impl<'a> Judged<'a> {
         let fault =
             fault.map(|fault| json!({ "seq": fault.seq, "line": fault.line, "what": fault.what.as_str() }));
         let misfit = self.misfit().map(|(seq, why)| json!({ "seq": seq, "line": seq, "what": why }));
+        let form =
+            self.found.form_fault().map(|(line, what)| json!({ "seq": line, "line": line, "what": what }));
         json!({
             "schema": "lgflow.verification/v1",
             "ok": sound,
@@ -295,13 +304,13 @@ impl<'a> Judged<'a> {
             "decided_again": self.retraced.as_ref().is_some_and(|retraced| retraced.compared),
             "as_sealed": match self.seal {
                 Some(Seal::Whole) => Some(true),
-                Some(Seal::Broken) => Some(false),
+                Some(Seal::Cut(_) | Seal::Anew(_)) => Some(false),
                 Some(Seal::Missing | Seal::Part(_)) | None => None,
             },
             "receipts": self.receipts_document(),
             "signature": self.witnessed.signature_document(),
             "anchor": self.witnessed.anchor_document(),
-            "fault": fault.or(misfit),
+            "fault": fault.or(misfit).or(form),
         })
     }
 

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::layers;
 use super::meaning::{Meaning, Meanings};
 use super::place::{Place, places};
 
@@ -100,10 +101,12 @@ fn of_start(a: &Meanings, b: &Meanings) -> Option<Divergence> {
     })
 }
 
-/// Of the first events, what is neither graph nor inputs nor policy: the machine, the workspace, the versions.
+/// Of the first events, what is neither graph nor inputs nor policy: the machine, the workspace, the versions, and by which
+/// names the policies went.
 pub(super) fn circumstances(a: &Meanings, b: &Meanings) -> Vec<Place> {
     let told = |meanings: &Meanings| {
-        let mut data = meanings.start().map(|start| start.data.clone()).unwrap_or_default();
+        let Some(start) = meanings.start() else { return Value::Null };
+        let mut data = start.data.clone();
         if let Some(members) = data.as_object_mut() {
             members.remove("inputs");
             let facts = members.get_mut("facts").and_then(Value::as_object_mut);
@@ -112,6 +115,7 @@ pub(super) fn circumstances(a: &Meanings, b: &Meanings) -> Vec<Place> {
                 for name in of_graph {
                     facts.remove(name);
                 }
+                facts.insert("policies".to_owned(), layers::names(std::slice::from_ref(&start.event)).into());
             }
         }
         data

@@ -7,6 +7,8 @@ use serde_json::{Map, Value};
 
 use crate::trace::Envelope;
 
+use super::layers::LayerNames;
+
 /// What stands for a run's own id, wherever it is told.
 const RUN: &str = "<run>";
 
@@ -41,10 +43,12 @@ pub(super) struct Meaning {
 }
 
 impl Meanings {
-    pub(super) fn of(events: &[Envelope]) -> Self {
+    /// `layers` are the names that the run to be held against has for this one's layers.
+    pub(super) fn of(events: &[Envelope], layers: &LayerNames) -> Self {
         let mut names = Names::default();
         let told = events.iter().filter(|event| !OF_PROCESSES.contains(&event.kind.as_str()));
-        let all: Vec<Meaning> = told.map(|event| names.meaning(event)).collect();
+        let mut all: Vec<Meaning> = told.map(|event| names.meaning(event)).collect();
+        all.iter_mut().for_each(|one| layers.rename(&mut one.data));
         let by_subject = all.iter().enumerate().map(|(at, one)| (one.subject.clone(), at)).collect();
         Self { all, by_subject }
     }
@@ -236,14 +240,12 @@ mod tests {
     #[test]
     fn two_runs_share_the_names_of_what_they_did_and_not_their_numbers() {
         let run = |id: &str, call: u32, took: u32| {
-            Meanings::of(&[
+            let result = json!({ "ok": true, "timing_ms": took });
+            let events = [
                 event(id, "call.started", json!({ "call": call, "key": format!("{id}/n#2!1"), "input": id })),
-                event(
-                    id,
-                    "call.finished",
-                    json!({ "call": call, "result": { "ok": true, "timing_ms": took } }),
-                ),
-            ])
+                event(id, "call.finished", json!({ "call": call, "result": result })),
+            ];
+            Meanings::of(&events, &LayerNames::default())
         };
         let (a, b) = (run("first", 1, 10), run("second", 7, 20));
         for one in &a.all {
@@ -256,7 +258,7 @@ mod tests {
     #[test]
     fn what_happens_again_is_told_apart() {
         let edge = |from: &str| event("r", "edge.taken", json!({ "edge": 1, "from": from, "to": "b" }));
-        let met = Meanings::of(&[edge("a"), edge("a"), edge("c")]);
+        let met = Meanings::of(&[edge("a"), edge("a"), edge("c")], &LayerNames::default());
         let subjects: Vec<&str> = met.all.iter().map(|one| one.subject.as_str()).collect();
         assert_eq!(subjects.len(), 3);
         assert!(subjects[1].ends_with("(2)") && !subjects[2].ends_with("(2)"), "{subjects:?}");

@@ -5,6 +5,7 @@ mod calls;
 mod channels;
 mod divergence;
 mod files;
+mod layers;
 mod meaning;
 mod path;
 mod place;

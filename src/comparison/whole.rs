@@ -8,6 +8,7 @@ use super::calls::{Calls, calls};
 use super::channels::{ChannelChange, channels};
 use super::divergence::{Divergence, circumstances, divergence};
 use super::files::{FileChange, files};
+use super::layers::LayerNames;
 use super::meaning::Meanings;
 use super::path::{Decision, NodeChange, decisions, nodes};
 use super::place::{Place, places};
@@ -49,7 +50,7 @@ impl Comparison {
 
 /// Holds two runs against each other: their events in order, payloads in their places.
 pub fn compare(a: &[Envelope], b: &[Envelope]) -> Comparison {
-    let (left, right) = (Meanings::of(a), Meanings::of(b));
+    let (left, right) = (Meanings::of(a, &LayerNames::default()), Meanings::of(b, &LayerNames::of(a, b)));
     Comparison {
         divergence: divergence(&left, &right),
         start: start(&left, &right),

@@ -118,7 +118,7 @@ fn waiting_run(ledger: &Ledger, run: RunId) -> PastRun {
 }
 
 /// When a run was begun, or put into the queue, by its id. RFC 3339.
-fn began(run: &RunId) -> String {
+pub(super) fn began(run: &RunId) -> String {
     let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(run.millis()) * 1_000_000).ok();
     time.and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_default()
 }
@@ -297,6 +297,16 @@ pub fn layers_of_both(then: &[FrozenLayer], now: &[FrozenLayer]) -> Result<Vec<F
     }
     let more = now.iter().filter(|layer| !old.contains(&content(layer))).cloned();
     Ok(then.iter().cloned().chain(more).collect())
+}
+
+/// The layers of now, under the names that they had then where they say the same: by which path a policy is found again is
+/// nothing that the run is about.
+pub fn named_as_then(then: &[FrozenLayer], now: Vec<FrozenLayer>) -> Vec<FrozenLayer> {
+    let named = |layer: FrozenLayer| {
+        let known = then.iter().find(|known| said(known) == said(&layer));
+        known.map_or_else(|| layer.clone(), |known| FrozenLayer { role: layer.role, ..known.clone() })
+    };
+    now.into_iter().map(named).collect()
 }
 
 /// What a layer says, without its names.

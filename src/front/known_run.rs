@@ -34,8 +34,17 @@ pub enum Seal {
     Whole,
     /// It is on an earlier one; what follows has none.
     Part(u64),
-    /// The trace does not have the event that it is on.
-    Broken,
+    /// The trace ends before the event that it is on: so many were sealed.
+    Cut(u64),
+    /// Another event stands in the place of the one with this number that it is on.
+    Anew(u64),
+}
+
+impl Seal {
+    /// Is the event that it is on not in the trace?
+    pub fn is_broken(self) -> bool {
+        matches!(self, Self::Cut(_) | Self::Anew(_))
+    }
 }
 
 /// What came of following a recorded run by its plan.
@@ -125,7 +134,8 @@ impl KnownRun {
     pub fn seal(&self, log: &str) -> Result<Seal, LedgerError> {
         let Some(head) = self.ledger.reached(self.run.as_str())? else { return Ok(Seal::Missing) };
         Ok(match log.lines().count() as u64 {
-            _ if !holds(log, &head) => Seal::Broken,
+            events if events < head.events => Seal::Cut(head.events),
+            _ if !holds(log, &head) => Seal::Anew(head.events),
             events if events == head.events => Seal::Whole,
             _ => Seal::Part(head.events),
         })

@@ -1,5 +1,6 @@
 //! Starts and joins the processes; terminal and live display. Decides nothing.
 
+mod account;
 mod again;
 mod anchoring;
 mod answering;
@@ -49,8 +50,8 @@ mod watching;
 mod witnessing;
 
 pub use again::{
-    Again, AgainError, PastRun, decided_by, differences, layers_of_both, past_runs, queued_run, stored_run,
-    unanswerable,
+    Again, AgainError, PastRun, decided_by, differences, layers_of_both, named_as_then, past_runs,
+    queued_run, stored_run, unanswerable,
 };
 pub use anchoring::{AnchoringError, add_anchor, is_ours, read_all_anchors, read_anchors};
 pub use answering::{AnswerError, Answering, Asked, Outcome, SessionQuestions, Word};
@@ -74,7 +75,7 @@ pub use narrator::Narrator;
 pub use place::{Base, Place, PlaceError, use_store};
 pub use plan_file::{PlanFile, PlanFileError, bound_document, plan_document_of};
 pub use prepare::{Chosen, Demanded, PrepareError, choose, layers, usual, workspace_packs};
-pub use removing::{RemoveError, Removed, anchored_in, bytes_beside, remove_left, remove_run};
+pub use removing::{RemoveError, Removed, anchored_in, bytes_beside, bytes_cached, remove_left, remove_run};
 pub use runner_process::{RUNNER_ARGUMENT, RunnerProcess, SpawnedRunner, StartError};
 pub use serving::{Announcer, Service, Serving, ServingError};
 pub use settings::{Flag, settings};

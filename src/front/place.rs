@@ -17,6 +17,7 @@ use crate::packs::RevisionFolder;
 use crate::source::Sources;
 use crate::store::{AddressError, Store, StoreAddress, StoreError};
 
+use super::account::account_home;
 use super::enclosed::{self, EnclosedError, Home};
 use super::settings;
 
@@ -61,7 +62,10 @@ pub enum PlaceError {
     #[error("cannot find the current folder: {0}")]
     Here(#[source] io::Error),
     /// Neither a variable nor a home.
-    #[error("there is no home folder to keep state in; set LGFLOW_STATE_DIR to an absolute path")]
+    #[error(
+        "there is no home folder for state and configuration; set HOME, or set LGFLOW_STATE_DIR to an absolute path and \
+         XDG_CONFIG_HOME to another"
+    )]
     NoHome,
     /// The store that is named is none.
     #[error("the store (`--store`, LGFLOW_STORE or `store`): {0}")]
@@ -79,9 +83,10 @@ impl Place {
     pub fn here() -> Result<Self, PlaceError> {
         let here = env::current_dir().and_then(|folder| folder.canonicalize()).map_err(PlaceError::Here)?;
         let (root, state) = (root_of(&here).to_owned(), state()?);
-        enclosed::check(&root, &state, &Home { home: home(), outside: usual_state_folders(variable) })?;
+        let home = home();
         let config = config()?;
-        enclosed::check_config(&root, &config, home().as_deref())?;
+        enclosed::check(&root, &state, &home)?;
+        enclosed::check_config(&root, &config, &home)?;
         Self { root, state, config, base: None, store: StoreAddress::Local }.with_store()
     }
 
@@ -136,7 +141,7 @@ impl Place {
 
     /// Makes the folder of the user's configuration. One that would not be believed is refused.
     pub fn make_config(&self) -> Result<(), PlaceError> {
-        Ok(enclosed::make_config(&self.root, &self.config, home().as_deref())?)
+        Ok(enclosed::make_config(&self.root, &self.config, &home())?)
     }
 
     /// What is masked and unwritable beneath the root, relative to it: the state folder and the user's configuration, where
@@ -211,8 +216,9 @@ fn config() -> Result<PathBuf, PlaceError> {
     config_folder(variable).ok_or(PlaceError::NoHome)
 }
 
-fn home() -> Option<PathBuf> {
-    variable("HOME").map(PathBuf::from).filter(|home| home.is_absolute())
+fn home() -> Home {
+    let named = variable("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
+    Home { account: account_home(), named, outside: usual_state_folders(variable) }
 }
 
 fn variable(name: &str) -> Option<String> {

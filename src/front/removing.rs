@@ -1,10 +1,11 @@
 //! A run is removed from the store and the ledger. Where it was anchored, that is noted first: else it would look as if it were
 //! gone.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::files::{FileError, Root};
-use crate::ledger::{Ledger, LedgerError};
+use crate::ledger::{Cache, Ledger, LedgerError};
 use crate::runner::{bytes_of_changes, forget_changes};
 use crate::session::system_clock;
 use crate::store::{Removable, RunId, Store, StoreError};
@@ -76,6 +77,11 @@ pub fn bytes_beside(place: &Place, store: &Store, run: &RunId) -> Result<u64, Re
     Ok(changes + ledger.receipts_of(run.as_str())?.map_or(0, |receipts| receipts.len() as u64))
 }
 
+/// The bytes of results that are kept for later runs, by the run that they were made in.
+pub fn bytes_cached(place: &Place, store: &Store) -> Result<BTreeMap<String, u64>, RemoveError> {
+    Ok(Cache::of(&place.state, &store.id())?.bytes_by_run())
+}
+
 /// Removes what removals that did not come to their end have left, and what runs have left that never began: how many were
 /// there? What must be in the store and is not, is left to be found.
 pub fn remove_left(place: &Place, store: &Store) -> Result<u64, RemoveError> {
@@ -91,6 +97,10 @@ pub fn remove_left(place: &Place, store: &Store) -> Result<u64, RemoveError> {
             count += 1;
         }
     }
+    // what a run has read is not kept for longer than what it did with it
+    let is_kept =
+        |run: &str| run.parse().is_ok_and(|run| store.removed(&run).is_ok_and(|gone| gone.is_none()));
+    Cache::of(&place.state, &store.id())?.keep(&is_kept);
     Ok(count)
 }
 

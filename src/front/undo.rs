@@ -11,7 +11,7 @@ use crate::store::{RunId, Store};
 use crate::trace::Envelope;
 use crate::view::escaped;
 
-use super::again::said;
+use super::again::{began, said};
 use super::{AgainError, Place};
 
 /// What a run did to the workspace.
@@ -63,15 +63,21 @@ pub(super) fn taken_back(
     ledger: &Ledger,
     among: Vec<RunId>,
 ) -> Result<BTreeMap<RunId, TakenBack>, AgainError> {
-    let (mut undoes, mut told) = (Vec::new(), BTreeMap::new());
+    let mut found = Vec::new();
     for undo in among {
         let record = ledger.begun(undo.as_str()).ok().flatten();
-        let of = record.and_then(|record| record.undoes?.parse::<RunId>().ok());
-        if let Some(of) = of
-            && let Some(from) = change_of(store, &undo)?
+        let Some(of) = record.and_then(|record| record.undoes?.parse::<RunId>().ok()) else { continue };
+        found.push((change_of(store, &undo)?, undo, of));
+    }
+    let (mut undoes, mut told) = (Vec::new(), BTreeMap::new());
+    for (change, undo, of) in &found {
+        let stood_still =
+            found.iter().any(|(later, by, undone)| undone == undo && change.settled_by(later, by));
+        if let Change::Some { from, .. } = change
+            && !stood_still
         {
-            told.insert(undo.clone(), from);
-            undoes.push((undo, of));
+            told.insert(undo.clone(), from.clone());
+            undoes.push((undo.clone(), of.clone()));
         }
     }
     // of several the latest counts: it goes back the farthest
@@ -88,19 +94,51 @@ fn is_undone(run: &RunId, undoes: &[(RunId, RunId)], asked: &mut BTreeSet<RunId>
     asked.insert(run.clone()) && undoes.iter().any(|(undo, of)| of == run && !is_undone(undo, undoes, asked))
 }
 
-/// The node from which on a run has taken another one back, none for the whole of it; nothing where it has changed nothing.
-fn change_of(store: &Store, undo: &RunId) -> Result<Option<Option<String>>, AgainError> {
+/// What a run that takes another one back has come to.
+enum Change {
+    /// It has changed nothing; it ended well, and was to take all back.
+    None { looked_at_all: bool },
+    /// It has changed something, or may have.
+    Some {
+        /// The node from which on it was to take back; none for the whole.
+        from: Option<String>,
+        /// When it broke off, if it did: what it had done until then is not known.
+        broke_off: Option<String>,
+    },
+}
+
+impl Change {
+    /// Did this break off, and did a run that was to take it back find later that it had changed nothing?
+    fn settled_by(&self, later: &Self, by: &RunId) -> bool {
+        let Self::Some { broke_off: Some(when), .. } = self else { return false };
+        // to the second: a run is not begun in the one in which another breaks off
+        let second = |time: &str| time.get(..SECOND.len()).map(str::to_owned);
+        matches!(later, Self::None { looked_at_all: true }) && second(when) <= second(&began(by))
+    }
+}
+
+/// A time to the second.
+const SECOND: &str = "2000-01-01T00:00:00";
+
+fn change_of(store: &Store, undo: &RunId) -> Result<Change, AgainError> {
     let events = match events(store, undo) {
-        // where it is damaged or broke off, nobody knows whether it had begun to take back
-        Err(AgainError::Store(error)) if error.is_damage() => return Ok(Some(None)),
+        // nobody knows whether it had begun to take back
+        Err(AgainError::Store(error)) if error.is_damage() => {
+            return Ok(Change::Some { from: None, broke_off: None });
+        }
         events => events?,
     };
-    let changed = match events.last().map(|event| event.kind.as_str()).unwrap_or_default() {
-        "run.finished" | "run.suspended" => !touched_by(&events, None).files.is_empty(),
-        _ => true,
-    };
     let to = events.first().and_then(|first| first.data.get("inputs")?.get("to")?.as_str());
-    Ok(changed.then(|| to.filter(|to| *to != START).map(str::to_owned)))
+    let from = to.filter(|to| *to != START).map(str::to_owned);
+    let last = events.last();
+    let kind = last.map(|event| event.kind.as_str()).unwrap_or_default();
+    let ended = matches!(kind, "run.finished" | "run.suspended");
+    if ended && touched_by(&events, None).files.is_empty() {
+        let status = last.and_then(|last| last.data.get("status")?.as_str());
+        return Ok(Change::None { looked_at_all: from.is_none() && status == Some("succeeded") });
+    }
+    let broke_off = last.filter(|_| !ended).map(|last| last.ts.clone());
+    Ok(Change::Some { from, broke_off })
 }
 
 /// The events of a run, payloads in their places.

@@ -5,6 +5,7 @@
     reason = "the cache lies outside of every workspace, in the user's own folder"
 )]
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -14,7 +15,7 @@ use serde_json::Value;
 
 use crate::digest::{Digest, MacKey};
 use crate::files::Sight;
-use crate::files::private::{check_secret, make_folder, read, remove, replace_unsynced};
+use crate::files::private::{check_secret, make_folder, names_in, read, remove, replace_unsynced};
 
 use super::LedgerError;
 use super::installation_key;
@@ -98,6 +99,37 @@ impl Cache {
         replace_unsynced(&self.path(key), &text)?;
         self.evict(MOST_FILES, MOST_BYTES);
         Ok(())
+    }
+
+    /// The bytes that are kept, by the run that they were made in.
+    pub fn bytes_by_run(&self) -> BTreeMap<String, u64> {
+        let mut found = BTreeMap::new();
+        for (path, kept) in self.entries() {
+            let bytes = fs::metadata(path).map_or(0, |facts| facts.len());
+            *found.entry(kept.run).or_default() += bytes;
+        }
+        found
+    }
+
+    /// Takes away what was made in runs that are not kept.
+    pub fn keep(&self, is_kept: &dyn Fn(&str) -> bool) {
+        for (path, kept) in self.entries() {
+            if !is_kept(&kept.run) {
+                // one that another run has taken away is gone as well
+                let _ = remove(&path);
+            }
+        }
+    }
+
+    /// What is kept and believed. The rest is replaced, or goes when it is the oldest.
+    fn entries(&self) -> impl Iterator<Item = (PathBuf, CachedResult)> + '_ {
+        let names = names_in(&self.folder).unwrap_or_default();
+        names.into_iter().filter_map(|name| {
+            let path = self.folder.join(&name);
+            let place = format!("cache/{}/{name}", self.workspace);
+            let kept = unseal(&self.key, &place, &read(&path).ok()??)?;
+            Some((path, kept))
+        })
     }
 
     /// Takes the oldest away until what is left is within the bounds.
@@ -217,6 +249,24 @@ mod tests {
         assert_eq!(there(), [true, true, false, false]);
         cache.evict(9, 0);
         assert_eq!(there(), [false; 4]);
+    }
+
+    #[test]
+    fn what_was_made_in_a_run_goes_with_it() {
+        let state = tempfile::tempdir().unwrap();
+        let cache = Cache::of(state.path(), "w").unwrap();
+        let of = |run: &str| CachedResult { run: run.into(), ..kept("x") };
+        let keys: Vec<Digest> = (0..3u8).map(|at| Digest::of([at])).collect();
+        for (key, run) in keys.iter().zip(["a", "b", "a"]) {
+            cache.put(key, &of(run)).unwrap();
+        }
+        fs::write(cache.folder.join("odd"), "no entry").unwrap();
+        let bytes = cache.bytes_by_run();
+        let one = fs::metadata(cache.path(&keys[1])).unwrap().len();
+        assert_eq!(bytes, BTreeMap::from([("a".to_owned(), 2 * one), ("b".to_owned(), one)]));
+        cache.keep(&|run| run == "b");
+        let there: Vec<bool> = keys.iter().map(|key| found(&cache, key).is_some()).collect();
+        assert_eq!(there, [false, true, false]);
     }
 
     #[test]
