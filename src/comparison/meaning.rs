@@ -48,7 +48,9 @@ impl Meanings {
         let mut names = Names::default();
         let told = events.iter().filter(|event| !OF_PROCESSES.contains(&event.kind.as_str()));
         let mut all: Vec<Meaning> = told.map(|event| names.meaning(event)).collect();
-        all.iter_mut().for_each(|one| layers.rename(&mut one.data));
+        for one in &mut all {
+            layers.rename(&mut one.data);
+        }
         let by_subject = all.iter().enumerate().map(|(at, one)| (one.subject.clone(), at)).collect();
         Self { all, by_subject }
     }
