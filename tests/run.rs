@@ -223,7 +223,7 @@ fn a_trace_that_was_written_anew_as_a_whole_is_not_the_one_that_was_sealed() {
     for (text, why) in [
         (honest.replace('\n', "\r\n"), "line 1 has a carriage return".to_owned()),
         (
-            honest.replacen("\n", "\r\n", 2).replacen("\r\n", "\n", 1),
+            honest.replacen('\n', "\r\n", 2).replacen("\r\n", "\n", 1),
             "line 2 has a carriage return".to_owned(),
         ),
         (honest.trim_end().to_owned(), format!("line {events} does not end with a line feed")),

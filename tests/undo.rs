@@ -262,7 +262,9 @@ fn killed_before_it_took_back(workspace: &Workspace, run: &str, stands: &dyn Fn(
             std::thread::sleep(Duration::from_millis(1));
         };
         let processes: Vec<u32> = children(front.id()).into_iter().chain([front.id()]).collect();
-        processes.iter().for_each(|id| signal(*id, "KILL"));
+        for id in &processes {
+            signal(*id, "KILL");
+        }
         front.wait().unwrap();
         all_gone(&processes);
         let shown = workspace.lgflow(&["runs", "show", &undo, "--format", "json"]).ended(0).json();
