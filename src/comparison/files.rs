@@ -86,6 +86,7 @@ mod tests {
 
     use crate::trace::Envelope;
 
+    use super::super::layers::LayerNames;
     use super::*;
 
     fn event(kind: &str, data: Value) -> Envelope {
@@ -122,7 +123,7 @@ mod tests {
         ];
         let events: Vec<Envelope> =
             one(1, true, "a").into_iter().chain(one(2, false, "b")).chain(list).collect();
-        let left = left_by(&Meanings::of(&events));
+        let left = left_by(&Meanings::of(&events, &LayerNames::default()));
         assert_eq!(left.keys().collect::<Vec<_>>(), ["b", "d"]);
     }
 }
