@@ -99,7 +99,7 @@ mod tests {
 
     use super::*;
 
-    fn begun(layers: Value) -> Vec<Envelope> {
+    fn begun(layers: &Value) -> Vec<Envelope> {
         vec![Envelope {
             run: "r".into(),
             seq: 1,
@@ -116,10 +116,10 @@ mod tests {
 
     #[test]
     fn a_layer_is_what_it_says_and_not_what_it_is_called() {
-        let own = begun(json!([
+        let own = begun(&json!([
             { "name": "pol.yaml", "digest": "1" }, { "name": "a", "digest": "2" }, { "name": "b", "digest": "2" },
         ]));
-        let other = begun(json!([
+        let other = begun(&json!([
             { "name": "../pol.yaml", "digest": "1" }, { "name": "c", "digest": "2" }, { "name": "d", "digest": "2" },
             { "name": "e", "digest": "3" },
         ]));
