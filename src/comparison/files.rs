@@ -86,8 +86,8 @@ mod tests {
 
     use crate::trace::Envelope;
 
-    use super::super::layers::LayerNames;
     use super::*;
+    use crate::comparison::layers::LayerNames;
 
     fn event(kind: &str, data: Value) -> Envelope {
         Envelope {

@@ -51,11 +51,14 @@ fn where_its_parameters_come_from_is_not_told_by_a_client() {
     assert!(!work.path().join("done.txt").exists());
 }
 
+/// Puts a call into the body that an endpoint takes.
+type Form = fn(Value) -> Value;
+
 #[test]
 fn a_call_without_a_key_ends_with_its_connection_and_one_with_a_key_does_not() {
     let work = Workspace::git();
     let served = Served::start(&work);
-    let forms: [(&str, fn(Value) -> Value); 5] = [
+    let forms: [(&str, Form); 5] = [
         ("/v1/tools/execute", |call| call),
         ("/v1/tools/stream", |call| call),
         ("/v1/tools/batch_execute", |call| json!({ "calls": [call] })),

@@ -18,7 +18,7 @@ fn fake(answer: impl Fn(&str) -> String + Send + 'static) -> (String, JoinHandle
     let heard = thread::spawn(move || {
         let (mut client, _) = listener.accept().unwrap();
         client.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        let (mut all, mut bytes) = (String::new(), [0; 65536]);
+        let (mut all, mut bytes) = (String::new(), vec![0; 65536]);
         let mut seen = 0;
         while let Ok(count) = client.read(&mut bytes) {
             if count == 0 {
