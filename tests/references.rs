@@ -87,7 +87,7 @@ fn graph(with: &str, update: &str, when: &str, output: &str) -> Vec<String> {
 #[test]
 fn names_and_fields_are_looked_up() {
     let cases: &[(&str, &[&str])] = &[
-        ("{{ inputs.request }}{{ state.tries }}{{ loops.plan.iteration }}{{ run.revision }}", &[]),
+        ("{{ inputs.request }}{{ state.tries }}{{ loops.plan.iteration }}{{ run.graph_digest }}", &[]),
         ("{{ nodes.list.output.files }}", &[]),
         ("{{ nodes.each.output[0].content }}", &[]),
         ("{{ nodes.list.error.output.anything | default(1) }}", &[]),

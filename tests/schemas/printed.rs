@@ -15,7 +15,9 @@ use crate::verdict::validator;
 
 /// What no one outside of the program reads: messages between its own processes, what is hashed and never written, and
 /// records of its own state.
-const PRIVATE: [&str; 12] = [
+const PRIVATE: [&str; 13] = [
+    // between a runner and a client that knows its key; in the document of the service
+    "lgflow.identity/v1",
     "lgflow.approval_refused/v1",
     "lgflow.call/v1",
     "lgflow.deciding/v1",
