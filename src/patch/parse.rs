@@ -184,7 +184,12 @@ fn one_name(lines: &mut Lines<'_>, word: &str, prefix: &str) -> Result<Option<Re
         }
         name
     } else {
-        text.split('\t').next().unwrap_or_default().to_owned()
+        let (name, time) = text.split_once('\t').unwrap_or((text, ""));
+        if time.contains('\t') {
+            // git takes the last for the one before the time, and the others for a part of the name
+            return Err(lines.wrong("there are two tabs behind the name; quote a name that holds one"));
+        }
+        name.to_owned()
     };
     let path = if name == "/dev/null" {
         None

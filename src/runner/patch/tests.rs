@@ -53,6 +53,10 @@ fn hostile_and_sloppy_patches_are_refused_with_their_kind() {
             "--- a/e\t1969-12-31 19:00:00 -0500\n+++ b/e\t2020-01-01 10:00:00 +0000\n@@ -0,0 +1 @@\n+x\n"
                 .to_owned()
         }),
+        ("two times behind a name", InvalidInput, {
+            let time = "2020-01-01 10:00:00 +0000";
+            format!("--- a/f\t{time}\t{time}\n+++ b/f\t{time}\t{time}\n{hunk}")
+        }),
         ("the same mode", InvalidInput, "diff --git a/f b/f\nold mode 100644\nnew mode 100644\n".to_owned()),
         ("parent", Denied, format!("--- a/../f\n+++ b/../f\n{hunk}")),
         ("absolute", Denied, format!("--- a//etc/f\n+++ b//etc/f\n{hunk}")),
