@@ -2,7 +2,9 @@
 //! a finding gives a value of its type, or fails in a way that was left to the run; one with a finding that leaves no doubt
 //! fails.
 
-#![allow(clippy::unwrap_used, reason = "a test stops where it is wrong")]
+#![allow(clippy::unwrap_used, unreachable_pub, reason = "a test stops where it is wrong")]
+
+mod dice;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,21 +13,7 @@ use lgflow::expr::{Expression, Root, names};
 use lgflow::types::{Field, Type};
 use serde_json::{Value, json};
 
-/// A small generator of numbers: the same for the same seed.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % sides as u64) as usize
-    }
-
-    fn one<'c, T: ?Sized>(&mut self, choices: &[&'c T]) -> &'c T {
-        choices[self.roll(choices.len())]
-    }
-}
+use dice::Dice;
 
 /// What the expressions look at: the schema of each, and values that satisfy it.
 fn inputs() -> Vec<(&'static str, Value, Vec<Value>)> {

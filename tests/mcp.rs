@@ -222,6 +222,16 @@ fn a_long_call_says_that_it_goes_on_to_a_client_that_wants_to_know() {
     client.end();
 }
 
+/// The client names a root where a `b.txt` is, and none of it can be read.
+fn move_roots_in_vain(client: &mut Client, other: &str) {
+    client.tell(&json!({"do": "roots", "root": other}));
+    let outside = client.call("read_file", &json!({"path": format!("{other}/b.txt")}));
+    assert_eq!(outside["isError"], true, "{outside}");
+    assert!(!outside.to_string().contains("elsewhere\\n"), "{outside}");
+    let beneath = client.call("read_file", &json!({"path": "b.txt"}));
+    assert!(text(&beneath).starts_with("not_found: "), "{beneath}");
+}
+
 #[test]
 fn roots_of_the_client_move_nothing() {
     let workspace = workspace();
@@ -229,12 +239,7 @@ fn roots_of_the_client_move_nothing() {
     std::fs::write(other.path().join("b.txt"), "elsewhere\n").unwrap();
     let other = other.path().to_str().unwrap();
     let mut client = Client::stdio(&workspace, &SERVE, "legacy");
-    client.tell(&json!({"do": "roots", "root": other}));
-    let outside = client.call("read_file", &json!({"path": format!("{other}/b.txt")}));
-    assert_eq!(outside["isError"], true, "{outside}");
-    assert!(!outside.to_string().contains("elsewhere\\n"), "{outside}");
-    let beneath = client.call("read_file", &json!({"path": "b.txt"}));
-    assert!(text(&beneath).starts_with("not_found: "), "{beneath}");
+    move_roots_in_vain(&mut client, other);
     let listed = client.call("list_files", &json!({"path": "."}));
     assert!(listed.to_string().contains("a.txt"), "the root is the one of the start: {listed}");
     assert_eq!(client.tell(&json!({"do": "asked"})), json!({"asked": []}), "nobody asks for them");

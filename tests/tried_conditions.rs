@@ -1,7 +1,9 @@
 //! Conditions that are tried with a few values, held against their evaluation over many: whatever the values are, the
 //! conditions come to the same for one of those that are tried. So what never holds there never holds.
 
-#![allow(clippy::unwrap_used, reason = "a test stops where it is wrong")]
+#![allow(clippy::unwrap_used, unreachable_pub, reason = "a test stops where it is wrong")]
+
+mod dice;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,21 +12,7 @@ use lgflow::expr::{Domain, Expression, Root, Subjects};
 use lgflow::types::{Field, Step, Type};
 use serde_json::{Value, json};
 
-/// A small generator of numbers: the same for the same seed.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % sides as u64) as usize
-    }
-
-    fn one<'c, T: ?Sized>(&mut self, choices: &[&'c T]) -> &'c T {
-        choices[self.roll(choices.len())]
-    }
-}
+use dice::Dice;
 
 /// By name of an input: its schema.
 fn schemas() -> Vec<(&'static str, Value)> {
