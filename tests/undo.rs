@@ -21,7 +21,7 @@ use std::time::Duration;
 use lgflow::schema::{Validator, document};
 use lgflow::store::Store;
 use program::begun::place_in;
-use program::processes::{all_gone, children, signal};
+use program::processes::{all_gone, children, signal_if_there};
 use program::{Ran, Workspace};
 use serde_json::{Value, json};
 
@@ -255,15 +255,16 @@ fn killed_before_it_took_back(workspace: &Workspace, run: &str, stands: &dyn Fn(
             store.log(&new).is_ok_and(|log| !log.is_empty()).then_some(new)
         };
         let undo = loop {
+            let over = front.try_wait().unwrap().is_some();
             if let Some(undo) = begun(&store) {
                 break undo.to_string();
             }
-            assert!(front.try_wait().unwrap().is_none(), "it ended before it began");
+            assert!(!over, "it ended before it began");
             std::thread::sleep(Duration::from_millis(1));
         };
         let processes: Vec<u32> = children(front.id()).into_iter().chain([front.id()]).collect();
         for id in &processes {
-            signal(*id, "KILL");
+            signal_if_there(*id, "KILL");
         }
         front.wait().unwrap();
         all_gone(&processes);

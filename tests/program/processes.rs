@@ -10,6 +10,12 @@ pub fn signal(id: u32, name: &str) {
     assert!(status.success());
 }
 
+/// The same to a process that may have ended by itself meanwhile.
+pub fn signal_if_there(id: u32, name: &str) {
+    let told = std::process::Command::new("kill").args(["-s", name, &id.to_string()]).output().unwrap();
+    assert!(told.status.success() || !alive(id), "{told:?}");
+}
+
 #[track_caller]
 pub fn wait_until(done: impl Fn() -> bool, what: &str) {
     let end = Instant::now() + Duration::from_mins(1);
