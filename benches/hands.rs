@@ -64,6 +64,7 @@ impl Hands {
             text: POLICY.to_owned(),
             syntax: "yaml".to_owned(),
             includes: Vec::new(),
+            within: std::collections::BTreeSet::new(),
         };
         let set = PolicySet::compile(&[layer], &mut Sources::default()).expect("the policy compiles");
         let world = ToolWorld {

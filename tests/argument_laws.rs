@@ -79,7 +79,14 @@ fn gate(layers: &[FrozenLayer]) -> Gate {
 
 fn layer(name: &str, policy: &Value) -> FrozenLayer {
     let (name, text, syntax) = (name.to_owned(), policy.to_string(), "json".to_owned());
-    FrozenLayer { name, role: LayerRole::Grant, text, syntax, includes: Vec::new() }
+    FrozenLayer {
+        name,
+        role: LayerRole::Grant,
+        text,
+        syntax,
+        includes: Vec::new(),
+        within: std::collections::BTreeSet::new(),
+    }
 }
 
 /// A rule with these patterns and all flags; `passthrough` lists one flag.

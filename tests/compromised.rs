@@ -76,6 +76,7 @@ impl Taken {
             text: policy.into(),
             syntax: "yaml".into(),
             includes: Vec::new(),
+            within: std::collections::BTreeSet::new(),
         };
         let start = RunnerStart {
             schema: "lgflow.runner_start/v1".into(),

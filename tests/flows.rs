@@ -172,6 +172,7 @@ fn gate(grant: &str, ceilings: &[&str]) -> Gate {
         text: text.to_owned(),
         syntax: "yaml".to_owned(),
         includes: Vec::new(),
+        within: std::collections::BTreeSet::new(),
     };
     let layers: Vec<FrozenLayer> =
         std::iter::once(grant).chain(ceilings.iter().copied()).enumerate().map(layer).collect();

@@ -137,7 +137,14 @@ fn every_example_of_the_reference_is_sound() {
             Vec::new()
         };
         let (name, text, syntax) = ("docs/policy.md".to_owned(), (*example).to_owned(), "yaml".to_owned());
-        compile(&[FrozenLayer { name, role: LayerRole::Grant, text, syntax, includes }]);
+        compile(&[FrozenLayer {
+            name,
+            role: LayerRole::Grant,
+            text,
+            syntax,
+            includes,
+            within: std::collections::BTreeSet::new(),
+        }]);
     }
     assert_eq!((policies, examples.len()), (6, 7));
 }

@@ -242,7 +242,7 @@ fn grant() -> BoxedStrategy<Value> {
 
 fn layer(name: &str, role: LayerRole, policy: &Value) -> FrozenLayer {
     let (name, text, syntax) = (name.to_owned(), policy.to_string(), "json".to_owned());
-    FrozenLayer { name, role, text, syntax, includes: Vec::new() }
+    FrozenLayer { name, role, text, syntax, includes: Vec::new(), within: std::collections::BTreeSet::new() }
 }
 
 fn layers(grant: &Value, ceilings: &[Value]) -> Vec<FrozenLayer> {

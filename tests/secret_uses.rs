@@ -26,6 +26,7 @@ fn gate(policy: &str, ceilings: &[&str]) -> Gate {
         text: text.to_owned(),
         syntax: "yaml".to_owned(),
         includes: Vec::new(),
+        within: std::collections::BTreeSet::new(),
     };
     let texts = std::iter::once(policy).chain(ceilings.iter().copied());
     let layers: Vec<FrozenLayer> = texts.enumerate().map(|(at, text)| layer(at, text)).collect();

@@ -20,6 +20,7 @@ pub fn policy(bytes: &[u8]) {
         text: policy.into(),
         syntax: syntax_of(policy).into(),
         includes: Vec::new(),
+        within: std::collections::BTreeSet::new(),
     };
     let mut sources = Sources::default();
     let set = match PolicySet::compile(std::slice::from_ref(&grant), &mut sources) {

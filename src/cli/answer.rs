@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::Value;
 
 use crate::digest::Digest;
-use crate::effect::ApprovalRequest;
+use crate::effect::{APPROVE, ApprovalRequest};
 use crate::front::{
     Answering, Asked, Outcome, Place, SessionQuestions, Word, discard_typed, is_attended, read_answer,
     settings, signer,
@@ -301,7 +301,7 @@ pub(super) fn waits(request: &ApprovalRequest, root: &str) -> String {
 /// An answer in a word, with the option that was chosen.
 fn said_as(granted: bool, choice: Option<&str>) -> String {
     match choice {
-        Some(choice) if granted => format!("approved, `{}`", escaped(choice)),
+        Some(choice) if granted && choice != APPROVE => format!("answered `{}`", escaped(choice)),
         _ if granted => "approved".to_owned(),
         _ => "rejected".to_owned(),
     }

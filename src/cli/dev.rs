@@ -186,7 +186,7 @@ fn untrusted(place: &Place) -> Result<Option<String>, Problem> {
     let cannot = |error| Problem::failed("cannot tell what this workspace decides", &error);
     let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
     let packs = packs_here()?;
-    let layers = workspace_layers(&place.root, &packs, &mut sources, &mut found);
+    let layers = workspace_layers(&place.root, None, &packs, &mut sources, &mut found);
     let layers = layers.map_err(|error| unreadable(&error))?;
     if layers.is_empty() {
         // there is nothing that could bind a run

@@ -87,7 +87,7 @@ fn asked(place: &Place, output: Output) -> Result<Option<Asked>, Problem> {
     let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
     let deciding = what_decides(&place.root).map_err(cannot)?;
     let packs = workspace_packs(place).map_err(|error| Problem::pack(&error))?;
-    let layers = workspace_layers(&place.root, &packs, &mut sources, &mut found).map_err(|error| {
+    let layers = workspace_layers(&place.root, None, &packs, &mut sources, &mut found).map_err(|error| {
         let detail =
             format!("a policy of this workspace cannot be read: {error}; `lgflow validate` says where");
         Problem::with(Exit::Invalid, "invalid policy", detail)

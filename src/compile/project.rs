@@ -291,7 +291,8 @@ impl Project<'_, '_> {
         if known {
             self.mild += self.errors().all - before.all;
         }
-        (known || !found.has_errors()).then_some(plan)
+        let plan = (known || !found.has_errors()).then_some(plan)?;
+        Some(Plan { file: source.path.to_string(), ..plan })
     }
 
     fn parts(&mut self, source: &Source<'_>) -> Parts {

@@ -124,6 +124,14 @@ pub struct ShownCall {
     pub diff: Option<String>,
 }
 
+/// The option that approves a call which is shown.
+pub const APPROVE: &str = "approve";
+
+/// Does an answer to a question with these options approve the call that it shows? Without options a yes does.
+pub fn approves(options: &[String], choice: Option<&str>) -> bool {
+    options.is_empty() || choice == Some(APPROVE)
+}
+
 /// What an approval needs to count.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -164,9 +164,9 @@ impl ToolCall {
         !looks.contains(&self.tool.as_str())
     }
 
-    /// Bytes of the patch, or of the contents of the changes, that it asks to apply; 0 where it applies none.
+    /// Bytes of the patch, or of the contents of the changes, that it asks to apply; 0 where it applies none, or only looks.
     pub fn patch_bytes(&self) -> u64 {
-        if self.tool != "apply_patch" {
+        if self.tool != "apply_patch" || self.input.get("dry_run") == Some(&Value::Bool(true)) {
             return 0;
         }
         let length = |value: Option<&Value>| value.and_then(Value::as_str).map_or(0, str::len);

@@ -1,5 +1,7 @@
 //! What the front tells the runner, once, over its private channel. Calls carry none of it.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
@@ -92,6 +94,22 @@ pub struct FrozenLayer {
     pub syntax: String,
     /// The texts that its `include` names, resolved, in order.
     pub includes: Vec<FrozenLayer>,
+    /// The paths of the nodes that run the graph which names it: it binds the calls beneath them alone. With none it
+    /// binds every call.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub within: BTreeSet<String>,
+}
+
+impl FrozenLayer {
+    /// Does it bind the calls of a node?
+    pub fn binds(&self, node: &str) -> bool {
+        self.within.is_empty() || is_beneath(node, &self.within)
+    }
+}
+
+/// Does a node stand beneath one of these?
+pub fn is_beneath(node: &str, outer: &BTreeSet<String>) -> bool {
+    node.match_indices('/').any(|(end, _)| outer.contains(&node[..end]))
 }
 
 /// What a layer may do.

@@ -22,15 +22,17 @@ mod web_address;
 
 pub use answers::{AnswerOutcome, AnswerTaken, OpenRequest, OpenRequests, Rejection, RunnerClock};
 pub use approval::{
-    Approval, ApprovalBinding, ApprovalRequest, ApprovalSignature, ApprovalTerms, AskedRef, BoundCall,
-    BoundTarget, Preview, RootIdentity, ShownCall,
+    APPROVE, Approval, ApprovalBinding, ApprovalRequest, ApprovalSignature, ApprovalTerms, AskedRef,
+    BoundCall, BoundTarget, Preview, RootIdentity, ShownCall, approves,
 };
 pub use call::{
     AfterCrash, Artifact, AskedTool, ModelUsed, ProgramUsed, RuleRef, SandboxLayer, ToolCall, ToolError,
     ToolResult, is_unrepeated, unrepeated,
 };
 pub use codec::{FrameBuffer, FrameError, MAX_FRAME, encode_frame};
-pub use control::{FrozenLayer, LayerRole, LedgerPlace, RunLimits, RunnerStart, Started, WorkTree};
+pub use control::{
+    FrozenLayer, LayerRole, LedgerPlace, RunLimits, RunnerStart, Started, WorkTree, is_beneath,
+};
 pub use declared::{DETERMINISTIC, Declared, KEY_HEADER, ModelDeclaration, Provider};
 pub use error_kind::ErrorKind;
 pub use frame::{

@@ -309,10 +309,10 @@ pub fn named_as_then(then: &[FrozenLayer], now: Vec<FrozenLayer>) -> Vec<FrozenL
     now.into_iter().map(named).collect()
 }
 
-/// What a layer says, without its names.
+/// What a layer says and whose calls it binds, without its names.
 pub(super) fn said(layer: &FrozenLayer) -> Value {
     let includes: Vec<Value> = layer.includes.iter().map(said).collect();
-    serde_json::json!([layer.text, layer.syntax, includes])
+    serde_json::json!([layer.text, layer.syntax, includes, layer.within])
 }
 
 #[cfg(test)]
@@ -328,6 +328,7 @@ mod tests {
             text: text.into(),
             syntax: "yaml".into(),
             includes: Vec::new(),
+            within: std::collections::BTreeSet::new(),
         }
     }
 

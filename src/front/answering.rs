@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use crate::approval::{Approver, LOCAL, Refusal, Signer, add_signature, shows_what_it_binds};
-use crate::effect::{ApprovalRequest, ApprovalSignature, PersonsAnswer};
+use crate::effect::{ApprovalRequest, ApprovalSignature, PersonsAnswer, approves};
 use crate::ledger::{Answered, ClockThere, Ledger, LedgerError, Reply, moment};
 use crate::schema::validate_value;
 use crate::view::{approval_text, question_text};
@@ -196,7 +196,9 @@ impl Answering {
     pub fn recorded(&self, asked: &Asked) -> Result<Option<PersonsAnswer>, LedgerError> {
         if let Some(reply) = self.ledger.replied(&self.run, asked.id)?.filter(|_| !asked.policy) {
             let approval = match &asked.request {
-                Some(request) if reply.granted => self.approval_of(request)?,
+                Some(request) if reply.granted && approves(&asked.options, reply.choice.as_deref()) => {
+                    self.approval_of(request)?
+                }
                 _ => None,
             };
             return Ok(Some(of_reply(asked.id, reply, approval)));
@@ -253,12 +255,18 @@ impl Answering {
             return Ok(Outcome::Answer(Box::new(answer)));
         }
         check_word(asked, &word)?;
+        let approves = word.granted && approves(&asked.options, word.choice.as_deref());
         let approval = match &asked.request {
-            Some(request) if word.granted => match self.agree(asked, request, word.clone())? {
+            Some(request) if approves => match self.agree(asked, request, word.clone())? {
                 short @ Outcome::Short { .. } => return Ok(short),
                 Outcome::Answer(answer) => answer.approval,
             },
-            _ => None,
+            Some(request) => {
+                // the call that is shown may be asked about again, and what was said of it before holds no more
+                self.ledger.take_back(&request.binding.nonce)?;
+                None
+            }
+            None => None,
         };
         let Word { granted, choice, response, comment } = word;
         let reply = Reply { granted, choice, response, comment, by };

@@ -142,7 +142,9 @@ pub fn layer_changes(then: &[FrozenLayer], now: &[FrozenLayer]) -> Vec<String> {
     let mut found = Vec::new();
     for layer in then {
         let name = escaped(&layer.name);
-        let same = now.iter().any(|other| other.role == layer.role && is_same(layer, other));
+        let same = now
+            .iter()
+            .any(|other| other.role == layer.role && other.within == layer.within && is_same(layer, other));
         let named = now.iter().find(|other| other.name == layer.name).or_else(|| {
             // a path may be shown from another folder
             now.iter().find(|other| other.role == layer.role && file_name(other) == file_name(layer))
@@ -170,6 +172,9 @@ fn is_same(one: &FrozenLayer, other: &FrozenLayer) -> bool {
 fn layer_change(then: &FrozenLayer, now: &FrozenLayer) -> Option<String> {
     if then.role != now.role {
         return Some(format!("policy `{}` binds it in another role", escaped(&then.name)));
+    }
+    if then.within != now.within {
+        return Some(format!("policy `{}` binds the calls of other nodes", escaped(&then.name)));
     }
     let own = line_change(&then.name, &then.text, &now.text);
     own.or_else(|| {
@@ -251,6 +256,7 @@ mod tests {
             text: text.into(),
             syntax: "yaml".into(),
             includes: Vec::new(),
+            within: std::collections::BTreeSet::new(),
         };
         let then = [layer("p.yaml", LayerRole::Grant, "a\nb\n"), layer("gone.yaml", LayerRole::Ceiling, "x")];
         let now = [layer("p.yaml", LayerRole::Grant, "a\nc\n")];

@@ -13,7 +13,7 @@ use crate::packs::{LockPlace, PackError, installed_packs};
 use crate::plan::Plan;
 use crate::policy::{ASK_MUTATIONS, Packs, PolicySet, builtin};
 use crate::session::{
-    CheckedFolder, check_beneath, check_paths, given_layers, graph_layers, workspace_layers,
+    CheckedFolder, check_beneath, check_paths, given_layers, plan_layers, workspace_layers,
 };
 use crate::source::Sources;
 use crate::trust::{
@@ -115,7 +115,7 @@ pub fn choose(
     // first, because it says where a policy is named that is not there
     let Some(chosen) = from_file(&path, &packs, sources, found)? else { return Ok(None) };
     // named from the root, as they were when they were trusted
-    let layers = workspace_layers(&place.root, &packs, sources, found)?;
+    let layers = workspace_layers(&place.root, Some(&chosen.plan), &packs, sources, found)?;
     Ok((!found.has_errors()).then_some(Chosen { layers, ..chosen }))
 }
 
@@ -179,7 +179,7 @@ fn from_checked(
     let CheckedFolder { folder, roots, files } = checked;
     match roots.into_iter().next() {
         Some((_, CheckedRoot::Graph(plan))) if !found.has_errors() => {
-            let layers = graph_layers((&folder, parent), own, &plan.policy, packs, sources, found)?;
+            let layers = plan_layers((&folder, parent), &plan, packs, sources, found)?;
             Ok((!found.has_errors()).then(|| Chosen {
                 plan,
                 texts: texts(parent, &files),

@@ -292,6 +292,7 @@ mod tests {
             text: text.into(),
             syntax: "yaml".into(),
             includes: Vec::new(),
+            within: std::collections::BTreeSet::new(),
         };
         let then = [layer("policy.yaml", LayerRole::Grant, "a")];
         let now = [layer("policy.yaml", LayerRole::Grant, "b"), layer("copy.yaml", LayerRole::Ceiling, "a")];

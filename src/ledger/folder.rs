@@ -14,7 +14,7 @@ use super::records::{Answered, ClockThere, Head, Reply, RunRecord, SessionRecord
 use super::spending::{Step, spend};
 use super::{LedgerError, installation_key, moment};
 use crate::files::private::{
-    PrivateError, append, make_folder, names_in, put_new, read, read_lossy, replace,
+    PrivateError, append, make_folder, names_in, put_new, read, read_lossy, remove, replace,
 };
 
 /// The longest name that is looked up.
@@ -177,6 +177,12 @@ impl Ledger {
     /// The answer to a request, if there is one.
     pub fn answered(&self, nonce: &str) -> Result<Option<Answered>, LedgerError> {
         self.record("answers", nonce)
+    }
+
+    /// Takes an answer to a request back: a person says something else now.
+    pub fn take_back(&self, nonce: &str) -> Result<(), LedgerError> {
+        let Some(path) = self.place("answers", nonce) else { return Ok(()) };
+        Ok(remove(&path).map(drop)?)
     }
 
     /// Records an answer to a node's question, by its number.

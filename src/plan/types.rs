@@ -60,6 +60,9 @@ pub struct Plan {
     pub groups: BTreeMap<Name, u32>,
     /// The policy layers that the graph names, as written: the first is the grant.
     pub policy: Vec<String>,
+    /// The path of its file, from the folder of the graph that was named: what its policies are named from. It means nothing
+    /// for what the graph is.
+    pub file: String,
 }
 
 /// An input.

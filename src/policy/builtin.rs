@@ -31,5 +31,6 @@ pub fn builtin(name: &str, role: LayerRole) -> Option<FrozenLayer> {
         text: text.to_owned(),
         syntax: "yaml".to_owned(),
         includes: Vec::new(),
+        within: std::collections::BTreeSet::new(),
     })
 }

@@ -77,6 +77,9 @@ pub fn explain(
     call: &ToolCall,
     sources: &mut Sources,
 ) -> Result<Explanation, Diagnostics> {
+    let layers: Vec<FrozenLayer> =
+        layers.iter().filter(|layer| layer.binds(&call.node)).map(unbound).collect();
+    let layers = layers.as_slice();
     let gate = Gate::new(PolicySet::compile(layers, sources)?, machine.clone());
     let (verdict, exec) = gate.judge(call);
     let opinions = gate.set.layers.iter().map(|layer| {
@@ -98,6 +101,11 @@ pub fn explain(
         Decision::Ask | Decision::Deny => loosen(layers, machine, call, &verdict),
     };
     Ok(Explanation { verdict, layers: layers_said, invariants, obligations, alteration })
+}
+
+/// A layer that binds a call, as one that binds every call.
+fn unbound(layer: &FrozenLayer) -> FrozenLayer {
+    FrozenLayer { within: std::collections::BTreeSet::new(), ..layer.clone() }
 }
 
 /// The edit that would make an allowed call ask: of the path, where the call names one, else of the tool.
@@ -142,6 +150,7 @@ impl Own {
                 text: format!("schema: lgflow.policy/v1\nname: own\ninclude: [{name}]\n"),
                 syntax: "yaml".to_owned(),
                 includes: vec![included],
+                within: std::collections::BTreeSet::new(),
             };
         }
         Self { layers, taken }
@@ -280,6 +289,7 @@ mod tests {
             text: text.into(),
             syntax: "yaml".into(),
             includes: includes.filter_map(|known| builtin(known, LayerRole::Include)).collect(),
+            within: std::collections::BTreeSet::new(),
         }
     }
 

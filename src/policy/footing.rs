@@ -86,6 +86,7 @@ mod tests {
             text: POLICY.into(),
             syntax: "yaml".into(),
             includes: Vec::new(),
+            within: std::collections::BTreeSet::new(),
         };
         let set = PolicySet::compile(&[layer], &mut Sources::default()).unwrap();
         let gate = Gate::new(set, Machine::complete());

@@ -130,8 +130,9 @@ impl Foresight<'_> {
     fn exact(&self, path: &Place<'_>, tool: &str, input: Value) -> Foreseen {
         let call =
             ToolCall { provenance: Some(Box::new(path.told.provenance())), ..ToolCall::new(tool, input) };
-        let (verdict, _) = self.gate.judge_in(&call, &self.written);
-        let writes = if tool == Uses::Exec.as_str() { self.really_written(&call) } else { Vec::new() };
+        let gate = self.gate.at(path.path);
+        let (verdict, _) = gate.judge_in(&call, &self.written);
+        let writes = if tool == Uses::Exec.as_str() { really_written(&gate, &call) } else { Vec::new() };
         let (node, tool, sources) = (path.path.to_owned(), tool.to_owned(), path.sources());
         Foreseen {
             node,
@@ -144,20 +145,20 @@ impl Foresight<'_> {
         }
     }
 
-    /// The folders of the workspace that a command would not write in an overlay.
-    fn really_written(&self, call: &ToolCall) -> Vec<String> {
-        match self.gate.exec(call) {
-            Ok((grant, _)) if grant.workspace == WorkspaceMode::Direct => vec![".".to_owned()],
-            Ok((grant, _)) => grant.unsafe_write,
-            Err(_) => Vec::new(),
-        }
-    }
-
     fn open(&self, path: &Place<'_>, tool: Uses, on: &[String]) -> Foreseen {
-        let verdict = self.gate.explain_tool(tool.as_str());
+        let verdict = self.gate.at(path.path).explain_tool(tool.as_str());
         let (node, tool) = (path.path.to_owned(), tool.as_str().to_owned());
         let (sources, depends_on) = (path.sources(), on.to_vec());
         Foreseen { node, tool, input: Shape::Any, verdict, sources, depends_on, writes: Vec::new() }.settled()
+    }
+}
+
+/// The folders of the workspace that a command would not write in an overlay.
+fn really_written(gate: &Gate, call: &ToolCall) -> Vec<String> {
+    match gate.exec(call) {
+        Ok((grant, _)) if grant.workspace == WorkspaceMode::Direct => vec![".".to_owned()],
+        Ok((grant, _)) => grant.unsafe_write,
+        Err(_) => Vec::new(),
     }
 }
 

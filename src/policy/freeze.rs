@@ -1,6 +1,8 @@
 //! A policy's text with all that it names → frozen layers: what is decided by later is fixed here. Opens no file:
 //! the caller's reader does, with the resolver and its rules.
 
+use std::collections::BTreeSet;
+
 use crate::diag::{Diagnostic, Diagnostics, codes, suggestion};
 use crate::document::{Limits, Syntax, parse};
 use crate::effect::{FrozenLayer, LayerRole};
@@ -82,6 +84,7 @@ impl Freezer<'_, '_> {
             text: file.text,
             syntax: syntax_name(file.syntax).to_owned(),
             includes,
+            within: BTreeSet::new(),
         })
     }
 

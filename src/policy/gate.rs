@@ -1,6 +1,8 @@
 //! The gate: a call becomes a [`Granted`], a question or a denial. The only place that makes a [`Granted`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::approval::{Spent, call_digest};
 use crate::effect::{RuleRef, SandboxLayer, Source, ToolCall, ToolError};
@@ -25,6 +27,29 @@ pub struct Gate {
     read: PathRules,
     write: PathRules,
     pub(super) marks: Marks,
+    /// Gates of nodes within subgraphs that have layers of their own, by which of those bind them: each is made when
+    /// its first call comes.
+    inner: Arc<Mutex<BTreeMap<Vec<usize>, Arc<Gate>>>>,
+}
+
+/// The gate of a node's calls.
+#[derive(Debug)]
+pub enum NodeGate<'g> {
+    /// No layer of a subgraph binds them.
+    Whole(&'g Gate),
+    /// Layers of the subgraphs around it do.
+    Inner(Arc<Gate>),
+}
+
+impl Deref for NodeGate<'_> {
+    type Target = Gate;
+
+    fn deref(&self) -> &Gate {
+        match self {
+            NodeGate::Whole(gate) => gate,
+            NodeGate::Inner(gate) => gate,
+        }
+    }
 }
 
 /// What becomes of a call.
@@ -43,7 +68,21 @@ impl Gate {
     pub fn new(set: PolicySet, machine: Machine) -> Self {
         let read = set.read().protecting(Protected::new(Guard::Folders, &machine.protected));
         let write = set.write().protecting(Protected::new(Guard::Names, &machine.protected));
-        Self { set, machine, read, write, marks: Marks::default() }
+        Self { set, machine, read, write, marks: Marks::default(), inner: Arc::default() }
+    }
+
+    /// The gate of a node's calls: of one within a subgraph, with the layers that the subgraph names.
+    pub fn at(&self, node: &str) -> NodeGate<'_> {
+        let binding = self.set.binding(node);
+        if binding.is_empty() {
+            return NodeGate::Whole(self);
+        }
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let make = || {
+            let gate = Self::new(self.set.with_inner(&binding), self.machine.clone());
+            Arc::new(Self { marks: self.marks.clone(), ..gate })
+        };
+        NodeGate::Inner(Arc::clone(inner.entry(binding.clone()).or_insert_with(make)))
     }
 
     /// The layers in force.
@@ -59,6 +98,7 @@ impl Gate {
     /// Tells it which walls stand, before the first call.
     pub fn found_walls(&mut self, walls: Vec<SandboxLayer>) {
         self.machine.walls = walls;
+        self.inner = Arc::default();
     }
 
     /// What may be read.
@@ -73,12 +113,13 @@ impl Gate {
 
     /// Decides about a call.
     pub fn decide(&self, call: &ToolCall) -> GateDecision {
-        let (verdict, exec) = self.judge(call);
+        let gate = self.at(&call.node);
+        let (verdict, exec) = gate.judge(call);
         match verdict.decision {
             Decision::Deny => GateDecision::Denied(verdict),
-            Decision::Ask => GateDecision::Ask(Box::new(self.asked(call, exec, verdict))),
+            Decision::Ask => GateDecision::Ask(Box::new(gate.asked(call, exec, verdict))),
             Decision::Allow => {
-                let obligations = self.obligations(exec, &verdict);
+                let obligations = gate.obligations(exec, &verdict);
                 GateDecision::Granted(Box::new(Granted::new(call.clone(), obligations)))
             }
         }
@@ -87,7 +128,8 @@ impl Gate {
     /// A call that was granted, as a question: because its tool met a path that asks, or because it is one of a list
     /// that is asked about. `None` where the policy denies it.
     pub fn ask_after(&self, call: &ToolCall, met: Option<&ToolError>) -> Option<Asked<ToolCall>> {
-        let (mut verdict, exec) = self.judge(call);
+        let gate = self.at(&call.node);
+        let (mut verdict, exec) = gate.judge(call);
         if verdict.decision == Decision::Deny {
             return None;
         }
@@ -96,7 +138,7 @@ impl Gate {
             verdict.reasons.insert(0, Reason::new(Decision::Ask, rule, met.message.clone()));
             verdict.decision = Decision::Ask;
         }
-        Some(self.asked(call, exec, verdict))
+        Some(gate.asked(call, exec, verdict))
     }
 
     /// A call that wants an approval goes ahead with one that was spent on it. `None` where it was spent on another.
@@ -130,10 +172,10 @@ impl Gate {
 
     /// What every layer says of a call, without granting it.
     pub fn explain(&self, call: &ToolCall) -> Verdict {
-        self.judge(call).0
+        self.at(&call.node).judge(call).0
     }
 
-    /// What every layer says of a tool, whatever it is asked.
+    /// What every layer that binds every call says of a tool, whatever it is asked.
     pub fn explain_tool(&self, tool: &str) -> Verdict {
         let layers = self.set.layers.iter();
         Verdict::of(layers.filter_map(|layer| tool_reason(layer, tool)).collect())

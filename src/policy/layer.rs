@@ -31,6 +31,8 @@ pub(super) struct Layer {
     /// Its own file, as named.
     pub(super) file: String,
     pub(super) role: LayerRole,
+    /// The nodes whose graph names it, where it binds their calls alone.
+    pub(super) within: BTreeSet<String>,
     /// Does what is not written deny? Of the grant always.
     pub(super) complete: bool,
     pub(super) tools: Option<BTreeMap<String, Vec<(Decision, RuleRef)>>>,
@@ -66,6 +68,8 @@ pub struct LayerOutline {
     pub name: String,
     /// Grant or ceiling.
     pub role: LayerRole,
+    /// The nodes whose graph names it, where it binds their calls alone.
+    pub within: BTreeSet<String>,
     /// Does what is not written deny?
     pub complete: bool,
     /// The sections that it has, its includes counted.
@@ -123,6 +127,7 @@ impl Layer {
             name: name.to_owned(),
             file,
             role,
+            within: BTreeSet::new(),
             complete,
             tools: build.tools(),
             read: build.paths(Access::Read, complete),
@@ -160,6 +165,7 @@ impl Layer {
         LayerOutline {
             name: self.name.clone(),
             role: self.role,
+            within: self.within.clone(),
             complete: self.complete,
             sections: sections.into_iter().filter(|(_, has)| *has).map(|(name, _)| name).collect(),
             commands: commands

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::diag::Diagnostics;
-use crate::effect::{FrozenLayer, LayerRole};
+use crate::effect::{FrozenLayer, LayerRole, is_beneath};
 use crate::source::Sources;
 
 use super::Decision;
@@ -109,11 +109,11 @@ pub fn wider(old: &[FrozenLayer], new: &[FrozenLayer]) -> Result<Vec<Widening>, 
         let nothing = Openings::default();
         new_grant.beyond(old.grant.as_ref().map_or(&nothing, |(_, grant)| grant), &mut found);
     }
-    for (name, ceiling) in &old.ceilings {
-        match new.ceilings.iter().find(|(other, _)| other == name) {
-            Some((_, other)) => other.beyond(ceiling, &mut found),
+    for old in &old.ceilings {
+        match new.ceilings.iter().find(|new| new.name == old.name && new.covers(old)) {
+            Some(new) => new.openings.beyond(&old.openings, &mut found),
             None => {
-                found.insert(Widening::NoCeiling(name.clone()));
+                found.insert(Widening::NoCeiling(old.shown()));
             }
         }
     }
@@ -122,7 +122,29 @@ pub fn wider(old: &[FrozenLayer], new: &[FrozenLayer]) -> Result<Vec<Widening>, 
 
 struct Sides {
     grant: Option<(String, Openings)>,
-    ceilings: Vec<(String, Openings)>,
+    ceilings: Vec<Ceiling>,
+}
+
+struct Ceiling {
+    name: String,
+    within: BTreeSet<String>,
+    openings: Openings,
+}
+
+impl Ceiling {
+    /// Does it bind every call that the other one binds?
+    fn covers(&self, other: &Self) -> bool {
+        let binds = |node: &String| self.within.contains(node) || is_beneath(node, &self.within);
+        self.within.is_empty() || (!other.within.is_empty() && other.within.iter().all(binds))
+    }
+
+    fn shown(&self) -> String {
+        if self.within.is_empty() {
+            return self.name.clone();
+        }
+        let nodes: Vec<&str> = self.within.iter().map(String::as_str).collect();
+        format!("{}` within `{}", self.name, nodes.join("`, `"))
+    }
 }
 
 fn sides(layers: &[FrozenLayer]) -> Result<Sides, Diagnostics> {
@@ -139,7 +161,8 @@ fn sides(layers: &[FrozenLayer]) -> Result<Sides, Diagnostics> {
             sides.grant = Some((layer.name.clone(), openings));
         } else {
             openings.leave_open(&loaded.contents);
-            sides.ceilings.push((layer.name.clone(), openings));
+            let (name, within) = (layer.name.clone(), layer.within.clone());
+            sides.ceilings.push(Ceiling { name, within, openings });
         }
     }
     if diagnostics.has_errors() { Err(diagnostics) } else { Ok(sides) }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::approval::Terms;
 use crate::diag::{Diagnostic, Diagnostics, codes};
 use crate::digest::Digest;
-use crate::effect::{FrozenLayer, LayerRole};
+use crate::effect::{FrozenLayer, LayerRole, is_beneath};
 use crate::source::{Sources, Span};
 
 use super::check::PATTERN_SIZE;
@@ -26,7 +26,11 @@ const DEFAULT_READ_BYTES: u64 = 64 << 20;
 /// The layers in force, the grant first. Nothing in it can be changed.
 #[derive(Debug, Clone)]
 pub struct PolicySet {
+    /// Those that bind every call.
     pub(super) layers: Vec<Layer>,
+    /// Those that bind what a subgraph does.
+    inner: Vec<Layer>,
+    outlines: Vec<LayerOutline>,
     limits: Limits,
     redact: Vec<(String, Regex)>,
     digest: Digest,
@@ -54,34 +58,53 @@ impl PolicySet {
             .iter()
             .zip(loaded)
             .enumerate()
-            .map(|(at, (layer, loaded))| {
-                Layer::new(&own_name(frozen, at), layer.role, &loaded.parts, sources)
+            .map(|(at, (layer, loaded))| Layer {
+                within: layer.within.clone(),
+                ..Layer::new(&own_name(frozen, at), layer.role, &loaded.parts, sources)
             })
             .collect();
-        let stated = layers.iter().fold(Limits::default(), |limits, layer| limits.meet(layer.limits));
-        let limits = default_limits(layers.iter().find(|layer| layer.role == LayerRole::Grant)).meet(stated);
-        let content: Vec<Value> = frozen
-            .iter()
-            .zip(loaded)
-            .map(|(layer, loaded)| json!({"role": layer.role, "parts": loaded.contents}))
-            .collect();
+        let content: Vec<Value> = frozen.iter().zip(loaded).map(content).collect();
         let redact = redact_patterns(&layers);
-        Self { layers, limits, redact, digest: Digest::of_json(&Value::Array(content)) }
+        let outlines = layers.iter().map(Layer::outline).collect();
+        let (layers, inner): (Vec<_>, Vec<_>) = layers.into_iter().partition(|layer| layer.within.is_empty());
+        let limits = limits_of(&layers);
+        Self { layers, inner, outlines, limits, redact, digest: Digest::of_json(&Value::Array(content)) }
     }
 
-    /// The digest of what the layers say and of their roles: neither formatting nor names change it.
+    /// Which of the layers of subgraphs bind the calls of a node; none where every call is bound alike.
+    pub(super) fn binding(&self, node: &str) -> Vec<usize> {
+        let layers = self.inner.iter().enumerate();
+        layers.filter(|(_, layer)| is_beneath(node, &layer.within)).map(|(at, _)| at).collect()
+    }
+
+    /// The layers with these of subgraphs among those that bind every call.
+    pub(super) fn with_inner(&self, binding: &[usize]) -> Self {
+        let chosen = binding.iter().filter_map(|&at| self.inner.get(at)).cloned();
+        let layers: Vec<Layer> = self.layers.iter().cloned().chain(chosen).collect();
+        Self {
+            outlines: layers.iter().map(Layer::outline).collect(),
+            limits: limits_of(&layers),
+            inner: Vec::new(),
+            redact: self.redact.clone(),
+            digest: Digest::of_json(&json!({"whole": self.digest, "inner": binding})),
+            layers,
+        }
+    }
+
+    /// The digest of what the layers say, of their roles and of whose calls they bind: neither formatting nor names
+    /// change it.
     pub fn digest(&self) -> Digest {
         self.digest
     }
 
     /// The names of the layers, the grant first.
     pub fn layer_names(&self) -> impl Iterator<Item = &str> {
-        self.layers.iter().map(|layer| layer.name.as_str())
+        self.outlines.iter().map(|outline| outline.name.as_str())
     }
 
     /// What each layer holds, the grant first.
-    pub fn outline(&self) -> Vec<LayerOutline> {
-        self.layers.iter().map(Layer::outline).collect()
+    pub fn outline(&self) -> &[LayerOutline] {
+        &self.outlines
     }
 
     /// What the layers' patterns take out of everything that leaves: all of them, each once.
@@ -89,7 +112,7 @@ impl PolicySet {
         &self.redact
     }
 
-    /// The most calls of a session; `None` is unlimited.
+    /// The most calls of a run by what binds every call; `None` is unlimited.
     pub fn tool_calls(&self) -> Option<u64> {
         self.limits.tool_calls
     }
@@ -156,6 +179,21 @@ fn redact_patterns(layers: &[Layer]) -> Vec<(String, Regex)> {
     let build =
         |text: &str| RegexBuilder::new(text).size_limit(PATTERN_SIZE).build().or_else(|_| everything());
     all.into_iter().filter_map(|(name, text)| Some((name, build(&text).ok()?))).collect()
+}
+
+/// What a layer says, for the digest; one that binds every call says no more of that.
+fn content((layer, loaded): (&FrozenLayer, &Loaded)) -> Value {
+    let mut content = json!({"role": layer.role, "parts": loaded.contents});
+    if !layer.within.is_empty() {
+        content["within"] = json!(layer.within);
+    }
+    content
+}
+
+/// The bounds of these layers together.
+fn limits_of(layers: &[Layer]) -> Limits {
+    let stated = layers.iter().fold(Limits::default(), |limits, layer| limits.meet(layer.limits));
+    default_limits(layers.iter().find(|layer| layer.role == LayerRole::Grant)).meet(stated)
 }
 
 /// What the grant leaves open is bounded all the same, so that a ceiling's bound never widens it.

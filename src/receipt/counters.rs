@@ -9,24 +9,22 @@ use super::Used;
 /// The counters of one run.
 #[derive(Debug)]
 pub struct Counters {
-    /// By the policy.
-    policy_calls: Option<u64>,
     /// By the user's own settings.
     user: RunLimits,
     spent: Mutex<Used>,
 }
 
 impl Counters {
-    /// `spent` is what the run has used up already. `policy_calls` is what the policy says, `user` what its user says
-    /// beside it.
-    pub fn new(policy_calls: Option<u64>, user: RunLimits, spent: Used) -> Self {
-        Self { policy_calls, user, spent: Mutex::new(spent) }
+    /// `spent` is what the run has used up already, `user` what its user says of how much that may be.
+    pub fn new(user: RunLimits, spent: Used) -> Self {
+        Self { user, spent: Mutex::new(spent) }
     }
 
-    /// One more call of this run, where it is still allowed one.
-    pub fn begin(&self, call: &ToolCall) -> Result<(), ToolError> {
+    /// One more call of this run, where it is still allowed one. `policy_calls` is what the policy says that binds the
+    /// call.
+    pub fn begin(&self, call: &ToolCall, policy_calls: Option<u64>) -> Result<(), ToolError> {
         let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
-        for (who, most) in [("policy allows", self.policy_calls), ("settings allow", self.user.tool_calls)] {
+        for (who, most) in [("policy allows", policy_calls), ("settings allow", self.user.tool_calls)] {
             if let Some(most) = most.filter(|most| spent.calls >= *most) {
                 return Err(used_up(format!("the {who} {most} calls in a run (`limits.tool_calls`)")));
             }

@@ -17,7 +17,7 @@ mod tracked;
 mod work_tree;
 mod world;
 
-pub use bounds::{call_beyond, result_beyond};
+pub use bounds::{answer_unfit, call_beyond, call_unfit, result_beyond};
 pub use execute::execute;
 pub use footing::{planned_programs, planned_toolchains};
 pub use git_options::git_options;

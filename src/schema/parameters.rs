@@ -37,7 +37,19 @@ pub fn check_parameters<'t>(
     let parameters: Vec<(&Located<String>, &Tree)> = parameters.into_iter().collect();
     let named = parameters.iter().map(|(name, tree)| (name.value.clone(), tree.to_json()));
     let instance = Value::Object(named.collect::<Map<_, _>>());
-    for error in validator.errors(&instance) {
+    let errors = validator.errors(&instance);
+    for (name, tree) in &parameters {
+        let literal = validator.schema()["properties"][&name.value].get(LITERAL).is_some();
+        let items = tree.items().iter().enumerate().filter(|_| literal);
+        let computed = items.filter(|(at, item)| {
+            let pointer = format!("/{}/{at}", name.value);
+            item.as_str().is_some_and(holds_template) && errors.iter().all(|error| error.pointer != pointer)
+        });
+        for (at, item) in computed {
+            diagnostics.push(computed_literal(&format!("{}[{at}]", name.value), item.span));
+        }
+    }
+    for error in errors {
         if error.pointer.is_empty() {
             continue;
         }
@@ -59,7 +71,40 @@ fn is_literal(schema: &Value, keyword: &str) -> bool {
 }
 
 fn is_template(value: &Value) -> bool {
-    value.as_str().is_some_and(|text| text.contains("{{") || text.contains("{%"))
+    value.as_str().is_some_and(holds_template)
+}
+
+fn holds_template(text: &str) -> bool {
+    text.contains("{{") || text.contains("{%")
+}
+
+fn computed_literal(name: &str, span: Span) -> Diagnostic {
+    let message = format!("`{name}` cannot be a template: it must be known before the run");
+    Diagnostic::new(codes::BAD_VALUE, span, message).help("write the value itself")
+}
+
+/// What is wrong with the parameters of a call: what was computed is known when it is made, and not before. A null
+/// stands for what is left out.
+pub fn call_faults(tool: &str, input: &Value) -> Vec<SchemaError> {
+    let Some(validator) = tool_validator(tool) else { return Vec::new() };
+    if validator.accepts(input) {
+        return Vec::new();
+    }
+    let mut given = input.clone();
+    without_nulls(&mut given);
+    validator.errors(&given)
+}
+
+/// The depth of a call is bounded, and so is the recursion.
+fn without_nulls(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            members.retain(|_, member| !member.is_null());
+            members.values_mut().for_each(without_nulls);
+        }
+        Value::Array(items) => items.iter_mut().for_each(without_nulls),
+        _ => {}
+    }
 }
 
 /// Where a pointer into the parameters leads.
@@ -101,10 +146,7 @@ impl<'t> Place<'t> {
                 Diagnostic::new(codes::UNKNOWN_KEY, span, format!("unknown key `{key}` in `{name}`"))
             }
             Fault::MissingKey(_) => Diagnostic::new(codes::MISSING_KEY, self.key, message),
-            _ if template => {
-                let message = format!("`{name}` cannot be a template: it must be known before the run");
-                Diagnostic::new(codes::BAD_VALUE, self.tree.span, message).help("write the value itself")
-            }
+            _ if template => computed_literal(name, self.tree.span),
             Fault::WrongType => Diagnostic::new(codes::WRONG_TYPE, self.tree.span, message),
             Fault::BadValue => Diagnostic::new(codes::BAD_VALUE, self.tree.span, message),
         };

@@ -11,7 +11,7 @@ use crate::files::FileError;
 use crate::policy::{CONTAINED, Packs, builtin};
 use crate::source::Sources;
 
-use super::graph_layers;
+use super::plan_layers;
 use super::test_files::{TestFolder, given_tests, own_tests};
 
 /// A file of graph tests.
@@ -23,7 +23,7 @@ pub struct GraphTestFile {
     pub graph: String,
     /// What it says, with the graph's plan.
     pub checked: Arc<CheckedTests>,
-    /// The layers that the graph names, the grant first; `builtin:contained` where it names none.
+    /// The layers that the graph and its subgraphs name, the grant first: `builtin:contained` where it names none.
     pub layers: Vec<FrozenLayer>,
 }
 
@@ -68,13 +68,14 @@ fn read_all(
     for (name, root) in &folder.checked.roots {
         let CheckedRoot::GraphTests(checked) = root else { continue };
         let held = (&folder.checked.folder, folder.shown.as_path());
-        let named = graph_layers(held, &checked.graph, &checked.plan.policy, packs, sources, diagnostics)?;
-        let contained = || builtin(CONTAINED, LayerRole::Grant).into_iter().collect();
+        let named = plan_layers(held, &checked.plan, packs, sources, diagnostics)?;
+        let without = checked.plan.policy.is_empty();
+        let contained = builtin(CONTAINED, LayerRole::Grant).filter(|_| without);
         files.push(GraphTestFile {
             name: name.display().to_string(),
             graph: folder.shown.join(checked.graph.as_str()).display().to_string(),
             checked: Arc::clone(checked),
-            layers: if named.is_empty() { contained() } else { named },
+            layers: contained.into_iter().chain(named).collect(),
         });
     }
     Ok(files)

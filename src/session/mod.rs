@@ -29,7 +29,7 @@ pub use interpreter::{BeginError, INTERPRETER_ARGUMENT, interpret};
 pub use interrupts::{Interrupter, Interrupts};
 pub use journal::{Journal, JournalError};
 pub use load::{CheckedFolder, check_beneath, check_own_folder, check_paths};
-pub use policies::{given_layers, graph_layers, workspace_layers};
+pub use policies::{given_layers, graph_layers, plan_layers, workspace_layers};
 pub use policy_tests::{TestFile, given_policy_tests, own_policy_tests};
 pub use questions::{OpenQuestion, open_questions};
 pub use recorder::{Clock, Recorder, system_clock};

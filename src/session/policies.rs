@@ -1,14 +1,20 @@
 //! Policies from the disk, frozen: those that a graph names, and those that the user names. What they include is
 //! opened beneath the same folder, and never through a link. Decides nothing about trust.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use crate::compile::CheckedRoot;
 use crate::diag::Diagnostics;
 use crate::document::{Limits, Syntax, Tree, parse};
 use crate::effect::{FrozenLayer, LayerRole};
 use crate::files::{FileError, OwnFolder, RelPath, Root};
+use crate::plan::{Action, Plan};
 use crate::policy::{PackLack, Packs, PolicyText, builtin, freeze};
 use crate::source::{Sources, Span};
+
+use super::load::check_beneath;
 
 /// The folder of a workspace's own files.
 const OWN: &str = ".lg";
@@ -52,6 +58,72 @@ pub fn graph_layers(
     Ok(layers)
 }
 
+/// The layers that a graph names, and those that its subgraphs name for their own calls: ceilings, whatever their
+/// place in a list.
+///
+/// # Errors
+/// A policy file that cannot be opened or read.
+pub fn plan_layers(
+    (folder, shown): (&OwnFolder, &Path),
+    plan: &Plan,
+    packs: &Packs,
+    sources: &mut Sources,
+    diagnostics: &mut Diagnostics,
+) -> Result<Vec<FrozenLayer>, FileError> {
+    let mut frozen = |file: &str, names: &[String]| {
+        graph_layers((folder, shown), &RelPath::parse(file)?, names, packs, sources, diagnostics)
+    };
+    let mut layers = frozen(&plan.file, &plan.policy)?;
+    for ((file, names), within) in subgraph_policies(plan) {
+        let bound = |layer| FrozenLayer { role: LayerRole::Ceiling, within: within.clone(), ..layer };
+        layers.extend(frozen(file, names)?.into_iter().map(bound));
+    }
+    Ok(layers)
+}
+
+/// What a graph names, from which file.
+type Named<'p> = (&'p str, &'p [String]);
+
+/// What the graphs beneath one name, with the paths of the nodes that run them.
+fn subgraph_policies(plan: &Plan) -> BTreeMap<Named<'_>, BTreeSet<String>> {
+    let mut found = BTreeMap::new();
+    if names_beneath(plan, &mut BTreeMap::new()) {
+        look_beneath("", plan, &mut BTreeMap::new(), &mut found);
+    }
+    found
+}
+
+fn look_beneath<'p>(
+    above: &str,
+    plan: &'p Plan,
+    known: &mut BTreeMap<*const Plan, bool>,
+    found: &mut BTreeMap<Named<'p>, BTreeSet<String>>,
+) {
+    for node in &plan.nodes {
+        let Action::Graph { plan: inner, .. } = &node.action else { continue };
+        let path = format!("{above}{}", node.id);
+        if names_beneath(inner, known) {
+            look_beneath(&format!("{path}/"), inner, known, found);
+        }
+        if !inner.policy.is_empty() {
+            found.entry((&inner.file, &inner.policy)).or_default().insert(path);
+        }
+    }
+}
+
+/// Does any graph beneath this one name policies? Asked once of each, however often it is run.
+fn names_beneath(plan: &Plan, known: &mut BTreeMap<*const Plan, bool>) -> bool {
+    if let Some(&names) = known.get(&std::ptr::from_ref(plan)) {
+        return names;
+    }
+    let names = plan.nodes.iter().any(|node| match &node.action {
+        Action::Graph { plan, .. } => !plan.policy.is_empty() || names_beneath(plan, known),
+        _ => false,
+    });
+    known.insert(std::ptr::from_ref(plan), names);
+    names
+}
+
 /// The layers of a policy file that the user named.
 ///
 /// # Errors
@@ -74,14 +146,15 @@ pub fn given_layers(
     Shelf { folder: &folder, shown: &shown, packs }.layer(&name, role, sources, diagnostics)
 }
 
-/// The layers that a workspace's own graph names (`.lg/graph.yaml` and its like); none where there is no such graph.
-/// They are named from the workspace's root, wherever the command was started, so that they can be compared with
+/// The layers that a workspace's own graph names (`.lg/graph.yaml` and its like), and its subgraphs; none where there is
+/// no such graph, and its own alone where it is not sound. `plan` is the graph's, where it was compiled before. They are named from the workspace's root, wherever the command was started, so that they can be compared with
 /// what was trusted.
 ///
 /// # Errors
 /// A file in `.lg` that cannot be opened or read.
 pub fn workspace_layers(
     root: &Path,
+    plan: Option<&Plan>,
     packs: &Packs,
     sources: &mut Sources,
     diagnostics: &mut Diagnostics,
@@ -98,19 +171,50 @@ pub fn workspace_layers(
             Err(FileError::NotFound { .. }) => continue,
             text => text?,
         };
-        let names = policies_of(&graph, text, sources);
-        return graph_layers((&folder, Path::new(OWN)), &graph, &names, packs, sources, diagnostics);
+        let held = (&folder, Path::new(OWN));
+        if let Some(plan) = plan {
+            return plan_layers(held, plan, packs, sources, diagnostics);
+        }
+        let tree = tree_of(&graph, text, sources);
+        if tree.as_ref().is_some_and(|tree| tree.get("graphs").is_some())
+            && let Some(plan) = compiled(OwnFolder::beneath(&Root::open(root)?, &own)?, &graph, packs)
+        {
+            return plan_layers(held, &plan, packs, sources, diagnostics);
+        }
+        let names = tree.as_ref().map(policies_of).unwrap_or_default();
+        return graph_layers(held, &graph, &names, packs, sources, diagnostics);
     }
     Ok(Vec::new())
 }
 
-/// What stands under `policy`, as far as it can be read; `validate` says what is wrong with the rest.
-fn policies_of(graph: &RelPath, text: String, sources: &mut Sources) -> Vec<String> {
+/// The plan of a graph, where it is sound; `validate` says what is wrong with it.
+fn compiled(folder: OwnFolder, graph: &RelPath, packs: &Packs) -> Option<Arc<Plan>> {
+    let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
+    let graphs = std::slice::from_ref(graph);
+    let checked = check_beneath(folder, Path::new(OWN), graphs, packs, &mut sources, &mut found).ok()?;
+    match checked.roots.into_iter().next() {
+        Some((_, CheckedRoot::Graph(plan))) => Some(plan),
+        _ => None,
+    }
+}
+
+/// A graph file, as far as it can be read; `validate` says what is wrong with the rest.
+fn tree_of(graph: &RelPath, text: String, sources: &mut Sources) -> Option<Tree> {
     let file = sources.add(format!("{OWN}/{graph}"), text);
     let syntax = Syntax::of_path(graph.as_str()).unwrap_or(Syntax::Yaml);
-    let parsed = parse(sources, file, syntax, &Limits::default(), &mut Diagnostics::default());
-    let policy = parsed.as_ref().and_then(|parsed| parsed.tree.get("policy"));
-    policy.map(Tree::items).unwrap_or_default().iter().filter_map(Tree::as_str).map(str::to_owned).collect()
+    parse(sources, file, syntax, &Limits::default(), &mut Diagnostics::default()).map(|parsed| parsed.tree)
+}
+
+/// What stands under `policy`.
+fn policies_of(graph: &Tree) -> Vec<String> {
+    graph
+        .get("policy")
+        .map(Tree::items)
+        .unwrap_or_default()
+        .iter()
+        .filter_map(Tree::as_str)
+        .map(str::to_owned)
+        .collect()
 }
 
 /// The layers of a pack's policy. That there is none is said in the name's own words: it stands in no file here.

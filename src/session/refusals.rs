@@ -6,15 +6,15 @@ use std::path::Path;
 use crate::compile::CheckedRoot;
 use crate::diag::{Diagnostic, Diagnostics, codes};
 use crate::document::{Limits, Syntax, Tree, parse};
-use crate::effect::{ErrorKind, RuleRef};
-use crate::files::{FileError, RelPath};
+use crate::effect::{ErrorKind, LayerRole, RuleRef};
+use crate::files::FileError;
 use crate::plan::{EdgeOutcome, Plan};
-use crate::policy::{CONTAINED, Decision, Foreseen, Gate, Machine, Packs, PolicySet, Reason};
+use crate::policy::{CONTAINED, Decision, Foreseen, Gate, Machine, Packs, PolicySet, Reason, builtin};
 use crate::source::{FileId, Sources, Span};
 
-use super::{CheckedFolder, graph_layers};
+use super::{CheckedFolder, plan_layers};
 
-/// Adds a finding for each call of each checked graph that the graph's own policies refuse whatever the run brings.
+/// Adds a finding for each call of each checked graph that its policies and those of its subgraphs refuse whatever the run brings.
 /// Of graphs that name no policy what no policy can allow counts alone: which one will hold is not known.
 ///
 /// # Errors
@@ -50,13 +50,12 @@ fn gate_of(
 ) -> Result<Option<Gate>, FileError> {
     let own = folder.files.iter().find(|(_, read)| Path::new(sources.get(read.file).name()) == name);
     let Some((own, _)) = own else { return Ok(None) };
-    let contained = [CONTAINED.to_owned()];
-    let names = if plan.policy.is_empty() { &contained[..] } else { &plan.policy[..] };
     let depth = own.parts().count();
     let shown = name.ancestors().nth(depth).unwrap_or(Path::new("")).to_path_buf();
     let mut found = Diagnostics::default();
-    let layers =
-        graph_layers((&folder.folder, &shown), &RelPath::clone(own), names, packs, sources, &mut found)?;
+    let named = plan_layers((&folder.folder, &shown), plan, packs, sources, &mut found)?;
+    let contained = builtin(CONTAINED, LayerRole::Grant).filter(|_| plan.policy.is_empty());
+    let layers: Vec<_> = contained.into_iter().chain(named).collect();
     if found.has_errors() {
         return Ok(None);
     }
@@ -81,13 +80,14 @@ fn is_final(plan: &Plan, call: &Foreseen) -> bool {
         && !is_expected(plan, call)
 }
 
-/// The reason that no declaration of the user's takes away, nor a policy, where the graph names none.
+/// The reason that no declaration of the user's takes away, nor another grant, where the graph names none.
 fn denial<'c>(plan: &Plan, call: &'c Foreseen) -> Option<&'c Reason> {
     let declarable = |reason: &&Reason| {
         reason.rule.rule == "secrets" || (call.tool == "llm" && reason.rule.rule == "network")
     };
     let denials = call.verdict.reasons.iter().filter(|reason| reason.decision == Decision::Deny);
-    let counts = |reason: &&Reason| !plan.policy.is_empty() || reason.rule.is_of_the_program();
+    // what a subgraph's layer says holds under whatever grant
+    let counts = |reason: &&Reason| !plan.policy.is_empty() || reason.rule.layer != CONTAINED;
     denials.filter(counts).find(|reason| !declarable(reason))
 }
 

@@ -29,11 +29,25 @@ pub(super) fn answered(
         let message = format!("`{choice}` is no answer to this question");
         return Err(Problem::new(answer.choice.span, message, format!("choose one of `{known}`")));
     }
-    if let (Some(schema), Some(given)) = (response, &answer.response)
-        && let Some(fault) = validate_value(schema, &given.value).first()
-    {
-        let message = format!("the node does not take this `response`: {fault}");
-        return Err(Problem::new(given.span, message, "correct it, or the node's `response`"));
+    let rejects = choice == "reject" && options.is_empty();
+    if let Some(schema) = response.filter(|_| !rejects) {
+        let given = answer.response.as_ref();
+        let value = given.map_or(&Value::Null, |given| &given.value);
+        if let Some(fault) = validate_value(schema, value).first() {
+            let (span, message, help) = match given {
+                Some(given) => (
+                    given.span,
+                    format!("the node does not take this `response`: {fault}"),
+                    "correct it, or the node's `response`",
+                ),
+                None => (
+                    answer.choice.span,
+                    "the node asks for a `response`, and this answer has none".to_owned(),
+                    "add `response: …`, as `lgflow approve --response JSON` would give it",
+                ),
+            };
+            return Err(Problem::new(span, message, help));
+        }
     }
     let given = Box::new(Answer {
         choice: (!options.is_empty()).then(|| choice.to_owned()),
@@ -43,7 +57,7 @@ pub(super) fn answered(
         // what it would be signed with is the runner's to look at, and there is none
         approval: Some(json!({ "rehearsed": true })),
     });
-    Ok(if choice == "reject" && options.is_empty() {
+    Ok(if rejects {
         EventBody::ApprovalRejected { question, answer: given }
     } else {
         EventBody::ApprovalGranted { question, answer: given }

@@ -11,9 +11,9 @@ use crate::effect::{ErrorKind, RunLimits, ToolCall, ToolError, ToolResult, refus
 use crate::interpret::{Effect, bind_inputs, next};
 use crate::model::graph_test::GraphCase;
 use crate::plan::Plan;
-use crate::policy::{Gate, GateDecision};
+use crate::policy::{Gate, GateDecision, GrantLimits};
 use crate::receipt::{Counters, Used};
-use crate::runner::{call_beyond, result_beyond};
+use crate::runner::{call_beyond, call_unfit, result_beyond};
 use crate::source::Span;
 use crate::trace::{
     CallId, CallOrder, CallOutcome, EventBody, FrameId, IllegalEvent, Phase, QuestionId, RunStarted,
@@ -86,7 +86,7 @@ pub fn rehearse(plan: &Arc<Plan>, gate: &Gate, case: &GraphCase) -> Rehearsal {
         hanging: BTreeMap::new(),
         unanswered: BTreeSet::new(),
         calls: Vec::new(),
-        counters: Counters::new(gate.policy().tool_calls(), RunLimits::default(), Used::default()),
+        counters: Counters::new(RunLimits::default(), Used::default()),
         problems: Vec::new(),
         events: 0,
     };
@@ -231,6 +231,9 @@ impl Stage<'_> {
             CallOrder::Prepare(call) => Ok(Some(CallOutcome::Single(self.look(&told(call))))),
             CallOrder::Single(call) => {
                 let call = told(call);
+                if let Some(error) = call_unfit(&call) {
+                    return Ok(Some(CallOutcome::Single(ToolResult::failure(&call.tool, error))));
+                }
                 if let Some(error) = self.asked_beyond(&call) {
                     return Ok(Some(CallOutcome::Single(self.beyond(&call, error))));
                 }
@@ -246,14 +249,18 @@ impl Stage<'_> {
 
     /// All are decided before the first is done; then in order, up to the first failure.
     fn batch(&mut self, calls: &[ToolCall]) -> Result<Option<CallOutcome>, Problem> {
+        let unfit = |call: &ToolCall| Some(ToolResult::failure(&call.tool, call_unfit(call)?));
+        let unfit: Vec<Option<ToolResult>> = calls.iter().map(unfit).collect();
+        if unfit.iter().any(Option::is_some) {
+            return Ok(Some(CallOutcome::Batch(refused_whole(calls, unfit))));
+        }
         let mut refusals: Vec<Option<ToolResult>> = calls.iter().map(|call| self.refusal(call)).collect();
         let is_denied = |refusal: &ToolResult| {
             refusal.error.as_ref().is_some_and(|error| error.kind == ErrorKind::Denied)
         };
         if refusals.iter().any(Option::is_some) && !refusals.iter().flatten().any(is_denied) {
-            let limits = self.gate.policy().limits();
-            let found =
-                calls.iter().enumerate().find_map(|(at, call)| Some((at, call_beyond(call, &limits)?)));
+            let beyond = |call| call_beyond(call, &self.limits(call));
+            let found = calls.iter().enumerate().find_map(|(at, call)| Some((at, beyond(call)?)));
             if let Some((at, error)) = found {
                 refusals = vec![None; calls.len()];
                 refusals[at] = Some(self.beyond(&calls[at], error));
@@ -293,20 +300,26 @@ impl Stage<'_> {
     /// The limit that a call is beyond of which a person would be asked: nobody is asked about what cannot be done.
     fn asked_beyond(&self, call: &ToolCall) -> Option<ToolError> {
         match self.gate.decide(call) {
-            GateDecision::Ask(_) => call_beyond(call, &self.gate.policy().limits()),
+            GateDecision::Ask(_) => call_beyond(call, &self.limits(call)),
             GateDecision::Granted(_) | GateDecision::Denied(_) => None,
         }
     }
 
+    /// The bounds that the policy sets a call.
+    fn limits(&self, call: &ToolCall) -> GrantLimits {
+        self.gate.at(&call.node).policy().limits()
+    }
+
     /// The runner looks at a call that is to be shown to a person.
     fn look(&self, call: &ToolCall) -> ToolResult {
-        self.refusal(call).unwrap_or_else(|| ToolResult::success(&call.tool, Value::Null))
+        let unfit = call_unfit(call).map(|error| ToolResult::failure(&call.tool, error));
+        unfit.or_else(|| self.refusal(call)).unwrap_or_else(|| ToolResult::success(&call.tool, Value::Null))
     }
 
     /// A call that goes ahead, unless a limit of the policy refuses it; nothing where it hangs.
     fn done(&mut self, call: &ToolCall) -> Result<Option<ToolResult>, Problem> {
-        let limits = self.gate.policy().limits();
-        let begun = self.counters.begin(call);
+        let limits = self.limits(call);
+        let begun = self.counters.begin(call, self.gate.at(&call.node).policy().tool_calls());
         if let Err(error) = begun.and_then(|()| call_beyond(call, &limits).map_or(Ok(()), Err)) {
             return Ok(Some(self.beyond(call, error)));
         }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::effect::{AskedTool, ErrorKind, OkExit, ToolCall, ToolError, ToolResult};
 use crate::model::graph_test::{GraphCase, Scripted, ScriptedAnswer, ScriptedAsk, ScriptedOutcome};
+use crate::runner::answer_unfit;
 use crate::source::Span;
 
 /// What a call comes to.
@@ -174,7 +175,7 @@ fn asking(tool: &str, asked: &[ScriptedAsk]) -> ToolResult {
     ToolResult { tool_calls: asked.collect(), ..ToolResult::success(tool, json!({ "text": "" })) }
 }
 
-/// An exit code of a command is a success only where the call says so.
+/// An exit code of a command, and a status of a request, are a success only where the call says so.
 fn success(call: &ToolCall, output: Value) -> ToolResult {
     let tool = call.tool.as_str();
     let code = output.get("exit_code").and_then(Value::as_i64).filter(|_| tool == "exec");
@@ -184,6 +185,9 @@ fn success(call: &ToolCall, output: Value) -> ToolResult {
             let error = ToolError::new(ErrorKind::Exit, format!("it ended with exit code {code}"));
             ToolResult::failure(tool, ToolError { output: Some(output), ..error })
         }
-        _ => ToolResult::success(tool, output),
+        _ => match answer_unfit(call, &output) {
+            Some(error) => ToolResult::failure(tool, error),
+            None => ToolResult::success(tool, output),
+        },
     }
 }

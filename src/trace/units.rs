@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::effect::ErrorKind;
+use crate::effect::{ErrorKind, approves};
 use crate::plan::Action;
 
 use super::apply::Legal;
@@ -372,9 +372,10 @@ impl RunState {
         Ok(())
     }
 
-    /// The approval of a call that was shown is kept for the node that will make it.
+    /// The approval of a call that was shown is kept for the node that will make it; another choice approves nothing.
     fn give_ahead(&mut self, question: &Question, answer: &Answer, granted: bool) {
-        let Some(approval) = answer.approval.as_ref().filter(|_| granted && !question.policy) else { return };
+        let approves = granted && !question.policy && approves(&question.options, answer.choice.as_deref());
+        let Some(approval) = answer.approval.as_ref().filter(|_| approves) else { return };
         let shown = question.show.get("call").and_then(|call| call.get("node")?.as_str());
         let name = shown.and_then(|path| path.rsplit('/').next()).unwrap_or_default();
         let frame = question.unit.at.frame;

@@ -17,7 +17,7 @@ pub enum GraphOrigin {
 /// All that may become a layer.
 #[derive(Debug, Clone)]
 pub struct LayerSources {
-    /// What the graph names, frozen: the first is the grant.
+    /// What the graph names, frozen: the first is the grant. What its subgraphs name comes last.
     pub graph: Vec<FrozenLayer>,
     /// Where the graph comes from.
     pub origin: GraphOrigin,
@@ -48,8 +48,9 @@ pub struct RunLayers {
 /// A grant that is not valid.
 pub fn layers_for_run(from: LayerSources) -> Result<RunLayers, TrustError> {
     let by_flag = !from.flags.is_empty();
-    let mut graph = from.graph.into_iter();
-    let graphs_grant = graph.next();
+    let mut graph = from.graph.into_iter().peekable();
+    // what a subgraph names grants nothing, also where its caller names nothing
+    let graphs_grant = graph.next_if(|layer| layer.within.is_empty());
     let mut flags = from.flags.into_iter();
     let named = flags.next().or(graphs_grant);
     let ours = named.is_none();

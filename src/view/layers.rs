@@ -28,8 +28,8 @@ pub struct LayersFacts<'a> {
 pub fn layers_document(facts: &LayersFacts<'_>) -> Value {
     let set = facts.gate.policy();
     let outlines = set.outline();
-    let layers = facts.frozen.iter().zip(&outlines).map(|(layer, outline)| {
-        json!({
+    let layers = facts.frozen.iter().zip(outlines).map(|(layer, outline)| {
+        let mut document = json!({
             "name": outline.name,
             "role": outline.role,
             "complete": outline.complete,
@@ -37,7 +37,11 @@ pub fn layers_document(facts: &LayersFacts<'_>) -> Value {
             "includes": include_names(layer),
             "sections": outline.sections,
             "commands": outline.commands.iter().map(|(name, program)| json!({ "name": name, "program": program })).collect::<Vec<_>>(),
-        })
+        });
+        if !outline.within.is_empty() {
+            document["within"] = json!(outline.within);
+        }
+        document
     });
     let limits = set.limits();
     let tools = facts
@@ -63,7 +67,7 @@ pub fn layers_document(facts: &LayersFacts<'_>) -> Value {
 pub fn layers_text(facts: &LayersFacts<'_>) -> String {
     let set = facts.gate.policy();
     let mut text = String::new();
-    for (at, (layer, outline)) in facts.frozen.iter().zip(&set.outline()).enumerate() {
+    for (at, (layer, outline)) in facts.frozen.iter().zip(set.outline()).enumerate() {
         layer_text(at + 1, layer, outline, &mut text);
     }
     text.push_str("\nwhat they say together; what a call names decides as well\n");
@@ -94,8 +98,9 @@ pub fn layers_text(facts: &LayersFacts<'_>) -> String {
 fn layer_text(number: usize, layer: &FrozenLayer, outline: &LayerOutline, text: &mut String) {
     let role = if outline.role == LayerRole::Grant { "grant" } else { "ceiling" };
     let whole = if outline.role != LayerRole::Grant && outline.complete { ", complete" } else { "" };
+    let name = escaped(&outline.name);
     let _ =
-        writeln!(text, "{number}. {role:7}  {}{whole}  {}", escaped(&outline.name), Digest::of(&layer.text));
+        writeln!(text, "{number}. {role:7}  {name}{whole}{}  {}", beneath(layer), Digest::of(&layer.text));
     let includes = include_names(layer);
     if !includes.is_empty() {
         let _ = writeln!(text, "     includes {}", escaped(&includes.join(", ")));
@@ -106,6 +111,15 @@ fn layer_text(number: usize, layer: &FrozenLayer, outline: &LayerOutline, text: 
     for (name, program) in &outline.commands {
         let _ = writeln!(text, "     command `{}` runs `{}`", escaped(name), escaped(program));
     }
+}
+
+/// Whose calls a layer binds, where it is not everybody's.
+pub(super) fn beneath(layer: &FrozenLayer) -> String {
+    if layer.within.is_empty() {
+        return String::new();
+    }
+    let nodes: Vec<String> = layer.within.iter().map(|node| format!("`{}`", escaped(node))).collect();
+    format!(", for what {} runs", nodes.join(", "))
 }
 
 /// What a layer includes, at any depth.

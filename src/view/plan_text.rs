@@ -14,6 +14,7 @@ use crate::policy::{Decision, Foreseen};
 
 use super::escaped;
 use super::graph::edge_in_full;
+use super::layers::beneath;
 
 /// All that is told of a run that has not begun.
 #[derive(Debug, Clone)]
@@ -52,7 +53,11 @@ pub fn plan_document(facts: &PlanFacts<'_>) -> Value {
 }
 
 fn layer_document(layer: &FrozenLayer) -> Value {
-    json!({ "name": layer.name, "role": layer.role, "digest": Digest::of(&layer.text) })
+    let mut document = json!({ "name": layer.name, "role": layer.role, "digest": Digest::of(&layer.text) });
+    if !layer.within.is_empty() {
+        document["within"] = json!(layer.within);
+    }
+    document
 }
 
 fn steps(plan: &Plan) -> Value {
@@ -109,8 +114,8 @@ pub fn plan_text(facts: &PlanFacts<'_>) -> String {
     let _ = writeln!(text, "\npolicy {}; the strictest layer decides", facts.policy_digest);
     for (at, layer) in facts.layers.iter().enumerate() {
         let role = if layer.role == LayerRole::Grant { "grant" } else { "ceiling" };
-        let _ =
-            writeln!(text, "  {}. {role:7}  {}  {}", at + 1, escaped(&layer.name), Digest::of(&layer.text));
+        let name = format!("{}{}", escaped(&layer.name), beneath(layer));
+        let _ = writeln!(text, "  {}. {role:7}  {name}  {}", at + 1, Digest::of(&layer.text));
     }
     let trust = if facts.trusted {
         "trusted"

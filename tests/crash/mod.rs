@@ -248,6 +248,7 @@ fn carry_out(place: &Place, program: &Path, run: Option<RunId>) -> Finished {
         text: POLICY.into(),
         syntax: "yaml".into(),
         includes: Vec::new(),
+        within: std::collections::BTreeSet::new(),
     };
     begun::carry_out(place, vec![layer], program, resume)
 }

@@ -35,6 +35,7 @@ impl Place {
             text: include_str!("policies/grant.yaml").into(),
             syntax: "yaml".into(),
             includes: Vec::new(),
+            within: std::collections::BTreeSet::new(),
         };
         let policy = PolicySet::compile(&[layer], &mut Sources::default()).expect("the policy is valid");
         let gate = Gate::new(policy, Machine::default());

@@ -188,6 +188,7 @@ impl Builder {
             concurrency: self.concurrency,
             groups: self.groups,
             policy: Vec::new(),
+            file: String::new(),
         })
     }
 }

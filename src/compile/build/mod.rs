@@ -65,6 +65,7 @@ pub(super) fn plan(
         concurrency: draft.graph.concurrency.max.as_ref().map(|max| max.value),
         groups: sections::groups(draft),
         policy: draft.graph.policy.iter().map(|layer| layer.value.clone()).collect(),
+        file: String::new(),
     };
     connect(&mut plan, draft, &flow);
     plan.digest = plan.compute_digest();

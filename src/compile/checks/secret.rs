@@ -1,7 +1,8 @@
-//! `misplaced-secret`: `{$secret: NAME}` is a reference that only the runner resolves, for the tools that take one.
+//! `misplaced-secret`, `bad-value`: `{$secret: NAME}` is a reference that only the runner resolves, for the tools that take one.
 //! Anywhere else it would end in a prompt, a message, a channel or an output.
 
 use crate::compile::draft::{Draft, DraftNode};
+use crate::compile::literal::is_template;
 use crate::diag::{Diagnostic, Diagnostics, codes};
 use crate::document::{Tree, Value};
 use crate::model::{Field, Uses};
@@ -14,6 +15,8 @@ pub(super) fn check(draft: &Draft<'_>, diagnostics: &mut Diagnostics) {
         let open: Vec<&Field> =
             node.with.iter().copied().filter(|field| !takes_secrets(node, field)).collect();
         report(&open, "a parameter that is no place for one", diagnostics);
+        let places = node.with.iter().filter(|field| takes_secrets(node, field));
+        places.for_each(|field| named(&field.value, diagnostics));
         let update: Vec<&Field> = node.modifiers.update.iter().collect();
         report(&update, "a channel", diagnostics);
     }
@@ -44,6 +47,25 @@ fn finding(span: Span, place: &str) -> Diagnostic {
     let message = format!("a secret in {place} could be read by whoever sees it");
     Diagnostic::new(codes::MISPLACED_SECRET, span, message)
         .help("remove it; secrets go to `http`, to `mcp` and to the `env` of `exec` alone")
+}
+
+/// Which secret it is decides whether a call may be made, so each is named by its author.
+fn named(tree: &Tree, diagnostics: &mut Diagnostics) {
+    match &tree.value {
+        Value::Map(entries) => {
+            for entry in entries {
+                if entry.key.value == KEY && entry.value.as_str().is_some_and(is_template) {
+                    let message =
+                        "the name of a secret cannot be a template: it must be known before the run";
+                    let found = Diagnostic::new(codes::BAD_VALUE, entry.value.span, message);
+                    diagnostics.push(found.help("write the name itself"));
+                }
+                named(&entry.value, diagnostics);
+            }
+        }
+        Value::List(items) => items.iter().for_each(|item| named(item, diagnostics)),
+        _ => {}
+    }
 }
 
 /// Where the first secret in a value stands. The depth of a document is limited, and so is the recursion.

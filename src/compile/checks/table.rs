@@ -58,7 +58,7 @@ pub(in crate::compile) const CHECKS: &[Check] = &[
         run: prompt_variables::check,
     },
     Check { file: "forgotten_edge", codes: &[codes::FORGOTTEN_EDGE], run: forgotten_edge::check },
-    Check { file: "secret", codes: &[codes::MISPLACED_SECRET], run: secret::check },
+    Check { file: "secret", codes: &[codes::MISPLACED_SECRET, codes::BAD_VALUE], run: secret::check },
     Check { file: "not_built", codes: &[codes::NOT_BUILT], run: not_built::check },
 ];
 

@@ -32,13 +32,23 @@ pub(super) struct Receiver {
 impl Receiver {
     pub(super) fn parameter(uses: Uses, name: Option<&str>) -> Self {
         let path = name.map(|name| Step::Field(name.to_owned()));
-        let what = format!("of `{}`", uses.as_str());
+        let what = format!("`{}`", uses.as_str());
         Self { code: codes::WRONG_TYPE, what, declared: None, path: path.into_iter().collect() }
     }
 
     pub(super) fn graph(plan: &Plan) -> Self {
-        let what = format!("of the graph `{}`", plan.name);
+        let what = format!("the graph `{}`", plan.name);
         Self { code: codes::WRONG_INPUT, what, declared: None, path: Vec::new() }
+    }
+
+    /// The prompts of a node, which see what it is given as `vars`.
+    pub(super) fn prompts() -> Self {
+        Self {
+            code: codes::UNKNOWN_VARIABLE,
+            what: "the prompt".to_owned(),
+            declared: None,
+            path: Vec::new(),
+        }
     }
 
     pub(super) fn channel(draft: &Draft<'_>, channel: &PlanChannel) -> Self {
@@ -81,8 +91,8 @@ impl Receiver {
         }
         let path = report::spelled(&self.path);
         match self.code {
-            codes::WRONG_TYPE => format!("the parameter `{path}` {}", self.what),
-            codes::WRONG_INPUT => format!("the input `{path}` {}", self.what),
+            codes::WRONG_TYPE => format!("the parameter `{path}` of {}", self.what),
+            codes::WRONG_INPUT => format!("the input `{path}` of {}", self.what),
             _ => format!("`{path}` of {}", self.what),
         }
     }
@@ -173,7 +183,9 @@ impl Places<'_, '_> {
         let (code, message, help, doubted) = match &found {
             Misfit::Stranger(path, given, wanted) => {
                 let message = format!("{} is {given}, and {name} takes {wanted}", part(path));
-                (receiver.code, message, report::conversion(given, wanted), None)
+                let code =
+                    if receiver.code == codes::UNKNOWN_VARIABLE { codes::WRONG_TYPE } else { receiver.code };
+                (code, message, report::conversion(given, wanted), None)
             }
             Misfit::Null(path, wanted) => {
                 let takes = if wanted.without(crate::types::Kind::Null).kinds().count() > 4 {

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use crate::compile::draft::Draft;
 use crate::diag::Diagnostics;
-use crate::expr::{Expression, Root, Template};
+use crate::expr::{Expression, Root, Template, ValueTemplate};
 use crate::plan::{Action, ChannelIx, EdgeIx, NodeIx, Plan};
-use crate::types::{Chance, Field, Step, Type};
+use crate::types::{Chance, Field, ObjectOf, Step, Type};
 
 use super::conditions::Decisions;
 use super::courses::Courses;
@@ -180,18 +180,43 @@ impl<'a, 'd> Places<'a, 'd> {
                 self.value(place, facts, inputs, &inputs_of(plan), &receiver, diagnostics)
             }
             Action::Render(rendered) => {
-                let vars = take(&rendered.vars, &Type::ANY, None);
+                let vars = self.vars(place, facts, &rendered.vars, [&*rendered.prompt], diagnostics);
                 report::prompt(self, at, &rendered.prompt, &vars, diagnostics);
                 Type::ANY
             }
             Action::Llm(conversation) => {
-                let vars = take(&conversation.vars, &Type::ANY, None);
+                let prompts = conversation.messages.iter().map(|(_, prompt)| &**prompt);
+                let vars = self.vars(place, facts, &conversation.vars, prompts, diagnostics);
                 for (_, prompt) in &conversation.messages {
                     report::prompt(self, at, prompt, &vars, diagnostics);
                 }
                 Type::ANY
             }
         }
+    }
+
+    /// What prompts are given. Vars that are written one by one are held against them by name before; those that one
+    /// expression computes are held against them here.
+    fn vars<'t>(
+        &self,
+        place: Place,
+        facts: &Facts,
+        vars: &ValueTemplate,
+        prompts: impl IntoIterator<Item = &'t Template>,
+        diagnostics: &mut Diagnostics,
+    ) -> Type {
+        let wanted = match vars {
+            ValueTemplate::Expression(_) => {
+                let names = prompts.into_iter().flat_map(|prompt| prompt.references().iter());
+                let names = names.filter_map(|used| match &used.root {
+                    Root::Local(name) => Some((name.clone(), Field::sure(Type::ANY))),
+                    _ => None,
+                });
+                Type::object(ObjectOf { fields: names.collect(), rest: Type::ANY })
+            }
+            _ => Type::ANY,
+        };
+        self.value(place, facts, vars, &wanted, &Receiver::prompts(), diagnostics)
     }
 
     /// The graph's outputs: an output that is null fails the run.

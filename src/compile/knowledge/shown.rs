@@ -1,8 +1,9 @@
 //! `show: { call: NODE }`: can the call be shown before it is made, and will it be the one that is made then?
 
 use crate::diag::{Diagnostic, Diagnostics, codes};
+use crate::effect::APPROVE;
 use crate::expr::{Root, ValueTemplate};
-use crate::plan::{Action, NodeIx};
+use crate::plan::{Action, NodeIx, PlanNode};
 use crate::source::Span;
 
 use super::places::{Place, Places};
@@ -13,12 +14,28 @@ pub(super) fn check(places: &Places<'_, '_>, diagnostics: &mut Diagnostics) {
         let Action::Approval { show, .. } = &node.action else { continue };
         let Some(name) = shown(show) else { continue };
         let Some(&of) = places.index.get(name.as_str()) else { continue };
-        let Some((why, help)) = Shown { places, at, of }.trouble() else { continue };
+        let Some((why, help)) = undecided(node).or_else(|| Shown { places, at, of }.trouble()) else {
+            continue;
+        };
         let message = format!("the call of `{name}` can't be shown to `{}`: {why}", node.id);
         let found = Diagnostic::new(codes::SHOWN_CALL, span(places, at), message);
         let declared = places.draft.nodes[of.0 as usize].node.id.span;
         diagnostics.push(found.label(declared, format!("`{name}`")).help(help));
     }
+}
+
+/// Which of the options approves the call has to be said.
+fn undecided(asks: &PlanNode) -> Option<(String, String)> {
+    let Action::Approval { options, .. } = &asks.action else { return None };
+    if options.is_empty() || options.iter().any(|option| option == APPROVE) {
+        return None;
+    }
+    let why = format!("none of its options is `{APPROVE}`, the one that approves the call");
+    let help = format!(
+        "call the option that approves it `{APPROVE}`, or write what is to be approved as a text; without options a \
+         person approves or rejects"
+    );
+    Some((why, help))
 }
 
 /// The node whose call is shown.

@@ -1,7 +1,7 @@
 //! Edges: chains taken apart, lists multiplied out, and what may stand beside what.
 
 use crate::diag::{Diagnostic, codes};
-use crate::document::{Text, Tree, Value};
+use crate::document::{Entry, Text, Tree, Value};
 use crate::model::decode::{Fields, OwnKeys, Shape, Slot};
 use crate::model::{Edge, ExhaustedRule, LoopClause, Section};
 use crate::source::{Located, Span};
@@ -58,7 +58,9 @@ impl Reader<'_, '_> {
     fn edge_entry(&mut self, slot: Slot<'_>) -> Option<Vec<Edge>> {
         match &slot.value.value {
             Value::String(chain) => self.chain(chain),
-            Value::Map(_) => {
+            Value::Map(entries) => {
+                let mended = self.out_of_loop(slot, entries);
+                let slot = Slot { value: mended.as_ref().unwrap_or(slot.value), ..slot };
                 let fields = self.decoder.fields(slot, &EDGE)?;
                 self.edge(slot, &fields)
             }
@@ -77,6 +79,33 @@ impl Reader<'_, '_> {
             None => "write `a -> b`, or `{ from: a, to: b }`".to_owned(),
         };
         self.decoder.report(Diagnostic::new(codes::WRONG_TYPE, tree.span, found).help(help));
+    }
+
+    /// Keys of an edge that stand in its `loop`, as they easily do behind the header of that table in TOML: they are named, and
+    /// read as if they stood in the edge.
+    fn out_of_loop(&mut self, slot: Slot<'_>, entries: &[Entry]) -> Option<Tree> {
+        let clause = entries.iter().find(|entry| entry.key.value == "loop")?;
+        let is_here = |key: &str| entries.iter().any(|entry| entry.key.value == key);
+        let strays = |entry: &Entry| {
+            let key = entry.key.value.as_str();
+            EDGE.keys.contains(&key) && key != "loop" && !is_here(key)
+        };
+        let (strays, own): (Vec<Entry>, Vec<Entry>) =
+            clause.value.entries().iter().cloned().partition(|entry| strays(entry));
+        if strays.is_empty() {
+            return None;
+        }
+        for entry in &strays {
+            let key = &entry.key.value;
+            let message = format!("`{key}` is a key of the edge, and stands in its `loop`");
+            let help = format!("move `{key}` to the edge; in TOML, above the edge's `loop` table");
+            self.decoder.report(Diagnostic::new(codes::MISPLACED_KEY, entry.key.span, message).help(help));
+        }
+        let value = Tree { value: Value::Map(own), span: clause.value.span };
+        let clause = Entry { key: clause.key.clone(), value };
+        let others = entries.iter().filter(|entry| entry.key.value != "loop").cloned();
+        let entries = others.chain([clause]).chain(strays).collect();
+        Some(Tree { value: Value::Map(entries), span: slot.value.span })
     }
 
     /// `a -> b -> c`: an unconditional edge from each to the next.

@@ -9,6 +9,7 @@ use crate::model::decode::Decoder;
 use super::modifiers::DEFAULT_KEYS;
 use super::node::NODE_KEYS;
 use super::root::ROOT_KEYS;
+use super::section::BUDGET_KEYS;
 
 /// The tree with misplaced keys at the top; `None` where there are none.
 pub(super) fn put_right(decoder: &mut Decoder<'_>, tree: &Tree) -> Option<Tree> {
@@ -95,7 +96,7 @@ impl Search<'_> {
         let keep = |search: &mut Self, entry: &Entry| {
             let key = entry.key.value.as_str();
             let known = uses.and_then(|uses| uses.parameters().names);
-            let stranger = known.map_or_else(|| looks_like_edges(entry), |names| !names.contains(&key));
+            let stranger = known.map_or_else(|| means_the_graph(entry), |names| !names.contains(&key));
             if search.belongs_to_root(entry) && stranger {
                 search.found.push((entry.clone(), format!("the parameters of {place}")));
                 return None;
@@ -128,9 +129,32 @@ fn misfits(section: &str, entry: &Entry) -> bool {
         "budgets" | "concurrency" | "defaults" => true,
         "nodes" => entry.value.get("uses").is_none(),
         "inputs" | "models" | "prompts" | "graphs" | "state" => !is_map,
-        "outputs" => looks_like_edges(entry),
+        "outputs" => means_the_graph(entry),
         _ => false,
     }
+}
+
+/// Among data of any name: is it written as the graph's own key is, so that it can hardly be data?
+fn means_the_graph(entry: &Entry) -> bool {
+    looks_like_edges(entry) || looks_like_policies(entry) || looks_like_budgets(entry)
+}
+
+/// A list of files, of built-in layers and of packs.
+fn looks_like_policies(entry: &Entry) -> bool {
+    let is_layer = |item: &Tree| {
+        item.as_str().is_some_and(|text| {
+            let file = [".yaml", ".yml", ".toml"].iter().any(|ending| text.ends_with(ending));
+            file || text.starts_with("builtin:") || text.starts_with("pack:")
+        })
+    };
+    let items = entry.value.items();
+    entry.key.value == "policy" && !items.is_empty() && items.iter().all(is_layer)
+}
+
+fn looks_like_budgets(entry: &Entry) -> bool {
+    let budgets = entry.value.entries();
+    let known = |budget: &Entry| BUDGET_KEYS.contains(&budget.key.value.as_str());
+    entry.key.value == "budgets" && !budgets.is_empty() && budgets.iter().all(known)
 }
 
 fn looks_like_edges(entry: &Entry) -> bool {

@@ -30,12 +30,10 @@ const SUBGRAPH: Shape = Shape {
     own: OwnKeys::Extensions,
 };
 
-const BUDGETS: Shape = Shape {
-    what: "`budgets`",
-    keys: &["wall", "tool_calls", "llm_tokens", "patch_bytes", "grace"],
-    required: &[],
-    own: OwnKeys::Refused,
-};
+/// The keys of `budgets`.
+pub(super) const BUDGET_KEYS: [&str; 5] = ["wall", "tool_calls", "llm_tokens", "patch_bytes", "grace"];
+
+const BUDGETS: Shape = Shape { what: "`budgets`", keys: &BUDGET_KEYS, required: &[], own: OwnKeys::Refused };
 
 const CONCURRENCY: Shape =
     Shape { what: "`concurrency`", keys: &["max", "groups"], required: &[], own: OwnKeys::Refused };

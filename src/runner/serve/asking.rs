@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::approval::{Refusal, Verified};
+use crate::approval::{Refusal, Terms, Verified};
 use crate::effect::{ErrorKind, ToolCall, ToolError, ToolResult, refused_whole};
 use crate::ledger::Answered;
 use crate::policy::{Asked, GateDecision, Granted};
@@ -20,7 +20,7 @@ type Open = (Asked<ToolCall>, Option<Bound>, Option<Refusal>);
 impl Desk {
     /// Does a granted call; where its tool meets a path that asks before anything is done, the call as a question.
     pub(super) fn met_question(&self, granted: &Granted<ToolCall>) -> Result<Asked<ToolCall>, ToolResult> {
-        if let Err(error) = self.counters.begin(granted.request()) {
+        if let Err(error) = self.count(granted.request()) {
             return Err(ToolResult::failure(&granted.request().tool, error));
         }
         let result = self.execute(granted, None);
@@ -45,7 +45,7 @@ impl Desk {
         let (Some(approvals), Some(binding)) = (&self.approvals, binding) else {
             return Err((asked, None, None));
         };
-        let terms = self.gate.policy().approval_terms();
+        let terms = self.terms_of(asked.request());
         let given = match &asked.request().approval {
             Some(given) => given.clone(),
             None => match approvals.on_record(&asked, &binding, &terms) {
@@ -61,6 +61,11 @@ impl Desk {
             Ok(result) => Ok(result),
             Err(refusal) => Err((asked, Some(binding), Some(refusal))),
         }
+    }
+
+    /// What an approval of a call needs to count.
+    fn terms_of(&self, call: &ToolCall) -> Terms {
+        self.gate.at(&call.node).policy().approval_terms()
     }
 
     /// What an approval of a call is bound to as things stand, where there can be one; or why the call could not do its
@@ -82,7 +87,7 @@ impl Desk {
         binding: &Bound,
     ) -> Result<ToolResult, Refusal> {
         let approvals = self.approvals.as_ref().ok_or(Refusal::Unknown)?;
-        if let Err(error) = self.counters.begin(asked.request()) {
+        if let Err(error) = self.count(asked.request()) {
             return Ok(ToolResult::failure(&asked.request().tool, error));
         }
         let spent =
@@ -109,7 +114,7 @@ impl Desk {
                 format!("{} (the approval that was given does not count: {refused})", error.message);
         }
         let (Some(approvals), Some(binding)) = (&self.approvals, binding) else { return result };
-        let terms = self.gate.policy().approval_terms();
+        let terms = self.terms_of(asks.request());
         if let Some(why) = approvals.wanting(&terms) {
             error.kind = ErrorKind::Denied;
             error.message = format!("{}; and nobody may approve it: {why}", error.message);
@@ -197,7 +202,8 @@ impl Desk {
             Ok(binding) => binding,
             Err((at, error)) => return one(at, ToolResult::failure(&calls[at].tool, error)),
         };
-        let terms = self.gate.policy().approval_terms();
+        // a list is of one node
+        let terms = self.terms_of(&calls[first]);
         let given = calls.first().and_then(|call| call.approval.as_ref());
         let refused = match given.map(|given| approvals.check(given, &binding.now, &terms)) {
             None => None,

@@ -31,7 +31,7 @@ impl Desk {
             "tool": call.tool,
             "schemas": [schema::tool_input(&call.tool), schema::tool_output(&call.tool)],
             "input": call.input,
-            "policy": self.policy_digest(),
+            "policy": self.gate.at(&call.node).policy().digest(),
             "protected": self.gate.machine().protected,
             "declared": self.declared_for(call),
         });

@@ -29,8 +29,8 @@ use crate::runner::revision::revision;
 use crate::runner::tools::{look_ahead, question};
 use crate::runner::work_tree::work_tree;
 use crate::runner::{
-    Cancel, CommandMemory, Hearing, Keyring, Outside, Teller, ToolWorld, Traffic, recover_workspace,
-    redaction,
+    Cancel, CommandMemory, Hearing, Keyring, Outside, Teller, ToolWorld, Traffic, call_unfit,
+    recover_workspace, redaction,
 };
 use crate::sandbox::walls;
 use crate::schema;
@@ -121,7 +121,7 @@ impl Desk {
         let of_sent = Arc::clone(&receipts);
         world.outside.traffic =
             Traffic::after(used.sent.clone(), move |rules, bytes| of_sent.sent(rules, bytes));
-        let counters = Counters::new(policy.tool_calls(), start.limits, used);
+        let counters = Counters::new(start.limits, used);
         let (running, answered) = (Running::default(), Mutex::default());
         let held = Held::to(start.plan.clone());
         let cache = start.ledger.as_ref().filter(|_| start.keeps_records);
@@ -154,6 +154,11 @@ impl Desk {
     /// Do answers on record count for calls that carry none?
     fn answers_on_record(&self) -> bool {
         self.approvals.as_ref().is_some_and(Approvals::counts_on_record)
+    }
+
+    /// Counts a call, where the run is still allowed one.
+    pub(super) fn count(&self, call: &ToolCall) -> Result<(), ToolError> {
+        self.counters.begin(call, self.gate.at(&call.node).policy().tool_calls())
     }
 
     /// The digest of the layers in force.
@@ -390,9 +395,11 @@ impl Desk {
         self.refusal_of(call).unwrap_or_else(|| ToolResult::success(&call.tool, Value::Null))
     }
 
-    /// The refusal of a call, whatever the policy says of it: it was made for another one, or no plan showed it.
+    /// The refusal of a call, whatever the policy says of it: it was made for another one, no plan showed it, or it is no
+    /// call of its tool.
     pub(super) fn out_of_bounds(&self, call: &ToolCall) -> Option<ToolResult> {
-        self.under_another_policy(call).or_else(|| self.held.refuses(call))
+        let unfit = || call_unfit(call).map(|error| ToolResult::failure(&call.tool, error));
+        self.under_another_policy(call).or_else(|| self.held.refuses(call)).or_else(unfit)
     }
 
     /// The policy is the runner's. A call may say which one it was made for, and is refused where that is another.

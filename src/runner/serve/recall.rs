@@ -44,7 +44,7 @@ impl Desk {
         let rule = Some(RuleRef::builtin("on_crash"));
         let met = ToolError { rule, ..ToolError::new(ErrorKind::ApprovalRequired, message) };
         let Some(asked) = self.gate.ask_after(call, Some(&met)) else {
-            return refusal(call, ErrorKind::Denied, &self.gate.explain_tool(&call.tool));
+            return refusal(call, ErrorKind::Denied, &self.gate.at(&call.node).explain_tool(&call.tool));
         };
         match self.with_approval(asked) {
             Ok(result) => result,

@@ -58,7 +58,7 @@ impl Desk {
     /// approved it then is in that run's trace.
     pub(super) fn recall_unasked(&self, asked: &Asked<ToolCall>, known: ToolResult) -> ToolResult {
         let call = asked.request();
-        if let Err(error) = self.counters.begin(call) {
+        if let Err(error) = self.count(call) {
             return ToolResult::failure(&call.tool, error);
         }
         let rules = asked.verdict().reasons.iter().map(|reason| reason.rule.clone()).collect();

@@ -41,7 +41,7 @@ pub(super) use apply_patch::{answered_before, apply_patch, too_large};
 pub(super) use call_folders::{RunCaches, sweep_held_folders};
 pub(super) use exec::exec;
 pub(super) use git_tree::files_of;
-pub(super) use http::http;
+pub(super) use http::{http, status_failure, takes_status};
 pub(super) use list_files::list_files;
 pub(super) use llm::llm;
 pub(super) use place::look_ahead;

@@ -78,6 +78,7 @@ impl Bench {
             text: policy.into(),
             syntax: "yaml".into(),
             includes: Vec::new(),
+            within: std::collections::BTreeSet::new(),
         };
         let place = |name: &str| self.path(name).display().to_string();
         let start = RunnerStart {

@@ -44,7 +44,7 @@ fn head(exchange: &Exchange) -> Value {
 }
 
 /// The error that a status comes to.
-pub(super) fn failure(status: u16, address: &WebAddress, output: Value) -> ToolError {
+pub(in crate::runner) fn failure(status: u16, address: &WebAddress, output: Value) -> ToolError {
     let (kind, what) = match status {
         404 | 410 => (ErrorKind::NotFound, "has no such thing"),
         408 | 504 => (ErrorKind::Timeout, "took too long by its own word"),

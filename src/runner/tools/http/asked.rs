@@ -87,11 +87,16 @@ impl<'a> Asked<'a> {
 
     /// Does this status count as success?
     pub(super) fn is_ok(&self, status: u16) -> bool {
-        match self.ok_status {
-            None => (200..300).contains(&status),
-            Some(Value::Array(listed)) => listed.iter().any(|ok| ok.as_u64() == Some(u64::from(status))),
-            Some(other) => other == "any",
-        }
+        takes_status(self.ok_status, status)
+    }
+}
+
+/// Does `ok_status` of a call, or what holds without it, count this status as success?
+pub(in crate::runner) fn takes_status(ok_status: Option<&Value>, status: u16) -> bool {
+    match ok_status {
+        None | Some(Value::Null) => (200..300).contains(&status),
+        Some(Value::Array(listed)) => listed.iter().any(|ok| ok.as_u64() == Some(u64::from(status))),
+        Some(other) => other == "any",
     }
 }
 

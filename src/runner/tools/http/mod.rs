@@ -4,4 +4,6 @@ mod answer;
 mod asked;
 mod tool;
 
+pub(in crate::runner) use answer::failure as status_failure;
+pub(in crate::runner) use asked::takes_status;
 pub(in crate::runner) use tool::http;
