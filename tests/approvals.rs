@@ -403,13 +403,13 @@ fn a_node_may_ask_with_choices_and_a_response() {
     let first = workspace
         .lgflow(&["approve", &run, "gate", "--choice", "wait", "--response", "{\"n\": 1}"])
         .ended(0)
-        .says("gate: approved, `wait`\n");
+        .says("gate: answered `wait`\n");
     assert!(!first.stderr.contains("takes the place"), "{}", first.stderr);
     workspace
         .lgflow(&["approve", &run, "gate", "--choice", "ship", "--response", "{\"n\": 7}", "--comment", "go"])
         .ended(0)
-        .says("gate: approved, `ship`\n")
-        .says("takes the place of the answer before, which was: approved, `wait`");
+        .says("gate: answered `ship`\n")
+        .says("takes the place of the answer before, which was: answered `wait`");
     let resumed = workspace.lgflow(&["runs", "resume", &run, "--format", "json"]).ended(0).json();
     assert_eq!(resumed["outputs"], json!({ "choice": "ship", "n": 7, "said": "go" }));
     let (code, shown) =

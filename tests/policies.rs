@@ -59,6 +59,7 @@ fn layer(name: &str, role: LayerRole) -> FrozenLayer {
         text,
         syntax: "yaml".to_owned(),
         includes: includes.unwrap_or_default(),
+        within: std::collections::BTreeSet::new(),
     }
 }
 

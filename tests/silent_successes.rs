@@ -107,13 +107,13 @@ fn a_join_whose_source_is_never_chosen() {
     assert!(reason.contains("`right -> both`") && reason.contains("not_reached"), "{reason}");
     // and a result that hangs on it is a failure, unless the author says what else is to be taken
     let hangs = "inputs: { go: { type: boolean } }\nnodes:\n  a: { uses: values }\n  b: { uses: values }\n  c: { uses: values, with: { x: 1 }, join: all }\nedges:\n  - { from: a, to: b, when: inputs.go }\n  - { from: [a, b], to: c }\noutputs: { x: '{{ nodes.c.output.x }}' }\n";
-    match compile(hangs) {
-        Ok(graph) => {
-            let summary = run(&graph, json!({ "go": false }), &well);
-            assert_eq!((error(&summary), summary.outputs.is_none()), ((None, "expression"), true));
-        }
-        Err(found) => assert!(found.iter().any(|finding| finding.contains("nodes.c")), "{found:#?}"),
-    }
+    refused(hangs, "may-be-missing");
+    let said = hangs.replace("nodes.c.output.x", "nodes.c.output.x | default(0)");
+    let summary = run(&compile(&said).unwrap(), json!({ "go": false }), &well);
+    assert_eq!(
+        (summary.nodes["c"].status, summary.outputs.unwrap()["x"].clone()),
+        (Some(Status::NotReached), json!(0))
+    );
 }
 
 #[test]
@@ -232,18 +232,7 @@ fn a_retry_that_swallows_the_last_error() {
 fn a_condition_on_a_skipped_node() {
     // what a skipped node would have given is missing: a condition on it is neither true nor false
     let text = "inputs: { lint: { type: boolean } }\nnodes:\n  lint: { uses: exec, with: { argv: [l], ok_exit: any }, skip_when: not inputs.lint }\n  ship: { uses: exec, with: { argv: [s] } }\nedges:\n  - { from: lint, to: ship, when: 'CONDITION' }\n";
-    match compile(&text.replace("CONDITION", "nodes.lint.output.exit_code == 0")) {
-        Ok(graph) => {
-            let summary = run(&graph, json!({ "lint": false }), &well);
-            assert_eq!(
-                (error(&summary), summary.path.clone()),
-                ((Some("lint"), "expression"), vec!["lint".into()])
-            );
-        }
-        Err(found) => {
-            assert!(found.iter().any(|finding| finding.contains("nodes.lint.output")), "{found:#?}");
-        }
-    }
+    refused(&text.replace("CONDITION", "nodes.lint.output.exit_code == 0"), "may-be-missing");
     // whoever means that, says it
     let said = text.replace("CONDITION", "(nodes.lint.output.exit_code | default(0)) == 0");
     let summary = run(&compile(&said).unwrap(), json!({ "lint": false }), &well);

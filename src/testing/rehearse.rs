@@ -231,14 +231,13 @@ impl Stage<'_> {
             CallOrder::Prepare(call) => Ok(Some(CallOutcome::Single(self.look(&told(call))))),
             CallOrder::Single(call) => {
                 let call = told(call);
-                if let Some(error) = call_unfit(&call) {
-                    return Ok(Some(CallOutcome::Single(ToolResult::failure(&call.tool, error))));
-                }
                 if let Some(error) = self.asked_beyond(&call) {
                     return Ok(Some(CallOutcome::Single(self.beyond(&call, error))));
                 }
                 if let Some(refusal) = self.refusal(&call) {
-                    self.note_call(&call, &refusal);
+                    if unfit(&call).is_none() {
+                        self.note_call(&call, &refusal);
+                    }
                     return Ok(Some(CallOutcome::Single(refusal)));
                 }
                 Ok(self.done(&call)?.map(CallOutcome::Single))
@@ -249,7 +248,6 @@ impl Stage<'_> {
 
     /// All are decided before the first is done; then in order, up to the first failure.
     fn batch(&mut self, calls: &[ToolCall]) -> Result<Option<CallOutcome>, Problem> {
-        let unfit = |call: &ToolCall| Some(ToolResult::failure(&call.tool, call_unfit(call)?));
         let unfit: Vec<Option<ToolResult>> = calls.iter().map(unfit).collect();
         if unfit.iter().any(Option::is_some) {
             return Ok(Some(CallOutcome::Batch(refused_whole(calls, unfit))));
@@ -293,7 +291,10 @@ impl Stage<'_> {
             GateDecision::Ask(asked) => {
                 Some(refused(call, ErrorKind::ApprovalRequired, asked.verdict(), Some(asked_ref())))
             }
-            GateDecision::Denied(verdict) => Some(refused(call, ErrorKind::Denied, &verdict, None)),
+            // what it cannot read it denies, and that is not why such a call fails
+            GateDecision::Denied(verdict) => {
+                unfit(call).or_else(|| Some(refused(call, ErrorKind::Denied, &verdict, None)))
+            }
         }
     }
 
@@ -312,8 +313,9 @@ impl Stage<'_> {
 
     /// The runner looks at a call that is to be shown to a person.
     fn look(&self, call: &ToolCall) -> ToolResult {
-        let unfit = call_unfit(call).map(|error| ToolResult::failure(&call.tool, error));
-        unfit.or_else(|| self.refusal(call)).unwrap_or_else(|| ToolResult::success(&call.tool, Value::Null))
+        self.refusal(call)
+            .or_else(|| unfit(call))
+            .unwrap_or_else(|| ToolResult::success(&call.tool, Value::Null))
     }
 
     /// A call that goes ahead, unless a limit of the policy refuses it; nothing where it hangs.
@@ -322,6 +324,9 @@ impl Stage<'_> {
         let begun = self.counters.begin(call, self.gate.at(&call.node).policy().tool_calls());
         if let Err(error) = begun.and_then(|()| call_beyond(call, &limits).map_or(Ok(()), Err)) {
             return Ok(Some(self.beyond(call, error)));
+        }
+        if let Some(result) = unfit(call) {
+            return Ok(Some(result));
         }
         let turn = self.script.turn(call);
         match self.script.result(call, turn) {
@@ -424,4 +429,9 @@ impl Stage<'_> {
             is_whole,
         }
     }
+}
+
+/// What is no call of its tool fails by itself.
+fn unfit(call: &ToolCall) -> Option<ToolResult> {
+    call_unfit(call).map(|error| ToolResult::failure(&call.tool, error))
 }

@@ -12,7 +12,7 @@ use crate::policy::{Asked, GateDecision, Granted};
 use crate::runner::tools::{prepare, question};
 
 use super::approvals::{Approvals, Bound, NotAsked};
-use super::desk::{Desk, in_order, refusal, unrecorded};
+use super::desk::{Desk, denial, in_order, refusal, unrecorded};
 
 /// A call without an approval that counts: what it is bound to, and why the one that it carried was refused.
 type Open = (Asked<ToolCall>, Option<Bound>, Option<Refusal>);
@@ -146,7 +146,7 @@ impl Desk {
         let call = &ToolCall { approval: None, ..call.clone() };
         let known = self.reused.answer_to(call).is_some();
         let asked = match self.gate.decide(call) {
-            GateDecision::Denied(verdict) => return refusal(call, ErrorKind::Denied, &verdict),
+            GateDecision::Denied(verdict) => return denial(call, &verdict),
             // nothing is done for it, so nothing can ask
             GateDecision::Ask(_) | GateDecision::Granted(_) if known => {
                 return ToolResult::success(&call.tool, Value::Null);

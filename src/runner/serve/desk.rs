@@ -282,7 +282,7 @@ impl Desk {
         let decision = self.gate.decide(call);
         said::decided(&decision);
         let asked = match decision {
-            GateDecision::Denied(verdict) => return refusal(call, ErrorKind::Denied, &verdict),
+            GateDecision::Denied(verdict) => return denial(call, &verdict),
             GateDecision::Ask(asked) => match self.reused.answer_to(call) {
                 Some(known) => return self.recall_unasked(&asked, known),
                 None => *asked,
@@ -355,7 +355,8 @@ impl Desk {
 
     /// All are decided before the first is done; then in order, up to the first failure.
     fn batch(&self, calls: &[ToolCall]) -> Vec<ToolResult> {
-        let refusals: Vec<Option<ToolResult>> = calls.iter().map(|call| self.refusal_of(call)).collect();
+        let refusal = |call| unfit(call).or_else(|| self.refusal_of(call));
+        let refusals: Vec<Option<ToolResult>> = calls.iter().map(refusal).collect();
         let asks = |refusal: &Option<ToolResult>| {
             let error = refusal.as_ref().and_then(|result| result.error.as_ref());
             error.is_some_and(|error| error.kind == ErrorKind::ApprovalRequired)
@@ -395,11 +396,9 @@ impl Desk {
         self.refusal_of(call).unwrap_or_else(|| ToolResult::success(&call.tool, Value::Null))
     }
 
-    /// The refusal of a call, whatever the policy says of it: it was made for another one, no plan showed it, or it is no
-    /// call of its tool.
+    /// The refusal of a call, whatever the policy says of it: it was made for another one, or no plan showed it.
     pub(super) fn out_of_bounds(&self, call: &ToolCall) -> Option<ToolResult> {
-        let unfit = || call_unfit(call).map(|error| ToolResult::failure(&call.tool, error));
-        self.under_another_policy(call).or_else(|| self.held.refuses(call)).or_else(unfit)
+        self.under_another_policy(call).or_else(|| self.held.refuses(call))
     }
 
     /// The policy is the runner's. A call may say which one it was made for, and is refused where that is another.
@@ -493,6 +492,16 @@ fn first_finding(findings: &Diagnostics, sources: &Sources) -> String {
         let place = file.position(finding.span().start);
         format!("{}:{}:{}: {}", file.name(), place.line, place.column, finding.message)
     })
+}
+
+/// What is no call of its tool, whatever the policy says of it.
+fn unfit(call: &ToolCall) -> Option<ToolResult> {
+    call_unfit(call).map(|error| ToolResult::failure(&call.tool, error))
+}
+
+/// The policy cannot read what is no call of its tool, and denies it: that is not why it fails.
+pub(super) fn denial(call: &ToolCall, verdict: &Verdict) -> ToolResult {
+    unfit(call).unwrap_or_else(|| refusal(call, ErrorKind::Denied, verdict))
 }
 
 pub(super) fn refusal(call: &ToolCall, kind: ErrorKind, verdict: &Verdict) -> ToolResult {
