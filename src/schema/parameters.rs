@@ -37,19 +37,7 @@ pub fn check_parameters<'t>(
     let parameters: Vec<(&Located<String>, &Tree)> = parameters.into_iter().collect();
     let named = parameters.iter().map(|(name, tree)| (name.value.clone(), tree.to_json()));
     let instance = Value::Object(named.collect::<Map<_, _>>());
-    let errors = validator.errors(&instance);
-    for (name, tree) in &parameters {
-        let literal = validator.schema()["properties"][&name.value].get(LITERAL).is_some();
-        let items = tree.items().iter().enumerate().filter(|_| literal);
-        let computed = items.filter(|(at, item)| {
-            let pointer = format!("/{}/{at}", name.value);
-            item.as_str().is_some_and(holds_template) && errors.iter().all(|error| error.pointer != pointer)
-        });
-        for (at, item) in computed {
-            diagnostics.push(computed_literal(&format!("{}[{at}]", name.value), item.span));
-        }
-    }
-    for error in errors {
+    for error in validator.errors(&instance) {
         if error.pointer.is_empty() {
             continue;
         }
@@ -71,16 +59,7 @@ fn is_literal(schema: &Value, keyword: &str) -> bool {
 }
 
 fn is_template(value: &Value) -> bool {
-    value.as_str().is_some_and(holds_template)
-}
-
-fn holds_template(text: &str) -> bool {
-    text.contains("{{") || text.contains("{%")
-}
-
-fn computed_literal(name: &str, span: Span) -> Diagnostic {
-    let message = format!("`{name}` cannot be a template: it must be known before the run");
-    Diagnostic::new(codes::BAD_VALUE, span, message).help("write the value itself")
+    value.as_str().is_some_and(|text| text.contains("{{") || text.contains("{%"))
 }
 
 /// What is wrong with the parameters of a call: what was computed is known when it is made, and not before. A null
@@ -146,7 +125,10 @@ impl<'t> Place<'t> {
                 Diagnostic::new(codes::UNKNOWN_KEY, span, format!("unknown key `{key}` in `{name}`"))
             }
             Fault::MissingKey(_) => Diagnostic::new(codes::MISSING_KEY, self.key, message),
-            _ if template => computed_literal(name, self.tree.span),
+            _ if template => {
+                let message = format!("`{name}` cannot be a template: it must be known before the run");
+                Diagnostic::new(codes::BAD_VALUE, self.tree.span, message).help("write the value itself")
+            }
             Fault::WrongType => Diagnostic::new(codes::WRONG_TYPE, self.tree.span, message),
             Fault::BadValue => Diagnostic::new(codes::BAD_VALUE, self.tree.span, message),
         };

@@ -325,11 +325,14 @@ impl Stage<'_> {
         if let Err(error) = begun.and_then(|()| call_beyond(call, &limits).map_or(Ok(()), Err)) {
             return Ok(Some(self.beyond(call, error)));
         }
+        let turn = self.script.turn(call);
+        let scripted = self.script.result(call, turn);
         if let Some(result) = unfit(call) {
+            // whatever is scripted for it: it was let through, and its tool takes no such call
+            self.note_call(call, &result);
             return Ok(Some(result));
         }
-        let turn = self.script.turn(call);
-        match self.script.result(call, turn) {
+        match scripted {
             // it was let through: what it comes to is another matter
             Some(Scene::Hangs) => {
                 self.note(call, None);
