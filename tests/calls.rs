@@ -85,7 +85,8 @@ fn a_subgraphs_policies_bind_its_own_calls_and_no_others() {
 #[test]
 fn a_plan_shows_whose_calls_a_subgraphs_layer_binds() {
     let graph = LAYERED.replace("default: notes.txt", "default: src/a.txt");
-    let workspace = workspace(&graph, &[(".lg/inner.yaml", &NARROW.replace("allow }", "ask }"))]);
+    let asks = NARROW.replace("read_file: allow }", "read_file: ask }");
+    let workspace = workspace(&graph, &[(".lg/inner.yaml", &asks), ("src/a.txt", "a\n")]);
     workspace.lgflow(&["trust"]).ended(0);
     let shown = workspace.lgflow(&["plan"]).ended(0).stdout;
     assert!(shown.contains("inner.yaml, for what `c`, `d/o` runs"), "{shown}");

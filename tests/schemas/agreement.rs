@@ -24,6 +24,7 @@ const GRAPH_SAMPLES: &[(&str, &[&str])] = &[
     ),
     ("^([0-9]{1,15}B|[0-9]{1,6}(KiB|MiB|GiB|TiB))$", &["0B", "10MiB", "64KiB"]),
     ("\\{\\{|\\{%", &["{{ inputs.a }}", "a {{ b }} c", "{% if a %}b{% endif %}"]),
+    (r"^([^{]|\{[^{%#])*\{?$", &["approve", "stop", "a {b} c", "{"]),
     ("^sha256:[0-9a-f]{64}$", &["sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"]),
     ("^any$", &["any"]),
     ("^[A-Za-z_][A-Za-z0-9_]*$", &["PATH"]),
