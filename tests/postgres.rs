@@ -219,11 +219,11 @@ const KILLS: usize = 40;
 const ONE_AT_A_TIME: &str = "\
 schema: lgflow.graph/v1
 name: one-at-a-time
-inputs: { n: { type: string } }
+inputs: { n: { type: string }, hold: { type: string } }
 nodes:
   hold:
     uses: exec
-    with: { argv: [flock, --nonblock, --conflict-exit-code, \"9\", \"busy/{{ inputs.n }}\", sleep, \"0.01\"] }
+    with: { argv: [flock, --nonblock, --conflict-exit-code, \"9\", \"busy/{{ inputs.n }}\", sleep, \"{{ inputs.hold }}\"] }
     on_crash: retry
 outputs: { n: \"{{ inputs.n }}\" }
 ";
@@ -234,7 +234,7 @@ name: holds
 tools: { exec: allow }
 paths: { read: { allow: [\"**\"] } }
 commands:
-  - { name: flock, program: flock, args: [[\"--nonblock\", \"--conflict-exit-code\", \"9\", \"busy/*\", sleep, \"0.01\"]], sandbox: { workspace: direct } }
+  - { name: flock, program: flock, args: [[\"--nonblock\", \"--conflict-exit-code\", \"9\", \"busy/*\", sleep, \"*\"]], sandbox: { workspace: direct } }
 sandbox: { mode: best_effort }
 ";
 
@@ -245,9 +245,10 @@ fn whichever_of_two_workers_is_killed_each_of_five_hundred_runs_ends_once() {
     workspace.write("graph.yaml", ONE_AT_A_TIME).write("policy.yaml", HOLDS).write("busy/.keep", "");
     let queued: Vec<String> = (0..QUEUED)
         .map(|n| {
-            let input = format!("n={n}");
-            let arguments =
-                ["run", "--queue", "-g", "graph.yaml", "--policy", "policy.yaml", "-i", input.as_str()];
+            // every tenth holds what a second execution at a time would need for longer than it takes to be taken over
+            let (input, hold) = (format!("n={n}"), if n % 10 == 0 { "hold=1.5" } else { "hold=0.01" });
+            let queue = ["run", "--queue", "-g", "graph.yaml", "--policy", "policy.yaml"];
+            let arguments = [&queue[..], &["-i", input.as_str(), "-i", hold]].concat();
             ran(&workspace, &server, &arguments).ended(0).stdout.trim().to_owned()
         })
         .collect();
@@ -288,6 +289,7 @@ fn whichever_of_two_workers_is_killed_each_of_five_hundred_runs_ends_once() {
         .map(|run| (run["run"].as_str().unwrap(), &run["status"]))
         .collect();
     assert_eq!(found.len(), QUEUED);
+    let mut met = 0;
     for run in &queued {
         assert_eq!(found[run.as_str()], "succeeded", "{run}");
         let log = store.log(&run.parse().unwrap()).unwrap();
@@ -295,5 +297,47 @@ fn whichever_of_two_workers_is_killed_each_of_five_hundred_runs_ends_once() {
         assert!(verified.complete && verified.fault.is_none(), "{run}: {verified:?}");
         let ends = log.lines().filter(|line| line.contains("\"kind\":\"run.finished\"")).count();
         assert_eq!(ends, 1, "{run}");
+        met += usize::from(log.contains("\"kind\":\"run.resumed\""));
     }
+    assert!(met >= 5, "no more than {met} of {KILLS} kills met a run that was being executed");
+}
+
+#[test]
+fn a_store_of_an_earlier_form_becomes_one_of_today() {
+    let server = Server::start();
+    let state = tempfile::tempdir().unwrap();
+    let open = || Store::open_at(&server.address(), state.path(), Path::new("/some/where")).unwrap();
+    let (run, waits) = (RunId::new(1, [3; 10]), RunId::new(2, [4; 10]));
+    let mut log = open().create(&run, Durability::Sync).unwrap();
+    log.append("one", []);
+    log.finish().unwrap();
+    sql(&server, "DROP TABLE lgflow.queue; DROP TABLE lgflow.removals; UPDATE lgflow.form SET version = 1");
+    let store = open();
+    store.enqueue(&waits).unwrap();
+    assert_eq!((store.log(&run).unwrap().as_str(), store.queued().unwrap()), ("one\n", vec![waits]));
+}
+
+#[test]
+fn who_may_use_the_tables_needs_no_right_to_make_any() {
+    let server = Server::start();
+    let state = tempfile::tempdir().unwrap();
+    let narrow = format!("postgres://narrow@127.0.0.1:{}/postgres", server.port).parse().unwrap();
+    let open =
+        |address: &StoreAddress| Store::open_at(address, state.path(), Path::new("/some/where")).unwrap();
+    sql(&server, "CREATE ROLE narrow LOGIN; REVOKE CREATE ON DATABASE postgres FROM PUBLIC");
+    // the server is started with a store of its own
+    sql(&server, "DROP SCHEMA lgflow CASCADE");
+    assert!(open(&narrow).runs().unwrap_err().to_string().contains("permission denied"));
+    open(&server.address()).runs().unwrap();
+    sql(
+        &server,
+        "GRANT USAGE ON SCHEMA lgflow TO narrow; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA lgflow TO narrow; \
+         GRANT USAGE ON ALL SEQUENCES IN SCHEMA lgflow TO narrow",
+    );
+    let run = RunId::new(1, [3; 10]);
+    let mut log = open(&narrow).create(&run, Durability::Sync).unwrap();
+    log.append("one", [(Digest::of(b"large"), b"large".to_vec())]);
+    log.finish().unwrap();
+    open(&narrow).enqueue(&RunId::new(2, [4; 10])).unwrap();
+    assert_eq!(open(&narrow).log(&run).unwrap(), "one\n");
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::config::Host;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::types::{FromSql, ToSql, Type};
 use tokio_postgres::{Client, Config, NoTls, Statement};
 
 use super::schema::{APPLICATION, Dialect, STEPS};
@@ -159,12 +159,13 @@ impl Connection {
     }
 
     fn migrate(&self) -> Result<(), StoreError> {
-        self.batch(
-            "CREATE SCHEMA IF NOT EXISTS lgflow; CREATE TABLE IF NOT EXISTS form (version BIGINT NOT NULL)",
-        )?;
-        let ask = self.client.query("SELECT COALESCE(MAX(version), 0) FROM form", &[]);
-        let rows = self.runtime.block_on(ask).map_err(|error| understood(&error, &self.place))?;
-        let found: i64 = rows.first().map_or(0, |row| row.get(0));
+        // who may only use what is there need not be allowed to make it
+        if self.ask("SELECT to_regclass('lgflow.form') IS NOT NULL")? != Some(true) {
+            self.batch(
+                "CREATE SCHEMA IF NOT EXISTS lgflow; CREATE TABLE IF NOT EXISTS form (version BIGINT NOT NULL)",
+            )?;
+        }
+        let found: i64 = self.ask("SELECT COALESCE(MAX(version), 0) FROM form")?.unwrap_or_default();
         let known = STEPS.len().cast_signed() as i64;
         if found > known {
             return Err(StoreError::Newer { place: self.place.clone(), found, known });
@@ -176,6 +177,13 @@ impl Connection {
             self.batch(&format!("DELETE FROM form; INSERT INTO form VALUES ({known})"))?;
         }
         Ok(())
+    }
+
+    /// The one value that is asked for.
+    fn ask<T: for<'a> FromSql<'a>>(&self, sql: &str) -> Result<Option<T>, StoreError> {
+        let rows = self.runtime.block_on(self.client.query(sql, &[]));
+        let rows = rows.map_err(|error| understood(&error, &self.place))?;
+        Ok(rows.first().map(|row| row.get(0)))
     }
 
     fn batch(&self, sql: &str) -> Result<(), StoreError> {
