@@ -13,13 +13,30 @@ mod program;
 
 use std::process::Stdio;
 
-use crash::{Bench, killed_at_every_event};
+use crash::{Bench, killed_at_every_answer, killed_at_every_event};
 use program::processes::{all_gone, children, command_line, signal, wait_for_descendant};
 use program::{Ran, Workspace};
 
 #[test]
-fn a_run_that_is_killed_at_any_event_ends_as_it_would_have_with_each_effect_once() {
-    killed_at_every_event(&|| Bench::new("local"), &|at| ["interpreter", "runner", "both"][at as usize % 3]);
+fn a_run_whose_interpreter_is_killed_at_any_event_ends_as_it_would_have_with_each_effect_once() {
+    killed_at_every_event(&|| Bench::new("local"), &|_| "interpreter");
+}
+
+#[test]
+fn a_run_whose_runner_is_killed_at_any_event_ends_as_it_would_have_with_each_effect_once() {
+    killed_at_every_event(&|| Bench::new("local"), &|_| "runner");
+}
+
+#[test]
+fn a_run_of_which_both_are_killed_at_any_event_ends_as_it_would_have_with_each_effect_once() {
+    killed_at_every_event(&|| Bench::new("local"), &|_| "both");
+}
+
+#[test]
+fn what_was_done_and_whose_answer_nobody_heard_is_not_done_again() {
+    for who in ["interpreter", "runner", "both"] {
+        killed_at_every_answer(&|| Bench::new("local"), who);
+    }
 }
 
 #[test]

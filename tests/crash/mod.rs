@@ -4,6 +4,8 @@
 #![allow(dead_code, reason = "each test program uses its part")]
 
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::Shutdown;
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
@@ -11,7 +13,7 @@ use std::os::unix::process::parent_id;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use lgflow::client::Connection;
@@ -39,8 +41,8 @@ const GRAPH: &str = r#"schema: lgflow.graph/v1
 name: crashes
 nodes:
   look: { uses: read_file, with: { path: a.txt } }
-  once: { uses: exec, with: { argv: [mktemp, made/once-XXXXXX] }, on_crash: fail }
-  turn: { uses: exec, with: { argv: [mktemp, made/turn-XXXXXX] }, on_crash: fail }
+  once: { uses: exec, with: { argv: [sh, put.sh, once] }, on_crash: fail }
+  turn: { uses: exec, with: { argv: [sh, put.sh, turn] }, on_crash: fail }
   each:
     uses: apply_patch
     with: { changes: [{ op: add, path: "out/{{ name }}.txt", content: "{{ name }}\n" }] }
@@ -62,12 +64,15 @@ name: crashes
 tools: { read_file: allow, apply_patch: allow, exec: allow }
 paths:
   read: { allow: [\"**\"] }
-  write: { allow: [\"out/**\"], ask: [\"asked.txt\"] }
+  write: { allow: [\"out/**\", \"made/**\"], ask: [\"asked.txt\"] }
 commands:
-  - { name: mktemp, program: mktemp, args: [[\"made/*\"]], sandbox: { workspace: direct } }
+  - { name: put, program: sh, args: [[\"put.sh\", \"*\"]], sandbox: { unsafe_write: [\"made\"] } }
 sandbox: { mode: best_effort }
 limits: { tool_calls: 12 }
 ";
+
+/// Each command adds a line to a file in a folder that it really writes, so that they can be counted.
+const PUT: &str = "echo \"$1\" >> \"made/$1\"\n";
 
 /// The names of the two tests that are other processes.
 const MORTAL: &str = "crash::the_mortal";
@@ -89,14 +94,19 @@ fn the_mortal() {
     let (interrupter, interrupts) = Interrupts::new();
     let (link, ear) = FrontLink::new(front.try_clone().unwrap(), first.arrived, interrupter).unwrap();
     std::thread::spawn(move || ear.listen());
-    let interrupted = drive(&start, &kill, UnixStream::from(calls), link, interrupts);
+    let kill = Kill::parse(&kill);
+    let waits = Arc::new(AtomicBool::new(false));
+    let calls = relay(UnixStream::from(calls), kill.clone(), waits.clone());
+    let interrupted = drive(&start, (kill, waits), calls, link, interrupts);
     send_frame(&front, &InterpreterFrame::Ended { interrupted }).unwrap();
 }
 
 /// What an interpreter does with its front, but for the killing.
 struct Mortal {
     link: FrontLink,
-    kill: String,
+    kill: Option<Kill>,
+    /// Is whom to kill killed by the next answer of the runner?
+    waits: Arc<AtomicBool>,
     lines: Vec<String>,
 }
 
@@ -109,7 +119,11 @@ impl Journal for Mortal {
     fn commit(&mut self, awaited: bool) -> Result<(), JournalError> {
         self.link.commit(awaited)?;
         for line in self.lines.drain(..) {
-            kill_at(&self.kill, &line);
+            match self.kill.as_ref().filter(|kill| kill.is_due(&line)) {
+                Some(kill) if kill.answered => self.waits.store(true, Ordering::SeqCst),
+                Some(kill) => kill.carry_out(),
+                None => {}
+            }
         }
         Ok(())
     }
@@ -119,9 +133,36 @@ impl Journal for Mortal {
     }
 }
 
+/// Carries requests to the runner, and its answers to the session. Where an answer is waited for, it comes to nobody: the
+/// runner has done what it was asked and has given its answer, and who is to be killed is.
+fn relay(mut calls: UnixStream, kill: Option<Kill>, waits: Arc<AtomicBool>) -> UnixStream {
+    calls.set_nonblocking(false).unwrap();
+    let (mut session, own) = UnixStream::pair().unwrap();
+    let (mut requests, mut runner) = (session.try_clone().unwrap(), calls.try_clone().unwrap());
+    std::thread::spawn(move || {
+        // whichever of them has gone ends it
+        let _ = std::io::copy(&mut requests, &mut runner);
+        let _ = runner.shutdown(Shutdown::Both);
+    });
+    std::thread::spawn(move || {
+        let mut answer = vec![0; 1 << 16];
+        while let Ok(length @ 1..) = calls.read(&mut answer) {
+            if let Some(kill) = kill.as_ref().filter(|_| waits.load(Ordering::SeqCst)) {
+                kill.carry_out();
+                break;
+            }
+            if session.write_all(&answer[..length]).is_err() {
+                break;
+            }
+        }
+        let _ = session.shutdown(Shutdown::Both);
+    });
+    own
+}
+
 fn drive(
     start: &InterpreterStart,
-    kill: &str,
+    (kill, waits): (Option<Kill>, Arc<AtomicBool>),
     calls: UnixStream,
     link: FrontLink,
     interrupts: Interrupts,
@@ -129,14 +170,14 @@ fn drive(
     let run = start.run.as_str();
     let plan = check_bundle(&start.graph, &mut Sources::default(), &mut Diagnostics::default()).unwrap();
     let plan = plan.bounded(&start.limits);
-    let (state, chain, waits) = if start.resume {
+    let (state, chain, open) = if start.resume {
         let before = link.recorded().unwrap();
         let stored = fold(run, &plan, &before, &|digest| link.payload(digest), &clock()()).unwrap();
         (stored.state, Chain::resume(run, &stored.verified, Redaction::default()), stored.waits)
     } else {
         (RunState::new(run, &plan), Chain::new(run, Redaction::default()), Vec::new())
     };
-    let mortal = Mortal { link, kill: kill.to_owned(), lines: Vec::new() };
+    let mortal = Mortal { link, kill, waits, lines: Vec::new() };
     let recorder = Recorder::new(chain, mortal, clock());
     let begin = EventBody::RunStarted(Box::new(RunStarted {
         inputs: Arc::new(start.inputs.clone()),
@@ -148,7 +189,7 @@ fn drive(
     let ended = runtime.block_on(async {
         let connection = Connection::new(calls).unwrap();
         let session = Session::new(state, recorder, connection, interrupts, &mut observer);
-        if start.resume { session.resume(waits).await } else { session.run(begin).await }
+        if start.resume { session.resume(open).await } else { session.run(begin).await }
     });
     ended.interrupted.map(|why| why.to_string())
 }
@@ -163,35 +204,54 @@ fn clock() -> Clock {
     if std::env::var_os(BACKWARDS).is_some() { backwards } else { system_clock }
 }
 
-/// `WHO SEQ MARKER`: at the event with that number `WHO` is killed, once.
-fn kill_at(kill: &str, line: &str) {
-    let mut words = kill.split(' ');
-    let (Some(who), Some(at), Some(marker)) = (words.next(), words.next(), words.next()) else { return };
-    let seq = serde_json::from_str::<Value>(line).unwrap()["seq"].as_u64().unwrap();
-    if seq.to_string() != at || Path::new(marker).exists() {
-        return;
+/// Who is killed, and when.
+#[derive(Debug, Clone)]
+struct Kill {
+    /// When the runner has answered the call that begins with that event; else when the event is recorded.
+    answered: bool,
+    who: String,
+    seq: u64,
+    /// There is such a file once it has happened.
+    marker: PathBuf,
+}
+
+impl Kill {
+    /// `WHEN WHO SEQ MARKER`
+    fn parse(text: &str) -> Option<Self> {
+        let mut words = text.split(' ');
+        let (when, who) = (words.next()?, words.next()?.to_owned());
+        let (seq, marker) = (words.next()?.parse().unwrap(), words.next()?.into());
+        Some(Self { answered: when == "answered", who, seq, marker })
     }
-    // ours is the runner's group, so its number is the runner's
-    let stat = fs::read_to_string("/proc/self/stat").unwrap();
-    let runner = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(2).unwrap().parse().unwrap();
-    assert!(command_line(runner).contains("__runner"), "{}", command_line(runner));
-    let own = std::process::id();
-    fs::write(marker, format!("{runner} {own}")).unwrap();
-    if who == "front" {
-        let front = parent_id();
-        assert!(command_line(front).contains(FRONT), "{}", command_line(front));
-        signal(front, "KILL");
-        // the runner ends by itself; what it is asked before that may be done or not, and is another test
-        while alive(runner) {
-            std::thread::sleep(Duration::from_millis(2));
+
+    fn is_due(&self, line: &str) -> bool {
+        let event: Value = serde_json::from_str(line).unwrap();
+        event["seq"] == self.seq && !self.marker.exists()
+    }
+
+    fn carry_out(&self) {
+        // ours is the runner's group, so its number is the runner's
+        let stat = fs::read_to_string("/proc/self/stat").unwrap();
+        let runner = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(2).unwrap().parse().unwrap();
+        assert!(command_line(runner).contains("__runner"), "{}", command_line(runner));
+        let own = std::process::id();
+        fs::write(&self.marker, format!("{runner} {own}")).unwrap();
+        if self.who == "front" {
+            let front = parent_id();
+            assert!(command_line(front).contains(FRONT), "{}", command_line(front));
+            signal(front, "KILL");
+            // the runner ends by itself; what it is asked before that may be done or not, and is another test
+            while alive(runner) {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            return;
         }
-        return;
-    }
-    if who != "interpreter" {
-        signal(runner, "KILL");
-    }
-    if who != "runner" {
-        signal(own, "KILL");
+        if self.who != "interpreter" {
+            signal(runner, "KILL");
+        }
+        if self.who != "runner" {
+            signal(own, "KILL");
+        }
     }
 }
 
@@ -272,6 +332,7 @@ impl Bench {
             .write("graph.yaml", GRAPH)
             .write("a.txt", "a\n")
             .write("asked.txt", "one\n")
+            .write("put.sh", PUT)
             .write("made/.keep", "");
         let marker = workspace.outside().join("killed");
         Self { workspace, marker, store: store.to_owned(), apart: false, backwards: false }
@@ -392,34 +453,68 @@ impl Bench {
         json!([shown["status"], shown["outputs"], shown["path"]])
     }
 
-    /// The files of the workspace that the run makes; those of commands by how many there are of each kind.
+    /// The files of the workspace that the run makes; those of commands by how often each was made.
     pub fn effects(&self) -> Value {
-        let made = |prefix: &str| {
-            let names = fs::read_dir(self.workspace.path().join("made")).unwrap();
-            let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-            names.filter(|name| name.starts_with(prefix)).count()
+        let made = |name: &str| {
+            let lines = fs::read_to_string(self.workspace.path().join("made").join(name));
+            lines.unwrap_or_default().lines().filter(|line| *line == name).count()
         };
         let out = |name: &str| self.workspace.read(&format!("out/{name}.txt"));
-        json!([made("once-"), made("turn-"), out("x"), out("y"), out("z"), self.workspace.read("asked.txt")])
+        json!([made("once"), made("turn"), out("x"), out("y"), out("z"), self.workspace.read("asked.txt")])
     }
 }
 
 /// Kills at every event, each time in a run of its own on a bench that `bench` makes; `who` is told by the number of the event.
 pub fn killed_at_every_event(bench: &dyn Fn() -> Bench, who: &dyn Fn(u64) -> &'static str) {
-    let honest = bench();
-    let run = honest.to_the_end("");
-    let (events, wanted, effects) = (honest.events(&run), honest.outcome(&run), honest.effects());
-    assert_eq!(effects, json!([1, 3, "x", "y", "z", "two\n"]));
-    assert_eq!(wanted[0], RunStatus::Succeeded.as_str());
-    let mut kills = 0;
-    for at in 1..=events {
-        let (bench, who) = (bench(), who(at));
-        let run = bench.to_the_end(&format!("{who} {at} {}", bench.marker.display()));
-        kills += u64::from(bench.marker.exists());
-        assert_eq!(bench.effects(), effects, "{who} killed at event {at}");
-        assert_eq!(bench.outcome(&run), wanted, "{who} killed at event {at}");
-        bench.lgflow(&["trace", "verify", run.as_str()]).ended(0);
-        bench.lgflow(&["replay", run.as_str()]).ended(0);
+    let honest = Honest::of(bench);
+    let kills: Vec<(u64, &str)> = (1..=honest.events).map(|at| (at, who(at))).collect();
+    honest.ends_the_same(bench, "recorded", &kills);
+}
+
+/// Kills at every call, when the runner has made it and has answered and nobody has heard it. Where a command that has ended
+/// or a patch that is there were not known to be, the run would fail: no such command is to be made again, and a file that is
+/// there cannot be added.
+pub fn killed_at_every_answer(bench: &dyn Fn() -> Bench, who: &'static str) {
+    let honest = Honest::of(bench);
+    assert!(honest.calls.len() >= 9, "{:?}", honest.calls);
+    let kills: Vec<(u64, &str)> = honest.calls.iter().map(|at| (*at, who)).collect();
+    honest.ends_the_same(bench, "answered", &kills);
+}
+
+/// What a run comes to of which nothing is killed.
+struct Honest {
+    events: u64,
+    /// The events with which calls begin.
+    calls: Vec<u64>,
+    outcome: Value,
+    effects: Value,
+}
+
+impl Honest {
+    fn of(bench: &dyn Fn() -> Bench) -> Self {
+        let honest = bench();
+        let run = honest.to_the_end("");
+        let log = honest.stored().log(&run).unwrap();
+        let events = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let calls = events.filter(|event| event["kind"] == "call.started");
+        let calls = calls.map(|event| event["seq"].as_u64().unwrap()).collect();
+        let (events, outcome, effects) = (honest.events(&run), honest.outcome(&run), honest.effects());
+        assert_eq!(effects, json!([1, 3, "x", "y", "z", "two\n"]));
+        assert_eq!(outcome[0], RunStatus::Succeeded.as_str());
+        Self { events, calls, outcome, effects }
     }
-    assert_eq!(kills, events, "at each event something was killed");
+
+    fn ends_the_same(&self, bench: &dyn Fn() -> Bench, when: &str, kills: &[(u64, &str)]) {
+        let mut killed = 0;
+        for (at, who) in kills {
+            let bench = bench();
+            let run = bench.to_the_end(&format!("{when} {who} {at} {}", bench.marker.display()));
+            killed += usize::from(bench.marker.exists());
+            assert_eq!(bench.effects(), self.effects, "{who} killed, event {at} {when}");
+            assert_eq!(bench.outcome(&run), self.outcome, "{who} killed, event {at} {when}");
+            bench.lgflow(&["trace", "verify", run.as_str()]).ended(0);
+            bench.lgflow(&["replay", run.as_str()]).ended(0);
+        }
+        assert_eq!(killed, kills.len(), "each time something was killed");
+    }
 }
