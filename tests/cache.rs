@@ -415,3 +415,18 @@ fn runs_at_once_share_one_cache() {
         assert_eq!(run(&workspace).cached(), ALL);
     }
 }
+
+#[test]
+fn what_a_run_has_read_goes_with_it() {
+    let workspace = looks();
+    workspace.write("a.txt", "a text that is met nowhere else\n");
+    run(&workspace);
+    let kept = || {
+        let found =
+            std::process::Command::new("grep").args(["-rl", "met nowhere else"]).arg(workspace.state());
+        String::from_utf8(found.output().unwrap().stdout).unwrap()
+    };
+    assert!(kept().contains("/cache/"), "{}", kept());
+    workspace.lgflow(&["runs", "gc", "--keep", "0"]).ended(0);
+    assert_eq!(kept(), "");
+}

@@ -138,4 +138,58 @@ lg validate graph.yaml >&2
 R1=$(lg run -g graph.yaml --policy policy.yaml --format json 2>/dev/null | python3 -c 'import json,sys; print(json.load(sys.stdin)["run"])')
 C=$(lg run -g graph.yaml --policy policy.yaml --trace --format json 2>/dev/null | python3 -c 'import json,sys; print(json.load(sys.stdin)["run"])'); keep cached "$C"
 F=$(lg runs fork "$R1" --from write -i word=two --trace --format json 2>/dev/null | python3 -c 'import json,sys; print(json.load(sys.stdin)["run"])'); keep forked "$F"
+work; printf '%s' "$POLICY" > policy.yaml; echo a > a.txt
+cat > graph.yaml <<'G'
+schema: lgflow.graph/v1
+name: rejected
+nodes:
+  both: { uses: values }
+  first: { uses: approval, with: { show: "first?" } }
+  second: { uses: approval, with: { show: "second?" } }
+edges: [both -> first, both -> second]
+G
+lg validate graph.yaml >&2
+R=$(lg run -g graph.yaml --policy policy.yaml --trace --format json 2>/dev/null | python3 -c 'import json,sys; print(json.load(sys.stdin)["run"])') || true
+lg reject "$R" first --comment no >/dev/null 2>&1; lg runs resume "$R" >/dev/null 2>&1 || true; keep rejected "$R"
+work; printf '%s' "$POLICY" > policy.yaml; echo a > a.txt
+cat > graph.yaml <<'G'
+schema: lgflow.graph/v1
+name: withdrawn
+nodes:
+  both: { uses: values }
+  asks: { uses: approval, with: { show: "first?" } }
+  gone: { uses: read_file, with: { path: gone.txt } }
+edges: [both -> asks, both -> gone]
+G
+lg validate graph.yaml >&2
+lg run -g graph.yaml --policy policy.yaml --trace >/dev/null 2>&1 || true; keep withdrawn
+work; printf '%s' "$POLICY" > policy.yaml; echo a > a.txt
+cat > graph.yaml <<'G'
+schema: lgflow.graph/v1
+name: bounded
+budgets: { tool_calls: 2 }
+nodes:
+  inner: { uses: read_file, with: { path: a.txt } }
+  outer: { uses: read_file, with: { path: a.txt } }
+edges:
+  - inner -> outer
+  - { from: inner, to: inner, when: "loops.inner.iteration < 2", loop: { max: 2 } }
+G
+lg validate graph.yaml >&2
+lg run -g graph.yaml --policy policy.yaml --trace >/dev/null 2>&1 || true; keep bounded
+work; printf '%s' "$POLICY" > policy.yaml; echo a > a.txt
+cat > graph.yaml <<'G'
+schema: lgflow.graph/v1
+name: exhausted
+nodes:
+  outer: { uses: read_file, with: { path: a.txt } }
+  inner: { uses: read_file, with: { path: a.txt } }
+  last: { uses: values }
+edges:
+  - outer -> inner -> last
+  - { from: inner, to: inner, when: "loops.inner.iteration < 2", loop: { max: 3 } }
+  - { from: inner, to: outer, when: "loops.outer.iteration < 9", loop: { max: 2 } }
+G
+lg validate graph.yaml >&2
+lg run -g graph.yaml --policy policy.yaml --trace >/dev/null 2>&1 || true; keep exhausted
 ls "$OUT"
