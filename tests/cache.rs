@@ -422,9 +422,9 @@ fn what_a_run_has_read_goes_with_it() {
     workspace.write("a.txt", "a text that is met nowhere else\n");
     run(&workspace);
     let kept = || {
-        let found =
-            std::process::Command::new("grep").args(["-rl", "met nowhere else"]).arg(workspace.state());
-        String::from_utf8(found.output().unwrap().stdout).unwrap()
+        let mut grep = std::process::Command::new("grep");
+        let found = grep.args(["-rl", "met nowhere else"]).arg(workspace.state()).output().unwrap();
+        String::from_utf8(found.stdout).unwrap()
     };
     assert!(kept().contains("/cache/"), "{}", kept());
     workspace.lgflow(&["runs", "gc", "--keep", "0"]).ended(0);
