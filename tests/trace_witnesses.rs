@@ -61,7 +61,10 @@ struct Subject {
 
 impl Subject {
     fn new(graph: &str, code: i32) -> Self {
-        let workspace = Workspace::git();
+        Self::within(Workspace::git(), graph, code)
+    }
+
+    fn within(workspace: Workspace, graph: &str, code: i32) -> Self {
         workspace.write("graph.yaml", graph).write("a.txt", "a\n");
         git(&workspace.path(), &["add", "."]);
         git(&workspace.path(), &["commit", "-q", "-m", "first"]);
@@ -219,6 +222,44 @@ fn an_anchor_stands_in_a_git_note_that_git_reads() {
     assert_eq!(git(&["rev-list", "--count", "refs/notes/lgflow"]).trim(), "3");
     git(&["fsck", "--strict"]);
     assert_eq!(git(&["status", "--porcelain", "--untracked-files=no"]), status, "the work tree is as it was");
+}
+
+#[test]
+fn a_commit_of_sha_256_is_one_as_well() {
+    let subject = Subject::within(Workspace::git_of("sha256"), GRAPH, 0);
+    let git = |arguments: &[&str]| git(&subject.workspace.path(), arguments);
+    let head = git(&["rev-parse", "HEAD"]).trim().to_owned();
+    let first = fs::read_to_string(&subject.copy).unwrap();
+    let first: Value = serde_json::from_str(first.lines().next().unwrap()).unwrap();
+    assert_eq!((head.len(), &first["data"]["revision"]), (64, &json!(head)), "{first}");
+    // as git does it when there are many, so that the folders of a longer name are walked
+    for _ in 0..2 {
+        subject.trace(&["anchor", &subject.run, "--to", "git-note"]).ended(0);
+    }
+    let note = git(&["notes", "--ref=lgflow", "show", "HEAD"]);
+    assert_eq!(note.matches("lgflow.anchor/v1").count(), 2, "{note}");
+    subject.trace(&["verify", &subject.run, "--anchor", "git-note"]).ended(0);
+    git(&["fsck", "--strict"]);
+}
+
+#[test]
+fn a_repository_that_cannot_be_read_is_not_said_to_be_none() {
+    let workspace = Workspace::git();
+    git(&workspace.path(), &["config", "core.repositoryFormatVersion", "1"]);
+    git(&workspace.path(), &["config", "extensions.objectFormat", "sha1024"]);
+    workspace.write("graph.yaml", GRAPH).write("a.txt", "a\n");
+    let ran = workspace.lgflow(&["run", "-g", "graph.yaml", "--trace", "--format", "json"]).ended(0).json();
+    let run = ran["run"].as_str().unwrap();
+    let first = fs::read_to_string(workspace.path().join(ran["trace"].as_str().unwrap())).unwrap();
+    let first: Value = serde_json::from_str(first.lines().next().unwrap()).unwrap();
+    assert_eq!(first["data"]["revision"], Value::Null);
+    let tree = &first["data"]["facts"]["work_tree"];
+    assert_eq!(tree["state"], "unknown", "{first}");
+    assert!(tree["why"].as_str().unwrap().contains("repository can't be read"), "{tree}");
+    workspace
+        .lgflow(&["trace", "anchor", run, "--to", "git-note"])
+        .ended(1)
+        .says("or its repository could not be read");
 }
 
 #[test]

@@ -38,7 +38,8 @@ pub enum AnchoringError {
     Note(#[from] NoteError),
     /// The run has no commit that a note could stand on.
     #[error(
-        "the workspace of this run stood on no commit, so there is none for a note; name a file instead: `file:PATH`"
+        "the trace of this run names no commit that a note could stand on: the workspace stood on none, or its repository could \
+         not be read; name a file instead: `file:PATH`"
     )]
     NoCommit,
 }

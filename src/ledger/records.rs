@@ -63,7 +63,7 @@ pub struct Reply {
 pub struct BaseRevision {
     /// As it was named.
     pub revision: String,
-    /// The 40 hex digits of the commit that it meant.
+    /// All hex digits of the commit that it meant.
     pub commit: String,
 }
 

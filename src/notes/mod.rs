@@ -27,6 +27,9 @@ pub enum NoteError {
     /// There is no repository.
     #[error("`{0}` is in no git repository, so it has no notes; name a file instead: `file:PATH`")]
     NoRepository(String),
+    /// There is one that cannot be read.
+    #[error("the git repository of `{0}` cannot be read: {1}; name a file instead: `file:PATH`")]
+    Unreadable(String, String),
     /// The commit is not there.
     #[error("the commit `{0}` is not in this repository")]
     NoCommit(String),
@@ -89,7 +92,14 @@ pub fn add(root: &Path, commit: &str, line: &str, seconds: u64) -> Result<(), No
 
 fn open(root: &Path) -> Result<gix::Repository, NoteError> {
     let shown = || root.display().to_string();
-    gix::open_opts(root, git_options()).map_err(|_| NoteError::NoRepository(shown()))
+    gix::open_opts(root, git_options()).map_err(|error| {
+        let is_there = root.join(".git").exists();
+        if is_there {
+            NoteError::Unreadable(shown(), error.to_string())
+        } else {
+            NoteError::NoRepository(shown())
+        }
+    })
 }
 
 fn commit_of(repository: &gix::Repository, commit: &str) -> Result<ObjectId, NoteError> {

@@ -60,7 +60,7 @@ pub struct Locked {
 pub struct Revision {
     /// `refs/tags/v1.2.0`, `refs/heads/main`, or the commit itself.
     pub name: String,
-    /// The commit that it meant, 40 hex digits.
+    /// The commit that it meant, all of its hex digits.
     pub commit: String,
 }
 
@@ -177,9 +177,11 @@ impl LockPlace {
             return Err(self.wrong(format!("`{name}`: a git source has a revision, and no other has one")));
         }
         if let Some(revision) = &wire.revision {
-            let hex = |text: &str| text.len() == 40 && text.bytes().all(|b| b"0123456789abcdef".contains(&b));
             let named = revision.name == revision.commit || revision.name.starts_with("refs/");
-            if !hex(&revision.commit) || !named || !super::git::is_plain_name(&revision.name) {
+            if !super::git::is_commit(&revision.commit)
+                || !named
+                || !super::git::is_plain_name(&revision.name)
+            {
                 return Err(wrong("revision", &revision.name));
             }
         }

@@ -137,7 +137,7 @@ impl RevisionFolder {
         &self.revision
     }
 
-    /// The 40 hex digits of its commit.
+    /// All hex digits of its commit.
     pub fn commit(&self) -> &str {
         &self.commit
     }

@@ -46,12 +46,12 @@ struct Indexed {
     left_alone: bool,
 }
 
-/// How the workspace differs from its commit; none outside of a repository.
+/// How the workspace differs from its commit; none outside of a repository. One that cannot be read is one all the same.
 pub(super) fn work_tree(world: &ToolWorld) -> Option<WorkTree> {
     let ToolWorld { root, root_path, protected, .. } = world;
-    let repository = repository_at(root_path)?;
+    let repository = repository_at(root_path).transpose()?;
     let ground = Ground { root, protected, without: None };
-    Some(compare(&ground, Some(&repository)).unwrap_or_else(|why| WorkTree::Unknown { why }))
+    Some(told(&ground, repository.map(Some)))
 }
 
 /// The workspace beneath `root`, as a plan is bound to it. Outside of a repository every file that no ignore file names
@@ -63,14 +63,16 @@ pub fn planned_workspace(
     without: Option<&RelPath>,
 ) -> PlannedWorkspace {
     let protected: Vec<RelPath> = protected.iter().filter_map(|path| RelPath::parse(path).ok()).collect();
-    let repository = repository_at(root_path);
     let ground = Ground { root, protected: &protected, without };
-    let tree = compare(&ground, repository.as_ref()).unwrap_or_else(|why| WorkTree::Unknown { why });
-    PlannedWorkspace { revision: revision(root_path), tree }
+    PlannedWorkspace { revision: revision(root_path), tree: told(&ground, repository_at(root_path)) }
 }
 
-fn repository_at(root_path: &Path) -> Option<Repository> {
-    gix::open_opts(root_path, git_options()).ok()
+fn repository_at(root_path: &Path) -> Result<Option<Repository>, String> {
+    match gix::open_opts(root_path, git_options()) {
+        Ok(repository) => Ok(Some(repository)),
+        Err(_) if !root_path.join(".git").exists() => Ok(None),
+        Err(error) => Err(format!("git's repository can't be read: {error}")),
+    }
 }
 
 /// What is looked at.
@@ -80,6 +82,11 @@ struct Ground<'a> {
     protected: &'a [RelPath],
     /// A file that does not count.
     without: Option<&'a RelPath>,
+}
+
+fn told(ground: &Ground<'_>, repository: Result<Option<Repository>, String>) -> WorkTree {
+    let compared = repository.and_then(|repository| compare(ground, repository.as_ref()));
+    compared.unwrap_or_else(|why| WorkTree::Unknown { why })
 }
 
 fn compare(ground: &Ground<'_>, repository: Option<&Repository>) -> Result<WorkTree, String> {
@@ -190,8 +197,11 @@ fn index_of(repository: &Repository) -> Result<Index, String> {
 
 /// The files of the commit; they are those of the index where that says so.
 fn committed(repository: &Repository, index: &Index) -> Result<BTreeMap<RelPath, Noted>, String> {
-    let Ok(tree) = repository.head_tree_id() else { return Ok(BTreeMap::new()) };
-    let tree = tree.detach();
+    let unreadable = |error: &dyn std::fmt::Display| format!("git's `HEAD` can't be read: {error}");
+    if repository.head().map_err(|error| unreadable(&error))?.is_unborn() {
+        return Ok(BTreeMap::new());
+    }
+    let tree = repository.head_tree_id().map_err(|error| unreadable(&error))?.detach();
     if index.tree == Some(tree) {
         let files = index.files.iter().filter(|(_, indexed)| !indexed.left_alone);
         return Ok(files.map(|(path, indexed)| (path.clone(), indexed.noted)).collect());
@@ -322,6 +332,23 @@ mod tests {
     }
 
     #[test]
+    fn a_commit_of_sha_256_is_compared_with_as_well() {
+        let bench = Bench::new();
+        bench.git(&["init", "-q", "--object-format=sha256"]);
+        bench.write("a", "1\n");
+        bench.git(&["add", "-A"]);
+        bench.git(&["commit", "-qm", "one"]);
+        assert_eq!(bench.state(), WorkTree::Clean);
+        assert_eq!(revision(bench.folder.path()).map(|id| id.len()), Some(64));
+        // the commit's content under other times is the commit's
+        let file = fs::File::options().write(true).open(bench.path("a")).unwrap();
+        file.set_modified(SystemTime::now() + Duration::from_secs(9)).unwrap();
+        assert_eq!(bench.state(), WorkTree::Clean);
+        bench.write("a", "2\n");
+        bench.digest_of(&format!("{}  a\n", Digest::of("2\n").hex()));
+    }
+
+    #[test]
     fn a_change_in_the_very_moment_of_the_index_is_seen() {
         let bench = Bench::new();
         bench.git(&["init", "-q"]);
@@ -350,6 +377,20 @@ mod tests {
         assert!(!bench.path("ran").exists());
         bench.write(".git/index", "DIRC broken");
         assert!(matches!(bench.state(), WorkTree::Unknown { why } if why.contains("index")));
+        bench.git(&["config", "core.repositoryFormatVersion", "1"]);
+        bench.git(&["config", "extensions.objectFormat", "sha1024"]);
+        assert!(matches!(bench.state(), WorkTree::Unknown { why } if why.contains("repository")));
+    }
+
+    #[test]
+    fn a_commit_that_cannot_be_found_is_not_said_to_be_none() {
+        let bench = Bench::new();
+        // its branches are kept in a form that is not read
+        bench.git(&["init", "-q", "--ref-format=reftable"]);
+        bench.write("a", "1\n");
+        bench.git(&["add", "-A"]);
+        bench.git(&["commit", "-qm", "one"]);
+        assert!(matches!(bench.state(), WorkTree::Unknown { why } if why.contains("`HEAD`")));
     }
 
     #[test]

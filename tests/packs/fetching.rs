@@ -49,6 +49,23 @@ fn from_a_bare_repository_and_over_the_daemon_it_is_the_same_pack() {
 }
 
 #[test]
+fn a_repository_of_sha_256_publishes_packs_as_well() {
+    let bench = Bench::new();
+    let repository = Repository::of(bench.work.outside(), "sha256");
+    let commit = repository.release("1.0.0", CEILING);
+    assert_eq!(commit.len(), 64);
+    let daemon = Daemon::before(&repository);
+    for (from, revision) in [(repository.bare.to_str().unwrap(), "v1.0.0"), (&daemon.url(), &commit)] {
+        bench.lgflow(&add(from, revision)).ended(0);
+        let lock = bench.work.read(".lg/lg.lock");
+        assert!(lock.contains(&format!("\"commit\": \"{commit}\"")), "{lock}");
+    }
+    drop(daemon);
+    bench.read_file("secret.txt").ended(4);
+    bench.lgflow(&["run"]).ended(0);
+}
+
+#[test]
 fn over_http_nothing_is_followed_and_nobody_is_asked() {
     let (bench, repository) = published();
     let web = Web::before(&repository);

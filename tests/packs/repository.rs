@@ -18,12 +18,18 @@ pub struct Repository {
 impl Repository {
     /// A bare repository beside a working tree.
     pub fn new(folder: &Path) -> Self {
+        Self::of(folder, "sha1")
+    }
+
+    /// The same, with objects that are named by `hash`.
+    pub fn of(folder: &Path, hash: &str) -> Self {
+        let hash = format!("--object-format={hash}");
         let (tree, bare) = (folder.join("tree"), folder.join("served/packs.git"));
         fs::create_dir_all(folder.join("served")).unwrap();
         let repository = Self { tree, bare };
         let (tree, bare) = (repository.tree.to_str().unwrap(), repository.bare.to_str().unwrap());
-        git(folder, &["init", "-q", "-b", "main", tree]);
-        git(folder, &["init", "-q", "--bare", "-b", "main", bare]);
+        git(folder, &["init", "-q", &hash, "-b", "main", tree]);
+        git(folder, &["init", "-q", &hash, "--bare", "-b", "main", bare]);
         repository
     }
 

@@ -83,8 +83,14 @@ impl Workspace {
 
     /// The same, as a git repository.
     pub fn git() -> Self {
+        Self::git_of("sha1")
+    }
+
+    /// A repository whose objects are named by `hash`.
+    pub fn git_of(hash: &str) -> Self {
         let workspace = Self::new();
-        let status = Command::new("git").args(["init", "-q"]).arg(workspace.path()).status();
+        let format = format!("--object-format={hash}");
+        let status = Command::new("git").args(["init", "-q", &format]).arg(workspace.path()).status();
         assert!(status.expect("git is needed for this test").success());
         workspace
     }

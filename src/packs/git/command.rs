@@ -24,6 +24,8 @@ const WALL: Duration = Duration::from_mins(5);
 const MAX_FETCHED: u64 = 128 << 20;
 /// How often both are looked at.
 const GLANCE: Duration = Duration::from_millis(20);
+/// Hex digits of a commit of SHA-1.
+const SHA_1: usize = 40;
 /// Bytes of what git prints that are read.
 const MAX_PRINTED: u64 = 4 << 20;
 
@@ -74,8 +76,23 @@ impl<'u> Bare<'u> {
     pub(super) fn new(shelf: &Shelf, url: &'u str) -> Result<Self, PackError> {
         let (scratch, workspace) = (shelf.scratch().join("fetch"), shelf.workspace().to_owned());
         let bare = Self { scratch, workspace, url };
-        bare.run(&["init", "--quiet", "--bare", "--template=", "--object-format=sha1", "."])?;
+        bare.begin("sha1")?;
         Ok(bare)
+    }
+
+    /// Makes it anew for commits that are named as `commit` is: a repository of SHA-256 sends nothing into one of SHA-1.
+    pub(super) fn fit(&self, commit: &str) -> Result<(), PackError> {
+        if commit.len() == SHA_1 {
+            return Ok(());
+        }
+        let folder = self.folder();
+        fs::remove_dir_all(&folder).map_err(PackError::io("remove", &folder))?;
+        self.begin("sha256")
+    }
+
+    fn begin(&self, format: &str) -> Result<(), PackError> {
+        let format = format!("--object-format={format}");
+        self.run(&["init", "--quiet", "--bare", "--template=", &format, "."]).map(drop)
     }
 
     /// The repository.

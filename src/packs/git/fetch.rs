@@ -33,6 +33,7 @@ pub(in crate::packs) fn fetch(url: &str, asked: &Asked, shelf: &Shelf) -> Result
     shelf.renew()?;
     let bare = Bare::new(shelf, url)?;
     let revision = meant(&bare, url, asked)?;
+    bare.fit(&revision.commit)?;
     let wanted = match asked {
         // a branch moves on, and its old commit is still what the lock has
         Asked::Locked(..) => &revision.commit,
@@ -161,8 +162,9 @@ fn listed(
     Ok(text.lines().filter_map(line).collect())
 }
 
-fn is_commit(text: &str) -> bool {
-    text.len() == 40 && text.bytes().all(|byte| b"0123456789abcdef".contains(&byte))
+/// Is it the whole id of a commit, of SHA-1 or of SHA-256?
+pub(in crate::packs) fn is_commit(text: &str) -> bool {
+    matches!(text.len(), 40 | 64) && text.bytes().all(|byte| b"0123456789abcdef".contains(&byte))
 }
 
 #[cfg(test)]

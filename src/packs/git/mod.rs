@@ -5,5 +5,5 @@ mod command;
 mod fetch;
 mod objects;
 
-pub(super) use fetch::{Asked, Fetched, fetch, is_plain_name};
+pub(super) use fetch::{Asked, Fetched, fetch, is_commit, is_plain_name};
 pub(super) use objects::Commit;

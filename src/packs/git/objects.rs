@@ -74,7 +74,7 @@ impl Commit {
         Ok(Self { repository, id, tree })
     }
 
-    /// Its 40 hex digits.
+    /// All of its hex digits.
     pub(in crate::packs) fn id(&self) -> String {
         self.id.to_string()
     }

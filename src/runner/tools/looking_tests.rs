@@ -51,8 +51,13 @@ impl Place {
 
     /// A repository with two files and a commit.
     fn repository(&self, name: &str) {
+        self.repository_of(name, "sha1");
+    }
+
+    /// The same, with objects that are named by `hash`.
+    fn repository_of(&self, name: &str, hash: &str) {
         fs::create_dir_all(self.path(name)).unwrap();
-        self.git(name, &["init", "-q", "-b", "main"]);
+        self.git(name, &["init", "-q", "-b", "main", &format!("--object-format={hash}")]);
         self.write(&format!("{name}/a"), "1\n");
         self.write(&format!("{name}/dir/b"), "b\n");
         self.git(name, &["add", "-A"]);
@@ -118,6 +123,16 @@ impl Place {
         assert_eq!(error.kind, ErrorKind::Denied, "{folder}: {}", error.message);
         assert!(error.message.contains(words), "{folder}: {}", error.message);
     }
+}
+
+#[test]
+fn a_repository_of_sha_256_is_told_of_as_one_of_sha_1() {
+    let place = Place::new();
+    place.repository_of("work", "sha256");
+    change(&place, "work");
+    place.is_told_as_by_git("work");
+    place.git("work", &["gc", "-q", "--aggressive", "--prune=now"]);
+    place.is_told_as_by_git("work");
 }
 
 fn change(place: &Place, folder: &str) {
