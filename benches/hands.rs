@@ -146,16 +146,19 @@ struct Table(Vec<(&'static str, Vec<Duration>)>);
 
 impl Table {
     fn add(&mut self, what: &'static str, took: Option<Duration>) {
-        let Some(took) = took else { return };
         match self.0.iter_mut().find(|(known, _)| *known == what) {
-            Some((_, times)) => times.push(took),
-            None => self.0.push((what, vec![took])),
+            Some((_, times)) => times.extend(took),
+            None => self.0.push((what, took.into_iter().collect())),
         }
     }
 
     fn print(mut self) {
         println!("{:52} {:>9} {:>9}", "milliseconds", "median", "worst");
         for (what, times) in &mut self.0 {
+            if times.is_empty() {
+                println!("{what:52} NOT MEASURED: the program is not in the PATH");
+                continue;
+            }
             times.sort_unstable();
             let shown = |time: Duration| time.as_secs_f64() * 1e3;
             println!("{what:52} {:9.1} {:9.1}", shown(times[times.len() / 2]), shown(times[times.len() - 1]));
@@ -187,9 +190,7 @@ fn patching(table: &mut Table) {
             "`git apply` of the same, which is not on the disk then",
             beside("git", &["apply", &file], hands.work()),
         );
-        if beside("git", &["apply", "-R", &file], hands.work()).is_none() {
-            println!("git is not found");
-        }
+        let _ = beside("git", &["apply", "-R", &file], hands.work());
     }
     let (_, _) = hands.call("apply_patch", json!({ "patch": patch }));
     table.add("rollback of 19 such patches", Some(hands.call("rollback", json!({ "to": "start" })).0));

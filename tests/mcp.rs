@@ -324,6 +324,7 @@ fn what_is_no_mcp_and_what_may_not_begin_is_said_beside_the_protocol() {
     assert!(gone.stdout.is_empty(), "{}", gone.stdout);
     let spoken = Served::of(&workspace, "GET / HTTP/1.1\r\n\r\n");
     assert!(!spoken.stdout.contains("HTTP"), "{}", spoken.stdout);
+    assert_eq!(spoken.codes(), [json!(-32700)], "{}", spoken.stdout);
     // a cloned repository that wants more than contained is not served before somebody trusts it
     workspace.write(".lg/graph.yaml", "schema: lgflow.graph/v1\nname: g\npolicy: [policy.yaml]\nnodes: { a: { uses: values, with: { a: 1 } } }\n");
     workspace.write(
@@ -332,6 +333,30 @@ fn what_is_no_mcp_and_what_may_not_begin_is_said_beside_the_protocol() {
     );
     let wide = workspace.lgflow(&["mcp"]).ended(4);
     assert!(wide.stdout.is_empty() && wide.stderr.contains("lgflow trust"), "{}", wide.stderr);
+}
+
+#[test]
+fn a_line_that_is_no_message_is_answered_and_what_follows_it_is_heard() {
+    let workspace = workspace();
+    let hello = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+        "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}});
+    let known = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
+    let ping = |id: u32| json!({"jsonrpc": "2.0", "id": id, "method": "ping"});
+    let deep = "[".repeat(1000);
+    let long = "x".repeat((16 << 20) + 1);
+    let talk = format!(
+        "{{\"jsonrpc\":\n{hello}\n{known}\n\n  \n{{nothing}}\n{}\n\u{feff}{}\n{deep}\n{long}\n[]\n\"\u{7f}\n{}\nthe end",
+        ping(2),
+        ping(3),
+        ping(4),
+    );
+    let spoken = Served::of(&workspace, &talk);
+    let ids: Vec<Value> = spoken.answers().iter().filter_map(|answer| answer.get("id").cloned()).collect();
+    assert_eq!(ids, [1, 2, 3, 4].map(Value::from), "{}", spoken.stdout);
+    let mut codes = spoken.codes();
+    codes.sort_by_key(Value::as_i64);
+    // what is no JSON: cut off, without quotes, too deep, and not ended; what is none of the protocol: too long, and a list
+    assert_eq!(codes, [-32700, -32700, -32700, -32700, -32600, -32600].map(Value::from), "{}", spoken.stdout);
 }
 
 #[test]

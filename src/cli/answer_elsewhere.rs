@@ -31,6 +31,9 @@ pub(super) struct ThereArgs {
     )]
     #[arg(long, value_name = "FILE", requires = "runner")]
     runner_token_file: Option<PathBuf>,
+    /// The key that it must have, before the token or an answer goes there: `ed25519:…`, as it prints it when it starts
+    #[arg(long, value_name = "KEY", requires = "runner")]
+    runner_key: Option<String>,
 }
 
 /// What is answered, and how.
@@ -49,7 +52,7 @@ pub(super) fn answer(answer: &AnswerThere<'_>, output: Output) -> Result<Exit, P
     if word.granted && !word.comment.is_empty() {
         return Err(Problem::usage("a runner elsewhere takes a remark with a rejection alone"));
     }
-    let (carrying, open) = there(url, args.runner_token_file.as_deref())?;
+    let (carrying, open) = there(url, args)?;
     let asked: Vec<Asked> = open.iter().map(|one| one.asked.clone()).collect();
     let all = word.granted && is_attended() && agreeing.digest.is_none();
     let what = format!("nothing waits for an answer at {}", escaped(url));
@@ -93,14 +96,16 @@ fn came_to(node: &str, taken: &AnswerTaken) -> String {
 }
 
 /// What waits at a runner, and the key that answers here.
-fn there(url: &str, token_file: Option<&Path>) -> Result<(Carrying, Vec<AskedThere>), Problem> {
+fn there(url: &str, args: &ThereArgs) -> Result<(Carrying, Vec<AskedThere>), Problem> {
     let failed = |error: &dyn std::error::Error| Problem::failed("cannot answer", error);
-    let there = runner_at(url, token_file)?;
     let place = Place::here().map_err(|error| failed(&error))?;
     let store = place.runs().map_err(|error| failed(&error))?;
     let ledger = Ledger::open(&place.state, &store.id()).map_err(|error| failed(&error))?;
     let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
-    let settings = settings(&place, Vec::new(), &mut sources, &mut found).map_err(|error| failed(&error))?;
+    let key = args.runner_key.iter().map(|key| ("runner_key", "--runner-key".to_owned(), key.clone()));
+    let settings =
+        settings(&place, key.collect(), &mut sources, &mut found).map_err(|error| failed(&error))?;
+    let there = runner_at(url, args.runner_token_file.as_deref(), settings.runner_key())?;
     let signer = signer(settings.signing_key().map(Path::new), &ledger).map_err(|error| failed(&error))?;
     Carrying::open(there, signer).map_err(|error| failed(&error))
 }

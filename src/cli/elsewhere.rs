@@ -61,8 +61,12 @@ pub(super) fn elsewhere(settings: &Settings) -> Result<Option<Elsewhere>, Proble
 }
 
 /// The one at an address that a flag names.
-pub(super) fn runner_at(url: &str, token_file: Option<&Path>) -> Result<Elsewhere, Problem> {
-    of(url, token_file, None)
+pub(super) fn runner_at(
+    url: &str,
+    token_file: Option<&Path>,
+    key: Option<&str>,
+) -> Result<Elsewhere, Problem> {
+    of(url, token_file, key)
 }
 
 /// The one that a run was started with.

@@ -134,6 +134,15 @@ pub fn remove(path: &Path) -> Result<bool, PrivateError> {
     }
 }
 
+/// Removes an empty folder; was there one?
+pub fn remove_folder(folder: &Path) -> Result<bool, PrivateError> {
+    match fs::remove_dir(folder) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(PrivateError::io("remove", folder)(error)),
+    }
+}
+
 /// The names in a folder, sorted; none where it is not there.
 pub fn names_in(folder: &Path) -> Result<Vec<String>, PrivateError> {
     let entries = match fs::read_dir(folder) {

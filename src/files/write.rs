@@ -18,6 +18,14 @@ use super::{EntryKind, FileError, Links, RelPath, Root};
 impl Root {
     /// Writes a file that does not exist yet, and syncs it. `mode` is not cut by the umask.
     pub fn write_new(&self, path: &RelPath, content: &[u8], mode: u32) -> Result<(), FileError> {
+        let file = self.write_open(path, content, mode)?;
+        #[cfg(test)]
+        step(Call::SyncFile, path)?;
+        file.sync_all().map_err(io(path))
+    }
+
+    /// The same, and leaves it open: it is not on the disk yet.
+    pub(super) fn write_open(&self, path: &RelPath, content: &[u8], mode: u32) -> Result<File, FileError> {
         let mut file = self.create_new(path)?;
         #[cfg(test)]
         faults::write(&mut file, content, path)?;
@@ -25,9 +33,7 @@ impl Root {
         #[cfg(test)]
         step(Call::Mode, path)?;
         fchmod(&file, Mode::from_raw_mode(mode as RawMode)).map_err(at(path))?;
-        #[cfg(test)]
-        step(Call::SyncFile, path)?;
-        file.sync_all().map_err(io(path))
+        Ok(file)
     }
 
     /// The same, with the mode that the user's umask leaves of the usual one.

@@ -29,7 +29,7 @@ impl Ledger {
         known.extend(
             self.names("receipts")?.iter().filter_map(|name| name.strip_suffix(".jsonl")).map(str::to_owned),
         );
-        known.extend(self.asking_runs()?);
+        known.extend(self.names("asked")?);
         known.sort();
         known.dedup();
         Ok(known)

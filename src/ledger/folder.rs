@@ -35,7 +35,7 @@ impl Ledger {
         let folder = state.join("ledger").join(workspace);
         for part in [
             "requests", "answers", "replies", "spent", "runs", "sessions", "heads", "receipts", "results",
-            "anchors", "served", "clocks",
+            "anchors", "served", "clocks", "asked",
         ] {
             make_folder(&folder.join(part))?;
         }
@@ -131,10 +131,13 @@ impl Ledger {
 
     /// Records a request before anybody hears of it.
     pub fn issue(&self, request: &ApprovalRequest) -> Result<(), LedgerError> {
-        let nonce = &request.binding.nonce;
-        let Some(path) = self.place("requests", nonce) else {
+        let (nonce, run) = (&request.binding.nonce, &request.binding.run);
+        let (Some(path), Some(asked)) = (self.place("requests", nonce), self.place("asked", run)) else {
             return Err(LedgerError::Altered(self.folder.join("requests")));
         };
+        // a name that leads to nothing is passed over; a request that no name leads to would never be found
+        make_folder(&asked)?;
+        put_new(&asked.join(nonce), "")?;
         Ok(replace(&path, &seal(&self.key, &format!("requests/{nonce}"), request))?)
     }
 
@@ -145,20 +148,17 @@ impl Ledger {
 
     /// The requests of a run, oldest first. One that was altered is none.
     pub fn all_requests(&self, run: &str) -> Result<Vec<ApprovalRequest>, LedgerError> {
-        let mut found = self.every_request()?;
+        let names = self.asked_by(run)?;
+        let mut found: Vec<ApprovalRequest> =
+            names.iter().filter_map(|name| self.issued(name).ok().flatten()).collect();
         found.retain(|request| request.binding.run == run);
         found.sort_by_key(|request| request.issued);
         Ok(found)
     }
 
-    /// The runs that have asked something.
-    pub(super) fn asking_runs(&self) -> Result<Vec<String>, LedgerError> {
-        Ok(self.every_request()?.into_iter().map(|request| request.binding.run).collect())
-    }
-
-    fn every_request(&self) -> Result<Vec<ApprovalRequest>, LedgerError> {
-        let names = self.names("requests")?;
-        Ok(names.iter().filter_map(|name| self.issued(name).ok().flatten()).collect())
+    /// The nonces under which a run has asked, or was about to.
+    pub(super) fn asked_by(&self, run: &str) -> Result<Vec<String>, LedgerError> {
+        self.place("asked", run).map_or_else(|| Ok(Vec::new()), |folder| Ok(names_in(&folder)?))
     }
 
     /// Those of which nothing is spent.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::files::private::{open_to_add, read_lossy, remove};
+use crate::files::private::{open_to_add, read_lossy, remove, remove_folder};
 
 use super::records::{seal, unseal};
 use super::{Ledger, LedgerError, ReceiptFile};
@@ -45,8 +45,7 @@ impl Ledger {
     /// approval was spent stays on record: whoever brings its request back finds it spent.
     pub fn forget_run(&self, run: &str) -> Result<(), LedgerError> {
         self.forget_results(run)?;
-        let asked = self.all_requests(run)?.into_iter().map(|asked| asked.binding.nonce);
-        let asked: Vec<String> = asked.collect();
+        let asked = self.asked_by(run)?;
         let receipts = format!("{run}.jsonl");
         let mut records =
             vec![("runs", run), ("heads", run), ("anchors", run), ("clocks", run), ("receipts", &receipts)];
@@ -58,6 +57,12 @@ impl Ledger {
         records.extend(replies.iter().filter(own).map(|name| ("replies", name.as_str())));
         for path in records.into_iter().filter_map(|(part, name)| self.place(part, name)) {
             remove(&path)?;
+        }
+        if let Some(folder) = self.place("asked", run) {
+            for name in &asked {
+                remove(&folder.join(name))?;
+            }
+            remove_folder(&folder)?;
         }
         Ok(())
     }

@@ -166,15 +166,25 @@ fn what_a_removed_run_asked_goes_with_it_and_what_was_spent_stays_spent() {
         ..request("")
     };
     let rejected = || Answered::Rejected { by: "local:x".into(), comment: String::new() };
-    for asked in [request("aaa"), request("bbb"), other] {
-        ledger.issue(&asked).unwrap();
+    for asked in [&request("aaa"), &request("bbb"), &other] {
+        ledger.issue(asked).unwrap();
         ledger.answer(&asked.binding.nonce, &rejected()).unwrap();
     }
     ledger.spend("aaa", 0).unwrap();
     ledger.spend("ccc", 0).unwrap();
     assert_eq!(ledger.known_runs().unwrap(), ["other", "run"]);
+    // of what another run has asked nothing is read, and what is no request of the run is passed over
+    let folder = state.path().join("ledger/w-1");
+    fs::write(folder.join("requests/ccc"), "altered").unwrap();
+    fs::write(folder.join("asked/run/ccc"), "").unwrap();
+    fs::write(folder.join("asked/run/ddd"), "").unwrap();
+    assert_eq!(ledger.all_requests("run").unwrap(), [request("aaa"), request("bbb")]);
+    assert_eq!(ledger.requests("run").unwrap(), [request("bbb")]);
+    fs::remove_file(folder.join("asked/run/ccc")).unwrap();
+    ledger.issue(&other).unwrap();
     ledger.forget_run("run").unwrap();
     assert_eq!(ledger.known_runs().unwrap(), ["other"]);
+    assert!(!folder.join("asked/run").exists());
     for nonce in ["aaa", "bbb"] {
         assert_eq!((ledger.issued(nonce).unwrap(), ledger.answered(nonce).unwrap()), (None, None), "{nonce}");
     }

@@ -4,6 +4,7 @@
 
 mod answer;
 mod http;
+mod lines;
 mod offer;
 mod progress;
 mod server;

@@ -10,6 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::client::Link;
 
+use super::lines::Lines;
 use super::server::{Hosted, Server};
 
 /// Why it is over.
@@ -56,8 +57,8 @@ pub fn serve_stdio(hosted: Hosted, calls: UnixStream) -> Result<Ended, ServeErro
 }
 
 async fn converse(server: Server) -> Result<Ended, ServeError> {
-    // the SDK drops a message of more than 16 MiB
-    let running = match serve_server(server, (tokio::io::stdin(), tokio::io::stdout())).await {
+    let lines = Lines::new(tokio::io::stdin(), tokio::io::stdout());
+    let running = match serve_server(server, lines).await {
         Ok(running) => running,
         // it came and went
         Err(ServerInitializeError::ConnectionClosed(_)) => return Ok(Ended::Closed),

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::effect::{Declared, KEY_HEADER, ModelDeclaration, SecretDeclaration};
 
-use super::net::{Exchange, Outgoing, Terms};
+use super::net::{Begin, Exchange, Outgoing, Terms};
 use super::{Cancel, Keyring};
 
 /// So long it may take, where its own times do not say less.
@@ -38,6 +38,7 @@ pub fn reach(model: &ModelDeclaration, declared: &Declared) -> Result<Reached, S
         private: declared.names_private(&address.origin()),
         connect: model.connect.min(TOTAL),
         first: model.first_token.min(TOTAL),
+        since: Begin::now(),
         total: model.total.min(TOTAL),
         most: MOST,
     };

@@ -24,6 +24,7 @@ const DOCUMENTS: &[(&str, &str)] = &[
     ("batch-result", include_str!("../../schemas/batch-result.schema.json")),
     ("cancelled", include_str!("../../schemas/cancelled.schema.json")),
     ("capabilities", include_str!("../../schemas/capabilities.schema.json")),
+    ("identity", include_str!("../../schemas/identity.schema.json")),
     ("listening", include_str!("../../schemas/listening.schema.json")),
     ("tokens", include_str!("../../schemas/tokens.schema.json")),
     ("token", include_str!("../../schemas/token.schema.json")),

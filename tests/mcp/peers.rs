@@ -129,4 +129,15 @@ impl Served {
         let output = server.wait_with_output().unwrap();
         Self { stdout: String::from_utf8(output.stdout).unwrap() }
     }
+
+    /// Every line of it.
+    pub fn answers(&self) -> Vec<Value> {
+        self.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// The codes of the errors that name no request.
+    pub fn codes(&self) -> Vec<Value> {
+        let without = self.answers().into_iter().filter(|answer| answer.get("id").is_none());
+        without.map(|answer| answer["error"]["code"].clone()).collect()
+    }
 }

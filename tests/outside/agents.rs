@@ -67,6 +67,31 @@ fn asking(rounds: Vec<Value>) -> Server {
 }
 
 #[test]
+fn who_had_tools_may_end_without_a_word_and_not_begin_so() {
+    for (first, code) in [(json!([["list_files", "{\"path\":\".\"}"]]), 0), (Value::Null, 1)] {
+        let provider = Server::start(move |request: &Request| -> Vec<Part> {
+            let told = request.json()["messages"].as_array().unwrap().iter().any(|one| one["role"] == "tool");
+            let call = first.get(0).filter(|_| !told).map(|call| {
+                json!({ "index": 0, "id": "c", "type": "function", "function": { "name": call[0], "arguments": call[1] } })
+            });
+            let (delta, end) = match call {
+                Some(call) => (json!({ "tool_calls": [call] }), "tool_calls"),
+                None => (json!({ "content": "" }), "stop"),
+            };
+            let piece = json!({ "choices": [{ "delta": delta, "finish_reason": end }] });
+            ok("text/event-stream", &format!("data: {piece}\n\ndata: [DONE]\n\n"))
+        });
+        let place = place(&provider.origin());
+        let (ended, document) = run(&place, "tools: [list_files]");
+        assert_eq!(ended, code, "{document:#}");
+        match code {
+            0 => assert_eq!(document["outputs"]["answer"], "", "{document:#}"),
+            _ => assert!(document.to_string().contains("answered with nothing"), "{document:#}"),
+        }
+    }
+}
+
+#[test]
 fn each_tool_is_decided_and_what_it_comes_to_is_told() {
     let provider = asking(vec![
         json!([
@@ -148,9 +173,13 @@ fn rounds_and_calls_end() {
         );
         assert_eq!(endless.requests().len() - before, requests, "{limit}");
     }
-    // the built-in model asks for nothing, and a model that was given no tools gets none
+    // a model that was given no tools gets none, and has not answered
     let (code, document) = run(&place, "repairs: 0");
-    assert_eq!((code, &document["calls"]), (0, &json!(1)), "{document:#}");
+    assert_eq!(
+        (code, &document["calls"], &document["error"]["kind"]),
+        (1, &json!(1), &json!("upstream")),
+        "{document:#}"
+    );
 }
 
 #[test]

@@ -138,7 +138,7 @@ fn what_says_too_much_is_not_read_to_its_end() {
 }
 
 #[test]
-fn what_a_provider_leaves_out_of_a_whole_answer_is_nothing_and_an_answer_without_an_end_is_none() {
+fn what_a_provider_leaves_out_is_nothing_and_an_answer_of_nothing_or_without_an_end_is_none() {
     let answered = |answer: &'static str| {
         let provider = Server::start(move |_| ok("application/json", answer));
         let (document, _) = run(&Place::new(&model(&provider.origin(), "retries = 0")), &graph(""));
@@ -148,8 +148,8 @@ fn what_a_provider_leaves_out_of_a_whole_answer_is_nothing_and_an_answer_without
         }
     };
     for (answer, expected) in [
-        (r#"{"choices":[{"message":{"content":null},"finish_reason":"stop"}]}"#, ""),
-        (r#"{"choices":[{"message":null,"finish_reason":"stop"}]}"#, ""),
+        (r#"{"choices":[{"message":{"content":null},"finish_reason":"stop"}]}"#, "!upstream"),
+        (r#"{"choices":[{"message":null,"finish_reason":"stop"}]}"#, "!upstream"),
         (
             r#"{"choices":[{"message":{"content":"red","tool_calls":null},"finish_reason":"stop"}],"usage":null}"#,
             "red",

@@ -15,9 +15,7 @@ use crate::verdict::validator;
 
 /// What no one outside of the program reads: messages between its own processes, what is hashed and never written, and
 /// records of its own state.
-const PRIVATE: [&str; 13] = [
-    // between a runner and a client that knows its key; in the document of the service
-    "lgflow.identity/v1",
+const PRIVATE: [&str; 12] = [
     "lgflow.approval_refused/v1",
     "lgflow.call/v1",
     "lgflow.deciding/v1",
@@ -37,7 +35,7 @@ const PRIVATE: [&str; 13] = [
 const OPEN: [&str; 3] = ["plan", "problem", "tool-result"];
 
 /// Files that people write, and what other tests hold to the program.
-const ELSEWHERE: [&str; 20] = [
+const ELSEWHERE: [&str; 21] = [
     "answer-taken",
     "approval",
     "approval-request",
@@ -47,6 +45,7 @@ const ELSEWHERE: [&str; 20] = [
     "capabilities",
     "event",
     "graph",
+    "identity",
     "listening",
     "lock",
     "open-requests",

@@ -42,7 +42,8 @@ fn a_call_asks_a_person_elsewhere_signs_and_the_same_call_is_made_once() {
     let (ci, carrier) = (made(&work, "ci", &[]), made(&work, "ann", &["--role", "approve"]));
     let served = running(&work);
     afar.write("ann.token", &carrier);
-    let there = ["--runner", served.url(), "--runner-token-file", "ann.token"];
+    let key = served.listening["key"].as_str().unwrap();
+    let there = ["--runner", served.url(), "--runner-token-file", "ann.token", "--runner-key", key];
     ann.lgflow(&[&["approve"], &there[..]].concat(), &[]).ended(2).says("nothing waits");
 
     let asked = execute(&served, &ci, &put("two\n", "k"));

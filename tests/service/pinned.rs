@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::program::{Ran, Workspace};
 use crate::runs::{GRAPH, front, there};
-use crate::served::{Served, TOKEN};
+use crate::served::{Served, TOKEN, fits};
 
 const OTHER: &str = "ed25519:MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
 
@@ -90,6 +90,26 @@ fn a_runner_that_does_not_show_the_key_hears_nothing() {
 }
 
 #[test]
+fn who_answers_what_calls_ask_has_the_key_shown_first_as_well() {
+    let work = there();
+    let served = Served::start(&work);
+    let key = served.listening["key"].as_str().unwrap();
+    work.write("ann.token", TOKEN);
+    for (verb, more, variable) in
+        [("approve", &["--runner-key", key][..], None), ("reject", &[], Some(("LGFLOW_RUNNER_KEY", key)))]
+    {
+        let (host, heard) = fake(move |_| {
+            document(&format!(r#"{{"schema":"lgflow.identity/v1","key":"{OTHER}","signature":"AAAA"}}"#))
+        });
+        let there = ["--runner", &format!("http://{host}"), "--runner-token-file", "ann.token"];
+        let mut command = work.command(&[&[verb], &there[..], more].concat());
+        let refused = Ran::from(command.envs(variable).output().unwrap()).ended(1);
+        assert!(refused.stderr.contains("nothing was sent"), "{}", refused.stderr);
+        is_the_question_alone(&heard.join().unwrap(), &host);
+    }
+}
+
+#[test]
 fn one_that_hands_on_what_the_right_one_signs_is_not_the_right_one() {
     let work = there();
     let served = Served::start(&work);
@@ -120,6 +140,7 @@ fn who_it_is_is_told_to_whoever_asks_and_signs_nothing_else() {
     let answer = ask(&format!("?nonce={nonce}"));
     assert_eq!(answer.status, 200, "{}", answer.body);
     let shown = answer.json();
+    fits(&shown);
     assert_eq!(shown["key"], served.listening["key"]);
     let key = lgflow::digest::PublicKey::parse(shown["key"].as_str().unwrap()).unwrap();
     let signature = shown["signature"].as_str().unwrap();

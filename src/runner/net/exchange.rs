@@ -15,7 +15,7 @@ use crate::runner::Cancel;
 
 use super::NetFault;
 use super::connect::connect;
-use super::patience::Patience;
+use super::patience::{Begin, Patience};
 
 /// Bytes of all headers of an answer.
 const HEAD: usize = 64 << 10;
@@ -41,6 +41,8 @@ pub(in crate::runner) struct Terms {
     pub(in crate::runner) connect: Duration,
     /// Until the answer begins.
     pub(in crate::runner) first: Duration,
+    /// What `total` counts from.
+    pub(in crate::runner) since: Begin,
     /// Until it has ended.
     pub(in crate::runner) total: Duration,
     /// The most bytes of its body.
@@ -105,7 +107,7 @@ impl Exchange {
         let sent = request.request()?;
         let runtime = Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| NetFault::System(error.to_string()))?;
-        let patience = Patience::new(request.address.origin(), terms.total, cancel);
+        let patience = Patience::new(request.address.origin(), terms.since, terms.total, cancel);
         let answer = runtime.block_on(answer(request.address, sent, terms, &patience));
         let answer = match answer {
             Ok(answer) => answer,

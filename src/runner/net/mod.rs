@@ -12,6 +12,7 @@ mod traffic;
 
 pub(in crate::runner) use exchange::{Exchange, Outgoing, Terms};
 pub(in crate::runner) use fault::NetFault;
+pub(in crate::runner) use patience::Begin;
 #[cfg(feature = "otel")]
 pub use post::{Post, post};
 pub use traffic::Traffic;

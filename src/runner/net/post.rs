@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::effect::WebAddress;
 use crate::runner::Cancel;
 
-use super::{Exchange, Outgoing, Terms};
+use super::{Begin, Exchange, Outgoing, Terms};
 
 /// The most bytes of an answer, which nobody reads.
 const ANSWER: u64 = 64 << 10;
@@ -28,7 +28,8 @@ pub struct Post<'a> {
 pub fn post(request: Post<'_>) -> Result<u16, String> {
     let Post { address, headers, body, within } = request;
     let outgoing = Outgoing { method: "POST", address, headers, body };
-    let terms = Terms { private: true, connect: within, first: within, total: within, most: ANSWER };
+    let since = Begin::now();
+    let terms = Terms { private: true, connect: within, first: within, since, total: within, most: ANSWER };
     let answer = Exchange::begin(&outgoing, terms, &Cancel::default()).map_err(|fault| fault.to_string())?;
     Ok(answer.status)
 }

@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{FlockOperation, flock};
 
-use crate::files::{EntryKind, RelPath, Root};
+use crate::files::{EntryKind, NewFiles, RelPath, Root};
 
 use super::history::{History, Past, PastContent, PastFile};
 use super::journal::{Journal, Phase, Step, folder, in_folder, journal_error};
@@ -113,9 +113,8 @@ impl Workshop<'_> {
 
     fn plan(&self, wanted: &[Wanted], author: Author) -> Result<Journal, PatchError> {
         let history = History::of(self.state, &author.run)?;
-        for content in wanted.iter().filter_map(|wanted| wanted.before.as_ref()) {
-            history.keep(&content.content)?;
-        }
+        let there = wanted.iter().filter_map(|wanted| Some(&wanted.before.as_ref()?.content));
+        history.keep(there)?;
         let files = wanted.iter().map(|wanted| PastFile {
             path: wanted.path.to_string(),
             before: wanted.before.as_ref().map(|version| PastContent::of(&version.content)),
@@ -188,6 +187,7 @@ impl Workshop<'_> {
             .iter()
             .filter_map(|wanted| Some((wanted.path.as_str(), (wanted, wanted.after.as_ref()?))))
             .collect();
+        let mut files = NewFiles::of(self.root);
         let mut index = 0;
         for step in 0..journal.steps.len() {
             let (Step::Replace { path, temp, .. } | Step::Create { path, temp, .. }) = &journal.steps[step]
@@ -198,19 +198,25 @@ impl Workshop<'_> {
             index += 1;
             let temp = staged(journal, Some(temp))?;
             let Some((wanted, content)) = contents.get(path.as_str()) else { continue };
-            let inode = self.stage_one(&temp, wanted, content)?;
+            let inode = self.stage_one(&mut files, &temp, wanted, content)?;
             if let Step::Replace { inode: known, .. } | Step::Create { inode: known, .. } =
                 &mut journal.steps[step]
             {
                 *known = inode;
             }
         }
-        self.root.sync_folder(&staging).map_err(|error| refused(&staging, error))
+        files.sync().and_then(|()| self.root.sync_folder(&staging)).map_err(|error| refused(&staging, error))
     }
 
-    fn stage_one(&self, temp: &RelPath, wanted: &Wanted, content: &Content) -> Result<u64, PatchError> {
+    fn stage_one(
+        &self,
+        files: &mut NewFiles<'_>,
+        temp: &RelPath,
+        wanted: &Wanted,
+        content: &Content,
+    ) -> Result<u64, PatchError> {
         let failed = |error| refused(&wanted.path, error);
-        self.root.write_new(temp, &content.bytes, content.bits).map_err(failed)?;
+        files.write(temp, &content.bytes, content.bits).map_err(failed)?;
         let before = wanted.before.as_ref().map(|version| version.facts.modified);
         let mut time = later_than(before);
         self.root.set_modified(temp, time).map_err(failed)?;

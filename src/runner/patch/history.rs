@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::digest::Digest;
-use crate::files::{FileError, Links, RelPath, Root};
+use crate::files::{FileError, Links, NewFiles, RelPath, Root};
 
 use super::journal::{in_folder, journal_error};
 use super::version::MAX_FILE;
@@ -185,23 +185,49 @@ impl<'a> History<'a> {
         self.folder.join(&name).map_err(|error| journal_error("writing the history", error.into()))
     }
 
-    /// Keeps the bytes of a file as it was.
-    pub(super) fn keep(&self, content: &Content) -> Result<(), PatchError> {
+    /// Keeps the bytes of files as they were, on the disk when this returns.
+    pub(super) fn keep<'c>(&self, contents: impl Iterator<Item = &'c Content>) -> Result<(), PatchError> {
         let failed = |error: FileError| journal_error("keeping what was there", error);
         let blobs = self.folder.join("blobs").map_err(|error| failed(error.into()))?;
-        self.state.make_folders(&blobs).map_err(failed)?;
-        let hex = content.digest().hex();
-        let name = |name: &str| blobs.join(name).map_err(|error| failed(error.into()));
-        let (blob, new) = (name(&hex)?, name(&format!("{hex}.new"))?);
-        if self.state.facts(&blob).is_ok() {
-            return Ok(());
+        let mut put = BTreeMap::new();
+        let kept = self.put_beside(&blobs, contents, &mut put).and_then(|()| {
+            put.iter().try_for_each(|(blob, new)| self.state.rename(new, blob))?;
+            if put.is_empty() { Ok(()) } else { self.state.sync_folder(&blobs) }
+        });
+        kept.map_err(|error| {
+            // where there is no room, what is of no use to anybody takes none
+            for new in put.values() {
+                let _ = self.state.remove_file(new);
+            }
+            failed(error)
+        })
+    }
+
+    /// Writes what is not kept yet, each beside the name that it will have.
+    fn put_beside<'c>(
+        &self,
+        blobs: &RelPath,
+        contents: impl Iterator<Item = &'c Content>,
+        put: &mut BTreeMap<RelPath, RelPath>,
+    ) -> Result<(), FileError> {
+        let mut files = NewFiles::of(self.state);
+        for content in contents {
+            let hex = content.digest().hex();
+            let (blob, new) = (blobs.join(&hex)?, blobs.join(&format!("{hex}.new"))?);
+            if put.contains_key(&blob) || self.state.facts(&blob).is_ok() {
+                continue;
+            }
+            if put.is_empty() {
+                self.state.make_folders(blobs)?;
+            }
+            match self.state.remove_file(&new) {
+                Ok(()) | Err(FileError::NotFound { .. }) => {}
+                Err(error) => return Err(error),
+            }
+            put.insert(blob, new.clone());
+            files.write(&new, &content.bytes, 0o600)?;
         }
-        match self.state.remove_file(&new) {
-            Ok(()) | Err(FileError::NotFound { .. }) => {}
-            Err(error) => return Err(failed(error)),
-        }
-        self.state.write_new(&new, &content.bytes, 0o600).map_err(failed)?;
-        self.state.rename(&new, &blob).map_err(failed)
+        files.sync()
     }
 
     /// The bytes that were kept, checked against their digest.

@@ -9,13 +9,14 @@ use crate::service::Role;
 use super::roles::{ANY, APPROVE, CALL};
 
 /// Documents that travel, by the name that they have in the description.
-const SCHEMAS: [(&str, &str); 11] = [
+const SCHEMAS: [(&str, &str); 12] = [
     ("ToolCall", "tool-call"),
     ("ToolResult", "tool-result"),
     ("Batch", "batch"),
     ("BatchResult", "batch-result"),
     ("Cancelled", "cancelled"),
     ("Capabilities", "capabilities"),
+    ("Identity", "identity"),
     ("OpenRequests", "open-requests"),
     ("Approval", "approval"),
     ("Rejection", "rejection"),
@@ -75,7 +76,7 @@ fn paths_of_the_service() -> Value {
                 "description": "What the client has drawn for this one request.",
                 "schema": { "type": "string", "pattern": "^[0-9a-f]{64}$" },
             }],
-            "responses": answers(&[("200", "Its key, and what it signed.", identity())], &["400", "403"]),
+            "responses": answers(&[("200", "Its key, and what it signed.", named("Identity"))], &["400", "403"]),
         } },
         "/readyz": { "get": {
             "operationId": "ready",
@@ -191,19 +192,6 @@ fn status(word: &str) -> Value {
         "type": "object",
         "properties": { "status": { "type": "string", "const": word } },
         "required": ["status"],
-        "additionalProperties": false,
-    })
-}
-
-fn identity() -> Value {
-    json!({
-        "type": "object",
-        "properties": {
-            "schema": { "type": "string", "const": "lgflow.identity/v1" },
-            "key": { "type": "string", "pattern": "^ed25519:" },
-            "signature": { "type": "string" },
-        },
-        "required": ["schema", "key", "signature"],
         "additionalProperties": false,
     })
 }

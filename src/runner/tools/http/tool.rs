@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::effect::{ErrorKind, ToolCall, ToolError, ToolResult, WebAddress};
 use crate::policy::{Decision, Granted, WebRequest};
-use crate::runner::net::{Exchange, Outgoing, Terms};
+use crate::runner::net::{Begin, Exchange, Outgoing, Terms};
 use crate::runner::{Cancel, Outside, ToolWorld};
 
 use super::answer::{failure, read};
@@ -14,7 +14,7 @@ use super::asked::{Asked, HeaderValue};
 const CONNECT: Duration = Duration::from_secs(10);
 /// Until the answer begins.
 const FIRST: Duration = Duration::from_mins(1);
-/// Until it has ended, where the call has no time of its own.
+/// Until it has ended, with all that it leads to, where the call has no time of its own.
 const TOTAL: Duration = Duration::from_mins(5);
 /// Bytes of an answer, where the policy does not say less.
 const MOST: u64 = 8 << 20;
@@ -30,14 +30,15 @@ pub(in crate::runner) fn http(
     cancel: &Cancel,
 ) -> Result<ToolResult, ToolError> {
     let asked = Asked::read(&call.request().input)?;
-    let (mut address, mut exchange) =
-        (asked.address.clone(), request(&asked, &asked.address, call, world, cancel)?);
+    let asking = Asking { asked, since: Begin::now(), call, world, cancel };
+    let asked = &asking.asked;
+    let (mut address, mut exchange) = (asked.address.clone(), asking.request(&asked.address)?);
     for _ in 0..REDIRECTS {
-        let Some(next) = leads_to(&asked, &address, &exchange)? else { break };
-        exchange = request(&asked, &next, call, world, cancel)?;
+        let Some(next) = leads_to(asked, &address, &exchange)? else { break };
+        exchange = asking.request(&next)?;
         address = next;
     }
-    if leads_to(&asked, &address, &exchange)?.is_some() {
+    if leads_to(asked, &address, &exchange)?.is_some() {
         let message = format!("`{}` leads elsewhere more than {REDIRECTS} times", asked.address);
         return Err(ToolError::new(ErrorKind::Upstream, message));
     }
@@ -50,38 +51,45 @@ pub(in crate::runner) fn http(
     Ok(ToolResult { stdout, ..ToolResult::success("http", output) })
 }
 
-/// Makes one request, where the policy lets it go.
-fn request(
-    asked: &Asked<'_>,
-    address: &WebAddress,
-    call: &Granted<ToolCall>,
-    world: &ToolWorld,
-    cancel: &Cancel,
-) -> Result<Exchange, ToolError> {
-    let Outside { declared, traffic, .. } = &world.outside;
-    let elsewhere = address.origin() != asked.address.origin();
-    let outgoing = Outgoing {
-        method: asked.method,
-        address,
-        headers: headers(asked, address, elsewhere, &world.outside)?,
-        body: asked.body.clone(),
-    };
-    let plain = asked.headers.iter().filter(|(_, value)| matches!(value, HeaderValue::Plain(_)));
-    let names: Vec<String> = plain.filter(|_| !elsewhere).map(|(name, _)| name.clone()).collect();
-    let facts = WebRequest { method: asked.method, address, headers: &names, model: false };
-    let obligations = call.obligations();
-    if *address != asked.address {
-        judge(&facts, asked, call)?;
+/// One call.
+struct Asking<'a> {
+    asked: Asked<'a>,
+    since: Begin,
+    call: &'a Granted<ToolCall>,
+    world: &'a ToolWorld,
+    cancel: &'a Cancel,
+}
+
+impl Asking<'_> {
+    /// Makes one request, where the policy lets it go.
+    fn request(&self, address: &WebAddress) -> Result<Exchange, ToolError> {
+        let Self { asked, call, world, .. } = self;
+        let Outside { declared, traffic, .. } = &world.outside;
+        let elsewhere = address.origin() != asked.address.origin();
+        let outgoing = Outgoing {
+            method: asked.method,
+            address,
+            headers: headers(asked, address, elsewhere, &world.outside)?,
+            body: asked.body.clone(),
+        };
+        let plain = asked.headers.iter().filter(|(_, value)| matches!(value, HeaderValue::Plain(_)));
+        let names: Vec<String> = plain.filter(|_| !elsewhere).map(|(name, _)| name.clone()).collect();
+        let facts = WebRequest { method: asked.method, address, headers: &names, model: false };
+        let obligations = call.obligations();
+        if *address != asked.address {
+            judge(&facts, asked, call)?;
+        }
+        traffic.send(&obligations.network.bounds(&facts), outgoing.bytes())?;
+        let terms = Terms {
+            private: declared.names_private(&address.origin()),
+            connect: CONNECT,
+            first: FIRST,
+            since: self.since,
+            total: call.request().deadline_ms.map_or(TOTAL, Duration::from_millis),
+            most: obligations.limits.read_bytes.unwrap_or(MOST).min(MOST),
+        };
+        Ok(Exchange::begin(&outgoing, terms, self.cancel)?)
     }
-    traffic.send(&obligations.network.bounds(&facts), outgoing.bytes())?;
-    let terms = Terms {
-        private: declared.names_private(&address.origin()),
-        connect: CONNECT,
-        first: FIRST,
-        total: call.request().deadline_ms.map_or(TOTAL, Duration::from_millis),
-        most: obligations.limits.read_bytes.unwrap_or(MOST).min(MOST),
-    };
-    Ok(Exchange::begin(&outgoing, terms, cancel)?)
 }
 
 /// What the policy says of where an answer leads. Nobody was asked about another origin.

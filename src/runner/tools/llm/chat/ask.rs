@@ -6,7 +6,7 @@ use crate::effect::{
     ErrorKind, KEY_HEADER, ModelDeclaration, ModelUsed, Provider, ToolCall, ToolError, ToolResult, WebAddress,
 };
 use crate::policy::{Granted, WebRequest};
-use crate::runner::net::{Exchange, NetFault, Outgoing, Terms};
+use crate::runner::net::{Begin, Exchange, NetFault, Outgoing, Terms};
 use crate::runner::tools::llm::asked::Asked;
 use crate::runner::{Cancel, ToolWorld};
 use crate::schema::validate_value;
@@ -84,6 +84,7 @@ impl Asking<'_> {
             private: self.world.outside.declared.names_private(&self.address.origin()),
             connect: self.model.connect,
             first: self.model.first_token,
+            since: Begin::now(),
             total: self.model.total,
             most: MOST,
         };
@@ -173,15 +174,13 @@ impl Asking<'_> {
         let usage = pieces.tokens(self.body.len());
         let llm_tokens = Some(usage.input + usage.output);
         let model = Some(Box::new(self.used(pieces)));
-        let tool_calls = pieces.calls();
-        if !self.asked.tools.is_empty() && !tool_calls.is_empty() {
-            let output = json!({ "text": pieces.text });
-            let result = ToolResult::success("llm", output);
-            return ToolResult { stdout: pieces.text.clone(), tool_calls, llm_tokens, model, ..result };
-        }
-        let made = self.output(pieces);
+        let made = self.demand_answer(pieces).and_then(|()| self.output(pieces));
         let result = match made {
-            Ok(output) => ToolResult { stdout: pieces.text.clone(), ..ToolResult::success("llm", output) },
+            Ok(output) => ToolResult {
+                stdout: pieces.text.clone(),
+                tool_calls: pieces.calls(),
+                ..ToolResult::success("llm", output)
+            },
             Err(error) => ToolResult::failure("llm", error),
         };
         ToolResult { llm_tokens, model, ..result }
@@ -200,32 +199,50 @@ impl Asking<'_> {
         }
     }
 
+    /// The text, or the value of the schema that it is; beside tools that are asked for it is a text.
     fn output(&self, pieces: &Pieces) -> Result<Value, ToolError> {
-        let text = || json!({ "text": pieces.text });
-        match pieces.finish.as_deref() {
-            Some("length") => {
-                let message =
-                    "the answer was cut at the most tokens that it may have; allow more by `max_tokens`";
-                let limit = Some("max_tokens".to_owned());
-                return Err(ToolError {
-                    limit,
-                    output: Some(text()),
-                    ..ToolError::new(ErrorKind::Limit, message)
-                });
-            }
-            Some("content_filter") => {
-                let message = format!("`{}` withheld its answer (`content_filter`)", self.address.origin());
-                return Err(ToolError {
-                    output: Some(text()),
-                    ..ToolError::new(ErrorKind::Upstream, message)
-                });
-            }
-            _ => {}
-        }
         match self.asked.output_schema {
-            Some(schema) => judged(schema, &pieces.text),
-            None => Ok(text()),
+            Some(schema) if pieces.calls().is_empty() => judged(schema, &pieces.text),
+            _ => Ok(json!({ "text": pieces.text })),
         }
+    }
+
+    /// Is it an answer to what was asked? One that was cut or withheld is none, nor is one that asks for what nobody has
+    /// offered, nor one that says nothing.
+    fn demand_answer(&self, pieces: &Pieces) -> Result<(), ToolError> {
+        let calls = pieces.calls();
+        let upstream =
+            |what: &str| ToolError::new(ErrorKind::Upstream, format!("`{}` {what}", self.address.origin()));
+        let error = match pieces.finish.as_deref() {
+            Some("length") => ToolError {
+                limit: Some("max_tokens".to_owned()),
+                ..ToolError::new(
+                    ErrorKind::Limit,
+                    "the answer was cut at the most tokens that it may have; allow more by `max_tokens`",
+                )
+            },
+            Some("content_filter") => upstream("withheld its answer (`content_filter`)"),
+            Some("tool_calls" | "function_call") if calls.is_empty() => {
+                upstream("ended its answer to ask for a tool, and names none")
+            }
+            finish => match calls.first() {
+                Some(call) if self.asked.tools.is_empty() => {
+                    let name: String = call.tool.chars().take(100).collect();
+                    upstream(&format!("asks for the tool `{name}`, and none was offered to it"))
+                }
+                None if pieces.text.is_empty() && !self.may_be_silent(finish) => {
+                    upstream("answered with nothing")
+                }
+                _ => return Ok(()),
+            },
+        };
+        Err(ToolError { output: Some(json!({ "text": pieces.text })), ..error })
+    }
+
+    /// May an answer be empty? Who had tools may have done all with them; a value that is asked for goes back for a repair.
+    fn may_be_silent(&self, finish: Option<&str>) -> bool {
+        let after_tools = self.asked.messages.last().is_some_and(|message| message.role == "tool");
+        finish == Some("stop") && (after_tools || self.asked.output_schema.is_some())
     }
 }
 

@@ -16,8 +16,6 @@ pub(super) struct Pieces {
     calls: Vec<PartialCall>,
     /// Why it ended, by its own word.
     pub(super) finish: Option<String>,
-    /// The name that the model says itself.
-    pub(super) model: Option<String>,
     pub(super) usage: Option<Usage>,
     /// The stream said that nothing more comes.
     pub(super) done: bool,
@@ -65,9 +63,6 @@ impl Pieces {
     fn add_value(&mut self, piece: &Value, key: &str) -> Result<(), NoPiece> {
         if let Some(error) = piece.get("error").filter(|error| !error.is_null()) {
             return Err(NoPiece(format!("the provider says: {}", message_of(error))));
-        }
-        if let Some(model) = piece.get("model").and_then(Value::as_str).filter(|model| !model.is_empty()) {
-            self.model = Some(model.to_owned());
         }
         if let Some(usage) = piece.get("usage").filter(|usage| usage.is_object()) {
             let count = |name: &str| usage.get(name).and_then(Value::as_u64).unwrap_or_default();
@@ -176,7 +171,7 @@ mod tests {
             "[DONE]",
         ]);
         assert_eq!((pieces.text.as_str(), pieces.finish.as_deref()), ("Hello", Some("stop")));
-        assert_eq!((pieces.model.as_deref(), pieces.tokens(0)), (Some("m-1"), Usage { input: 7, output: 2 }));
+        assert_eq!(pieces.tokens(0), Usage { input: 7, output: 2 });
         assert!(pieces.is_whole() && pieces.calls().is_empty());
         assert!(!of(&[r#"{"choices":[{"delta":{"content":"Hel"}}]}"#]).is_whole());
     }
