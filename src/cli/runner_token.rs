@@ -21,7 +21,7 @@ use super::{Exit, Format};
 pub(super) enum TokenCommand {
     /// Make a token, add what it is checked against to a file, and print it: it is shown this once
     #[command(
-        after_help = "Examples:\n  lgflow runner token new ci --token-file tokens.json\n  lgflow runner token new dashboard --role read --token-file tokens.json\n  lgflow runner token new ann --role approve --token-file tokens.json\n\nIt is good for the workspace of the current folder, under its policy as it is now (or the one named with `--policy`), and nowhere else. A token is taken back by removing it from the file and starting the runner again."
+        after_help = "Examples:\n  lgflow runner token new ci --token-file tokens.json\n  lgflow runner token new agent --no-runs --token-file tokens.json\n  lgflow runner token new dashboard --role read --token-file tokens.json\n  lgflow runner token new ann --role approve --token-file tokens.json\n\nIt is good for the workspace of the current folder, under its policy as it is now (or the one named with `--policy`), and nowhere else. A token is taken back by removing it from the file and starting the runner again."
     )]
     New(NewArgs),
     /// Bind a token to this workspace and its policy as it is now; its holder keeps it
@@ -38,6 +38,9 @@ pub(super) struct NewArgs {
     /// What it may be used for
     #[arg(long, value_enum, default_value_t = RoleArg::Call)]
     role: RoleArg,
+    /// With `call`: single calls alone, and no runs. What a run says of where the parameters of its calls come from is believed
+    #[arg(long)]
+    no_runs: bool,
     /// The public key of whoever holds it: where the policy says `separate`, approvals by it do not count for what it asks
     #[arg(long, value_name = "KEY")]
     key: Option<String>,
@@ -88,17 +91,22 @@ fn new(args: &NewArgs, output: Output) -> Result<Exit, Problem> {
         RoleArg::Approve => Role::Approve,
         RoleArg::Read => Role::Read,
     };
+    if args.no_runs && role != Role::Call {
+        return Err(Problem::usage("`--no-runs` is for tokens of the role `call`; the others open none"));
+    }
     let drawn = NewToken::draw(&args.name, role, args.key.clone(), bound.clone());
-    let NewToken { text, token } = drawn.map_err(|error| file.wrong(&error))?;
-    let (name, word) = (token.name.clone(), token.role.as_str());
+    let drawn = drawn.map_err(|error| file.wrong(&error))?;
+    let NewToken { text, token } = if args.no_runs { drawn.without_runs() } else { drawn };
+    let (name, word, runs) = (token.name.clone(), token.role.as_str(), token.runs && role == Role::Call);
     file.write(book.with(token))?;
     let document = json!({
-        "schema": "lgflow.token/v1", "name": name, "role": word, "token": text,
+        "schema": "lgflow.token/v1", "name": name, "role": word, "runs": runs, "token": text,
         "workspace": bound.workspace, "policy": bound.policy,
     });
     if output.format == Format::Human {
         output.note(&format!(
-            "the token `{name}` may {word}, in this workspace under the policy {}; it is shown this once\n",
+            "the token `{name}` may {word}{}, in this workspace under the policy {}; it is shown this once\n",
+            if args.no_runs { ", and open no run" } else { "" },
             bound.policy
         ));
     }

@@ -31,6 +31,9 @@ pub struct Token {
     /// The key of whoever holds it: approvals by it do not count where `separate` is demanded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
+    /// Of one that calls: may it open runs? What a run's calls say of their origins is believed.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub runs: bool,
     /// What it is good for. One that stands alone is good for the service that is started with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bound: Option<Binding>,
@@ -105,10 +108,26 @@ impl NewToken {
         let mut bytes = [0; 32];
         getrandom::fill(&mut bytes).map_err(|error| TokenError::Random(error.to_string()))?;
         let text = format!("{PREFIX}{}", hex(&bytes));
-        let token = Token { name: name.to_owned(), role, hash: Digest::of(&text), key, bound: Some(bound) };
+        let (name, hash) = (name.to_owned(), Digest::of(&text));
+        let token = Token { name, role, hash, key, runs: true, bound: Some(bound) };
         token.check()?;
         Ok(Self { text, token })
     }
+
+    /// The same, for single calls alone.
+    #[must_use]
+    pub fn without_runs(self) -> Self {
+        Self { token: Token { runs: false, ..self.token }, ..self }
+    }
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "it is how serde asks")]
+fn is_yes(said: &bool) -> bool {
+    *said
 }
 
 impl Token {
@@ -158,7 +177,7 @@ impl TokenBook {
             return Err(TokenError::NoWord);
         }
         let (name, hash) = (ALONE.to_owned(), Digest::of(text));
-        let token = Token { name, role: Role::Call, hash, key: None, bound: None };
+        let token = Token { name, role: Role::Call, hash, key: None, runs: true, bound: None };
         Ok(Self { schema: SCHEMA.to_owned(), tokens: vec![Arc::new(token)] })
     }
 
@@ -221,12 +240,18 @@ mod tests {
     fn a_token_is_found_by_its_text_and_the_file_does_not_hold_it() {
         let ci = NewToken::draw("ci", Role::Call, None, here()).unwrap();
         let eye = NewToken::draw("eye", Role::Read, None, here()).unwrap();
+        let agent = NewToken::draw("agent", Role::Call, None, here()).unwrap().without_runs();
         let book = TokenBook::none().with(ci.token.clone()).unwrap().with(eye.token.clone()).unwrap();
+        let book = book.with(agent.token).unwrap();
         let text = book.text();
         assert!(!text.contains(&ci.text) && !format!("{ci:?}{book:?}").contains(&ci.text));
         let book = TokenBook::read(&text).unwrap();
         assert_eq!(book.find(&ci.text).map(|token| token.role), Some(Role::Call));
         assert_eq!(book.find(&eye.text).map(|token| token.name.as_str()), Some("eye"));
+        assert_eq!(
+            [&ci.text, &agent.text].map(|text| book.find(text).map(|token| token.runs)),
+            [Some(true), Some(false)]
+        );
         for other in ["", "lgflow_", &ci.text[1..], &ci.token.hash.to_string()] {
             assert!(book.find(other).is_none(), "{other}");
         }

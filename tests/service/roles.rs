@@ -73,6 +73,46 @@ fn each_role_may_ask_what_the_description_gives_it_and_nothing_else() {
 }
 
 #[test]
+fn a_token_for_single_calls_opens_no_run_so_it_is_never_believed_about_origins() {
+    let work = Workspace::git();
+    let flows =
+        "flows: [{ from: any, to: code, verdict: allow }, { from: llm, to: exec.argv, verdict: deny }]";
+    let policy = POLICY.replace("flows: [{ from: any, to: code, verdict: allow }]", flows);
+    assert!(policy.contains(flows));
+    work.write("policy.yaml", policy);
+    let tokens = [made(&work, "ci", &[]), made(&work, "agent", &["--no-runs"])];
+    work.lgflow(
+        &[
+            &["runner", "token", "new", "eye", "--role", "read", "--no-runs"][..],
+            &["--token-file", "none.json"],
+        ]
+        .concat(),
+    )
+    .ended(2)
+    .says("is for tokens of the role `call`");
+    let served = running(&work);
+    let [ci, agent] = tokens.map(|token| {
+        let opened = served.ask_as(&token, "GET /v1/runs/open", "");
+        let mut call = json!({ "tool": "exec", "input": { "argv": ["sleep", "0"] } });
+        call["provenance"] = json!({ "*": ["user"] });
+        let result = served.ask_as(&token, "POST /v1/tools/execute", &call.to_string()).result();
+        assert_eq!(
+            (&result["error"]["kind"], &result["error"]["rule"]["rule"]),
+            (&json!("denied"), &json!("flows[llm -> exec.argv]")),
+            "{result}"
+        );
+        let listed =
+            served.ask_as(&token, "POST /v1/tools/execute", "{\"tool\": \"list_files\", \"input\": {}}");
+        assert_eq!(listed.result()["ok"], true);
+        opened
+    });
+    // it was to be upgraded
+    assert_eq!(ci.status, 426, "{}", ci.body);
+    let detail = agent.refused(403);
+    assert!(detail.contains("`agent` is for single calls, and opens no run"), "{detail}");
+}
+
+#[test]
 fn a_request_for_the_head_alone_needs_the_same_role() {
     let work = Workspace::git();
     work.write("policy.yaml", POLICY);

@@ -144,7 +144,7 @@ fn paths_of_calls() -> Value {
         "/v1/runs/open": { "get": {
             "operationId": "open_run",
             "security": may(CALL),
-            "summary": "Opens a run whose front is elsewhere: the connection is upgraded to `lgflow-frames/1`, and the session ends with it.",
+            "summary": "Opens a run whose front is elsewhere: the connection is upgraded to `lgflow-frames/1`, and the session ends with it. A token may have been made for single calls alone.",
             "responses": answers(&[], &["401", "403", "426", "429"]),
         } },
     })

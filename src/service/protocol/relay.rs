@@ -24,6 +24,11 @@ use super::state::Refusal;
 /// `GET /v1/runs/open`
 pub(super) async fn open(State(protocol): State<Arc<Protocol>>, mut request: Request) -> Response {
     let token = request.extensions().get::<Arc<Token>>().cloned();
+    if let Some(token) = token.as_ref().filter(|token| !token.runs) {
+        let detail =
+            format!("the token `{}` is for single calls, and opens no run (`--no-runs`)", token.name);
+        return Refusal::new(StatusCode::FORBIDDEN, detail).response();
+    }
     let asked = request.headers().get(UPGRADE_HEADER).and_then(|to| to.to_str().ok());
     if asked != Some(UPGRADE) {
         let detail = format!("a run is served over a connection of its own: ask for `Upgrade: {UPGRADE}`");
