@@ -419,6 +419,21 @@ fn a_node_may_ask_with_choices_and_a_response() {
 }
 
 #[test]
+fn each_open_question_says_for_which_item_it_asks_and_what() {
+    let workspace = Workspace::git();
+    let graph = "schema: lgflow.graph/v1\nname: each\nnodes:\n  q:\n    uses: approval\n    with: { show: \"ship {{ x }}?\\nnow\", \
+                 options: [go, stop] }\n    for_each: { in: \"['left', 'right']\", as: x, parallel: 2 }\n";
+    workspace.write("graph.yaml", graph);
+    let run = run_of(&suspended(&workspace, &["-g", "graph.yaml"]));
+    let lines =
+        ["q[0] waits for an answer: ship left?\\nnow\n", "q[1] waits for an answer: ship right?\\nnow\n"];
+    let shown = workspace.lgflow(&["runs", "show", &run]).ended(0).stdout;
+    assert!(lines.iter().all(|line| shown.contains(line)), "{shown}");
+    let several = workspace.lgflow(&["approve", &run]).ended(2).stderr;
+    assert!(several.contains("q  ship left?") && several.contains("q  ship right?"), "{several}");
+}
+
+#[test]
 fn the_time_for_an_answer_passes_while_the_run_is_suspended() {
     let workspace = Workspace::git();
     workspace.write(

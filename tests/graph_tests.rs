@@ -478,6 +478,26 @@ fn tests_in_toml_are_played_and_blessed_alike() {
 }
 
 #[test]
+fn open_questions_are_expected_in_any_order_and_each_as_often_as_it_asks() {
+    let workspace = Workspace::git();
+    let graph = "schema: lgflow.graph/v1\nname: g\nnodes:\n  m: { uses: approval, with: { show: \"{{ x }}?\" }, for_each: { in: \
+                 \"['u', 'v']\", as: x, parallel: 2 } }\n  k: { uses: approval, with: { show: k } }\n";
+    workspace.write(".lg/graph.yaml", graph);
+    let code = |waiting: &str| {
+        let tests = format!(
+            "schema: lgflow.test/v1\ngraph: graph.yaml\ncases: [{{ name: w, expect: {{ status: suspended, waiting: {waiting} }} }}]\n"
+        );
+        workspace.write(".lg/t.yaml", &tests);
+        workspace.lgflow(&["test"]).code
+    };
+    for (waiting, expected) in
+        [("[m, m, k]", 0), ("[k, m, m]", 0), ("[m, k, m]", 0), ("[m, k]", 1), ("[m, k, k]", 1), ("[]", 1)]
+    {
+        assert_eq!(code(waiting), Some(expected), "{waiting}");
+    }
+}
+
+#[test]
 fn a_case_that_comes_to_something_else_tells_how_its_run_ended() {
     let refused = with(
         "      status: denied\n      error: { node: look, kind: denied }\n",

@@ -17,7 +17,7 @@ use crate::ledger::Ledger;
 use crate::session::{OpenQuestion, StoredError, open_questions};
 use crate::source::Sources;
 use crate::store::{Durability, RunId};
-use crate::view::escaped;
+use crate::view::{asked_in_brief, escaped};
 
 use super::Exit;
 use super::answer_elsewhere::{AnswerThere, ThereArgs, answer};
@@ -216,7 +216,10 @@ pub(super) fn meant(
     nothing: &str,
 ) -> Result<Vec<Asked>, Problem> {
     let listed = || {
-        let line = |asked: &Asked| format!("  {}  {}", asked.id, escaped(&asked.node));
+        let line = |asked: &Asked| {
+            let what = asked_in_brief(&asked.show).map(|what| format!("  {what}")).unwrap_or_default();
+            format!("  {}  {}{what}", asked.id, escaped(&asked.node))
+        };
         open.iter().map(line).collect::<Vec<_>>().join("\n")
     };
     let named = |of: &[Asked]| -> Vec<Asked> {

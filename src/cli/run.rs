@@ -21,7 +21,7 @@ use crate::store::{Durability, RunId};
 use crate::trace::{RunStatus, Summary};
 use crate::trust::TrustNow;
 use crate::view::diagnostics::human;
-use crate::view::{RunFacts, escaped, run_document};
+use crate::view::{RunFacts, escaped, question_line, run_document};
 
 use super::elsewhere::{ElsewhereArgs, elsewhere};
 use super::held::held;
@@ -390,13 +390,7 @@ fn conclude(finished: &Finished, task: &Task<'_>, status: &str, narrator: &mut N
     // a ledger that cannot be read has been told of before
     let lost = unanswerable(place, &finished.run, waiting).unwrap_or_default();
     for open in waiting {
-        let node = escaped(&open.node);
-        let why = open.show.get("reason").and_then(Value::as_str).map(|why| format!(": {}", escaped(why)));
-        let id = open.id.0;
-        narrator.line(
-            Mark::Note,
-            &format!("question {id}: {node} waits for an answer{}", why.unwrap_or_default()),
-        );
+        narrator.line(Mark::Note, &question_line(open));
     }
     for id in &lost {
         narrator.line(Mark::Note, &format!("question {}: {}", id.0, lost_text(finished.run.as_str(), *id)));

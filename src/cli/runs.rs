@@ -17,7 +17,7 @@ use crate::plan::Plan;
 use crate::source::Sources;
 use crate::store::{Durability, RunId, StoreError};
 use crate::trace::{QuestionId, Summary};
-use crate::view::{RunFacts, escaped, run_document};
+use crate::view::{RunFacts, escaped, question_line, run_document};
 
 use super::Exit;
 use super::elsewhere::elsewhere_again;
@@ -271,7 +271,7 @@ fn show_text(
         let _ = writeln!(text, "  {:<24} {status}{}", escaped(id), why.unwrap_or_default());
     }
     for open in &summary.waiting {
-        let _ = writeln!(text, "question {}: {} waits for an answer", open.id.0, escaped(&open.node));
+        let _ = writeln!(text, "{}", question_line(open));
         if lost.contains(&open.id) {
             let _ = writeln!(text, "  {}", lost_text(facts.run, open.id));
         }

@@ -29,9 +29,9 @@ pub(super) fn own(draft: &Draft<'_>, node: &DraftNode<'_>) -> Option<BTreeSet<St
 }
 
 /// Can a node fail with a kind of the engine's? `true` where that is not known.
-pub(super) fn may_fail_with(node: &DraftNode<'_>, kind: &str) -> bool {
+pub(super) fn may_fail_with(draft: &Draft<'_>, node: &DraftNode<'_>, kind: &str) -> bool {
     if kind == "any" {
-        return ErrorKind::ANY.iter().any(|kind| may_fail_with(node, kind.as_str()));
+        return ErrorKind::ANY.iter().any(|kind| may_fail_with(draft, node, kind.as_str()));
     }
     let Some(uses) = node.uses() else { return true };
     match ErrorKind::parse(kind) {
@@ -39,8 +39,36 @@ pub(super) fn may_fail_with(node: &DraftNode<'_>, kind: &str) -> bool {
         ErrorKind::Custom(_) | ErrorKind::Exhausted | ErrorKind::Expression => true,
         // a list that is too long
         ErrorKind::InvalidInput if node.modifiers.for_each.is_some() => true,
+        kind if uses == Uses::Graph => of_subgraph(draft, node, &kind),
         kind => of_uses(node, uses, &kind),
     }
+}
+
+/// A graph fails with what a node in it fails with, by what it is given, by its outputs, and when its time is over.
+fn of_subgraph(draft: &Draft<'_>, node: &DraftNode<'_>, kind: &ErrorKind) -> bool {
+    let name = node.parameter("graph").and_then(|field| field.value.as_str());
+    let Some(plan) = name.and_then(|name| draft.parts.subgraphs.get(name)?.as_ref()) else { return true };
+    match kind {
+        ErrorKind::Timeout if node.modifiers.timeout.is_some() => true,
+        ErrorKind::InvalidInput if node.parameter("inputs").is_some() => true,
+        ErrorKind::InvalidOutput if !plan.outputs.is_empty() => true,
+        kind => plan_may_fail_with(plan, kind),
+    }
+}
+
+/// Graphs are nested within bounds, and so is the recursion.
+fn plan_may_fail_with(plan: &Plan, kind: &ErrorKind) -> bool {
+    plan.nodes.iter().any(|node| match &node.action {
+        Action::Values(_) | Action::Render(_) | Action::Fail { .. } => {
+            *kind == ErrorKind::InvalidInput && node.for_each.is_some()
+        }
+        Action::ParseReport(_) => *kind == ErrorKind::InvalidInput,
+        Action::Graph { plan, .. } => {
+            let bound = [ErrorKind::Timeout, ErrorKind::InvalidInput, ErrorKind::InvalidOutput];
+            bound.contains(kind) || plan_may_fail_with(plan, kind)
+        }
+        Action::Call { .. } | Action::Llm(_) | Action::Batch { .. } | Action::Approval { .. } => true,
+    })
 }
 
 fn of_uses(node: &DraftNode<'_>, uses: Uses, kind: &ErrorKind) -> bool {

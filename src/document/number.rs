@@ -17,7 +17,9 @@ impl BadNumber {
     pub(super) fn diagnostic(self, written: &str, span: Span) -> Diagnostic {
         let shown: String = written.chars().take(40).collect();
         let message = match self {
-            Self::TooLarge => format!("the number `{shown}` does not fit into 64 bits"),
+            Self::TooLarge => {
+                format!("the number `{shown}` does not fit into 64 bits, of which one is the sign")
+            }
             Self::NotFinite => format!("`{shown}` is not a finite number"),
         };
         Diagnostic::new(codes::NUMBER, span, message)

@@ -102,12 +102,25 @@ pub(super) fn faults(error: &ValidationError<'_>, schema: &Value, found: &mut Ve
         ValidationErrorKind::Minimum { limit } | ValidationErrorKind::Maximum { limit } => {
             found.push(at(Fault::BadValue, sentence(error), Some(format!("write `{limit}`"))));
         }
+        ValidationErrorKind::MinItems { limit: 1 } => {
+            found.push(at(Fault::BadValue, sentence(error), Some("write an item".to_owned())));
+        }
+        ValidationErrorKind::UniqueItems => {
+            found.push(at(Fault::BadValue, sentence(error), twice(error.instance())));
+        }
         ValidationErrorKind::Constant { expected_value } => {
             let help = format!("write {}", shown(expected_value));
             found.push(at(Fault::BadValue, sentence(error), Some(help)));
         }
         _ => found.push(at(Fault::BadValue, sentence(error), None)),
     }
+}
+
+/// How a list is mended that has an item twice.
+fn twice(list: &Value) -> Option<String> {
+    let items = list.as_array()?;
+    let again = items.iter().enumerate().find(|(at, item)| items[..*at].contains(item));
+    again.map(|(_, item)| format!("remove the second {}", shown(item)))
 }
 
 /// An item that stands where a list of such items may.

@@ -103,7 +103,8 @@ fn all_of(came_to: &Rehearsal) -> Value {
         said.insert("kind".to_owned(), json!(error.error.kind.as_str()));
         all.insert("error".to_owned(), Value::Object(said));
     }
-    let waiting: Vec<&str> = summary.waiting.iter().map(|question| question.node.as_str()).collect();
+    let mut waiting: Vec<&str> = summary.waiting.iter().map(|question| question.node.as_str()).collect();
+    waiting.sort_unstable();
     if !waiting.is_empty() {
         all.insert("waiting".to_owned(), json!(waiting));
     }

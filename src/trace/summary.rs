@@ -55,6 +55,8 @@ pub struct Waiting {
     pub id: QuestionId,
     /// `outer/inner`
     pub node: String,
+    /// The index of the item, of a node that asks for each.
+    pub item: Option<u32>,
     /// What is shown.
     pub show: Arc<Value>,
     /// The choices.
@@ -95,6 +97,7 @@ impl RunState {
         Waiting {
             id: question.id,
             node: self.node_path(question.unit.at),
+            item: question.unit.item,
             show: Arc::clone(&question.show),
             options: question.options.clone(),
             policy: question.policy,

@@ -182,6 +182,15 @@ impl Lists {
         if light { Lists::Of(Arc::new(list)) } else { Lists::Any }
     }
 
+    /// How many items there are, where that is known.
+    pub fn length(&self) -> Option<usize> {
+        let Lists::Of(list) = self else { return None };
+        match &**list {
+            ListOf::Tuple(items) => Some(items.len()),
+            ListOf::Each(_) => None,
+        }
+    }
+
     pub(super) fn or(&self, other: &Lists) -> Lists {
         match (self, other) {
             (Lists::None, one) | (one, Lists::None) => one.clone(),

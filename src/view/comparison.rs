@@ -9,6 +9,7 @@ use crate::comparison::{
     NodeEnd, Place, Spent,
 };
 
+use super::brief::brief;
 use super::escaped;
 
 /// The longest value that is shown to a person, in characters.
@@ -257,10 +258,5 @@ fn iteration(iteration: &[u32]) -> String {
 
 fn short(value: Option<&Value>) -> String {
     let Some(value) = value else { return "nothing".to_owned() };
-    let whole = escaped(&value.to_string());
-    if whole.chars().count() <= SHOWN {
-        return whole;
-    }
-    let kept: String = whole.chars().take(SHOWN).collect();
-    format!("{kept}… ({} characters)", whole.chars().count())
+    brief(&value.to_string(), SHOWN)
 }

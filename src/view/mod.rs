@@ -1,6 +1,7 @@
 //! Plans, diagnostics and traces as text, JSON, SARIF, Mermaid, DOT, SVG, HTML. Returns strings; prints nothing.
 
 mod approval_text;
+mod brief;
 mod comparison;
 mod counted;
 pub mod diagnostics;
@@ -17,6 +18,7 @@ mod trace_text;
 pub use crate::source::{escaped, is_unsafe_to_show};
 
 pub use approval_text::{approval_text, question_text};
+pub use brief::{asked_in_brief, question_line};
 pub use comparison::{comparison_document, comparison_text};
 pub use counted::counted;
 pub use explanation::{explanation_document, explanation_text, reason_document};

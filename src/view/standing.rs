@@ -10,6 +10,7 @@ use crate::trace::{
     CallInFlight, CallOrder, Cost, Doing, Envelope, Execution, NodeStanding, OpenWait, Standing,
 };
 
+use super::brief::{brief, question_line};
 use super::escaped;
 
 /// The longest value that is shown to a person, in characters.
@@ -153,7 +154,7 @@ pub fn standing_text(standing: &Standing, facts: MomentFacts<'_>) -> String {
         );
     }
     for open in &standing.waiting {
-        let _ = writeln!(text, "question {}: {} waits for an answer", open.id.0, escaped(&open.node));
+        let _ = writeln!(text, "{}", question_line(open));
     }
     text
 }
@@ -170,7 +171,7 @@ fn execution_text(execution: &Execution, text: &mut String) {
         let _ = writeln!(text, "  {name:<24} {}{}", node.status, node_more(node));
     }
     for (name, value) in &execution.channels {
-        let _ = writeln!(text, "channel {}: {}", escaped(name), short(&value.to_string()));
+        let _ = writeln!(text, "channel {}: {}", escaped(name), brief(&value.to_string(), SHOWN));
     }
 }
 
@@ -206,20 +207,11 @@ fn call_text(call: &CallInFlight, text: &mut String) {
     let end = if call.cancelling { ", to end early" } else { "" };
     let _ = writeln!(text, "call {} of {}{item} is under way{end}", call.id.0, escaped(&call.node));
     for asked in call.order.calls() {
-        let _ = writeln!(text, "  {} {}", escaped(&asked.tool), short(&asked.input.to_string()));
+        let _ = writeln!(text, "  {} {}", escaped(&asked.tool), brief(&asked.input.to_string(), SHOWN));
     }
 }
 
 fn iteration_text(iteration: &[u32]) -> String {
     let numbers: Vec<String> = iteration.iter().map(u32::to_string).collect();
     if numbers.is_empty() { String::new() } else { format!("[{}]", numbers.join(".")) }
-}
-
-fn short(text: &str) -> String {
-    let whole = escaped(text);
-    if whole.chars().count() <= SHOWN {
-        return whole;
-    }
-    let kept: String = whole.chars().take(SHOWN).collect();
-    format!("{kept}… ({} characters)", whole.chars().count())
 }

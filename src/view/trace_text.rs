@@ -9,6 +9,7 @@ use time::format_description::well_known::Rfc3339;
 use crate::effect::Recalled;
 use crate::trace::Envelope;
 
+use super::brief::brief;
 use super::escaped;
 
 /// The longest value that is shown whole, in characters.
@@ -44,13 +45,8 @@ fn recalled(name: &str, value: &Value) -> Option<String> {
 }
 
 fn short(value: &Value) -> String {
-    let whole = match value {
-        Value::String(text) => escaped(text),
-        other => escaped(&other.to_string()),
-    };
-    if whole.chars().count() <= SHOWN {
-        return whole;
+    match value {
+        Value::String(text) => brief(text, SHOWN),
+        other => brief(&other.to_string(), SHOWN),
     }
-    let kept: String = whole.chars().take(SHOWN).collect();
-    format!("{kept}… ({} characters)", whole.chars().count())
 }

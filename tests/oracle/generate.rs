@@ -242,8 +242,12 @@ impl Maker<'_> {
         let nodes: Map<String, Json> =
             (0..self.kinds.len()).map(|at| (self.id(at), self.written_node(at))).collect();
         let edges: Vec<Json> = (0..self.links.len()).map(|at| self.written_edge(at)).collect();
+        let call = json!({ "tool": "exec", "input": { "argv": ["run"] } });
         let mut graph = json!({
-            "inputs": { "n": { "type": "integer", "default": 3 } },
+            "inputs": {
+                "n": { "type": "integer", "default": 3 },
+                "calls": { "type": "array", "default": [call, call] },
+            },
             "state": {
                 "count": { "type": "integer", "reduce": "sum" },
                 "list": { "type": "array", "items": { "type": "integer" }, "reduce": "append" },
@@ -379,7 +383,9 @@ impl Maker<'_> {
             Kind::Batch => {
                 let call = |argv| json!({ "tool": "exec", "input": { "argv": argv } });
                 let calls = [call(self.argv(at, false)), call(self.argv(at, false))];
-                let most = if self.random.chance(10) { 1 } else { 2 };
+                // more than may be made can only be computed: written out, it is found before the run
+                let (calls, most) =
+                    if self.random.chance(10) { (json!("{{ inputs.calls }}"), 1) } else { (json!(calls), 2) };
                 json!({ "uses": "batch", "with": { "calls": calls, "tools": ["exec"], "max_calls": most } })
             }
             Kind::Approval => {

@@ -103,18 +103,11 @@ impl Builder<'_, '_> {
         None
     }
 
-    fn group(&mut self, group: Option<&Located<Name>>) -> Option<Option<Name>> {
+    /// One that is not declared has been reported.
+    fn group(&self, group: Option<&Located<Name>>) -> Option<Option<Name>> {
         let Some(group) = group else { return Some(None) };
         let groups = &self.draft.graph.concurrency.groups;
-        if groups.iter().any(|known| known.name.value == group.value) {
-            return Some(Some(group.value.clone()));
-        }
-        let written = Located::new(group.value.to_string(), group.span);
-        let known = groups.iter().map(|known| known.name.value.as_str());
-        let help = suggestion(&written.value, known)
-            .unwrap_or_else(|| format!("add `concurrency: {{ groups: {{ {}: 1 }} }}`", written.value));
-        self.unknown(codes::UNKNOWN_GROUP, "concurrency", "group", &written, Some(help));
-        None
+        groups.iter().any(|known| known.name.value == group.value).then(|| Some(group.value.clone()))
     }
 
     /// A name that is not declared, unless it may stand in a part of the file that could not be read.

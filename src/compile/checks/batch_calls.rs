@@ -15,6 +15,23 @@ pub(super) fn check(draft: &Draft<'_>, diagnostics: &mut Diagnostics) {
         for call in calls.value.items() {
             check_call(node, call, tools, diagnostics);
         }
+        check_count(node, calls, diagnostics);
+    }
+}
+
+/// More calls than the node may make: it would fail in every run.
+fn check_count(node: &DraftNode<'_>, calls: &Field, diagnostics: &mut Diagnostics) {
+    let Some(bound) = node.parameter("max_calls") else { return };
+    let written = calls.value.items().len();
+    if literal::count(&bound.value).is_some_and(|most| usize::try_from(most).is_ok_and(|most| written > most))
+    {
+        let message =
+            format!("`{}` writes out {written} calls, which is more than its `max_calls`", node.id());
+        diagnostics.push(
+            Diagnostic::new(codes::BAD_VALUE, bound.value.span, message)
+                .label(calls.name.span, "the calls")
+                .help(format!("write `{written}`")),
+        );
     }
 }
 

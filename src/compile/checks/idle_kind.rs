@@ -14,7 +14,7 @@ pub(super) fn check(draft: &Draft<'_>, diagnostics: &mut Diagnostics) {
         let node = &draft.nodes[link.from as usize];
         // what a `fail` node fails with is written there
         if node.uses() != Some(Uses::Fail)
-            && let Some(span) = idle(node, &link.edge.catch)
+            && let Some(span) = idle(draft, node, &link.edge.catch)
         {
             diagnostics.push(found(node, span, "catches", "remove the edge, or catch what it can fail with"));
         }
@@ -24,9 +24,10 @@ pub(super) fn check(draft: &Draft<'_>, diagnostics: &mut Diagnostics) {
     for node in draft.nodes.iter().filter(|node| node.uses() != Some(Uses::Fail)) {
         let Some(retry) = &node.modifiers.retry else { continue };
         let span = match &retry.kinds {
-            Some(kinds) => idle(node, kinds),
+            Some(kinds) => idle(draft, node, kinds),
             None => {
-                let never = ErrorKind::RETRIED.iter().all(|kind| !kinds::may_fail_with(node, kind.as_str()));
+                let never =
+                    ErrorKind::RETRIED.iter().all(|kind| !kinds::may_fail_with(draft, node, kind.as_str()));
                 never.then_some(retry.attempts.span)
             }
         };
@@ -40,9 +41,9 @@ pub(super) fn check(draft: &Draft<'_>, diagnostics: &mut Diagnostics) {
 }
 
 /// The place of kinds none of which the node can fail with.
-fn idle(node: &DraftNode<'_>, kinds: &[Located<String>]) -> Option<Span> {
+fn idle(draft: &Draft<'_>, node: &DraftNode<'_>, kinds: &[Located<String>]) -> Option<Span> {
     let first = kinds.first()?;
-    kinds.iter().all(|kind| !kinds::may_fail_with(node, &kind.value)).then_some(first.span)
+    kinds.iter().all(|kind| !kinds::may_fail_with(draft, node, &kind.value)).then_some(first.span)
 }
 
 fn found(node: &DraftNode<'_>, span: Span, does: &str, help: &str) -> Diagnostic {

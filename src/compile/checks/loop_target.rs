@@ -25,10 +25,14 @@ fn finding(draft: &Draft<'_>, found: &Sidestep) -> Diagnostic {
     match (found.beside, found.dominator) {
         (Some(beside), _) => {
             let beside = &draft.links[beside];
-            let instead = format!("{} -> {target}", draft.id(beside.from));
-            diagnostic
-                .label(draft.span_of(beside.edge), format!("goes past `{target}`"))
-                .help(format!("add `{instead}` in place of `{}`", draft.name_of(beside)))
+            let arrow = draft.name_of(beside);
+            let is_there = draft.links.iter().any(|other| other.from == beside.from && other.to == link.to);
+            let help = if is_there {
+                format!("lead `{arrow}` to a node outside of the loop, or remove it")
+            } else {
+                format!("add `{} -> {target}` in place of `{arrow}`", draft.id(beside.from))
+            };
+            diagnostic.label(draft.span_of(beside.edge), format!("goes past `{target}`")).help(help)
         }
         (None, Some(dominator)) => diagnostic
             .help(format!("loop back to `{}`, which is on every way to `{source}`", draft.id(dominator))),

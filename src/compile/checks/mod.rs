@@ -11,6 +11,7 @@ mod edge_ends;
 mod fail_kind;
 mod folded_bound;
 mod forgotten_edge;
+mod group;
 mod idle_kind;
 mod loop_agreement;
 mod loop_depth;
@@ -24,6 +25,7 @@ mod retry_kind;
 mod secret;
 mod shadowed;
 mod subgraph_inputs;
+mod taken_back;
 mod unconnected;
 mod undo_call;
 

@@ -106,8 +106,9 @@ fn catches_nothing(draft: &Draft<'_>, link: &Link<'_>, sources: &Sources) -> boo
 
 fn fails_otherwise(draft: &Draft<'_>, link: &Link<'_>) -> bool {
     let Some(own) = kinds::own(draft, &draft.nodes[link.from as usize]) else { return false };
-    link.edge
-        .catch
-        .iter()
-        .all(|kind| !own.contains(&kind.value) && kind.value != ErrorKind::Expression.as_str())
+    // a kind that nothing can fail with is reported as that
+    let is_engines = |word: &str| word == "any" || !matches!(ErrorKind::parse(word), ErrorKind::Custom(_));
+    link.edge.catch.iter().all(|kind| {
+        !own.contains(&kind.value) && is_engines(&kind.value) && kind.value != ErrorKind::Expression.as_str()
+    })
 }

@@ -31,8 +31,8 @@ pub(super) fn check(draft: &Draft<'_>, diagnostics: &mut Diagnostics) {
 
 fn takes_secrets(node: &DraftNode<'_>, field: &Field) -> bool {
     match node.uses() {
-        None | Some(Uses::Http | Uses::Mcp) => true,
-        Some(Uses::Exec) => field.name.value == "env",
+        None | Some(Uses::Mcp) => true,
+        Some(Uses::Http) => field.name.value == "headers",
         Some(_) => false,
     }
 }
@@ -46,7 +46,7 @@ fn report(fields: &[&Field], place: &str, diagnostics: &mut Diagnostics) {
 fn finding(span: Span, place: &str) -> Diagnostic {
     let message = format!("a secret in {place} could be read by whoever sees it");
     Diagnostic::new(codes::MISPLACED_SECRET, span, message)
-        .help("remove it; secrets go to `http`, to `mcp` and to the `env` of `exec` alone")
+        .help("remove it; secrets go to the headers of `http` and to `mcp` alone")
 }
 
 /// Which secret it is decides whether a call may be made, so each is named by its author.

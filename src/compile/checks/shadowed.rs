@@ -1,11 +1,11 @@
-//! `shadowed-name`: the names of a `for_each` may not hide a root of the expression language. Words of the language
+//! `shadowed-name`: the names of a `for_each` may not hide a root or a function of the expression language. Words of the language
 //! itself cannot be names; `run_index` and the like are only made by the `as` name.
 
 use crate::compile::draft::Draft;
 use crate::diag::{Diagnostic, Diagnostics, codes};
 
 /// Names that an expression sees without a root before them.
-const ROOTS: [&str; 8] = ["inputs", "nodes", "state", "loops", "run", "output", "error", "first_of"];
+const ROOTS: [&str; 9] = ["inputs", "nodes", "state", "loops", "run", "output", "error", "first_of", "range"];
 
 pub(super) fn check(draft: &Draft<'_>, diagnostics: &mut Diagnostics) {
     for node in &draft.nodes {

@@ -33,8 +33,9 @@ fn check_inputs(node: &DraftNode<'_>, plan: &Plan, given: &[Entry], diagnostics:
         }
         meant.extend(nearest(written, known().filter(|name| !is_given(name))));
         let message = format!("the graph `{}` has no input `{written}`", plan.name);
-        let help = suggestion(written, known());
-        diagnostics.push(Diagnostic::new(codes::UNKNOWN_INPUT, entry.key.span, message).maybe_help(help));
+        let help = suggestion(written, known())
+            .unwrap_or_else(|| format!("remove `{written}`, or declare it under `inputs` of that graph"));
+        diagnostics.push(Diagnostic::new(codes::UNKNOWN_INPUT, entry.key.span, message).help(help));
     }
     for input in plan.inputs.iter().filter(|input| input.default.is_none()) {
         let name = input.name.as_str();

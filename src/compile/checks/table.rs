@@ -6,8 +6,9 @@ use crate::diag::{Code, Diagnostics, codes};
 
 use super::{
     batch_calls, catch_kind, cycle, defaults, duplicate_edge, edge_ends, fail_kind, folded_bound,
-    forgotten_edge, idle_kind, loop_agreement, loop_depth, loop_target, modifier, not_built, parameters,
-    prompt_variables, reachable, retry_kind, secret, shadowed, subgraph_inputs, unconnected, undo_call,
+    forgotten_edge, group, idle_kind, loop_agreement, loop_depth, loop_target, modifier, not_built,
+    parameters, prompt_variables, reachable, retry_kind, secret, shadowed, subgraph_inputs, taken_back,
+    unconnected, undo_call,
 };
 
 /// One check.
@@ -37,6 +38,7 @@ pub(in crate::compile) const CHECKS: &[Check] = &[
     Check { file: "retry_kind", codes: &[codes::UNKNOWN_ERROR_KIND], run: retry_kind::check },
     Check { file: "fail_kind", codes: &[codes::RESERVED_KIND], run: fail_kind::check },
     Check { file: "modifier", codes: &[codes::ILLEGAL_MODIFIER], run: modifier::check },
+    Check { file: "group", codes: &[codes::UNKNOWN_GROUP], run: group::check },
     Check { file: "shadowed", codes: &[codes::SHADOWED_NAME], run: shadowed::check },
     Check {
         file: "parameters",
@@ -44,6 +46,7 @@ pub(in crate::compile) const CHECKS: &[Check] = &[
         run: parameters::check,
     },
     Check { file: "batch_calls", codes: &[codes::BAD_VALUE, codes::WRONG_TYPE], run: batch_calls::check },
+    Check { file: "taken_back", codes: &[codes::BAD_VALUE], run: taken_back::check },
     Check { file: "undo_call", codes: &[codes::BAD_VALUE], run: undo_call::check },
     Check { file: "folded_bound", codes: &[codes::BAD_VALUE], run: folded_bound::check },
     Check { file: "defaults", codes: &[codes::BAD_DEFAULT], run: defaults::check },

@@ -1,11 +1,11 @@
 //! Is a doubt about a value settled by the conditions that lead to its place?
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::expr::{Doubt, Expression, Root, Subject};
+use crate::expr::{Doubt, Expression, Root, Subject, ValueTemplate};
 use crate::model::Reduce;
-use crate::plan::{EdgeIx, EdgeOutcome, NodeIx, PlanEdge};
-use crate::types::{Chance, Field, Step};
+use crate::plan::{ChannelIx, EdgeIx, EdgeOutcome, LoopIx, NodeIx, PlanEdge};
+use crate::types::{Chance, Field, Step, Type};
 
 use super::courses::{Must, Question};
 use super::places::{Facts, Place, Places};
@@ -41,7 +41,7 @@ pub(super) fn is_settled(places: &Places<'_, '_>, place: Place, facts: &Facts, d
 fn always_asked(places: &Places<'_, '_>, subject: &Subject, missing: bool) -> bool {
     let Some(courses) = &places.courses else { return true };
     let owner = owner(places, subject);
-    let ways = Conditions { places, subject, missing, owner };
+    let ways = Conditions { places, subject, missing, owner, reader: None };
     let plan = places.plan;
     let asks =
         |edge: &PlanEdge| edge.when.as_ref().is_some_and(|when| mentions(places, edge.from, when, subject));
@@ -69,17 +69,43 @@ fn always_asked(places: &Places<'_, '_>, subject: &Subject, missing: bool) -> bo
 
 /// Does a node write to the channel what the doubt is about?
 fn unsettles(places: &Places<'_, '_>, node: NodeIx, subject: &Subject, missing: bool) -> bool {
-    let Root::Channel(name) = &subject.root else { return false };
-    let written = places.plan.node(node).update.iter().find_map(|(to, _)| {
-        let channel = &places.plan.channels[to.0 as usize];
-        let replaces = channel.reduce == Reduce::Replace && channel.name.as_str() == name;
-        places.written.get(&(node, *to)).filter(|_| replaces)
-    });
-    let Some(written) = written else { return false };
-    match Field::sure(written.clone()).at(&subject.path) {
+    let Some((to, value)) = replaces(places, node, subject) else { return false };
+    // what comes later in a loop has not been looked at yet
+    let written = places.written.get(&(node, to)).cloned();
+    let written = written.unwrap_or_else(|| as_written(places, node, value));
+    match Field::sure(written).at(&subject.path) {
         Some(field) if missing => field.missing == Chance::Known,
         Some(field) => field.ty.null == Chance::Known,
         None => missing,
+    }
+}
+
+/// What a node puts in the place of what the channel held that the doubt is about.
+fn replaces<'p>(
+    places: &Places<'p, '_>,
+    node: NodeIx,
+    subject: &Subject,
+) -> Option<(ChannelIx, &'p ValueTemplate)> {
+    let Root::Channel(name) = &subject.root else { return None };
+    places.plan.node(node).update.iter().find_map(|(to, value)| {
+        let channel = &places.plan.channels[to.0 as usize];
+        let replaced = channel.reduce == Reduce::Replace && channel.name.as_str() == name;
+        replaced.then_some((*to, value))
+    })
+}
+
+/// What a value is, of what it is made from nothing being known but inputs and channels.
+fn as_written(places: &Places<'_, '_>, node: NodeIx, value: &ValueTemplate) -> Type {
+    match value {
+        ValueTemplate::Literal(value) => Type::of_value(value),
+        ValueTemplate::Expression(expression) => {
+            let known = &mut |root: &Root| match root {
+                Root::Input(_) | Root::Channel(_) => places.known(Place::Update(node), &Facts::new(), root),
+                _ => Field::ANY,
+            };
+            expression.infer(known).ty
+        }
+        ValueTemplate::Text(_) | ValueTemplate::List(_) | ValueTemplate::Object(_) => Type::ANY,
     }
 }
 
@@ -88,7 +114,8 @@ fn is_good(outcome: &EdgeOutcome) -> bool {
 }
 
 fn led_by_condition(places: &Places<'_, '_>, at: NodeIx, subject: &Subject, missing: bool) -> bool {
-    let mut ways = Conditions { places, subject, missing, owner: owner(places, subject) };
+    let owner = owner(places, subject);
+    let mut ways = Conditions { places, subject, missing, owner, reader: Some(at) };
     on_every_way(places.plan, at, &mut ways).unwrap_or(true)
 }
 
@@ -151,6 +178,8 @@ struct Conditions<'c, 'a, 'd> {
     subject: &'c Subject,
     missing: bool,
     owner: Option<NodeIx>,
+    /// The node where the doubt is; none where it is in the outputs.
+    reader: Option<NodeIx>,
 }
 
 impl Ways for Conditions<'_, '_, '_> {
@@ -170,12 +199,47 @@ impl Ways for Conditions<'_, '_, '_> {
     fn entry(&mut self, _: NodeIx) -> bool {
         false
     }
+
+    fn turn(&mut self, target: NodeIx) -> bool {
+        !self.comes_back(target)
+    }
 }
 
 impl Conditions<'_, '_, '_> {
     /// Is the doubt whether there is an output at all?
     fn whole(&self) -> bool {
         self.missing && matches!(&self.subject.path[..], [Step::Field(part)] if part == "output")
+    }
+
+    /// May the loop around the reader turn after the value was written anew, with nothing asked about it since?
+    fn comes_back(&self, target: NodeIx) -> bool {
+        let plan = self.places.plan;
+        let turned = (0..).map(LoopIx).zip(&plan.loops).find(|(_, turned)| turned.target == target);
+        let Some((turned, _)) = turned else { return false };
+        let within = |node: NodeIx| plan.node(node).loops.contains(&turned);
+        if !self.reader.is_some_and(within) {
+            return false;
+        }
+        let writes = |node: NodeIx| unsettles(self.places, node, self.subject, self.missing);
+        let mut open: Vec<NodeIx> =
+            plan.order.iter().copied().filter(|node| within(*node) && writes(*node)).collect();
+        let mut seen: BTreeSet<NodeIx> = open.iter().copied().collect();
+        while let Some(at) = open.pop() {
+            for (ix, edge) in plan.node(at).outgoing.iter().map(|ix| (*ix, plan.edge(*ix))) {
+                // what has failed has written nothing
+                if self.settled_by(ix) || (writes(at) && !is_good(&edge.outcome)) {
+                    continue;
+                }
+                if edge.turns == Some(turned) {
+                    return true;
+                }
+                let again = replaces(self.places, edge.to, self.subject).is_some() && !writes(edge.to);
+                if edge.turns.is_none() && within(edge.to) && !again && seen.insert(edge.to) {
+                    open.push(edge.to);
+                }
+            }
+        }
+        false
     }
 
     /// Is the edge never taken where its source was skipped, for what both conditions look at?

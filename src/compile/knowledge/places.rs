@@ -9,7 +9,7 @@ use crate::compile::draft::Draft;
 use crate::diag::Diagnostics;
 use crate::expr::{Expression, Root, Template, ValueTemplate};
 use crate::plan::{Action, ChannelIx, EdgeIx, NodeIx, Plan};
-use crate::types::{Chance, Field, ObjectOf, Step, Type};
+use crate::types::{Chance, Field, Kind, ObjectOf, Step, Type};
 
 use super::conditions::Decisions;
 use super::courses::Courses;
@@ -122,6 +122,10 @@ impl<'a, 'd> Places<'a, 'd> {
             let given = self.expression(place, &facts, &rule.items, diagnostics);
             let receiver = Receiver::items(node.id.as_str());
             self.fits(place, &facts, &rule.items, &given, &Type::LIST, &receiver, diagnostics);
+            let length = given.ty.lists.length().filter(|_| given.ty.kinds().eq([Kind::List]));
+            if length.is_some_and(|length| length > rule.max as usize) {
+                diagnostics.push(report::too_many_items(self, at, &rule.items, length.unwrap_or_default()));
+            }
             self.items[at.0 as usize] = given.ty.and(&Type::LIST).item();
             self.learn(place, &mut facts, &rule.items, &|known| rule.items.assume_items(known));
         }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::diag::{Diagnostic, Diagnostics, codes};
 use crate::expr::ValueTemplate;
 use crate::model::{Reduce, Uses};
-use crate::plan::{Action, EdgeOutcome, NodeIx, Plan, PlanNode};
+use crate::plan::{Action, EdgeIx, EdgeOutcome, NodeIx, Plan, PlanNode};
 use crate::source::Span;
 
 use super::conditions::Decisions;
@@ -19,6 +19,8 @@ use super::search::is_over;
 /// Pairs that are reported, and pairs that are looked into, at most.
 const REPORTED: usize = 20;
 const EXAMINED: usize = 200_000;
+/// Pairs of edges that are looked into for one pair of nodes, at most.
+const MOST_PAIRS: usize = 64;
 
 /// What a node does with the workspace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -195,7 +197,10 @@ fn at_once(
 
 /// Do two nodes lie behind edges of one node that exclude each other?
 fn are_apart(places: &Places<'_, '_>, decisions: &Decisions, a: NodeIx, b: NodeIx) -> bool {
-    if places.flow.parting(a, b).is_some_and(|(a, b)| decisions.exclude(places, a, b)) {
+    let parted = |a: NodeIx, b: NodeIx| {
+        places.flow.parting(a, b).is_some_and(|(a, b)| decisions.exclude(places, a, b))
+    };
+    if parted(a, b) || each_way_apart(places, decisions, (a, b), &parted) {
         return true;
     }
     // an `always` edge hangs off no node: what it excludes is looked for on the way to the other
@@ -209,6 +214,30 @@ fn are_apart(places: &Places<'_, '_>, decisions: &Decisions, a: NodeIx, b: NodeI
         })
     };
     behind(a, b) || behind(b, a)
+}
+
+/// Nodes that several edges lead to: does each edge to one exclude each edge to the other?
+fn each_way_apart(
+    places: &Places<'_, '_>,
+    decisions: &Decisions,
+    (a, b): (NodeIx, NodeIx),
+    parted: &dyn Fn(NodeIx, NodeIx) -> bool,
+) -> bool {
+    let plan = places.plan;
+    let (to_a, to_b) = (&plan.node(a).incoming, &plan.node(b).incoming);
+    // an `always` edge hangs off no node, and one that leaves a loop is decided when that is over
+    let sure = |edge: &EdgeIx| {
+        let edge = plan.edge(*edge);
+        edge.outcome != EdgeOutcome::Always && edge.leaves.is_empty()
+    };
+    let few = (2..=MOST_PAIRS).contains(&(to_a.len() * to_b.len()));
+    few && to_a.iter().chain(to_b).all(sure)
+        && to_a.iter().all(|one| {
+            to_b.iter().all(|other| {
+                let (from, beside) = (plan.edge(*one).from, plan.edge(*other).from);
+                if from == beside { decisions.exclude(places, *one, *other) } else { parted(from, beside) }
+            })
+        })
 }
 
 /// Is each node over before the next one that it clashes with begins? Then so are all before it.

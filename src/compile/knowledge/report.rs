@@ -57,6 +57,24 @@ pub(super) fn findings(
     }
 }
 
+/// A `for_each` over more items than it may have: it fails in every run.
+pub(super) fn too_many_items(
+    places: &Places<'_, '_>,
+    at: NodeIx,
+    items: &crate::expr::Expression,
+    length: usize,
+) -> Diagnostic {
+    let node = &places.draft.nodes[at.0 as usize];
+    let message = format!("`{}` runs for {length} items, which is more than its `max`", node.id());
+    let found = Diagnostic::new(codes::BAD_VALUE, items.span(), message);
+    let most = node.modifiers.for_each.as_ref().and_then(|rule| rule.max.as_ref());
+    let found = match most {
+        Some(most) => found.label(most.span, "its `max`"),
+        None => found,
+    };
+    found.help(format!("write `max: {length}`"))
+}
+
 /// Reports one finding, with where its other side is declared.
 pub(super) fn finding(
     places: &Places<'_, '_>,

@@ -63,7 +63,10 @@ pub(super) fn in_schema(schema: Option<&Value>, path: &[Segment], of: &str) -> O
                     None if is_closed(schema) => {
                         let message = format!("`{of}` has no field `{name}`");
                         let found = Diagnostic::new(codes::UNKNOWN_FIELD, *span, message);
-                        return Some(found.maybe_help(suggestion(name, known.keys().map(String::as_str))));
+                        let help = suggestion(name, known.keys().map(String::as_str));
+                        let none =
+                            || known.is_empty().then(|| format!("remove it: `{of}` has no fields at all"));
+                        return Some(found.maybe_help(help.or_else(none)));
                     }
                     None => return None,
                 }

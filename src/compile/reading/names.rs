@@ -108,6 +108,9 @@ fn declaration(code: Code, name: &str) -> Option<String> {
         codes::UNKNOWN_INPUT => ("inputs", "{ type: … }"),
         codes::UNKNOWN_CHANNEL => ("state", "{ type: …, reduce: … }"),
         codes::UNKNOWN_NODE => ("nodes", "{ uses: … }"),
+        codes::UNKNOWN_LOOP => {
+            return Some(format!("make one: `loop: {{ max: … }}` on an edge that leads back to `{name}`"));
+        }
         _ => return None,
     };
     Some(format!("declare it under `{section}`: `{name}: {value}`"))

@@ -130,7 +130,8 @@ impl Inference<'_> {
         let name_at = self.end_of(at, name);
         if ty.has(ValueKind::Object) {
             let names = field_names(ty);
-            let help = suggestion(name, names.iter().map(String::as_str));
+            let help = suggestion(name, names.iter().map(String::as_str))
+                .or_else(|| names.is_empty().then(|| format!("remove it: {shown} has no fields at all")));
             self.report(codes::UNKNOWN_FIELD, name_at, of, format!("{shown} has no field `{name}`"), help);
         } else if ty.kinds().eq([ValueKind::List]) {
             let message = format!("{shown} is a list, and has no field `{name}`");

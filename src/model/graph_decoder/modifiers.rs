@@ -82,6 +82,10 @@ impl Reader<'_, '_> {
         let attempts = fields.get("attempts").and_then(|slot| d.count(slot, 1));
         let backoff = fields.get("backoff").and_then(|slot| d.duration(slot));
         let kinds = fields.get("kinds").and_then(|slot| d.strings(slot));
+        if let (Some([]), Some(slot)) = (kinds.as_deref(), fields.get("kinds")) {
+            let help = Some("name the kinds, or remove `retry`".to_owned());
+            d.bad_value(slot.value.span, "`retry` repeats no kind of error", help);
+        }
         for kind in kinds.iter().flatten() {
             if NOT_RETRIED.contains(&kind.value.as_str()) {
                 let message = format!("an error of kind `{}` is never tried again", kind.value);

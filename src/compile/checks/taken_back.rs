@@ -1,0 +1,82 @@
+//! `rollback` to a node that comes later, or that changes nothing: there is nothing to take back in any run.
+
+use std::collections::BTreeSet;
+
+use crate::compile::draft::{Draft, DraftNode};
+use crate::compile::literal;
+use crate::diag::{Diagnostic, Diagnostics, codes};
+use crate::model::Uses;
+
+/// The parameter.
+const TO: &str = "to";
+/// The start of the run.
+const START: &str = "start";
+
+pub(super) fn check(draft: &Draft<'_>, diagnostics: &mut Diagnostics) {
+    for (at, node) in (0..).zip(&draft.nodes).filter(|(_, node)| node.uses() == Some(Uses::Rollback)) {
+        let Some(to) = node.parameter(TO).and_then(|field| literal::word(&field.value)) else { continue };
+        // that there is no such node is reported elsewhere
+        let Some(found) = draft.find(&to.value).filter(|_| to.value != START) else { continue };
+        let target = &draft.nodes[found as usize];
+        let why = if !may_change(target) {
+            "never changes the workspace"
+        } else if draft.is_whole() && !leads(draft, found, at) {
+            "never comes before it"
+        } else {
+            continue;
+        };
+        let (id, other) = (node.id(), target.id());
+        let message = format!("`{id}` can take nothing of `{other}` back: that {why}");
+        diagnostics.push(
+            Diagnostic::new(codes::BAD_VALUE, to.span, message)
+                .label(target.node.id.span, "the node")
+                .help(format!("name a node before `{id}` that changes the workspace, or write `{START}`")),
+        );
+    }
+}
+
+/// What a command changes may be carried over, and what others do is not known.
+fn may_change(node: &DraftNode<'_>) -> bool {
+    match node.uses() {
+        None
+        | Some(
+            Uses::ApplyPatch
+            | Uses::Rollback
+            | Uses::Exec
+            | Uses::Mcp
+            | Uses::Batch
+            | Uses::Llm
+            | Uses::Graph,
+        ) => true,
+        Some(
+            Uses::ReadFile
+            | Uses::ListFiles
+            | Uses::SearchFiles
+            | Uses::RepoContext
+            | Uses::WorkspaceDiff
+            | Uses::Http
+            | Uses::Approval
+            | Uses::Render
+            | Uses::Values
+            | Uses::ParseReport
+            | Uses::Fail,
+        ) => false,
+    }
+}
+
+/// Does a way lead from one node to the other, by loop edges too?
+fn leads(draft: &Draft<'_>, from: u32, to: u32) -> bool {
+    let mut seen = BTreeSet::new();
+    let mut open = vec![from];
+    while let Some(at) = open.pop() {
+        for link in draft.links.iter().filter(|link| link.from == at) {
+            if link.to == to {
+                return true;
+            }
+            if seen.insert(link.to) {
+                open.push(link.to);
+            }
+        }
+    }
+    false
+}
