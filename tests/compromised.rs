@@ -17,6 +17,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::rc::Rc;
 use std::time::Duration;
 
 use lgflow::digest::Digest;
@@ -40,7 +41,7 @@ limits: { tool_calls: 4 }
 
 /// A runner, and what a taken over interpreter has of it.
 struct Taken {
-    workspace: Workspace,
+    workspace: Rc<Workspace>,
     runner: Child,
     control: UnixStream,
     calls: UnixStream,
@@ -62,6 +63,16 @@ impl Taken {
         let workspace = Workspace::new();
         workspace.write("a.txt", "one\n");
         std::fs::create_dir(workspace.state()).unwrap();
+        Self::of_run("run", Rc::new(workspace), policy, limits, plan)
+    }
+
+    fn of_run(
+        run: &str,
+        workspace: Rc<Workspace>,
+        policy: &str,
+        limits: RunLimits,
+        plan: Option<HeldPlan>,
+    ) -> Self {
         let (control, theirs) = UnixStream::pair().unwrap();
         let (calls, their_calls) = UnixStream::pair().unwrap();
         let runner = Command::new(env!("CARGO_BIN_EXE_lgflow"))
@@ -80,7 +91,7 @@ impl Taken {
         };
         let start = RunnerStart {
             schema: "lgflow.runner_start/v1".into(),
-            run: "run".into(),
+            run: run.into(),
             root: workspace.path().display().to_string(),
             state: workspace.state().display().to_string(),
             layers: vec![layer],
@@ -139,11 +150,11 @@ impl Drop for Taken {
 
 fn put(path: &str, key: &str) -> Value {
     let change = json!({ "op": "put", "path": path, "content": "x\n" });
-    json!({ "tool": "apply_patch", "input": { "changes": [change] }, "idempotency_key": key })
+    json!({ "tool": "apply_patch", "run": "run", "input": { "changes": [change] }, "idempotency_key": key })
 }
 
 fn read(key: &str) -> Value {
-    json!({ "tool": "read_file", "input": { "path": "a.txt" }, "idempotency_key": key })
+    json!({ "tool": "read_file", "run": "run", "input": { "path": "a.txt" }, "idempotency_key": key })
 }
 
 #[track_caller]
@@ -184,7 +195,7 @@ fn it_cannot_leave_the_plan_that_the_run_is_held_to() {
             digest: Some(digest),
         }],
     };
-    let list = |argv: &[&str], key: &str| json!({ "tool": "exec", "node": "list", "input": { "argv": argv }, "idempotency_key": key });
+    let list = |argv: &[&str], key: &str| json!({ "tool": "exec", "run": "run", "node": "list", "input": { "argv": argv }, "idempotency_key": key });
     let mut taken = Taken::with(COMMANDS, RunLimits::default(), Some(held(seen)));
     let reply = taken.call(&list(&["ls"], "1"));
     assert_eq!(kind(&reply), "", "{reply}");
@@ -273,15 +284,76 @@ fn calls_are_counted_by_the_runner() {
         assert_eq!(kind(&taken.call(&read(&format!("{at}")))), "");
     }
     assert_eq!(kind(&taken.call(&read("5"))), "budget");
-    // without a key, in a batch, under another run's name: they are counted all the same
-    let mut nameless = read("");
-    nameless["run"] = json!("another");
-    assert_eq!(kind(&taken.call(&nameless)), "budget");
+    // without a key, in a batch: they are counted all the same
+    assert_eq!(kind(&taken.call(&read(""))), "budget");
     let batch = taken.say(&json!({ "type": "batch", "calls": [read("6"), read("7")] }));
     assert_eq!(batch["results"][0]["error"]["kind"], "budget", "{batch}");
     assert_eq!(batch["results"].as_array().unwrap().len(), 1, "{batch}");
     // what was answered is answered again, and no second effect
     assert_eq!(kind(&taken.call(&read("1"))), "");
+}
+
+#[test]
+fn what_another_run_did_it_neither_sees_nor_takes_back_nor_adds_to() {
+    const OPEN: &str = "schema: lgflow.policy/v1\nname: p\ntools: { read_file: allow, apply_patch: allow, rollback: allow, \
+                        workspace_diff: allow }\npaths: { read: { allow: ['**'] }, write: { allow: ['**'] } }\n";
+    let workspace = Rc::new(Workspace::new());
+    std::fs::create_dir(workspace.state()).unwrap();
+    let session = |run: &str| Taken::of_run(run, Rc::clone(&workspace), OPEN, RunLimits::default(), None);
+    let call = |tool: &str, run: &str, input: Value| json!({ "tool": tool, "run": run, "input": input, "idempotency_key": format!("{run}/{tool}") });
+    let change =
+        |path: &str| json!({ "changes": [{ "op": "put", "path": path, "content": "of the first\n" }] });
+    let back = json!({ "to": "start" });
+    let mut first = session("first");
+    assert_eq!(kind(&first.call(&call("apply_patch", "first", change("first.txt")))), "");
+    drop(first);
+
+    let mut taken = session("second");
+    // the twins: its own run is seen and taken back
+    assert_eq!(kind(&taken.call(&call("apply_patch", "second", change("second.txt")))), "");
+    let seen = taken.call(&call("workspace_diff", "second", json!({})));
+    assert!(seen["result"]["output"]["patch"].as_str().unwrap().contains("second.txt"), "{seen}");
+    assert_eq!(kind(&taken.call(&call("rollback", "second", back.clone()))), "");
+    assert!(!taken.exists("second.txt") && taken.exists("first.txt"));
+    for (tool, input) in [
+        ("workspace_diff", json!({})),
+        ("rollback", back.clone()),
+        ("apply_patch", change("more.txt")),
+        ("read_file", json!({ "path": "first.txt" })),
+        ("apply_patch", json!({ "undo": { "run": "first" } })),
+    ] {
+        // a part of a run's name is none either, and no name is not its own
+        for run in ["first", "", "second.", "second.first", "secon"] {
+            let other = call(tool, run, input.clone());
+            for way in ["execute", "stream", "prepare", "explain"] {
+                let reply = taken.say(&json!({ "type": way, "call": other }));
+                assert_eq!(kind(&reply), "denied", "{way} {tool} {run:?}: {reply}");
+                assert!(!reply.to_string().contains("of the first"), "{reply}");
+            }
+            let own = call("read_file", "second", json!({ "path": "first.txt" }));
+            let list = taken.say(&json!({ "type": "batch", "calls": [own, other] }));
+            let kinds: Vec<&Value> =
+                list["results"].as_array().unwrap().iter().map(|one| &one["error"]["kind"]).collect();
+            assert!(
+                kinds.contains(&&json!("denied")) && !list.to_string().contains("of the first"),
+                "{list}"
+            );
+        }
+    }
+    // its own run's name does not open another one's either
+    let undo = call("apply_patch", "second", json!({ "undo": { "run": "first" } }));
+    assert_eq!(kind(&taken.call(&undo)), "conflict", "the key was used");
+    let undo = json!({ "tool": "apply_patch", "run": "second", "input": { "undo": { "run": "first" } } });
+    assert_eq!(kind(&taken.call(&undo)), "denied");
+    assert!(taken.exists("first.txt") && !taken.exists("more.txt"));
+    drop(taken);
+
+    // whose it is takes back what it did, and nothing else was put there
+    let mut first = session("first");
+    let reply = first.call(&call("rollback", "first", back));
+    let files = reply["result"]["output"]["files"].as_array().unwrap();
+    assert_eq!((files.len(), &files[0]["path"]), (1, &json!("first.txt")), "{reply}");
+    assert!(!first.exists("first.txt"));
 }
 
 #[test]

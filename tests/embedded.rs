@@ -69,12 +69,13 @@ fn a_session_runs_beside_its_runner_and_its_lines_tell_the_whole_run() {
     let (plan, _) = read(&workspace);
     let store = Store::open(&workspace.state(), &workspace.path()).unwrap();
 
+    let run = RunId::new(1, [7; 10]);
     let (control, theirs) = UnixStream::pair().unwrap();
     let (calls, their_calls) = UnixStream::pair().unwrap();
     let serving = std::thread::spawn(move || runner::serve(theirs));
     let start = RunnerStart {
         schema: "lgflow.runner_start/v1".into(),
-        run: "run".into(),
+        run: run.to_string(),
         root: workspace.path().display().to_string(),
         state: store.folder().display().to_string(),
         layers: vec![builtin(CONTAINED, LayerRole::Grant).unwrap()],
@@ -96,7 +97,6 @@ fn a_session_runs_beside_its_runner_and_its_lines_tell_the_whole_run() {
     let answer = next_frame(&control, &mut FrameBuffer::default()).unwrap();
     assert!(matches!(answer, Some(ControlFrame::Started(_))), "{answer:?}");
 
-    let run = RunId::new(1, [7; 10]);
     let log = store.create(&run, Durability::Batch).unwrap();
     let chain = Chain::new(run.as_str(), Redaction::default());
     let recorder = Recorder::new(chain, log, system_clock);

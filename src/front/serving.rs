@@ -278,17 +278,19 @@ impl Serving {
         if open.ceilings.len() > CEILINGS {
             return refused(format!("more than {CEILINGS} layers bind the run"));
         }
-        let mine =
-            ledger.serve(&open.run, order.name()).map_err(|error| OpenError::Failed(error.to_string()))?;
-        if !mine {
+        let failed = |error: LedgerError| OpenError::Failed(error.to_string());
+        if !ledger.serve(&open.run, &order.holder()).map_err(failed)? {
             return refused(format!("the run `{}` is known here, and is not one of this token", open.run));
         }
+        // where the front is of this installation, it has put on record who started the run
+        let begun = ledger.begun(&open.run).map_err(failed)?.map(|record| record.starter);
+        let starter = key_of(order).or(begun).unwrap_or_else(|| starter(order));
         let ceilings = open.ceilings.iter().cloned();
         let ceilings = ceilings.map(|layer| FrozenLayer { role: LayerRole::Ceiling, ..layer });
         Ok(RunnerStart {
             run: open.run.clone(),
             layers: start.layers.into_iter().chain(ceilings).collect(),
-            starter: Some(starter(order)),
+            starter: Some(starter),
             keeps_records: true,
             limits: lower(self.limits, open.limits),
             ..start
@@ -298,8 +300,12 @@ impl Serving {
 
 /// Who asks: the key of the token's holder, where it is known.
 fn starter(order: &Order) -> String {
-    let key = order.token.as_ref().and_then(|token| token.key.clone());
-    key.unwrap_or_else(|| format!("token:{}", order.name()))
+    key_of(order).unwrap_or_else(|| format!("token:{}", order.name()))
+}
+
+/// The key of the token's holder.
+fn key_of(order: &Order) -> Option<String> {
+    order.token.as_ref()?.key.clone()
 }
 
 /// Of each limit the lower one.

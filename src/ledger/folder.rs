@@ -94,17 +94,30 @@ impl Ledger {
         self.record("sessions", session)
     }
 
-    /// Records that a run of elsewhere is served here, for the token with the name `token`: the first word stands. False
-    /// where it is another token's, or a run that this installation has made calls for itself.
-    pub fn serve(&self, run: &str, token: &str) -> Result<bool, LedgerError> {
+    /// Records that a run of elsewhere is served here, for `holder`: the first word stands. False where it is another one's,
+    /// or anything else that there is a record of.
+    pub fn serve(&self, run: &str, holder: &str) -> Result<bool, LedgerError> {
         let Some(path) = self.place("served", run) else { return Ok(false) };
         if let Some(known) = self.record::<String>("served", run)? {
-            return Ok(known == token);
+            return Ok(known == holder);
         }
-        if self.receipts_of(run)?.is_some_and(|receipts| !receipts.is_empty()) {
+        if self.is_known(run)? {
             return Ok(false);
         }
-        Ok(put_new(&path, &seal(&self.key, &format!("served/{run}"), &token.to_owned()))?)
+        Ok(put_new(&path, &seal(&self.key, &format!("served/{run}"), &holder.to_owned()))?)
+    }
+
+    /// Is there any record of this id? The front of a run elsewhere may be of this installation, and has then put on record
+    /// that the run begins, and nothing else before it was opened.
+    fn is_known(&self, run: &str) -> Result<bool, LedgerError> {
+        let begins_elsewhere = self.begun(run)?.is_none_or(|record| record.elsewhere.is_some());
+        let has_receipts = self.receipts_of(run)?.is_some_and(|receipts| !receipts.is_empty());
+        Ok(!begins_elsewhere
+            || has_receipts
+            || self.session(run)?.is_some()
+            || self.reached(run)?.is_some()
+            || self.clock(run)?.is_some()
+            || !self.asked_by(run)?.is_empty())
     }
 
     /// Records the clock of the runner elsewhere that makes a run's calls.

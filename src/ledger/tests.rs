@@ -20,7 +20,10 @@ use crate::effect::{
 };
 
 use super::spending::Step;
-use super::{Answered, ClockThere, Head, Ledger, LedgerError, Reply, RunRecord, installation_key};
+use super::{
+    Answered, ClockThere, ElsewhereRecord, Head, Ledger, LedgerError, Reply, RunRecord, SessionRecord,
+    installation_key,
+};
 
 fn request(nonce: &str) -> ApprovalRequest {
     let input = json!({ "patch": "x" });
@@ -337,4 +340,34 @@ fn what_is_signed_for_a_runner_on_another_machine_counts_there_by_its_clock_and_
         assert_eq!(counts(&known.at(&later, &asked), &anew).unwrap_err(), Refusal::OtherBoot);
     }
     assert_eq!(ledger.clock("other").unwrap(), None);
+}
+
+#[test]
+fn a_run_of_elsewhere_is_one_holders_and_has_no_id_that_is_known_as_anything_else() {
+    let state = tempfile::tempdir().unwrap();
+    let ledger = ledger(state.path());
+    assert!(ledger.serve("fresh", "a").unwrap() && ledger.serve("fresh", "a").unwrap());
+    assert!(!ledger.serve("fresh", "b").unwrap() && !ledger.serve("no name", "a").unwrap());
+
+    ledger.begin("own", &record("local:x")).unwrap();
+    let session =
+        SessionRecord { protocol: "http".into(), starter: "k".into(), opened: 1, layers: Vec::new() };
+    ledger.open_session("session", &session).unwrap();
+    let mut asked = request("01");
+    asked.binding.run = "asked".into();
+    ledger.issue(&asked).unwrap();
+    let head = Head { events: 1, hash: Digest::of("h"), receipts: None, discord: None };
+    ledger.reach("reached", &head).unwrap();
+    let clock = ClockThere { boot: "b".into(), ahead: 0, installation: "i".into() };
+    ledger.hear_clock("clocked", &clock).unwrap();
+    ledger.take_receipts("told", "a line\n").unwrap();
+    for known in ["own", "session", "asked", "reached", "clocked", "told"] {
+        assert!(!ledger.serve(known, "a").unwrap(), "{known}");
+    }
+    // who began a run elsewhere here has it served here as well
+    let there = ElsewhereRecord { url: "unix:/x".into(), token_file: None, key: None };
+    ledger.begin("there", &RunRecord { elsewhere: Some(there), ..record("local:x") }).unwrap();
+    assert!(ledger.serve("there", "a").unwrap() && !ledger.serve("there", "b").unwrap());
+    ledger.hear_clock("there", &clock).unwrap();
+    assert!(ledger.serve("there", "a").unwrap());
 }

@@ -13,6 +13,8 @@ use super::quoted::unquote;
 pub(super) struct GitHeader {
     /// What follows `diff --git `.
     names: String,
+    /// Does that line end in `\r\n`?
+    is_crlf: bool,
     pub(super) old_mode: Option<Mode>,
     pub(super) new_mode: Option<Mode>,
     added: bool,
@@ -29,9 +31,10 @@ struct Pair {
 
 /// Reads the line `diff --git` and the headers below it.
 pub(super) fn read_git_header(lines: &mut Lines<'_>) -> Result<GitHeader, PatchError> {
-    let first = lines.take().map(bare).unwrap_or_default();
+    let first = lines.take().unwrap_or_default();
     let mut header = GitHeader {
-        names: first.strip_prefix("diff --git ").unwrap_or_default().to_owned(),
+        names: bare(first).strip_prefix("diff --git ").unwrap_or_default().to_owned(),
+        is_crlf: first.ends_with("\r\n"),
         ..GitHeader::default()
     };
     while let Some(line) = lines.peek() {
@@ -80,8 +83,8 @@ impl GitHeader {
         Ok(true)
     }
 
-    /// What happens, once everything agrees.
-    pub(super) fn action(&self, line: usize) -> Result<Action, PatchError> {
+    /// What happens, once everything agrees; `is_named` where `---` and `+++` say the name as well.
+    pub(super) fn action(&self, line: usize, is_named: bool) -> Result<Action, PatchError> {
         let renames = self.rename.from.is_some() || self.rename.to.is_some();
         let copies = self.copy.from.is_some() || self.copy.to.is_some();
         let kinds = [self.added, self.deleted, renames, copies].into_iter().filter(|kind| *kind).count();
@@ -96,6 +99,11 @@ impl GitHeader {
         }
         if renames || copies {
             return self.moved(line, if renames { &self.rename } else { &self.copy }, renames);
+        }
+        if !is_named && !self.names_alone() {
+            let message = "where no other line says the name, `diff --git` must be followed by two plain names and end in a plain \
+                           line break, or the second name must be quoted as well";
+            return Err(malformed(line, message));
         }
         let path = self.same_name(line)?;
         Ok(match (self.added, self.deleted) {
@@ -117,6 +125,13 @@ impl GitHeader {
         }
         let (from, to) = (checked(&from)?, checked(&to)?);
         Ok(if renames { Action::Rename { from, to } } else { Action::Copy { from, to } })
+    }
+
+    /// Can the name be taken from `diff --git` alone, as git takes it? To git a plain name goes to the end of the line, a
+    /// carriage return with it, and behind a quoted one a plain one is none.
+    fn names_alone(&self) -> bool {
+        let is_quoted = [self.names.starts_with('"'), self.names.ends_with('"')];
+        is_quoted[1] || !is_quoted[0] && !self.is_crlf
     }
 
     fn same_name(&self, line: usize) -> Result<RelPath, PatchError> {

@@ -110,7 +110,7 @@ fn git_file(lines: &mut Lines<'_>) -> Result<FilePatch, PatchError> {
     let header = read_git_header(lines)?;
     let names = read_names(lines)?;
     let hunks = if names.is_some() { read_hunks(lines)? } else { Vec::new() };
-    let action = header.action(start)?;
+    let action = header.action(start, names.is_some())?;
     if let Some(names) = &names {
         agree(&action, names, start)?;
     }

@@ -22,7 +22,7 @@ const NAME: usize = 32;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Token {
-    /// Its name: what calls and runs are kept apart by, and what is counted and logged.
+    /// Its name: what is counted and logged, and who waits for an answer.
     pub name: String,
     /// What it may be used for.
     pub role: Role,

@@ -20,9 +20,11 @@ mod pinned;
 #[path = "../program/mod.rs"]
 mod program;
 mod quickstart;
+mod raw;
 mod roles;
 mod runs;
 mod served;
 mod streams;
 mod tls;
 mod tokens;
+mod whose;

@@ -1,14 +1,14 @@
 //! Runs whose runner is elsewhere: another installation, with a workspace, a policy and a key of its own.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
 use std::process::{Command, Stdio};
 
 use crate::program::processes::{alive, signal, wait_for_descendant, wait_until};
 use crate::program::{Ran, Workspace};
-use crate::served::{POLICY, Served, Stream, TOKEN, made, running};
+use crate::raw::Raw;
+use crate::served::{POLICY, Served, TOKEN, made, running};
 use crate::tls::Proxy;
-use lgflow::effect::{FrameBuffer, RunFrame, RunLimits, RunOpen, RunWord, encode_frame};
+use lgflow::effect::{RunFrame, RunWord};
 
 pub const GRAPH: &str = "\
 schema: lgflow.graph/v1
@@ -181,65 +181,17 @@ fn a_service_that_ends_interrupts_the_run_and_another_one_goes_on_with_it() {
     here.lgflow(&["trace", "verify", id]).ended(0);
 }
 
-/// A connection that was upgraded, and what came on it.
-struct Raw {
-    stream: Box<dyn Stream>,
-    arrived: FrameBuffer,
-}
-
-impl Raw {
-    fn open(served: &Served, token: &str, run: &str) -> Self {
-        let mut stream = served.connect();
-        let head = format!(
-            "GET /v1/runs/open HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\nConnection: upgrade\r\nUpgrade: lgflow-frames/1\r\n\r\n"
-        );
-        stream.write_all(head.as_bytes()).unwrap();
-        let mut answer = Vec::new();
-        while !answer.ends_with(b"\r\n\r\n") {
-            let mut byte = [0];
-            stream.read_exact(&mut byte).unwrap();
-            answer.push(byte[0]);
-        }
-        let answer = String::from_utf8(answer).unwrap();
-        assert!(answer.starts_with("HTTP/1.1 101"), "{answer}");
-        let open = RunOpen {
-            schema: "lgflow.run_open/v1".into(),
-            run: run.into(),
-            nonce: "n".into(),
-            ceilings: Vec::new(),
-            limits: RunLimits::default(),
-        };
-        stream.write_all(&encode_frame(&RunWord::Open(open)).unwrap()).unwrap();
-        Self { stream, arrived: FrameBuffer::default() }
-    }
-
-    fn next(&mut self) -> RunFrame {
-        loop {
-            if let Some(frame) = self.arrived.take().unwrap() {
-                return frame;
-            }
-            let mut part = [0; 4096];
-            let count = self.stream.read(&mut part).unwrap();
-            assert!(count > 0, "it was closed");
-            self.arrived.push(&part[..count]);
-        }
-    }
-}
-
 #[test]
 fn a_run_is_one_tokens_and_no_name_of_a_file() {
     let there = there();
     let (a, b) = (made(&there, "a", &[]), made(&there, "b", &[]));
     let served = running(&there);
     let run = lgflow::store::RunId::new(1, [7; 10]).to_string();
-    let refused = |token: &str, run: &str| match Raw::open(&served, token, run).next() {
-        RunFrame::Refused { message } => message,
-        other => panic!("{other:?}"),
-    };
+    let refused = |token: &str, run: &str| Raw::open(&served, token, run).refused();
     let mut first = Raw::open(&served, &a, &run);
     assert!(matches!(first.next(), RunFrame::Opened(_)));
     assert!(refused(&b, &run).contains("not one of this token"));
-    first.stream.write_all(&encode_frame(&RunWord::Close).unwrap()).unwrap();
+    first.say(&RunWord::Close);
     let RunFrame::Receipts(receipts) = first.next() else { panic!("no receipts") };
     assert!(receipts.text.contains("session.opened"), "{}", receipts.text);
     assert!(refused(&b, &run).contains("not one of this token"));

@@ -135,7 +135,7 @@ proptest! {
     #[test]
     fn what_we_accept_of_a_damaged_patch_git_accepts_with_the_same_result(
         (before, after) in trees(),
-        damage in collection::vec((any::<sample::Index>(), 0..10_u8), 1..3),
+        damage in collection::vec((any::<sample::Index>(), 0..12_u8), 1..3),
     ) {
         let mut patch = git_diff(&before, &after);
         for (place, kind) in damage {
@@ -153,6 +153,56 @@ proptest! {
             Err(_) => prop_assert_eq!(scratch.tree(), before),
         }
     }
+}
+
+#[test]
+fn headers_that_end_in_a_carriage_return_are_read_as_git_reads_them() {
+    let file = |text: &str, executable| (text.as_bytes().to_vec(), executable);
+    let before: Tree =
+        [("a", "one\r\ntwo\r\n", false), ("b", "x\n", true), ("empty", "", false), ("q\"", "", true)]
+            .map(|(name, text, executable)| (name.to_owned(), file(text, executable)))
+            .into();
+    let change = "@@ -1,2 +1,2 @@\n one\r\n-two\r\n+2\r\n";
+    let modes = "old mode 100755\nnew mode 100644\n";
+    let (mut taken, mut refused) = (0, 0);
+    for patch in [
+        format!("diff --git a/a b/a\nindex 1234..5678 100644\n--- a/a\n+++ b/a\n{change}"),
+        format!("--- a/a\n+++ b/a\n{change}"),
+        format!("diff --git a/b b/b\n{modes}"),
+        format!("diff --git \"a/b\" \"b/b\"\n{modes}"),
+        format!("diff --git a/b \"b/b\"\n{modes}"),
+        format!("diff --git \"a/b\" b/b\n{modes}"),
+        format!("diff --git \"a/q\\\"\" \"b/q\\\"\"\n{modes}"),
+        "diff --git a/new b/new\nnew file mode 100644\nindex 0000..e69d\n".to_owned(),
+        "diff --git a/new b/new\nnew file mode 100644\n--- /dev/null\n+++ b/new\n@@ -0,0 +1 @@\n+x\n"
+            .to_owned(),
+        "diff --git a/empty b/empty\ndeleted file mode 100644\nindex e69d..0000\n".to_owned(),
+        "diff --git a/b b/c\nsimilarity index 100%\nrename from b\nrename to c\n".to_owned(),
+        "diff --git a/b b/c\nsimilarity index 100%\ncopy from b\ncopy to c\n".to_owned(),
+    ] {
+        let lines: Vec<&str> = patch.split_inclusive('\n').collect();
+        let is_text = |line: &str| {
+            line.starts_with([' ', '-', '+']) && !line.starts_with("---") && !line.starts_with("+++")
+        };
+        let ending = |chosen: &dyn Fn(usize) -> bool| -> String {
+            let end = |(at, line): (usize, &&str)| {
+                if chosen(at) && !is_text(line) {
+                    line.trim_end().to_owned() + "\r\n"
+                } else {
+                    (*line).to_owned()
+                }
+            };
+            lines.iter().enumerate().map(end).collect()
+        };
+        let one = (0..lines.len()).map(|only| ending(&|at| at == only));
+        for patch in one.chain([patch.clone(), ending(&|_| true)]) {
+            let scratch = Scratch::new(&before);
+            let ours = scratch.apply(&patch).ok().map(|_| scratch.tree());
+            assert_eq!(ours, git_apply(&before, &patch), "{patch:?}");
+            if ours.is_some() { taken += 1 } else { refused += 1 }
+        }
+    }
+    assert!(taken > 40 && refused > 5, "{taken} {refused}");
 }
 
 fn damaged(patch: &str, place: sample::Index, kind: u8) -> String {
@@ -175,7 +225,12 @@ fn damaged(patch: &str, place: sample::Index, kind: u8) -> String {
         }
         // as `diff -N` marks what is not there, without the headers of git
         7 => as_diff_writes(&mut lines, at),
-        8 => lines.insert(at, "old mode 100644\nnew mode 100644\n".to_owned()),
+        // as an editor or a mail leaves it: one line, or all
+        8 => lines[at] = lines[at].trim_end().to_owned() + "\r\n",
+        9 => {
+            lines.iter_mut().for_each(|line| *line = line.trim_end_matches(['\r', '\n']).to_owned() + "\r\n")
+        }
+        10 => lines.insert(at, "old mode 100644\nnew mode 100644\n".to_owned()),
         _ => drop(lines[at].pop()),
     }
     lines.concat()

@@ -79,8 +79,11 @@ impl Approvals {
         let Some(place) = &start.ledger else { return Ok(None) };
         let ledger =
             Ledger::open(Path::new(&place.state), &place.workspace).map_err(|error| error.to_string())?;
-        let starter = starter(&ledger, &start.run).map_err(|error| error.to_string())?;
-        let starter = if starter.is_empty() { start.starter.clone().unwrap_or_default() } else { starter };
+        // who asks is who the front says: a record may be of one that began elsewhere
+        let starter = match &start.starter {
+            Some(starter) => starter.clone(),
+            None => starter(&ledger, &start.run).map_err(|error| error.to_string())?,
+        };
         let (dev, ino) = root.identity().map_err(|error| error.to_string())?;
         let root = RootIdentity { dev, ino };
         let run = start.run.clone();

@@ -48,6 +48,9 @@ use super::said;
 /// How long a cancellation waits for the end of its call.
 const CANCEL_WAIT: Duration = Duration::from_secs(30);
 
+/// What stands between a session of single calls and the name under which its caller keeps some of them apart.
+const PART: char = '.';
+
 /// One session's desk.
 #[derive(Debug)]
 pub(super) struct Desk {
@@ -251,6 +254,10 @@ impl Desk {
 
     pub(super) fn once_with(&self, call: &ToolCall, work: impl FnOnce() -> ToolResult) -> ToolResult {
         let _said = said::of_call(call);
+        if let Some(refusal) = self.of_another_run(call) {
+            // before its key is looked up: what that was used for is not this call's to know
+            return refusal;
+        }
         let key = &call.idempotency_key;
         if key.is_empty() || is_unrepeated(key) {
             return work();
@@ -396,9 +403,27 @@ impl Desk {
         self.refusal_of(call).unwrap_or_else(|| ToolResult::success(&call.tool, Value::Null))
     }
 
-    /// The refusal of a call, whatever the policy says of it: it was made for another one, or no plan showed it.
+    /// The refusal of a call, whatever the policy says of it: it is another run's, was made for another policy, or no plan
+    /// showed it.
     pub(super) fn out_of_bounds(&self, call: &ToolCall) -> Option<ToolResult> {
-        self.under_another_policy(call).or_else(|| self.held.refuses(call))
+        self.of_another_run(call)
+            .or_else(|| self.under_another_policy(call))
+            .or_else(|| self.held.refuses(call))
+    }
+
+    /// A session serves the run that the front has named, and its changes are all that a call sees and takes back. Which
+    /// other one's it may take back the front says as well, and no call.
+    fn of_another_run(&self, call: &ToolCall) -> Option<ToolResult> {
+        let part = || call.run.strip_prefix(&self.run).is_some_and(|rest| rest.starts_with(PART));
+        if call.run == self.run || self.answers_on_record() && part() {
+            return None;
+        }
+        let message = format!(
+            "the call names the run `{}`, and this session serves `{}` alone; what another run has changed is taken back by \
+             `lgflow runs undo`",
+            call.run, self.run
+        );
+        Some(ToolResult::failure(&call.tool, ToolError::new(ErrorKind::Denied, message)))
     }
 
     /// The policy is the runner's. A call may say which one it was made for, and is refused where that is another.

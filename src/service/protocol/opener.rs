@@ -17,9 +17,14 @@ pub struct Order {
 }
 
 impl Order {
-    /// The name that everything of this token is kept apart by.
+    /// The name of its token.
     pub fn name(&self) -> &str {
         self.token.as_ref().map_or("", |token| &token.name)
+    }
+
+    /// What a run is known by as this token's: a later token of the same name is another one.
+    pub fn holder(&self) -> String {
+        self.token.as_ref().map_or_else(String::new, |token| token.hash.to_string())
     }
 }
 

@@ -36,17 +36,18 @@ pub(super) async fn open(State(protocol): State<Arc<Protocol>>, mut request: Req
         response.headers_mut().insert(UPGRADE_HEADER, HeaderValue::from_static(UPGRADE));
         return response;
     }
-    let Ok(permit) = Arc::clone(&protocol.runs).try_acquire_owned() else {
-        return Refusal::new(StatusCode::TOO_MANY_REQUESTS, "more runs at once than this service takes")
-            .response();
+    let order = Order { token, run: None };
+    let place = match protocol.place_for_run(&order) {
+        Ok(place) => place,
+        Err(refusal) => return refusal.response(),
     };
     let upgraded = hyper::upgrade::on(&mut request);
     tokio::spawn(async move {
         if let Ok(upgraded) = upgraded.await {
             // who let go has nobody left to tell
-            let _ = serve(&protocol, token, TokioIo::new(upgraded)).await;
+            let _ = serve(&protocol, order, TokioIo::new(upgraded)).await;
         }
-        drop(permit);
+        drop(place);
     });
     let headers = [(CONNECTION, "upgrade"), (UPGRADE_HEADER, UPGRADE)];
     (StatusCode::SWITCHING_PROTOCOLS, headers, Body::empty()).into_response()
@@ -54,7 +55,7 @@ pub(super) async fn open(State(protocol): State<Arc<Protocol>>, mut request: Req
 
 async fn serve(
     protocol: &Protocol,
-    token: Option<Arc<Token>>,
+    order: Order,
     stream: impl AsyncRead + AsyncWrite + Send,
 ) -> Result<(), Lost> {
     let (reader, writer) = split(stream);
@@ -64,7 +65,7 @@ async fn serve(
         let message = "the first frame of a run is the one that opens it".to_owned();
         return writer.send(&RunFrame::Refused { message }).await;
     };
-    let order = Order { token, run: Some(open.clone()) };
+    let order = Order { run: Some(open.clone()), ..order };
     let mut begun = match protocol.open(order).await {
         Ok(begun) => begun,
         Err(error) => return writer.send(&RunFrame::Refused { message: error.to_string() }).await,

@@ -32,17 +32,15 @@ pub(super) struct Session {
     pub(super) keys: Arc<Keys>,
     process: Mutex<Option<Box<dyn Send + Sync>>>,
     share: Share,
-    /// What the names of runs are told apart by: of two tokens that name the same one, each has its own.
-    scope: String,
 }
 
 impl Session {
-    /// Goes on with a runner that has its task, for the token with this name.
-    pub(super) fn new(begun: Begun, name: &str, share: Share) -> Result<Self, String> {
+    /// Goes on with a runner that has its task.
+    pub(super) fn new(begun: Begun, share: Share) -> Result<Self, String> {
         let Begun { id, calls, process, .. } = begun;
         let link = Link::new(calls).map_err(|error| error.to_string())?;
         let process = Mutex::new(Some(process));
-        Ok(Self { id, link, keys: Arc::default(), process, share, scope: name.to_owned() })
+        Ok(Self { id, link, keys: Arc::default(), process, share })
     }
 
     /// Its id, which its questions name.
@@ -112,10 +110,14 @@ impl Session {
         Some(tokio::time::timeout(CANCEL_WAIT, ending).await.is_ok())
     }
 
-    /// A call whose run's name is this token's alone: what one has changed no other one takes back.
+    /// A call whose run is this session, or a part of it where its caller names one: what one session has changed no other
+    /// one takes back, a later one of the same token neither.
     fn scoped(&self, call: ToolCall) -> ToolCall {
-        let name = Digest::of_json(&serde_json::json!(["lgflow service", self.scope, call.run]));
-        ToolCall { run: format!("served{}", &name.hex()[..32]), ..call }
+        let run = match call.run.as_str() {
+            "" => self.id.clone(),
+            name => format!("{}.{}", self.id, &Digest::of(name).hex()[..32]),
+        };
+        ToolCall { run, ..call }
     }
 }
 

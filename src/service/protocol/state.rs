@@ -1,6 +1,6 @@
 //! All that the endpoints share: the sessions, how many calls there may be at once, and what was counted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -28,10 +28,10 @@ pub struct Protocol {
     opener: Arc<Opener>,
     pub(super) limits: Limits,
     /// By the names of the tokens.
-    sessions: BTreeMap<String, tokio::sync::Mutex<Option<Arc<Session>>>>,
+    holders: BTreeMap<String, Holder>,
     calls: Arc<Semaphore>,
     waiting: Semaphore,
-    pub(super) runs: Arc<Semaphore>,
+    runs: Arc<Semaphore>,
     /// What opened sessions and receipts are signed with.
     pub(super) identity: SecretKey,
     /// Where questions and their answers are on record.
@@ -86,10 +86,22 @@ impl From<OpenError> for Refusal {
     }
 }
 
-/// A place among the calls that are made at once: among those of its token, and among all.
+/// A place among the calls that are made, or the runs that are served, at once: among those of its token, and among all.
 pub(super) struct Place {
     _own: OwnedSemaphorePermit,
     _among_all: OwnedSemaphorePermit,
+}
+
+/// What is one token's.
+struct Holder {
+    session: tokio::sync::Mutex<Option<Arc<Session>>>,
+    runs: Arc<Semaphore>,
+}
+
+impl Holder {
+    fn new(runs: usize) -> Self {
+        Self { session: tokio::sync::Mutex::default(), runs: Arc::new(Semaphore::new(runs)) }
+    }
 }
 
 /// What may be done with a call that brings a key.
@@ -108,10 +120,12 @@ impl Protocol {
         (identity, ledger): (SecretKey, Ledger),
         limits: Limits,
     ) -> Self {
+        let names: BTreeSet<String> = names.into_iter().collect();
+        let runs = share_of(RUNS, names.len());
         Self {
             opener: Arc::new(opener),
             limits,
-            sessions: names.into_iter().map(|name| (name, tokio::sync::Mutex::default())).collect(),
+            holders: names.into_iter().map(|name| (name, Holder::new(runs))).collect(),
             calls: Arc::new(Semaphore::new(limits.calls)),
             waiting: Semaphore::new(limits.waiting),
             runs: Arc::new(Semaphore::new(RUNS)),
@@ -135,8 +149,8 @@ impl Protocol {
     pub async fn end(&self) {
         self.ending.store(true, Ordering::SeqCst);
         self.runs.close();
-        for session in self.sessions.values() {
-            if let Some(session) = session.lock().await.take() {
+        for holder in self.holders.values() {
+            if let Some(session) = holder.session.lock().await.take() {
                 session.end().await;
             }
         }
@@ -159,14 +173,14 @@ impl Protocol {
         let order = Order { token, run: None };
         let name = order.name().to_owned();
         let unknown = || Refusal::new(StatusCode::UNAUTHORIZED, "this token has no session here");
-        let mut held = self.sessions.get(&name).ok_or_else(unknown)?.lock().await;
+        let mut held = self.holders.get(&name).ok_or_else(unknown)?.session.lock().await;
         if self.is_ending() {
             return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "the service ends"));
         }
         match held.as_ref().filter(|session| !session.is_over()) {
             Some(session) => Ok(Arc::clone(session)),
             None => {
-                let session = Session::new(self.open(order).await?, &name, self.share());
+                let session = Session::new(self.open(order).await?, self.share());
                 let session = Arc::new(session.map_err(OpenError::Failed)?);
                 if let Some(lost) = held.replace(Arc::clone(&session)) {
                     lost.end().await;
@@ -179,8 +193,8 @@ impl Protocol {
     /// The sessions that there are now: the name of each one's token, and its id.
     pub(super) async fn sessions(&self) -> Vec<(String, String)> {
         let mut all = Vec::new();
-        for (name, session) in &self.sessions {
-            if let Some(session) = session.lock().await.as_ref().filter(|session| !session.is_over()) {
+        for (name, holder) in &self.holders {
+            if let Some(session) = holder.session.lock().await.as_ref().filter(|session| !session.is_over()) {
                 all.push((name.clone(), session.id().to_owned()));
             }
         }
@@ -242,9 +256,18 @@ impl Protocol {
         tokio::time::timeout(self.limits.turn, turn).await.ok().flatten().ok_or_else(busy)
     }
 
-    /// What one token may have of what all of them share: where there are others, half of it.
+    /// A place among the runs that are served at once.
+    pub(super) fn place_for_run(&self, order: &Order) -> Result<Place, Refusal> {
+        let refused = |_| Refusal::new(StatusCode::TOO_MANY_REQUESTS, "more runs at once than are served");
+        let unknown = || Refusal::new(StatusCode::UNAUTHORIZED, "this token has no runs here");
+        let own = &self.holders.get(order.name()).ok_or_else(unknown)?.runs;
+        let own = Arc::clone(own).try_acquire_owned().map_err(refused)?;
+        Ok(Place { _own: own, _among_all: Arc::clone(&self.runs).try_acquire_owned().map_err(refused)? })
+    }
+
+    /// What one token may have of what all of them share.
     fn share(&self) -> Share {
-        let of = |all: usize| if self.sessions.len() > 1 { all.div_ceil(2) } else { all };
+        let of = |all: usize| share_of(all, self.holders.len());
         Share {
             places: Arc::new(Semaphore::new(of(self.limits.calls))),
             waiting: Semaphore::new(of(self.limits.waiting)),
@@ -271,6 +294,11 @@ impl Protocol {
         // each number is whole by itself
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What one of so many tokens may have of what all of them share: where there are others, half of it.
+fn share_of(all: usize, tokens: usize) -> usize {
+    if tokens > 1 { all.div_ceil(2) } else { all }
 }
 
 /// The refusal of a call whose key was used before.

@@ -62,7 +62,7 @@ fn a_call_that_is_allowed_is_looked_at_before_it_is_made() {
     let bench = Bench::new();
     let seat = bench.seat(ALLOWS);
     let ahead = |input: Value| {
-        let call = ToolCall::new("apply_patch", input);
+        let call = ToolCall { run: "run".into(), ..ToolCall::new("apply_patch", input) };
         let ReplyBody::Result { result } = seat.desk.answer(RequestBody::Prepare { call }) else { panic!() };
         *result
     };

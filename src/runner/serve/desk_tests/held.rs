@@ -24,7 +24,7 @@ fn plan() -> HeldPlan {
 }
 
 fn planned(node: &str, tool: &str, input: Value) -> ToolCall {
-    ToolCall { node: node.into(), ..ToolCall::new(tool, input) }
+    ToolCall { run: "run".into(), node: node.into(), ..ToolCall::new(tool, input) }
 }
 
 #[test]
