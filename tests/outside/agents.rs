@@ -67,6 +67,19 @@ fn asking(rounds: Vec<Value>) -> Server {
 }
 
 #[test]
+fn a_wish_that_was_cut_is_none() {
+    let call = json!({ "index": 0, "id": "c", "type": "function", "function": { "name": "read_file", "arguments": "{\"pa" } });
+    let piece = json!({ "choices": [{ "delta": { "tool_calls": [call] }, "finish_reason": "length" }] });
+    let provider =
+        Server::start(move |_| ok("text/event-stream", &format!("data: {piece}\n\ndata: [DONE]\n\n")));
+    let place = place(&provider.origin());
+    let (code, document) = run(&place, "tools: [read_file]");
+    assert_eq!((code, &document["error"]["kind"]), (1, &json!("limit")), "{document:#}");
+    assert!(document["error"]["message"].as_str().unwrap().contains("max_tokens"), "{document:#}");
+    assert_eq!(provider.requests().len(), 1);
+}
+
+#[test]
 fn who_had_tools_may_end_without_a_word_and_not_begin_so() {
     for (first, code) in [(json!([["list_files", "{\"path\":\".\"}"]]), 0), (Value::Null, 1)] {
         let provider = Server::start(move |request: &Request| -> Vec<Part> {
