@@ -102,7 +102,7 @@ inputs: { request: { type: string, default: hello } }
 prompts: { p: { text: \"{{ what }}\" } }
 nodes:
   a: { uses: values, with: { x: \"{{ inputs.request }}\", y: [1, 2.5, true] } }
-  b: { uses: render, with: { prompt: p, vars: { what: \"{{ nodes.a.output.x }}\" } }, timeout: 90s }
+  b: { uses: llm, with: { model: default, prompt: p, vars: { what: \"{{ nodes.a.output.x }}\" } }, timeout: 90s }
 edges:
   - a -> b
 outputs: { text: \"{{ nodes.b.output.text }}\" }
@@ -120,8 +120,8 @@ schema = 'lgflow.graph/v1'
 edges = [{ to = 'b', from = 'a' }]
 [nodes.b]
 timeout = '1m30s'
-uses = 'render'
-with = { vars = { what = '{{ nodes.a.output.x }}' }, prompt = 'p' }
+uses = 'llm'
+with = { vars = { what = '{{ nodes.a.output.x }}' }, prompt = 'p', model = 'default' }
 [nodes.a]
 description = 'says what it was asked for'
 with = { y = [1, 2.5, true], x = '{{ inputs.request }}' }
@@ -141,8 +141,8 @@ text = '{{ nodes.b.output.text }}'
         "nodes": {
             "a": { "uses": "values", "with": { "x": "{{ inputs.request }}", "y": [1, 2.5, true] } },
             "b": {
-                "uses": "render", "timeout": "90s",
-                "with": { "prompt": "p", "vars": { "what": "{{ nodes.a.output.x }}" } }
+                "uses": "llm", "timeout": "90s",
+                "with": { "model": "default", "prompt": "p", "vars": { "what": "{{ nodes.a.output.x }}" } }
             },
         },
         "edges": ["a -> b"],
