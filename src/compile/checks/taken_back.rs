@@ -12,7 +12,11 @@ const TO: &str = "to";
 /// The start of the run.
 const START: &str = "start";
 
+/// Nodes from which ways are looked for, at most: of more nothing is said.
+const WALKS: usize = 64;
+
 pub(super) fn check(draft: &Draft<'_>, diagnostics: &mut Diagnostics) {
+    let mut ways = draft.is_whole().then_some(Ways { draft, after: None, left: WALKS });
     for (at, node) in (0..).zip(&draft.nodes).filter(|(_, node)| node.uses() == Some(Uses::Rollback)) {
         let Some(to) = node.parameter(TO).and_then(|field| literal::word(&field.value)) else { continue };
         // that there is no such node is reported elsewhere
@@ -20,7 +24,7 @@ pub(super) fn check(draft: &Draft<'_>, diagnostics: &mut Diagnostics) {
         let target = &draft.nodes[found as usize];
         let why = if !may_change(target) {
             "never changes the workspace"
-        } else if draft.is_whole() && !leads(draft, found, at) {
+        } else if ways.as_mut().is_some_and(|ways| !ways.lead(found, at)) {
             "never comes before it"
         } else {
             continue;
@@ -64,19 +68,37 @@ fn may_change(node: &DraftNode<'_>) -> bool {
     }
 }
 
-/// Does a way lead from one node to the other, by loop edges too?
-fn leads(draft: &Draft<'_>, from: u32, to: u32) -> bool {
-    let mut seen = BTreeSet::new();
-    let mut open = vec![from];
-    while let Some(at) = open.pop() {
-        for link in draft.links.iter().filter(|link| link.from == at) {
-            if link.to == to {
-                return true;
-            }
-            if seen.insert(link.to) {
-                open.push(link.to);
+/// Where edges lead, loop edges too.
+struct Ways<'w, 'a> {
+    draft: &'w Draft<'a>,
+    /// By node: what its edges lead to; made where it is asked for.
+    after: Option<Vec<Vec<u32>>>,
+    left: usize,
+}
+
+impl Ways<'_, '_> {
+    /// Does a way lead from one node to the other? `true` where that would be too much to look at.
+    fn lead(&mut self, from: u32, to: u32) -> bool {
+        let Some(left) = self.left.checked_sub(1) else { return true };
+        self.left = left;
+        let draft = self.draft;
+        let after = self.after.get_or_insert_with(|| {
+            let mut after = vec![Vec::new(); draft.nodes.len()];
+            draft.links.iter().for_each(|link| after[link.from as usize].push(link.to));
+            after
+        });
+        let mut seen = BTreeSet::new();
+        let mut open = vec![from];
+        while let Some(at) = open.pop() {
+            for &next in &after[at as usize] {
+                if next == to {
+                    return true;
+                }
+                if seen.insert(next) {
+                    open.push(next);
+                }
             }
         }
+        false
     }
-    false
 }

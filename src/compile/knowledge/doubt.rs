@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::expr::{Doubt, Expression, Root, Subject, ValueTemplate};
 use crate::model::Reduce;
-use crate::plan::{ChannelIx, EdgeIx, EdgeOutcome, LoopIx, NodeIx, PlanEdge};
+use crate::plan::{ChannelIx, EdgeIx, EdgeOutcome, NodeIx, PlanEdge};
 use crate::types::{Chance, Field, Step, Type};
 
 use super::courses::{Must, Question};
 use super::places::{Facts, Place, Places};
 use super::results::skips;
-use super::search::{Done, Ways, leads, on_every_way};
+use super::search::{Done, FARTHEST, Ways, leads, on_every_way};
 use super::tried::exclude;
 
 pub(super) fn is_settled(places: &Places<'_, '_>, place: Place, facts: &Facts, doubt: &Doubt) -> bool {
@@ -214,15 +214,17 @@ impl Conditions<'_, '_, '_> {
     /// May the loop around the reader turn after the value was written anew, with nothing asked about it since?
     fn comes_back(&self, target: NodeIx) -> bool {
         let plan = self.places.plan;
-        let turned = (0..).map(LoopIx).zip(&plan.loops).find(|(_, turned)| turned.target == target);
-        let Some((turned, _)) = turned else { return false };
+        // of those around its target, a loop is the innermost
+        let turned = plan.node(target).loops.last().copied();
+        let turned = turned.filter(|turned| plan.loops[turned.0 as usize].target == target);
+        let (Some(turned), Root::Channel(_)) = (turned, &self.subject.root) else { return false };
         let within = |node: NodeIx| plan.node(node).loops.contains(&turned);
-        if !self.reader.is_some_and(within) {
+        let body = &plan.loops[turned.0 as usize].body;
+        if body.len() > FARTHEST || !self.reader.is_some_and(within) {
             return false;
         }
         let writes = |node: NodeIx| unsettles(self.places, node, self.subject, self.missing);
-        let mut open: Vec<NodeIx> =
-            plan.order.iter().copied().filter(|node| within(*node) && writes(*node)).collect();
+        let mut open: Vec<NodeIx> = body.iter().copied().filter(|node| writes(*node)).collect();
         let mut seen: BTreeSet<NodeIx> = open.iter().copied().collect();
         while let Some(at) = open.pop() {
             for (ix, edge) in plan.node(at).outgoing.iter().map(|ix| (*ix, plan.edge(*ix))) {

@@ -9,7 +9,7 @@ use crate::plan::{EdgeIx, EdgeOutcome, NodeIx, Plan};
 use super::flow::{Flow, by_source};
 
 /// Nodes that one walk looks at.
-const FARTHEST: usize = 512;
+pub(super) const FARTHEST: usize = 512;
 
 /// What is asked of each way.
 pub(super) trait Ways {
