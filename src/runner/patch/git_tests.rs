@@ -228,7 +228,9 @@ fn damaged(patch: &str, place: sample::Index, kind: u8) -> String {
         // as an editor or a mail leaves it: one line, or all
         8 => lines[at] = lines[at].trim_end().to_owned() + "\r\n",
         9 => {
-            lines.iter_mut().for_each(|line| *line = line.trim_end_matches(['\r', '\n']).to_owned() + "\r\n")
+            for line in &mut lines {
+                *line = line.trim_end_matches(['\r', '\n']).to_owned() + "\r\n";
+            }
         }
         10 => lines.insert(at, "old mode 100644\nnew mode 100644\n".to_owned()),
         _ => drop(lines[at].pop()),
