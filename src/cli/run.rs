@@ -11,7 +11,7 @@ use crate::diag::Diagnostics;
 use crate::effect::{ErrorKind, FrozenLayer, GraphBundle, HeldPlan, RunLimits};
 use crate::front::{
     Base, Beginning, Demanded, Display, Finished, Mark, Named, Narrator, Place, Stopped, Task, choose,
-    enqueue, execute, layers, settings, stored_run, unanswerable,
+    enqueue, execute, layers, settings, standing_run, unanswerable,
 };
 use crate::packs::RevisionFolder;
 use crate::plan::Plan;
@@ -363,7 +363,7 @@ fn outputs_text(outputs: &Value) -> String {
 /// What can be done about a run that was interrupted.
 fn next_step(place: &Place, run: &RunId) -> String {
     let seen = format!("`lgflow trace show {run}` lists what was done");
-    let stands = stored_run(place, run).map_err(|error| error.to_string());
+    let stands = standing_run(place, run).map_err(|error| error.to_string());
     match stands.and_then(|again| again.resumable().map_err(|error| error.to_string())) {
         Ok(()) => format!("{seen}; `lgflow runs resume {run}` goes on"),
         Err(why) => format!("{seen}; it cannot be gone on with: {}", escaped(&why)),

@@ -1,5 +1,7 @@
 //! `lgflow runs`: the runs of this workspace, and going on with one.
 
+use std::sync::Arc;
+
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -8,12 +10,13 @@ use crate::config::Settings;
 use crate::diag::Diagnostics;
 use crate::effect::FrozenLayer;
 use crate::front::{
-    Again, AgainError, Fork, PastRun, Place, Resume, TakenBack, Task, UNDO, choose, differences, fork,
-    graph_changes, layer_changes, layers, layers_of_both, past_runs, queued_run, settings, stored_run,
-    taken_back_by, unanswerable,
+    Again, AgainError, Fork, HearError, PastRun, Place, Resume, TakenBack, Task, UNDO, choose, differences,
+    fork, graph_changes, hear, layer_changes, layers, layers_of_both, past_runs, queued_run, settings,
+    standing_run, stored_run, taken_back_by, unanswerable,
 };
-use crate::ledger::{ForkedFrom, Ledger};
+use crate::ledger::{ForkedFrom, Ledger, RunRecord};
 use crate::plan::Plan;
+use crate::session::Stored;
 use crate::source::Sources;
 use crate::store::{Durability, RunId, StoreError};
 use crate::trace::{QuestionId, Summary};
@@ -146,6 +149,7 @@ pub(super) fn problem(error: &AgainError) -> Problem {
             };
             Problem::with(Exit::Unverified, "the run cannot be believed", detail)
         }
+        AgainError::Unheard(..) => Problem::with(Exit::Failed, "the runner was not heard", escaped(&detail)),
         AgainError::Store(error) => Problem::store("cannot read the run", error),
         _ => Problem::failed("cannot read the run", error),
     }
@@ -211,7 +215,7 @@ fn dequeue(place: &Place, run: &RunId, output: Output) -> Result<Exit, Problem> 
 
 fn show(place: &Place, run: &RunId, output: Output) -> Result<Exit, Problem> {
     let past = past_runs(place).map_err(|error| problem(&error))?.into_iter().find(|past| past.run == *run);
-    let again = match stored_run(place, run) {
+    let again = match standing_run(place, run) {
         Err(AgainError::Store(waits @ StoreError::Waits(_))) => {
             let queued = queued_run(place, run).map_err(|error| problem(&error))?;
             queued.ok_or_else(|| problem(&AgainError::Store(waits)))?
@@ -233,7 +237,11 @@ fn show(place: &Place, run: &RunId, output: Output) -> Result<Exit, Problem> {
     let keeps = summary.waiting.is_empty() || again.record.durability != Durability::None.as_str();
     let lost = unanswerable(place, run, &summary.waiting).map_err(|error| problem(&error))?;
     Ok(output.either(
-        || show_text(&summary, (&facts, past.as_ref()), (&lost, keeps, undone.as_ref())),
+        || {
+            let heard = again.unheard.as_ref().map(|unheard| format!("{}\n", escaped(&unheard.to_string())));
+            let text = show_text(&summary, (&facts, past.as_ref()), (&lost, keeps, undone.as_ref()));
+            heard.unwrap_or_default() + &text
+        },
         || {
             let mut document = run_document(&summary, &facts);
             if let Some(taken) = &undone {
@@ -300,7 +308,15 @@ pub(super) fn lost_text(run: &str, question: QuestionId) -> String {
 }
 
 fn resume(place: &Place, run: &RunId, told: &WatchArgs, output: Output) -> Result<Exit, Problem> {
-    let again = stored_run(place, run).map_err(|error| problem(&error))?;
+    let again = standing_run(place, run).map_err(|error| problem(&error))?;
+    let again = match again.unheard {
+        Some(_) if again.is_over() => {
+            heard(place, run, &again.record, output)?;
+            return show(place, run, output);
+        }
+        Some(_) => heard(place, run, &again.record, output)?,
+        None => again,
+    };
     let refused =
         |why: String| Problem::failed(format!("the run `{run}` cannot be gone on with"), &Refused(why));
     again.resumable().map_err(|error| refused(error.to_string()))?;
@@ -320,6 +336,21 @@ fn resume(place: &Place, run: &RunId, told: &WatchArgs, output: Output) -> Resul
     }
 }
 
+/// The run, after the runner elsewhere that made its calls was heard. What the trace tells was held against it.
+fn heard(place: &Place, run: &RunId, record: &RunRecord, output: Output) -> Result<Again, Problem> {
+    let failed = |error: &dyn std::error::Error| {
+        Problem::failed(format!("the run `{run}` cannot be gone on with"), error)
+    };
+    if let Some(there) = elsewhere_again(record.elsewhere.as_ref())? {
+        let said = hear(place, run, &there).map_err(|error| match &error {
+            HearError::Again(error) => problem(error),
+            error => failed(error),
+        })?;
+        output.note(&format!("{said}\n"));
+    }
+    stored_run(place, run).map_err(|error| problem(&error))
+}
+
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Refused(String);
@@ -332,7 +363,7 @@ pub(super) fn meant<'a>(
     sources: &mut Sources,
     found: &mut Diagnostics,
 ) -> Result<Option<Task<'a>>, Problem> {
-    let Again { stored, record, plan } = again;
+    let Again { stored, record, plan, .. } = again;
     if stored.verified.events > 0 && record.undoes.is_none() {
         stands(place, run)?;
     }
@@ -340,7 +371,7 @@ pub(super) fn meant<'a>(
     let flags = profile_flag(record.profile.as_deref()).into_iter().chain(told.flags()).collect();
     let settings = settings(place, flags, sources, found).map_err(|error| failed(&error))?;
     if record.undoes.is_some() {
-        return undo_again(place, run, Again { stored, record, plan }, &settings).map(Some);
+        return undo_again(place, run, (stored, record, plan), &settings).map(Some);
     }
     let graph = graph_again(place, &record);
     let chosen = choose(place, graph.as_deref(), sources, found)
@@ -427,7 +458,7 @@ fn forked_again(
 fn undo_again<'a>(
     place: &'a Place,
     run: &RunId,
-    Again { stored, record, plan }: Again,
+    (stored, record, plan): (Stored, RunRecord, Arc<Plan>),
     settings: &Settings,
 ) -> Result<Task<'a>, Problem> {
     let (mut sources, mut found) = (Sources::default(), Diagnostics::default());

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::digest::Digest;
 use crate::files::{FileError, read_found_bytes, read_given_bytes};
-use crate::front::{KnownRun, Place, gone_runs};
+use crate::front::{KnownRun, Place, Unheard, gone_runs};
 use crate::ledger::{LedgerError, known_key};
 use crate::receipt::{Told, Vouched, vouch};
 use crate::store::{Blobs, RunId, StoreError};
@@ -165,6 +165,8 @@ pub(super) struct Found {
     pub(super) known: Option<KnownRun>,
     /// What the runner vouches for; none where its receipts are not at hand.
     pub(super) vouched: Option<Vouched>,
+    /// The runner elsewhere that was not heard to the end.
+    pub(super) unheard: Option<Unheard>,
 }
 
 impl Found {
@@ -198,22 +200,23 @@ pub(super) fn open_file(path: &Path) -> Result<Found, Problem> {
 /// Adds what vouches for it.
 fn complete(found: Found) -> Result<Found, Problem> {
     let beside = found.file.as_deref().map(receipts_beside).transpose()?.flatten();
-    let vouched = match (&found.known, &beside) {
+    let (vouched, unheard) = match (&found.known, &beside) {
         (Some(known), beside) => {
             let vouched = known.vouched(&found.text, beside.as_deref(), &|digest| found.payload(digest));
-            Some(vouched.map_err(|error| unverifiable("receipts", &error))?)
+            let (vouched, unheard) = vouched.map_err(|error| unverifiable("receipts", &error))?;
+            (Some(vouched), unheard)
         }
         (None, Some(receipts)) => {
             let key = super::trust::here().ok().and_then(|place| known_key(&place.state));
             let told = Told::of_log(&found.text, &|digest| found.payload(digest));
             let run = events_run(&found.text);
-            Some(vouch(&told, receipts, run.as_deref(), key.as_ref()))
+            (Some(vouch(&told, receipts, run.as_deref(), key.as_ref())), None)
         }
-        (None, None) => None,
+        (None, None) => (None, None),
     };
     let kept = found.known.as_ref().map(KnownRun::receipts).transpose();
     let kept = kept.map_err(|error| unverifiable("receipts", &error))?.flatten();
-    Ok(Found { vouched, receipts: kept.or(beside), ..found })
+    Ok(Found { vouched, unheard, receipts: kept.or(beside), ..found })
 }
 
 /// The records of this installation cannot be held against a trace.
@@ -249,6 +252,7 @@ fn find_run(id: &RunId, named: &str) -> Result<Found, Problem> {
         receipts: None,
         known: Some(known),
         vouched: None,
+        unheard: None,
     })
 }
 
@@ -265,8 +269,9 @@ fn find_file(path: &Path) -> Result<Found, Problem> {
         (beside, kept) => beside.or(kept),
     };
     let name = path.display().to_string();
-    let (named_run, receipts, vouched) = (None, None, None);
-    Ok(Found { name, file: Some(path.to_owned()), text, blobs, named_run, receipts, known, vouched })
+    let file = Some(path.to_owned());
+    let (named_run, receipts, vouched, unheard) = (None, None, None, None);
+    Ok(Found { name, file, text, blobs, named_run, receipts, known, vouched, unheard })
 }
 
 /// The run of this installation that a file is the trace of, by its name, or by its events.

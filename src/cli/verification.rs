@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::digest::Digest;
 use crate::export::Checked;
-use crate::front::{GoneRun, Retraced, Seal};
+use crate::front::{GoneRun, Retraced, Seal, Unheard};
 use crate::receipt::Discord;
 use crate::store::RunId;
 use crate::trace::{Verified, verify};
@@ -37,7 +37,7 @@ pub(super) fn check(
     output: Output,
 ) -> Result<Exit, Problem> {
     let judged = Judged::of(found, witnesses)?;
-    let sound = judged.is_whole() && (judged.verified.complete || incomplete);
+    let sound = judged.is_whole() && (judged.is_complete() || incomplete);
     if output.format == Format::Json {
         output.document(&judged.document(sound));
     } else if sound {
@@ -75,7 +75,7 @@ pub(super) fn check_all(
             }
         };
         let judged = Judged::of(&found, witnesses)?;
-        let sound = judged.is_whole() && (judged.verified.complete || incomplete);
+        let sound = judged.is_whole() && (judged.is_complete() || incomplete);
         all_sound &= sound;
         let said = if sound { judged.verdicts().join(", ") } else { judged.text() };
         let _ = writeln!(lines, "{} {run}: {said}", if sound { '✓' } else { '✗' });
@@ -104,7 +104,7 @@ pub(super) fn check_all(
 /// What is found of a trace, as a document. One whose run has not ended is not accepted.
 pub(super) fn verification(found: &Found) -> Result<Value, Problem> {
     let judged = Judged::of(found, &Witnesses::default())?;
-    Ok(judged.document(judged.is_whole() && judged.verified.complete))
+    Ok(judged.document(judged.is_whole() && judged.is_complete()))
 }
 
 /// What is found of a trace, for the page of its run.
@@ -117,7 +117,7 @@ pub(super) fn checked(found: &Found) -> Result<Checked, Problem> {
 /// Refuses a trace that does not hold.
 pub(super) fn demand(found: &Found, incomplete: bool) -> Result<(), Problem> {
     let judged = Judged::of(found, &Witnesses::default())?;
-    if judged.is_whole() && (judged.verified.complete || incomplete) {
+    if judged.is_whole() && (judged.is_complete() || incomplete) {
         return Ok(());
     }
     let detail = format!("`{}`: {}", escaped(&found.name), judged.text());
@@ -164,6 +164,11 @@ impl<'a> Judged<'a> {
             && self.witnessed.is_whole()
     }
 
+    /// Is all of it there: the last event, and what the runner vouches for up to it?
+    fn is_complete(&self) -> bool {
+        self.verified.complete && self.found.unheard.is_none()
+    }
+
     /// Is everything that happened known to have happened like that? The front that sealed the last event had followed all
     /// of them; without it, they follow from each other by the plan.
     fn is_consistent(&self) -> bool {
@@ -174,7 +179,7 @@ impl<'a> Judged<'a> {
     /// Did the runner sign it, and did nobody take away what the front sealed?
     fn signer(&self) -> Option<&str> {
         let vouched = self.found.vouched.as_ref().filter(|vouched| vouched.signed)?;
-        let sealed = self.seal == Some(Seal::Whole) || !self.verified.complete;
+        let sealed = self.seal == Some(Seal::Whole) || !self.is_complete();
         if sealed { vouched.key.as_deref() } else { None }
     }
 
@@ -187,7 +192,7 @@ impl<'a> Judged<'a> {
             return Vec::new();
         }
         let first = match &self.found.vouched {
-            _ if !self.verified.complete => "incomplete",
+            _ if !self.is_complete() => "incomplete",
             _ if self.is_consistent() => "consistent",
             Some(_) => "hashes and receipts agree",
             None => "hashes agree",
@@ -228,9 +233,14 @@ impl<'a> Judged<'a> {
             if self.verified.events > 0 && !self.verified.complete {
                 wrong.push("it is incomplete: there is no `run.finished`".into());
             }
+            wrong.extend(self.found.unheard.as_ref().map(|unheard| escaped(&unheard.to_string())));
             return format!("{}; by themselves its hashes agree", wrong.join("; "));
         }
-        if self.verified.complete { self.sound_text() } else { unfinished(self.verified.events) }
+        match &self.found.unheard {
+            Some(unheard) => unheard_text(unheard, &self.verified),
+            None if self.verified.complete => self.sound_text(),
+            None => unfinished(self.verified.events),
+        }
     }
 
     /// All that holds of a trace in which nothing is wrong, and what could not be looked at.
@@ -250,6 +260,12 @@ impl<'a> Judged<'a> {
     }
 
     fn receipts_text(&self) -> String {
+        if let Some(unheard) = &self.found.unheard {
+            return format!(
+                "{}: a call that was left out or made up since would not show",
+                escaped(&unheard.to_string())
+            );
+        }
         match &self.found.vouched {
             None => {
                 "the runner's receipts are not at hand: a call that was left out or made up would not show"
@@ -324,7 +340,13 @@ impl<'a> Judged<'a> {
                 "message": discord.to_string(),
             })
         });
-        Some(json!({ "count": vouched.count, "key": vouched.key, "signed": vouched.signed, "fault": fault }))
+        Some(json!({
+            "count": vouched.count,
+            "key": vouched.key,
+            "signed": vouched.signed,
+            "unheard_since": self.found.unheard.as_ref().map(|unheard| unheard.since),
+            "fault": fault,
+        }))
     }
 }
 
@@ -332,5 +354,14 @@ fn unfinished(events: u64) -> String {
     format!(
         "incomplete: there is no `run.finished`; the run was interrupted, goes on, or its end was cut (`--allow incomplete` \
          accepts {events} events that hold)"
+    )
+}
+
+fn unheard_text(unheard: &Unheard, verified: &Verified) -> String {
+    let events = verified.events;
+    let run = escaped(verified.run.as_deref().unwrap_or("RUN"));
+    format!(
+        "incomplete: {}; `lgflow runs resume {run}` asks it (`--allow incomplete` accepts {events} events that hold)",
+        escaped(&unheard.to_string())
     )
 }

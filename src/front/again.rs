@@ -14,16 +14,16 @@ use crate::digest::Digest;
 use crate::effect::{FrozenLayer, LayerRole};
 use crate::ledger::{Head, Ledger, LedgerError, RunRecord};
 use crate::plan::Plan;
-use crate::receipt::{Discord, Told};
+use crate::receipt::Discord;
 use crate::redact::{Redaction, Values};
 use crate::session::{Stored, StoredError, fold, resumable, system_clock};
 use crate::source::Sources;
 use crate::store::{Durability, RunId, Store, StoreError};
-use crate::trace::{Envelope, QuestionId, RunState, Verified, Waiting};
+use crate::trace::{Envelope, Phase, QuestionId, RunState, Verified, Waiting};
 
 use super::keep_out::patterns;
 use super::undo::{TakenBack, UNDO, taken_back};
-use super::vouching::{believed, vouched};
+use super::vouching::{Unheard, believed, unheard, vouched_as_heard};
 use super::{Asked, Place};
 
 /// The most differences that are named.
@@ -55,6 +55,8 @@ pub struct Again {
     pub record: RunRecord,
     /// Its plan.
     pub plan: Arc<Plan>,
+    /// The runner elsewhere that made its calls, where that was not heard to its end.
+    pub unheard: Option<Unheard>,
 }
 
 /// A stored run that cannot be gone on with.
@@ -75,6 +77,9 @@ pub enum AgainError {
     /// Its trace is not what the runner did.
     #[error("the trace of the run `{0}` is not what the runner did: {1}")]
     Discord(RunId, Discord),
+    /// Nobody knows yet whether its trace is what the runner did.
+    #[error("{1}; `lgflow runs resume {0}` asks it, and goes on with the run")]
+    Unheard(RunId, Unheard),
     /// Its trace does not hold.
     #[error("the run `{0}` cannot be gone on with: {1}")]
     Stored(RunId, #[source] StoredError),
@@ -141,9 +146,10 @@ fn past_run(place: &Place, store: &Store, ledger: &Ledger, run: RunId) -> Option
     let _ = first.move_in(|digest| store.blobs().get(digest));
     let graph = first.data.get("facts").and_then(|facts| facts.get("graph")?.as_str()).unwrap_or_default();
     let discord = ledger.reached(run.as_str()).ok().flatten().is_some_and(|head| head.discord.is_some());
+    let unheard = !facts.busy && unheard(ledger, &run, last.seq).is_ok_and(|unheard| unheard.is_some());
     let status = match last.kind.as_str() {
-        // what it says of its end is not what the runner did
-        _ if discord => "interrupted".to_owned(),
+        // what it says of its end is not what the runner did, or nobody knows yet whether it is
+        _ if discord || unheard => "interrupted".to_owned(),
         "run.finished" => last.data.get("status").and_then(Value::as_str).unwrap_or("failed").to_owned(),
         _ if facts.busy => "running".to_owned(),
         "run.suspended" => "suspended".to_owned(),
@@ -153,14 +159,24 @@ fn past_run(place: &Place, store: &Store, ledger: &Ledger, run: RunId) -> Option
         _ if facts.durability == Durability::None => false,
         "suspended" => matches!(ledger.begun(run.as_str()), Ok(Some(_))),
         // a call that may have changed something is not made again
-        "interrupted" => stored_run(place, &run).is_ok_and(|again| again.resumable().is_ok()),
+        "interrupted" => standing_run(place, &run).is_ok_and(|again| again.resumable().is_ok()),
         _ => false,
     };
     Some(PastRun { status, graph: graph.to_owned(), started, resumable, taken_back: None, run })
 }
 
-/// A stored run, folded back into where it stood.
+/// A stored run, folded back into where it stood. Refused where a runner elsewhere was not heard to its end: what the trace
+/// tells may not be what that one did.
 pub fn stored_run(place: &Place, run: &RunId) -> Result<Again, AgainError> {
+    let again = standing_run(place, run)?;
+    match again.unheard {
+        Some(unheard) => Err(AgainError::Unheard(run.clone(), unheard)),
+        None => Ok(again),
+    }
+}
+
+/// The same, to be shown: also where a runner elsewhere was not heard to its end.
+pub fn standing_run(place: &Place, run: &RunId) -> Result<Again, AgainError> {
     let store = place.runs()?;
     let ledger = Ledger::open(&place.state, &store.id())?;
     let log = store.log(run)?;
@@ -174,9 +190,14 @@ pub fn stored_run(place: &Place, run: &RunId) -> Result<Again, AgainError> {
     let blobs = store.blobs();
     let stored = fold(run.as_str(), &plan, &log, &|digest| blobs.get(digest), &system_clock())
         .map_err(|error| AgainError::Stored(run.clone(), error))?;
-    let told = Told::of_log(&log, &|digest| blobs.get(digest));
-    believed(&vouched(&ledger, run, &told)?).map_err(|discord| AgainError::Discord(run.clone(), discord))?;
-    Ok(Again { stored, record, plan })
+    let (vouched, unheard) = vouched_as_heard(&ledger, run, &log, &|digest| blobs.get(digest))?;
+    let holds = match (&unheard, vouched.discord) {
+        // nothing was heard of it yet
+        (Some(_), None) => Ok(()),
+        _ => believed(&vouched),
+    };
+    holds.map_err(|discord| AgainError::Discord(run.clone(), discord))?;
+    Ok(Again { stored, record, plan, unheard })
 }
 
 /// A run of the queue that was never begun; nothing where this installation did not put it there, or has seen it end.
@@ -190,16 +211,25 @@ pub fn queued_run(place: &Place, run: &RunId) -> Result<Option<Again>, AgainErro
     let plan = plan_of(&record, run)?;
     let verified = Verified { events: 0, run: None, head: None, complete: false, payloads: 0, fault: None };
     let stored = Stored { state: RunState::new(run.as_str(), &plan), verified, waits: Vec::new() };
-    Ok(Some(Again { stored, record, plan }))
+    Ok(Some(Again { stored, record, plan, unheard: None }))
 }
 
 impl Again {
-    /// May it be gone on with? One that is over may not, and none that was kept in memory alone.
+    /// May it be gone on with? One that is over may not, but where its runner elsewhere is to be heard still; and none that
+    /// was kept in memory alone.
     pub fn resumable(&self) -> Result<(), StoredError> {
         if Durability::parse(&self.record.durability) == Some(Durability::None) {
             return Err(StoredError::NotKept);
         }
+        if self.unheard.is_some() && self.is_over() {
+            return Ok(());
+        }
         resumable(&self.stored.state)
+    }
+
+    /// Has it come to its end?
+    pub fn is_over(&self) -> bool {
+        matches!(self.stored.state.phase(), Phase::Finished { .. })
     }
 }
 

@@ -206,23 +206,60 @@ impl RemoteRunner {
             Ok(Err(why)) => return Word::None(why),
             Err(_) => return Word::None("the relay of the front failed".to_owned()),
         };
-        let message = RunReceipts::message(&self.run, &receipts.text);
-        if receipts.key != self.key.to_string() || !self.key.checks(&message, &receipts.signature) {
-            return Word::None(format!(
-                "the receipts of the runner at {} are not signed with its key",
-                self.url
-            ));
+        word((&self.run, &self.url), (self.key, self.pinned), receipts)
+    }
+}
+
+/// The receipts of a run, if they are signed with the key of the runner that has opened it.
+fn word((run, url): (&str, &RunnerUrl), (key, pinned): (PublicKey, bool), receipts: RunReceipts) -> Word {
+    let message = RunReceipts::message(run, &receipts.text);
+    if receipts.key != key.to_string() || !key.checks(&message, &receipts.signature) {
+        return Word::None(format!("the receipts of the runner at {url} are not signed with its key"));
+    }
+    let said = if pinned {
+        format!("the receipts are signed with the key that was named: {key}")
+    } else {
+        format!(
+            "the receipts are signed with {key}, which nobody has named: they show that the trace is what this runner says it \
+             did, and not who it is; `--runner-key` pins it"
+        )
+    };
+    Word::Given { text: receipts.text, said }
+}
+
+/// The receipts of a run whose front was gone before it had heard them: the run is opened there once more, and closed. Its
+/// session may be ending still, so it is tried again where the runner refuses.
+pub(super) fn hear_receipts(there: &Elsewhere, opening: &Opening<'_>) -> Result<Word, ElsewhereError> {
+    let open = opening.word()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut tries = TRIES;
+        loop {
+            tries -= 1;
+            match heard_once(there, &open).await {
+                Ok((opened, receipts)) => {
+                    let key = PublicKey::parse(&opened.key);
+                    let key = key.map_err(|_| ElsewhereError::Unsigned(there.url.clone()))?;
+                    return Ok(word((&open.run, &there.url), (key, there.key.is_some()), receipts));
+                }
+                Err(ElsewhereError::Refused(..) | ElsewhereError::Lost(..)) if tries > 0 => {
+                    tokio::time::sleep(PAUSE).await;
+                }
+                Err(error) => return Err(error),
+            }
         }
-        let said = if self.pinned {
-            format!("the receipts are signed with the key that was named: {}", self.key)
-        } else {
-            format!(
-                "the receipts are signed with {}, which nobody has named: they show that the trace is what this runner says \
-                 it did, and not who it is; `--runner-key` pins it",
-                self.key
-            )
-        };
-        Word::Given { text: receipts.text, said }
+    })
+}
+
+/// Opens a run and closes it.
+async fn heard_once(there: &Elsewhere, open: &RunOpen) -> Result<(RunOpened, RunReceipts), ElsewhereError> {
+    let lost = |lost: Lost| ElsewhereError::Lost(there.url.clone(), lost);
+    let (opened, (mut reader, mut writer)) = begin(there, open).await?;
+    writer.send(&RunWord::Close).await.map_err(lost)?;
+    let frame = tokio::time::timeout(OPENING, reader.next::<RunFrame>()).await;
+    match frame.map_err(|_| lost(Lost::Closed))?.map_err(lost)? {
+        RunFrame::Receipts(receipts) => Ok((opened, receipts)),
+        _ => Err(lost(Lost::Closed)),
     }
 }
 
@@ -311,10 +348,7 @@ impl Relay {
     async fn ask_again(&self) -> Option<RunReceipts> {
         for _ in 0..TRIES {
             tokio::time::sleep(PAUSE).await;
-            if let Ok((_, (mut reader, mut writer))) = begin(&self.place, &self.open).await
-                && writer.send(&RunWord::Close).await.is_ok()
-                && let Ok(RunFrame::Receipts(receipts)) = reader.next::<RunFrame>().await
-            {
+            if let Ok((_, receipts)) = heard_once(&self.place, &self.open).await {
                 return Some(receipts);
             }
         }

@@ -32,7 +32,7 @@ use super::keys::signer;
 use super::logs::Logs;
 use super::supervise::Supervision;
 use super::task::Named;
-use super::vouching::{believed, sealed, vouched};
+use super::vouching::{believed, sealed, sealed_unheard, unheard, vouched};
 use super::watchers::Watchers;
 use super::witnessing::Witnessing;
 use super::{
@@ -109,11 +109,12 @@ impl Hands {
     }
 
     /// Lets go of it. What a runner elsewhere vouches for is kept beside our own records, and what can be said of it told.
-    fn stop(self, ledger: &Ledger, run: &RunId, narrator: &mut Narrator) -> Result<(), LedgerError> {
+    /// Was it heard?
+    fn stop(self, ledger: &Ledger, run: &RunId, narrator: &mut Narrator) -> Result<bool, LedgerError> {
         let word = match self {
             Self::Ours(runner) => {
                 runner.stop();
-                return Ok(());
+                return Ok(true);
             }
             Self::Elsewhere(runner) => runner.stop(),
         };
@@ -121,10 +122,13 @@ impl Hands {
             Word::Given { text, said } => {
                 ledger.take_receipts(run.as_str(), &text)?;
                 narrator.line(Mark::Note, &escaped(&said));
+                Ok(true)
             }
-            Word::None(why) => narrator.line(Mark::Failed, &escaped(&why)),
+            Word::None(why) => {
+                narrator.line(Mark::Failed, &escaped(&why));
+                Ok(ledger.serves(run.as_str()))
+            }
         }
-        Ok(())
     }
 }
 
@@ -174,9 +178,9 @@ fn execute_with(task: &Task<'_>, narrator: &mut Narrator, logs: &mut Logs) -> Re
     let started = runner.started().clone();
     let (head, over) = (follower.head(), matches!(follower.state.phase(), Phase::Finished { .. }));
     let Follower { state, log, told, watchers, witnessing, narrator, tip, .. } = follower;
-    runner.stop(&ledger, &run, narrator)?;
+    let heard = runner.stop(&ledger, &run, narrator)?;
     let unwritten = log.finish().err().map(Stopped::Store);
-    let unsealed = seal(&ledger, &run, (&told, head, over)).err();
+    let unsealed = seal(&ledger, &run, (&told, head, over), heard).err();
     if let Some(witnessing) = witnessing {
         witnessing.end(tip.last(), narrator);
     }
@@ -194,12 +198,19 @@ fn execute_with(task: &Task<'_>, narrator: &mut Narrator, logs: &mut Logs) -> Re
     Ok(Finished { run, summary, interrupted, trace, runner: started })
 }
 
-/// Holds the receipts of a run against its trace, and seals how far it came.
+/// Holds the receipts of a run against its trace, and seals how far it came. Those that were not heard can be later.
 fn seal(
     ledger: &Ledger,
     run: &RunId,
     (told, head, over): (&Told, Option<Head>, bool),
+    heard: bool,
 ) -> Result<(), Stopped> {
+    if let Some(head) = head.as_ref().filter(|_| !heard) {
+        let sealed = sealed_unheard(ledger, run, head).map_err(Stopped::Unsealed)?;
+        ledger.reach(run.as_str(), &sealed).map_err(Stopped::Unsealed)?;
+        let unheard = unheard(ledger, run, head.events).map_err(Stopped::Unsealed)?;
+        return unheard.map_or(Ok(()), |unheard| Err(Stopped::Unheard(unheard)));
+    }
     let vouched = vouched(ledger, run, told).map_err(Stopped::Unsealed)?;
     if let Some(head) = head {
         ledger.reach(run.as_str(), &sealed(&head, &vouched)).map_err(Stopped::Unsealed)?;

@@ -139,6 +139,6 @@ impl Follower<'_> {
     /// How far the run has come.
     pub(super) fn head(&self) -> Option<Head> {
         let (events, hash) = self.tip.last()?;
-        Some(Head { events, hash, receipts: None, discord: None })
+        Some(Head { events, hash, receipts: None, discord: None, unheard: None })
     }
 }

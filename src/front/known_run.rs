@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::ledger::{Ledger, LedgerError};
-use crate::receipt::{Discord, Told, Vouched, Wrong};
+use crate::receipt::{Discord, Vouched, Wrong};
 use crate::redact::{Redaction, Values};
 use crate::session::{Differs, Replay, replay};
 use crate::store::{RunId, Store, StoreError};
@@ -12,8 +12,8 @@ use crate::trace::{Blobs, Envelope, Tampering};
 use super::again::{holds, plan_of};
 use super::keep_out::patterns;
 use super::undo::{TakenBack, taken_back};
-use super::vouching::vouched;
-use super::{AgainError, Place};
+use super::vouching::vouched_as_heard;
+use super::{AgainError, Place, Unheard};
 
 /// A run of this user's state.
 #[derive(Debug, Clone)]
@@ -141,12 +141,18 @@ impl KnownRun {
         })
     }
 
-    /// Holds the receipts that the ledger keeps of it against these lines, and against those that lie beside them.
-    pub fn vouched(&self, log: &str, beside: Option<&str>, blob: &Blobs<'_>) -> Result<Vouched, LedgerError> {
-        let vouched = vouched(&self.ledger, &self.run, &Told::of_log(log, blob))?;
+    /// Holds the receipts that the ledger keeps of it against these lines, and against those that lie beside them; as far as
+    /// a runner elsewhere was heard.
+    pub fn vouched(
+        &self,
+        log: &str,
+        beside: Option<&str>,
+        blob: &Blobs<'_>,
+    ) -> Result<(Vouched, Option<Unheard>), LedgerError> {
+        let (vouched, unheard) = vouched_as_heard(&self.ledger, &self.run, log, blob)?;
         let kept = self.ledger.receipts_of(self.run.as_str())?.unwrap_or_default();
         let other = beside.and_then(|beside| other_receipt(&kept, beside));
-        Ok(Vouched { discord: vouched.discord.or(other), ..vouched })
+        Ok((Vouched { discord: vouched.discord.or(other), ..vouched }, unheard))
     }
 
     /// Follows it by the plan that it was started with; nothing where that is not known, or not to this version.

@@ -19,6 +19,7 @@ mod follower;
 mod foresight;
 mod fork;
 mod gone;
+mod hearing;
 mod interpreter_process;
 mod keep_out;
 mod keys;
@@ -51,7 +52,7 @@ mod witnessing;
 
 pub use again::{
     Again, AgainError, PastRun, decided_by, differences, layers_of_both, named_as_then, past_runs,
-    queued_run, stored_run, unanswerable,
+    queued_run, standing_run, stored_run, unanswerable,
 };
 pub use anchoring::{AnchoringError, add_anchor, is_ours, read_all_anchors, read_anchors};
 pub use answering::{AnswerError, Answering, Asked, Outcome, SessionQuestions, Word};
@@ -67,6 +68,7 @@ pub use execute::{BeginError, Finished, enqueue, execute};
 pub use foresight::{Beginning, Foresight, ForesightError};
 pub use fork::{Fork, ForkError, TakenOver, fork};
 pub use gone::{GoneError, GoneRun, Trail, gone_runs};
+pub use hearing::{HearError, hear};
 pub use interpreter_process::{InterpreterProcess, Past};
 pub use keys::{SigningKeyError, read_signing_key, signer};
 pub use known_run::{KnownRun, Retraced, Seal};
@@ -86,5 +88,6 @@ pub use supervise::Stopped;
 pub use task::{Named, Resume, Task};
 pub use terminal::{discard_typed, is_attended, read_answer};
 pub use undo::{START, TakenBack, Touched, UNDO, bound_by_both, taken_back_by, touched};
+pub use vouching::Unheard;
 pub use waiting::unless_interrupted;
 pub use watching::{LogTo, SpansTo, Watching};

@@ -4,7 +4,7 @@ use crate::session::{StoredError, fold, system_clock};
 use crate::store::RunId;
 use crate::trace::{Envelope, Point, PointError, Standing};
 
-use super::{AgainError, Place, stored_run};
+use super::{AgainError, Place, standing_run};
 
 /// A run as it was behind one of its events.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ pub enum MomentError {
 
 /// The run as it was at `point`: its events up to there, folded.
 pub fn moment(place: &Place, run: &RunId, point: &Point) -> Result<Moment, MomentError> {
-    let again = stored_run(place, run)?;
+    let again = standing_run(place, run)?;
     let store = place.runs().map_err(AgainError::from)?;
     let (log, blobs) = (store.log(run).map_err(AgainError::from)?, store.blobs());
     let events: Vec<Envelope> = log.lines().filter_map(Envelope::parse).map(|(event, _)| event).collect();

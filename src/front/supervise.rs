@@ -21,7 +21,7 @@ use super::execute::Hands;
 use super::follower::Follower;
 use super::last_words::LastWords;
 use super::logs::Logs;
-use super::{AnchoringError, InterpreterProcess, Mark};
+use super::{AnchoringError, InterpreterProcess, Mark, Unheard};
 
 /// So many interrupts end our own processes without asking them.
 const FORCE: u32 = 3;
@@ -62,6 +62,9 @@ pub enum Stopped {
     /// What it told is not what the runner did.
     #[error("the trace is not what the runner did: {0}")]
     Discord(Discord),
+    /// The runner elsewhere did not say to the end what it vouches for.
+    #[error("the trace is not known to be what the runner did: {0}")]
+    Unheard(Unheard),
     /// The system refused.
     #[error("the front cannot wait for its processes: {0}")]
     Io(#[from] io::Error),

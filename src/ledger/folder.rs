@@ -120,6 +120,11 @@ impl Ledger {
             || !self.asked_by(run)?.is_empty())
     }
 
+    /// Is a run served here? Then its receipts are written here, whoever else keeps a copy of them.
+    pub fn serves(&self, run: &str) -> bool {
+        self.place("served", run).is_some_and(|path| path.symlink_metadata().is_ok())
+    }
+
     /// Records the clock of the runner elsewhere that makes a run's calls.
     pub fn hear_clock(&self, run: &str, clock: &ClockThere) -> Result<(), LedgerError> {
         let Some(path) = self.place("clocks", run) else { return Ok(()) };

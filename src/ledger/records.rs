@@ -189,6 +189,21 @@ pub struct Head {
     /// Why the run is not to be believed: its receipts and its events did not say the same.
     #[serde(default)]
     pub discord: Option<String>,
+    /// Of a run whose runner is elsewhere: the event since which that one was not heard, where its front did not hear it to
+    /// the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unheard: Option<u64>,
+}
+
+impl Head {
+    /// The last event that the runner was heard of.
+    pub fn heard(&self) -> u64 {
+        match (self.unheard, &self.receipts) {
+            (Some(since), _) => since,
+            (None, Some(_)) => self.events,
+            (None, None) => 0,
+        }
+    }
 }
 
 /// How far the receipts of a run had come.

@@ -108,7 +108,12 @@ fn records_are_read_back_and_others_are_not_believed() {
     ledger.reply("run", 3, &Reply { granted: true, ..Reply::default() }).unwrap();
     ledger.begin("run", &record("local:1")).unwrap();
     ledger.begin("run", &record("local:2")).unwrap();
-    ledger.reach("run", &Head { events: 3, hash: Digest::of("x"), receipts: None, discord: None }).unwrap();
+    ledger
+        .reach(
+            "run",
+            &Head { events: 3, hash: Digest::of("x"), receipts: None, discord: None, unheard: None },
+        )
+        .unwrap();
     assert_eq!(ledger.issued(&nonce).unwrap(), Some(request(&nonce)));
     assert_eq!(ledger.requests("run").unwrap(), [request(&nonce)]);
     assert_eq!(ledger.requests("other").unwrap(), []);
