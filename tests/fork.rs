@@ -227,3 +227,82 @@ fn a_run_is_kept_as_long_as_one_that_was_forked_from_it() {
     assert_eq!(removed(), [second["run"].clone()]);
     assert_eq!(removed(), [first["run"].clone()]);
 }
+
+/// A question between two patches.
+const GATED: &str = r#"schema: lgflow.graph/v1
+name: gated
+nodes:
+  one: { uses: apply_patch, with: { changes: [{ op: put, path: b.txt, content: "A\n" }] } }
+  gate: { uses: approval, with: { show: "on?" } }
+  two: { uses: apply_patch, with: { changes: [{ op: put, path: done.txt, content: "B\n" }] } }
+edges: [one -> gate -> two]
+"#;
+
+fn row(workspace: &Workspace, run: &str) -> Value {
+    let list = workspace.lgflow(&["runs", "list", "--format", "json"]).ended(0).json();
+    let schema: Value = serde_json::from_str(document("runs").unwrap()).unwrap();
+    assert!(Validator::new(&schema).unwrap().errors(&list).is_empty(), "{list:#}");
+    list["runs"].as_array().unwrap().iter().find(|row| row["run"] == run).unwrap().clone()
+}
+
+#[test]
+fn a_fork_does_not_go_on_once_what_it_has_taken_over_was_taken_back() {
+    let workspace = workspace("allow");
+    workspace.write("graph.yaml", GATED);
+    let first = workspace.lgflow(&RUN).ended(5).json();
+    let second = fork(&workspace, &first, &["--from", "gate"], 5);
+    // one that was forked from a fork has taken over the same
+    let third = fork(&workspace, &second, &["--from", "gate"], 5);
+    let back =
+        workspace.lgflow(&["runs", "undo", first["run"].as_str().unwrap(), "--format", "json"]).ended(0);
+    let back = back.json()["run"].as_str().unwrap().to_owned();
+    assert!(!workspace.path().join("b.txt").exists());
+    for forked in [&second, &third] {
+        let id = forked["run"].as_str().unwrap();
+        workspace.lgflow(&["approve", id, "gate"]).ended(0);
+        let refused = workspace.lgflow(&["runs", "resume", id]).ended(1);
+        assert!(
+            refused.stderr.contains(&format!("was taken back by the run `{back}`")),
+            "{}",
+            refused.stderr
+        );
+        let row = row(&workspace, id);
+        assert_eq!((&row["resumable"], &row["source_taken_back_by"]), (&json!(false), &json!(back)), "{row}");
+        let shown = workspace.lgflow(&["runs", "show", id]).ended(0).stdout;
+        assert!(shown.contains(&format!("was taken back by {back}")), "{shown}");
+    }
+    assert!(!workspace.path().join("done.txt").exists());
+    // once that is taken back, it goes on
+    workspace.lgflow(&["runs", "undo", &back]).ended(0);
+    assert_eq!(row(&workspace, second["run"].as_str().unwrap())["source_taken_back_by"], Value::Null);
+    workspace.lgflow(&["runs", "resume", second["run"].as_str().unwrap()]).ended(0);
+    assert_eq!((workspace.read("b.txt"), workspace.read("done.txt")), ("A\n".into(), "B\n".into()));
+}
+
+#[test]
+fn a_fork_goes_on_where_only_what_came_later_was_taken_back() {
+    let workspace = workspace("allow");
+    workspace.write("graph.yaml", GATED.replace("done.txt", "b.txt"));
+    let first = workspace.lgflow(&RUN).ended(5).json();
+    let id = first["run"].as_str().unwrap();
+    workspace.lgflow(&["approve", id, "gate"]).ended(0);
+    workspace.lgflow(&["runs", "resume", id]).ended(0);
+    workspace.lgflow(&["runs", "undo", id, "--to", "two"]).ended(0);
+    assert_eq!(workspace.read("b.txt"), "A\n");
+    let second = fork(&workspace, &first, &["--from", "gate"], 5);
+    let forked = second["run"].as_str().unwrap();
+    workspace.lgflow(&["approve", forked, "gate"]).ended(0);
+    workspace.lgflow(&["runs", "resume", forked]).ended(0);
+    assert_eq!(workspace.read("b.txt"), "B\n");
+    sound(&workspace, forked);
+}
+
+#[test]
+fn what_was_taken_over_is_nothing_that_the_fork_did() {
+    let workspace = workspace("allow");
+    let first = run(&workspace);
+    let second = fork(&workspace, &first, &["--from", "report", "-i", "word=two"], 0);
+    let id = second["run"].as_str().unwrap();
+    let undone = workspace.lgflow(&["runs", "undo", id, "--dry-run", "--format", "json"]).ended(0).json();
+    assert_eq!((&undone["touched"], &undone["beyond"]), (&json!(["report.txt"]), &json!([])), "{undone}");
+}

@@ -21,7 +21,7 @@ use std::time::Duration;
 use lgflow::schema::{Validator, document};
 use lgflow::store::Store;
 use program::begun::place_in;
-use program::processes::{all_gone, children, signal_if_there};
+use program::processes::{all_gone, children, signal_if_there, wait_until};
 use program::{Ran, Workspace};
 use serde_json::{Value, json};
 
@@ -436,4 +436,76 @@ fn no_graph_and_no_call_takes_back_another_run() {
     assert_eq!(tree(&workspace), now);
     // and what is no run of this installation is not taken back at all
     workspace.lgflow(&["runs", "undo", "01k0000000000000000000000a"]).ended(1);
+}
+
+/// A question, a command that waits for a file, and a patch.
+const NAPS: &str = r#"schema: lgflow.graph/v1
+name: naps
+nodes:
+  one: { uses: apply_patch, with: { changes: [{ op: put, path: b.txt, content: "A\n" }] } }
+  gate: { uses: approval, with: { show: "on?" } }
+  nap: { uses: exec, with: { argv: [sh, -c, "touch napping; while [ ! -e go ]; do sleep 0.05; done"] } }
+  two: { uses: apply_patch, with: { changes: [{ op: put, path: done.txt, content: "B\n" }] } }
+edges: [one -> gate -> nap -> two]
+"#;
+
+const NAPS_POLICY: &str = "schema: lgflow.policy/v1\nname: naps\ntools: { apply_patch: allow, exec: allow }\npaths:\n  \
+    read: { allow: [\"**\"] }\n  write: { allow: [\"**\"] }\ncommands:\n  \
+    - { name: sh, program: sh, args: [[-c, '*']], sandbox: { workspace: direct } }\nsandbox: { mode: best_effort }\n";
+
+/// Goes on with a run, until its command waits.
+fn napping(workspace: &Workspace, run: &str) -> std::process::Child {
+    workspace.lgflow(&["approve", run, "gate"]).ended(0);
+    let mut command = workspace.command(&["runs", "resume", run]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    wait_until(|| workspace.path().join("napping").exists(), "the command does not begin");
+    child
+}
+
+#[test]
+fn nothing_is_taken_back_of_a_run_while_it_or_one_forked_from_it_goes_on() {
+    let workspace = Workspace::new();
+    fs::write(workspace.outside().join("graph.yaml"), NAPS).unwrap();
+    fs::write(workspace.outside().join("policy.yaml"), NAPS_POLICY).unwrap();
+    let first = workspace.lgflow(&[&RUN[..], &["--format", "json"]].concat()).ended(5).json();
+    let first = first["run"].as_str().unwrap();
+    let forked =
+        workspace.lgflow(&["runs", "fork", first, "--from", "gate", "--format", "json"]).ended(5).json();
+    let forked = forked["run"].as_str().unwrap();
+    // asked about, approved, and not begun yet
+    let mut asks = workspace.command(&["runs", "undo", first, "--format", "json"]);
+    let asked = Ran::from(asks.env("LGFLOW_PROFILE", "prod").output().unwrap()).ended(5).json();
+    let asked = asked["run"].as_str().unwrap();
+    approve(&workspace, asked);
+    for goes_on in [first, forked] {
+        let child = napping(&workspace, goes_on);
+        let refused = workspace.lgflow(&["runs", "resume", asked]).ended(1);
+        assert!(refused.stderr.contains("goes on right now"), "{}", refused.stderr);
+        workspace.lgflow(&["runs", "undo", first]).ended(1).says("goes on right now");
+        workspace.write("go", "");
+        Ran::from(child.wait_with_output().unwrap()).ended(0);
+        assert_eq!((workspace.read("b.txt"), workspace.read("done.txt")), ("A\n".into(), "B\n".into()));
+        for file in ["go", "napping"] {
+            fs::remove_file(workspace.path().join(file)).unwrap();
+        }
+    }
+    // what was approved is not what there is to take back by now
+    workspace.lgflow(&["runs", "resume", asked]).ended(5);
+    assert_eq!((workspace.read("b.txt"), workspace.read("done.txt")), ("A\n".into(), "B\n".into()));
+}
+
+#[test]
+fn a_run_is_held_while_it_is_taken_back() {
+    let workspace = workspace();
+    let first = run(&workspace);
+    // beneath a process that holds the run as one that goes on with it does
+    let store = Store::open(&workspace.state(), &workspace.path()).unwrap();
+    let id = first.parse().unwrap();
+    let (held, _) = store.reopen(&id, lgflow::store::Durability::default()).unwrap();
+    let refused = workspace.lgflow(&["runs", "undo", &first]).ended(1);
+    assert!(refused.stderr.contains(&first), "{}", refused.stderr);
+    drop(held);
+    undo(&workspace, &first, &[], 0);
+    // and it is given back
+    assert!(!store.run(&id).unwrap().busy);
 }

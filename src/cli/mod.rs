@@ -39,6 +39,7 @@ mod runs_at;
 mod runs_diff;
 mod runs_fork;
 mod runs_gc;
+mod runs_resume;
 mod runs_undo;
 mod schema;
 mod task;

@@ -1,39 +1,26 @@
-//! `lgflow runs`: the runs of this workspace, and going on with one.
-
-use std::sync::Arc;
+//! `lgflow runs`: the runs of this workspace, and where each stands.
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use crate::compile::check_shipped;
-use crate::config::Settings;
-use crate::diag::Diagnostics;
-use crate::effect::FrozenLayer;
 use crate::front::{
-    Again, AgainError, Fork, HearError, PastRun, Place, Resume, TakenBack, Task, UNDO, choose, differences,
-    fork, graph_changes, hear, layer_changes, layers, layers_of_both, past_runs, queued_run, settings,
-    standing_run, stored_run, taken_back_by, unanswerable,
+    AgainError, PastRun, Place, TakenBack, past_runs, queued_run, standing_run, unanswerable,
 };
-use crate::ledger::{ForkedFrom, Ledger, RunRecord};
-use crate::plan::Plan;
-use crate::session::Stored;
-use crate::source::Sources;
+use crate::ledger::Ledger;
 use crate::store::{Durability, RunId, StoreError};
 use crate::trace::{QuestionId, Summary};
 use crate::view::{RunFacts, escaped, question_line, run_document};
 
 use super::Exit;
-use super::elsewhere::elsewhere_again;
 use super::output::Output;
 use super::problem::Problem;
-use super::run::{carry_out, exit_of_status, profile_flag, revision};
+use super::run::exit_of_status;
 use super::runs_at::show_at;
 use super::runs_diff::{DiffArgs, diff};
-use super::runs_fork::{ForkArgs, fork_run, refused as not_forked};
+use super::runs_fork::{ForkArgs, fork_run};
 use super::runs_gc::GcArgs;
-use super::runs_undo::{UndoArgs, layers_of_undo, undo};
-use super::task::{demanded_again, graph_again, task};
-use super::validate::print_instead;
+use super::runs_resume::resume;
+use super::runs_undo::{UndoArgs, undo};
 use super::watch_args::WatchArgs;
 
 /// Arguments of `lgflow runs`.
@@ -167,8 +154,11 @@ fn list_text(runs: &[PastRun], misnamed: &[String]) -> String {
         let started = run.started.get(..19).unwrap_or(&run.started);
         let more = match &run.taken_back {
             Some(taken) => format!("  {}", taken.words()),
-            None if run.resumable => "  resumable".to_owned(),
-            None => String::new(),
+            None => match &run.lost {
+                Some(lost) => format!("  what it took over {}", lost.words()),
+                None if run.resumable => "  resumable".to_owned(),
+                None => String::new(),
+            },
         };
         format!("{}  {started}  {:<13}  {}{more}\n", run.run, run.status, escaped(&run.graph))
     };
@@ -184,9 +174,10 @@ fn list_document(runs: &[PastRun], misnamed: &[String]) -> Value {
             "status": run.status,
             "graph": run.graph,
             "started": run.started,
-            "resumable": run.resumable && run.taken_back.is_none(),
+            "resumable": run.resumable && run.stands(),
             "taken_back_by": run.taken_back.as_ref().map(|taken| taken.by.as_str()),
             "taken_back_from": run.taken_back.as_ref().and_then(|taken| taken.from.as_deref()),
+            "source_taken_back_by": run.lost.as_ref().map(|lost| lost.by.as_str()),
         })
     };
     json!({
@@ -213,7 +204,7 @@ fn dequeue(place: &Place, run: &RunId, output: Output) -> Result<Exit, Problem> 
     Ok(output.either(|| format!("{run} is not in the queue any more\n"), document))
 }
 
-fn show(place: &Place, run: &RunId, output: Output) -> Result<Exit, Problem> {
+pub(super) fn show(place: &Place, run: &RunId, output: Output) -> Result<Exit, Problem> {
     let past = past_runs(place).map_err(|error| problem(&error))?.into_iter().find(|past| past.run == *run);
     let again = match standing_run(place, run) {
         Err(AgainError::Store(waits @ StoreError::Waits(_))) => {
@@ -292,7 +283,10 @@ fn show_text(
     if facts.status == "queued" {
         text.push_str("`lgflow worker` executes it, `lgflow runs dequeue` takes it out of the queue\n");
     }
-    if past.is_some_and(|past| past.resumable) && undone.is_none() {
+    if let Some(lost) = past.and_then(|past| past.lost.as_ref()) {
+        let _ = writeln!(text, "what it took over {}", lost.words());
+    }
+    if past.is_some_and(|past| past.resumable && past.stands()) {
         let _ = writeln!(text, "go on with `lgflow runs resume {}`", facts.run);
     }
     text
@@ -305,177 +299,4 @@ pub(super) fn lost_text(run: &str, question: QuestionId) -> String {
          {}` refuses the call, then `lgflow runs resume {run}` goes on without it; or start a new run",
         question.0
     )
-}
-
-fn resume(place: &Place, run: &RunId, told: &WatchArgs, output: Output) -> Result<Exit, Problem> {
-    let again = standing_run(place, run).map_err(|error| problem(&error))?;
-    let again = match again.unheard {
-        Some(_) if again.is_over() => {
-            heard(place, run, &again.record, output)?;
-            return show(place, run, output);
-        }
-        Some(_) => heard(place, run, &again.record, output)?,
-        None => again,
-    };
-    let refused =
-        |why: String| Problem::failed(format!("the run `{run}` cannot be gone on with"), &Refused(why));
-    again.resumable().map_err(|error| refused(error.to_string()))?;
-    let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
-    // the commit of then, whatever the revision means by now
-    let base = again.record.base.as_ref().map(|base| base.commit.as_str());
-    let held = revision(base, place)?;
-    let decided = place.decided_by(held.as_ref());
-    let task = meant(&decided, (run, again), told, &mut sources, &mut found);
-    if found.has_errors() {
-        print_instead(&sources, &found, output);
-        return Ok(Exit::Invalid);
-    }
-    match task? {
-        Some(task) => carry_out(&task, output),
-        None => Ok(Exit::Invalid),
-    }
-}
-
-/// The run, after the runner elsewhere that made its calls was heard. What the trace tells was held against it.
-fn heard(place: &Place, run: &RunId, record: &RunRecord, output: Output) -> Result<Again, Problem> {
-    let failed = |error: &dyn std::error::Error| {
-        Problem::failed(format!("the run `{run}` cannot be gone on with"), error)
-    };
-    if let Some(there) = elsewhere_again(record.elsewhere.as_ref())? {
-        let said = hear(place, run, &there).map_err(|error| match &error {
-            HearError::Again(error) => problem(error),
-            error => failed(error),
-        })?;
-        output.note(&format!("{said}\n"));
-    }
-    stored_run(place, run).map_err(|error| problem(&error))
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct Refused(String);
-
-/// The run again, if its graph and its layers are what they were.
-pub(super) fn meant<'a>(
-    place: &'a Place,
-    (run, again): (&RunId, Again),
-    told: &WatchArgs,
-    sources: &mut Sources,
-    found: &mut Diagnostics,
-) -> Result<Option<Task<'a>>, Problem> {
-    let Again { stored, record, plan, .. } = again;
-    if stored.verified.events > 0 && record.undoes.is_none() {
-        stands(place, run)?;
-    }
-    let failed = |error: &dyn std::error::Error| Problem::failed("cannot begin", error);
-    let flags = profile_flag(record.profile.as_deref()).into_iter().chain(told.flags()).collect();
-    let settings = settings(place, flags, sources, found).map_err(|error| failed(&error))?;
-    if record.undoes.is_some() {
-        return undo_again(place, run, (stored, record, plan), &settings).map(Some);
-    }
-    let graph = graph_again(place, &record);
-    let chosen = choose(place, graph.as_deref(), sources, found)
-        .map_err(|error| Problem::prepare("cannot begin", &error))?;
-    let Some(chosen) = chosen else {
-        return Ok(None);
-    };
-    let now = chosen.plan.clone().bounded(&record.limits);
-    let differ = differences(&plan.document(), &now.document());
-    let changed = |what: &str, names: &[String]| {
-        let names: Vec<String> = names.iter().map(|name| format!("  {}", escaped(name))).collect();
-        let detail = format!(
-            "the run `{run}` cannot be gone on with, because {what} since it was started:\n{}\nput it back, or start a \
-             new run",
-            names.join("\n")
-        );
-        Problem::with(Exit::Failed, "the run is bound to what it was started with", detail)
-    };
-    if !differ.is_empty() || now.digest != plan.digest {
-        let changes = graph_changes((&plan, &record.bundle), (&now, &chosen.bundle));
-        return Err(changed("its graph has changed", if changes.is_empty() { &differ } else { &changes }));
-    }
-    let demanded = demanded_again(&record, &settings)?;
-    let bound = layers(place, Some(&chosen), demanded, sources, found)
-        .map_err(|error| Problem::prepare("cannot begin", &error))?;
-    if let Some(refusal) = bound.refusal() {
-        return Err(Problem::with(Exit::Denied, "denied by policy", refusal));
-    }
-    let layers = layers_of_both(&record.layers, &bound.layers).map_err(|names| {
-        let changes = layer_changes(&record.layers, &bound.layers);
-        changed("its policies have changed", if changes.is_empty() { &names } else { &changes })
-    })?;
-    let fork = record.forked.as_ref().map(|forked| forked_again(place, forked, &now, &layers)).transpose()?;
-    Ok(Some(Task {
-        limits: record.limits,
-        held: record.held,
-        fork,
-        inputs: Value::Null,
-        durability: Durability::parse(&record.durability).unwrap_or_default(),
-        trace: record.trace,
-        elsewhere: elsewhere_again(record.elsewhere.as_ref())?,
-        resume: Some(Resume { run: run.clone(), state: stored.state, verified: stored.verified }),
-        ..task(place, &settings, (now, chosen.bundle), layers)
-    }))
-}
-
-/// Is what the run changed still there? It goes on as if it were.
-fn stands(place: &Place, run: &RunId) -> Result<(), Problem> {
-    let taken = taken_back_by(place, run).map_err(|error| problem(&error))?;
-    let Some(TakenBack { by: undo, .. }) = taken else { return Ok(()) };
-    let broke_off = past_runs(place).map_err(|error| problem(&error))?;
-    let broke_off = broke_off.iter().any(|past| past.run == undo && past.status == "interrupted");
-    let detail = if broke_off {
-        format!(
-            "the run `{run}` cannot be gone on with: the run `{undo}` was taking back what it had changed and broke off; take that \
-             back first (`lgflow runs undo {undo}`), or let it come to its end (`lgflow runs resume {undo}`) and start a new run"
-        )
-    } else {
-        format!(
-            "the run `{run}` cannot be gone on with: what it had changed was taken back by the run `{undo}`; take that back first \
-             (`lgflow runs undo {undo}`), or start a new run"
-        )
-    };
-    Err(Problem::with(Exit::Failed, "the run was taken back", detail))
-}
-
-/// What a forked run may take over, again.
-fn forked_again(
-    place: &Place,
-    forked: &ForkedFrom,
-    plan: &Plan,
-    layers: &[FrozenLayer],
-) -> Result<Fork, Problem> {
-    let run = run_id(&forked.run)?;
-    let again = stored_run(place, &run).map_err(|error| problem(&error))?;
-    let mut fork = fork(place, (&run, &again), (plan, layers), &forked.from)
-        .map_err(|error| not_forked(&error, plan))?;
-    // it was so when the run began, and what the run itself has changed since is its own
-    fork.reuse.left.clear();
-    Ok(fork)
-}
-
-/// A run that takes another one back, again: its graph is part of the program.
-fn undo_again<'a>(
-    place: &'a Place,
-    run: &RunId,
-    (stored, record, plan): (Stored, RunRecord, Arc<Plan>),
-    settings: &Settings,
-) -> Result<Task<'a>, Problem> {
-    let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
-    let now = check_shipped(UNDO, &mut sources, &mut found).map(|now| now.bounded(&record.limits));
-    if now.is_none_or(|now| now.digest != plan.digest) {
-        let detail =
-            format!("the run `{run}` was begun by another version of lgflow: start `lgflow runs undo` again");
-        return Err(Problem::with(Exit::Failed, "the run is bound to what it was started with", detail));
-    }
-    let layers = layers_of_undo(place, &record, settings)?;
-    Ok(Task {
-        limits: record.limits,
-        undoes: record.undoes.and_then(|run| run.parse().ok()),
-        inputs: Value::Null,
-        durability: Durability::parse(&record.durability).unwrap_or_default(),
-        trace: record.trace,
-        resume: Some(Resume { run: run.clone(), state: stored.state, verified: stored.verified }),
-        ..task(place, settings, (plan, record.bundle), layers)
-    })
 }

@@ -12,7 +12,7 @@ use crate::diag::Diagnostics;
 use crate::effect::{ErrorKind, FrozenLayer, ToolCall, ToolResult};
 use crate::front::{
     Again, Demanded, Place, START, Task, Touched, UNDO, bound_by_both, call_tool, choose, layers, past_runs,
-    settings, stored_run, touched,
+    running_fork, settings, stored_run, touched,
 };
 use crate::ledger::RunRecord;
 use crate::source::Sources;
@@ -50,7 +50,7 @@ pub(super) struct UndoArgs {
 pub(super) fn undo(place: &Place, args: &UndoArgs, output: Output) -> Result<Exit, Problem> {
     let run = run_id(&args.run)?;
     let again = stored_run(place, &run).map_err(|error| problem(&error))?;
-    not_running(place, &run, "not taken back")?;
+    nothing_running(place, &run)?;
     check_node(&again, args.to.as_deref())?;
     let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
     let profile = profile_flag(again.record.profile.as_deref());
@@ -79,6 +79,17 @@ pub(super) fn not_running(place: &Place, run: &RunId, title: &'static str) -> Re
         return Err(Problem::with(Exit::Failed, title, detail));
     }
     Ok(())
+}
+
+/// Neither the run goes on, nor one that has taken over what it changed.
+pub(super) fn nothing_running(place: &Place, run: &RunId) -> Result<(), Problem> {
+    not_running(place, run, "not taken back")?;
+    let Some(fork) = running_fork(place, run).map_err(|error| problem(&error))? else { return Ok(()) };
+    let detail = format!(
+        "the run `{fork}`, which was forked from `{run}`, goes on right now, and goes on from what that changed; wait for its end, or \
+         interrupt it"
+    );
+    Err(Problem::with(Exit::Failed, "not taken back", detail))
 }
 
 fn check_node(again: &Again, to: Option<&str>) -> Result<(), Problem> {

@@ -21,7 +21,8 @@ use super::Exit;
 use super::output::Output;
 use super::problem::Problem;
 use super::run::status_of;
-use super::runs::{meant, problem};
+use super::runs::problem;
+use super::runs_resume::meant;
 use super::watch_args::WatchArgs;
 
 /// A run that was taken up so often, and came to no end, is left.

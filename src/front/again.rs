@@ -21,10 +21,11 @@ use crate::source::Sources;
 use crate::store::{Durability, RunId, Store, StoreError};
 use crate::trace::{Envelope, Phase, QuestionId, RunState, Verified, Waiting};
 
+use super::fork::lost_by_now;
 use super::keep_out::patterns;
-use super::undo::{TakenBack, UNDO, taken_back};
+use super::undo::{TakenBack, UNDO, standing_undoes, taken_back};
 use super::vouching::{Unheard, believed, unheard, vouched_as_heard};
-use super::{Asked, Place};
+use super::{Asked, LostSource, Place};
 
 /// The most differences that are named.
 const NAMED: usize = 10;
@@ -44,6 +45,15 @@ pub struct PastRun {
     pub resumable: bool,
     /// How it was taken back, if that stands.
     pub taken_back: Option<TakenBack>,
+    /// The earlier run whose changes it has taken over, where that was taken back.
+    pub lost: Option<LostSource>,
+}
+
+impl PastRun {
+    /// Does all stand that it would go on from?
+    pub fn stands(&self) -> bool {
+        self.taken_back.is_none() && self.lost.is_none()
+    }
 }
 
 /// A stored run with all that belongs to it.
@@ -96,9 +106,13 @@ pub fn past_runs(place: &Place) -> Result<Vec<PastRun>, AgainError> {
         store.runs()?.into_iter().filter_map(|run| past_run(place, &store, &ledger, run)).collect();
     // one whose name is not known may be one as well
     let undoes = runs.iter().filter(|past| past.graph == UNDO || past.graph.is_empty());
-    let mut taken_back = taken_back(&store, &ledger, undoes.map(|past| past.run.clone()).collect())?;
+    let undoes = standing_undoes(&store, &ledger, undoes.map(|past| past.run.clone()).collect())?;
+    let mut taken_back = taken_back(&undoes);
     for past in &mut runs {
         past.taken_back = taken_back.remove(&past.run);
+        if past.resumable && past.taken_back.is_none() {
+            past.lost = lost_by_now((&store, &ledger), &past.run, &undoes)?;
+        }
     }
     let begun: BTreeSet<RunId> = runs.iter().map(|past| past.run.clone()).collect();
     let queued = store.queued()?.into_iter().filter(|run| !begun.contains(run));
@@ -118,6 +132,7 @@ fn waiting_run(ledger: &Ledger, run: RunId) -> PastRun {
         started: began(&run),
         resumable: false,
         taken_back: None,
+        lost: None,
         run,
     }
 }
@@ -139,7 +154,7 @@ fn past_run(place: &Place, store: &Store, ledger: &Ledger, run: RunId) -> Option
     let Some((mut first, last)) = ends else {
         let (status, graph) = ("damaged".to_owned(), String::new());
         let started = began(&run);
-        return Some(PastRun { status, graph, started, resumable: false, taken_back: None, run });
+        return Some(PastRun { status, graph, started, resumable: false, taken_back: None, lost: None, run });
     };
     let started = first.ts.clone();
     // a payload that is gone takes the name with it, and no more
@@ -162,7 +177,7 @@ fn past_run(place: &Place, store: &Store, ledger: &Ledger, run: RunId) -> Option
         "interrupted" => standing_run(place, &run).is_ok_and(|again| again.resumable().is_ok()),
         _ => false,
     };
-    Some(PastRun { status, graph: graph.to_owned(), started, resumable, taken_back: None, run })
+    Some(PastRun { status, graph: graph.to_owned(), started, resumable, taken_back: None, lost: None, run })
 }
 
 /// A stored run, folded back into where it stood. Refused where a runner elsewhere was not heard to its end: what the trace

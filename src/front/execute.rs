@@ -32,6 +32,7 @@ use super::keys::signer;
 use super::logs::Logs;
 use super::supervise::Supervision;
 use super::task::Named;
+use super::undo::held_meanwhile;
 use super::vouching::{believed, sealed, sealed_unheard, unheard, vouched};
 use super::watchers::Watchers;
 use super::witnessing::Witnessing;
@@ -147,6 +148,7 @@ fn execute_with(task: &Task<'_>, narrator: &mut Narrator, logs: &mut Logs) -> Re
     let known = task.resume.as_ref().map(|resume| &resume.run).or(task.serving.as_ref());
     let run = known.map_or_else(new_run_id, |run| Ok(run.clone()))?;
     let answering = answering(task, &run, &store)?;
+    let undone = held_meanwhile(task.undoes.as_ref(), &store)?;
     let copy = if task.trace { Some(TraceCopy::create(&root, &run)?) } else { None };
     let (log, before) = begin_log(task, &run, &store)?;
     TraceCopy::copy_lines(copy.as_ref(), &before)?;
@@ -162,6 +164,7 @@ fn execute_with(task: &Task<'_>, narrator: &mut Narrator, logs: &mut Logs) -> Re
     let follower = Follower {
         state,
         log,
+        undone,
         tip,
         told: Told::of_log(&before, &|digest| store.blobs().get(digest)),
         spans: RunSpans::new(run.as_str()),

@@ -11,7 +11,7 @@ use crate::digest::Digest;
 use crate::ledger::Head;
 use crate::logging::RunSpans;
 use crate::receipt::Told;
-use crate::store::RunLog;
+use crate::store::{RunLog, StoreError};
 use crate::trace::{Envelope, EventBody, Phase, RunState, Tip, apply, read_envelope};
 
 use super::watchers::Watchers;
@@ -30,6 +30,8 @@ pub(super) struct Follower<'a> {
     /// None where it is not anchored.
     pub(super) witnessing: Option<Witnessing>,
     pub(super) log: RunLog,
+    /// The run that this one takes back, which nobody goes on with meanwhile.
+    pub(super) undone: Option<RunLog>,
     /// The end of what is stored.
     pub(super) tip: Tip,
     pub(super) narrator: &'a mut Narrator,
@@ -49,6 +51,12 @@ pub(super) struct Arriving {
 }
 
 impl Follower<'_> {
+    /// Shows others that this process still has what it holds.
+    pub(super) fn beat(&mut self) -> Result<(), StoreError> {
+        self.undone.as_mut().map_or(Ok(()), RunLog::beat)?;
+        self.log.beat()
+    }
+
     /// Has the run ended, or does it wait for a person?
     pub(super) fn is_over(&self) -> bool {
         matches!(self.state.phase(), Phase::Finished { .. } | Phase::Suspended)

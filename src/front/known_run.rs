@@ -11,7 +11,7 @@ use crate::trace::{Blobs, Envelope, Tampering};
 
 use super::again::{holds, plan_of};
 use super::keep_out::patterns;
-use super::undo::{TakenBack, taken_back};
+use super::undo::{TakenBack, standing_undoes, taken_back};
 use super::vouching::vouched_as_heard;
 use super::{AgainError, Place, Unheard};
 
@@ -118,7 +118,7 @@ impl KnownRun {
     /// Which runs of its workspace were taken back, and how.
     pub fn taken_back_beside(&self) -> Result<BTreeMap<RunId, TakenBack>, AgainError> {
         let store = self.store()?;
-        taken_back(&store, &self.ledger, store.runs()?)
+        Ok(taken_back(&standing_undoes(&store, &self.ledger, store.runs()?)?))
     }
 
     fn store(&self) -> Result<Store, StoreError> {

@@ -66,7 +66,7 @@ pub use elsewhere::{Elsewhere, ElsewhereError, Secret};
 pub use enclosed::EnclosedError;
 pub use execute::{BeginError, Finished, enqueue, execute};
 pub use foresight::{Beginning, Foresight, ForesightError};
-pub use fork::{Fork, ForkError, TakenOver, fork};
+pub use fork::{Fork, ForkError, LostSource, TakenOver, fork, lost_source, running_fork};
 pub use gone::{GoneError, GoneRun, Trail, gone_runs};
 pub use hearing::{HearError, hear};
 pub use interpreter_process::{InterpreterProcess, Past};

@@ -190,7 +190,7 @@ impl<'a> Supervision<'a> {
                 self.control = None;
                 Ok(())
             }
-            Heard::Pulse => self.follower.log.beat().map_err(Stopped::Store),
+            Heard::Pulse => self.follower.beat().map_err(Stopped::Store),
             Heard::Interrupt => self.interrupt().await,
             Heard::Said => Ok(()),
         }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::digest::Digest;
 use crate::effect::{FrozenLayer, LayerRole};
 use crate::ledger::Ledger;
-use crate::store::{RunId, Store};
+use crate::store::{Durability, RunId, RunLog, Store, StoreError};
 use crate::trace::Envelope;
 use crate::view::escaped;
 
@@ -19,6 +19,8 @@ use super::{AgainError, Place};
 pub struct Touched {
     /// The files that its patches touched, by name.
     pub files: Vec<String>,
+    /// The files that patches of earlier runs touched whose results it took over: it changed none of them by that.
+    pub taken_over: Vec<String>,
     /// What its commands changed without a patch, so that nobody knows what was there before: a sentence for each.
     pub beyond: Vec<String>,
 }
@@ -54,15 +56,30 @@ impl TakenBack {
 pub fn taken_back_by(place: &Place, run: &RunId) -> Result<Option<TakenBack>, AgainError> {
     let store = place.runs()?;
     let ledger = Ledger::open(&place.state, &store.id())?;
-    Ok(taken_back(&store, &ledger, store.runs()?)?.remove(run))
+    Ok(taken_back(&standing_undoes(&store, &ledger, store.runs()?)?).remove(run))
 }
 
-/// Which runs were taken back, and how; `among` has all that may have done it.
-pub(super) fn taken_back(
+/// Which runs were taken back by these, and how.
+pub(super) fn taken_back(undoes: &[Undone]) -> BTreeMap<RunId, TakenBack> {
+    // of several the latest counts: it goes back the farthest
+    let how = |undone: &Undone| TakenBack { by: undone.by.clone(), from: undone.from.clone() };
+    undoes.iter().map(|undone| (undone.of.clone(), how(undone))).collect()
+}
+
+/// A run that took another one back, which stands.
+#[derive(Debug)]
+pub(super) struct Undone {
+    pub(super) by: RunId,
+    pub(super) of: RunId,
+    from: Option<String>,
+}
+
+/// The runs that took others back and were not taken back themselves, oldest first; `among` has all that may have done it.
+pub(super) fn standing_undoes(
     store: &Store,
     ledger: &Ledger,
     among: Vec<RunId>,
-) -> Result<BTreeMap<RunId, TakenBack>, AgainError> {
+) -> Result<Vec<Undone>, AgainError> {
     let mut found = Vec::new();
     for undo in among {
         let record = ledger.begun(undo.as_str()).ok().flatten();
@@ -80,13 +97,23 @@ pub(super) fn taken_back(
             undoes.push((undo.clone(), of.clone()));
         }
     }
-    // of several the latest counts: it goes back the farthest
     undoes.sort();
     let stands = |undo: &RunId| !is_undone(undo, &undoes, &mut BTreeSet::new());
     let standing = undoes.iter().filter(|(undo, _)| stands(undo));
     Ok(standing
-        .map(|(by, of)| (of.clone(), TakenBack { by: by.clone(), from: told.remove(by).flatten() }))
+        .map(|(by, of)| Undone { by: by.clone(), of: of.clone(), from: told.remove(by).flatten() })
         .collect())
+}
+
+/// The run that one takes back, held so that nobody goes on with it meanwhile. Nothing where it takes none back, or the run
+/// is not kept any more.
+pub(super) fn held_meanwhile(undoes: Option<&RunId>, store: &Store) -> Result<Option<RunLog>, StoreError> {
+    let Some(of) = undoes else { return Ok(None) };
+    match store.reopen(of, Durability::default()) {
+        Ok((log, _)) => Ok(Some(log)),
+        Err(StoreError::NoRun(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Was a run taken back by one that was not taken back itself? `asked` are those that are asked about already.
@@ -172,8 +199,10 @@ fn touched_by(events: &[Envelope], to: Option<&str>) -> Touched {
             _ => {}
         }
     }
-    touched.files.sort();
-    touched.files.dedup();
+    for files in [&mut touched.files, &mut touched.taken_over] {
+        files.sort();
+        files.dedup();
+    }
     touched
 }
 
@@ -182,14 +211,16 @@ fn note(event: &Envelope, asked: Option<&Envelope>, (at, result): (usize, &Value
     let input = asked
         .and_then(|asked| asked.data.get("input").or_else(|| asked.data.get("calls")?.get(at)?.get("input")));
     let dry = input.is_some_and(|input| input["dry_run"] == true);
+    // what an earlier call came to was not done again
+    let recalled = !result["recalled"].is_null();
     if !dry && result["ok"] == true && matches!(result["tool"].as_str(), Some("apply_patch" | "rollback")) {
         let files = result["output"]["files"].as_array().into_iter().flatten();
-        touched
-            .files
-            .extend(files.flat_map(|file| [text(file.get("path")), text(file.get("from"))]).flatten());
+        let files = files.flat_map(|file| [text(file.get("path")), text(file.get("from"))]).flatten();
+        if recalled { touched.taken_over.extend(files) } else { touched.files.extend(files) }
     }
-    let input = asked
-        .and_then(|asked| asked.data.get("input").or_else(|| asked.data.get("calls")?.get(at)?.get("input")));
+    if recalled {
+        return;
+    }
     let program =
         text(input.and_then(|input| input.get("argv")?.get(0))).unwrap_or_else(|| "a command".to_owned());
     let node = event.node.as_deref().unwrap_or_default();

@@ -361,7 +361,7 @@ fn a_run_of_elsewhere_is_one_holders_and_has_no_id_that_is_known_as_anything_els
     let mut asked = request("01");
     asked.binding.run = "asked".into();
     ledger.issue(&asked).unwrap();
-    let head = Head { events: 1, hash: Digest::of("h"), receipts: None, discord: None };
+    let head = Head { events: 1, hash: Digest::of("h"), receipts: None, discord: None, unheard: None };
     ledger.reach("reached", &head).unwrap();
     let clock = ClockThere { boot: "b".into(), ahead: 0, installation: "i".into() };
     ledger.hear_clock("clocked", &clock).unwrap();

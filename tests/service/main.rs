@@ -27,4 +27,5 @@ mod served;
 mod streams;
 mod tls;
 mod tokens;
+mod unheard;
 mod whose;

@@ -2,6 +2,7 @@
 
 mod reach;
 mod results;
+mod source;
 
 use std::collections::BTreeMap;
 
@@ -16,6 +17,8 @@ use crate::trace::{Envelope, Point};
 
 use super::{Again, AgainError, Place};
 use reach::Reach;
+pub(super) use source::lost_by_now;
+pub use source::{LostSource, lost_source, running_fork};
 
 /// A run that is forked from an earlier one.
 #[derive(Debug, Clone, PartialEq)]

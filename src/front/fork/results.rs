@@ -86,7 +86,7 @@ fn came_to_something(result: &ToolResult) -> bool {
 }
 
 /// What a patch left.
-fn note_files(result: &ToolResult, left: &mut BTreeMap<String, Option<LeftFile>>) {
+pub(super) fn note_files(result: &ToolResult, left: &mut BTreeMap<String, Option<LeftFile>>) {
     if !result.ok || !matches!(result.tool.as_str(), "apply_patch" | "rollback") {
         return;
     }

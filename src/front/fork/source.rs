@@ -1,0 +1,132 @@
+//! Does what a run took over from an earlier one still stand? What that one changed may have been taken back since, and a
+//! run that goes on goes on as if it were there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::effect::{LeftFile, ToolResult};
+use crate::ledger::{Ledger, RunRecord};
+use crate::store::{RunId, Store};
+
+use super::results::note_files;
+use crate::front::undo::{Undone, events, standing_undoes};
+use crate::front::{AgainError, Place};
+
+/// Files by path, as patches left them.
+type Left = BTreeMap<String, Option<LeftFile>>;
+
+/// An earlier run whose changes one has taken over, and that was taken back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LostSource {
+    /// The earlier run.
+    pub of: RunId,
+    /// The run that took it back.
+    pub by: RunId,
+}
+
+impl LostSource {
+    /// In words, behind `what it took over`.
+    pub fn words(&self) -> String {
+        format!("from {} was taken back by {}", self.of, self.by)
+    }
+}
+
+/// The earlier run that was taken back so that not all of `left` stands, which a run has taken over, or may.
+pub fn lost_source(
+    place: &Place,
+    record: &RunRecord,
+    left: &BTreeMap<String, Option<LeftFile>>,
+) -> Result<Option<LostSource>, AgainError> {
+    let store = place.runs()?;
+    let ledger = Ledger::open(&place.state, &store.id())?;
+    if record.forked.is_none() || left.is_empty() {
+        return Ok(None);
+    }
+    let undoes = standing_undoes(&store, &ledger, store.runs()?)?;
+    lost((&store, &ledger), record, left, &undoes)
+}
+
+/// The same of what a run has taken over by now, as its trace tells.
+pub(in crate::front) fn lost_by_now(
+    (store, ledger): (&Store, &Ledger),
+    run: &RunId,
+    undoes: &[Undone],
+) -> Result<Option<LostSource>, AgainError> {
+    let record = ledger.begun(run.as_str())?.filter(|record| record.forked.is_some());
+    let Some(record) = record.filter(|_| !undoes.is_empty()) else { return Ok(None) };
+    let left = left_by(store, run, |result| result.recalled.is_some())?;
+    lost((store, ledger), &record, &left, undoes)
+}
+
+fn lost(
+    (store, ledger): (&Store, &Ledger),
+    record: &RunRecord,
+    left: &Left,
+    undoes: &[Undone],
+) -> Result<Option<LostSource>, AgainError> {
+    let differs = |undone: &Undone| -> Result<bool, AgainError> {
+        if !ended(store, &undone.by)? {
+            // nobody knows what it has taken back
+            return Ok(!left.is_empty());
+        }
+        let now = left_by(store, &undone.by, |_| true)?;
+        Ok(now.iter().any(|(path, now)| left.get(path).is_some_and(|then| then != now)))
+    };
+    for source in sources(ledger, record)? {
+        for undone in undoes.iter().filter(|undone| undone.of == source) {
+            if differs(undone)? {
+                return Ok(Some(LostSource { of: source, by: undone.by.clone() }));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// The run that one was forked from, and the one that this was forked from, and so on.
+fn sources(ledger: &Ledger, record: &RunRecord) -> Result<Vec<RunId>, AgainError> {
+    let (mut found, mut known) = (Vec::new(), BTreeSet::new());
+    let mut forked = record.forked.clone();
+    while let Some(source) = forked.and_then(|forked| forked.run.parse::<RunId>().ok()) {
+        if !known.insert(source.clone()) {
+            break;
+        }
+        forked = ledger.begun(source.as_str())?.and_then(|record| record.forked);
+        found.push(source);
+    }
+    Ok(found)
+}
+
+/// A run forked from `run`, or from one that was, which is executed right now.
+pub fn running_fork(place: &Place, run: &RunId) -> Result<Option<RunId>, AgainError> {
+    let store = place.runs()?;
+    let ledger = Ledger::open(&place.state, &store.id())?;
+    for other in store.runs()? {
+        if store.run(&other).is_ok_and(|facts| facts.busy)
+            && let Some(record) = ledger.begun(other.as_str())?
+            && sources(&ledger, &record)?.contains(run)
+        {
+            return Ok(Some(other));
+        }
+    }
+    Ok(None)
+}
+
+fn ended(store: &Store, run: &RunId) -> Result<bool, AgainError> {
+    let ends = store.ends(run)?;
+    let last = ends.and_then(|(_, last)| crate::trace::Envelope::parse(&last));
+    Ok(last.is_some_and(|(last, _)| matches!(last.kind.as_str(), "run.finished" | "run.suspended")))
+}
+
+/// What the patches of a run that are meant have left.
+fn left_by(store: &Store, run: &RunId, is_meant: impl Fn(&ToolResult) -> bool) -> Result<Left, AgainError> {
+    let mut left = Left::new();
+    for event in events(store, run)?.iter().filter(|event| event.kind == "call.finished") {
+        let several = event.data.get("results").and_then(serde_json::Value::as_array).into_iter().flatten();
+        for result in event.data.get("result").into_iter().chain(several) {
+            let result: Option<ToolResult> = serde_json::from_value(result.clone()).ok();
+            if let Some(result) = result.filter(&is_meant) {
+                note_files(&result, &mut left);
+            }
+        }
+    }
+    Ok(left)
+}
