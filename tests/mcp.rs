@@ -193,6 +193,42 @@ fn what_a_person_rejects_stays_rejected_until_they_say_otherwise() {
 }
 
 #[test]
+fn what_is_kept_of_a_session_goes_by_the_bounds_of_runs_once_it_has_ended() {
+    let workspace = workspace();
+    let mut client = Client::stdio(&workspace, &SERVE, "auto");
+    let patch = json!({"patch": PATCH});
+    let question = asked(&client.call("apply_patch", &patch));
+    approve(&workspace, &question);
+    assert_ne!(client.call("apply_patch", &patch)["isError"], true);
+    let session = question.0;
+    let gone = |more: &[&str]| {
+        let all = [&["runs", "gc", "--format", "json"], more].concat();
+        workspace.lgflow(&all).ended(0).json()["sessions"].clone()
+    };
+    let kept = || {
+        let mut find = std::process::Command::new("find");
+        let found = find.arg(workspace.state()).args(["-name", &format!("{session}*")]).output().unwrap();
+        String::from_utf8(found.stdout).unwrap()
+    };
+    assert_eq!(gone(&["--keep", "0"]), json!([]), "it is open");
+    client.end();
+    assert_eq!(gone(&["--keep", "1"]), json!([]));
+    assert_eq!(gone(&["--older-than", "1h"]), json!([]));
+    let foreseen = gone(&["--keep", "0", "--dry-run"]);
+    assert_eq!(
+        (&foreseen[0]["id"], &foreseen[0]["kind"], &foreseen[0]["bound"]),
+        (&json!(session), &json!("session"), &json!("count")),
+        "{foreseen}"
+    );
+    assert!(foreseen[0]["bytes"].as_u64().unwrap() > PATCH.len() as u64, "receipts and changes: {foreseen}");
+    assert!(kept().contains("/receipts/") && kept().contains("/sessions/"), "{}", kept());
+    assert_eq!(gone(&["--keep", "0"]), foreseen);
+    assert_eq!(kept(), "");
+    assert_eq!(gone(&["--keep", "0"]), json!([]));
+    workspace.lgflow(&["approve", &session]).ended(1).says("there is no run");
+}
+
+#[test]
 fn a_call_that_the_client_cancels_is_gone_with_everything_that_it_started() {
     for mode in MODES {
         let workspace = workspace();

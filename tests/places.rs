@@ -470,6 +470,9 @@ fn a_home_in_the_workspace_brings_nobodys_trust_and_nobodys_settings() {
         let added = Command::new("git").args(["add", "-f"]).arg(below).current_dir(&root).status().unwrap();
         assert!(added.success());
         refused(&["run"]).says("git tracks");
+        for one in [&["run"][..], &["runs", "list"], &["runs", "gc", "--keep", "0"], &["trust", "--show"]] {
+            refused(one).ended(2);
+        }
         // and what a repository sets is nobody's setting
         fs::remove_file(root.join(".git/index")).unwrap();
         fs::remove_dir_all(&brought).unwrap();

@@ -296,13 +296,21 @@ fn where_two_runs_part_and_what_follows_is_told() {
     let shorter = run(&workspace, &[], "go");
     let found = diff(&workspace, &a, &shorter, 1);
     assert_eq!(found["divergence"]["why"], "they are runs of graphs that are not the same");
-    assert_eq!(found["channels"][0], json!({ "path": null, "channel": "seen", "a": [1, 2, 3], "b": [1, 2] }));
+    let channel = &found["channels"][0];
+    assert_eq!((&channel["path"], &channel["channel"]), (&Value::Null, &json!("seen")));
+    let written = |side: &str| -> Vec<Value> {
+        let writes = channel[side].as_array().unwrap().iter();
+        writes.map(|write| json!([write["node"], write["iteration"], write["value"]])).collect()
+    };
+    assert_eq!(written("a"), [json!(["turn", [1], 1]), json!(["turn", [2], 2]), json!(["turn", [3], 3])]);
+    assert_eq!(written("b"), [json!(["turn", [1], 1]), json!(["turn", [2], 2])]);
     let human = workspace.lgflow(&["runs", "diff", &a, &shorter]).ended(1).stdout;
     for word in [
         "they first differ here",
         "turn[3]: succeeded in a, did not end in b",
         "made in a alone",
         "loop.turned",
+        "a  turn[3] wrote 3",
     ] {
         assert!(human.contains(word), "`{word}` is not in:\n{human}");
     }

@@ -10,8 +10,8 @@ use serde_json::Value;
 use crate::digest::Digest;
 use crate::effect::{APPROVE, ApprovalRequest};
 use crate::front::{
-    Answering, Asked, Outcome, Place, SessionQuestions, Word, discard_typed, is_attended, read_answer,
-    settings, signer,
+    Answering, Asked, Outcome, SessionQuestions, Word, discard_typed, is_attended, read_answer, settings,
+    signer,
 };
 use crate::ledger::Ledger;
 use crate::session::{OpenQuestion, StoredError, open_questions};
@@ -25,6 +25,7 @@ use super::output::Output;
 use super::problem::Problem;
 use super::runs::run_id;
 use super::terminal::style_of_stderr;
+use super::trust::here;
 
 /// Arguments of `lgflow approve`.
 #[derive(Debug, Args)]
@@ -143,7 +144,7 @@ impl Desk {
     fn open(which: &Which) -> Result<Self, Problem> {
         let failed = |error: &dyn std::error::Error| Problem::failed("cannot answer", error);
         let run = run_id(which.run.as_deref().unwrap_or_default())?;
-        let place = Place::here().map_err(|error| failed(&error))?;
+        let place = here()?;
         let store = place.runs().map_err(|error| failed(&error))?;
         let ledger = Ledger::open(&place.state, &store.id()).map_err(|error| failed(&error))?;
         // a session of a client is no run of the store

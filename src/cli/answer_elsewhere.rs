@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::diag::Diagnostics;
 use crate::effect::{AnswerOutcome, AnswerTaken};
-use crate::front::{Asked, AskedThere, CarryError, Carrying, Place, Word, is_attended, settings, signer};
+use crate::front::{Asked, AskedThere, CarryError, Carrying, Word, is_attended, settings, signer};
 use crate::ledger::Ledger;
 use crate::source::Sources;
 use crate::view::escaped;
@@ -17,6 +17,7 @@ use super::elsewhere::runner_at;
 use super::output::Output;
 use super::problem::Problem;
 use super::terminal::style_of_stderr;
+use super::trust::here;
 
 /// The runner whose calls ask.
 #[derive(Debug, Args)]
@@ -98,7 +99,7 @@ fn came_to(node: &str, taken: &AnswerTaken) -> String {
 /// What waits at a runner, and the key that answers here.
 fn there(url: &str, args: &ThereArgs) -> Result<(Carrying, Vec<AskedThere>), Problem> {
     let failed = |error: &dyn std::error::Error| Problem::failed("cannot answer", error);
-    let place = Place::here().map_err(|error| failed(&error))?;
+    let place = here()?;
     let store = place.runs().map_err(|error| failed(&error))?;
     let ledger = Ledger::open(&place.state, &store.id()).map_err(|error| failed(&error))?;
     let (mut sources, mut found) = (Sources::default(), Diagnostics::default());

@@ -21,6 +21,7 @@ use super::runs_fork::{ForkArgs, fork_run};
 use super::runs_gc::GcArgs;
 use super::runs_resume::resume;
 use super::runs_undo::{UndoArgs, undo};
+use super::trust::here;
 use super::watch_args::WatchArgs;
 
 /// Arguments of `lgflow runs`.
@@ -100,7 +101,7 @@ struct ResumeArgs {
 }
 
 pub(super) fn run(args: &RunsArgs, output: Output) -> Result<Exit, Problem> {
-    let place = Place::here().map_err(|error| Problem::failed("cannot find the store", &error))?;
+    let place = here()?;
     match &args.command {
         RunsCommand::List => list(&place, output),
         RunsCommand::Show(ShowArgs { one, at: None }) => show(&place, &run_id(&one.run)?, output),

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use crate::diag::Diagnostics;
 use crate::front::{
-    Place, Removed, anchored_in, bytes_beside, bytes_cached, past_runs, remove_left, remove_run, settings,
+    OldGuest, Place, Removed, anchored_in, bytes_beside, bytes_cached, old_guests, past_runs, remove_guests,
+    remove_left, remove_run, settings,
 };
 use crate::ledger::Ledger;
 use crate::model::{parse_duration, parse_size};
@@ -24,7 +25,7 @@ use super::run::profile_flag;
 /// Arguments of `lgflow runs gc`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  lgflow runs gc --older-than 30d --dry-run    show what would go\n  lgflow runs gc --keep 200 --max-size 2GiB\n\nWithout a bound, those of the configuration (`retention.age`, `retention.count`, `retention.size`), under the profile that each run was begun with. A run that is executed, waits in the queue, or can be gone on with is kept, and one that another was forked from, or that took back a run that is kept. Where a removed run was anchored, its removal is noted there; where that can't be, it is kept."
+    after_help = "Examples:\n  lgflow runs gc --older-than 30d --dry-run    show what would go\n  lgflow runs gc --keep 200 --max-size 2GiB\n\nWithout a bound, those of the configuration (`retention.age`, `retention.count`, `retention.size`), under the profile that each run was begun with. A run that is executed, waits in the queue, or can be gone on with is kept, and one that another was forked from, or that took back a run that is kept. Where a removed run was anchored, its removal is noted there; where that can't be, it is kept. Sessions of other programs, and runs of elsewhere whose calls were made here, go by the same bounds and are counted by themselves; those that are open, or wait for an answer, stay."
 )]
 pub(super) struct GcArgs {
     /// Remove runs to which nothing was added for so long
@@ -65,14 +66,22 @@ pub(super) fn run(args: &GcArgs, place: &Place, output: Output) -> Result<Exit, 
         let cached = cached.get(run.as_str()).copied().unwrap_or_default();
         cached + bytes_beside(place, &store, run).unwrap_or_default()
     };
-    let mut old = Vec::new();
-    for Bounds { retention, others } in bounds? {
+    let (bounds, mut old) = (bounds?, Vec::new());
+    // whoever made calls here named no profile
+    let usual = bounds.iter().find(|bounds| bounds.is_usual).map(|bounds| bounds.retention);
+    let guests = old_guests(place, &store, &usual.unwrap_or_default()).map_err(|error| failed(&error))?;
+    for Bounds { retention, others, .. } in bounds {
         let kept = known.needed.union(&others).cloned().collect();
         old.extend(store.removable(&retention, &kept, &beside).map_err(|error| failed(&error))?);
     }
     old.sort_by(|one, other| one.run.cmp(&other.run));
     let old = known.without_undoes(old);
-    let done = if args.dry_run { foreseen(place, old)? } else { remove(place, &store, &known, old)? };
+    let mut done = if args.dry_run { foreseen(place, old)? } else { remove(place, &store, &known, old)? };
+    done.guests = if args.dry_run {
+        guests
+    } else {
+        remove_guests(place, &store, guests).map_err(|error| failed(&error))?
+    };
     if !args.dry_run {
         let left = remove_left(place, &store).map_err(|error| failed(&error))?;
         if left > 0 {
@@ -89,6 +98,8 @@ pub(super) fn run(args: &GcArgs, place: &Place, output: Output) -> Result<Exit, 
 struct Bounds {
     retention: Retention,
     others: BTreeSet<RunId>,
+    /// Are they those of no profile in particular?
+    is_usual: bool,
 }
 
 /// Those of the command line, where it names any; else those of the configuration, under the profile that each run was begun
@@ -107,7 +118,7 @@ fn bounds(
     };
     let own = read(None, found)?;
     if named != Retention::default() || found.has_errors() {
-        return Ok(vec![Bounds { retention: named, others: BTreeSet::new() }]);
+        return Ok(vec![Bounds { retention: named, others: BTreeSet::new(), is_usual: true }]);
     }
     let profiles: BTreeSet<Option<&str>> =
         known.profiles.values().map(Option::as_deref).chain([None]).collect();
@@ -123,7 +134,8 @@ fn bounds(
         let set = settings.retention();
         let retention = Retention { older_than: set.age, keep: set.count, max_size: set.size };
         let others = known.profiles.iter().filter(|(_, own)| own.as_deref() != profile);
-        bounds.push(Bounds { retention, others: others.map(|(run, _)| run.clone()).collect() });
+        let others = others.map(|(run, _)| run.clone()).collect();
+        bounds.push(Bounds { retention, others, is_usual: profile.is_none() });
     }
     if bounds.iter().all(|bounds| bounds.retention == Retention::default()) {
         return Err(Problem::usage(
@@ -186,12 +198,13 @@ fn known(place: &Place, store: &Store) -> Result<Known, Problem> {
     Ok(known)
 }
 
-/// Old runs, with the places where they are anchored.
+/// Old runs, with the places where they are anchored, and what is kept of others' calls.
 #[derive(Default)]
 struct Done {
     removed: Vec<(Removable, Vec<String>)>,
     /// Those that stay, and why.
     kept: Vec<(RunId, String)>,
+    guests: Vec<OldGuest>,
 }
 
 fn foreseen(place: &Place, old: Vec<Removable>) -> Result<Done, Problem> {
@@ -232,7 +245,7 @@ fn remove(place: &Place, store: &Store, known: &Known, old: Vec<Removable>) -> R
     Ok(done)
 }
 
-fn text(Done { removed, kept }: &Done, dry: bool) -> String {
+fn text(Done { removed, kept, guests }: &Done, dry: bool) -> String {
     let line = |(run, anchors): &(Removable, Vec<String>)| {
         let noted =
             if anchors.is_empty() { String::new() } else { format!(", noted in {}", anchors.join(", ")) };
@@ -241,9 +254,17 @@ fn text(Done { removed, kept }: &Done, dry: bool) -> String {
     };
     let mut text: String = removed.iter().map(line).collect();
     text.extend(kept.iter().map(|(run, why)| format!("{run}  kept: {}\n", escaped(why))));
-    let total: u64 = removed.iter().map(|(run, _)| run.bytes).sum();
+    text.extend(guests.iter().map(|OldGuest { guest, bytes: taken, why }| {
+        let (kind, why) = (guest.kind.as_str(), why.as_str());
+        format!("{}  {:>9}  {kind}, beyond the bound of {why}\n", guest.id, bytes(*taken))
+    }));
+    let total = removed.iter().map(|(run, _)| run.bytes).chain(guests.iter().map(|guest| guest.bytes));
     let what = if dry { "would be removed" } else { "removed" };
-    text + &format!("{} {what}, {}\n", counted(removed.len(), "run"), bytes(total))
+    let others = match guests.len() {
+        0 => String::new(),
+        count => format!(" and what was kept of {} of others", counted(count, "session")),
+    };
+    text + &format!("{}{others} {what}, {}\n", counted(removed.len(), "run"), bytes(total.sum()))
 }
 
 fn bytes(count: u64) -> String {
@@ -254,13 +275,15 @@ fn bytes(count: u64) -> String {
     }
 }
 
-fn document(Done { removed, kept }: &Done, dry: bool) -> Value {
+fn document(Done { removed, kept, guests }: &Done, dry: bool) -> Value {
     let row = |(run, anchors): &(Removable, Vec<String>)| json!({ "run": run.run.as_str(), "bytes": run.bytes, "bound": run.why.as_str(), "anchored_in": anchors });
+    let guest = |old: &OldGuest| json!({ "id": old.guest.id, "kind": old.guest.kind.as_str(), "bytes": old.bytes, "bound": old.why.as_str() });
     let stays = |(run, why): &(RunId, String)| json!({ "run": run.as_str(), "why": why });
     json!({
         "schema": "lgflow.removed_runs/v1",
         "dry_run": dry,
         "runs": removed.iter().map(row).collect::<Vec<_>>(),
         "kept": kept.iter().map(stays).collect::<Vec<_>>(),
+        "sessions": guests.iter().map(guest).collect::<Vec<_>>(),
     })
 }

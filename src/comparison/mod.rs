@@ -13,7 +13,7 @@ mod spent;
 mod whole;
 
 pub use calls::{CallChange, CallSide, Calls};
-pub use channels::ChannelChange;
+pub use channels::{ChannelChange, Write};
 pub use divergence::{Divergence, EventRef};
 pub use files::FileChange;
 pub use path::{Decision, NodeChange, NodeEnd};

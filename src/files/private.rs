@@ -125,6 +125,15 @@ pub fn open_to_add(path: &Path) -> Result<File, PrivateError> {
     Ok(file)
 }
 
+/// When a file was written last, in milliseconds since 1970; none where there is no file.
+pub fn written(path: &Path) -> Result<Option<u64>, PrivateError> {
+    let facts = match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        facts => facts.map_err(PrivateError::io("read", path))?,
+    };
+    Ok(Some(u64::try_from(facts.mtime()).unwrap_or_default() * 1000))
+}
+
 /// Removes a file; was there one?
 pub fn remove(path: &Path) -> Result<bool, PrivateError> {
     match fs::remove_file(path) {

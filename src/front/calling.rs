@@ -12,7 +12,7 @@ use crate::effect::{
 };
 use crate::files::Root;
 use crate::ledger::{Ledger, SessionRecord, moment};
-use crate::store::RunId;
+use crate::store::{RunId, own_holder};
 use crate::wire::next_frame;
 
 use super::execute::{BeginError, new_run_id};
@@ -63,6 +63,7 @@ impl CallSession {
             starter,
             opened: moment().millis,
             layers: calling.layers.clone(),
+            holder: Some(own_holder()),
         };
         ledger.open_session(id.as_str(), &record)?;
         let start = RunnerStart {

@@ -21,7 +21,7 @@ use crate::service::{
     Begun, Bound, Guard, Limits, OPEN, OpenError, Opener, Order, Protocol, Role, Tokens, guarded, router,
     serve,
 };
-use crate::store::{RunId, Store, StoreError};
+use crate::store::{RunId, Store, StoreError, own_holder};
 
 use super::calling::Questions;
 use super::execute::new_run_id;
@@ -258,6 +258,7 @@ impl Serving {
             starter: starter(order),
             opened: moment().millis,
             layers: self.layers.clone(),
+            holder: Some(own_holder()),
         };
         ledger.open_session(id.as_str(), &record).map_err(|error| failed(&error))?;
         Ok(RunnerStart { run: id.to_string(), answers_on_record: true, ..start })

@@ -276,6 +276,11 @@ impl Ledger {
         Ok(())
     }
 
+    /// Where the receipts of a run stand, or would.
+    pub(super) fn receipts_path(&self, run: &str) -> PathBuf {
+        path_of(&self.folder, run)
+    }
+
     /// What is kept under a name of a part.
     pub(super) fn record<T: serde::de::DeserializeOwned>(
         &self,

@@ -146,6 +146,9 @@ pub struct SessionRecord {
     pub opened: u64,
     /// The layers that bind it.
     pub layers: Vec<FrozenLayer>,
+    /// The process that holds it open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holder: Option<String>,
 }
 
 /// The clock of a runner elsewhere beside ours, as it was last heard: what is signed for that runner is signed for its time,

@@ -41,7 +41,7 @@ impl Ledger {
         Ok(remove(&path).map(drop)?)
     }
 
-    /// Forgets a run that is removed: what it was started with, how far it had come, its receipts, and what it asked. That an
+    /// Forgets a run or a session that is removed: what it was started with, how far it had come, its receipts, and what it asked. That an
     /// approval was spent stays on record: whoever brings its request back finds it spent.
     pub fn forget_run(&self, run: &str) -> Result<(), LedgerError> {
         self.forget_results(run)?;
@@ -49,6 +49,7 @@ impl Ledger {
         let receipts = format!("{run}.jsonl");
         let mut records =
             vec![("runs", run), ("heads", run), ("anchors", run), ("clocks", run), ("receipts", &receipts)];
+        records.extend([("served", run), ("sessions", run)]);
         for nonce in &asked {
             records.extend([("requests", nonce.as_str()), ("answers", nonce)]);
         }

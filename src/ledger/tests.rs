@@ -84,6 +84,31 @@ fn ledger(state: &Path) -> Ledger {
 }
 
 #[test]
+fn a_guest_is_what_no_run_of_this_installation_is_and_waits_while_its_question_is_open() {
+    let state = tempfile::tempdir().unwrap();
+    let ledger = ledger(state.path());
+    let guests = || -> Vec<(String, bool)> {
+        ledger.guests().unwrap().into_iter().map(|guest| (guest.id, guest.waits)).collect()
+    };
+    assert!(ledger.serve("run", "ci").unwrap() && ledger.serve("other", "ci").unwrap());
+    assert_eq!(guests(), [("other".to_owned(), false), ("run".to_owned(), false)]);
+    ledger.issue(&request("n")).unwrap();
+    assert_eq!(guests()[1], ("run".to_owned(), true));
+    let no = Answered::Rejected { by: "local:x".into(), comment: String::new() };
+    ledger.answer("n", &no).unwrap();
+    assert_eq!(guests()[1], ("run".to_owned(), false));
+    ledger.issue(&request("m")).unwrap();
+    assert_eq!(guests()[1], ("run".to_owned(), true));
+    ledger.spend("m", 0).unwrap();
+    assert_eq!(guests()[1], ("run".to_owned(), false));
+    // what is begun here is no guest, whoever calls for it
+    ledger.begin("other", &record("local:x")).unwrap();
+    assert_eq!(guests(), [("run".to_owned(), false)]);
+    ledger.forget_run("run").unwrap();
+    assert_eq!((guests(), ledger.serve("run", "another").unwrap()), (Vec::new(), true));
+}
+
+#[test]
 fn the_key_is_made_once_and_is_nobody_elses() {
     let state = tempfile::tempdir().unwrap();
     let key = installation_key(state.path()).unwrap();
@@ -355,8 +380,13 @@ fn a_run_of_elsewhere_is_one_holders_and_has_no_id_that_is_known_as_anything_els
     assert!(!ledger.serve("fresh", "b").unwrap() && !ledger.serve("no name", "a").unwrap());
 
     ledger.begin("own", &record("local:x")).unwrap();
-    let session =
-        SessionRecord { protocol: "http".into(), starter: "k".into(), opened: 1, layers: Vec::new() };
+    let session = SessionRecord {
+        protocol: "http".into(),
+        starter: "k".into(),
+        opened: 1,
+        layers: Vec::new(),
+        holder: None,
+    };
     ledger.open_session("session", &session).unwrap();
     let mut asked = request("01");
     asked.binding.run = "asked".into();

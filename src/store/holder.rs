@@ -55,6 +55,16 @@ impl Holder {
     }
 }
 
+/// This process, as a record outside of the store names it.
+pub fn own_holder() -> String {
+    Holder::own().text()
+}
+
+/// May the process with this text still live? Only of one that surely has ended it is said that it does not.
+pub fn may_live(holder: &str) -> bool {
+    Holder::life(holder, false) != Life::Dead
+}
+
 /// The same until the machine is started anew.
 fn boot() -> String {
     fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()

@@ -27,6 +27,7 @@ pub use address::{AddressError, StoreAddress};
 pub use blobs::Blobs;
 pub use durability::Durability;
 pub use error::StoreError;
+pub use holder::{may_live, own_holder};
 pub use queue::Claim;
 pub use retention::{Bound, Removable, Retention};
 pub use run_id::RunId;

@@ -53,6 +53,21 @@ impl Bound {
     }
 }
 
+impl Retention {
+    /// The bound that something is beyond to which nothing was added for `age` milliseconds, which is the `place`th, counted
+    /// from the latest on, and takes `total` bytes with those before it.
+    pub fn beyond(&self, age: u128, place: u64, total: u64) -> Option<Bound> {
+        let beyond = |bound: Option<u64>, found: u64| bound.is_some_and(|bound| found > bound);
+        if self.older_than.is_some_and(|most| age > most.as_millis()) {
+            Some(Bound::Age)
+        } else if beyond(self.keep, place) {
+            Some(Bound::Count)
+        } else {
+            beyond(self.max_size, total).then_some(Bound::Size)
+        }
+    }
+}
+
 impl Store {
     /// The runs beyond the bounds of `retention`, oldest first. A run that is being executed, waits in the queue, or is one of
     /// `kept` is none, and counts all the same. `beside` says what is kept of a run elsewhere, in bytes.
@@ -77,16 +92,7 @@ impl Store {
             let bytes = bytes + beside(&run);
             total += bytes;
             let age = now.saturating_sub(u128::try_from(touched).unwrap_or_default());
-            let beyond = |bound: Option<u64>, found: u64| bound.is_some_and(|bound| found > bound);
-            let why = if retention.older_than.is_some_and(|most| age > most.as_millis()) {
-                Bound::Age
-            } else if beyond(retention.keep, at as u64 + 1) {
-                Bound::Count
-            } else if beyond(retention.max_size, total) {
-                Bound::Size
-            } else {
-                continue;
-            };
+            let Some(why) = retention.beyond(age, at as u64 + 1, total) else { continue };
             let busy = row.maybe(3).is_some_and(|holder| Holder::life(holder, shared) != Life::Dead);
             if busy || held.contains(&run) || kept.contains(&run) {
                 continue;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::comparison::{
     CallChange, CallSide, ChannelChange, Comparison, Decision, Divergence, EventRef, FileChange, NodeChange,
-    NodeEnd, Place, Spent,
+    NodeEnd, Place, Spent, Write,
 };
 
 use super::brief::brief;
@@ -97,7 +97,11 @@ fn file_document(change: &FileChange) -> Value {
 }
 
 fn channel_document(change: &ChannelChange) -> Value {
-    json!({ "path": change.path, "channel": change.channel, "a": change.a, "b": change.b })
+    let writes = |side: &[Write]| -> Vec<Value> {
+        let write = |one: &Write| json!({ "seq": one.seq, "node": one.node, "iteration": one.iteration, "value": one.value });
+        side.iter().map(write).collect()
+    };
+    json!({ "path": change.path, "channel": change.channel, "a": writes(&change.a), "b": writes(&change.b) })
 }
 
 fn spent_document(spent: &Spent) -> Value {
@@ -225,13 +229,21 @@ fn file_line(change: &FileChange) -> String {
 
 fn channel_lines(change: &ChannelChange) -> String {
     let around = change.path.as_ref().map(|path| format!("{}/", escaped(path))).unwrap_or_default();
-    let side = |values: &[Value]| short(Some(&Value::from(values.to_vec())));
-    format!(
-        "  {around}{}\n      a  {}\n      b  {}\n",
-        escaped(&change.channel),
-        side(&change.a),
-        side(&change.b)
-    )
+    let mut text = format!("  {around}{}\n", escaped(&change.channel));
+    for (side, writes) in [("a", &change.a), ("b", &change.b)] {
+        if writes.is_empty() {
+            let _ = writeln!(text, "      {side}  nothing");
+        }
+        for write in writes.iter().take(LINES) {
+            let who = format!("{}{}", escaped(&write.node), iteration(&write.iteration));
+            let _ = writeln!(text, "      {side}  {who} wrote {}", short(Some(&write.value)));
+        }
+        if writes.len() > LINES {
+            let _ =
+                writeln!(text, "      {side}  … and {} more (`--format json` has all)", writes.len() - LINES);
+        }
+    }
+    text
 }
 
 fn spent_text(spent: &Spent, same: usize) -> String {

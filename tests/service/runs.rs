@@ -9,6 +9,7 @@ use crate::raw::Raw;
 use crate::served::{POLICY, Served, TOKEN, made, running};
 use crate::tls::Proxy;
 use lgflow::effect::{RunFrame, RunWord};
+use serde_json::Value;
 
 pub const GRAPH: &str = "\
 schema: lgflow.graph/v1
@@ -95,6 +96,30 @@ fn what_binds_a_run_where_it_is_started_binds_it_there_and_the_runners_policy_do
     let denied = ran(run(&here, &["--runner", &url])).ended(4).json();
     assert_eq!(denied["error"]["kind"], "denied", "{denied}");
     assert!(!there.path().join("b.txt").exists());
+}
+
+#[test]
+fn what_is_kept_of_a_run_of_elsewhere_goes_by_the_bounds_of_runs() {
+    let (here, there) = (front(GRAPH), there());
+    let (served, url) = socket(&there);
+    let document = ran(run(&here, &["--runner", &url])).ended(0).json();
+    let id = document["run"].as_str().unwrap();
+    let gone = |more: &[&str]| {
+        let all = [&["runs", "gc", "--format", "json"], more].concat();
+        let gone = there.lgflow(&all).ended(0).json();
+        let row = |row: &Value| [row["kind"].clone(), row["id"].clone()];
+        gone["sessions"].as_array().unwrap().iter().map(row).collect::<Vec<_>>()
+    };
+    assert_eq!(gone(&["--older-than", "1h"]), Vec::<[Value; 2]>::new());
+    // its session has ended, and the service's own has not
+    assert_eq!(gone(&["--keep", "0"]), [[Value::from("served run"), Value::from(id)]]);
+    let left = Command::new("find").arg(there.state()).args(["-name", &format!("{id}*")]).output().unwrap();
+    assert_eq!(String::from_utf8(left.stdout).unwrap(), "");
+    // what it was is known where it was begun
+    here.lgflow(&["trace", "verify", id]).ended(0);
+    drop(served);
+    let last = gone(&["--keep", "0"]);
+    assert!(!last.is_empty() && last.iter().all(|row| row[0] == "session"), "{last:?}");
 }
 
 #[test]
