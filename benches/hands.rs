@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use lgflow::effect::{FrozenLayer, LayerRole, ToolCall, ToolResult};
 use lgflow::files::Root;
 use lgflow::policy::{Gate, GateDecision, Machine, PolicySet};
-use lgflow::runner::{Cancel, CommandMemory, Outside, ToolWorld, execute};
+use lgflow::runner::{Cancel, CommandMemory, Outside, Room, ToolWorld, execute};
 use lgflow::source::Sources;
 use serde_json::{Value, json};
 
@@ -74,6 +74,7 @@ impl Hands {
             protected: Vec::new(),
             redaction: std::sync::Arc::default(),
             outside: Outside::default(),
+            room: Room::default(),
             memory: CommandMemory::default(),
         };
         Self { folder, world, gate: Gate::new(set, Machine::default()), calls: 0 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::Response;
 use axum::routing::any;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
@@ -21,7 +21,7 @@ use tokio::sync::oneshot;
 use crate::client::Link;
 use crate::service::{Bound, Guard, Limits, Token, Tokens, guarded, problem, serve};
 
-use super::server::{Hosted, Server};
+use super::server::{CONVERSATION, Hosted, Server};
 use super::stdio::{Ended, ServeError};
 
 /// Where the protocol is spoken.
@@ -30,8 +30,6 @@ pub const PATH: &str = "/mcp";
 const CONVERSATIONS: usize = 64;
 /// A conversation ends where nothing is said in it for so long. A call that takes its time says nothing either.
 const SILENCE: Duration = Duration::from_hours(1);
-/// The header that names a conversation.
-const CONVERSATION: &str = "mcp-session-id";
 /// The header that names the version of the protocol, and the first one without conversations.
 const VERSION: (&str, &str) = ("mcp-protocol-version", "2026-07-28");
 
@@ -47,6 +45,7 @@ pub struct Own {
 
 /// What answers the clients of a token.
 struct Counter {
+    server: Server,
     transport: StreamableHttpService<Server, LocalSessionManager>,
     conversations: Arc<LocalSessionManager>,
 }
@@ -108,12 +107,13 @@ impl Counter {
         let mut conversations = LocalSessionManager::default();
         conversations.session_config.keep_alive = Some(SILENCE);
         let conversations = Arc::new(conversations);
+        let serving = server.clone();
         let transport = StreamableHttpService::new(
-            move || Ok(server.clone()),
+            move || Ok(serving.clone()),
             Arc::clone(&conversations),
             config.clone(),
         );
-        Ok((token, Self { transport, conversations }))
+        Ok((token, Self { server, transport, conversations }))
     }
 
     async fn is_full(&self) -> bool {
@@ -132,7 +132,18 @@ async fn answer(State(counters): State<Counters>, request: Request) -> Response 
             format!("{CONVERSATIONS} conversations are open; end one, or wait until one is forgotten");
         return problem(StatusCode::TOO_MANY_REQUESTS, detail);
     }
-    counter.transport.handle(request).await.map(Body::new)
+    let ends = ends_one(&request);
+    let response = counter.transport.handle(request).await.map(Body::new);
+    if let Some(name) = ends.filter(|_| response.status().is_success()) {
+        counter.server.end_conversation(&name).await;
+    }
+    response
+}
+
+/// The conversation that a request ends.
+fn ends_one(request: &Request) -> Option<String> {
+    let name = request.headers().get(CONVERSATION).filter(|_| request.method() == Method::DELETE)?;
+    name.to_str().ok().map(str::to_owned)
 }
 
 /// May it begin a conversation?

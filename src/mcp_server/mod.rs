@@ -3,6 +3,7 @@
 //! policy, no file.
 
 mod answer;
+mod conversations;
 mod http;
 mod lines;
 mod offer;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use axum::http::request::Parts;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ErrorData, Implementation, ListToolsResult,
     PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool,
@@ -19,6 +20,7 @@ use crate::effect::{ErrorKind, ReplyBody, RequestBody, ToolCall, ToolError, Tool
 use crate::model::Uses;
 
 use super::answer::{Asking, answer, unanswered};
+use super::conversations::Conversations;
 use super::offer::tool;
 use super::progress::tell;
 
@@ -26,6 +28,8 @@ use super::progress::tell;
 const CALLS_AT_ONCE: usize = 32;
 /// So long a runner has to take up a call before it is asked again to end it.
 const AGAIN: Duration = Duration::from_millis(50);
+/// The header that names a conversation.
+pub(super) const CONVERSATION: &str = "mcp-session-id";
 /// What stands for the node of a call.
 const NODE: &str = "mcp";
 /// What a client may tell its model.
@@ -64,13 +68,20 @@ struct Session {
     runner: Link,
     calls: AtomicU64,
     slots: Semaphore,
+    conversations: Conversations,
 }
 
 impl Server {
     pub(super) fn new(hosted: Hosted, runner: Link) -> Self {
         let tools = hosted.tools.iter().filter_map(|&uses| tool(uses)).collect();
         let (calls, slots) = (AtomicU64::new(0), Semaphore::new(CALLS_AT_ONCE));
-        Self { shared: Arc::new(Session { hosted, tools, runner, calls, slots }) }
+        let conversations = Conversations::default();
+        Self { shared: Arc::new(Session { hosted, tools, runner, calls, slots, conversations }) }
+    }
+
+    /// A conversation has ended: so do its calls, and everything that they started is gone when this returns.
+    pub(super) async fn end_conversation(&self, name: &str) {
+        self.shared.conversations.end(name).await;
     }
 }
 
@@ -91,11 +102,13 @@ impl Session {
     /// Makes a call and waits for its end, which a client may bring about.
     async fn make(&self, call: ToolCall, context: &RequestContext<RoleServer>) -> CallToolResult {
         let (tool, key) = (call.tool.clone(), call.idempotency_key.clone());
+        let mut part = self.conversations.join(conversation_of(context));
         let reply = self.runner.ask(RequestBody::Execute { call });
         tokio::pin!(reply);
         let came = tokio::select! {
             came = &mut reply => came,
             () = context.ct.cancelled() => self.end(&key, reply.as_mut()).await,
+            () = part.ended() => self.end(&key, reply.as_mut()).await,
             never = tell(&tool, context.meta.get_progress_token(), &context.peer) => match never {},
         };
         match came {
@@ -120,6 +133,11 @@ impl Session {
             }
         }
     }
+}
+
+/// The conversation that a request of HTTP belongs to.
+fn conversation_of(context: &RequestContext<RoleServer>) -> Option<&str> {
+    context.extensions.get::<Parts>()?.headers.get(CONVERSATION)?.to_str().ok()
 }
 
 impl ServerHandler for Server {

@@ -45,7 +45,7 @@ fn act(
 ) -> Result<ToolResult, ToolError> {
     let tool = &call.request().tool;
     match Uses::parse(tool) {
-        Some(Uses::ReadFile) => tools::read_file(call, reading),
+        Some(Uses::ReadFile) => tools::read_file(call, reading, cancel),
         Some(Uses::ListFiles) => tools::list_files(call, reading, cancel),
         Some(Uses::SearchFiles) => tools::search_files(call, reading, cancel),
         Some(Uses::RepoContext) => tools::repo_context(call, reading, cancel),

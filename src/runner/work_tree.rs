@@ -258,6 +258,7 @@ mod tests {
                 protected: vec![RelPath::parse("own").unwrap()],
                 redaction: std::sync::Arc::default(),
                 outside: crate::runner::Outside::default(),
+                room: crate::runner::Room::default(),
                 memory: CommandMemory::default(),
             };
             Self { folder, world }

@@ -18,7 +18,7 @@ use crate::redact::Redaction;
 use crate::sandbox::{Helper, MaskMemory, ProgramDigests};
 
 use super::tools::RunCaches;
-use super::{Keyring, Traffic};
+use super::{Keyring, Room, Traffic};
 
 /// What the tools of one session work on.
 #[derive(Debug)]
@@ -37,6 +37,8 @@ pub struct ToolWorld {
     pub memory: CommandMemory,
     /// What lies beyond the machine.
     pub outside: Outside,
+    /// How much is read at once.
+    pub room: Room,
 }
 
 /// What a session may reach over a network, and what it has sent.

@@ -1,5 +1,6 @@
 //! Answers that every service gives: documents, and problems as RFC 9457 has them.
 
+use axum::body::Bytes;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
@@ -38,8 +39,19 @@ pub fn problem(status: StatusCode, detail: impl AsRef<str>) -> Response {
 
 /// A document.
 pub(super) fn document(value: &impl Serialize) -> Response {
+    document_with(value, ())
+}
+
+/// The same; `held` is dropped when its last byte was taken.
+pub(super) fn document_with<T: Send + Sync + 'static>(value: &impl Serialize, held: T) -> Response {
+    struct Text<T>(Vec<u8>, T);
+    impl<T> AsRef<[u8]> for Text<T> {
+        fn as_ref(&self) -> &[u8] {
+            &self.0
+        }
+    }
     match serde_json::to_vec(value) {
-        Ok(bytes) => ([(CONTENT_TYPE, JSON)], bytes).into_response(),
+        Ok(bytes) => ([(CONTENT_TYPE, JSON)], Bytes::from_owner(Text(bytes, held))).into_response(),
         Err(error) => {
             problem(StatusCode::INTERNAL_SERVER_ERROR, format!("the answer cannot be written: {error}"))
         }

@@ -17,6 +17,10 @@ pub struct Limits {
     pub rate: u32,
     /// Bytes of a body.
     pub body: usize,
+    /// Bytes of all answers that were not taken yet.
+    pub answers: usize,
+    /// Bytes of the results of a list.
+    pub list: usize,
     /// For the head of a request, and between two of them.
     pub head: Duration,
     /// For a body.
@@ -38,6 +42,9 @@ impl Default for Limits {
             waiting: 512,
             rate: 1000,
             body: 16 << 20,
+            // half of it is enough for any two results
+            answers: 256 << 20,
+            list: 64 << 20,
             head: Duration::from_secs(10),
             body_time: Duration::from_secs(30),
             write: Duration::from_secs(30),

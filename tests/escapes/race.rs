@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use lgflow::effect::{FrozenLayer, LayerRole, ToolCall, ToolResult};
 use lgflow::files::Root;
 use lgflow::policy::{Gate, GateDecision, Machine, PolicySet};
-use lgflow::runner::{Cancel, CommandMemory, Outside, ToolWorld, execute};
+use lgflow::runner::{Cancel, CommandMemory, Outside, Room, ToolWorld, execute};
 use lgflow::source::Sources;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use serde_json::{Value, json};
@@ -51,6 +51,7 @@ impl Place {
             redaction: Arc::default(),
             memory: CommandMemory::default(),
             outside: Outside::default(),
+            room: Room::default(),
         };
         match self.gate.decide(&ToolCall::new(tool, input)) {
             GateDecision::Granted(granted) => Some(execute(&granted, &world, &Cancel::default())),

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::peers::{Client, inspect, text};
 use crate::program::Workspace;
-use crate::program::processes::{all_gone, signal, wait_for_descendant};
+use crate::program::processes::{alive, all_gone, signal, wait_for_descendant};
 use crate::{BEFORE, HELLO, MODES, PATCH, SERVE, approve, asked, move_roots_in_vain, workspace};
 
 /// A server over HTTP.
@@ -191,6 +191,37 @@ fn over_http_a_token_neither_sees_nor_ends_nor_spends_what_is_of_another_one() {
     for name in CALLERS {
         assert!(said.contains(&format!("of the token `{name}` in ")), "{said}");
     }
+}
+
+#[test]
+fn over_http_a_conversation_that_is_ended_takes_its_calls_with_it() {
+    let workspace = workspace();
+    let listening = Listening::of(&workspace);
+    let begin = || listening.answer("POST", "/mcp", hello(), &[]).conversation.unwrap();
+    let in_one = |conversation: &str, method: &str, body: &str| {
+        let headers = [("Mcp-Session-Id", conversation), ("MCP-Protocol-Version", "2025-06-18")];
+        listening.answer(method, "/mcp", body, &headers).status
+    };
+    let told = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
+    let sleeps = [605, 606].map(|seconds| {
+        let conversation = begin();
+        assert_eq!(in_one(&conversation, "POST", told), 202);
+        let call = json!({"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": {
+            "name": "exec", "arguments": {"argv": ["sleep", seconds.to_string()]},
+        }});
+        // its connection is closed with the head of the answer: whoever made it may come back for it
+        assert_eq!(in_one(&conversation, "POST", &call.to_string()), 200);
+        let nap =
+            wait_for_descendant(listening.server.id(), |line| line.ends_with(&format!("sleep {seconds} ")));
+        (conversation, nap)
+    });
+    let [(first, one), (second, two)] = &sleeps;
+    assert!(alive(*one) && alive(*two));
+    assert_eq!(in_one(first, "DELETE", ""), 202);
+    assert!(!alive(*one), "the end of a conversation was answered while a call of it went on");
+    assert!(alive(*two), "it is of another conversation");
+    assert_eq!(in_one(second, "DELETE", ""), 202);
+    assert!(!alive(*two));
 }
 
 #[test]

@@ -22,6 +22,7 @@ mod program;
 mod quickstart;
 mod raw;
 mod roles;
+mod room;
 mod runs;
 mod served;
 mod streams;

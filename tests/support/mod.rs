@@ -9,7 +9,7 @@ use std::path::Path;
 use lgflow::effect::{LayerRole, ToolCall, ToolResult};
 use lgflow::files::Root;
 use lgflow::policy::{CONTAINED, Gate, GateDecision, Machine, PolicySet, builtin};
-use lgflow::runner::{Cancel, CommandMemory, Outside, ToolWorld, execute};
+use lgflow::runner::{Cancel, CommandMemory, Outside, Room, ToolWorld, execute};
 use lgflow::source::Sources;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -65,6 +65,7 @@ impl Bench {
             protected: Vec::new(),
             memory: CommandMemory::default(),
             outside: Outside::default(),
+            room: Room::default(),
             redaction: std::sync::Arc::default(),
         };
         let verdict = match self.gate.decide(&ToolCall::new(tool, input)) {

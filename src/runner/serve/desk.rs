@@ -29,7 +29,7 @@ use crate::runner::revision::revision;
 use crate::runner::tools::{look_ahead, question};
 use crate::runner::work_tree::work_tree;
 use crate::runner::{
-    Cancel, CommandMemory, Hearing, Keyring, Outside, Teller, ToolWorld, Traffic, call_unfit,
+    Cancel, CommandMemory, Hearing, Inside, Keyring, Outside, Room, Teller, ToolWorld, Traffic, call_unfit,
     recover_workspace, redaction,
 };
 use crate::sandbox::walls;
@@ -196,6 +196,11 @@ impl Desk {
         let reply = self.answer(request);
         locked(&self.hearing).retain(|(thread, _)| *thread != here);
         reply
+    }
+
+    /// What is read for a request on this thread is counted until its answer was sent.
+    pub(super) fn make_room(&self, body: &RequestBody) -> Inside<'_> {
+        self.world.room.enter(matches!(body, RequestBody::Batch { .. }))
     }
 
     /// What must not leave.
@@ -457,6 +462,7 @@ fn world(
             traffic: Traffic::default(),
             teller: start.live.then(|| Teller::new(Arc::clone(front))),
         },
+        room: Room::default(),
     })
 }
 

@@ -175,6 +175,7 @@ fn answer(
     let task = {
         let (desk, writer) = (Arc::clone(desk), Arc::clone(writer));
         move || {
+            let _until_it_was_sent = desk.make_room(&body);
             let answered = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| match body {
                 RequestBody::Stream { .. } => answer_in_pieces(&desk, &writer, id, body),
                 body => desk.answer(body),

@@ -4,7 +4,7 @@
 use crate::effect::{ErrorKind, RuleRef, ToolCall, ToolError};
 use crate::files::{EntryKind, Facts, FileError, Links, OpenFile, RelPath, Root, Walk, Walked, walk_until};
 use crate::policy::{Decision, Granted, Obligations, PathRules};
-use crate::runner::{Cancel, ToolWorld};
+use crate::runner::{Cancel, Room, ToolWorld};
 
 use super::twins::Twins;
 
@@ -16,6 +16,7 @@ pub(in crate::runner) struct Reading<'a> {
     twins: Twins,
     /// The most bytes of one call.
     pub(super) limit: Option<u64>,
+    pub(super) room: &'a Room,
 }
 
 impl<'a> Reading<'a> {
@@ -37,6 +38,7 @@ impl<'a> Reading<'a> {
             protected: &world.protected,
             twins: Twins::default(),
             limit: obligations.limits.read_bytes,
+            room: &world.room,
         }
     }
 

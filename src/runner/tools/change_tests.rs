@@ -39,6 +39,7 @@ impl Bench {
             memory: CommandMemory::default(),
             redaction: std::sync::Arc::default(),
             outside: crate::runner::Outside::default(),
+            room: crate::runner::Room::default(),
         };
         let obligations = Obligations {
             read: PathRules::of_globs(&["**"], &[], &[".env"]),

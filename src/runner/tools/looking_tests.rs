@@ -85,6 +85,7 @@ impl Place {
             memory: CommandMemory::default(),
             redaction: std::sync::Arc::default(),
             outside: crate::runner::Outside::default(),
+            room: crate::runner::Room::default(),
         };
         let obligations = Obligations {
             read: PathRules::of_globs(&["**"], &[], &[]),

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::digest::{Digest, base64};
 use crate::effect::{ErrorKind, ToolCall, ToolError, ToolResult};
 use crate::policy::Granted;
+use crate::runner::Cancel;
 
 use super::access::{Reading, tool_error};
 use super::input::{Input, invalid};
@@ -25,6 +26,7 @@ enum Encoding {
 pub(in crate::runner) fn read_file(
     call: &Granted<ToolCall>,
     reading: &Reading<'_>,
+    cancel: &Cancel,
 ) -> Result<ToolResult, ToolError> {
     let input = Input::new("read_file", &call.request().input, &["path", "range", "encoding"])?;
     let path = input.required_path("path")?;
@@ -32,6 +34,7 @@ pub(in crate::runner) fn read_file(
     let encoding = encoding(&input)?;
     let mut file = reading.open(&path)?;
     let limit = reading.limit.unwrap_or(DEFAULT_LIMIT);
+    reading.room.take(file.facts().size.min(limit), cancel)?;
     let bytes = file.read(limit).map_err(|error| tool_error(&error))?;
     let part = range.map_or(&bytes[..], |(start, end)| lines(&bytes, start, end));
     let content = match encoding {

@@ -7,17 +7,18 @@ use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use futures_util::future::{join_all, select_all};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::digest::hex;
 use crate::effect::{ErrorKind, ToolCall, ToolError, ToolResult, is_unrepeated, unrepeated};
-use crate::service::answer::document;
+use crate::service::answer::{document, document_with};
 use crate::service::{Body, Token, read_json};
 
 use super::Protocol;
 use super::audience::{Audience, Waiting};
 use super::keys::{First, Taken};
+use super::room::{Gathered, Held};
 use super::session::Session;
 use super::state::{Refusal, Turn, cancelled, conflict};
 
@@ -33,18 +34,21 @@ const KEY: usize = 512;
 /// `POST /v1/tools/execute`
 pub(super) async fn execute(State(protocol): State<Arc<Protocol>>, request: Request) -> Response {
     match execute_one(protocol, request).await {
-        Ok(result) => document(&*result),
+        Ok((result, held)) => document_with(&*result, held),
         Err(response) => response,
     }
 }
 
-async fn execute_one(protocol: Arc<Protocol>, request: Request) -> Result<Arc<ToolResult>, Response> {
+async fn execute_one(protocol: Arc<Protocol>, request: Request) -> Result<(Arc<ToolResult>, Held), Response> {
     let (session, value) = begin(&protocol, request).await?;
     let call = call_of(value).map_err(|refusal| refusal.response())?;
     let waiting = Waiting::with(&session, [&call]);
     let audience = waiting.audience();
     // a client that goes away does not end a call that it can ask for again
-    let work = tokio::spawn(async move { make(&protocol, &session, call, &audience).await });
+    let work = tokio::spawn(async move {
+        let made = make(&protocol, &session, call, &audience).await?;
+        Ok::<_, Refusal>(protocol.hold(&session, made))
+    });
     let made = work.await;
     waiting.answered();
     match made {
@@ -57,6 +61,7 @@ async fn execute_one(protocol: Arc<Protocol>, request: Request) -> Result<Arc<To
 pub(super) async fn begin(protocol: &Protocol, request: Request) -> Result<(Arc<Session>, Value), Response> {
     let Body { token, value } = read_json(request, &protocol.limits).await?;
     let session = protocol.session(token).await.map_err(|refusal| refusal.response())?;
+    protocol.demand_room(&session).map_err(|refusal| refusal.response())?;
     Ok((session, value))
 }
 
@@ -140,23 +145,40 @@ enum Mode {
 /// `POST /v1/tools/batch_execute`
 pub(super) async fn batch(State(protocol): State<Arc<Protocol>>, request: Request) -> Response {
     match execute_batch(protocol, request).await {
-        Ok(results) => document(&json!({ "schema": "lgflow.batch_result/v1", "results": results })),
+        Ok((results, held)) => {
+            document_with(&BatchResult { schema: "lgflow.batch_result/v1", results }, held)
+        }
         Err(response) => response,
     }
 }
 
-async fn execute_batch(protocol: Arc<Protocol>, request: Request) -> Result<Vec<Arc<ToolResult>>, Response> {
+/// What a list came to. A value of its own would be a copy of every result.
+#[derive(Debug, Serialize)]
+struct BatchResult {
+    schema: &'static str,
+    results: Vec<Arc<ToolResult>>,
+}
+
+async fn execute_batch(
+    protocol: Arc<Protocol>,
+    request: Request,
+) -> Result<(Vec<Arc<ToolResult>>, Held), Response> {
     let (session, value) = begin(&protocol, request).await?;
     let (batch, calls) = batch_of(value).map_err(|refusal| refusal.response())?;
     let waiting = Waiting::with(&session, &calls);
     let audience = waiting.audience();
     let work = async move {
-        let made = |call| one_of_many(&protocol, &session, call, &audience);
-        match batch.mode {
+        let list = Gathered::default();
+        let made = |call| one_of_many(&protocol, &session, call, &audience, &list);
+        let results = match batch.mode {
             Mode::Parallel => join_all(calls.into_iter().map(made)).await,
             Mode::Sequential => in_order(calls, batch.stop_on_error, made).await,
-            Mode::Together => together(&protocol, &session, calls, &audience).await,
-        }
+            Mode::Together => {
+                let results = together(&protocol, &session, calls, &audience).await;
+                results.into_iter().map(|result| protocol.gather(&session, &list, result)).collect()
+            }
+        };
+        (results, list.held())
     };
     let failed = |error: tokio::task::JoinError| {
         Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).response()
@@ -193,9 +215,11 @@ async fn one_of_many(
     session: &Session,
     call: ToolCall,
     audience: &Audience,
+    list: &Gathered,
 ) -> Arc<ToolResult> {
     let tool = call.tool.clone();
-    make(protocol, session, call, audience).await.unwrap_or_else(|refusal| Arc::new(refusal.result(&tool)))
+    let made = make(protocol, session, call, audience).await;
+    protocol.gather(session, list, made.unwrap_or_else(|refusal| Arc::new(refusal.result(&tool))))
 }
 
 async fn in_order<F: Future<Output = Arc<ToolResult>>>(

@@ -10,6 +10,8 @@ use tokio::sync::watch;
 use crate::digest::Digest;
 use crate::effect::{ToolCall, ToolResult, is_unrepeated};
 
+use super::room::bytes_of;
+
 /// Keys that are remembered.
 const KEYS: usize = 200_000;
 /// Results that are kept for them, in bytes of their JSON.
@@ -214,8 +216,7 @@ impl First {
             } else if result.wants_approval() {
                 self.keys.table().ask(&self.key);
             } else {
-                let bytes = serde_json::to_vec(&*result).map_or(0, |text| text.len());
-                self.keys.table().keep(&self.key, bytes);
+                self.keys.table().keep(&self.key, bytes_of(&*result));
             }
             // nobody may wait for it
             let _ = self.told.send(Some(Arc::clone(&result)));

@@ -10,6 +10,7 @@ mod opener;
 mod pages;
 mod relay;
 mod roles;
+mod room;
 mod session;
 mod state;
 mod stream;

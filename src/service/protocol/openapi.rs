@@ -110,14 +110,14 @@ fn paths_of_calls() -> Value {
         "/v1/tools/execute": { "post": {
             "operationId": "execute",
             "security": may(CALL),
-            "summary": "One call. A refused or failed call is a result as well, with `ok: false`.",
+            "summary": "One call. A refused or failed call is a result as well, with `ok: false`. One for which there is no room while others wait to be taken is left out: `limit`, `answer_bytes`.",
             "requestBody": body("ToolCall"),
             "responses": answers(&[("200", "What it came to.", named("ToolResult"))], CALLS),
         } },
         "/v1/tools/batch_execute": { "post": {
             "operationId": "batch_execute",
             "security": may(CALL),
-            "summary": "Several calls, with a result for each, in their order.",
+            "summary": "Several calls, with a result for each, in their order. Results of more than 64 MiB together, or for which there is no room while others wait to be taken, are left out: `limit`, `answer_bytes`.",
             "requestBody": body("Batch"),
             "responses": answers(&[("200", "What they came to.", named("BatchResult"))], CALLS),
         } },

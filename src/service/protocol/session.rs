@@ -11,6 +11,7 @@ use crate::effect::{ErrorKind, ReplyBody, RequestBody, ToolCall, ToolError, Tool
 
 use super::keys::Keys;
 use super::opener::Begun;
+use super::room::Room;
 
 /// So long between two looks whether a call that was cancelled has ended.
 const LOOK: Duration = Duration::from_millis(20);
@@ -23,6 +24,8 @@ pub(super) struct Share {
     pub(super) places: Arc<Semaphore>,
     /// For those that wait.
     pub(super) waiting: Semaphore,
+    /// For what they came to, until it is taken.
+    pub(super) answers: Room,
 }
 
 /// A session.

@@ -18,6 +18,7 @@ use crate::service::{Limits, Token, problem};
 use super::audience::Audience;
 use super::keys::{First, Taken};
 use super::opener::{Begun, OpenError, Opener, Order};
+use super::room::Room;
 use super::session::{Session, Share};
 
 /// Runs that are served at once.
@@ -32,6 +33,7 @@ pub struct Protocol {
     calls: Arc<Semaphore>,
     waiting: Semaphore,
     runs: Arc<Semaphore>,
+    pub(super) answers: Room,
     /// What opened sessions and receipts are signed with.
     pub(super) identity: SecretKey,
     /// Where questions and their answers are on record.
@@ -129,6 +131,7 @@ impl Protocol {
             calls: Arc::new(Semaphore::new(limits.calls)),
             waiting: Semaphore::new(limits.waiting),
             runs: Arc::new(Semaphore::new(RUNS)),
+            answers: Room::of(limits.answers),
             identity,
             ledger,
             answering: Mutex::default(),
@@ -240,7 +243,7 @@ impl Protocol {
 
     /// A place among the calls that are made at once.
     pub(super) async fn place(&self, session: &Session) -> Result<Place, Refusal> {
-        let Share { places, waiting } = session.share();
+        let Share { places, waiting, .. } = session.share();
         if let (Ok(own), Ok(all)) =
             (Arc::clone(places).try_acquire_owned(), Arc::clone(&self.calls).try_acquire_owned())
         {
@@ -271,6 +274,7 @@ impl Protocol {
         Share {
             places: Arc::new(Semaphore::new(of(self.limits.calls))),
             waiting: Semaphore::new(of(self.limits.waiting)),
+            answers: Room::of(of(self.limits.answers)),
         }
     }
 
@@ -313,8 +317,11 @@ pub(super) fn cancelled(tool: &str) -> ToolResult {
 }
 
 fn busy() -> Refusal {
-    Refusal::new(
-        StatusCode::TOO_MANY_REQUESTS,
-        "too many calls at once; the call was not made, so try it again",
-    )
+    busy_with("calls at once")
+}
+
+/// The refusal of a call, of which nothing was done, because there is too much of something.
+pub(super) fn busy_with(what: &str) -> Refusal {
+    let detail = format!("too many {what}; the call was not made, so try it again");
+    Refusal::new(StatusCode::TOO_MANY_REQUESTS, detail)
 }

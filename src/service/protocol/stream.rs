@@ -8,6 +8,7 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::json;
 use tokio::sync::mpsc;
+use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::ReceiverStream;
 
 use crate::client::Piece;
@@ -17,6 +18,7 @@ use super::Protocol;
 use super::audience::Audience;
 use super::calls::{begin, call_of};
 use super::keys::First;
+use super::room::Held;
 use super::session::Session;
 use super::state::Turn;
 
@@ -26,12 +28,21 @@ const PIECES: usize = 256;
 /// `POST /v1/tools/stream`
 pub(super) async fn stream(State(protocol): State<Arc<Protocol>>, request: Request) -> Response {
     match begin_stream(protocol, request).await {
-        Ok(events) => Sse::new(ReceiverStream::new(events)).keep_alive(KeepAlive::default()).into_response(),
+        Ok(events) => {
+            let mut all = Held::default();
+            let events = ReceiverStream::new(events).map(move |(event, held)| {
+                // until the last of them was taken
+                all = std::mem::take(&mut all).and(held);
+                Ok::<_, Infallible>(event)
+            });
+            Sse::new(events).keep_alive(KeepAlive::default()).into_response()
+        }
         Err(response) => response,
     }
 }
 
-type Events = mpsc::Receiver<Result<Event, Infallible>>;
+/// With what each of them holds of the room for answers.
+type Events = mpsc::Receiver<(Event, Held)>;
 
 async fn begin_stream(protocol: Arc<Protocol>, request: Request) -> Result<Events, Response> {
     let (session, value) = begin(&protocol, request).await?;
@@ -43,7 +54,8 @@ async fn begin_stream(protocol: Arc<Protocol>, request: Request) -> Result<Event
     match turn {
         Turn::Known(result) => {
             // there is room for one
-            let _ = events.try_send(Ok(result_event(&result)));
+            let (result, held) = protocol.hold(&session, result);
+            let _ = events.try_send((result_event(&result), held));
         }
         Turn::Mine(first, place) => {
             tokio::spawn(async move {
@@ -55,7 +67,8 @@ async fn begin_stream(protocol: Arc<Protocol>, request: Request) -> Result<Event
                 drop(place);
                 protocol.count_result(&result);
                 // a client that is gone finds it by its key
-                let _ = events.send(Ok(result_event(&result))).await;
+                let (result, held) = protocol.hold(&session, result);
+                let _ = events.send((result_event(&result), held)).await;
             });
         }
     }
@@ -63,11 +76,7 @@ async fn begin_stream(protocol: Arc<Protocol>, request: Request) -> Result<Event
 }
 
 /// Ends a call that nobody can ask for again, once its client is gone. What it came to is told by the call itself.
-async fn end_unheard(
-    session: &Session,
-    key: &str,
-    events: &mpsc::Sender<Result<Event, Infallible>>,
-) -> Infallible {
+async fn end_unheard(session: &Session, key: &str, events: &mpsc::Sender<(Event, Held)>) -> Infallible {
     if is_unrepeated(key) {
         events.closed().await;
         session.cancel(key).await;
@@ -80,14 +89,14 @@ async fn tell(
     session: &Session,
     call: ToolCall,
     first: First,
-    events: &mpsc::Sender<Result<Event, Infallible>>,
+    events: &mpsc::Sender<(Event, Held)>,
 ) -> Arc<ToolResult> {
     let (pieces, mut heard) = mpsc::channel::<Piece>(PIECES);
     let telling = async {
         while let Some(Piece { from, text }) = heard.recv().await {
             let event = Event::default().event(from.as_str()).data(json!({ "text": text }).to_string());
             // a slow client does not hold up the call, and finds in the result what it misses here
-            let _ = events.try_send(Ok(event));
+            let _ = events.try_send((event, Held::default()));
         }
     };
     let (result, ()) = tokio::join!(session.stream(call, pieces), telling);

@@ -55,6 +55,7 @@ impl Bench {
             memory: CommandMemory::default(),
             redaction: std::sync::Arc::default(),
             outside: crate::runner::Outside::default(),
+            room: crate::runner::Room::default(),
         };
         Self { folder, world, obligations: obligations(program) }
     }
