@@ -306,3 +306,55 @@ fn what_was_taken_over_is_nothing_that_the_fork_did() {
     let undone = workspace.lgflow(&["runs", "undo", id, "--dry-run", "--format", "json"]).ended(0).json();
     assert_eq!((&undone["touched"], &undone["beyond"]), (&json!(["report.txt"]), &json!([])), "{undone}");
 }
+
+#[test]
+fn what_a_fork_took_over_stands_apart_from_what_it_changed() {
+    let workspace = workspace("allow");
+    let first = run(&workspace);
+    let second = fork(&workspace, &first, &["--from", "report", "-i", "word=two"], 0);
+    let id = second["run"].as_str().unwrap();
+    let exported = workspace.lgflow(&["trace", "export", id, "--to", "json"]).ended(0).json();
+    let names = |name: &str| exported[name].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!((names("changed"), names("taken_over")), (vec!["report.txt".into()], vec!["out.txt".into()]));
+    let page = workspace.lgflow(&["trace", "export", id, "--to", "html"]).ended(0).stdout;
+    assert!(page.contains("Files of earlier runs that it went on from"));
+    let whole =
+        workspace.lgflow(&["trace", "export", first["run"].as_str().unwrap(), "--to", "html"]).ended(0);
+    assert!(!whole.stdout.contains("Files of earlier runs that it went on from"));
+}
+
+#[test]
+fn an_iteration_that_the_run_never_came_to_is_no_place_to_fork_from() {
+    let workspace = workspace("allow");
+    let first = run(&workspace);
+    let before = made(&workspace);
+    for (from, says) in [
+        ("look[2]", "`look` is in no loop of the graph"),
+        ("turn[1.1]", "`turn` is in one loop of the graph"),
+        ("turn[4]", "`turn` began in `turn[1]`, `turn[2]`, `turn[3]`"),
+    ] {
+        let refused = fork(&workspace, &first, &["--from", from], 2);
+        assert!(refused["detail"].as_str().unwrap().contains(says), "{from}: {refused}");
+    }
+    assert_eq!(made(&workspace), before);
+}
+
+#[test]
+fn all_that_has_changed_is_named_at_once() {
+    let workspace = workspace("allow");
+    workspace.write("graph.yaml", GATED);
+    let first = workspace.lgflow(&RUN).ended(5).json();
+    let id = first["run"].as_str().unwrap();
+    workspace.lgflow(&["approve", id, "gate"]).ended(0);
+    workspace.write("graph.yaml", GATED.replace("\"B\\n\"", "\"C\\n\""));
+    workspace.write("policy.yaml", policy("ask"));
+    let refused = workspace.lgflow(&["runs", "resume", id]).ended(1).stderr;
+    assert!(
+        refused.contains("its graph has changed since it was started:")
+            && refused.contains("its policies have changed since it was started:"),
+        "{refused}"
+    );
+    workspace.write("graph.yaml", GATED);
+    let refused = workspace.lgflow(&["runs", "resume", id]).ended(1).stderr;
+    assert!(!refused.contains("its graph has changed"), "{refused}");
+}

@@ -435,3 +435,25 @@ fn what_was_taken_back_is_said_on_its_page_and_in_the_list() {
     assert!(!fs::read_to_string(site.write(0).join(&page)).unwrap().contains("<dt>taken back</dt>"));
     assert!(!workspace.lgflow(&["runs", "list"]).ended(0).stdout.contains(&format!("taken back by {undo}")));
 }
+
+#[test]
+fn what_no_site_has_written_stays_and_what_is_no_plain_file_is_named() {
+    let site = Site::new();
+    let own = site.workspace.outside().join("own");
+    fs::create_dir(&own).unwrap();
+    fs::write(own.join("index.html"), "mine").unwrap();
+    let arguments = ["trace", "site", "artifacts/runs", "-o", own.to_str().unwrap()];
+    site.workspace.lgflow(&arguments).ended(1).says("that no site has written");
+    assert_eq!(fs::read_to_string(own.join("index.html")).unwrap(), "mine");
+    assert_eq!(fs::read_dir(&own).unwrap().count(), 1);
+    fs::remove_file(own.join("index.html")).unwrap();
+    for _ in 0..2 {
+        site.workspace.lgflow(&arguments).ended(0);
+    }
+    let trace = site.traces().join(format!("run-{}.jsonl", site.failed));
+    std::os::unix::fs::symlink(&trace, site.traces().join("run-link.jsonl")).unwrap();
+    let told = site.workspace.lgflow(&["trace", "site", "artifacts/runs", "--format", "json"]).ended(7);
+    assert!(told.stderr.contains("run-link.jsonl"), "{}", told.stderr);
+    let told = told.json();
+    assert_eq!((&told["runs"], told["unreadable"].as_array().unwrap().len()), (&json!(2), 1), "{told}");
+}

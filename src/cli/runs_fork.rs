@@ -64,10 +64,13 @@ pub(super) fn fork_run(place: &Place, args: &ForkArgs, output: Output) -> Result
         print_instead(&sources, &found, output);
         return Ok(Exit::Invalid);
     }
-    match task? {
-        Some(task) => carry_out(&task, output),
-        None => Ok(Exit::Invalid),
+    let Some(task) = task? else { return Ok(Exit::Invalid) };
+    if let Some(there) = again.changed_elsewhere(&place, &run).map_err(|error| problem(&error))? {
+        output.note(&format!(
+            "the run `{run}` was made by the runner at {there}, in its workspace; what is not taken over is done here\n"
+        ));
     }
+    carry_out(&task, output)
 }
 
 /// A run that took another one back has no results that a run could begin with; what it names is the graph of the other.
@@ -140,7 +143,10 @@ pub(super) fn refused(error: &ForkError, plan: &Plan) -> Problem {
             let help = help.map(|help| format!("; {help}")).unwrap_or_default();
             Problem::usage(format!("{}{help}", escaped(&error.to_string())))
         }
-        ForkError::NoPoint(_) | ForkError::Inner(_) => Problem::usage(escaped(&error.to_string())),
+        ForkError::NoPoint(_)
+        | ForkError::Inner(_)
+        | ForkError::NoLoop { .. }
+        | ForkError::NoIteration { .. } => Problem::usage(escaped(&error.to_string())),
     }
 }
 

@@ -107,29 +107,25 @@ pub(super) fn meant<'a>(
     };
     let now = chosen.plan.clone().bounded(&record.limits);
     let differ = differences(&plan.document(), &now.document());
-    let changed = |what: &str, names: &[String]| {
-        let names: Vec<String> = names.iter().map(|name| format!("  {}", escaped(name))).collect();
-        let detail = format!(
-            "the run `{run}` cannot be gone on with, because {what} since it was started:\n{}\nput it back, or start a \
-             new run",
-            names.join("\n")
-        );
-        Problem::with(Exit::Failed, "the run is bound to what it was started with", detail)
-    };
-    if !differ.is_empty() || now.digest != plan.digest {
+    let graph_changed = (!differ.is_empty() || now.digest != plan.digest).then(|| {
         let changes = graph_changes((&plan, &record.bundle), (&now, &chosen.bundle));
-        return Err(changed("its graph has changed", if changes.is_empty() { &differ } else { &changes }));
-    }
+        Changed { what: "its graph has changed", names: if changes.is_empty() { differ } else { changes } }
+    });
     let demanded = demanded_again(&record, &settings)?;
-    let bound = layers(place, Some(&chosen), demanded, sources, found)
-        .map_err(|error| Problem::prepare("cannot begin", &error))?;
+    let bound = layers(place, Some(&chosen), demanded, sources, found);
+    if let Some(changed) = graph_changed {
+        let policies = bound.ok().and_then(|bound| {
+            let names = layers_of_both(&record.layers, &bound.layers).err()?;
+            Some(policies_changed((&record.layers, &bound.layers), names))
+        });
+        return Err(bound_to(run, &[Some(changed), policies]));
+    }
+    let bound = bound.map_err(|error| Problem::prepare("cannot begin", &error))?;
     if let Some(refusal) = bound.refusal() {
         return Err(Problem::with(Exit::Denied, "denied by policy", refusal));
     }
-    let layers = layers_of_both(&record.layers, &bound.layers).map_err(|names| {
-        let changes = layer_changes(&record.layers, &bound.layers);
-        changed("its policies have changed", if changes.is_empty() { &names } else { &changes })
-    })?;
+    let layers = layers_of_both(&record.layers, &bound.layers)
+        .map_err(|names| bound_to(run, &[Some(policies_changed((&record.layers, &bound.layers), names))]))?;
     let fork = forked_again(place, (run, &record), (&now, &layers))?;
     Ok(Some(Task {
         limits: record.limits,
@@ -142,6 +138,31 @@ pub(super) fn meant<'a>(
         resume: Some(Resume { run: run.clone(), state: stored.state, verified: stored.verified }),
         ..task(place, &settings, (now, chosen.bundle), layers)
     }))
+}
+
+/// What a run is bound to, and is not as it was.
+struct Changed {
+    what: &'static str,
+    names: Vec<String>,
+}
+
+fn policies_changed((then, now): (&[FrozenLayer], &[FrozenLayer]), names: Vec<String>) -> Changed {
+    let changes = layer_changes(then, now);
+    Changed { what: "its policies have changed", names: if changes.is_empty() { names } else { changes } }
+}
+
+/// All of it at once: who puts one thing back need not be told of the next.
+fn bound_to(run: &RunId, changed: &[Option<Changed>]) -> Problem {
+    let told = changed.iter().flatten().map(|Changed { what, names }| {
+        let names: Vec<String> = names.iter().map(|name| format!("  {}", escaped(name))).collect();
+        format!("{what} since it was started:\n{}\n", names.join("\n"))
+    });
+    let told: Vec<String> = told.collect();
+    let detail = format!(
+        "the run `{run}` cannot be gone on with, because {}put it back, or start a new run",
+        told.join("and because ")
+    );
+    Problem::with(Exit::Failed, "the run is bound to what it was started with", detail)
 }
 
 /// Is what the run changed still there? It goes on as if it were.

@@ -50,6 +50,7 @@ pub(super) struct UndoArgs {
 pub(super) fn undo(place: &Place, args: &UndoArgs, output: Output) -> Result<Exit, Problem> {
     let run = run_id(&args.run)?;
     let again = stored_run(place, &run).map_err(|error| problem(&error))?;
+    changed_here(place, &run, &again)?;
     nothing_running(place, &run)?;
     check_node(&again, args.to.as_deref())?;
     let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
@@ -79,6 +80,18 @@ pub(super) fn not_running(place: &Place, run: &RunId, title: &'static str) -> Re
         return Err(Problem::with(Exit::Failed, title, detail));
     }
     Ok(())
+}
+
+/// What it changed must lie in this workspace.
+fn changed_here(place: &Place, run: &RunId, again: &Again) -> Result<(), Problem> {
+    let there = again.changed_elsewhere(place, run).map_err(|error| problem(&error))?;
+    let Some(there) = there else { return Ok(()) };
+    let detail = format!(
+        "the patches of the run `{run}` were made by the runner at {}, in its workspace, and nothing of them lies here; take back there \
+         what is to be taken back, with a patch or by version control",
+        escaped(there)
+    );
+    Err(Problem::with(Exit::Failed, "not taken back", detail))
 }
 
 /// Neither the run goes on, nor one that has taken over what it changed.

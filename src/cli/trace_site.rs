@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::json;
 
 use crate::export::{Listed, Undone, index_page, run_page};
-use crate::front::{SiteFolder, is_site, traces_in};
+use crate::front::{INDEX, SiteFolder, is_site, traces_in};
 use crate::store::RunId;
 use crate::view::{counted, escaped};
 
@@ -17,9 +17,6 @@ use super::problem::Problem;
 use super::trace::open_file;
 use super::trace_export::{TakenBackIn, recorded, told};
 use super::verification::checked;
-
-/// The page that lists all runs.
-const INDEX: &str = "index.html";
 
 /// Arguments of `lgflow trace site`.
 #[derive(Debug, Args)]
@@ -36,7 +33,7 @@ pub(super) fn run(args: &SiteArgs, output: Output) -> Result<Exit, Problem> {
     let traces = traces_in(&args.folder)
         .map_err(|error| Problem::failed(format!("cannot read `{}`", args.folder.display()), &error))?;
     let out = args.output.clone().unwrap_or_else(|| args.folder.join("site"));
-    if traces.is_empty() && !is_site(&out) {
+    if traces.traces.is_empty() && traces.others.is_empty() && !is_site(&out) {
         let detail = format!(
             "there is no trace in `{}`: traces are called `run-ID.jsonl`, and `lgflow run --trace` writes them into `artifacts/runs`",
             args.folder.display()
@@ -46,16 +43,20 @@ pub(super) fn run(args: &SiteArgs, output: Output) -> Result<Exit, Problem> {
     let failed = |error| Problem::failed(format!("cannot write the pages in `{}`", out.display()), &error);
     let mut folder = SiteFolder::open(&out, args.output.is_some()).map_err(failed)?;
     let (mut site, mut unreadable) = (Site::default(), Vec::new());
+    let mut no_page = |trace: &Path, detail: &str| {
+        let name = trace.display().to_string();
+        output.note(&format!("warning: no page of `{name}`: {detail}\n"));
+        unreadable.push(json!({ "trace": name, "detail": detail }));
+    };
     // who takes another run back is newer than it
-    for trace in traces.iter().rev() {
+    for trace in traces.traces.iter().rev() {
         match site.page_of(trace) {
             Ok((name, page)) => folder.put(&name, &page).map_err(failed)?,
-            Err(problem) => {
-                let name = trace.display().to_string();
-                output.note(&format!("warning: no page of `{name}`: {}\n", problem.detail()));
-                unreadable.push(json!({ "trace": name, "detail": problem.detail() }));
-            }
+            Err(problem) => no_page(trace, problem.detail()),
         }
+    }
+    for other in traces.others.iter().rev() {
+        no_page(other, "it is no plain file, and a trace is read from one alone");
     }
     unreadable.reverse();
     folder.write(INDEX, &index_page(&site.listed)).map_err(failed)?;

@@ -52,6 +52,7 @@ pub fn trace_document(story: &Story, recorded: &Recorded) -> Value {
             "why": edge.dead,
         })).collect::<Vec<_>>(),
         "changed": story.changed(),
+        "taken_over": story.taken_over(),
         "events": events,
     })
 }

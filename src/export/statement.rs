@@ -50,6 +50,7 @@ fn predicate(story: &Story, recorded: &Recorded, removed: &[String], verificatio
         "sandbox": fact("sandbox"),
         "trace": { "events": recorded.events.len(), "digest": recorded.digest() },
         "removed": removed,
+        "takenOver": story.taken_over(),
         "approvals": approvals(story),
         "calls": calls(story),
         "verification": verification,

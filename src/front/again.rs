@@ -242,6 +242,13 @@ impl Again {
         resumable(&self.stored.state)
     }
 
+    /// Where the runner is that has changed its workspace, and not this one: an address, and nothing where both are the same.
+    pub fn changed_elsewhere(&self, place: &Place, run: &RunId) -> Result<Option<&str>, AgainError> {
+        let Some(there) = &self.record.elsewhere else { return Ok(None) };
+        let ledger = Ledger::open(&place.state, &place.runs()?.id())?;
+        Ok((!ledger.serves(run.as_str())).then_some(there.url.as_str()))
+    }
+
     /// Has it come to its end?
     pub fn is_over(&self) -> bool {
         matches!(self.stored.state.phase(), Phase::Finished { .. })

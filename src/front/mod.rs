@@ -84,7 +84,7 @@ pub use runner_process::{RUNNER_ARGUMENT, RunnerProcess, SpawnedRunner, StartErr
 pub use serving::{Announcer, Service, Serving, ServingError};
 pub use settings::{Flag, settings};
 pub use single::call_tool;
-pub use site_folder::{SiteFolder, is_site, traces_in};
+pub use site_folder::{INDEX, SiteFolder, is_site, traces_in};
 pub use stopping::Stopping;
 pub use supervise::Stopped;
 pub use task::{Named, Resume, Task};

@@ -18,21 +18,36 @@ const LONGEST: u64 = 1 << 20;
 /// Its first line.
 const SAID: &str = "# Pages that `lgflow trace site` wrote here: those whose trace is gone are removed.";
 
-/// The traces in a folder, by name: plain files that are called `run-….jsonl`.
-pub fn traces_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
+/// The page that lists all runs.
+pub const INDEX: &str = "index.html";
+
+/// What is called like a trace in a folder, by name.
+#[derive(Debug, Default)]
+pub struct TracesIn {
+    /// Plain files.
+    pub traces: Vec<PathBuf>,
+    /// What is none: a link leads wherever who made it wants.
+    pub others: Vec<PathBuf>,
+}
+
+/// The traces in a folder: plain files that are called `run-….jsonl`.
+pub fn traces_in(folder: &Path) -> io::Result<TracesIn> {
+    let mut found = TracesIn::default();
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        if entry.file_type()?.is_file() && name.starts_with("run-") && name.ends_with(".jsonl") {
-            found.push(entry.path());
+        if name.starts_with("run-") && name.ends_with(".jsonl") {
+            let is_plain = entry.file_type()?.is_file();
+            let kind = if is_plain { &mut found.traces } else { &mut found.others };
+            kind.push(entry.path());
         }
-        if found.len() > MOST {
+        if found.traces.len() + found.others.len() > MOST {
             return Err(io::Error::other(format!("there are more than {MOST} traces in it")));
         }
     }
-    found.sort();
+    found.traces.sort();
+    found.others.sort();
     Ok(found)
 }
 
@@ -54,22 +69,35 @@ impl SiteFolder {
         }
         fs::create_dir_all(folder)?;
         let root = Root::open(folder).map_err(io::Error::other)?;
+        if !is_site(folder) && folder.join(INDEX).symlink_metadata().is_ok() {
+            let text = format!(
+                "there is an `{INDEX}` that no site has written; name another folder with `-o`, or remove it"
+            );
+            return Err(io::Error::other(text));
+        }
         let before = listed(&root).map_err(io::Error::other)?;
-        Ok(Self { folder: folder.to_owned(), root, before, pages: BTreeSet::new() })
+        let site = Self { folder: folder.to_owned(), root, before, pages: BTreeSet::new() };
+        // what is written here from now on is a site's
+        site.list("")?;
+        Ok(site)
     }
 
     /// Writes a page. Its name is on the list before it is there.
     pub fn put(&mut self, name: &str, page: &str) -> io::Result<()> {
         if self.pages.insert(name.to_owned()) && !self.before.contains(name) {
-            let list = self.folder.join(LIST);
-            let begin = if list.symlink_metadata().is_ok() { String::new() } else { format!("{SAID}\n") };
-            let mut options = OpenOptions::new();
-            options.create(true).append(true);
-            let mut file =
-                options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed()).open(list)?;
-            file.write_all(format!("{begin}{name}\n").as_bytes())?;
+            self.list(&format!("{name}\n"))?;
         }
         self.write(name, page)
+    }
+
+    /// Adds a line to the list, which is begun where there is none.
+    fn list(&self, line: &str) -> io::Result<()> {
+        let list = self.folder.join(LIST);
+        let begin = if list.symlink_metadata().is_ok() { String::new() } else { format!("{SAID}\n") };
+        let mut options = OpenOptions::new();
+        options.create(true).append(true);
+        let mut file = options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed()).open(list)?;
+        file.write_all(format!("{begin}{line}").as_bytes())
     }
 
     /// Writes what is there whatever the traces are.

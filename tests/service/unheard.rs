@@ -240,3 +240,18 @@ fn a_run_that_is_over_and_whose_last_word_was_lost_is_heard_later() {
     assert_eq!(newest(&here)["status"], "succeeded");
     here.lgflow(&["runs", "resume", id]).ended(1).says("it is over");
 }
+
+#[test]
+fn nothing_is_said_to_be_as_before_of_a_workspace_elsewhere() {
+    let (here, there) = (front(GRAPH), there());
+    let (_served, url) = socket(&there);
+    let done = Ran::from(run(&here, &url).output().unwrap()).ended(0).json();
+    let id = done["run"].as_str().unwrap();
+    for more in [&["runs", "undo", id][..], &["runs", "undo", id, "--dry-run"]] {
+        here.lgflow(more).ended(1).says("in its workspace, and nothing of them lies here");
+    }
+    assert_eq!(there.read("b.txt"), "hello");
+    // what is not taken over is done here, and that is said
+    let forked = here.lgflow(&["runs", "fork", id, "--from", "count"]);
+    assert!(forked.stderr.contains("was made by the runner at"), "{}", forked.stderr);
+}

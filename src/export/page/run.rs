@@ -1,5 +1,6 @@
 //! The page of one run: what it was, whether its trace holds, its graph with what happened, its time, what its calls came to.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde_json::Value;
@@ -53,7 +54,8 @@ pub fn run_page(story: &Story, recorded: &Recorded, checked: &Checked, index: Op
             "<section aria-labelledby=\"asked\"><h2 id=\"asked\">Questions</h2>\n{asked}</section>"
         );
     }
-    changed(story, &mut body);
+    files_left(("files", "Files that it changed"), &story.changed(), &mut body);
+    files_left(("taken", "Files of earlier runs that it went on from"), &story.taken_over(), &mut body);
     let _ = writeln!(
         body,
         "<section aria-labelledby=\"calls\"><h2 id=\"calls\">Calls</h2>\n{}</section>",
@@ -181,12 +183,13 @@ fn not_run(story: &Story, body: &mut String) {
     body.push_str("</tbody></table></div></section>\n");
 }
 
-fn changed(story: &Story, body: &mut String) {
-    let files = story.changed();
+fn files_left((id, title): (&str, &str), files: &BTreeMap<String, Option<String>>, body: &mut String) {
     if files.is_empty() {
         return;
     }
-    body.push_str("<section aria-labelledby=\"files\"><h2 id=\"files\">Files that it changed</h2>\n<div class=\"wide\"><table><tbody>\n");
+    // writing to a string can't fail
+    let _ = writeln!(body, "<section aria-labelledby=\"{id}\"><h2 id=\"{id}\">{title}</h2>");
+    body.push_str("<div class=\"wide\"><table><tbody>\n");
     for (path, after) in files.iter().take(LINES) {
         let after =
             after.as_deref().map_or("removed".to_owned(), |after| format!("<code>{}</code>", text(after)));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Story, Undone};
+use super::{CallTold, Story, Undone};
 
 /// A file that a call changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,8 +47,18 @@ impl Story {
     /// The files that it changed, as it left them: the digest of what is there, or none where it is gone. A file that is as
     /// it was before is one of them all the same.
     pub fn changed(&self) -> BTreeMap<String, Option<String>> {
+        self.left_by(|call| call.recalled().is_none())
+    }
+
+    /// The files that earlier runs changed whose results it took over, as those left them: it did not touch them by that.
+    pub fn taken_over(&self) -> BTreeMap<String, Option<String>> {
+        self.left_by(|call| call.recalled().is_some())
+    }
+
+    fn left_by(&self, is_meant: impl Fn(&CallTold) -> bool) -> BTreeMap<String, Option<String>> {
         let mut files = BTreeMap::new();
-        for (_, call) in self.calls().filter(|(_, call)| is_a_change(&call.tool) && !is_dry(&call.input)) {
+        let changes = self.calls().filter(|(_, call)| is_a_change(&call.tool) && !is_dry(&call.input));
+        for (_, call) in changes.filter(|(_, call)| is_meant(call)) {
             for change in changes_of(&call.result) {
                 if let Some(from) = change.from.filter(|_| change.op == "rename") {
                     files.insert(from, None);

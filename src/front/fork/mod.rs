@@ -4,7 +4,7 @@ mod reach;
 mod results;
 mod source;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -63,6 +63,42 @@ pub enum ForkError {
         "`{0}` is a node of a subgraph; name the node that uses the subgraph, which is executed as a whole"
     )]
     Inner(String),
+    /// It is in fewer loops than are named.
+    #[error(
+        "`{node}` is in {loops} of the graph, so `{from}` names no iteration of it; write at most a number for each, or `{node}` alone"
+    )]
+    NoLoop {
+        /// As it was named.
+        from: String,
+        /// The node.
+        node: String,
+        /// How many loops are around it.
+        loops: Loops,
+    },
+    /// It has not come to that.
+    #[error("the run has no iteration `{from}`: `{node}` began in {had}")]
+    NoIteration {
+        /// As it was named.
+        from: String,
+        /// The node.
+        node: String,
+        /// Those that it has.
+        had: String,
+    },
+}
+
+/// How many loops are around a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Loops(usize);
+
+impl std::fmt::Display for Loops {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            0 => f.write_str("no loop"),
+            1 => f.write_str("one loop"),
+            loops => write!(f, "{loops} loops"),
+        }
+    }
 }
 
 /// What a run of `plan` under `layers` may take over from `again`, the run with the id `run`, if all from `from` on is executed.
@@ -74,6 +110,7 @@ pub fn fork(
 ) -> Result<Fork, ForkError> {
     let (node, iteration) = named(plan, from)?;
     let events = super::undo::events(&place.runs().map_err(AgainError::from)?, run)?;
+    began(plan, (node, &iteration), &events, from)?;
     let reach = Reach::of(plan, node, &iteration);
     let same_policy = policy_of(&events) == policy_in_force(layers);
     let mut fork =
@@ -103,7 +140,36 @@ fn named(plan: &Plan, from: &str) -> Result<(NodeIx, Vec<u32>), ForkError> {
     let [id] = &ids[..] else { return Err(ForkError::Inner(ids.join("/"))) };
     let at = plan.nodes.iter().position(|node| node.id.as_str() == id);
     let at = at.ok_or_else(|| ForkError::NoNode(id.clone()))?;
+    let loops = plan.nodes[at].loops.len();
+    if iteration.len() > loops {
+        let (from, node) = (from.to_owned(), id.clone());
+        return Err(ForkError::NoLoop { from, node, loops: Loops(loops) });
+    }
     Ok((NodeIx(at as u32), iteration))
+}
+
+/// An iteration that is named must be one that the earlier run came to.
+fn began(
+    plan: &Plan,
+    (node, iteration): (NodeIx, &[u32]),
+    events: &[Envelope],
+    from: &str,
+) -> Result<(), ForkError> {
+    let node = plan.node(node).id.as_str();
+    let starts = events.iter().filter(|event| {
+        event.kind == "node.started" && event.path.is_none() && event.node.as_deref() == Some(node)
+    });
+    let had: BTreeSet<&[u32]> = starts.map(|event| event.iteration.as_slice()).collect();
+    if iteration.is_empty() || had.iter().any(|had| had.starts_with(iteration)) {
+        return Ok(());
+    }
+    let numbers = |had: &&[u32]| {
+        let numbers: Vec<String> = had.iter().map(u32::to_string).collect();
+        format!("`{node}[{}]`", numbers.join("."))
+    };
+    let had: Vec<String> = had.iter().map(numbers).collect();
+    let had = if had.is_empty() { "none".to_owned() } else { had.join(", ") };
+    Err(ForkError::NoIteration { from: from.to_owned(), node: node.to_owned(), had })
 }
 
 /// Why no result of a node holds any more, whatever was asked.

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use crate::effect::{ErrorKind, RuleRef, ToolError};
-use crate::files::{Entry, EntryKind, Links, RelPath, Root};
+use crate::files::{Entry, EntryKind, FileError, Links, RelPath, Root};
 use crate::policy::WorkspaceMode;
 use crate::runner::patch::is_protected;
 
@@ -65,7 +65,16 @@ fn folders(asked: Asked<'_>) -> Result<Vec<RelPath>, ToolError> {
 pub(super) fn check_before(asked: Asked<'_>) -> Result<(), ToolError> {
     let (root, writing) = (&asked.world.root, Writing::of(asked.obligations, asked.world));
     for folder in folders(asked)? {
-        root.folder(&folder, Links::Refuse).map_err(|error| tool_error(&error))?;
+        root.folder(&folder, Links::Refuse).map_err(|error| match error {
+            FileError::NotFound { .. } => ToolError::new(
+                ErrorKind::NotFound,
+                format!(
+                    "the command is not run: `sandbox.unsafe_write` lets it really write `{folder}`, and there is no such folder; \
+                     make it first"
+                ),
+            ),
+            error => tool_error(&error),
+        })?;
         let inside = folder.join("x").map_err(|error| tool_error(&error.into()))?;
         if let Some(git) = git_folder_above(root, &[&inside]) {
             return Err(git_folder(&git));
@@ -133,9 +142,14 @@ fn look(root: &Root, writing: &Writing<'_>, folder: &RelPath) -> Vec<(RelPath, O
     let mut linked: BTreeMap<(u64, u64), (u64, u64, RelPath)> = BTreeMap::new();
     let (mut ahead, mut seen) = (vec![folder.clone()], 0);
     while let Some(here) = ahead.pop() {
-        let Ok((entries, unnamed)) = root.entries(&here) else {
-            found.push((here, Offence::Closed));
-            continue;
+        let (entries, unnamed) = match root.entries(&here) {
+            Ok(found) => found,
+            // where nothing is, nothing is wrong
+            Err(FileError::NotFound { .. }) => continue,
+            Err(_) => {
+                found.push((here, Offence::Closed));
+                continue;
+            }
         };
         seen += entries.len();
         if seen > MAX_ENTRIES {
