@@ -11,6 +11,10 @@
 #[path = "graph_tests/models.rs"]
 mod models;
 mod program;
+#[path = "graph_tests/rehearsed.rs"]
+mod rehearsed;
+#[path = "graph_tests/written.rs"]
+mod written;
 
 use program::Workspace;
 use serde_json::{Value, json};

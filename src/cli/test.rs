@@ -11,10 +11,10 @@ use crate::files::write_given;
 use crate::model::graph_test::GraphCase;
 use crate::policy::{Gate, Machine, PolicySet};
 use crate::session::{GraphTestFile, given_graph_tests, own_graph_tests};
-use crate::source::Sources;
+use crate::source::{Sources, Span};
 use crate::testing::{
-    CaseReport, Coverage, Covered, Difference, FileReport, Problem as CaseProblem, Rehearsal, bless, judge,
-    junit, rehearse, tests_document, tests_text,
+    Blessed, CaseReport, Coverage, Covered, Difference, FileReport, Problem as CaseProblem, Rehearsal, bless,
+    judge, junit, rehearse, tests_document, tests_text,
 };
 use crate::view::escaped;
 
@@ -88,8 +88,8 @@ fn once(args: &TestArgs, output: Output) -> Result<Exit, Problem> {
         };
         let mut played = play(file, &set, args.case.as_deref());
         cover(file, &mut played, &mut covered);
-        let blessed = if args.bless { blessed(file, &played, &sources, output)? } else { false };
-        reports.push(report(file, played, blessed));
+        let blessed = if args.bless { Some(blessed(file, &played, &sources, output)?) } else { None };
+        reports.push(report(file, played, blessed.as_ref()));
     }
     if reports.iter().all(|report| report.cases.is_empty()) {
         return Err(Problem::usage(no_case(args.case.as_deref(), &files)));
@@ -181,43 +181,39 @@ fn cover<'f>(
     }
 }
 
-/// Was something of the file replaced by what was found?
+/// Writes what was found in the place of what was expected.
 fn blessed(
     file: &GraphTestFile,
     played: &[Played<'_>],
     sources: &Sources,
     output: Output,
-) -> Result<bool, Problem> {
+) -> Result<Blessed, Problem> {
     let cases: Vec<(&GraphCase, &Rehearsal, &[Difference])> =
         played.iter().map(|one| (one.case, &one.came_to, &one.differences[..])).collect();
-    let failed = |error: &dyn std::error::Error| Problem::failed("cannot bless", error);
-    let Some(text) = bless(sources, file.checked.file, &cases).map_err(|error| failed(&error))? else {
-        return Ok(false);
-    };
-    write_given(Path::new(&file.name), &text).map_err(|error| failed(&error))?;
-    output.note(&format!("blessed {}\n", escaped(&file.name)));
-    Ok(true)
+    let blessed = bless(sources, file.checked.file, &cases);
+    if let Some(text) = &blessed.text {
+        write_given(Path::new(&file.name), text).map_err(|error| Problem::failed("cannot bless", &error))?;
+        output.note(&format!("blessed {}\n", escaped(&file.name)));
+    }
+    Ok(blessed)
 }
 
-fn report(file: &GraphTestFile, played: Vec<Played<'_>>, blessed: bool) -> FileReport {
+fn report(file: &GraphTestFile, played: Vec<Played<'_>>, blessed: Option<&Blessed>) -> FileReport {
     let cases = played.into_iter().map(|Played { case, came_to, mut differences }| {
+        let is_written = |span| blessed.is_some_and(|blessed| !blessed.unwritten.contains(&span));
         let mut problems = came_to.problems;
-        let expects_nothing = case.expect.is_empty() && !(blessed && came_to.is_whole);
-        if expects_nothing {
-            problems.push(CaseProblem {
-                span: case.expect.span,
-                message: "the case expects nothing, so it shows nothing".to_owned(),
-                help: if came_to.is_whole {
-                    "write what it comes to under `expect`, or let `lgflow test --bless` write it"
-                } else {
-                    "mend what keeps it from being played to its end; then let `lgflow test --bless` write what it comes to"
-                }
-                .to_owned(),
-            });
+        if case.expect.is_empty() && !(is_written(case.expect.span) && came_to.is_whole) {
+            problems.push(expects_nothing(case, came_to.is_whole));
         }
-        if blessed {
-            differences.retain(|one| !one.can_be_blessed);
-        }
+        let own: Vec<Span> = differences.iter().map(|one| one.span).chain([case.expect.span]).collect();
+        differences.retain(|one| !(one.can_be_blessed && is_written(one.span)));
+        let unwritten = blessed.into_iter().flat_map(|blessed| &blessed.unwritten);
+        let here = |span: &&Span| own.contains(span);
+        problems.extend(unwritten.filter(here).map(|span| CaseProblem {
+            span: *span,
+            message: "what was found cannot be written here without changing more than that".to_owned(),
+            help: "edit it by hand".to_owned(),
+        }));
         let summary = came_to.summary;
         CaseReport {
             name: case.name.value.clone(),
@@ -229,6 +225,19 @@ fn report(file: &GraphTestFile, played: Vec<Played<'_>>, blessed: bool) -> FileR
         }
     });
     FileReport { name: file.name.clone(), graph: file.graph.clone(), cases: cases.collect() }
+}
+
+fn expects_nothing(case: &GraphCase, is_whole: bool) -> CaseProblem {
+    CaseProblem {
+        span: case.expect.span,
+        message: "the case expects nothing, so it shows nothing".to_owned(),
+        help: if is_whole {
+            "write what it comes to under `expect`, or let `lgflow test --bless` write it"
+        } else {
+            "mend what keeps it from being played to its end; then let `lgflow test --bless` write what it comes to"
+        }
+        .to_owned(),
+    }
 }
 
 /// The report where a file is not valid and nothing was played, so that none of an earlier time is taken for it.

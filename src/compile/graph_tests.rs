@@ -13,7 +13,8 @@ use crate::effect::ErrorKind;
 use crate::files::RelPath;
 use crate::model::Uses;
 use crate::model::graph_test::{
-    Expectations, GraphCase, GraphTests, Scripted, ScriptedAnswer, ScriptedOutcome, Which,
+    Expectations, ExpectedCall, GraphCase, GraphTests, Reply, Scripted, ScriptedAnswer, ScriptedOutcome,
+    Which,
 };
 use crate::plan::{Action, Plan, PlanNode};
 use crate::schema::{self, validate_value};
@@ -87,15 +88,11 @@ impl Check<'_> {
         }
     }
 
-    /// One that nothing fails with: neither the engine, nor a `fail` node, nor a call that is scripted here.
+    /// One that nothing fails with: neither the engine nor a `fail` node.
     fn error_kind(&mut self, case: &GraphCase) {
         let Some(kind) = case.expect.error.as_ref().and_then(|error| error.kind.as_ref()) else { return };
-        let scripted = case.results.iter().filter_map(|result| match &result.outcome {
-            ScriptedOutcome::Error { kind, .. } => Some(kind.value.clone()),
-            ScriptedOutcome::Output(_) | ScriptedOutcome::Hangs | ScriptedOutcome::Asks(_) => None,
-        });
         let engine = ErrorKind::ANY.into_iter().chain(ErrorKind::BY_NAME).chain(ErrorKind::NEVER);
-        let own: BTreeSet<String> = kinds::of_plan(self.plan).into_iter().chain(scripted).collect();
+        let own = kinds::of_plan(self.plan);
         let known: Vec<String> = own.into_iter().chain(engine.map(|kind| kind.as_str().to_owned())).collect();
         if !known.contains(&kind.value) {
             let message = format!("nothing in this graph fails with the kind `{}`", kind.value);
@@ -107,6 +104,9 @@ impl Check<'_> {
 
     fn result(&mut self, result: &mut Scripted) {
         self.which(&result.which);
+        if let ScriptedOutcome::Error { kind, .. } = &result.outcome {
+            return self.scripted_kind(&self.tools(&result.which), kind);
+        }
         let by_node = result.which.node.as_ref().and_then(|node| find(self.plan, &node.value));
         let tool = match (&result.which.tool, by_node) {
             (Some(tool), _) => tool.value,
@@ -126,17 +126,82 @@ impl Check<'_> {
             },
             _ => true,
         };
-        let kind = match &mut result.outcome {
-            ScriptedOutcome::Output(output) if promised => {
-                return self.output(tool, output, result.written.as_ref());
-            }
-            ScriptedOutcome::Error { kind, .. } => kind,
-            ScriptedOutcome::Output(_) | ScriptedOutcome::Hangs | ScriptedOutcome::Asks(_) => return,
+        if let ScriptedOutcome::Output(output) = &mut result.outcome
+            && promised
+        {
+            self.output(tool, output, result.written.as_ref());
+        }
+    }
+
+    /// The tools of which the calls are that are meant; none where a name is wrong, which is told by itself.
+    fn tools(&self, which: &Which) -> Vec<Uses> {
+        if let Some(tool) = &which.tool {
+            return vec![tool.value];
+        }
+        match which.node.as_ref().and_then(|node| find(self.plan, &node.value)) {
+            None => Vec::new(),
+            Some(node) => made_by(node),
+        }
+    }
+
+    /// What none of the calls that are meant can fail with.
+    fn scripted_kind(&mut self, tools: &[Uses], kind: &Located<String>) {
+        let parsed = ErrorKind::parse(&kind.value);
+        if tools.is_empty() || tools.iter().any(|tool| kinds::ends_call(*tool, &parsed)) {
+            return;
+        }
+        let word = &kind.value;
+        let engine = || ErrorKind::ANY.into_iter().chain(ErrorKind::BY_NAME).chain(ErrorKind::NEVER);
+        let by_a_call: Vec<ErrorKind> =
+            engine().filter(|kind| tools.iter().any(|tool| kinds::ends_call(*tool, kind))).collect();
+        let near = suggestion(word, by_a_call.iter().map(ErrorKind::as_str));
+        let (message, help) = match &parsed {
+            ErrorKind::Custom(_) => (
+                format!(
+                    "no call fails with the kind `{word}`: an author's own kinds are those of `fail` nodes"
+                ),
+                near,
+            ),
+            ErrorKind::Exit => (
+                format!(
+                    "`{}` never fails with `exit`: only a command ends with an exit code",
+                    tools[0].as_str()
+                ),
+                None,
+            ),
+            _ => (
+                format!("no call ends with the kind `{word}`: the run itself decides that"),
+                Some("script what the tool does, and let the run come to it".to_owned()),
+            ),
         };
-        if matches!(kind.value.as_str(), "cancelled" | "budget" | "exhausted" | "approval_required") {
-            let message = format!("no call ends with the kind `{}`: the run itself decides that", kind.value);
-            let found = Diagnostic::new(codes::BAD_VALUE, kind.span, message);
-            self.diagnostics.push(found.help("script what the tool does, and let the run come to it"));
+        let listed = || {
+            let words: Vec<&str> = by_a_call.iter().map(ErrorKind::as_str).collect();
+            format!("write one of `{}`", words.join("`, `"))
+        };
+        let found = Diagnostic::new(codes::BAD_VALUE, kind.span, message);
+        self.diagnostics.push(found.help(help.unwrap_or_else(listed)));
+    }
+
+    /// Parameters that no call can have: they would never be met, and never be missed.
+    fn parameters(&mut self, call: &ExpectedCall) {
+        let (Some(input), tools) = (&call.input, self.tools(&call.which)) else { return };
+        // what a model is asked is no longer what the node says
+        if tools.is_empty() || tools.contains(&Uses::Llm) {
+            return;
+        }
+        let of = |tool: &Uses| schema::part_faults(tool.as_str(), &input.value);
+        let found: Vec<_> = tools.iter().map(|tool| (tool, of(tool))).collect();
+        if found.iter().any(|(_, faults)| faults.is_empty()) {
+            return;
+        }
+        // of several tools the one that it fits best
+        let Some((tool, faults)) = found.into_iter().min_by_key(|(_, faults)| faults.len()) else { return };
+        for fault in faults {
+            let message = format!("no call of `{}` is like this: {fault}", tool.as_str());
+            let place = call.written.as_ref().map_or(input.span, |written| schema::spot(written, &fault));
+            let listed = || format!("`lgflow schema tool {}` says what it takes", tool.as_str());
+            let found = Diagnostic::new(codes::BAD_VALUE, place, message);
+            self.diagnostics.push(found.help(fault.help.unwrap_or_else(listed)));
         }
     }
 
@@ -177,17 +242,40 @@ impl Check<'_> {
 
     fn answer(&mut self, answer: &ScriptedAnswer) {
         let Some(node) = self.node(&answer.node) else { return };
+        let given = match &answer.reply {
+            Reply::Given(given) => given,
+            Reply::Late(span) => return self.late(&node, *span),
+        };
         let Action::Approval { options, .. } = &node.action else { return };
         let known: Vec<&str> = if options.is_empty() {
             vec!["approve", "reject"]
         } else {
             options.iter().map(String::as_str).collect()
         };
-        if !known.contains(&answer.choice.value.as_str()) {
-            let message = format!("`{}` is no choice of `{}`", answer.choice.value, answer.node.value);
-            let found = Diagnostic::new(codes::BAD_VALUE, answer.choice.span, message);
+        if !known.contains(&given.choice.value.as_str()) {
+            let message = format!("`{}` is no choice of `{}`", given.choice.value, answer.node.value);
+            let found = Diagnostic::new(codes::BAD_VALUE, given.choice.span, message);
             self.diagnostics.push(found.help(format!("choose one of `{}`", known.join("`, `"))));
         }
+    }
+
+    /// Time that passes for an answer ends nothing where there is no end to it.
+    fn late(&mut self, node: &PlanNode, span: Span) {
+        let (message, help) = match (&node.action, node.timeout) {
+            (Action::Approval { .. }, Some(_)) => return,
+            (Action::Approval { .. }, None) => (
+                format!("`{}` waits for an answer as long as it takes: it has no `timeout`", node.id),
+                "give the node a `timeout`, or leave the answer out: the run is then `suspended`",
+            ),
+            _ => (
+                format!(
+                    "the policy's question about `{}` is answered in any time: that is no part of `timeout`",
+                    node.id
+                ),
+                "leave the answer out: the run is then `suspended`",
+            ),
+        };
+        self.diagnostics.push(Diagnostic::new(codes::BAD_VALUE, span, message).help(help));
     }
 
     fn expectations(&mut self, expect: &Expectations) {
@@ -213,6 +301,7 @@ impl Check<'_> {
         }
         for call in expect.calls.iter().chain(&expect.never) {
             self.which(&call.which);
+            self.parameters(call);
         }
         for denial in &expect.denied {
             self.which(&denial.which);
@@ -230,11 +319,6 @@ impl Check<'_> {
     fn which(&mut self, which: &Which) {
         let Some(name) = &which.node else { return };
         let Some(node) = self.node(name) else { return };
-        let makes = |tool: Uses| match &node.action {
-            Action::Batch { tools, .. } => tools.contains(&tool),
-            Action::Llm(conversation) => tool == Uses::Llm || conversation.tools.contains(&tool),
-            _ => node.uses == tool,
-        };
         if !node.uses.is_tool() && node.uses != Uses::Batch {
             let message = format!("`{}` makes no calls: it is `{}`", name.value, node.uses.as_str());
             let found = Diagnostic::new(codes::BAD_VALUE, name.span, message);
@@ -245,7 +329,7 @@ impl Check<'_> {
             };
             self.diagnostics.push(found.help(help));
         } else if let Some(tool) = &which.tool
-            && !makes(tool.value)
+            && !made_by(&node).contains(&tool.value)
         {
             let message = format!("`{}` makes no calls of `{}`", name.value, tool.value.as_str());
             let found = Diagnostic::new(codes::BAD_VALUE, tool.span, message);
@@ -263,6 +347,18 @@ impl Check<'_> {
             self.diagnostics.push(Diagnostic::new(codes::UNKNOWN_NODE, name.span, message).maybe_help(help));
         }
         found
+    }
+}
+
+/// The tools whose calls a node makes.
+fn made_by(node: &PlanNode) -> Vec<Uses> {
+    match &node.action {
+        Action::Batch { tools, .. } => tools.clone(),
+        Action::Llm(conversation) => {
+            std::iter::once(Uses::Llm).chain(conversation.tools.iter().copied()).collect()
+        }
+        _ if node.uses.is_tool() => vec![node.uses],
+        _ => Vec::new(),
     }
 }
 

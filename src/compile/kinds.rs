@@ -97,6 +97,32 @@ fn of_uses(node: &DraftNode<'_>, uses: Uses, kind: &ErrorKind) -> bool {
     }
 }
 
+/// Can a call of a tool end with a kind, by what the tool does? What the run itself decides, and what a node comes to
+/// before or after its call, is none.
+pub(super) fn ends_call(tool: Uses, kind: &ErrorKind) -> bool {
+    match kind {
+        ErrorKind::Exit => tool == Uses::Exec,
+        ErrorKind::Timeout
+        | ErrorKind::NotFound
+        | ErrorKind::Conflict
+        | ErrorKind::InvalidInput
+        | ErrorKind::InvalidOutput
+        | ErrorKind::RateLimited
+        | ErrorKind::Upstream
+        | ErrorKind::Limit
+        | ErrorKind::Denied
+        | ErrorKind::Internal => tool.is_tool(),
+        ErrorKind::Rejected
+        | ErrorKind::Exhausted
+        | ErrorKind::Expression
+        | ErrorKind::Cancelled
+        | ErrorKind::Budget
+        | ErrorKind::Unplanned
+        | ErrorKind::ApprovalRequired
+        | ErrorKind::Custom(_) => false,
+    }
+}
+
 /// The author's own kinds that a graph, with all that it uses, can fail with.
 pub(super) fn of_plan(plan: &Plan) -> BTreeSet<String> {
     let mut kinds = BTreeSet::new();

@@ -1,15 +1,41 @@
 //! A value as one line of a file's syntax, which is read back as the same value.
 
+use std::fmt::Write as _;
+
 use serde_json::Value;
+
+use crate::source::is_unsafe_to_show;
 
 use super::Syntax;
 
 /// The value on one line. YAML takes JSON as it is; in TOML null is written as an empty string, for there is none.
 pub fn inline(value: &Value, syntax: Syntax) -> String {
     match syntax {
-        Syntax::Yaml | Syntax::Json => value.to_string(),
-        Syntax::Toml => toml(value),
+        Syntax::Yaml | Syntax::Json => spelled(&value.to_string(), syntax),
+        Syntax::Toml => spelled(&toml(value), syntax),
     }
+}
+
+/// No character that a syntax does not take as it is, or that nobody sees: such stand in strings alone, where each has
+/// an escape.
+fn spelled(text: &str, syntax: Syntax) -> String {
+    let mut spelled = String::with_capacity(text.len());
+    for c in text.chars() {
+        let mut units = [0; 2];
+        // writing to a string can't fail
+        let _ = match (u32::from(c), syntax) {
+            _ if !is_unsafe_to_show(c) => {
+                spelled.push(c);
+                Ok(())
+            }
+            (0x1_0000.., Syntax::Json) => {
+                c.encode_utf16(&mut units).iter().try_for_each(|unit| write!(spelled, "\\u{unit:04x}"))
+            }
+            (code @ 0x1_0000.., _) => write!(spelled, "\\U{code:08x}"),
+            (code, _) => write!(spelled, "\\u{code:04x}"),
+        };
+    }
+    spelled
 }
 
 fn toml(value: &Value) -> String {
@@ -28,5 +54,40 @@ fn toml(value: &Value) -> String {
         Value::Null => "\"\"".to_owned(),
         // strings, numbers and booleans are spelled as in JSON
         scalar => scalar.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diag::Diagnostics;
+    use crate::document::{Limits, parse};
+    use crate::source::Sources;
+
+    #[test]
+    fn every_character_is_read_back_as_it_was() {
+        let odd: Vec<char> =
+            (0..=0x0010_ffff).filter_map(char::from_u32).filter(|c| is_unsafe_to_show(*c)).collect();
+        let texts = odd.chunks(1000).map(|some| some.iter().collect::<String>());
+        let texts = texts.chain([r#"plain "quoted" \ back 日本 😀 # : {"#.to_owned()]);
+        for text in texts {
+            for (syntax, name) in
+                [(Syntax::Yaml, "a.yaml"), (Syntax::Toml, "a.toml"), (Syntax::Json, "a.json")]
+            {
+                let value = Value::from(text.as_str());
+                let line = inline(&value, syntax);
+                assert!(!line.chars().any(is_unsafe_to_show), "{line}");
+                let file = match syntax {
+                    Syntax::Yaml => format!("k: {line}\n"),
+                    Syntax::Toml => format!("k = {line}\n"),
+                    Syntax::Json => format!("{{\"k\": {line}}}\n"),
+                };
+                let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
+                let id = sources.add(name, &file);
+                let parsed = parse(&sources, id, syntax, &Limits::default(), &mut found).unwrap();
+                assert!(!found.has_errors(), "{syntax:?}: {line}");
+                assert_eq!(parsed.tree.to_json()["k"], value, "{syntax:?}: {line}");
+            }
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Expressions and templates: parse, what they refer to, evaluate within limits. Knows no graph: the names that
 //! an expression may use are given by the caller, and so are their values.
 
+mod canonical;
 mod compiled;
 mod decide;
 mod domain;
@@ -27,6 +28,7 @@ pub use decide::Subjects;
 pub use domain::Domain;
 pub use infer::{Doubt, Finding, Inferred, Known, Open, Subject};
 pub use limits::{EXPRESSION_BYTES, OUTPUT_BYTES, TEMPLATE_BYTES};
+pub use number::in_one_form;
 pub use reference::{Reference, Root, Segment};
 pub use value_template::{SECRET_KEY, ValueTemplate};
 

@@ -175,7 +175,7 @@ fn is_carried(whole: i128) -> bool {
 }
 
 /// A value of JSON with its numbers in their one form.
-pub(super) fn in_one_form(value: &Value) -> Value {
+pub fn in_one_form(value: &Value) -> Value {
     match value {
         Value::Number(number) => Num::from_json(number).to_json().unwrap_or_else(|_| value.clone()),
         Value::Array(items) => items.iter().map(in_one_form).collect(),

@@ -9,6 +9,6 @@ mod weight;
 
 pub use embedded::{document, names, tool_input, tool_names, tool_output};
 pub use fault::{Fault, SchemaError};
-pub use parameters::{call_faults, check_parameters, tool_validator};
+pub use parameters::{call_faults, check_parameters, part_faults, tool_validator};
 pub use spot::spot;
 pub use validator::{BadSchema, Validator, validate_value};

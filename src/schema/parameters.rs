@@ -11,7 +11,7 @@ use crate::document::Tree;
 use crate::source::{Located, Span};
 
 use super::fault::Fault;
-use super::{SchemaError, Validator, tool_input, tool_names};
+use super::{SchemaError, Validator, tool_input, tool_names, validate_value};
 
 /// Marks a parameter that must be known before the run: no template can stand there.
 const LITERAL: &str = "x-literal";
@@ -72,6 +72,28 @@ pub fn call_faults(tool: &str, input: &Value) -> Vec<SchemaError> {
     let mut given = input.clone();
     without_nulls(&mut given);
     validator.errors(&given)
+}
+
+/// What is wrong with a part of a call's parameters: no call could hold it. An object may lack what it needs, since the
+/// rest is not told; a list is told as a whole.
+pub fn part_faults(tool: &str, part: &Value) -> Vec<SchemaError> {
+    let Some(validator) = tool_validator(tool) else { return Vec::new() };
+    let mut schema = validator.schema().clone();
+    without_needs(&mut schema);
+    let mut given = part.clone();
+    without_nulls(&mut given);
+    validate_value(&schema, &given)
+}
+
+/// The depth of the schemas of tools is known, and so is the recursion.
+fn without_needs(schema: &mut Value) {
+    let Some(schema) = schema.as_object_mut() else { return };
+    for need in ["required", "oneOf", "anyOf", "minProperties"] {
+        schema.remove(need);
+    }
+    if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
+        properties.values_mut().for_each(without_needs);
+    }
 }
 
 /// The depth of a call is bounded, and so is the recursion.

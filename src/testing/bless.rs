@@ -13,49 +13,94 @@ use crate::source::{FileId, Sources, Span};
 use super::rewrite::{Edit, in_line, rewrite};
 use super::{Difference, Rehearsal};
 
-/// Why a file was not blessed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum BlessError {
-    /// The values do not stand where they can be replaced.
-    #[error("what was found cannot be written into `{0}` without changing more than that; edit it by hand")]
-    Unclear(String),
+/// What became of the values that were found.
+#[derive(Debug, Default)]
+pub struct Blessed {
+    /// The text of the file with them in it; nothing where none was written.
+    pub text: Option<String>,
+    /// Where one could not be written without changing more than that.
+    pub unwritten: Vec<Span>,
 }
 
-/// The text of a file with what was found in the place of what was expected; nothing where there is nothing to bless.
-/// `cases` are those of the file, with what they came to and how that parts from what they expect.
-///
-/// # Errors
-/// The edited text does not say exactly what was to be said.
-pub fn bless(
-    sources: &Sources,
-    file: FileId,
-    cases: &[(&GraphCase, &Rehearsal, &[Difference])],
-) -> Result<Option<String>, BlessError> {
-    let mut edits: BTreeMap<Span, Value> = BTreeMap::new();
+/// The text of a file with what was found in the place of what was expected, as far as it can be written there: one value
+/// that can't keeps no other out. `cases` are those of the file, with what they came to and how that parts from what they
+/// expect.
+pub fn bless(sources: &Sources, file: FileId, cases: &[(&GraphCase, &Rehearsal, &[Difference])]) -> Blessed {
+    let mut values: BTreeMap<Span, Value> = BTreeMap::new();
     for (case, came_to, differences) in cases {
         if case.expect.is_empty() && came_to.is_whole {
-            edits.insert(case.expect.span, all_of(came_to));
+            values.insert(case.expect.span, all_of(came_to));
         }
         for difference in differences.iter().filter(|one| one.can_be_blessed) {
-            edits.extend(difference.found.clone().map(|found| (difference.span, found)));
+            values.extend(difference.found.clone().map(|found| (difference.span, found)));
         }
     }
-    if edits.is_empty() {
-        return Ok(None);
+    if values.is_empty() {
+        return Blessed::default();
     }
     let source = sources.get(file);
     let syntax = Syntax::of_path(source.name()).unwrap_or(Syntax::Yaml);
-    let unclear = || BlessError::Unclear(source.name().to_owned());
-    let before = tree(source.text(), source.name(), syntax).ok_or_else(unclear)?;
-    // in the form that it had where there is a way, else on one line
-    let in_form = (syntax == Syntax::Yaml).then(|| edited(source.text(), &before, &edits, &rewrite));
-    let on_a_line: &Write<'_> = &|text, old, new, edits| edits.push(in_line(text, old, inline(new, syntax)));
-    let texts =
-        in_form.into_iter().chain(std::iter::once_with(|| edited(source.text(), &before, &edits, on_a_line)));
-    let wanted = edits.iter().map(|(span, value)| ((span.start, span.end), value.clone())).collect();
-    let right =
-        |text: &String| tree(text, source.name(), syntax).is_some_and(|after| says(&before, &after, &wanted));
-    texts.into_iter().find(right).map(Some).ok_or_else(unclear)
+    let Some(before) = tree(source.text(), source.name(), syntax) else {
+        return Blessed { text: None, unwritten: values.into_keys().collect() };
+    };
+    let mut page = Page {
+        text: source.text(),
+        name: source.name(),
+        syntax,
+        before,
+        written: BTreeMap::new(),
+        last: None,
+    };
+    let mut unwritten = Vec::new();
+    page.write(&values.into_iter().collect::<Vec<_>>(), &mut unwritten);
+    Blessed { text: page.last, unwritten }
+}
+
+/// A file's text, and the values that can be written into it together.
+struct Page<'p> {
+    text: &'p str,
+    name: &'p str,
+    syntax: Syntax,
+    before: Tree,
+    written: BTreeMap<Span, Value>,
+    /// The text with them.
+    last: Option<String>,
+}
+
+impl Page<'_> {
+    /// Writes these values beside those that are written; where that does not go, as many of them as do.
+    fn write(&mut self, values: &[(Span, Value)], unwritten: &mut Vec<Span>) {
+        let mut all = self.written.clone();
+        all.extend(values.iter().cloned());
+        if let Some(text) = self.with(&all) {
+            (self.written, self.last) = (all, Some(text));
+            return;
+        }
+        match values {
+            [] => {}
+            [(span, _)] => unwritten.push(*span),
+            several => {
+                let (first, rest) = several.split_at(several.len() / 2);
+                self.write(first, unwritten);
+                self.write(rest, unwritten);
+            }
+        }
+    }
+
+    /// The text with these values and nothing else that is otherwise: in the form that it had where there is a way, else
+    /// each on one line.
+    fn with(&self, values: &BTreeMap<Span, Value>) -> Option<String> {
+        let in_form =
+            (self.syntax == Syntax::Yaml).then(|| edited(self.text, &self.before, values, &rewrite));
+        let on_a_line: &Write<'_> =
+            &|text, old, new, edits| edits.push(in_line(text, old, inline(new, self.syntax)));
+        let on_lines = || edited(self.text, &self.before, values, on_a_line);
+        let wanted = values.iter().map(|(span, value)| ((span.start, span.end), value.clone())).collect();
+        let right = |text: &String| {
+            tree(text, self.name, self.syntax).is_some_and(|after| says(&self.before, &after, &wanted))
+        };
+        in_form.into_iter().chain(std::iter::once_with(on_lines)).find(right)
+    }
 }
 
 /// Writes a value in the place of an old one.

@@ -1,5 +1,6 @@
 //! What was expected and what was found, and how a person sees where they part.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use serde_json::Value;
@@ -8,8 +9,12 @@ use similar::{ChangeTag, TextDiff};
 use crate::source::Span;
 use crate::view::escaped;
 
+use super::judge::same;
+
 /// The most characters of a value that are shown.
 const SHOWN: usize = 2000;
+/// The most characters of a value that is shown on one line beside another.
+const LONG: usize = 100;
 /// The most lines of a difference that are shown.
 const LINES: usize = 60;
 
@@ -28,25 +33,68 @@ pub struct Difference {
     pub can_be_blessed: bool,
 }
 
-/// A difference as lines: what was expected begins with `-`, what was found with `+`. Texts of several lines are
-/// compared line by line.
+/// A difference as lines: what was expected begins with `-`, what was found with `+`. Of what is long, the parts that
+/// differ; texts of several lines are compared line by line.
 pub fn text_difference(difference: &Difference) -> String {
     let mut text = String::new();
-    let lines = |value: &Value| value.as_str().filter(|text| text.contains('\n')).map(str::to_owned);
-    let found = difference.found.as_ref();
-    let pair = (lines(&difference.expected), found.and_then(Value::as_str).map(str::to_owned));
-    if let (Some(expected), Some(found)) = pair {
-        let _ = writeln!(text, "    {}", escaped(&difference.place));
-        by_line(&expected, &found, &mut text);
-        return text;
-    }
-    let shown = |value: &Value| escaped(&shortened(&value.to_string()));
-    let place = escaped(&difference.place);
-    // writing to a String cannot fail
-    let _ = writeln!(text, "    - {place}: {}", shown(&difference.expected));
-    let found = found.map_or_else(|| "nothing".to_owned(), shown);
-    let _ = writeln!(text, "    + {place}: {found}");
+    parts(&difference.place, Some(&difference.expected), difference.found.as_ref(), &mut text);
     text
+}
+
+/// What differs, each part of what is long by itself. As deep as a value of JSON goes, which is bounded.
+fn parts(place: &str, expected: Option<&Value>, found: Option<&Value>, text: &mut String) {
+    match (expected, found) {
+        (Some(Value::Object(ours)), Some(Value::Object(theirs))) if is_long(expected) || is_long(found) => {
+            let names: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
+            for name in names {
+                unless_same(&format!("{place}.{name}"), ours.get(name), theirs.get(name), text);
+            }
+        }
+        (Some(Value::Array(ours)), Some(Value::Array(theirs))) if is_long(expected) || is_long(found) => {
+            if ours.len() == theirs.len() {
+                for (at, (ours, theirs)) in ours.iter().zip(theirs).enumerate() {
+                    unless_same(&format!("{place}[{at}]"), Some(ours), Some(theirs), text);
+                }
+                return;
+            }
+            // an item that came or went moves those behind it
+            let lines = |items: &[Value]| items.iter().map(|item| format!("{item}\n")).collect::<String>();
+            let _ = writeln!(text, "    {}", escaped(place));
+            by_line(&lines(ours), &lines(theirs), text);
+        }
+        (Some(Value::String(ours)), Some(Value::String(theirs))) if ours.contains('\n') => {
+            // writing to a String cannot fail
+            let _ = writeln!(text, "    {}", escaped(place));
+            by_line(ours, theirs, text);
+        }
+        _ => {
+            let shown = |value: Option<&Value>| {
+                value.map_or_else(|| "nothing".to_owned(), |value| escaped(&shortened(&value.to_string())))
+            };
+            let place = escaped(place);
+            let _ = writeln!(text, "    - {place}: {}", shown(expected));
+            let _ = writeln!(text, "    + {place}: {}", shown(found));
+        }
+    }
+}
+
+fn unless_same(place: &str, expected: Option<&Value>, found: Option<&Value>, text: &mut String) {
+    let is_same = match (expected, found) {
+        (Some(expected), Some(found)) => same(expected, found),
+        _ => false,
+    };
+    if !is_same {
+        parts(place, expected, found, text);
+    }
+}
+
+/// More than a person compares on two lines.
+fn is_long(value: Option<&Value>) -> bool {
+    value.is_some_and(|value| {
+        let line = value.to_string();
+        // a break within a text is written so
+        line.chars().count() > LONG || line.contains("\\n")
+    })
 }
 
 fn by_line(expected: &str, found: &str, text: &mut String) {

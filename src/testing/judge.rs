@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::expr::in_one_form;
 use crate::model::graph_test::{ExpectedCall, ExpectedDenial, ExpectedError, GraphCase, Which};
 use crate::source::{Located, Span};
 
@@ -72,7 +73,7 @@ struct Judgement<'j> {
 
 impl Judgement<'_> {
     fn compare(&mut self, place: String, expected: &Located<Value>, found: Option<Value>) {
-        if found.as_ref() != Some(&expected.value) {
+        if !found.as_ref().is_some_and(|found| same(found, &expected.value)) {
             self.found.push(Difference {
                 place,
                 span: expected.span,
@@ -207,6 +208,11 @@ fn holds(value: &Value, least: &Value) -> bool {
         (Value::Object(value), Value::Object(least)) => {
             least.iter().all(|(name, least)| value.get(name).is_some_and(|value| holds(value, least)))
         }
-        (value, least) => value == least,
+        (value, least) => same(value, least),
     }
+}
+
+/// Are two values the same? A number is, however it is written.
+pub(super) fn same(one: &Value, other: &Value) -> bool {
+    one == other || in_one_form(one) == in_one_form(other)
 }

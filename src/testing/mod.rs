@@ -2,6 +2,7 @@
 //! expected, and which nodes and edges all cases together have taken. Nothing here has an effect: there is no runner.
 
 mod bless;
+mod clocks;
 mod coverage;
 mod difference;
 mod judge;
@@ -12,7 +13,7 @@ mod report;
 mod rewrite;
 mod script;
 
-pub use bless::{BlessError, bless};
+pub use bless::{Blessed, bless};
 pub use coverage::{Coverage, Covered};
 pub use difference::{Difference, text_difference};
 pub use judge::judge;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::digest::Digest;
 use crate::effect::{AskedRef, ErrorKind, ToolCall, ToolError, ToolResult};
-use crate::model::graph_test::ScriptedAnswer;
+use crate::model::graph_test::GivenAnswer;
 use crate::policy::Verdict;
 use crate::schema::validate_value;
 use crate::trace::{Answer, CallId, CallOrder, CallOutcome, EventBody, QuestionId};
@@ -19,7 +19,7 @@ pub(super) fn answered(
     question: QuestionId,
     options: &[String],
     response: Option<&Value>,
-    answer: &ScriptedAnswer,
+    answer: &GivenAnswer,
 ) -> Result<EventBody, Problem> {
     let choice = answer.choice.value.as_str();
     if !options.is_empty() && !options.iter().any(|option| option == choice)

@@ -1,15 +1,14 @@
 //! One case as a run: the interpreter decides, the policy is asked about each call, and the script says what comes of
-//! it. Clocks do not run: waits between attempts and turns are over at once, and a timeout ends what hangs.
+//! it. Its time is imagined: nobody waits for it.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::effect::{ErrorKind, RunLimits, ToolCall, ToolError, ToolResult, refused_whole};
 use crate::interpret::{Effect, bind_inputs, next};
-use crate::model::graph_test::GraphCase;
+use crate::model::graph_test::{GraphCase, Reply};
 use crate::plan::Plan;
 use crate::policy::{Gate, GateDecision, GrantLimits};
 use crate::receipt::{Counters, Used};
@@ -17,10 +16,11 @@ use crate::runner::{call_beyond, call_unfit, result_beyond};
 use crate::source::Span;
 use crate::trace::{
     CallId, CallOrder, CallOutcome, EventBody, FrameId, IllegalEvent, Phase, QuestionId, RunStarted,
-    RunState, Summary, WaitFor, WaitId, apply,
+    RunState, Summary, apply,
 };
 
 use super::Coverage;
+use super::clocks::{Clock, Clocks, Person};
 use super::outcome::{answered, asked_ref, deadline, ended, finished, refused};
 use super::script::{Scene, Script};
 
@@ -83,8 +83,9 @@ pub fn rehearse(plan: &Arc<Plan>, gate: &Gate, case: &GraphCase) -> Rehearsal {
         state: RunState::new("test", plan),
         coverage: Coverage::default(),
         waiting: VecDeque::new(),
-        hanging: BTreeMap::new(),
+        clocks: Clocks::default(),
         unanswered: BTreeSet::new(),
+        late: BTreeSet::new(),
         calls: Vec::new(),
         counters: Counters::new(RunLimits::default(), Used::default()),
         problems: Vec::new(),
@@ -103,12 +104,6 @@ pub fn rehearse(plan: &Arc<Plan>, gate: &Gate, case: &GraphCase) -> Rehearsal {
     stage.end(plan, is_whole)
 }
 
-/// What ends something by the passing of time.
-enum Clock {
-    Wait(WaitId),
-    Call(CallId),
-}
-
 struct Stage<'s> {
     gate: &'s Gate,
     case: &'s GraphCase,
@@ -117,10 +112,11 @@ struct Stage<'s> {
     coverage: Coverage,
     /// Calls that have begun, and are not answered.
     waiting: VecDeque<(CallId, Arc<CallOrder>)>,
-    /// Calls that come to nothing by themselves, with the time that the runner gives them.
-    hanging: BTreeMap<CallId, Option<Duration>>,
+    clocks: Clocks,
     /// Questions that the script has no answer to.
     unanswered: BTreeSet<QuestionId>,
+    /// Those among them whose time is to pass.
+    late: BTreeSet<QuestionId>,
     calls: Vec<MadeCall>,
     /// By the policy; what a user's settings lower is not a test's.
     counters: Counters,
@@ -144,7 +140,7 @@ impl Stage<'_> {
                 return Ok(());
             }
             let next = match self.state.phase() {
-                Phase::Suspended => self.answer_question()?,
+                Phase::Suspended => self.answer_question()?.or_else(|| self.let_time_pass()),
                 _ => match self.answer_call()? {
                     Some(event) => Some(event),
                     None => self.ring(),
@@ -175,6 +171,9 @@ impl Stage<'_> {
             let message = format!("a bug of lgflow, please report it: {illegal}");
             Problem::new(self.case.span, message, "leave the case out")
         })?;
+        if let EventBody::WaitStarted { wait, .. } = event {
+            self.clocks.begin(Clock::Wait(*wait));
+        }
         self.coverage.see(&self.state, event);
         Ok(())
     }
@@ -198,7 +197,7 @@ impl Stage<'_> {
 
     /// A call that is to end early ends so, as if the runner had heard of it in time.
     fn cancel(&mut self, call: CallId) {
-        if self.hanging.remove(&call).is_none() {
+        if !self.clocks.end(call) {
             return;
         }
         let order = self.state.open_calls().find(|(id, _)| *id == call).map(|(_, order)| Arc::clone(order));
@@ -217,7 +216,7 @@ impl Stage<'_> {
             }
             match self.outcome(call, &order)? {
                 Some(outcome) => return Ok(Some(finished(call, outcome))),
-                None => drop(self.hanging.insert(call, deadline(&order))),
+                None => self.clocks.hang(call, deadline(&order)),
             }
         }
         Ok(None)
@@ -386,31 +385,38 @@ impl Stage<'_> {
             let open = self.state.open_questions().find(|question| !unanswered.contains(&question.id));
             let Some(question) = open.cloned() else { return Ok(None) };
             let node = self.state.node_path(question.unit.at);
-            let Some(answer) = self.script.answer(&node) else {
-                self.unanswered.insert(question.id);
-                continue;
-            };
-            return answered(question.id, &question.options, question.response.as_deref(), answer).map(Some);
+            let answer = self.script.answer(&node);
+            match answer {
+                Some(Reply::Given(given)) => {
+                    let response = question.response.as_deref();
+                    return answered(question.id, &question.options, response, given).map(Some);
+                }
+                Some(Reply::Late(_)) => drop(self.late.insert(question.id)),
+                None => {}
+            }
+            self.unanswered.insert(question.id);
         }
     }
 
-    /// A clock: waits between attempts and turns first; what ends something only where a call hangs.
+    /// While the run waits for people alone: the time of those who are to be late passes.
+    fn let_time_pass(&mut self) -> Option<EventBody> {
+        let is_late = self.state.open_questions().any(|question| self.late.contains(&question.id));
+        if is_late { self.ring_of(true) } else { None }
+    }
+
+    /// The next clock that rings while the run goes on.
     fn ring(&mut self) -> Option<EventBody> {
-        let passes = |reason: &WaitFor| matches!(reason, WaitFor::Backoff(_) | WaitFor::Delay(..));
-        let first = self.state.open_waits().find(|(_, reason, _)| passes(reason)).map(|(wait, ..)| wait);
-        if let Some(wait) = first {
-            return Some(EventBody::WaitFinished { wait });
-        }
-        if self.hanging.is_empty() {
-            return None;
-        }
-        let waits = self.state.open_waits().map(|(wait, _, duration)| (duration, Clock::Wait(wait)));
-        let calls = self.hanging.iter().filter_map(|(call, time)| Some(((*time)?, Clock::Call(*call))));
-        let (_, clock) = calls.chain(waits).min_by_key(|(duration, _)| *duration)?;
-        match clock {
+        self.ring_of(false)
+    }
+
+    fn ring_of(&mut self, stands: bool) -> Option<EventBody> {
+        let state = &self.state;
+        let waits = state.open_waits();
+        let waits = waits.map(|(wait, reason, whole)| (wait, whole, Person(state.times_a_person(reason))));
+        match self.clocks.ring(waits, stands)? {
             Clock::Wait(wait) => Some(EventBody::WaitFinished { wait }),
             Clock::Call(call) => {
-                self.hanging.remove(&call);
+                self.clocks.end(call);
                 let order = self.state.open_calls().find(|(id, _)| *id == call).map(|(_, order)| order)?;
                 Some(finished(call, ended(order, &ErrorKind::Timeout, "it took longer than its `timeout`")))
             }

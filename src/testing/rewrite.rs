@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
 use crate::document::{Syntax, Tree, inline};
+use crate::source::is_unsafe_to_show;
 
 /// A part of a text, and what is to stand there.
 pub(super) type Edit = (Range<usize>, String);
@@ -133,7 +134,7 @@ fn block_text(text: &str, old: &Tree, new: &str) -> Option<Edit> {
     let content = &text[head_end + 1..];
     let filled = content.lines().find(|line| !line.trim().is_empty())?;
     let indent = &filled[..filled.len() - filled.trim_start_matches(' ').len()];
-    let plain = |c: char| c == '\n' || c == '\t' || !c.is_control();
+    let plain = |c: char| c == '\n' || c == '\t' || !is_unsafe_to_show(c);
     if new.is_empty() || new.starts_with([' ', '\t', '\n']) || !new.chars().all(plain) {
         return None;
     }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::effect::{AskedTool, ErrorKind, OkExit, ToolCall, ToolError, ToolResult};
-use crate::model::graph_test::{GraphCase, Scripted, ScriptedAnswer, ScriptedAsk, ScriptedOutcome};
+use crate::model::graph_test::{GraphCase, Reply, Scripted, ScriptedAnswer, ScriptedAsk, ScriptedOutcome};
 use crate::runner::answer_unfit;
 use crate::source::Span;
 
@@ -83,7 +83,7 @@ impl<'c> Script<'c> {
     }
 
     /// Counts a question of a node, and gives the answer to it, if there is one.
-    pub(super) fn answer(&mut self, node: &str) -> Option<&'c ScriptedAnswer> {
+    pub(super) fn answer(&mut self, node: &str) -> Option<&'c Reply> {
         let number = self.questions_by_node.entry(node.to_owned()).or_default();
         *number += 1;
         let number = *number;
@@ -99,7 +99,7 @@ impl<'c> Script<'c> {
             .into_iter()
             .find_map(|exactly| self.case.answers.iter().position(|answer| meant(answer, exactly)))?;
         self.used_answers[at] = true;
-        Some(&self.case.answers[at])
+        Some(&self.case.answers[at].reply)
     }
 
     /// Scripted results and answers that nothing has asked for, each with what it is.

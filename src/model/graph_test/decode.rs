@@ -8,8 +8,8 @@ use crate::model::decode::{Decoder, Fields, OwnKeys, Shape, Slot};
 use crate::source::{Located, Span};
 
 use super::{
-    Expectations, ExpectedCall, ExpectedDenial, ExpectedError, GraphCase, GraphTests, Scripted,
-    ScriptedAnswer, ScriptedAsk, ScriptedOutcome, Which,
+    Expectations, ExpectedCall, ExpectedDenial, ExpectedError, GivenAnswer, GraphCase, GraphTests, Reply,
+    Scripted, ScriptedAnswer, ScriptedAsk, ScriptedOutcome, Which,
 };
 use crate::model::Uses;
 
@@ -32,7 +32,7 @@ const RESULT: Shape =
 const ASK: Shape = shape("a tool that a model asks for", &["tool", "input"], &["tool"]);
 const ERROR: Shape = shape("a scripted error", &["kind", "message", "output"], &["kind"]);
 const ANSWER: Shape =
-    shape("a scripted answer", &["node", "question", "choice", "response", "comment"], &["node", "choice"]);
+    shape("a scripted answer", &["node", "question", "choice", "response", "comment", "late"], &["node"]);
 const EXPECT: Shape = shape(
     "what a case expects",
     &[
@@ -224,17 +224,39 @@ fn ask(d: &mut Decoder<'_>, slot: Slot<'_>) -> Option<ScriptedAsk> {
 fn answer(d: &mut Decoder<'_>, slot: Slot<'_>) -> Option<ScriptedAnswer> {
     let fields = d.fields(slot, &ANSWER)?;
     let node = fields.get("node").and_then(|slot| d.filled_string(slot));
-    let choice = fields.get("choice").and_then(|slot| d.filled_string(slot));
     let question = fields.get("question").and_then(|slot| d.count(slot, 1));
+    let reply = reply(d, &fields);
+    Some(ScriptedAnswer { span: fields.span, node: node?, question, reply: reply? })
+}
+
+/// `choice` with what belongs to it, or `late`.
+fn reply(d: &mut Decoder<'_>, fields: &Fields<'_>) -> Option<Reply> {
+    if let Some(late) = fields.get("late") {
+        let beside = ["choice", "response", "comment"].into_iter().find_map(|key| fields.get(key));
+        if let Some(beside) = beside {
+            d.conflict(late.key_span, late.key, beside.key_span, beside.key, "a scripted answer");
+            return None;
+        }
+        let is_late = d.boolean(late)?;
+        if !is_late.value {
+            d.bad_value(is_late.span, "an answer that is not late says what is chosen", None);
+            return None;
+        }
+        return Some(Reply::Late(is_late.span));
+    }
+    let Some(choice) = fields.get("choice") else {
+        let message = "a scripted answer says what is chosen";
+        let found = Diagnostic::new(codes::MISSING_KEY, fields.span, message);
+        d.report(found.help("add `choice: …`; or `late: true`, where nobody answers in time"));
+        return None;
+    };
+    let choice = d.filled_string(choice);
     let comment = fields.get("comment").and_then(|slot| d.string(slot));
-    Some(ScriptedAnswer {
-        span: fields.span,
-        node: node?,
-        question,
+    Some(Reply::Given(GivenAnswer {
         choice: choice?,
         response: fields.get("response").map(located),
         comment: comment.map(|comment| comment.value).unwrap_or_default(),
-    })
+    }))
 }
 
 fn expectations(d: &mut Decoder<'_>, slot: Slot<'_>) -> Option<Expectations> {
@@ -299,7 +321,8 @@ fn expected_call(d: &mut Decoder<'_>, slot: Slot<'_>, shape: &Shape) -> Option<E
         Some(located(slot))
     });
     let times = fields.get("times").and_then(|slot| d.count(slot, 0));
-    Some(ExpectedCall { span: fields.span, which: which(d, &fields, shape.what)?, input, times })
+    let written = fields.get("input").map(|slot| slot.value.clone());
+    Some(ExpectedCall { span: fields.span, which: which(d, &fields, shape.what)?, input, written, times })
 }
 
 fn denied(d: &mut Decoder<'_>, slot: Slot<'_>) -> Option<ExpectedDenial> {

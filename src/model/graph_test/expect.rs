@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::document::Tree;
 use crate::source::{Located, Span};
 
 use super::Which;
@@ -57,6 +58,8 @@ pub struct ExpectedCall {
     pub which: Which,
     /// What their parameters hold, at least.
     pub input: Option<Located<Value>>,
+    /// The same as it is written, for the places of what is wrong with it.
+    pub written: Option<Tree>,
     /// How many; without it, at least one.
     pub times: Option<Located<u32>>,
 }

@@ -106,6 +106,22 @@ pub struct ScriptedAnswer {
     pub node: Located<String>,
     /// The number of the question among those of the node, from 1; without one, each for which no other answer stands.
     pub question: Option<Located<u32>>,
+    /// What is answered.
+    pub reply: Reply,
+}
+
+/// What a question comes to.
+#[derive(Debug, Clone)]
+pub enum Reply {
+    /// An answer.
+    Given(GivenAnswer),
+    /// Nothing, until its time is over.
+    Late(Span),
+}
+
+/// An answer to a question.
+#[derive(Debug, Clone)]
+pub struct GivenAnswer {
     /// `approve`, `reject`, or one of the options.
     pub choice: Located<String>,
     /// The further answer.
