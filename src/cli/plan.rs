@@ -10,6 +10,7 @@ use crate::diag::Diagnostics;
 use crate::effect::Declared;
 use crate::front::{Beginning, Chosen, Foresight, Place, bound_document, choose, layers, settings};
 use crate::policy::PolicySet;
+use crate::session::refused_of;
 use crate::source::Sources;
 use crate::trust::{RunLayers, standing, what_decides};
 use crate::view::diagnostics::human;
@@ -101,6 +102,9 @@ pub(super) fn run(args: &PlanArgs, output: Output) -> Result<Exit, Problem> {
         inputs: inputs.as_ref(),
     };
     let foresight = Foresight::of(&beginning, set);
+    if !refused_told(args, &chosen, &foresight, &sources, output) {
+        return Ok(Exit::Invalid);
+    }
     let gate = &foresight.gate;
     super::pack::warn_of_old(&place, output)?;
     let facts = PlanFacts {
@@ -122,6 +126,29 @@ pub(super) fn run(args: &PlanArgs, output: Output) -> Result<Exit, Problem> {
     let Some(refusal) = facts.refusal else { return Ok(exit) };
     output.note(&format!("error: {refusal}\n"));
     Ok(Exit::Denied)
+}
+
+/// Tells which calls are refused whatever the run brings; and is there a plan all the same?
+fn refused_told(
+    args: &PlanArgs,
+    chosen: &Chosen,
+    foresight: &Foresight,
+    sources: &Sources,
+    output: Output,
+) -> bool {
+    let mut refused = Diagnostics::default();
+    refused.extend(refused_of(Path::new(&chosen.name), &chosen.plan, &foresight.calls, sources));
+    if args.deny_warnings {
+        refused.deny_warnings();
+    }
+    if refused.has_errors() {
+        print_instead(sources, &refused, output);
+        return false;
+    }
+    if !refused.is_empty() {
+        output.drawn(&human(sources, &refused, style_of_stderr()));
+    }
+    true
 }
 
 /// The document, bound to how things stand. The file that it goes to is no change of the workspace.

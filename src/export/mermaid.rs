@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::source::escaped;
-use crate::view::graph::mermaid_quoted;
+use crate::view::graph::{again, mermaid_quoted};
 
 use super::{Fate, Fates, Planned, PlannedEdge, Story};
 
@@ -117,7 +117,7 @@ pub(super) fn edge_label(planned: &Planned, edge: &PlannedEdge) -> Vec<String> {
     if edge.turns {
         let target = &planned.nodes[edge.to].id;
         let max = planned.loops.iter().find(|one| one.target == *target).map_or(0, |one| one.max);
-        label.push(format!("again, {max} times at most"));
+        label.push(again(max));
     }
     label
 }

@@ -33,7 +33,7 @@ pub use policies::{given_layers, graph_layers, plan_layers, workspace_layers};
 pub use policy_tests::{TestFile, given_policy_tests, own_policy_tests};
 pub use questions::{OpenQuestion, open_questions};
 pub use recorder::{Clock, Recorder, system_clock};
-pub use refusals::refused_calls;
+pub use refusals::{refused_calls, refused_of};
 pub use replay::{Difference, Differs, Place as DifferingPlace, Replay, replay};
 pub use stored::{Stored, StoredError, fold, resumable};
 pub use test_files::check_given;

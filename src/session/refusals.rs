@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use crate::compile::CheckedRoot;
-use crate::diag::{Diagnostic, Diagnostics, codes};
+use crate::diag::{Diagnostic, Diagnostics, Severity, codes};
 use crate::document::{Limits, Syntax, Tree, parse};
 use crate::effect::{ErrorKind, LayerRole, RuleRef};
 use crate::files::FileError;
@@ -38,6 +38,20 @@ pub fn refused_calls(
         }
     }
     Ok(())
+}
+
+/// The same of calls that were foreseen under the layers of a run, as warnings: whether the run comes to one of them is not
+/// asked before it starts. `graph` is the file's name among `sources`; of a graph that comes from no file there are none,
+/// and what a workspace is held to until it is trusted is no mistake of its graph.
+pub fn refused_of(graph: &Path, plan: &Plan, calls: &[Foreseen], sources: &Sources) -> Vec<Diagnostic> {
+    let own = |call: &Foreseen| {
+        let mut call = call.clone();
+        call.verdict.reasons.retain(|reason| reason.rule.layer != CONTAINED);
+        call
+    };
+    let refused = calls.iter().map(own).filter(|call| is_final(plan, call));
+    let found = refused.filter_map(|call| finding(graph, plan, &call, sources));
+    found.map(|found| Diagnostic { severity: Severity::Warning, ..found }).collect()
 }
 
 /// The gate of a graph's own layers, or of the one that holds where it names none; `None` where one of them is not valid.

@@ -238,13 +238,12 @@ fn about(plan: &Plan, node: &PlanNode) -> String {
         about.push(format!("skipped when {}", escaped(when.source().trim())));
     }
     let incoming = node.incoming.iter().map(|&edge| plan.edge(edge));
-    let conditions: Vec<String> = incoming
-        .map(|edge| (plan.node(edge.from).id.to_string(), edge_in_full(plan, edge)))
-        .filter(|(_, told)| !told.is_empty())
-        .map(|(from, told)| format!("{from} {told}"))
-        .collect();
-    if !conditions.is_empty() {
-        about.push(format!("after {}", conditions.join("; ")));
+    let ways: Vec<(&str, String)> =
+        incoming.map(|edge| (plan.node(edge.from).id.as_str(), edge_in_full(plan, edge))).collect();
+    // a way on which nothing decides is one as well, beside those on which something does
+    if ways.iter().any(|(_, told)| !told.is_empty()) {
+        let told = ways.iter().map(|(from, told)| format!("{from} {told}").trim_end().to_owned());
+        about.push(format!("after {}", told.collect::<Vec<_>>().join("; ")));
     }
     let left = node.incoming.iter().filter_map(|&edge| plan.edge(edge).leaves.last());
     let left: BTreeSet<&str> = left.map(|l| plan.node(plan.loops[l.0 as usize].target).id.as_str()).collect();

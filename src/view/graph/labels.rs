@@ -50,9 +50,17 @@ fn edge_told(plan: &Plan, edge: &PlanEdge, shown: fn(&str) -> String) -> String 
         parts.push(format!("when {}", shown(when.source())));
     }
     if let Some(turned) = edge.turns {
-        parts.push(format!("again, {} times at most", plan.loops[turned.0 as usize].max));
+        parts.push(again(plan.loops[turned.0 as usize].max.into()));
     }
     parts.join("; ")
+}
+
+/// What a loop edge does: `max` counts the first iteration as well.
+pub fn again(max: u64) -> String {
+    match max {
+        0 | 1 => "never again: 1 iteration at most".to_owned(),
+        max => format!("again, {max} iterations at most"),
+    }
 }
 
 /// The title of a loop.

@@ -24,6 +24,7 @@ mod xml;
 
 pub use dot::dot;
 pub use html::html;
+pub use labels::again;
 pub(in crate::view) use labels::edge_in_full;
 pub use mermaid::{mermaid, quoted as mermaid_quoted};
 pub use picture::{
