@@ -37,6 +37,8 @@ pub fn compile(text: &str) -> Result<Arc<Plan>, Vec<String>> {
 /// A run that is over.
 pub struct Ran {
     pub summary: Summary,
+    /// The channels of the run's own graph at the end.
+    pub channels: BTreeMap<String, Json>,
     /// Every call that was made: its key and its input.
     pub calls: BTreeMap<String, Json>,
     /// What nobody was asked about any more: the nodes that ended with that, and what each came to.
@@ -80,7 +82,11 @@ pub fn run(plan: &Arc<Plan>, world: &World<'_>, schedule: u64) -> Option<Ran> {
         driver.decide();
         if driver.state.outcome().is_some() {
             let (summary, withdrawn) = (driver.state.summary(), driver.withdrawn);
-            return Some(Ran { summary, calls: driver.calls, withdrawn });
+            let standing = driver.state.standing();
+            let own = standing.executions.iter().find(|one| one.path.is_none());
+            let channels = own.into_iter().flat_map(|own| &own.channels);
+            let channels = channels.map(|(name, value)| (name.clone(), (**value).clone())).collect();
+            return Some(Ran { summary, channels, calls: driver.calls, withdrawn });
         }
         driver.go_on(random)?;
     }

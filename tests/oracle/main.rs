@@ -113,6 +113,10 @@ fn difference(told: &Told, ran: &Ran, exact: bool) -> Option<String> {
     if (told.status, &told.error, &told.outputs) != (status, &error, &outputs) {
         return differs("the end", &(told.status, &told.error, &told.outputs), &(status, error, outputs));
     }
+    let says = summary.error.as_ref().map(|error| &error.error.message);
+    if told.message.is_some() && told.message.as_ref() != says {
+        return differs("what the error says", &told.message, &says);
+    }
     let until = if exact { usize::MAX } else { told.until };
     let is_loose = |path: &str| {
         !exact
@@ -131,6 +135,11 @@ fn difference(told: &Told, ran: &Ran, exact: bool) -> Option<String> {
         let ended = summary.nodes[id].status.map_or("-", Status::as_str);
         if ended != *status {
             return differs(&format!("the status of `{id}`, at {at}"), status, &ended);
+        }
+    }
+    for (name, value) in &told.channels {
+        if ran.channels.get(name) != Some(value) {
+            return differs(&format!("the channel `{name}`"), value, &ran.channels.get(name));
         }
     }
     calls_differ(told, ran, until, &|key| {
@@ -200,7 +209,7 @@ fn hash(text: &str) -> u64 {
 fn shard(part: u64) {
     let first = std::env::var("LGFLOW_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1_u64);
     println!("seeds {first} to {}, part {part} of {SHARDS}", first + GRAPHS - 1);
-    let mut met: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut met: BTreeMap<&'static str, u64> = BTreeMap::new();
     for seed in (first..first + GRAPHS).filter(|seed| seed % SHARDS == part) {
         let graph = generate::graph(&format!("g{seed}"), &mut Random(seed));
         let schedules = schedules_of(seed);
@@ -210,6 +219,11 @@ fn shard(part: u64) {
                 let again = told.path.windows(2).any(|two| two[0].1 < two[1].1 && two[0].0 == two[1].0);
                 *met.entry("turned").or_default() += u64::from(again);
                 *met.entry("withdrawn").or_default() += u64::from(told.withdrawn);
+                told.met.iter().for_each(|what| *met.entry(what).or_default() += 1);
+                if told.outputs.is_none() && !told.channels.is_empty() {
+                    *met.entry("channels of a failure").or_default() += 1;
+                }
+                *met.entry("a message").or_default() += u64::from(told.message.is_some());
             }
             Err(Trouble::Refused(found)) => panic!("seed {seed}: {found:#?}\n{}", shrink::graph_file(&graph)),
             Err(Trouble::Stuck) => panic!("seed {seed} never ends\n{}", shrink::graph_file(&graph)),
@@ -224,8 +238,19 @@ fn shard(part: u64) {
             }
         }
     }
-    // the graphs are worth something: enough of them end in each way, and turn
-    let ways = ["succeeded", "failed", "denied", "out_of_budget", "turned"].map(|way| (way, 20));
+    // the graphs are worth something: enough of them end in each way, turn, and come by each part of the language
+    let ways = ["succeeded", "failed", "denied", "out_of_budget", "turned"];
+    let parts = [
+        "a map that stops",
+        "a map that collects",
+        "a join of some",
+        "a join of all",
+        "catch",
+        "always",
+        "channels of a failure",
+        "a message",
+    ];
+    let ways = ways.into_iter().chain(parts).map(|way| (way, 20));
     for (way, least) in ways.into_iter().chain([("withdrawn", 5)]) {
         assert!(met.get(way).copied().unwrap_or_default() >= least, "{met:?}");
     }

@@ -16,9 +16,9 @@ pub fn tell(reading: &Reading, inputs: Json, world: &World<'_>) -> Told {
         Around { world, calls: Vec::new(), loose: BTreeSet::new(), budgets: Vec::new(), graced: 0, at: 0 };
     let mut run = Execution::new(reading, inputs, "run/".to_owned(), String::new());
     let outcome = run.execute(&mut around);
-    let (outputs, error) = match outcome {
-        Ok(outputs) => (Some(outputs), None),
-        Err((node, failure)) => (None, Some((node, failure.kind))),
+    let (outputs, error, message) = match outcome {
+        Ok(outputs) => (Some(outputs), None, None),
+        Err((node, failure)) => (None, Some((node, failure.kind)), failure.message),
     };
     let status = match error.as_ref().map(|(_, kind)| kind.as_str()) {
         None => "succeeded",
@@ -31,12 +31,16 @@ pub fn tell(reading: &Reading, inputs: Json, world: &World<'_>) -> Told {
         let status = run.ended[at].as_ref().map_or("-", |ended| ended.status);
         (node.id.clone(), (status, run.began[at]))
     });
+    let until = run.ending.as_ref().map_or(usize::MAX, |ending| ending.at);
     Told {
         status,
         outputs,
         error,
+        message,
         nodes: nodes.collect(),
-        until: run.ending.as_ref().map_or(usize::MAX, |ending| ending.at),
+        until,
+        channels: run.channels_until(until),
+        met: std::mem::take(&mut run.met),
         path: run.path,
         calls: around.calls,
         loose: around.loose,
@@ -111,6 +115,7 @@ pub struct Execution<'r> {
     pub(super) stuck: bool,
     /// Nobody was asked any more about something in it.
     pub(super) withdrawn: bool,
+    pub(super) met: BTreeSet<&'static str>,
 }
 
 impl<'r> Execution<'r> {
@@ -133,6 +138,7 @@ impl<'r> Execution<'r> {
             ending: None,
             stuck: false,
             withdrawn: false,
+            met: BTreeSet::new(),
         }
     }
 
@@ -176,6 +182,11 @@ impl<'r> Execution<'r> {
         let taken = |at: &usize| self.edges[*at].expect("it is decided");
         let reached = turned.is_some() || incoming.is_empty() || self.joined(node, &incoming);
         let by_always = incoming.iter().any(|at| taken(at) && self.follows_always(*at));
+        if reached && incoming.iter().filter(|at| taken(at)).count() > 1 {
+            let join = self.reading.nodes[node].modifiers.join.as_ref().map(|join| join.value);
+            let all = join == Some(Join::All);
+            self.met.insert(if all { "a join of all" } else { "a join of some" });
+        }
         self.by_always[node] = turned.unwrap_or(by_always);
         if !reached {
             self.settle(node, Ended::without("not_reached"), Vec::new());
@@ -302,6 +313,7 @@ impl<'r> Execution<'r> {
         self.ran(node);
         let each = self.reading.nodes[node].modifiers.for_each.as_ref().expect("it has a list");
         let collects = each.on_error.as_ref().is_some_and(|rule| rule.value == OnItemError::Collect);
+        self.met.insert(if collects { "a map that collects" } else { "a map that stops" });
         let parallel = each.parallel.as_ref().map_or(1, |parallel| parallel.value);
         let (mut outputs, mut writes, mut never_caught) = (Vec::new(), Vec::new(), None);
         for (index, item) in items.iter().enumerate() {
@@ -373,6 +385,11 @@ impl<'r> Execution<'r> {
     fn decided(&mut self, at: usize, taken: bool) {
         let edge = &self.reading.edges[at];
         self.edges[at] = Some(taken);
+        match edge.outcome {
+            Outcome::Catch(_) if taken => self.met.insert("catch"),
+            Outcome::Always if taken => self.met.insert("always"),
+            _ => false,
+        };
         if let Some((one, _)) = edge.turns.filter(|_| taken) {
             let follows = self.follows_always(at);
             self.turning[one] = Some(self.turning[one].unwrap_or(false) || follows);

@@ -1,5 +1,7 @@
 //! What a reader sees: its ancestors, its channels, its loops.
 
+use std::collections::BTreeMap;
+
 use lgflow::model::Reduce;
 use serde_json::{Value as Json, json};
 
@@ -44,15 +46,30 @@ impl Execution<'_> {
                 let at = self.reading.nodes.iter().position(|known| known.id == name)?;
                 self.ended[at].as_ref().map(Ended::view)
             }
-            ("state", name) => {
-                let mut value = self.reading.channels[name].start.clone();
-                for write in self.writes.iter().filter(|write| write.channel == name) {
-                    fold(self.reading.channels[name].reduce, &mut value, &write.value);
-                }
-                Some(value)
-            }
+            ("state", name) => Some(self.at_the_end(name)),
             _ => None,
         }
+    }
+
+    /// Every write.
+    fn at_the_end(&self, name: &str) -> Json {
+        let mut value = self.reading.channels[name].start.clone();
+        for write in self.writes.iter().filter(|write| write.channel == name) {
+            fold(self.reading.channels[name].reduce, &mut value, &write.value);
+        }
+        value
+    }
+
+    /// The channels at the end, all of whose writers had their turn until some moment.
+    pub(super) fn channels_until(&self, until: usize) -> BTreeMap<String, Json> {
+        let settled = |name: &&String| {
+            let nodes = self.reading.nodes.iter().zip(&self.began);
+            let mut writers =
+                nodes.filter(|(node, _)| node.update.iter().any(|(channel, _)| channel == *name));
+            writers.all(|(_, began)| *began <= until)
+        };
+        let names = self.reading.channels.keys().filter(settled);
+        names.map(|name| (name.clone(), self.at_the_end(name))).collect()
     }
 
     /// The start value with the writes of forward ancestors and of earlier iterations of common loops.

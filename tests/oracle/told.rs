@@ -39,6 +39,8 @@ pub struct World<'w> {
 #[derive(Debug, Clone)]
 pub struct Failure {
     pub kind: String,
+    /// What it says, where that is of the world or of the author, and not in the engine's own words.
+    pub message: Option<String>,
     pub output: Option<Json>,
     pub index: Option<usize>,
     /// Where in a subgraph.
@@ -47,7 +49,7 @@ pub struct Failure {
 
 impl Failure {
     pub fn new(kind: &str) -> Self {
-        Self { kind: kind.to_owned(), output: None, index: None, path: None }
+        Self { kind: kind.to_owned(), message: None, output: None, index: None, path: None }
     }
 
     /// As expressions see it, but for its message.
@@ -116,6 +118,12 @@ pub struct Told {
     pub outputs: Option<Json>,
     /// The node, where a single one is to blame, and the kind.
     pub error: Option<(Option<String>, String)>,
+    /// What the error says, where that is not in the engine's own words.
+    pub message: Option<String>,
+    /// The channels of the run's own graph at the end, as far as they do not depend on timing.
+    pub channels: BTreeMap<String, Json>,
+    /// What of the language it came by.
+    pub met: BTreeSet<&'static str>,
     /// What ran, in canonical order, each with its moment.
     pub path: Vec<(String, usize)>,
     /// Each node of the run's own graph: its status and the moment of its last iteration.

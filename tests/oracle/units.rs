@@ -75,7 +75,10 @@ impl Execution<'_> {
             Uses::Values => all().map_or_else(failed, Came::Well),
             Uses::Fail => {
                 let kind = known.with.get("kind").and_then(Json::as_str).unwrap_or("failed");
-                given("message").map_or_else(failed, |_| Came::Badly(Failure::new(kind)))
+                given("message").map_or_else(failed, |message| {
+                    let message = message.as_str().map(str::to_owned);
+                    Came::Badly(Failure { message, ..Failure::new(kind) })
+                })
             }
             Uses::Exec => all().map_or_else(failed, |input| called(&input, address, around)),
             Uses::Batch => {
@@ -170,7 +173,9 @@ fn called(input: &Json, key: &str, around: &mut Around<'_>) -> Came {
     around.budgets.iter_mut().for_each(|(_, spent)| *spent += 1);
     match answer {
         Answer::Output(output) => Came::Well(output),
-        Answer::Failure(kind) => Came::Badly(Failure::new(&kind)),
+        Answer::Failure(kind) => {
+            Came::Badly(Failure { message: Some("drawn".to_owned()), ..Failure::new(&kind) })
+        }
         Answer::Never => Came::Never,
     }
 }
