@@ -9,6 +9,7 @@ use crate::document::Text;
 use crate::source::{Sources, Span};
 use crate::types::Field;
 
+use super::canonical;
 use super::decide::Subjects;
 use super::evaluate::Evaluation;
 use super::fault;
@@ -112,6 +113,12 @@ impl Expression {
 
     pub(super) fn from_parts(lowering: Lowering<'_>, node: Node) -> Self {
         Self { body: Body::new(lowering, node) }
+    }
+
+    /// Is this condition the negation of another one, whatever they are about? Asked of the same values, they are never both
+    /// true.
+    pub fn opposes(&self, other: &Self) -> bool {
+        canonical::opposes((&self.body.code, &self.body.roots), (&other.body.code, &other.body.roots))
     }
 
     /// As written.

@@ -55,8 +55,11 @@ impl Places<'_, '_> {
 
     fn on_all(&self, edges: impl Iterator<Item = EdgeIx>) -> Option<Rc<Facts>> {
         let mut all: Option<Rc<Facts>> = None;
-        for edge in edges {
-            let facts = self.past(edge)?;
+        let edges: Vec<EdgeIx> = edges.collect();
+        for &edge in &edges {
+            let from = self.plan.edge(edge).from;
+            let has_twin = edges.iter().any(|other| *other != edge && self.plan.edge(*other).from == from);
+            let facts = self.past(edge, has_twin)?;
             all = Some(match all {
                 None => facts,
                 Some(known) if Rc::ptr_eq(&known, &facts) => known,
@@ -66,15 +69,20 @@ impl Places<'_, '_> {
         all
     }
 
-    /// What is known once an edge is taken.
-    fn past(&self, at: EdgeIx) -> Option<Rc<Facts>> {
+    /// What is known once an edge is taken. Of one beside another of the same source also how its source has ended: what both
+    /// say of that holds whichever is taken.
+    fn past(&self, at: EdgeIx, has_twin: bool) -> Option<Rc<Facts>> {
         let edge = self.plan.edge(at);
         // an `always` edge is followed also where its source never started
         let before = match edge.outcome {
             EdgeOutcome::Always => None,
             _ => self.behind.borrow()[edge.from.0 as usize].clone(),
         };
-        let asked = self.asked_by(at);
+        let mut asked = self.asked_by(at);
+        if has_twin {
+            let own = Root::Node(self.plan.node(edge.from).id.to_string());
+            asked.entry(own).or_insert_with(|| self.result(Place::Edge(at), edge.from));
+        }
         if asked.is_empty() {
             return before;
         }
@@ -124,7 +132,8 @@ impl Places<'_, '_> {
         infer: &dyn Fn(&mut Known<'_>) -> Inferred,
     ) -> Inferred {
         let mut inferred = infer(&mut |root| self.known_behind(place, facts, root));
-        let idle = |code| code == codes::UNKNOWN_VALUE || code == codes::INCOMPARABLE;
+        // neither is what a part would do that is never come to there
+        let idle = |code| [codes::UNKNOWN_VALUE, codes::INCOMPARABLE, codes::MAY_BE_MISSING].contains(&code);
         if inferred.findings.iter().any(|found| idle(found.code)) && self.facts_behind(place).is_some() {
             let plain = infer(&mut |root| self.known(place, facts, root));
             inferred.findings.retain(|found| {

@@ -83,6 +83,10 @@ impl Decisions {
     }
 
     fn never_both(&self, places: &Places<'_, '_>, at: NodeIx, (a, b): (EdgeIx, EdgeIx)) -> bool {
+        let (one, other) = (&places.plan.edge(a).when, &places.plan.edge(b).when);
+        if one.as_ref().zip(other.as_ref()).is_some_and(|(one, other)| one.opposes(other)) {
+            return true;
+        }
         let Some(decision) = self.0.get(&at) else { return false };
         let place = |edge| decision.edges.iter().position(|known| *known == edge);
         match (&decision.table, place(a), place(b)) {

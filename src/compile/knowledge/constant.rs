@@ -5,6 +5,7 @@ use crate::expr::{Expression, Root};
 use crate::model::Uses;
 use crate::plan::{EdgeIx, LoopIx, NodeIx};
 
+use super::conditions::leaves_when_run_out;
 use super::places::{Place, Places};
 use super::report;
 use super::search::leads;
@@ -93,9 +94,11 @@ fn endless(
     let place = places.draft.nodes[turned.target.0 as usize].node.id.span;
     let found =
         Diagnostic::new(codes::ENDLESS_LOOP, when.span(), message).label(place, "the loop begins here");
-    Some(found.help(
-        "ask about something that the loop changes, or write `loop: { …, exhausted: leave }` without `when`",
-    ))
+    Some(found.help(if leaves_when_run_out(plan, edge) {
+        "ask about something that the loop changes, or leave out `when`: it then turns until it has run out"
+    } else {
+        "ask about something that the loop changes, or write `loop: { …, exhausted: leave }` without `when`"
+    }))
 }
 
 fn is_the_same(places: &Places<'_, '_>, edge: EdgeIx, l: LoopIx, when: &Expression) -> bool {

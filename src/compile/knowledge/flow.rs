@@ -177,9 +177,14 @@ impl Flow {
         self.parted(self.node(a), self.node(b))
     }
 
-    /// The same for two edges: themselves, where they are edges of one node.
-    pub(super) fn parting_of_edges(&self, a: EdgeIx, b: EdgeIx) -> Option<(EdgeIx, EdgeIx)> {
-        self.parted(self.edge(a), self.edge(b))
+    /// The same for two edges that are taken: themselves, where they are edges of one node. The source of an `always` edge was
+    /// reached then, whether it started or not.
+    pub(super) fn parting_of_taken(&self, plan: &Plan, a: EdgeIx, b: EdgeIx) -> Option<(EdgeIx, EdgeIx)> {
+        let reached = |edge: EdgeIx| match plan.edge(edge).outcome {
+            EdgeOutcome::Always => self.node(plan.edge(edge).from),
+            _ => self.edge(edge),
+        };
+        self.parted(reached(a), reached(b))
     }
 
     fn parted(&self, a: u32, b: u32) -> Option<(EdgeIx, EdgeIx)> {

@@ -48,7 +48,7 @@ fn never_both(
     let plan = places.plan;
     let around = &plan.node(at).loops;
     let apart = |a: EdgeIx, b: EdgeIx| {
-        let parting = places.flow.parting_of_edges(a, b);
+        let parting = places.flow.parting_of_taken(plan, a, b);
         parting.is_some_and(|(a, b)| {
             // in another iteration another edge may be chosen
             let from = plan.node(plan.edge(a).from);
@@ -72,7 +72,7 @@ fn dead(places: &Places<'_, '_>, at: NodeIx, a: EdgeIx, b: EdgeIx) -> Diagnostic
     );
     let mut found =
         Diagnostic::new(codes::DEAD_JOIN, places.draft.nodes[at.0 as usize].node.id.span, message);
-    let parting = places.flow.parting_of_edges(a, b).map_or(Vec::new(), |(a, b)| vec![a, b]);
+    let parting = places.flow.parting_of_taken(plan, a, b).map_or(Vec::new(), |(a, b)| vec![a, b]);
     for edge in parting {
         if let Some(link) = places.draft.links.get(edge.0 as usize) {
             found = found.label(places.draft.span_of(link.edge), "this edge, or the other");

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::model::Uses;
+use crate::plan::PlanNode;
 use crate::types::{Chance, Field, ObjectOf, Type};
 
 /// How a node may have ended where it is looked at.
@@ -9,8 +11,10 @@ use crate::types::{Chance, Field, ObjectOf, Type};
 #[expect(clippy::struct_excessive_bools, reason = "a set of a few ends, each with its name")]
 pub(super) struct Outcomes {
     pub(super) succeeded: bool,
-    /// Skipped, not reached, cancelled: neither output nor error.
-    pub(super) without: bool,
+    /// Skipped: neither output nor error.
+    pub(super) skipped: bool,
+    /// Not reached or cancelled: neither output nor error.
+    pub(super) unreached: bool,
     pub(super) failed: bool,
     /// Failed, with its output: it ran out of iterations, or one of its edges had no value.
     pub(super) kept: bool,
@@ -21,7 +25,7 @@ pub(super) struct Outcomes {
 impl Outcomes {
     /// Whatever there is, once it has ended.
     pub(super) const ENDED: Outcomes =
-        Outcomes { succeeded: true, without: true, failed: true, kept: true, open: false };
+        Outcomes { succeeded: true, skipped: true, unreached: true, failed: true, kept: true, open: false };
 
     /// `nodes.ID` as expressions see it. `skips`: the node may be skipped.
     pub(super) fn result(self, output: &Type, error: &Type, skips: bool) -> Field {
@@ -29,9 +33,15 @@ impl Outcomes {
         if self.succeeded {
             ty = ty.or(&shape(&["succeeded"], Some(output), None));
         }
-        if self.without {
-            let words = ["not_reached", "cancelled", "skipped"];
-            ty = ty.or(&shape(if skips { &words } else { &words[..2] }, None, None));
+        let mut without = Vec::new();
+        if self.unreached {
+            without.extend(["not_reached", "cancelled"]);
+        }
+        if self.skipped && skips {
+            without.push("skipped");
+        }
+        if !without.is_empty() {
+            ty = ty.or(&shape(&without, None, None));
         }
         if self.failed {
             ty = ty.or(&shape(&["failed"], None, Some(error.clone())));
@@ -57,21 +67,46 @@ fn shape(status: &[&str], output: Option<&Type>, error: Option<Type>) -> Type {
     Type::object(ObjectOf { fields, rest: Type::NEVER })
 }
 
-/// What a failure leaves. What of it is there depends on the kind of failure.
-pub(super) fn error() -> Type {
-    error_of(Type::TEXT, Type::ANY)
+/// What of a failure can be there at all. What can't is missing for certain; what can may be missing all the same.
+#[derive(Debug, Clone)]
+pub(super) struct Parts {
+    /// What was produced before: nothing of a node that makes no call.
+    pub(super) output: Option<Type>,
+    /// The number of an item, or of a call.
+    pub(super) index: bool,
+    /// The node within a graph.
+    pub(super) path: bool,
+    /// Which limit.
+    pub(super) limit: bool,
 }
 
-/// The same of one kind, with what the tool had produced.
-pub(super) fn error_of(kind: Type, output: Type) -> Type {
-    let perhaps = |ty: Type| Field { ty, missing: Chance::Perhaps };
+impl Parts {
+    /// What a failure of a node can leave, whatever its kind is.
+    pub(super) fn of(node: &PlanNode) -> Self {
+        let computes = matches!(node.uses, Uses::Fail | Uses::Values | Uses::Render);
+        Parts {
+            output: (!computes).then_some(Type::ANY),
+            index: node.for_each.is_some() || node.uses == Uses::Batch,
+            path: node.uses == Uses::Graph,
+            limit: !computes,
+        }
+    }
+}
+
+/// What a failure of some kind leaves.
+pub(super) fn error_of(kind: Type, parts: Parts) -> Type {
+    let perhaps = |ty: Type, is_there: bool| match is_there {
+        true => Field { ty, missing: Chance::Perhaps },
+        false => Field { ty: Type::NEVER, missing: Chance::Known },
+    };
+    let is_output = parts.output.is_some();
     let fields = BTreeMap::from([
         ("kind".to_owned(), Field::sure(kind)),
         ("message".to_owned(), Field::sure(Type::TEXT)),
-        ("output".to_owned(), perhaps(output)),
-        ("index".to_owned(), perhaps(Type::WHOLE)),
-        ("limit".to_owned(), perhaps(Type::TEXT)),
-        ("path".to_owned(), perhaps(Type::TEXT)),
+        ("output".to_owned(), perhaps(parts.output.unwrap_or(Type::NEVER), is_output)),
+        ("index".to_owned(), perhaps(Type::WHOLE, parts.index)),
+        ("limit".to_owned(), perhaps(Type::TEXT, parts.limit)),
+        ("path".to_owned(), perhaps(Type::TEXT, parts.path)),
     ]);
     Type::object(ObjectOf { fields, rest: Type::NEVER })
 }

@@ -11,7 +11,7 @@ use crate::plan::{Action, ForEachRule, PlanChannel, PlanNode};
 use crate::schema;
 use crate::types::{Chance, Field, Kind, Lists, ObjectOf, Objects, Step, Type};
 
-use super::outcome::error;
+use super::outcome::{Parts, error_of};
 
 static OUTPUTS: LazyLock<BTreeMap<Uses, Type>> = LazyLock::new(|| all(schema::tool_output));
 static INPUTS: LazyLock<BTreeMap<Uses, Type>> = LazyLock::new(|| all(schema::tool_input));
@@ -103,22 +103,22 @@ fn approval(options: &[String], response: Option<&serde_json::Value>) -> Type {
 pub(super) fn whole(node: &PlanNode, one: &Type) -> Type {
     match &node.for_each {
         None => one.clone(),
-        Some(ForEachRule { on_error: OnItemError::Collect, .. }) => Type::list(collected(one)),
+        Some(ForEachRule { on_error: OnItemError::Collect, .. }) => Type::list(collected(node, one)),
         Some(_) if node.skip_when.is_some() => Type::list(one.or(&Type::NULL)),
         Some(_) => Type::list(one.clone()),
     }
 }
 
 /// An item of what `on_error: collect` gives.
-fn collected(one: &Type) -> Type {
+fn collected(node: &PlanNode, one: &Type) -> Type {
     let item = |status: &[&str], output: Type, error: Type| {
         Type::record([("status", Type::words(status.iter().copied())), ("output", output), ("error", error)])
     };
-    item(&["succeeded"], one.clone(), Type::NULL).or(&item(&["failed"], Type::NULL, error())).or(&item(
-        &["skipped", "cancelled"],
-        Type::NULL,
-        Type::NULL,
-    ))
+    // its number is that of the item's own part
+    let parts = Parts { index: node.uses == Uses::Batch, ..Parts::of(node) };
+    item(&["succeeded"], one.clone(), Type::NULL)
+        .or(&item(&["failed"], Type::NULL, error_of(Type::TEXT, parts)))
+        .or(&item(&["skipped", "cancelled"], Type::NULL, Type::NULL))
 }
 
 /// What a channel holds.

@@ -13,8 +13,10 @@ use crate::plan::{Action, EdgeIx, EdgeOutcome, NodeIx, Plan, PlanNode};
 use crate::source::Span;
 
 use super::conditions::Decisions;
-use super::places::Places;
+use super::places::{Place, Places};
+use super::results::skips;
 use super::search::is_over;
+use super::tried::one_holds;
 
 /// Pairs that are reported, and pairs that are looked into, at most.
 const REPORTED: usize = 20;
@@ -203,6 +205,9 @@ fn are_apart(places: &Places<'_, '_>, decisions: &Decisions, a: NodeIx, b: NodeI
     if parted(a, b) || each_way_apart(places, decisions, (a, b), &parted) {
         return true;
     }
+    if skip_each_other(places, a, b) || by_several_edges(places, decisions, a, b) {
+        return true;
+    }
     // an `always` edge hangs off no node: what it excludes is looked for on the way to the other
     let plan = places.plan;
     let behind = |one: NodeIx, other: NodeIx| {
@@ -238,6 +243,46 @@ fn each_way_apart(
                 if from == beside { decisions.exclude(places, *one, *other) } else { parted(from, beside) }
             })
         })
+}
+
+/// Is always one of two nodes skipped, by conditions on what does not change?
+fn skip_each_other(places: &Places<'_, '_>, a: NodeIx, b: NodeIx) -> bool {
+    let skipped =
+        |at: NodeIx| places.plan.node(at).skip_when.as_ref().filter(|_| skips(places.plan.node(at)));
+    match (skipped(a), skipped(b)) {
+        (Some(one), Some(other)) => one_holds(places, (Place::Node(a), one), (Place::Node(b), other), a),
+        _ => false,
+    }
+}
+
+/// Does each edge by which one node is reached from some node exclude each by which the other one is?
+fn by_several_edges(places: &Places<'_, '_>, decisions: &Decisions, a: NodeIx, b: NodeIx) -> bool {
+    let plan = places.plan;
+    let apart = |one: NodeIx, other: NodeIx| {
+        let Some((from, edges)) = only_from(places, one) else { return false };
+        let beside = match only_from(places, other) {
+            Some((same, edges)) if same == from => edges,
+            _ => {
+                let own = |edge: &EdgeIx| plan.edge(*edge).from == from && plan.edge(*edge).leaves.is_empty();
+                places.flow.passed(other).find(own).into_iter().collect()
+            }
+        };
+        !beside.is_empty() && edges.iter().all(|a| beside.iter().all(|b| decisions.exclude(places, *a, *b)))
+    };
+    apart(a, b) || apart(b, a)
+}
+
+/// The one source of all edges to a node, or to the nearest before it to which several lead.
+fn only_from(places: &Places<'_, '_>, at: NodeIx) -> Option<(NodeIx, Vec<EdgeIx>)> {
+    const STEPS: usize = 64;
+    let plan = places.plan;
+    let up = std::iter::successors(Some(at), |at| places.flow.gate(*at));
+    let several = up.take(STEPS).find(|at| plan.node(*at).incoming.len() > 1)?;
+    let edges = &plan.node(several).incoming;
+    let from = plan.edge(*edges.first()?).from;
+    // an edge that leaves a loop is decided when that is over, and not with those beside it
+    let beside = |edge: &EdgeIx| plan.edge(*edge).from == from && plan.edge(*edge).leaves.is_empty();
+    edges.iter().all(beside).then(|| (from, edges.clone()))
 }
 
 /// Is each node over before the next one that it clashes with begins? Then so are all before it.

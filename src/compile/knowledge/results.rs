@@ -4,7 +4,7 @@ use crate::effect::ErrorKind;
 use crate::plan::{Action, EdgeOutcome, NodeIx, PlanEdge, PlanNode};
 use crate::types::{Field, Type};
 
-use super::outcome::{Outcomes, error, error_of};
+use super::outcome::{Outcomes, Parts, error_of};
 use super::outputs;
 use super::places::{Place, Places};
 use super::search::{Done, leads, on_every_way};
@@ -52,7 +52,7 @@ impl Places<'_, '_> {
         let skips = skips(self.plan.node(node));
         match outcome {
             EdgeOutcome::Success | EdgeOutcome::Otherwise => {
-                Outcomes { succeeded: true, without: skips, ..Outcomes::default() }
+                Outcomes { succeeded: true, skipped: skips, ..Outcomes::default() }
             }
             EdgeOutcome::Catch(kinds) => {
                 let keeps = |kind: &ErrorKind| matches!(kind, ErrorKind::Exhausted | ErrorKind::Expression);
@@ -79,7 +79,7 @@ impl Places<'_, '_> {
     }
 
     fn good(&self, node: NodeIx) -> Outcomes {
-        Outcomes { succeeded: true, without: skips(self.plan.node(node)), ..Outcomes::default() }
+        Outcomes { succeeded: true, skipped: skips(self.plan.node(node)), ..Outcomes::default() }
     }
 
     fn search(&self, at: NodeIx, node: NodeIx) -> Option<Outcomes> {
@@ -118,7 +118,7 @@ impl Places<'_, '_> {
 
     /// `nodes.ID.error` at a place: of the kinds that lead there.
     fn error(&self, place: Place, node: NodeIx, outcomes: Outcomes) -> Type {
-        let none = outcomes.succeeded || outcomes.without || outcomes.open;
+        let none = outcomes.succeeded || outcomes.skipped || outcomes.unreached || outcomes.open;
         let edges: Vec<&PlanEdge> = match place {
             _ if none => Vec::new(),
             Place::Edge(edge) if self.plan.edge(edge).from == node => vec![self.plan.edge(edge)],
@@ -132,12 +132,16 @@ impl Places<'_, '_> {
                 kinds.extend(caught);
             }
         }
+        let node = self.plan.node(node);
+        let mut parts = Parts::of(node);
         if kinds.is_empty() {
-            return error();
+            return error_of(Type::TEXT, parts);
         }
-        let of_command = kinds.iter().all(|kind| **kind == ErrorKind::Exit);
-        let output = if of_command { outputs::of_failed(self.plan.node(node)) } else { Type::ANY };
-        error_of(Type::words(kinds.into_iter().map(ErrorKind::as_str)), output)
+        if kinds.iter().all(|kind| **kind == ErrorKind::Exit) {
+            parts.output = parts.output.map(|_| outputs::of_failed(node));
+        }
+        parts.limit &= kinds.contains(&&ErrorKind::Limit);
+        error_of(Type::words(kinds.into_iter().map(ErrorKind::as_str)), parts)
     }
 }
 

@@ -162,16 +162,34 @@ pub(super) fn exclude(
     other: (Place, &Expression),
     own: NodeIx,
 ) -> bool {
+    lasting_table(places, one, other, own).is_some_and(|table| table.exclude(0, 1))
+}
+
+/// Two such conditions: does always one of them hold, where both have a value?
+pub(super) fn one_holds(
+    places: &Places<'_, '_>,
+    one: (Place, &Expression),
+    other: (Place, &Expression),
+    own: NodeIx,
+) -> bool {
+    let table = lasting_table(places, one, other, own);
+    table.is_some_and(|table| table.rows.iter().all(|row| row.holds.contains(&true)))
+}
+
+fn lasting_table(
+    places: &Places<'_, '_>,
+    one: (Place, &Expression),
+    other: (Place, &Expression),
+    own: NodeIx,
+) -> Option<Table> {
     let mut subjects = Subjects::default();
     let both = [one, other];
     let lasting = |domain: &Domain| matches!(domain.subject.root, Root::Input(_) | Root::Run);
     let understood = both.iter().all(|(place, when)| add(places, *place, own, when, &mut subjects));
     if !understood || !subjects.domains().iter().all(lasting) {
-        return false;
+        return None;
     }
-    let table =
-        try_all(places.plan.node(own).id.as_str(), bounded(places, &subjects), &both.map(|(_, when)| when));
-    table.is_some_and(|table| table.exclude(0, 1))
+    try_all(places.plan.node(own).id.as_str(), bounded(places, &subjects), &both.map(|(_, when)| when))
 }
 
 /// Each combination of values; nothing, where they are many, or a condition has a value for none of them.
