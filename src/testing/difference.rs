@@ -58,7 +58,9 @@ fn parts(place: &str, expected: Option<&Value>, found: Option<&Value>, text: &mu
                 return;
             }
             // an item that came or went moves those behind it
-            let lines = |items: &[Value]| items.iter().map(|item| format!("{item}\n")).collect::<String>();
+            let lines = |items: &[Value]| {
+                items.iter().flat_map(|item| [item.to_string(), "\n".to_owned()]).collect::<String>()
+            };
             let _ = writeln!(text, "    {}", escaped(place));
             by_line(&lines(ours), &lines(theirs), text);
         }

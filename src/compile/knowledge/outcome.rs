@@ -95,9 +95,12 @@ impl Parts {
 
 /// What a failure of some kind leaves.
 pub(super) fn error_of(kind: Type, parts: Parts) -> Type {
-    let perhaps = |ty: Type, is_there: bool| match is_there {
-        true => Field { ty, missing: Chance::Perhaps },
-        false => Field { ty: Type::NEVER, missing: Chance::Known },
+    let perhaps = |ty: Type, is_there: bool| {
+        if is_there {
+            Field { ty, missing: Chance::Perhaps }
+        } else {
+            Field { ty: Type::NEVER, missing: Chance::Known }
+        }
     };
     let is_output = parts.output.is_some();
     let fields = BTreeMap::from([
