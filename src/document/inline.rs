@@ -83,7 +83,7 @@ mod tests {
                     Syntax::Json => format!("{{\"k\": {line}}}\n"),
                 };
                 let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
-                let id = sources.add(name, &file);
+                let id = sources.add(name, file.as_str());
                 let parsed = parse(&sources, id, syntax, &Limits::default(), &mut found).unwrap();
                 assert!(!found.has_errors(), "{syntax:?}: {line}");
                 assert_eq!(parsed.tree.to_json()["k"], value, "{syntax:?}: {line}");
