@@ -340,7 +340,7 @@ fn a_store_that_is_locked_or_named_wrongly_is_said_to_be_and_nothing_is_lost() {
     assert_eq!(listed(&workspace), [run]);
     workspace
         .lgflow(&["runs", "list", "--store", "mysql://x"])
-        .ended(1)
+        .ended(2)
         .says("a store is `local`, or `postgres://");
     // a workspace names none
     workspace.write(".lg/config.toml", "store = \"postgres://evil@localhost/x\"\n");
