@@ -289,3 +289,42 @@ edges:
         "{text}"
     );
 }
+
+#[test]
+fn every_way_to_a_node_is_told_and_a_loop_edge_counts_iterations() {
+    let workspace = workspace();
+    let graph = "\
+schema: lgflow.graph/v1
+name: ways
+nodes:
+  a: { uses: read_file, with: { path: a.txt } }
+  b: { uses: values }
+  once: { uses: values }
+edges:
+  - a -> b
+  - { from: a, to: b, catch: [not_found] }
+  - { from: b, to: a, when: \"nodes.a.status == 'failed'\", loop: { max: 3 } }
+  - { from: b, to: once, otherwise: true }
+";
+    workspace.write("ways.yaml", graph);
+    let text = workspace.lgflow(&["plan", "-g", "ways.yaml"]).ended(0).stdout;
+    assert!(text.contains("  values, after a; a catch not_found\n"), "{text}");
+    for (max, label) in [("3", "again, 3 iterations at most"), ("1", "never again: 1 iteration at most")] {
+        workspace.write("ways.yaml", graph.replace("max: 3", &format!("max: {max}")));
+        for form in ["text", "mermaid", "dot", "svg"] {
+            let drawn = workspace.lgflow(&["export", "ways.yaml", "--to", form]).ended(0).stdout;
+            assert!(drawn.contains(label) || form == "text", "{form}: {drawn}");
+            assert!(!drawn.contains("times at most"), "{form}: {drawn}");
+        }
+    }
+}
+
+#[test]
+fn a_call_that_is_refused_whatever_comes_is_told_and_is_an_error_where_warnings_are() {
+    let workspace = workspace();
+    let ran = workspace.lgflow(&["plan", "-g", "graph.yaml"]).ended(0).says("denied-call");
+    assert!(ran.stderr.contains("`closed` calls `read_file`"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("`chosen` calls"), "{}", ran.stderr);
+    let ran = workspace.lgflow(&["plan", "-g", "graph.yaml", "--deny-warnings"]).ended(3);
+    assert!(ran.stderr.contains("denied-call") && ran.stdout.is_empty(), "{}\n{}", ran.stdout, ran.stderr);
+}
