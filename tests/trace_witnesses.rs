@@ -436,7 +436,7 @@ fn nothing_is_done_before_it_is_anchored_and_the_run_goes_on_once_it_can_be() {
     assert!(lines.len() == 2 && lines[0] < lines[1], "{lines:?}");
     // a workspace without a commit has none for a note
     anchoring(&workspace, "git-note");
-    workspace.lgflow(&run).ended(1).says("stood on no commit");
+    workspace.lgflow(&run).ended(1).says("names no commit that a note could stand on");
 }
 
 /// As somebody does who can write the database, and whom nothing else stops.

@@ -158,6 +158,7 @@ fn a_runner_that_has_lost_what_it_vouched_for_is_not_believed() {
     drop(served);
     let receipts = crate::program::kept::find(&there.state(), &format!("{id}.jsonl"));
     fs::remove_file(receipts).unwrap();
+    here.forges();
     let (_served, _) = socket(&there);
     here.lgflow(&["runs", "resume", &id]).ended(7).says("that the runner was never asked for");
     here.lgflow(&["trace", "verify", &id]).ended(7).says("that the runner was never asked for");
