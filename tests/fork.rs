@@ -15,6 +15,7 @@ use std::fs;
 
 use lgflow::schema::{Validator, document};
 use program::Workspace;
+use program::gated::GATED;
 use serde_json::{Value, json};
 
 /// Commands leave a file each time they are really run.
@@ -227,16 +228,6 @@ fn a_run_is_kept_as_long_as_one_that_was_forked_from_it() {
     assert_eq!(removed(), [second["run"].clone()]);
     assert_eq!(removed(), [first["run"].clone()]);
 }
-
-/// A question between two patches.
-const GATED: &str = r#"schema: lgflow.graph/v1
-name: gated
-nodes:
-  one: { uses: apply_patch, with: { changes: [{ op: put, path: b.txt, content: "A\n" }] } }
-  gate: { uses: approval, with: { show: "on?" } }
-  two: { uses: apply_patch, with: { changes: [{ op: put, path: done.txt, content: "B\n" }] } }
-edges: [one -> gate -> two]
-"#;
 
 fn row(workspace: &Workspace, run: &str) -> Value {
     let list = workspace.lgflow(&["runs", "list", "--format", "json"]).ended(0).json();

@@ -21,6 +21,7 @@ use std::time::Duration;
 use lgflow::schema::{Validator, document};
 use lgflow::store::Store;
 use program::begun::place_in;
+use program::gated::GATED;
 use program::processes::{all_gone, children, signal_if_there, wait_until};
 use program::{Ran, Workspace};
 use serde_json::{Value, json};
@@ -198,16 +199,8 @@ edges: [one -> two -> three -> four]
 
 #[test]
 fn a_run_that_was_taken_back_does_not_go_on_as_if_its_changes_were_there() {
-    let graph = r#"schema: lgflow.graph/v1
-name: gate
-nodes:
-  one: { uses: apply_patch, with: { changes: [{ op: put, path: b.txt, content: "A\n" }] } }
-  gate: { uses: approval, with: { show: "on?" } }
-  two: { uses: apply_patch, with: { changes: [{ op: put, path: done.txt, content: "B\n" }] } }
-edges: [one -> gate -> two]
-"#;
     let workspace = workspace();
-    fs::write(workspace.outside().join("graph.yaml"), graph).unwrap();
+    fs::write(workspace.outside().join("graph.yaml"), GATED).unwrap();
     let ran = workspace.lgflow(&[&RUN[..], &["--format", "json"]].concat()).ended(5).json();
     let first = ran["run"].as_str().unwrap();
     let back = undo(&workspace, first, &[], 0);

@@ -3,6 +3,7 @@
 
 pub mod begun;
 pub mod browser;
+pub mod gated;
 pub mod kept;
 pub mod keys;
 pub mod node;

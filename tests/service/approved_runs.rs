@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::people::Person;
 use crate::program::{Ran, Workspace};
-use crate::runs::{GRAPH, front, socket, there};
+use crate::runs::{self, GRAPH, front, socket, there};
 use crate::served::{Served, TOKEN, made, running};
 use crate::tls::Proxy;
 
@@ -143,17 +143,7 @@ fn the_key_of_another_installation_is_told_so_before_it_signs() {
     let policy = asks(&[], "").replace("approvers: []", "approvers: [local]");
     under(&here, &there, &policy);
     let (_served, url) = socket(&there);
-    let ran = here.lgflow(&[
-        "run",
-        "-g",
-        "graph.yaml",
-        "--policy",
-        "policy.yaml",
-        "--format",
-        "json",
-        "--runner",
-        &url,
-    ]);
+    let ran = runs::ran(runs::run(&here, &["--runner", &url]));
     let id = ran.ended(5).json()["run"].as_str().unwrap().to_owned();
     let shown = here.lgflow(&["approve", &id]).ended(2);
     let digest = crate::program::digest_in(&shown.stderr);

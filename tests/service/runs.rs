@@ -42,13 +42,14 @@ pub fn socket(there: &Workspace) -> (Served, String) {
     (Served::with(there, &["--listen", &address, "--policy", "policy.yaml"], &[]), address)
 }
 
-fn run(here: &Workspace, more: &[&str]) -> Command {
+/// A run that answers as JSON.
+pub fn run(here: &Workspace, more: &[&str]) -> Command {
     here.command(
         &[&["run", "-g", "graph.yaml", "--policy", "policy.yaml", "--format", "json"], more].concat(),
     )
 }
 
-fn ran(mut command: Command) -> Ran {
+pub fn ran(mut command: Command) -> Ran {
     Ran::from(command.output().unwrap())
 }
 

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::program::processes::{alive, signal, wait_for_descendant, wait_until};
 use crate::program::{Ran, Workspace};
-use crate::runs::{GRAPH, front, socket, there};
+use crate::runs::{self, GRAPH, front, socket, there};
 use crate::served::{Served, fits};
 
 /// A command that notes that it was begun, and waits; done again where it was cut off.
@@ -25,17 +25,7 @@ fn waiting() -> String {
 }
 
 fn run(here: &Workspace, url: &str) -> Command {
-    let mut command = here.command(&[
-        "run",
-        "-g",
-        "graph.yaml",
-        "--policy",
-        "policy.yaml",
-        "--format",
-        "json",
-        "--runner",
-        url,
-    ]);
+    let mut command = runs::run(here, &["--runner", url]);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }

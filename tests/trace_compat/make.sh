@@ -5,8 +5,11 @@ set -euo pipefail
 BIN=$(realpath "$1"); OUT=$(realpath -m "$2"); GRAPHS=$(realpath "$(dirname "$0")/../../graphs")
 [ ! -e "$OUT" ] || { echo "there is a $OUT already, and it stays as it is" >&2; exit 1; }
 mkdir -p "$OUT"
-work() { W=$(mktemp -d); mkdir -p "$W/work" "$W/home"; cd "$W/work"; }
+work() { W=$(mktemp -d); mkdir -p "$W/work" "$W/home"; cd "$W/work"; printf '%s' "$POLICY" > policy.yaml; }
 lg() { env -i PATH="$PATH" HOME="$W/home" LGFLOW_STATE_DIR="$W/state" "$BIN" "$@" < /dev/null; }
+id_of() { # COMMAND …: the run that it made
+  lg "$@" --format json 2>/dev/null | python3 -c 'import json, sys; print(json.load(sys.stdin)["run"])'
+}
 keep() { # CASE: the last copied trace with what belongs to it
   local d="$OUT/$1" f; f=$(ls artifacts/runs/run-*.jsonl | tail -1); [ -n "${2:-}" ] && f="artifacts/runs/run-$2.jsonl"
   mkdir -p "$d"; cp "$f" "$d/run.jsonl"; cp "${f%.jsonl}.receipts" "$d/run.receipts"; cp "${3:-graph.yaml}" "$d/graph.yaml"
@@ -22,7 +25,7 @@ commands:
   - { name: sleep, program: sleep, args: [["*"]], sandbox: { workspace: direct } }
 sandbox: { mode: best_effort }
 '
-work; printf '%s' "$POLICY" > policy.yaml; for i in $(seq 900); do echo "large line $i"; done > big.txt; echo a > a.txt
+work; for i in $(seq 900); do echo "large line $i"; done > big.txt; echo a > a.txt
 cat > graph.yaml <<'G'
 schema: lgflow.graph/v1
 name: success
@@ -37,7 +40,7 @@ outputs: { bytes: "{{ nodes.sum.output.bytes }}", text: "{{ nodes.look.output.co
 G
 lg validate graph.yaml >&2
 lg run -g graph.yaml --policy policy.yaml --trace >/dev/null 2>&1; keep success
-work; printf '%s' "$POLICY" > policy.yaml
+work
 cat > graph.yaml <<'G'
 schema: lgflow.graph/v1
 name: failure
@@ -49,7 +52,7 @@ edges: [gone -> after, { from: gone, to: always, always: true }]
 G
 lg validate graph.yaml >&2
 lg run -g graph.yaml --policy policy.yaml --trace >/dev/null 2>&1 || true; keep failure
-work; printf '%s' "$POLICY" > policy.yaml; echo a > a.txt
+work; echo a > a.txt
 cat > graph.yaml <<'G'
 schema: lgflow.graph/v1
 name: loop
@@ -70,7 +73,7 @@ outputs: { seen: "{{ nodes.end.output.seen }}" }
 G
 lg validate graph.yaml >&2
 lg run -g graph.yaml --policy policy.yaml --trace >/dev/null 2>&1; keep loop
-work; printf '%s' "$POLICY" > policy.yaml; echo a > a.txt
+work; echo a > a.txt
 cat > graph.yaml <<'G'
 schema: lgflow.graph/v1
 name: map
@@ -83,7 +86,7 @@ outputs: { files: "{{ nodes.each.output | length }}" }
 G
 lg validate graph.yaml >&2
 lg run -g graph.yaml --policy policy.yaml --trace >/dev/null 2>&1; keep map
-work; printf '%s' "$POLICY" > policy.yaml; echo one > asked.txt
+work; echo one > asked.txt
 cat > graph.yaml <<'G'
 schema: lgflow.graph/v1
 name: approval
@@ -94,11 +97,11 @@ edges: [asked -> sure]
 outputs: { choice: "{{ nodes.sure.output.choice }}" }
 G
 lg validate graph.yaml >&2
-R=$(lg run -g graph.yaml --policy policy.yaml --trace --format json 2>/dev/null | python3 -c 'import json,sys; print(json.load(sys.stdin)["run"])') || true
+R=$(id_of run -g graph.yaml --policy policy.yaml --trace) || true
 D=$(lg approve "$R" 2>&1 | grep -o 'sha256:[0-9a-f]*' | tail -1 || true)
 lg approve "$R" --digest "$D" >/dev/null 2>&1; lg runs resume "$R" >/dev/null 2>&1 || true
 lg approve "$R" sure --choice go >/dev/null 2>&1; lg runs resume "$R" >/dev/null 2>&1; keep approval "$R"
-work; printf '%s' "$POLICY" > policy.yaml
+work
 cat > graph.yaml <<'G'
 schema: lgflow.graph/v1
 name: cancel
@@ -111,7 +114,7 @@ G
 lg validate graph.yaml >&2
 env -i PATH="$PATH" HOME="$W/home" LGFLOW_STATE_DIR="$W/state" "$BIN" run -g graph.yaml --policy policy.yaml --trace < /dev/null >/dev/null 2>&1 & P=$!
 for i in $(seq 100); do grep -q call.started artifacts/runs/*.jsonl 2>/dev/null && break; sleep 0.2; done; sleep 0.5; kill -INT $P; wait $P || true; keep cancel
-work; printf '%s' "$POLICY" > policy.yaml; printf 'one\r\n' > a.txt
+work; printf 'one\r\n' > a.txt
 cat > graph.yaml <<'G'
 schema: lgflow.graph/v1
 name: patches
@@ -122,9 +125,9 @@ nodes:
 edges: [first -> tried -> not_so]
 G
 lg validate graph.yaml >&2
-R1=$(lg run -g graph.yaml --policy policy.yaml --trace --format json 2>/dev/null | python3 -c 'import json,sys; print(json.load(sys.stdin)["run"])'); keep patches "$R1"
-U=$(lg runs undo "$R1" --trace --format json 2>/dev/null | python3 -c 'import json,sys; print(json.load(sys.stdin)["run"])'); keep undo "$U" "$GRAPHS/undo.yaml"
-work; printf '%s' "$POLICY" > policy.yaml; echo a > a.txt
+R1=$(id_of run -g graph.yaml --policy policy.yaml --trace); keep patches "$R1"
+U=$(id_of runs undo "$R1" --trace); keep undo "$U" "$GRAPHS/undo.yaml"
+work; echo a > a.txt
 cat > graph.yaml <<'G'
 schema: lgflow.graph/v1
 name: known
@@ -135,10 +138,10 @@ nodes:
 edges: [look -> write]
 G
 lg validate graph.yaml >&2
-R1=$(lg run -g graph.yaml --policy policy.yaml --format json 2>/dev/null | python3 -c 'import json,sys; print(json.load(sys.stdin)["run"])')
-C=$(lg run -g graph.yaml --policy policy.yaml --trace --format json 2>/dev/null | python3 -c 'import json,sys; print(json.load(sys.stdin)["run"])'); keep cached "$C"
-F=$(lg runs fork "$R1" --from write -i word=two --trace --format json 2>/dev/null | python3 -c 'import json,sys; print(json.load(sys.stdin)["run"])'); keep forked "$F"
-work; printf '%s' "$POLICY" > policy.yaml; echo a > a.txt
+R1=$(id_of run -g graph.yaml --policy policy.yaml)
+C=$(id_of run -g graph.yaml --policy policy.yaml --trace); keep cached "$C"
+F=$(id_of runs fork "$R1" --from write -i word=two --trace); keep forked "$F"
+work; echo a > a.txt
 cat > graph.yaml <<'G'
 schema: lgflow.graph/v1
 name: rejected
@@ -149,9 +152,9 @@ nodes:
 edges: [both -> first, both -> second]
 G
 lg validate graph.yaml >&2
-R=$(lg run -g graph.yaml --policy policy.yaml --trace --format json 2>/dev/null | python3 -c 'import json,sys; print(json.load(sys.stdin)["run"])') || true
+R=$(id_of run -g graph.yaml --policy policy.yaml --trace) || true
 lg reject "$R" first --comment no >/dev/null 2>&1; lg runs resume "$R" >/dev/null 2>&1 || true; keep rejected "$R"
-work; printf '%s' "$POLICY" > policy.yaml; echo a > a.txt
+work; echo a > a.txt
 cat > graph.yaml <<'G'
 schema: lgflow.graph/v1
 name: withdrawn
@@ -163,7 +166,7 @@ edges: [both -> asks, both -> gone]
 G
 lg validate graph.yaml >&2
 lg run -g graph.yaml --policy policy.yaml --trace >/dev/null 2>&1 || true; keep withdrawn
-work; printf '%s' "$POLICY" > policy.yaml; echo a > a.txt
+work; echo a > a.txt
 cat > graph.yaml <<'G'
 schema: lgflow.graph/v1
 name: bounded
@@ -177,7 +180,7 @@ edges:
 G
 lg validate graph.yaml >&2
 lg run -g graph.yaml --policy policy.yaml --trace >/dev/null 2>&1 || true; keep bounded
-work; printf '%s' "$POLICY" > policy.yaml; echo a > a.txt
+work; echo a > a.txt
 cat > graph.yaml <<'G'
 schema: lgflow.graph/v1
 name: exhausted
