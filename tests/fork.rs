@@ -331,6 +331,18 @@ fn an_iteration_that_the_run_never_came_to_is_no_place_to_fork_from() {
 }
 
 #[test]
+fn a_patch_that_was_only_tried_is_nothing_that_a_fork_stands_on() {
+    let workspace = workspace("allow");
+    let tried = "nodes:\n  tried: { uses: apply_patch, with: { dry_run: true, changes: [{ op: put, path: b.txt, content: t }] } }\n";
+    workspace.write("graph.yaml", GATED.replace("nodes:\n", tried).replace("[one ->", "[tried -> one ->"));
+    let first = workspace.lgflow(&RUN).ended(5).json();
+    let second = fork(&workspace, &first, &["--from", "one"], 5);
+    workspace.lgflow(&["runs", "undo", first["run"].as_str().unwrap()]).ended(0);
+    let row = row(&workspace, second["run"].as_str().unwrap());
+    assert_eq!((&row["resumable"], &row["source_taken_back_by"]), (&json!(true), &Value::Null), "{row}");
+}
+
+#[test]
 fn all_that_has_changed_is_named_at_once() {
     let workspace = workspace("allow");
     workspace.write("graph.yaml", GATED);

@@ -67,7 +67,8 @@ pub(super) fn fork_run(place: &Place, args: &ForkArgs, output: Output) -> Result
     let Some(task) = task? else { return Ok(Exit::Invalid) };
     if let Some(there) = again.changed_elsewhere(&place, &run).map_err(|error| problem(&error))? {
         output.note(&format!(
-            "the run `{run}` was made by the runner at {there}, in its workspace; what is not taken over is done here\n"
+            "the run `{run}` was made by the runner at {}, in its workspace; what is not taken over is done here\n",
+            escaped(there)
         ));
     }
     carry_out(&task, output)

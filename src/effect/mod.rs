@@ -11,6 +11,7 @@ mod error_kind;
 mod frame;
 mod interpreter;
 mod ok_exit;
+mod part;
 mod planned;
 mod provenance;
 mod recalled;
@@ -42,6 +43,7 @@ pub use interpreter::{
     BundledFile, Confinement, FrontFrame, GraphBundle, InterpreterFrame, InterpreterStart, PersonsAnswer,
 };
 pub use ok_exit::OkExit;
+pub use part::{part_of, session_of};
 pub use planned::{
     HeldPlan, PlanBindings, PlannedCall, PlannedProgram, PlannedToolchain, PlannedWorkspace, Shape,
 };

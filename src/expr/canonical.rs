@@ -75,8 +75,8 @@ impl Spelling<'_> {
             Kind::Defined(inner) => return self.all("defined", &[inner]),
             Kind::Arithmetic(of, a, b) => return self.all(&format!("{of:?}"), &[a, b]),
             Kind::List(items) => return self.all("list", &items.iter().collect::<Vec<_>>()),
-            Kind::Filter(filter, of, given) => return self.called(filter.name, of, given),
-            Kind::Test(test, of, given) => return self.called(test.name, of, given),
+            Kind::Filter(filter, of, given) => return self.called("|", filter.name, of, given),
+            Kind::Test(test, of, given) => return self.called("is ", test.name, of, given),
             Kind::Local(_)
             | Kind::Loop(..)
             | Kind::Slice(..)
@@ -90,12 +90,10 @@ impl Spelling<'_> {
         true
     }
 
-    fn called(&mut self, name: &str, of: &Node, given: &[Option<Node>]) -> bool {
-        let _ = write!(
-            self.text,
-            "{}:",
-            given.iter().map(|one| if one.is_some() { '+' } else { '-' }).collect::<String>()
-        );
+    /// A filter and a test may have one name: `how` tells them apart.
+    fn called(&mut self, how: &str, name: &str, of: &Node, given: &[Option<Node>]) -> bool {
+        self.text.push_str(how);
+        self.text.extend(given.iter().map(|one| if one.is_some() { '+' } else { '-' }));
         let all: Vec<&Node> = std::iter::once(of).chain(given.iter().flatten()).collect();
         self.all(name, &all)
     }

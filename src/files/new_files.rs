@@ -52,13 +52,15 @@ impl<'a> NewFiles<'a> {
             let mut waiting = Vec::new();
             for part in parts {
                 match Builder::new().spawn_scoped(scope, move || sync_each(part)) {
-                    Ok(thread) => waiting.push(thread),
+                    Ok(thread) => waiting.push((part, thread)),
                     // the machine gives no more threads
                     Err(_) => sync_each(part)?,
                 }
             }
             sync_each(own)?;
-            waiting.into_iter().try_for_each(|thread| thread.join().unwrap_or_else(|_| Err(stopped(own))))
+            waiting
+                .into_iter()
+                .try_for_each(|(part, thread)| thread.join().unwrap_or_else(|_| Err(stopped(part))))
         })
     }
 }

@@ -380,7 +380,7 @@ mod tests {
             text: text.into(),
             syntax: "yaml".into(),
             includes: Vec::new(),
-            within: std::collections::BTreeSet::new(),
+            within: BTreeSet::new(),
         }
     }
 

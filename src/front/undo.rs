@@ -1,4 +1,5 @@
-//! What taking back an earlier run is bound by, and what of that run no patch can take back. Starts nothing.
+//! What taking back an earlier run is bound by, and what of that run no patch can take back. Says as well which runs were
+//! taken back, and holds one while it is. Starts nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -60,18 +61,20 @@ pub fn taken_back_by(place: &Place, run: &RunId) -> Result<Option<TakenBack>, Ag
 }
 
 /// Which runs were taken back by these, and how.
-pub(super) fn taken_back(undoes: &[Undone]) -> BTreeMap<RunId, TakenBack> {
+pub(super) fn taken_back(undoes: &[StandingUndo]) -> BTreeMap<RunId, TakenBack> {
     // of several the latest counts: it goes back the farthest
-    let how = |undone: &Undone| TakenBack { by: undone.by.clone(), from: undone.from.clone() };
+    let how = |undone: &StandingUndo| TakenBack { by: undone.by.clone(), from: undone.from.clone() };
     undoes.iter().map(|undone| (undone.of.clone(), how(undone))).collect()
 }
 
 /// A run that took another one back, which stands.
 #[derive(Debug)]
-pub(super) struct Undone {
+pub(super) struct StandingUndo {
     pub(super) by: RunId,
     pub(super) of: RunId,
     from: Option<String>,
+    /// Is it known what it has taken back, because it came to its end?
+    pub(super) ended: bool,
 }
 
 /// The runs that took others back and were not taken back themselves, oldest first; `among` has all that may have done it.
@@ -79,7 +82,7 @@ pub(super) fn standing_undoes(
     store: &Store,
     ledger: &Ledger,
     among: Vec<RunId>,
-) -> Result<Vec<Undone>, AgainError> {
+) -> Result<Vec<StandingUndo>, AgainError> {
     let mut found = Vec::new();
     for undo in among {
         let record = ledger.begun(undo.as_str()).ok().flatten();
@@ -90,10 +93,10 @@ pub(super) fn standing_undoes(
     for (change, undo, of) in &found {
         let stood_still =
             found.iter().any(|(later, by, undone)| undone == undo && change.settled_by(later, by));
-        if let Change::Some { from, .. } = change
+        if let Change::Some { from, ended, .. } = change
             && !stood_still
         {
-            told.insert(undo.clone(), from.clone());
+            told.insert(undo.clone(), (from.clone(), *ended));
             undoes.push((undo.clone(), of.clone()));
         }
     }
@@ -101,7 +104,10 @@ pub(super) fn standing_undoes(
     let stands = |undo: &RunId| !is_undone(undo, &undoes, &mut BTreeSet::new());
     let standing = undoes.iter().filter(|(undo, _)| stands(undo));
     Ok(standing
-        .map(|(by, of)| Undone { by: by.clone(), of: of.clone(), from: told.remove(by).flatten() })
+        .map(|(by, of)| {
+            let (from, ended) = told.remove(by).unwrap_or_default();
+            StandingUndo { by: by.clone(), of: of.clone(), from, ended }
+        })
         .collect())
 }
 
@@ -131,6 +137,8 @@ enum Change {
         from: Option<String>,
         /// When it broke off, if it did: what it had done until then is not known.
         broke_off: Option<String>,
+        /// Did it come to its end, or to a question?
+        ended: bool,
     },
 }
 
@@ -151,7 +159,7 @@ fn change_of(store: &Store, undo: &RunId) -> Result<Change, AgainError> {
     let events = match events(store, undo) {
         // nobody knows whether it had begun to take back
         Err(AgainError::Store(error)) if error.is_damage() => {
-            return Ok(Change::Some { from: None, broke_off: None });
+            return Ok(Change::Some { from: None, broke_off: None, ended: false });
         }
         events => events?,
     };
@@ -165,7 +173,7 @@ fn change_of(store: &Store, undo: &RunId) -> Result<Change, AgainError> {
         return Ok(Change::None { looked_at_all: from.is_none() && status == Some("succeeded") });
     }
     let broke_off = last.filter(|_| !ended).map(|last| last.ts.clone());
-    Ok(Change::Some { from, broke_off })
+    Ok(Change::Some { from, broke_off, ended })
 }
 
 /// The events of a run, payloads in their places.
@@ -184,20 +192,9 @@ fn touched_by(events: &[Envelope], to: Option<&str>) -> Touched {
     let begins =
         |event: &&Envelope| to.is_none_or(|to| event.node.as_deref() == Some(to) && event.path.is_none());
     let from = events.iter().find(begins).map_or(0, |event| event.seq);
-    let mut asked: BTreeMap<u64, &Envelope> = BTreeMap::new();
     let mut touched = Touched::default();
-    for event in events.iter().filter(|event| event.seq >= from) {
-        let Some(call) = event.data.get("call").and_then(Value::as_u64) else { continue };
-        match event.kind.as_str() {
-            "call.started" => drop(asked.insert(call, event)),
-            "call.finished" => {
-                let several = event.data.get("results").and_then(Value::as_array).into_iter().flatten();
-                for (at, result) in event.data.get("result").into_iter().chain(several).enumerate() {
-                    note(event, asked.get(&call).copied(), (at, result), &mut touched);
-                }
-            }
-            _ => {}
-        }
+    for (event, input, result) in results_in(events.iter().filter(|event| event.seq >= from)) {
+        note(event, input, result, &mut touched);
     }
     for files in [&mut touched.files, &mut touched.taken_over] {
         files.sort();
@@ -206,10 +203,33 @@ fn touched_by(events: &[Envelope], to: Option<&str>) -> Touched {
     touched
 }
 
-fn note(event: &Envelope, asked: Option<&Envelope>, (at, result): (usize, &Value), touched: &mut Touched) {
+/// Each result that events of a run tell, with its event and what was asked for it.
+pub(super) fn results_in<'e>(
+    events: impl Iterator<Item = &'e Envelope>,
+) -> Vec<(&'e Envelope, Option<&'e Value>, &'e Value)> {
+    let (mut asked, mut found) = (BTreeMap::<u64, &Envelope>::new(), Vec::new());
+    for event in events {
+        let Some(call) = event.data.get("call").and_then(Value::as_u64) else { continue };
+        match event.kind.as_str() {
+            "call.started" => drop(asked.insert(call, event)),
+            "call.finished" => {
+                let asked = asked.get(&call).copied();
+                let several = event.data.get("results").and_then(Value::as_array).into_iter().flatten();
+                for (at, result) in event.data.get("result").into_iter().chain(several).enumerate() {
+                    let input = asked.and_then(|asked| {
+                        asked.data.get("input").or_else(|| asked.data.get("calls")?.get(at)?.get("input"))
+                    });
+                    found.push((event, input, result));
+                }
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+fn note(event: &Envelope, input: Option<&Value>, result: &Value, touched: &mut Touched) {
     let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
-    let input = asked
-        .and_then(|asked| asked.data.get("input").or_else(|| asked.data.get("calls")?.get(at)?.get("input")));
     let dry = input.is_some_and(|input| input["dry_run"] == true);
     // what an earlier call came to was not done again
     let recalled = !result["recalled"].is_null();
@@ -323,7 +343,7 @@ mod tests {
             text: text.into(),
             syntax: "yaml".into(),
             includes: Vec::new(),
-            within: std::collections::BTreeSet::new(),
+            within: BTreeSet::new(),
         };
         let then = [layer("policy.yaml", LayerRole::Grant, "a")];
         let now = [layer("policy.yaml", LayerRole::Grant, "b"), layer("copy.yaml", LayerRole::Ceiling, "a")];

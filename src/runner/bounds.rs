@@ -11,8 +11,12 @@ use crate::schema::call_faults;
 
 use super::tools::{status_failure, takes_status, too_large, tool_error};
 
-/// The failure of a call whose parameters its tool does not take. What a model is asked is no parameter of its node.
-pub fn call_unfit(call: &ToolCall) -> Option<ToolError> {
+/// What a call comes to whose parameters its tool does not take. What a model is asked is no parameter of its node.
+pub fn call_unfit(call: &ToolCall) -> Option<ToolResult> {
+    parameters_unfit(call).map(|error| ToolResult::failure(&call.tool, error))
+}
+
+fn parameters_unfit(call: &ToolCall) -> Option<ToolError> {
     let uses = Uses::parse(&call.tool).filter(|uses| uses.is_tool() && *uses != Uses::Llm)?;
     let tool = uses.as_str();
     if let Some(fault) = call_faults(tool, &call.input).first() {

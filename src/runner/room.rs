@@ -1,5 +1,5 @@
 //! Room for what is read to be answered: a file lies in memory several times over until its answer has been sent, so there is a
-//! bound on the bytes of all that is read at once, and of what one list reads.
+//! bound on the bytes of all files that `read_file` reads at once, and of what one list reads.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
@@ -64,11 +64,13 @@ impl Room {
             if all == 0 || all + wants <= ROOM {
                 break;
             }
+            if cancel.is_cancelled() {
+                let message = "the call was cancelled while it waited for room to read";
+                return Err(ToolError::new(ErrorKind::Cancelled, message));
+            }
             if cancel.is_over() {
-                return Err(ToolError::new(
-                    ErrorKind::Cancelled,
-                    "the call ended while it waited for room to read",
-                ));
+                let message = "the time of the call was over while it waited for room to read";
+                return Err(ToolError::new(ErrorKind::Timeout, message));
             }
             let waited = self.left.wait_timeout(inside, LOOK);
             inside = waited.unwrap_or_else(PoisonError::into_inner).0;

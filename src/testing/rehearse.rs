@@ -234,7 +234,8 @@ impl Stage<'_> {
                     return Ok(Some(CallOutcome::Single(self.beyond(&call, error))));
                 }
                 if let Some(refusal) = self.refusal(&call) {
-                    if unfit(&call).is_none() {
+                    // what is no call of its tool was not refused by the policy
+                    if refusal.error.as_ref().is_some_and(|error| error.kind != ErrorKind::InvalidInput) {
                         self.note_call(&call, &refusal);
                     }
                     return Ok(Some(CallOutcome::Single(refusal)));
@@ -247,7 +248,7 @@ impl Stage<'_> {
 
     /// All are decided before the first is done; then in order, up to the first failure.
     fn batch(&mut self, calls: &[ToolCall]) -> Result<Option<CallOutcome>, Problem> {
-        let unfit: Vec<Option<ToolResult>> = calls.iter().map(unfit).collect();
+        let unfit: Vec<Option<ToolResult>> = calls.iter().map(call_unfit).collect();
         if unfit.iter().any(Option::is_some) {
             return Ok(Some(CallOutcome::Batch(refused_whole(calls, unfit))));
         }
@@ -292,7 +293,7 @@ impl Stage<'_> {
             }
             // what it cannot read it denies, and that is not why such a call fails
             GateDecision::Denied(verdict) => {
-                unfit(call).or_else(|| Some(refused(call, ErrorKind::Denied, &verdict, None)))
+                call_unfit(call).or_else(|| Some(refused(call, ErrorKind::Denied, &verdict, None)))
             }
         }
     }
@@ -313,7 +314,7 @@ impl Stage<'_> {
     /// The runner looks at a call that is to be shown to a person.
     fn look(&self, call: &ToolCall) -> ToolResult {
         self.refusal(call)
-            .or_else(|| unfit(call))
+            .or_else(|| call_unfit(call))
             .unwrap_or_else(|| ToolResult::success(&call.tool, Value::Null))
     }
 
@@ -326,7 +327,7 @@ impl Stage<'_> {
         }
         let turn = self.script.turn(call);
         let scripted = self.script.result(call, turn);
-        if let Some(result) = unfit(call) {
+        if let Some(result) = call_unfit(call) {
             // whatever is scripted for it: it was let through, and its tool takes no such call
             self.note_call(call, &result);
             return Ok(Some(result));
@@ -438,9 +439,4 @@ impl Stage<'_> {
             is_whole,
         }
     }
-}
-
-/// What is no call of its tool fails by itself.
-fn unfit(call: &ToolCall) -> Option<ToolResult> {
-    call_unfit(call).map(|error| ToolResult::failure(&call.tool, error))
 }

@@ -6,8 +6,6 @@ mod source;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
-
 use crate::effect::{FrozenLayer, Reuse};
 use crate::plan::{NodeIx, Plan};
 use crate::policy::PolicySet;
@@ -198,19 +196,16 @@ impl Fork {
     pub fn taken_over(&self, place: &Place, forked: &RunId) -> Result<Vec<TakenOver>, AgainError> {
         let mut found: Vec<TakenOver> = Vec::new();
         let events = super::undo::events(&place.runs()?, forked)?;
-        for event in events.iter().filter(|event| event.kind == "call.finished") {
+        for (event, _, result) in super::undo::results_in(events.iter()) {
             let (node, _) = results::node_of(event);
             let at = found.iter().position(|known| known.node == node).unwrap_or_else(|| {
                 found.push(TakenOver { node: node.clone(), reused: 0, made: 0, why: None });
                 found.len() - 1
             });
-            let several = event.data.get("results").and_then(Value::as_array).into_iter().flatten();
-            for result in event.data.get("result").into_iter().chain(several) {
-                if result["recalled"]["from"] == "run" {
-                    found[at].reused += 1;
-                } else {
-                    found[at].made += 1;
-                }
+            if result["recalled"]["from"] == "run" {
+                found[at].reused += 1;
+            } else {
+                found[at].made += 1;
             }
         }
         for node in found.iter_mut().filter(|node| node.made > 0) {

@@ -8,7 +8,7 @@ use crate::ledger::{Ledger, RunRecord};
 use crate::store::{RunId, Store};
 
 use super::results::note_files;
-use crate::front::undo::{Undone, events, standing_undoes};
+use crate::front::undo::{StandingUndo, events, results_in, standing_undoes};
 use crate::front::{AgainError, Place};
 
 /// Files by path, as patches left them.
@@ -49,7 +49,7 @@ pub fn lost_source(
 pub(in crate::front) fn lost_by_now(
     (store, ledger): (&Store, &Ledger),
     run: &RunId,
-    undoes: &[Undone],
+    undoes: &[StandingUndo],
 ) -> Result<Option<LostSource>, AgainError> {
     let record = ledger.begun(run.as_str())?.filter(|record| record.forked.is_some());
     let Some(record) = record.filter(|_| !undoes.is_empty()) else { return Ok(None) };
@@ -61,10 +61,10 @@ fn lost(
     (store, ledger): (&Store, &Ledger),
     record: &RunRecord,
     left: &Left,
-    undoes: &[Undone],
+    undoes: &[StandingUndo],
 ) -> Result<Option<LostSource>, AgainError> {
-    let differs = |undone: &Undone| -> Result<bool, AgainError> {
-        if !ended(store, &undone.by)? {
+    let differs = |undone: &StandingUndo| -> Result<bool, AgainError> {
+        if !undone.ended {
             // nobody knows what it has taken back
             return Ok(!left.is_empty());
         }
@@ -110,22 +110,14 @@ pub fn running_fork(place: &Place, run: &RunId) -> Result<Option<RunId>, AgainEr
     Ok(None)
 }
 
-fn ended(store: &Store, run: &RunId) -> Result<bool, AgainError> {
-    let ends = store.ends(run)?;
-    let last = ends.and_then(|(_, last)| crate::trace::Envelope::parse(&last));
-    Ok(last.is_some_and(|(last, _)| matches!(last.kind.as_str(), "run.finished" | "run.suspended")))
-}
-
-/// What the patches of a run that are meant have left.
+/// What the patches of a run that are meant have left; one that was only tried left nothing.
 fn left_by(store: &Store, run: &RunId, is_meant: impl Fn(&ToolResult) -> bool) -> Result<Left, AgainError> {
     let mut left = Left::new();
-    for event in events(store, run)?.iter().filter(|event| event.kind == "call.finished") {
-        let several = event.data.get("results").and_then(serde_json::Value::as_array).into_iter().flatten();
-        for result in event.data.get("result").into_iter().chain(several) {
-            let result: Option<ToolResult> = serde_json::from_value(result.clone()).ok();
-            if let Some(result) = result.filter(&is_meant) {
-                note_files(&result, &mut left);
-            }
+    for (_, input, result) in results_in(events(store, run)?.iter()) {
+        let dry = input.is_some_and(|input| input["dry_run"] == true);
+        let result: Option<ToolResult> = serde_json::from_value(result.clone()).ok();
+        if let Some(result) = result.filter(|result| !dry && is_meant(result)) {
+            note_files(&result, &mut left);
         }
     }
     Ok(left)

@@ -2,9 +2,9 @@
 //! that is indented too far. They are named, and read as if they stood where they belong.
 
 use crate::diag::{Diagnostic, codes};
-use crate::document::{Entry, Tree, Value};
-use crate::model::Uses;
+use crate::document::{Entry, Syntax, Tree, Value};
 use crate::model::decode::Decoder;
+use crate::model::{PACK_PREFIX, Uses};
 
 use super::modifiers::DEFAULT_KEYS;
 use super::node::NODE_KEYS;
@@ -143,8 +143,7 @@ fn means_the_graph(entry: &Entry) -> bool {
 fn looks_like_policies(entry: &Entry) -> bool {
     let is_layer = |item: &Tree| {
         item.as_str().is_some_and(|text| {
-            let file = [".yaml", ".yml", ".toml"].iter().any(|ending| text.ends_with(ending));
-            file || text.starts_with("builtin:") || text.starts_with("pack:")
+            Syntax::of_path(text).is_some() || text.starts_with("builtin:") || text.starts_with(PACK_PREFIX)
         })
     };
     let items = entry.value.items();

@@ -7,12 +7,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::digest::Digest;
+use crate::effect::session_of;
 use crate::files::{FileError, Links, NewFiles, RelPath, Root};
 
-use super::journal::{in_folder, journal_error};
+use super::journal::{folder, in_folder, journal_error};
 use super::version::MAX_FILE;
 use super::{Content, PatchError};
 
+/// What stands behind the folder of a session in those of its parts.
+const PARTS: char = '.';
 /// The most bytes of an entry that is read.
 const MAX_ENTRY: u64 = 256 << 20;
 
@@ -66,8 +69,29 @@ impl PastContent {
 }
 
 /// The folder of a run's history. Its name becomes the name of a folder only through its digest: no name can lead elsewhere.
+/// That of a part of a session begins as its session's does.
 pub(super) fn folder_of(run: &str) -> Result<RelPath, FileError> {
-    in_folder(&format!("run-{}", &Digest::of(run).hex()[..32]))
+    let digest = |name: &str| Digest::of(name).hex()[..32].to_owned();
+    match session_of(run) {
+        Some(session) => in_folder(&format!("run-{}{PARTS}{}", digest(session), digest(run))),
+        None => in_folder(&format!("run-{}", digest(run))),
+    }
+}
+
+/// The folders of a run's history and of its parts', those that are there.
+pub(super) fn folders_of(state: &Root, run: &str) -> Result<Vec<RelPath>, FileError> {
+    let own = folder_of(run)?;
+    let entries = match state.entries(&folder()?) {
+        Ok((entries, _)) => entries,
+        Err(FileError::NotFound { .. }) => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let is_its = |path: &RelPath| {
+        path.as_str()
+            .strip_prefix(own.as_str())
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(PARTS))
+    };
+    Ok(entries.into_iter().map(|entry| entry.path).filter(is_its).collect())
 }
 
 /// The history of one run.

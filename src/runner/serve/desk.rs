@@ -17,7 +17,7 @@ use crate::diag::Diagnostics;
 use crate::digest::{Digest, MacKey};
 use crate::effect::{
     Capabilities, ErrorKind, ReplyBody, RequestBody, RunnerStart, SandboxLayer, ToolCall, ToolError,
-    ToolInfo, ToolResult, WorkTree, is_unrepeated, refused_whole,
+    ToolInfo, ToolResult, WorkTree, is_unrepeated, refused_whole, session_of,
 };
 use crate::files::{RelPath, Root};
 use crate::ledger::Cache;
@@ -47,9 +47,6 @@ use super::said;
 
 /// How long a cancellation waits for the end of its call.
 const CANCEL_WAIT: Duration = Duration::from_secs(30);
-
-/// What stands between a session of single calls and the name under which its caller keeps some of them apart.
-const PART: char = '.';
 
 /// One session's desk.
 #[derive(Debug)]
@@ -367,7 +364,7 @@ impl Desk {
 
     /// All are decided before the first is done; then in order, up to the first failure.
     fn batch(&self, calls: &[ToolCall]) -> Vec<ToolResult> {
-        let refusal = |call| unfit(call).or_else(|| self.refusal_of(call));
+        let refusal = |call| call_unfit(call).or_else(|| self.refusal_of(call));
         let refusals: Vec<Option<ToolResult>> = calls.iter().map(refusal).collect();
         let asks = |refusal: &Option<ToolResult>| {
             let error = refusal.as_ref().and_then(|result| result.error.as_ref());
@@ -419,7 +416,8 @@ impl Desk {
     /// A session serves the run that the front has named, and its changes are all that a call sees and takes back. Which
     /// other one's it may take back the front says as well, and no call.
     fn of_another_run(&self, call: &ToolCall) -> Option<ToolResult> {
-        let part = || call.run.strip_prefix(&self.run).is_some_and(|rest| rest.starts_with(PART));
+        // a session of single calls has parts
+        let part = || session_of(&call.run) == Some(&self.run);
         if call.run == self.run || self.answers_on_record() && part() {
             return None;
         }
@@ -525,14 +523,9 @@ fn first_finding(findings: &Diagnostics, sources: &Sources) -> String {
     })
 }
 
-/// What is no call of its tool, whatever the policy says of it.
-fn unfit(call: &ToolCall) -> Option<ToolResult> {
-    call_unfit(call).map(|error| ToolResult::failure(&call.tool, error))
-}
-
 /// The policy cannot read what is no call of its tool, and denies it: that is not why it fails.
 pub(super) fn denial(call: &ToolCall, verdict: &Verdict) -> ToolResult {
-    unfit(call).unwrap_or_else(|| refusal(call, ErrorKind::Denied, verdict))
+    call_unfit(call).unwrap_or_else(|| refusal(call, ErrorKind::Denied, verdict))
 }
 
 pub(super) fn refusal(call: &ToolCall, kind: ErrorKind, verdict: &Verdict) -> ToolResult {

@@ -38,10 +38,9 @@ impl Room {
 }
 
 impl Held {
-    /// Both at once.
-    pub(super) fn and(mut self, more: Self) -> Self {
+    /// This as well.
+    pub(super) fn add(&mut self, more: Self) {
         self.0.extend(more.0);
-        self
     }
 }
 
@@ -96,8 +95,11 @@ impl Gathered {
             return left_out(&result, bytes, &why);
         }
         let (result, held) = hold(rooms, result);
-        so_far.0 += bytes;
-        so_far.1 = std::mem::take(&mut so_far.1).and(held);
+        // what was left out takes nothing of the list
+        if !held.0.is_empty() {
+            so_far.0 += bytes;
+        }
+        so_far.1.add(held);
         result
     }
 
@@ -153,7 +155,7 @@ mod tests {
     #[test]
     fn what_is_held_is_free_again_when_it_is_dropped() {
         let room = Room::of(FREE + 10);
-        let held = Held(vec![room.hold(10).unwrap()]).and(Held(vec![room.hold(FREE).unwrap()]));
+        let held = Held(vec![room.hold(10).unwrap(), room.hold(FREE).unwrap()]);
         assert!(room.hold(1).is_none() && room.is_full());
         drop(held);
         assert!(!room.is_full() && room.hold(FREE + 11).is_none() && room.hold(FREE + 10).is_some());
@@ -182,5 +184,9 @@ mod tests {
         assert!(own.hold(2 * bytes).is_some() && own.hold(2 * bytes + 1).is_none());
         drop(held);
         assert!(own.hold(3 * bytes).is_some() && all.hold(2 * bytes).is_some());
+        // what was left out takes nothing of its list
+        let (list, full) = (Gathered::default(), Room::of(0));
+        assert!(is_left_out(&list.take(&[&full], most, Arc::clone(&result))));
+        assert!(!is_left_out(&list.take(&[&own], most, result)));
     }
 }

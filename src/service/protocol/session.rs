@@ -7,7 +7,7 @@ use tokio::sync::{Semaphore, mpsc};
 
 use crate::client::{Link, Lost, Piece};
 use crate::digest::Digest;
-use crate::effect::{ErrorKind, ReplyBody, RequestBody, ToolCall, ToolError, ToolResult};
+use crate::effect::{ErrorKind, ReplyBody, RequestBody, ToolCall, ToolError, ToolResult, part_of};
 
 use super::keys::Keys;
 use super::opener::Begun;
@@ -118,7 +118,7 @@ impl Session {
     fn scoped(&self, call: ToolCall) -> ToolCall {
         let run = match call.run.as_str() {
             "" => self.id.clone(),
-            name => format!("{}.{}", self.id, &Digest::of(name).hex()[..32]),
+            name => part_of(&self.id, &Digest::of(name).hex()[..32]),
         };
         ToolCall { run, ..call }
     }

@@ -32,7 +32,7 @@ pub(super) async fn stream(State(protocol): State<Arc<Protocol>>, request: Reque
             let mut all = Held::default();
             let events = ReceiverStream::new(events).map(move |(event, held)| {
                 // until the last of them was taken
-                all = std::mem::take(&mut all).and(held);
+                all.add(held);
                 Ok::<_, Infallible>(event)
             });
             Sse::new(events).keep_alive(KeepAlive::default()).into_response()

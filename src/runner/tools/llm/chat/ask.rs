@@ -151,7 +151,7 @@ impl Asking<'_> {
         let mut said = Said::new(told, &self.world.redaction, &self.call.request().node);
         while !pieces.done {
             let first =
-                (pieces.text.is_empty() && pieces.calls().is_empty()).then_some(self.model.first_token);
+                (pieces.text.is_empty() && pieces.first_tool().is_none()).then_some(self.model.first_token);
             let part = exchange.part("a first word", first)?;
             let complete = match &part {
                 Some(bytes) => events.take(bytes),
@@ -202,7 +202,7 @@ impl Asking<'_> {
     /// The text, or the value of the schema that it is; beside tools that are asked for it is a text.
     fn output(&self, pieces: &Pieces) -> Result<Value, ToolError> {
         match self.asked.output_schema {
-            Some(schema) if pieces.calls().is_empty() => judged(schema, &pieces.text),
+            Some(schema) if pieces.first_tool().is_none() => judged(schema, &pieces.text),
             _ => Ok(json!({ "text": pieces.text })),
         }
     }
@@ -210,7 +210,7 @@ impl Asking<'_> {
     /// Is it an answer to what was asked? One that was cut or withheld is none, nor is one that asks for what nobody has
     /// offered, nor one that says nothing.
     fn demand_answer(&self, pieces: &Pieces) -> Result<(), ToolError> {
-        let calls = pieces.calls();
+        let called = pieces.first_tool();
         let upstream =
             |what: &str| ToolError::new(ErrorKind::Upstream, format!("`{}` {what}", self.address.origin()));
         let error = match pieces.finish.as_deref() {
@@ -222,12 +222,12 @@ impl Asking<'_> {
                 )
             },
             Some("content_filter") => upstream("withheld its answer (`content_filter`)"),
-            Some("tool_calls" | "function_call") if calls.is_empty() => {
+            Some("tool_calls" | "function_call") if called.is_none() => {
                 upstream("ended its answer to ask for a tool, and names none")
             }
-            finish => match calls.first() {
-                Some(call) if self.asked.tools.is_empty() => {
-                    let name: String = call.tool.chars().take(100).collect();
+            finish => match called {
+                Some(tool) if self.asked.tools.is_empty() => {
+                    let name: String = tool.chars().take(100).collect();
                     upstream(&format!("asks for the tool `{name}`, and none was offered to it"))
                 }
                 None if pieces.text.is_empty() && !self.may_be_silent(finish) => {

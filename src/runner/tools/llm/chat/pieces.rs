@@ -40,6 +40,11 @@ struct PartialCall {
 pub(super) struct NoPiece(pub(super) String);
 
 impl Pieces {
+    /// The name of the first tool that it asks for.
+    pub(super) fn first_tool(&self) -> Option<&str> {
+        self.calls.iter().map(|call| call.name.as_str()).find(|name| !name.is_empty())
+    }
+
     /// The data of one event.
     pub(super) fn add(&mut self, data: &str) -> Result<(), NoPiece> {
         if data.trim() == "[DONE]" {
