@@ -67,10 +67,10 @@ pub(super) fn run(args: &GcArgs, place: &Place, output: Output) -> Result<Exit, 
         cached + bytes_beside(place, &store, run).unwrap_or_default()
     };
     let (bounds, mut old) = (bounds?, Vec::new());
-    // whoever made calls here named no profile
-    let usual = bounds.iter().find(|bounds| bounds.is_usual).map(|bounds| bounds.retention);
+    // whoever made calls here named no profile, and its bounds come first
+    let usual = bounds.first().map(|bounds| bounds.retention);
     let guests = old_guests(place, &store, &usual.unwrap_or_default()).map_err(|error| failed(&error))?;
-    for Bounds { retention, others, .. } in bounds {
+    for Bounds { retention, others } in bounds {
         let kept = known.needed.union(&others).cloned().collect();
         old.extend(store.removable(&retention, &kept, &beside).map_err(|error| failed(&error))?);
     }
@@ -98,8 +98,6 @@ pub(super) fn run(args: &GcArgs, place: &Place, output: Output) -> Result<Exit, 
 struct Bounds {
     retention: Retention,
     others: BTreeSet<RunId>,
-    /// Are they those of no profile in particular?
-    is_usual: bool,
 }
 
 /// Those of the command line, where it names any; else those of the configuration, under the profile that each run was begun
@@ -118,7 +116,7 @@ fn bounds(
     };
     let own = read(None, found)?;
     if named != Retention::default() || found.has_errors() {
-        return Ok(vec![Bounds { retention: named, others: BTreeSet::new(), is_usual: true }]);
+        return Ok(vec![Bounds { retention: named, others: BTreeSet::new() }]);
     }
     let profiles: BTreeSet<Option<&str>> =
         known.profiles.values().map(Option::as_deref).chain([None]).collect();
@@ -135,7 +133,7 @@ fn bounds(
         let retention = Retention { older_than: set.age, keep: set.count, max_size: set.size };
         let others = known.profiles.iter().filter(|(_, own)| own.as_deref() != profile);
         let others = others.map(|(run, _)| run.clone()).collect();
-        bounds.push(Bounds { retention, others, is_usual: profile.is_none() });
+        bounds.push(Bounds { retention, others });
     }
     if bounds.iter().all(|bounds| bounds.retention == Retention::default()) {
         return Err(Problem::usage(

@@ -37,10 +37,10 @@ pub(super) fn resume(place: &Place, run: &RunId, told: &WatchArgs, output: Outpu
     let again = standing_run(place, run).map_err(|error| problem(&error))?;
     let again = match again.unheard {
         Some(_) if again.is_over() => {
-            heard(place, run, &again.record, output)?;
+            heard(place, run, &again, output)?;
             return show(place, run, output);
         }
-        Some(_) => heard(place, run, &again.record, output)?,
+        Some(_) => heard(place, run, &again, output)?,
         None => again,
     };
     let refused =
@@ -63,12 +63,12 @@ pub(super) fn resume(place: &Place, run: &RunId, told: &WatchArgs, output: Outpu
 }
 
 /// The run, after the runner elsewhere that made its calls was heard. What the trace tells was held against it.
-fn heard(place: &Place, run: &RunId, record: &RunRecord, output: Output) -> Result<Again, Problem> {
+fn heard(place: &Place, run: &RunId, again: &Again, output: Output) -> Result<Again, Problem> {
     let failed = |error: &dyn std::error::Error| {
         Problem::failed(format!("the run `{run}` cannot be gone on with"), error)
     };
-    if let Some(there) = elsewhere_again(record.elsewhere.as_ref())? {
-        let said = hear(place, run, &there).map_err(|error| match &error {
+    if let Some(there) = elsewhere_again(again.record.elsewhere.as_ref())? {
+        let said = hear(place, run, again, &there).map_err(|error| match &error {
             HearError::Again(error) => problem(error),
             error => failed(error),
         })?;

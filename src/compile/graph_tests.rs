@@ -1,5 +1,5 @@
 //! Tests of graphs against the plan of the graph that they test: each name exists there, each scripted result is one
-//! that the tool could give, and no two scripts speak of the same call.
+//! that the tool could give, each expected call one that it could be asked, and no two scripts speak of the same call.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::diag::{Code, Diagnostic, Diagnostics, codes, suggestion};
 use crate::digest::Digest;
 use crate::document::Tree;
-use crate::effect::ErrorKind;
+use crate::effect::{APPROVE, ErrorKind};
 use crate::files::RelPath;
 use crate::model::Uses;
 use crate::model::graph_test::{
@@ -248,7 +248,7 @@ impl Check<'_> {
         };
         let Action::Approval { options, .. } = &node.action else { return };
         let known: Vec<&str> = if options.is_empty() {
-            vec!["approve", "reject"]
+            vec![APPROVE, "reject"]
         } else {
             options.iter().map(String::as_str).collect()
         };

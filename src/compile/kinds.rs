@@ -1,4 +1,4 @@
-//! The error kinds of an author's own that a node can fail with.
+//! The error kinds that a node, a graph and a call of a tool can fail with: an author's own, and the engine's.
 
 use std::collections::BTreeSet;
 

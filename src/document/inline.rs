@@ -4,35 +4,29 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use crate::source::is_unsafe_to_show;
+use crate::source::{is_unsafe_to_show, json_escaped};
 
 use super::Syntax;
 
 /// The value on one line. YAML takes JSON as it is; in TOML null is written as an empty string, for there is none.
 pub fn inline(value: &Value, syntax: Syntax) -> String {
     match syntax {
-        Syntax::Yaml | Syntax::Json => spelled(&value.to_string(), syntax),
-        Syntax::Toml => spelled(&toml(value), syntax),
+        Syntax::Json => json_escaped(&value.to_string()),
+        Syntax::Yaml => spelled(&value.to_string()),
+        Syntax::Toml => spelled(&toml(value)),
     }
 }
 
-/// No character that a syntax does not take as it is, or that nobody sees: such stand in strings alone, where each has
+/// No character that YAML or TOML does not take as it is, or that nobody sees: such stand in strings alone, where each has
 /// an escape.
-fn spelled(text: &str, syntax: Syntax) -> String {
+fn spelled(text: &str) -> String {
     let mut spelled = String::with_capacity(text.len());
     for c in text.chars() {
-        let mut units = [0; 2];
         // writing to a string can't fail
-        let _ = match (u32::from(c), syntax) {
-            _ if !is_unsafe_to_show(c) => {
-                spelled.push(c);
-                Ok(())
-            }
-            (0x1_0000.., Syntax::Json) => {
-                c.encode_utf16(&mut units).iter().try_for_each(|unit| write!(spelled, "\\u{unit:04x}"))
-            }
-            (code @ 0x1_0000.., _) => write!(spelled, "\\U{code:08x}"),
-            (code, _) => write!(spelled, "\\u{code:04x}"),
+        let _ = match u32::from(c) {
+            _ if !is_unsafe_to_show(c) => spelled.write_char(c),
+            code @ 0x1_0000.. => write!(spelled, "\\U{code:08x}"),
+            code => write!(spelled, "\\u{code:04x}"),
         };
     }
     spelled

@@ -1,4 +1,5 @@
-//! What a person is asked before a call, and what is signed in answer. Wire types alone: `approval` says what they mean.
+//! What a person is asked before a call, what is signed in answer, and which answer is a yes to the call. `approval` says
+//! what the rest means.
 
 use std::collections::BTreeMap;
 

@@ -256,7 +256,7 @@ mod tests {
             text: text.into(),
             syntax: "yaml".into(),
             includes: Vec::new(),
-            within: std::collections::BTreeSet::new(),
+            within: BTreeSet::new(),
         };
         let then = [layer("p.yaml", LayerRole::Grant, "a\nb\n"), layer("gone.yaml", LayerRole::Ceiling, "x")];
         let now = [layer("p.yaml", LayerRole::Grant, "a\nc\n")];

@@ -2,7 +2,7 @@
 //! same bounds as runs.
 
 use crate::files::Root;
-use crate::ledger::{Cache, Guest, Ledger, LedgerError, moment};
+use crate::ledger::{Cache, Guest, Ledger, LedgerError, ReceiptFile, moment};
 use crate::runner::{bytes_of_changes, forget_changes};
 use crate::store::{Bound, Retention, RunId, Store, may_live};
 
@@ -50,14 +50,15 @@ fn is_open(ledger: &Ledger, guest: &Guest) -> Result<bool, LedgerError> {
     if guest.holder.as_deref().is_some_and(may_live) {
         return Ok(true);
     }
-    // looking must not make what is not there
-    if ledger.receipts_of(&guest.id)?.is_none() {
-        return Ok(false);
-    }
-    match ledger.receipts(&guest.id) {
+    match held(ledger, &guest.id) {
         Err(LedgerError::Busy(_)) => Ok(true),
         held => held.map(|_| false),
     }
+}
+
+/// Its receipts, held so that nobody opens it meanwhile. Looking makes none where there are none.
+fn held(ledger: &Ledger, id: &str) -> Result<Option<(ReceiptFile, String)>, LedgerError> {
+    if ledger.receipts_of(id)?.is_some() { ledger.receipts(id) } else { Ok(None) }
 }
 
 /// Removes what is kept of these; those that were opened again meanwhile stay. Gives what was removed.
@@ -67,12 +68,7 @@ pub fn remove_guests(place: &Place, store: &Store, old: Vec<OldGuest>) -> Result
     let mut removed = Vec::new();
     for guest in old {
         let id = &guest.guest.id;
-        // nobody opens it while it goes
-        let held = match ledger.receipts_of(id)? {
-            Some(_) => ledger.receipts(id),
-            None => Ok(None),
-        };
-        let held = match held {
+        let held = match held(&ledger, id) {
             Err(LedgerError::Busy(_)) => continue,
             held => held?,
         };

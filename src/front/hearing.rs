@@ -6,10 +6,9 @@ use crate::receipt::Told;
 use crate::store::{Durability, RunId, StoreError};
 use crate::trace::Envelope;
 
-use super::again::standing_run;
 use super::elsewhere::{Opening, Word, hear_receipts};
 use super::vouching::{believed, sealed, vouched};
-use super::{AgainError, Elsewhere, ElsewhereError, Place};
+use super::{Again, AgainError, Elsewhere, ElsewhereError, Place};
 
 /// A runner elsewhere that was not heard.
 #[derive(Debug, thiserror::Error)]
@@ -44,10 +43,9 @@ impl From<LedgerError> for HearError {
 
 /// Hears what the runner elsewhere vouches for, keeps it, holds the trace against it and seals how far it came. What can be
 /// said of the key that signed it is given back.
-pub fn hear(place: &Place, run: &RunId, there: &Elsewhere) -> Result<String, HearError> {
+pub fn hear(place: &Place, run: &RunId, again: &Again, there: &Elsewhere) -> Result<String, HearError> {
     let store = place.runs()?;
     let ledger = Ledger::open(&place.state, &store.id())?;
-    let again = standing_run(place, run)?;
     let durability = Durability::parse(&again.record.durability).unwrap_or_default();
     // nobody goes on with it meanwhile, and no front that still lives has its session taken away
     let (held, log) = store.reopen(run, durability)?;

@@ -213,11 +213,10 @@ fn batch(
     }
     let mut orders = Vec::with_capacity(calls.len());
     for (index, asked) in (0u32..).zip(calls) {
-        let only =
-            |asked: &serde_json::Map<_, _>| asked.keys().all(|key| matches!(key.as_str(), "tool" | "input"));
-        let asked = asked.as_object().filter(|asked| only(asked)).cloned().unwrap_or_default();
-        let tool = asked.get("tool").and_then(Value::as_str);
-        let input = asked.get("input").filter(|input| input.is_object());
+        let known = |key: &String| matches!(key.as_str(), "tool" | "input");
+        let asked = asked.as_object().filter(|asked| asked.keys().all(known));
+        let tool = asked.and_then(|asked| asked.get("tool")?.as_str());
+        let input = asked.and_then(|asked| asked.get("input")).filter(|input| input.is_object());
         let (Some(tool), Some(input)) = (tool, input) else {
             let error = invalid(format!("call {index} is no `{{tool, input}}`"));
             return Err(NodeError { index: Some(index), ..error });

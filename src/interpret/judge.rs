@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::effect::{ErrorKind, ToolCall, ToolResult, failure_of};
+use crate::effect::{APPROVE, ErrorKind, ToolCall, ToolResult, failure_of};
 use crate::expr::ValueTemplate;
 use crate::plan::{Action, Conversation};
 use crate::schema::validate_value;
@@ -241,8 +241,8 @@ fn granted(state: &RunState, frame: &Frame, unit: Unit, answer: &Answer) -> Vec<
     let Action::Approval { options, response, .. } = &frame.plan().node(unit.at.node).action else {
         return Vec::new();
     };
-    let choice = answer.choice.clone().unwrap_or_else(|| "approve".to_owned());
-    let known = if options.is_empty() { choice == "approve" } else { options.contains(&choice) };
+    let choice = answer.choice.clone().unwrap_or_else(|| APPROVE.to_owned());
+    let known = if options.is_empty() { choice == APPROVE } else { options.contains(&choice) };
     if !known {
         let message = format!("`{choice}` is none of the choices");
         return finish(state, unit, Err(NodeError::new(ErrorKind::InvalidInput, message)));

@@ -41,8 +41,8 @@ impl Ledger {
         Ok(remove(&path).map(drop)?)
     }
 
-    /// Forgets a run or a session that is removed: what it was started with, how far it had come, its receipts, and what it asked. That an
-    /// approval was spent stays on record: whoever brings its request back finds it spent.
+    /// Forgets a run or a session that is removed: what it was started with, how far it had come, its receipts, and what it
+    /// asked. That an approval was spent stays on record: whoever brings its request back finds it spent.
     pub fn forget_run(&self, run: &str) -> Result<(), LedgerError> {
         self.forget_results(run)?;
         let asked = self.asked_by(run)?;

@@ -304,6 +304,11 @@ impl Uses {
         Self::ALL.into_iter().find(|uses| uses.as_str() == word)
     }
 
+    /// Does it compute alone, at once and without a call?
+    pub fn computes(self) -> bool {
+        matches!(self, Uses::Values | Uses::Render | Uses::ParseReport | Uses::Fail)
+    }
+
     /// Is it a call of a tool, which only the runner makes?
     pub fn is_tool(self) -> bool {
         !matches!(

@@ -1,5 +1,7 @@
 //! The policies that are part of the program. Their texts are the files in `policies/`.
 
+use std::collections::BTreeSet;
+
 use crate::effect::{FrozenLayer, LayerRole};
 
 /// The layer of a workspace that nobody trusts, and the grant where there is no policy at all.
@@ -31,6 +33,6 @@ pub fn builtin(name: &str, role: LayerRole) -> Option<FrozenLayer> {
         text: text.to_owned(),
         syntax: "yaml".to_owned(),
         includes: Vec::new(),
-        within: std::collections::BTreeSet::new(),
+        within: BTreeSet::new(),
     })
 }

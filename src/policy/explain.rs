@@ -1,6 +1,8 @@
 //! All that is to be said of one call: what each layer thinks of it, what would bind it, and the smallest change that
 //! would alter the verdict, tried before it is advised. Grants nothing.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use crate::diag::Diagnostics;
@@ -105,7 +107,7 @@ pub fn explain(
 
 /// A layer that binds a call, as one that binds every call.
 fn unbound(layer: &FrozenLayer) -> FrozenLayer {
-    FrozenLayer { within: std::collections::BTreeSet::new(), ..layer.clone() }
+    FrozenLayer { within: BTreeSet::new(), ..layer.clone() }
 }
 
 /// The edit that would make an allowed call ask: of the path, where the call names one, else of the tool.
@@ -150,7 +152,7 @@ impl Own {
                 text: format!("schema: lgflow.policy/v1\nname: own\ninclude: [{name}]\n"),
                 syntax: "yaml".to_owned(),
                 includes: vec![included],
-                within: std::collections::BTreeSet::new(),
+                within: BTreeSet::new(),
             };
         }
         Self { layers, taken }
@@ -289,7 +291,7 @@ mod tests {
             text: text.into(),
             syntax: "yaml".into(),
             includes: includes.filter_map(|known| builtin(known, LayerRole::Include)).collect(),
-            within: std::collections::BTreeSet::new(),
+            within: BTreeSet::new(),
         }
     }
 

@@ -175,7 +175,8 @@ impl Gate {
         self.at(&call.node).judge(call).0
     }
 
-    /// What every layer that binds every call says of a tool, whatever it is asked.
+    /// What every layer says of a tool, whatever it is asked: of subgraphs those that bind the node, where this is the
+    /// gate [`at`](Self::at) it.
     pub fn explain_tool(&self, tool: &str) -> Verdict {
         let layers = self.set.layers.iter();
         Verdict::of(layers.filter_map(|layer| tool_reason(layer, tool)).collect())

@@ -112,7 +112,7 @@ impl PolicySet {
         &self.redact
     }
 
-    /// The most calls of a run by what binds every call; `None` is unlimited.
+    /// The most calls of a run by these layers; `None` is unlimited.
     pub fn tool_calls(&self) -> Option<u64> {
         self.limits.tool_calls
     }

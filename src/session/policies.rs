@@ -1,4 +1,4 @@
-//! Policies from the disk, frozen: those that a graph names, and those that the user names. What they include is
+//! Policies from the disk, frozen: those that a graph and its subgraphs name, and those that the user names. What they include is
 //! opened beneath the same folder, and never through a link. Decides nothing about trust.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -87,9 +87,7 @@ type Named<'p> = (&'p str, &'p [String]);
 /// What the graphs beneath one name, with the paths of the nodes that run them.
 fn subgraph_policies(plan: &Plan) -> BTreeMap<Named<'_>, BTreeSet<String>> {
     let mut found = BTreeMap::new();
-    if names_beneath(plan, &mut BTreeMap::new()) {
-        look_beneath("", plan, &mut BTreeMap::new(), &mut found);
-    }
+    look_beneath("", plan, &mut BTreeMap::new(), &mut found);
     found
 }
 
@@ -147,8 +145,9 @@ pub fn given_layers(
 }
 
 /// The layers that a workspace's own graph names (`.lg/graph.yaml` and its like), and its subgraphs; none where there is
-/// no such graph, and its own alone where it is not sound. `plan` is the graph's, where it was compiled before. They are named from the workspace's root, wherever the command was started, so that they can be compared with
-/// what was trusted.
+/// no such graph, and its own alone where it is not sound. `plan` is the graph's, where it was compiled before. The layers
+/// are named from the workspace's root, wherever the command was started, so that they can be compared with what was
+/// trusted.
 ///
 /// # Errors
 /// A file in `.lg` that cannot be opened or read.

@@ -1,5 +1,6 @@
-//! Calls of a graph that the policies which it names can never allow: found before any run. Judged as if the workspace
-//! were trusted and every wall stood, and without what the user or the machine declares.
+//! Calls of a graph that its policies, and those of its subgraphs, can never allow: found before any run, or beside the
+//! plan of one. [`refused_calls`] judges as if the workspace were trusted and every wall stood, and without what the user
+//! or the machine declares; [`refused_of`] takes the verdicts of a plan.
 
 use std::path::Path;
 

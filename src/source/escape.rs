@@ -32,6 +32,22 @@ pub fn escaped(text: &str) -> String {
     shown
 }
 
+/// JSON with each unsafe character but a line break written as a `\u` escape: the same document.
+pub fn json_escaped(plain: &str) -> String {
+    let mut shown = String::with_capacity(plain.len());
+    for c in plain.chars() {
+        if c != '\n' && is_unsafe_to_show(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                // writing to a string can't fail
+                let _ = write!(shown, "\\u{unit:04x}");
+            }
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

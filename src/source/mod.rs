@@ -5,6 +5,6 @@ mod escape;
 mod file;
 mod span;
 
-pub use escape::{escaped, is_unsafe_to_show};
+pub use escape::{escaped, is_unsafe_to_show, json_escaped};
 pub use file::{SourceFile, Sources};
 pub use span::{FileId, Located, Position, Span};

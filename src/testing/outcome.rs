@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::digest::Digest;
-use crate::effect::{AskedRef, ErrorKind, ToolCall, ToolError, ToolResult};
+use crate::effect::{APPROVE, AskedRef, ErrorKind, ToolCall, ToolError, ToolResult};
 use crate::model::graph_test::GivenAnswer;
 use crate::policy::Verdict;
 use crate::schema::validate_value;
@@ -23,7 +23,7 @@ pub(super) fn answered(
 ) -> Result<EventBody, Problem> {
     let choice = answer.choice.value.as_str();
     if !options.is_empty() && !options.iter().any(|option| option == choice)
-        || options.is_empty() && !matches!(choice, "approve" | "reject")
+        || options.is_empty() && !matches!(choice, APPROVE | "reject")
     {
         let known = if options.is_empty() { "approve`, `reject".to_owned() } else { options.join("`, `") };
         let message = format!("`{choice}` is no answer to this question");

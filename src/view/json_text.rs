@@ -1,33 +1,16 @@
 //! A JSON document as text for people and programs. Knows no document's shape.
 
-use std::fmt::Write as _;
-
-use super::is_unsafe_to_show;
+use crate::source::json_escaped;
 
 /// `value`, indented, with a line break at its end. Characters that could deceive a reader are written as `\u`
 /// escapes: the same document, safe on a terminal.
 pub fn json_text(value: &serde_json::Value) -> String {
-    safely(&format!("{value:#}\n"))
+    json_escaped(&format!("{value:#}\n"))
 }
 
 /// The same on one line.
 pub fn json_line(value: &serde_json::Value) -> String {
-    safely(&format!("{value}\n"))
-}
-
-fn safely(plain: &str) -> String {
-    let mut shown = String::with_capacity(plain.len());
-    for c in plain.chars() {
-        if c != '\n' && is_unsafe_to_show(c) {
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                // writing to a string can't fail
-                let _ = write!(shown, "\\u{unit:04x}");
-            }
-        } else {
-            shown.push(c);
-        }
-    }
-    shown
+    json_escaped(&format!("{value}\n"))
 }
 
 #[cfg(test)]

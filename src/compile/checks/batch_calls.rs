@@ -1,5 +1,5 @@
 //! Calls that a `batch` node writes out, instead of computing them: each names one of the node's `tools`, and gives it
-//! values that it takes. The codes are those of the schema: `bad-value`, `wrong-type`.
+//! values that it takes, and they are no more than its `max_calls`. The codes are those of the schema: `bad-value`, `wrong-type`.
 
 use crate::compile::draft::{Draft, DraftNode};
 use crate::compile::literal;

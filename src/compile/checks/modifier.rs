@@ -72,7 +72,7 @@ fn illegal(bearer: &Bearer<'_>) -> Vec<(&'static str, Span, &'static str)> {
         let why = "a person is asked once";
         found.extend(modifiers.retry.as_ref().map(|retry| ("retry", retry.attempts.span, why)));
     }
-    if is_instant(uses) {
+    if uses.computes() {
         let why = "it makes no call, and is over at once";
         found.extend(modifiers.timeout.as_ref().map(|timeout| ("timeout", timeout.span, why)));
     }
@@ -82,16 +82,11 @@ fn illegal(bearer: &Bearer<'_>) -> Vec<(&'static str, Span, &'static str)> {
     found
 }
 
-/// Does it compute alone?
-fn is_instant(uses: Uses) -> bool {
-    matches!(uses, Uses::Values | Uses::Render | Uses::ParseReport | Uses::Fail)
-}
-
 /// Why a kind of node can be in no group.
 pub(super) fn takes_no_slot(uses: Uses) -> Option<&'static str> {
     match uses {
         Uses::Graph | Uses::Approval => Some("only calls take a slot, so that nesting cannot block itself"),
-        uses if is_instant(uses) => Some("only calls take a slot, and it makes none"),
+        uses if uses.computes() => Some("only calls take a slot, and it makes none"),
         _ => None,
     }
 }

@@ -16,7 +16,7 @@ const START: &str = "start";
 const WALKS: usize = 64;
 
 pub(super) fn check(draft: &Draft<'_>, diagnostics: &mut Diagnostics) {
-    let mut ways = draft.is_whole().then_some(Ways { draft, after: None, left: WALKS });
+    let mut onward = draft.is_whole().then_some(Onward { draft, after: None, left: WALKS });
     for (at, node) in (0..).zip(&draft.nodes).filter(|(_, node)| node.uses() == Some(Uses::Rollback)) {
         let Some(to) = node.parameter(TO).and_then(|field| literal::word(&field.value)) else { continue };
         // that there is no such node is reported elsewhere
@@ -24,7 +24,7 @@ pub(super) fn check(draft: &Draft<'_>, diagnostics: &mut Diagnostics) {
         let target = &draft.nodes[found as usize];
         let why = if !may_change(target) {
             "never changes the workspace"
-        } else if ways.as_mut().is_some_and(|ways| !ways.lead(found, at)) {
+        } else if onward.as_mut().is_some_and(|onward| !onward.lead(found, at)) {
             "never comes before it"
         } else {
             continue;
@@ -69,14 +69,14 @@ fn may_change(node: &DraftNode<'_>) -> bool {
 }
 
 /// Where edges lead, loop edges too.
-struct Ways<'w, 'a> {
+struct Onward<'w, 'a> {
     draft: &'w Draft<'a>,
     /// By node: what its edges lead to; made where it is asked for.
     after: Option<Vec<Vec<u32>>>,
     left: usize,
 }
 
-impl Ways<'_, '_> {
+impl Onward<'_, '_> {
     /// Does a way lead from one node to the other? `true` where that would be too much to look at.
     fn lead(&mut self, from: u32, to: u32) -> bool {
         let Some(left) = self.left.checked_sub(1) else { return true };

@@ -1,5 +1,6 @@
 //! What the edges that lead to a node make known there: each condition that was true on every way to it.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::diag::codes;
@@ -56,9 +57,12 @@ impl Places<'_, '_> {
     fn on_all(&self, edges: impl Iterator<Item = EdgeIx>) -> Option<Rc<Facts>> {
         let mut all: Option<Rc<Facts>> = None;
         let edges: Vec<EdgeIx> = edges.collect();
+        let mut of_source: BTreeMap<NodeIx, usize> = BTreeMap::new();
         for &edge in &edges {
-            let from = self.plan.edge(edge).from;
-            let has_twin = edges.iter().any(|other| *other != edge && self.plan.edge(*other).from == from);
+            *of_source.entry(self.plan.edge(edge).from).or_default() += 1;
+        }
+        for &edge in &edges {
+            let has_twin = of_source[&self.plan.edge(edge).from] > 1;
             let facts = self.past(edge, has_twin)?;
             all = Some(match all {
                 None => facts,

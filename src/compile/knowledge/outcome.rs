@@ -69,7 +69,7 @@ fn shape(status: &[&str], output: Option<&Type>, error: Option<Type>) -> Type {
 
 /// What of a failure can be there at all. What can't is missing for certain; what can may be missing all the same.
 #[derive(Debug, Clone)]
-pub(super) struct Parts {
+pub(super) struct Remains {
     /// What was produced before: nothing of a node that makes no call.
     pub(super) output: Option<Type>,
     /// The number of an item, or of a call.
@@ -80,11 +80,11 @@ pub(super) struct Parts {
     pub(super) limit: bool,
 }
 
-impl Parts {
+impl Remains {
     /// What a failure of a node can leave, whatever its kind is.
     pub(super) fn of(node: &PlanNode) -> Self {
         let computes = matches!(node.uses, Uses::Fail | Uses::Values | Uses::Render);
-        Parts {
+        Remains {
             output: (!computes).then_some(Type::ANY),
             index: node.for_each.is_some() || node.uses == Uses::Batch,
             path: node.uses == Uses::Graph,
@@ -94,7 +94,7 @@ impl Parts {
 }
 
 /// What a failure of some kind leaves.
-pub(super) fn error_of(kind: Type, parts: Parts) -> Type {
+pub(super) fn error_of(kind: Type, remains: Remains) -> Type {
     let perhaps = |ty: Type, is_there: bool| {
         if is_there {
             Field { ty, missing: Chance::Perhaps }
@@ -102,14 +102,14 @@ pub(super) fn error_of(kind: Type, parts: Parts) -> Type {
             Field { ty: Type::NEVER, missing: Chance::Known }
         }
     };
-    let is_output = parts.output.is_some();
+    let is_output = remains.output.is_some();
     let fields = BTreeMap::from([
         ("kind".to_owned(), Field::sure(kind)),
         ("message".to_owned(), Field::sure(Type::TEXT)),
-        ("output".to_owned(), perhaps(parts.output.unwrap_or(Type::NEVER), is_output)),
-        ("index".to_owned(), perhaps(Type::WHOLE, parts.index)),
-        ("limit".to_owned(), perhaps(Type::TEXT, parts.limit)),
-        ("path".to_owned(), perhaps(Type::TEXT, parts.path)),
+        ("output".to_owned(), perhaps(remains.output.unwrap_or(Type::NEVER), is_output)),
+        ("index".to_owned(), perhaps(Type::WHOLE, remains.index)),
+        ("limit".to_owned(), perhaps(Type::TEXT, remains.limit)),
+        ("path".to_owned(), perhaps(Type::TEXT, remains.path)),
     ]);
     Type::object(ObjectOf { fields, rest: Type::NEVER })
 }

@@ -5,13 +5,14 @@ use std::sync::{Arc, LazyLock};
 
 use serde_json::Value;
 
+use crate::effect::APPROVE;
 use crate::expr::ValueTemplate;
 use crate::model::{OnItemError, Reduce, Uses};
 use crate::plan::{Action, ForEachRule, PlanChannel, PlanNode};
 use crate::schema;
 use crate::types::{Chance, Field, Kind, Lists, ObjectOf, Objects, Step, Type};
 
-use super::outcome::{Parts, error_of};
+use super::outcome::{Remains, error_of};
 
 static OUTPUTS: LazyLock<BTreeMap<Uses, Type>> = LazyLock::new(|| all(schema::tool_output));
 static INPUTS: LazyLock<BTreeMap<Uses, Type>> = LazyLock::new(|| all(schema::tool_input));
@@ -91,7 +92,7 @@ pub(super) fn of_failed(node: &PlanNode) -> Type {
 
 fn approval(options: &[String], response: Option<&serde_json::Value>) -> Type {
     let choice = match options {
-        [] => Type::words(["approve"]),
+        [] => Type::words([APPROVE]),
         options => Type::words(options.iter().map(String::as_str)),
     };
     let response = response.map(|schema| ("response", Type::of_schema(schema)));
@@ -115,9 +116,9 @@ fn collected(node: &PlanNode, one: &Type) -> Type {
         Type::record([("status", Type::words(status.iter().copied())), ("output", output), ("error", error)])
     };
     // its number is that of the item's own part
-    let parts = Parts { index: node.uses == Uses::Batch, ..Parts::of(node) };
+    let remains = Remains { index: node.uses == Uses::Batch, ..Remains::of(node) };
     item(&["succeeded"], one.clone(), Type::NULL)
-        .or(&item(&["failed"], Type::NULL, error_of(Type::TEXT, parts)))
+        .or(&item(&["failed"], Type::NULL, error_of(Type::TEXT, remains)))
         .or(&item(&["skipped", "cancelled"], Type::NULL, Type::NULL))
 }
 

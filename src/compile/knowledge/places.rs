@@ -123,8 +123,8 @@ impl<'a, 'd> Places<'a, 'd> {
             let receiver = Receiver::items(node.id.as_str());
             self.fits(place, &facts, &rule.items, &given, &Type::LIST, &receiver, diagnostics);
             let length = given.ty.lists.length().filter(|_| given.ty.kinds().eq([Kind::List]));
-            if length.is_some_and(|length| length > rule.max as usize) {
-                diagnostics.push(report::too_many_items(self, at, &rule.items, length.unwrap_or_default()));
+            if let Some(length) = length.filter(|length| *length > rule.max as usize) {
+                diagnostics.push(report::too_many_items(self, at, &rule.items, length));
             }
             self.items[at.0 as usize] = given.ty.and(&Type::LIST).item();
             self.learn(place, &mut facts, &rule.items, &|known| rule.items.assume_items(known));

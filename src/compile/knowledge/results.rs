@@ -4,7 +4,7 @@ use crate::effect::ErrorKind;
 use crate::plan::{Action, EdgeOutcome, NodeIx, PlanEdge, PlanNode};
 use crate::types::{Field, Type};
 
-use super::outcome::{Outcomes, Parts, error_of};
+use super::outcome::{Outcomes, Remains, error_of};
 use super::outputs;
 use super::places::{Place, Places};
 use super::search::{Done, leads, on_every_way};
@@ -133,15 +133,15 @@ impl Places<'_, '_> {
             }
         }
         let node = self.plan.node(node);
-        let mut parts = Parts::of(node);
+        let mut remains = Remains::of(node);
         if kinds.is_empty() {
-            return error_of(Type::TEXT, parts);
+            return error_of(Type::TEXT, remains);
         }
         if kinds.iter().all(|kind| **kind == ErrorKind::Exit) {
-            parts.output = parts.output.map(|_| outputs::of_failed(node));
+            remains.output = remains.output.map(|_| outputs::of_failed(node));
         }
-        parts.limit &= kinds.contains(&&ErrorKind::Limit);
-        error_of(Type::words(kinds.into_iter().map(ErrorKind::as_str)), parts)
+        remains.limit &= kinds.contains(&&ErrorKind::Limit);
+        error_of(Type::words(kinds.into_iter().map(ErrorKind::as_str)), remains)
     }
 }
 
