@@ -5,6 +5,8 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use serde_json::{Value, json};
 
@@ -51,6 +53,18 @@ impl Bench {
             rules: Vec::new(),
         };
         Self { folder, world, obligations }
+    }
+
+    fn git(&self, args: &[&str]) {
+        let done = Command::new("git")
+            .current_dir(self.work(""))
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .env("HOME", "/nonexistent")
+            .args(["-c", "user.name=t", "-c", "user.email=t@example.com"])
+            .args(args)
+            .output()
+            .unwrap();
+        assert!(done.status.success(), "{done:?}");
     }
 
     fn work(&self, path: &str) -> PathBuf {
@@ -174,17 +188,7 @@ fn a_workspace_that_has_moved_on_is_not_taken_back() {
 #[test]
 fn a_revision_is_read_from_objects_without_running_git() {
     let bench = Bench::new(&[("a", "1\n"), ("gone", "x\n"), (".env", "SECRET\n"), ("bin", "a\0b")]);
-    let git = |args: &[&str]| {
-        let done = Command::new("git")
-            .current_dir(bench.work(""))
-            .env("GIT_CONFIG_NOSYSTEM", "1")
-            .env("HOME", "/nonexistent")
-            .args(["-c", "user.name=t", "-c", "user.email=t@example.com"])
-            .args(args)
-            .output()
-            .unwrap();
-        assert!(done.status.success(), "{done:?}");
-    };
+    let git = |args: &[&str]| bench.git(args);
     git(&["init", "-q"]);
     git(&["add", "-A", "-f"]);
     git(&["commit", "-qm", "one"]);
@@ -214,6 +218,33 @@ fn a_revision_is_read_from_objects_without_running_git() {
     }
     fs::write(bench.work(".git/objects/info/alternates"), "/elsewhere\n").unwrap();
     assert_eq!(kind(&bench.call("n", "workspace_diff", json!({ "since": "HEAD" }))), ErrorKind::Denied);
+}
+
+#[test]
+fn a_diff_is_made_while_git_takes_folders_of_objects_away() {
+    let bench = Bench::new(&[("a", "1\n")]);
+    for arguments in [&["init", "-q"][..], &["add", "a"], &["commit", "-qm", "one"]] {
+        bench.git(arguments);
+    }
+    fs::write(bench.work("a"), "2\n").unwrap();
+    let (objects, over) = (bench.work(".git/objects"), AtomicBool::new(false));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                let folders: Vec<PathBuf> = (0..64).map(|at| objects.join(format!("x{at}"))).collect();
+                for folder in &folders {
+                    fs::create_dir(folder).unwrap();
+                }
+                for folder in &folders {
+                    fs::remove_dir(folder).unwrap();
+                }
+            }
+        });
+        let diffs = (0..100).map(|_| bench.call("n", "workspace_diff", json!({ "since": "HEAD" })));
+        let failed = diffs.filter(|result| !result.ok).map(|result| result.error).collect::<Vec<_>>();
+        over.store(true, Ordering::Relaxed);
+        assert_eq!(failed, []);
+    });
 }
 
 #[test]
