@@ -81,24 +81,34 @@ fn place(
         };
     }
     let free = |at: usize| taken.iter().all(|&(from, to)| at >= to || at + wanted.len() <= from);
-    let fits = |at: usize| {
-        at <= last
-            && (!only_start || at == 0)
-            && (!only_end || at == last)
-            && old[at..at + wanted.len()] == *wanted
-            && free(at)
-    };
-    if honest && fits(exact) {
+    let may = |at: usize| at <= last && (!only_start || at == 0) && (!only_end || at == last) && free(at);
+    let same = |at: usize| old[at..at + wanted.len()] == *wanted;
+    let but_for_an_end = |at: usize| would_lose_an_end(&old[at..at + wanted.len()], wanted);
+    if honest && may(exact) && same(exact) {
         return Ok(exact);
     }
-    let mut places = (0..=last).filter(|&at| fits(at));
+    let mut places = (0..=last).filter(|&at| may(at) && (same(at) || but_for_an_end(at)));
     match (places.next(), places.next()) {
-        (Some(only), None) => Ok(only),
+        (Some(only), None) if same(only) => Ok(only),
         (Some(_), Some(_)) => {
             Err("it fits in more than one place, and none is the one that its header names")
         }
+        (Some(_), None) => {
+            Err("it says that the file ends there without a newline, and the line has an end in the file")
+        }
         (None, _) => Err("its lines are not in the file"),
     }
+}
+
+/// Whether `lines` are what the hunk wants but for the end of the last one, which the hunk says it has none: git takes
+/// that for a match, and the end that somebody gave the line would be gone.
+fn would_lose_an_end(lines: &[&[u8]], wanted: &[&[u8]]) -> bool {
+    let (Some((last, above)), Some((wanted_last, wanted_above))) = (lines.split_last(), wanted.split_last())
+    else {
+        return false;
+    };
+    let end = last.strip_prefix(*wanted_last).filter(|_| !wanted_last.ends_with(b"\n"));
+    above == wanted_above && end.is_some_and(|end| !end.is_empty() && end.iter().all(u8::is_ascii_whitespace))
 }
 
 fn describe(number: usize, hunk: &Hunk, why: &str) -> String {

@@ -7,6 +7,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 
 use crate::effect::ErrorKind;
 
+use super::git_tests::git_apply;
 use super::resolve::resolve_changes;
 use super::scratch::{Scratch, tree};
 use super::{PatchError, parse, read_changes};
@@ -140,6 +141,25 @@ fn crlf_bom_and_missing_newlines_stay_as_they_are() {
     let scratch = Scratch::new(&tree(&[("f", "a\nb\n")]));
     let error = scratch.apply("--- a/f\r\n+++ b/f\r\n@@ -1,2 +1,2 @@\r\n a\r\n-b\r\n+c\r\n").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Conflict, "{error:?}");
+}
+
+#[test]
+fn an_end_that_the_last_line_has_by_now_is_not_taken_away() {
+    let patch = "--- a/f\n+++ b/f\n@@ -1,4 +1,3 @@\n a\n-b\n c\n end\n\\ No newline at end of file\n";
+    // git takes both, and the end that somebody gave the line is gone
+    for before in ["a\nb\nc\nend\n", "a\nb\nc\nend \r\n"] {
+        assert_eq!(git_apply(&tree(&[("f", before)]), patch), Some(tree(&[("f", "a\nc\nend")])));
+        let scratch = Scratch::new(&tree(&[("f", before)]));
+        let error = scratch.apply(patch).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Conflict);
+        assert!(error.in_full().contains("the file ends there without a newline"), "{}", error.in_full());
+        assert_eq!(scratch.tree(), tree(&[("f", before)]));
+    }
+    // and such a place is a place: git would change the first, so we don't change the second
+    let patch = patch.replace("-1,4 +1,3", "-2,4 +2,3");
+    let scratch = Scratch::new(&tree(&[("f", "x\na\nb\nc\nend\na\nb\nc\nend")]));
+    let why = scratch.apply(&patch).unwrap_err().in_full();
+    assert!(why.contains("more than one place"), "{why}");
 }
 
 #[test]
