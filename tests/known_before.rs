@@ -77,6 +77,74 @@ edges: [s -> r -> t -> v]
 ",
     ),
     (
+        "nor do filters, tests, functions and arguments that are not there, in expressions, texts and prompts, and what no parser takes",
+        &[
+            "unknown-filter", "unknown-field", "unknown-variable", "expression-syntax", "unknown-field", "unknown-filter",
+            "wrong-operand", "unknown-test", "unknown-function", "filter-argument", "expression-syntax", "unknown-field",
+            "unknown-value",
+        ],
+        "inputs: { m: { enum: [x, y], default: x }, n: { type: integer } }
+prompts: { p: { text: '{{ v | loudly }} {{ w.nope }} {{ z }}' }, q: { text: '{{ v' } }
+nodes:
+  t: { uses: exec, with: { argv: [x] } }
+  v:
+    uses: values
+    with:
+      a: '{{ nodes.t.output.stdot | uper }}'
+      b: '{{ inputs.n | upper }}'
+      c: '{{ inputs.m is definde }}'
+      d: 'x {{ frist(inputs.m) }}'
+      e: '{{ inputs.m | tail(nope=1) }}'
+      f: '{{ inputs.m + }}'
+      g: '{{ nodes.t.output.nope }}'
+      h: \"{{ inputs.m == 'z' }}\"
+  r: { uses: render, with: { prompt: p, vars: { v: 1, w: '{{ nodes.v.output }}' } } }
+  s: { uses: render, with: { prompt: q, vars: { v: 1 } } }
+edges: [t -> v -> r -> s]
+",
+    ),
+    (
+        "an `otherwise` that is never taken is told beside a loop that nothing ends as well",
+        &["endless-loop", "constant-condition"],
+        "inputs: { a: { type: boolean }, b: { type: boolean } }
+nodes: { s: { uses: values }, x: { uses: values }, y: { uses: values }, z: { uses: values } }
+edges:
+  - { from: s, to: x, when: inputs.a }
+  - { from: s, to: y, when: not inputs.a }
+  - { from: s, to: s, when: inputs.b, loop: { max: 2, exhausted: leave } }
+  - { from: s, to: z, otherwise: true }
+",
+    ),
+    (
+        "but not where it follows from what is told already",
+        &["constant-condition"],
+        "inputs: { a: { type: integer } }
+nodes: { s: { uses: values }, x: { uses: values }, z: { uses: values } }
+edges:
+  - { from: s, to: x, when: inputs.a < 1 or inputs.a > 0 }
+  - { from: s, to: z, otherwise: true }
+",
+    ),
+    (
+        "what only follows from one that can't be read is not told",
+        &["unknown-filter", "unknown-filter", "unknown-test", "expression-syntax"],
+        "inputs: { m: { enum: [x, y], default: x }, o: { type: object, properties: { a: { type: integer } } } }
+prompts: { p: { text: '{{ o.a | defualt(1) }}' } }
+nodes:
+  s: { uses: values, with: { v: '{{ inputs.o.a | defualt(1) }}' } }
+  r: { uses: values, with: { v: '{{ inputs.o.a + 1 }}' } }
+  a: { uses: apply_patch, with: { changes: [{ op: put, path: a, content: a }] } }
+  b: { uses: apply_patch, with: { changes: [{ op: put, path: a, content: b }] } }
+  q: { uses: render, with: { prompt: p, vars: { o: '{{ inputs.o }}' } } }
+edges:
+  - { from: s, to: r, when: inputs.o.a is definde }
+  - { from: s, to: a, when: \"inputs.m == 'x'\" }
+  - { from: s, to: b, when: \"inputs.m == 'y\" }
+  - s -> q
+outputs: { o: '{{ first_of(nodes.a.output.files, nodes.b.output.files) }}' }
+",
+    ),
+    (
         "a misspelt guard is one fault: what it would have settled, kept apart or completed is none",
         &["unknown-input", "unknown-input", "unknown-input"],
         "inputs: { m: { enum: [x, y], default: x }, o: { type: object, properties: { a: { type: integer } } } }

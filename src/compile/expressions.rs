@@ -11,29 +11,23 @@ use crate::model::Field;
 use super::reading;
 use super::scope::Place;
 
-/// A bare expression: `when`, `skip_when`, `for_each.in`. What reads a name that is not there is reported, and is an
-/// expression all the same: nothing is known of what that name holds.
-pub(super) fn expression(
-    text: &Text,
-    place: &Place<'_>,
-    diagnostics: &mut Diagnostics,
-) -> Option<Expression> {
+/// A bare expression: `when`, `skip_when`, `for_each.in`. What can't be read, and what reads a name that is not there, is
+/// reported, and is an expression all the same: nothing is known of its value.
+pub(super) fn expression(text: &Text, place: &Place<'_>, diagnostics: &mut Diagnostics) -> Expression {
     let mut found = Diagnostics::default();
     let place = Place { met: met(diagnostics), ..*place };
-    let parsed =
-        Expression::parse_seeing(text, diagnostics, &mut |read| reading::check(read, &place, &mut found));
+    let read = Expression::read(text, diagnostics, &mut |read| reading::check(read, &place, &mut found));
     diagnostics.append(found);
-    parsed
+    read
 }
 
 /// A value whose strings may be templates; likewise.
-pub(super) fn value(tree: &Tree, place: &Place<'_>, diagnostics: &mut Diagnostics) -> Option<ValueTemplate> {
+pub(super) fn value(tree: &Tree, place: &Place<'_>, diagnostics: &mut Diagnostics) -> ValueTemplate {
     let mut found = Diagnostics::default();
     let place = Place { met: met(diagnostics), ..*place };
-    let parsed =
-        ValueTemplate::parse_seeing(tree, diagnostics, &mut |read| reading::check(read, &place, &mut found));
+    let read = ValueTemplate::read(tree, diagnostics, &mut |read| reading::check(read, &place, &mut found));
     diagnostics.append(found);
-    parsed
+    read
 }
 
 /// How many findings there are; what is found after a full sink is only counted, and needs no guess at all.
@@ -41,20 +35,18 @@ fn met(diagnostics: &Diagnostics) -> usize {
     if diagnostics.is_full() { usize::MAX } else { diagnostics.len() }
 }
 
-/// An object whose values may be templates; every field is compiled, also after one with an error.
+/// An object whose values may be templates; likewise.
 pub(super) fn object<'f>(
     fields: impl IntoIterator<Item = &'f Field>,
     place: &Place<'_>,
     diagnostics: &mut Diagnostics,
-) -> Option<ValueTemplate> {
-    let compiled: Vec<_> = fields
-        .into_iter()
-        .map(|field| Some((field.name.value.clone(), value(&field.value, place, diagnostics)?)))
-        .collect();
-    compiled.into_iter().collect::<Option<Vec<_>>>().map(ValueTemplate::Object)
+) -> ValueTemplate {
+    let compiled =
+        fields.into_iter().map(|field| (field.name.value.clone(), value(&field.value, place, diagnostics)));
+    ValueTemplate::Object(compiled.collect())
 }
 
-/// A prompt: it sees its variables alone, which are checked where it is used.
-pub(super) fn prompt(text: &Text, diagnostics: &mut Diagnostics) -> Option<Arc<Template>> {
-    Template::parse_prompt(text, diagnostics).map(Arc::new)
+/// A prompt: it sees its variables alone, which are checked where it is used. What can't be read of it is reported.
+pub(super) fn prompt(text: &Text, diagnostics: &mut Diagnostics) -> Arc<Template> {
+    Arc::new(Template::read_prompt(text, diagnostics))
 }

@@ -297,14 +297,17 @@ impl Project<'_, '_> {
 
     fn parts(&mut self, source: &Source<'_>) -> Parts {
         let mut parts = Parts::default();
+        // what can't be read of a prompt is any text
+        let before = self.errors();
         for prompt in &source.graph.prompts {
             let text = match &prompt.source {
                 PromptSource::Text(text) => Some(text.clone()),
                 PromptSource::File(path) => self.prompt_file(source.path, path),
             };
-            let template = text.and_then(|text| expressions::prompt(&text, self.diagnostics));
+            let template = text.map(|text| expressions::prompt(&text, self.diagnostics));
             parts.prompts.insert(prompt.name.value.to_string(), template);
         }
+        self.mild += self.errors().grave - before.grave;
         for path in schema_files(source.graph) {
             let schema = self.schema_file(source.path, &path);
             parts.schemas.insert(path.span, schema);

@@ -85,7 +85,8 @@ impl Spelling<'_> {
             | Kind::Range(_)
             | Kind::FirstOf(_)
             | Kind::Each(..)
-            | Kind::Keep(_) => return false,
+            | Kind::Keep(_)
+            | Kind::Unread(_) => return false,
         };
         true
     }

@@ -14,7 +14,7 @@ use super::decide::Subjects;
 use super::evaluate::Evaluation;
 use super::fault;
 use super::infer::{Inference, Inferred, Known};
-use super::ir::{Frame, Node, Step};
+use super::ir::{At, Frame, Kind, Node, Step};
 use super::lower::{Lowering, Names};
 use super::parse;
 use super::stop::Stop;
@@ -47,10 +47,22 @@ pub struct Template {
     body: Arc<Body<Vec<Step>>>,
 }
 
+/// How much of a text could be read. What could not is reported, and stands for any value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Readable {
+    /// All of it.
+    Wholly,
+    /// All but some parts; every name that is used in it is known.
+    Partly,
+    /// Nothing: it is not even known which names it uses.
+    Not,
+}
+
 /// What both have.
 #[derive(Debug)]
 struct Body<Code> {
     text: Text,
+    readable: Readable,
     code: Code,
     frame: Frame,
     roots: Vec<Root>,
@@ -58,15 +70,31 @@ struct Body<Code> {
 }
 
 impl<Code> Body<Code> {
-    fn new(lowering: Lowering<'_>, code: Code) -> Arc<Self> {
+    /// Reports the faults that were met on the way.
+    fn new(lowering: Lowering<'_>, code: Code, diagnostics: &mut Diagnostics) -> Arc<Self> {
         let mut references = lowering.references;
         references.sort_by_key(|reference| (reference.span.start, reference.span.end));
+        let readable = if lowering.faults.is_empty() { Readable::Wholly } else { Readable::Partly };
+        fault::report(lowering.faults, lowering.text, diagnostics);
         Arc::new(Self {
             text: lowering.text.clone(),
+            readable,
             code,
             frame: lowering.frame,
             roots: lowering.roots,
             references,
+        })
+    }
+
+    /// Of a text that no parser takes.
+    fn unread(text: &Text, code: Code) -> Arc<Self> {
+        Arc::new(Self {
+            text: text.clone(),
+            readable: Readable::Not,
+            code,
+            frame: Frame::default(),
+            roots: Vec::new(),
+            references: Vec::new(),
         })
     }
 
@@ -81,28 +109,33 @@ impl<Code> Body<Code> {
 }
 
 impl Expression {
-    /// Parses a bare expression, as `when` has it.
+    /// Parses a bare expression, as `when` has it; nothing comes of one with faults.
     pub fn parse(text: &Text, diagnostics: &mut Diagnostics) -> Option<Self> {
-        Self::parse_seeing(text, diagnostics, &mut |_| {})
+        let read = Self::read(text, diagnostics, &mut |_| {});
+        (read.body.readable == Readable::Wholly).then_some(read)
     }
 
-    /// The same, and `see` is shown every reference, also of an expression with faults: so that all that is
-    /// wrong with it is found at once.
-    pub fn parse_seeing(text: &Text, diagnostics: &mut Diagnostics, see: &mut See<'_>) -> Option<Self> {
-        let faults = match parse::expression(text.as_str()) {
+    /// What can be read of a bare expression, so that all that is wrong with a graph is found at once: a part with a fault
+    /// stands for any value. `see` is shown every reference. One with faults is only good to be looked at.
+    pub fn read(text: &Text, diagnostics: &mut Diagnostics, see: &mut See<'_>) -> Self {
+        match parse::expression(text.as_str()) {
             Ok(tree) => {
                 let mut lowering = Lowering::new(text, Names::Graph);
                 let node = lowering.expression(&tree);
                 lowering.references.iter().for_each(see);
-                if lowering.faults.is_empty() {
-                    return Some(Self { body: Body::new(lowering, node) });
-                }
-                lowering.faults
+                Self::from_parts(lowering, node, diagnostics)
             }
-            Err(faults) => faults,
-        };
-        fault::report(faults, text, diagnostics);
-        None
+            Err(faults) => {
+                fault::report(faults, text, diagnostics);
+                Self::unread(text)
+            }
+        }
+    }
+
+    /// Any value at all.
+    pub(super) fn unread(text: &Text) -> Self {
+        let at = At::new(0, text.as_str().len());
+        Self { body: Body::unread(text, Node { at, kind: Kind::Unread(Vec::new()) }) }
     }
 
     /// Parses a bare expression that stands in no file.
@@ -111,8 +144,8 @@ impl Expression {
         Self::parse(&text_of(source), &mut diagnostics).ok_or(diagnostics)
     }
 
-    pub(super) fn from_parts(lowering: Lowering<'_>, node: Node) -> Self {
-        Self { body: Body::new(lowering, node) }
+    pub(super) fn from_parts(lowering: Lowering<'_>, node: Node, diagnostics: &mut Diagnostics) -> Self {
+        Self { body: Body::new(lowering, node, diagnostics) }
     }
 
     /// Is this condition the negation of another one, whatever they are about? Asked of the same values, they are never both
@@ -189,30 +222,42 @@ impl Expression {
 }
 
 impl Template {
-    /// Parses a text in a graph, which may use the graph's names.
+    /// Parses a text in a graph, which may use the graph's names; nothing comes of one with faults.
     pub fn parse(text: &Text, diagnostics: &mut Diagnostics) -> Option<Self> {
-        Self::parse_with(text, Names::Graph, diagnostics)
+        Self::read(text, Names::Graph, diagnostics).whole()
     }
 
-    /// Parses a prompt: every name in it is one of its variables ([`Root::Local`]).
+    /// Parses a prompt: every name in it is one of its variables ([`Root::Local`]). Nothing comes of one with faults.
     pub fn parse_prompt(text: &Text, diagnostics: &mut Diagnostics) -> Option<Self> {
-        Self::parse_with(text, Names::Prompt, diagnostics)
+        Self::read_prompt(text, diagnostics).whole()
     }
 
-    fn parse_with(text: &Text, names: Names, diagnostics: &mut Diagnostics) -> Option<Self> {
-        let faults = match parse::template(text.as_str()) {
+    /// What can be read of a prompt: a part with a fault stands for any value. One with faults is only good to be looked at.
+    pub fn read_prompt(text: &Text, diagnostics: &mut Diagnostics) -> Self {
+        Self::read(text, Names::Prompt, diagnostics)
+    }
+
+    fn read(text: &Text, names: Names, diagnostics: &mut Diagnostics) -> Self {
+        match parse::template(text.as_str()) {
             Ok(tree) => {
                 let mut lowering = Lowering::new(text, names);
                 let steps = lowering.template(&tree);
-                if lowering.faults.is_empty() {
-                    return Some(Self::from_parts(lowering, steps));
-                }
-                lowering.faults
+                Self::from_parts(lowering, steps, diagnostics)
             }
-            Err(faults) => faults,
-        };
-        fault::report(faults, text, diagnostics);
-        None
+            Err(faults) => {
+                fault::report(faults, text, diagnostics);
+                Self { body: Body::unread(text, Vec::new()) }
+            }
+        }
+    }
+
+    fn whole(self) -> Option<Self> {
+        (self.readable() == Readable::Wholly).then_some(self)
+    }
+
+    /// How much of it could be read.
+    pub fn readable(&self) -> Readable {
+        self.body.readable
     }
 
     /// Parses a text that stands in no file.
@@ -221,8 +266,12 @@ impl Template {
         Self::parse(&text_of(source), &mut diagnostics).ok_or(diagnostics)
     }
 
-    pub(super) fn from_parts(lowering: Lowering<'_>, steps: Vec<Step>) -> Self {
-        Self { body: Body::new(lowering, steps) }
+    pub(super) fn from_parts(
+        lowering: Lowering<'_>,
+        steps: Vec<Step>,
+        diagnostics: &mut Diagnostics,
+    ) -> Self {
+        Self { body: Body::new(lowering, steps, diagnostics) }
     }
 
     /// As written.

@@ -106,6 +106,7 @@ impl<'a> Evaluation<'a> {
             }
             Kind::Each(filter, list, args) => self.each(filter, list, args),
             Kind::Keep(keep) => self.keep(keep),
+            Kind::Unread(_) => Err(Stop::failed("it could not be read")),
         }
     }
 

@@ -121,6 +121,8 @@ pub(super) enum Kind {
     Each(&'static Filter, Box<Node>, Vec<Option<Node>>),
     /// `select`, `reject`, `selectattr`, `rejectattr`
     Keep(Box<Keep>),
+    /// A part with a fault, which has been reported: any value. What is in it and can be read is kept, to be looked at.
+    Unread(Vec<Node>),
 }
 
 /// Which items of a list stay.

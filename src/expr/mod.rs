@@ -23,7 +23,7 @@ mod stop;
 mod value;
 mod value_template;
 
-pub use compiled::{EvalError, Expression, See, Template, Values};
+pub use compiled::{EvalError, Expression, Readable, See, Template, Values};
 pub use decide::Subjects;
 pub use domain::Domain;
 pub use infer::{Doubt, Finding, Inferred, Known, Open, Subject};

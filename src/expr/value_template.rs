@@ -8,7 +8,6 @@ use crate::diag::Diagnostics;
 use crate::document::{Entry, Text, Tree, Value as TreeValue};
 
 use super::fault;
-use super::ir::{Node, Step};
 use super::lower::{Lowering, Names};
 use super::number::in_one_form;
 use super::parse;
@@ -33,58 +32,43 @@ pub enum ValueTemplate {
 }
 
 impl ValueTemplate {
-    /// Parses every string of `tree` that holds a template; reports what is wrong in any of them. An object
-    /// with the key `$secret` is kept as it is written.
-    pub fn parse(tree: &Tree, diagnostics: &mut Diagnostics) -> Option<Self> {
-        Self::parse_seeing(tree, diagnostics, &mut |_| {})
-    }
-
-    /// The same, and `see` is shown every reference, also of strings with faults.
-    pub fn parse_seeing(tree: &Tree, diagnostics: &mut Diagnostics, see: &mut See<'_>) -> Option<Self> {
+    /// What can be read of every string of `tree` that holds a template; reports what is wrong in any of them: that stands
+    /// for any value. `see` is shown every reference. An object with the key `$secret` is kept as it is written.
+    pub fn read(tree: &Tree, diagnostics: &mut Diagnostics, see: &mut See<'_>) -> Self {
         match &tree.value {
-            TreeValue::String(text) => Self::parse_text(text, diagnostics, see),
+            TreeValue::String(text) => Self::read_text(text, diagnostics, see),
             TreeValue::List(items) => {
-                let parsed: Vec<_> =
-                    items.iter().map(|item| Self::parse_seeing(item, diagnostics, see)).collect();
-                parsed.into_iter().collect::<Option<_>>().map(Self::list)
+                Self::list(items.iter().map(|item| Self::read(item, diagnostics, see)).collect())
             }
             TreeValue::Map(entries) if tree.get(SECRET_KEY).is_none() => {
-                let parsed: Vec<_> = entries
-                    .iter()
-                    .map(|Entry { key, value }| {
-                        Some((key.value.clone(), Self::parse_seeing(value, diagnostics, see)?))
-                    })
-                    .collect();
-                parsed.into_iter().collect::<Option<_>>().map(Self::object)
+                let read =
+                    |Entry { key, value }: &Entry| (key.value.clone(), Self::read(value, diagnostics, see));
+                Self::object(entries.iter().map(read).collect())
             }
-            _ => Some(Self::literal(in_one_form(&tree.to_json()))),
+            _ => Self::literal(in_one_form(&tree.to_json())),
         }
     }
 
-    fn parse_text(text: &Text, diagnostics: &mut Diagnostics, see: &mut See<'_>) -> Option<Self> {
+    fn read_text(text: &Text, diagnostics: &mut Diagnostics, see: &mut See<'_>) -> Self {
         if !has_template(text.as_str()) {
-            return Some(Self::literal(Value::from(text.as_str())));
+            return Self::literal(Value::from(text.as_str()));
         }
-        let faults = match parse::template(text.as_str()) {
-            Ok(tree) => {
-                let mut lowering = Lowering::new(text, Names::Graph);
-                let value = match parse::only_expression(&tree) {
-                    Some(expr) => Lowered::Expression(lowering.expression(expr)),
-                    None => Lowered::Text(lowering.template(&tree)),
-                };
-                lowering.references.iter().for_each(see);
-                if lowering.faults.is_empty() {
-                    return Some(match value {
-                        Lowered::Expression(node) => Self::Expression(Expression::from_parts(lowering, node)),
-                        Lowered::Text(steps) => Self::Text(Template::from_parts(lowering, steps)),
-                    });
-                }
-                lowering.faults
+        let tree = match parse::template(text.as_str()) {
+            Ok(tree) => tree,
+            Err(faults) => {
+                fault::report(faults, text, diagnostics);
+                return Self::Expression(Expression::unread(text));
             }
-            Err(faults) => faults,
         };
-        fault::report(faults, text, diagnostics);
-        None
+        let mut lowering = Lowering::new(text, Names::Graph);
+        if let Some(expr) = parse::only_expression(&tree) {
+            let node = lowering.expression(expr);
+            lowering.references.iter().for_each(see);
+            return Self::Expression(Expression::from_parts(lowering, node, diagnostics));
+        }
+        let steps = lowering.template(&tree);
+        lowering.references.iter().for_each(see);
+        Self::Text(Template::from_parts(lowering, steps, diagnostics))
     }
 
     /// A list; one without templates is a literal.
@@ -176,12 +160,6 @@ impl ValueTemplate {
             Self::Literal(_) | Self::Expression(_) | Self::Text(_) => {}
         }
     }
-}
-
-/// One string, lowered.
-enum Lowered {
-    Expression(Node),
-    Text(Vec<Step>),
 }
 
 fn has_template(text: &str) -> bool {

@@ -38,12 +38,12 @@ impl Builder<'_, '_> {
             Uses::Graph => self.subgraph(node, locals),
             Uses::Approval => self.approval(node, locals),
             Uses::Render => self.render(node, locals),
-            Uses::Values => self.object(node.with.iter().copied(), locals).map(Action::Values),
-            Uses::ParseReport => self.object(node.with.iter().copied(), locals).map(Action::ParseReport),
+            Uses::Values => Some(Action::Values(self.object(node.with.iter().copied(), locals))),
+            Uses::ParseReport => Some(Action::ParseReport(self.object(node.with.iter().copied(), locals))),
             Uses::Fail => self.fail(node, locals),
             Uses::Rollback => {
                 self.rollback_target(node);
-                self.call(node, locals)
+                Some(self.call(node, locals))
             }
             Uses::ReadFile
             | Uses::ListFiles
@@ -53,29 +53,25 @@ impl Builder<'_, '_> {
             | Uses::ApplyPatch
             | Uses::Exec
             | Uses::Http
-            | Uses::Mcp => self.call(node, locals),
+            | Uses::Mcp => Some(self.call(node, locals)),
         }
     }
 
-    fn call(&mut self, node: &DraftNode<'_>, locals: &[Local]) -> Option<Action> {
-        self.object(node.with.iter().copied(), locals).map(|with| Action::Call { with })
+    fn call(&mut self, node: &DraftNode<'_>, locals: &[Local]) -> Action {
+        Action::Call { with: self.object(node.with.iter().copied(), locals) }
     }
 
-    fn object<'f>(
-        &mut self,
-        fields: impl IntoIterator<Item = &'f Field>,
-        locals: &[Local],
-    ) -> Option<ValueTemplate> {
+    fn object<'f>(&mut self, fields: impl IntoIterator<Item = &'f Field>, locals: &[Local]) -> ValueTemplate {
         let place = self.place(locals);
         expressions::object(fields, &place, self.diagnostics)
     }
 
     /// A parameter that may hold templates; an absent one is an empty object.
-    fn value(&mut self, node: &DraftNode<'_>, name: &str, locals: &[Local]) -> Option<ValueTemplate> {
+    fn value(&mut self, node: &DraftNode<'_>, name: &str, locals: &[Local]) -> ValueTemplate {
         let place = self.place(locals);
         match node.parameter(name) {
             Some(field) => expressions::value(&field.value, &place, self.diagnostics),
-            None => Some(ValueTemplate::Literal(Arc::new(json!({})))),
+            None => ValueTemplate::Literal(Arc::new(json!({}))),
         }
     }
 
@@ -94,7 +90,7 @@ impl Builder<'_, '_> {
             by_default,
             params,
             messages: messages?,
-            vars: vars?,
+            vars,
             output_schema: output_schema?,
             repairs: count("repairs", REPAIRS)?,
             tools: tools?,
@@ -157,7 +153,7 @@ impl Builder<'_, '_> {
         let calls = self.value(node, "calls", locals);
         let tools = tools(node);
         let max_calls = literal::count(&node.parameter("max_calls")?.value)?;
-        Some(Action::Batch { calls: calls?, tools: tools?, max_calls })
+        Some(Action::Batch { calls, tools: tools?, max_calls })
     }
 
     fn subgraph(&mut self, node: &DraftNode<'_>, locals: &[Local]) -> Option<Action> {
@@ -169,7 +165,7 @@ impl Builder<'_, '_> {
             self.unknown(codes::UNKNOWN_GRAPH, "graphs", "graph", &written, help);
             return None;
         };
-        Some(Action::Graph { plan: plan.clone()?, inputs: inputs? })
+        Some(Action::Graph { plan: plan.clone()?, inputs })
     }
 
     fn approval(&mut self, node: &DraftNode<'_>, locals: &[Local]) -> Option<Action> {
@@ -180,13 +176,13 @@ impl Builder<'_, '_> {
         let options = node.parameter("options").map(|field| literal::words(&field.value)).unwrap_or_default();
         let response = self.schema(node, "response")?;
         let options = options.into_iter().map(|option| option.value).collect();
-        Some(Action::Approval { show: show?, options, response })
+        Some(Action::Approval { show, options, response })
     }
 
     fn render(&mut self, node: &DraftNode<'_>, locals: &[Local]) -> Option<Action> {
         let vars = self.value(node, "vars", locals);
         let (name, prompt) = self.prompt(&node.parameter("prompt")?.value)?;
-        Some(Action::Render(Rendered { name, prompt, vars: vars? }))
+        Some(Action::Render(Rendered { name, prompt, vars }))
     }
 
     fn fail(&mut self, node: &DraftNode<'_>, locals: &[Local]) -> Option<Action> {
@@ -195,7 +191,7 @@ impl Builder<'_, '_> {
             Some(field) => literal::word(&field.value)?.value,
             None => kinds::FAILED.to_owned(),
         };
-        Some(Action::Fail { kind: ErrorKind::parse(&kind), message: message? })
+        Some(Action::Fail { kind: ErrorKind::parse(&kind), message })
     }
 
     /// `to` is the start of the run, or a node.

@@ -43,12 +43,11 @@ pub(super) fn plan(
     diagnostics: &mut Diagnostics,
 ) -> Option<Plan> {
     let mut builder = Builder { draft, names, reader: None, diagnostics };
-    let edges: Vec<Option<PlanEdge>> = draft.links.iter().map(|link| builder.edge(link)).collect();
+    let edges: Vec<PlanEdge> = draft.links.iter().map(|link| builder.edge(link)).collect();
     builder.reader = None;
     let outputs = builder.outputs();
     let channels = builder.channels();
     let nodes = nodes.into_iter().collect::<Option<Vec<_>>>()?;
-    let edges = edges.into_iter().collect::<Option<Vec<_>>>()?;
     let flow = flow(draft)?;
     let mut plan = Plan {
         name: draft.graph.name.value.clone(),
@@ -133,22 +132,19 @@ impl<'b> Builder<'b, '_> {
         Place { reader: self.reader, locals, ..Place::new(self.names) }
     }
 
-    fn edge(&mut self, link: &Link<'_>) -> Option<PlanEdge> {
+    fn edge(&mut self, link: &Link<'_>) -> PlanEdge {
         let output = self.names.nodes.get(self.draft.id(link.from));
         self.reader = Some(self.draft.id(link.from));
         let place = Place { output, error: true, ..self.place(&[]) };
-        let when = match &link.edge.when {
-            Some(text) => Some(expressions::expression(text, &place, self.diagnostics)?),
-            None => None,
-        };
-        Some(PlanEdge {
+        let when = link.edge.when.as_ref();
+        PlanEdge {
             from: NodeIx(link.from),
             to: NodeIx(link.to),
             outcome: outcome(link),
-            when,
+            when: when.map(|text| expressions::expression(text, &place, self.diagnostics)),
             turns: None,
             leaves: Vec::new(),
-        })
+        }
     }
 }
 

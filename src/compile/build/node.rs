@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::diag::{Diagnostic, codes, suggestion};
 use crate::effect::ErrorKind;
 use crate::expr::ValueTemplate;
-use crate::model::{ForEach, Modifiers, Name, OnCrash, OnItemError, Retry, Uses};
+use crate::model::{ForEach, Name, OnCrash, OnItemError, Retry, Uses};
 use crate::plan::{ChannelIx, ForEachRule, PlanNode, RetryRule};
 use crate::source::Located;
 
@@ -29,8 +29,10 @@ impl Builder<'_, '_> {
         let locals = names::locals(node);
         self.reader = Some(node.id());
         let action = self.action(node, &locals);
-        let skip_when = self.skip_when(modifiers, &locals);
-        let for_each = self.for_each(modifiers);
+        let skip_when = modifiers.skip_when.as_ref();
+        let place = self.place(&locals);
+        let skip_when = skip_when.map(|text| expressions::expression(text, &place, self.diagnostics));
+        let for_each = modifiers.for_each.as_ref().map(|rule| self.for_each(rule));
         let update = self.update(node, &locals);
         let group = self.group(modifiers.group.as_ref());
         let uses = node.uses()?;
@@ -38,8 +40,8 @@ impl Builder<'_, '_> {
             id: node.node.id.value.clone(),
             uses,
             action: action?,
-            skip_when: skip_when?,
-            for_each: for_each?,
+            skip_when,
+            for_each,
             retry: retry(modifiers.retry.as_ref()),
             timeout: modifiers.timeout.as_ref().map(|timeout| timeout.value),
             join: modifiers.join.as_ref().map(|join| join.value).unwrap_or_default(),
@@ -54,28 +56,15 @@ impl Builder<'_, '_> {
         })
     }
 
-    fn skip_when(
-        &mut self,
-        modifiers: &Modifiers,
-        locals: &[Local],
-    ) -> Option<Option<crate::expr::Expression>> {
-        let Some(text) = &modifiers.skip_when else { return Some(None) };
-        let place = self.place(locals);
-        expressions::expression(text, &place, self.diagnostics).map(Some)
-    }
-
-    fn for_each(&mut self, modifiers: &Modifiers) -> Option<Option<ForEachRule>> {
-        let Some(ForEach { items, binding, max, parallel, on_error }) = &modifiers.for_each else {
-            return Some(None);
-        };
-        let items = expressions::expression(items, &self.place(&[]), self.diagnostics)?;
-        Some(Some(ForEachRule {
-            items,
+    fn for_each(&mut self, rule: &ForEach) -> ForEachRule {
+        let ForEach { items, binding, max, parallel, on_error } = rule;
+        ForEachRule {
+            items: expressions::expression(items, &self.place(&[]), self.diagnostics),
             binding: binding.value.clone(),
             max: max.as_ref().map_or(MAX_ITEMS, |max| max.value),
             parallel: parallel.as_ref().map_or(1, |parallel| parallel.value),
             on_error: on_error.as_ref().map_or(OnItemError::Stop, |rule| rule.value),
-        }))
+        }
     }
 
     fn update(&mut self, node: &DraftNode<'_>, locals: &[Local]) -> Option<Update> {
@@ -85,9 +74,9 @@ impl Builder<'_, '_> {
         let mut sound = true;
         for field in &node.modifiers.update {
             let value = expressions::value(&field.value, &place, self.diagnostics);
-            match (self.channel(&field.name), value) {
-                (Some(channel), Some(value)) => writes.push((channel, value)),
-                _ => sound = false,
+            match self.channel(&field.name) {
+                Some(channel) => writes.push((channel, value)),
+                None => sound = false,
             }
         }
         sound.then_some(writes)

@@ -23,9 +23,9 @@ impl Builder<'_, '_> {
         let mut sound = true;
         for field in &self.draft.graph.outputs {
             let value = expressions::value(&field.value, &Place::new(self.names), self.diagnostics);
-            match (Name::parse(&field.name.value), value) {
-                (Some(name), Some(value)) => outputs.push(PlanOutput { name, value, ty: Type::ANY }),
-                _ => sound = false,
+            match Name::parse(&field.name.value) {
+                Some(name) => outputs.push(PlanOutput { name, value, ty: Type::ANY }),
+                None => sound = false,
             }
         }
         sound.then_some(outputs)

@@ -7,7 +7,7 @@ use crate::compile::draft::{Draft, DraftNode};
 use crate::compile::literal;
 use crate::diag::{Diagnostic, Diagnostics, codes, nearest};
 use crate::document::{Entry, Tree, Value};
-use crate::expr::{Reference, Root, Template};
+use crate::expr::{Readable, Reference, Root, Template};
 use crate::model::Uses;
 use crate::source::Span;
 
@@ -23,7 +23,7 @@ pub(super) fn check(draft: &Draft<'_>, diagnostics: &mut Diagnostics) {
         if vars.is_some_and(|vars| !matches!(vars.value.value, Value::Map(_))) {
             continue;
         }
-        // a prompt with errors may use anything
+        // a prompt that could not be read may use anything
         if let Some(prompts) = prompts(draft, node) {
             let given = vars.map(|vars| vars.value.entries()).unwrap_or_default();
             let place = vars.map_or(node.node.id.span, |vars| vars.name.span);
@@ -34,13 +34,14 @@ pub(super) fn check(draft: &Draft<'_>, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// The prompts of a node; `None` where one is missing or has errors.
+/// The prompts of a node; `None` where one is missing or could not be read.
 fn prompts(draft: &Draft<'_>, node: &DraftNode<'_>) -> Option<Vec<Arc<Template>>> {
     let single = ["system", "prompt"].into_iter().filter_map(|name| Some(&node.parameter(name)?.value));
     let listed = node.parameter("messages").map(|field| field.value.items()).unwrap_or_default();
     let named = single.chain(listed.iter().filter_map(|item| item.get("prompt")));
     let find = |tree: &Tree| draft.parts.prompts.get(&literal::word(tree)?.value)?.clone();
-    named.map(find).collect()
+    let prompts: Option<Vec<Arc<Template>>> = named.map(find).collect();
+    prompts.filter(|prompts| prompts.iter().all(|prompt| prompt.readable() != Readable::Not))
 }
 
 fn agree(prompts: &[Arc<Template>], given: &[Entry], place: Span, diagnostics: &mut Diagnostics) {

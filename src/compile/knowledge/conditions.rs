@@ -40,14 +40,13 @@ impl Decisions {
             if edges.is_empty() {
                 continue;
             }
-            let constant: Vec<bool> = edges.iter().map(|edge| constant(places, *edge, diagnostics)).collect();
+            let told: Vec<EdgeIx> =
+                edges.iter().copied().filter(|edge| constant(places, *edge, diagnostics)).collect();
             let success = |edge: &EdgeIx| plan.edge(*edge).outcome == EdgeOutcome::Success;
             let edges: Vec<EdgeIx> = edges.into_iter().filter(success).collect();
             let table = table(places, &edges);
             let decision = Decision { edges, table };
-            if constant.iter().all(|constant| !constant) {
-                decision.report(places, at, diagnostics);
-            }
+            decision.report(places, at, &told, diagnostics);
             decisions.insert(at, decision);
         }
         Self(decisions)
@@ -99,13 +98,14 @@ impl Decisions {
 }
 
 impl Decision {
-    /// Conditions that overlap, and values that they leave out, or don't.
-    fn report(&self, places: &Places<'_, '_>, at: NodeIx, diagnostics: &mut Diagnostics) {
+    /// Conditions that overlap, and values that they leave out, or don't. Of some edges it is `told` that their conditions are
+    /// the same whatever happens: what follows from that is not said again.
+    fn report(&self, places: &Places<'_, '_>, at: NodeIx, told: &[EdgeIx], diagnostics: &mut Diagnostics) {
         let Some(table) = &self.table else { return };
-        if self.leaves_nothing(places.plan, table) {
+        if self.leaves_nothing(places.plan, table, told) {
             self.idle(places, at, diagnostics);
         }
-        if self.edges.len() < 2 || table.is_loose() || table.fails {
+        if !told.is_empty() || self.edges.len() < 2 || table.is_loose() || table.fails {
             return;
         }
         let plan = places.plan;
@@ -131,12 +131,14 @@ impl Decision {
         }
     }
 
-    /// Is one of the edges taken whatever the values are, so that nothing is left for an `otherwise`?
-    fn leaves_nothing(&self, plan: &Plan, table: &Table) -> bool {
+    /// Is one of the edges taken whatever the values are, so that nothing is left for an `otherwise`? Those are left out of
+    /// which it is `told` that they are taken always or never.
+    fn leaves_nothing(&self, plan: &Plan, table: &Table, told: &[EdgeIx]) -> bool {
+        // once its loop has run out, an edge that may leave it counts as not taken
+        let counts = |edge: &EdgeIx| !leaves_when_run_out(plan, *edge) && !told.contains(edge);
         let taken = |row: &Row| {
-            // once its loop has run out, an edge that may leave it counts as not taken
             let mut held = self.edges.iter().zip(&row.holds);
-            held.any(|(edge, holds)| *holds && !leaves_when_run_out(plan, *edge))
+            held.any(|(edge, holds)| *holds && counts(edge))
         };
         table.rows.iter().all(taken)
     }

@@ -1,6 +1,6 @@
-//! Names that are not there, and parameters that do not fit. One is a fault of its own place: the rest of the graph is
-//! looked at as if it stood for something of which nothing is known, so that all faults are told at once, and each of
-//! them once.
+//! What can't be read in an expression, names that are not there, and parameters that do not fit. One is a fault of its
+//! own place: the rest of the graph is looked at as if it stood for something of which nothing is known, so that all
+//! faults are told at once, and each of them once.
 
 use crate::diag::{Code, Diagnostic, Diagnostics, Severity, codes};
 use crate::expr::Expression;
@@ -22,12 +22,32 @@ const NAMES: [Code; 10] = [
     codes::MISSING_INPUT,
     codes::WRONG_INPUT,
 ];
+/// Faults within an expression: that part of it is any value, or all of it.
+const EXPRESSIONS: [Code; 17] = [
+    codes::BARE_ROOT,
+    codes::BRACES_IN_EXPRESSION,
+    codes::DYNAMIC_KEY,
+    codes::EXPRESSION_LIMIT,
+    codes::EXPRESSION_SYNTAX,
+    codes::FILTER_ARGUMENT,
+    codes::IF_WITHOUT_ELSE,
+    codes::METHOD_CALL,
+    codes::NOT_TEXT,
+    codes::POWER_OPERATOR,
+    codes::RESERVED_NAME,
+    codes::SET_SCOPE,
+    codes::SPLAT_ARGUMENT,
+    codes::TEMPLATE_STATEMENT,
+    codes::UNKNOWN_FILTER,
+    codes::UNKNOWN_FUNCTION,
+    codes::UNKNOWN_TEST,
+];
 /// Faults of what a node is given: what it gives is any value.
 const PARAMETERS: [Code; 4] = [codes::WRONG_TYPE, codes::BAD_VALUE, codes::UNKNOWN_KEY, codes::MISSING_KEY];
 
 /// Can the rest be looked at, with what was found so far?
 pub(in crate::compile) fn is_possible(diagnostics: &Diagnostics) -> bool {
-    let borne = |code| NAMES.contains(&code) || PARAMETERS.contains(&code);
+    let borne = |code| NAMES.contains(&code) || EXPRESSIONS.contains(&code) || PARAMETERS.contains(&code);
     let borne = diagnostics.iter().filter(|found| found.severity == Severity::Error && borne(found.code));
     borne.count() == diagnostics.count(Severity::Error)
 }

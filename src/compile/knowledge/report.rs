@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::compile::draft::DraftNode;
 use crate::diag::{Diagnostic, Diagnostics, codes};
-use crate::expr::{Finding, Reference, Root, Template};
+use crate::expr::{Finding, Readable, Reference, Root, Template};
 use crate::model::Uses;
 use crate::plan::NodeIx;
 use crate::source::Span;
@@ -227,7 +227,9 @@ pub(super) fn prompt(
     });
     let node = &places.draft.nodes[at.0 as usize];
     let given = node.parameter("vars").map(|field| &field.value);
-    for finding in inferred.findings {
+    // what is wrong with a guard guards nothing
+    let sure = prompt.readable() == Readable::Wholly;
+    for finding in inferred.findings.into_iter().filter(|finding| sure || finding.doubt.is_none()) {
         let names = finding.about.iter().filter_map(|root| match root {
             Root::Local(name) => Some(name.as_str()),
             _ => None,

@@ -316,7 +316,9 @@ pub(in crate::expr) fn visit<'n>(node: &'n Node, see: &mut impl FnMut(&'n Node))
             inner.extend(rest.iter().map(|(_, node)| node));
         }
         Kind::If(parts) => inner.extend(parts.iter()),
-        Kind::List(items) | Kind::Range(items) | Kind::FirstOf(items) => inner.extend(items),
+        Kind::List(items) | Kind::Range(items) | Kind::FirstOf(items) | Kind::Unread(items) => {
+            inner.extend(items);
+        }
         Kind::Object(entries) => inner.extend(entries.iter().flat_map(|(key, value)| [key, value])),
         Kind::Filter(_, of, args) | Kind::Test(_, of, args) | Kind::Each(_, of, args) => {
             inner.push(of);

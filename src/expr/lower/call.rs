@@ -16,6 +16,27 @@ use super::Lowering;
 /// The functions.
 pub(in crate::expr) const FUNCTIONS: &[&str] = &["first_of", "range"];
 
+/// A filter with its arguments, before it is known what it is applied to.
+enum Applied {
+    Default(Node),
+    Filter(&'static FilterRow, Vec<Option<Node>>),
+    Each(&'static FilterRow, Vec<Option<Node>>),
+    Keep { attribute: Option<Node>, condition: Condition, satisfied: bool },
+}
+
+impl Applied {
+    fn to(self, of: Node) -> Kind {
+        match self {
+            Self::Default(otherwise) => Kind::Default(Box::new(of), Box::new(otherwise)),
+            Self::Filter(filter, args) => Kind::Filter(filter, Box::new(of), args),
+            Self::Each(filter, args) => Kind::Each(filter, Box::new(of), args),
+            Self::Keep { attribute, condition, satisfied } => {
+                Kind::Keep(Box::new(Keep { list: of, attribute, condition, satisfied }))
+            }
+        }
+    }
+}
+
 impl<'s> Lowering<'s> {
     pub(super) fn filter(&mut self, filter: &Filter<'s>) -> Node {
         let name_at = self.at_name(filter.name);
@@ -25,18 +46,20 @@ impl<'s> Lowering<'s> {
         self.guards -= guard;
         let Some(of) = of else { return Self::nothing(name_at) };
         let start = of.at.start;
-        let kind = match filter.name {
-            "default" => self.default(of, &filter.args, name_at),
-            "map" => self.map(of, &filter.args, name_at),
-            "select" | "reject" | "selectattr" | "rejectattr" => self.keep(of, filter, name_at),
+        let applied = match filter.name {
+            "default" => self.default(&filter.args, name_at),
+            "map" => self.map(&filter.args, name_at),
+            "select" | "reject" | "selectattr" | "rejectattr" => self.keep(filter, name_at),
             name => self.known_filter(name, name_at, &filter.args).and_then(|found| {
-                let args = self.bind(name, found.params, &filter.args, name_at)?;
-                Some(Kind::Filter(found, Box::new(of), args))
+                Some(Applied::Filter(found, self.bind(name, found.params, &filter.args, name_at)?))
             }),
         };
         let end = self.end_of_call(name_at);
-        let node_at = At { start, end };
-        kind.map_or_else(|| Self::nothing(node_at), |kind| Node { at: node_at, kind })
+        let kind = match applied {
+            Some(applied) => applied.to(of),
+            None => Kind::Unread(vec![of]),
+        };
+        Node { at: At { start, end }, kind }
     }
 
     pub(super) fn test(&mut self, test: &Test<'s>) -> Node {
@@ -46,18 +69,22 @@ impl<'s> Lowering<'s> {
         let of = self.expression(&test.expr);
         self.guards -= usize::from(special);
         let node_at = At { start: of.at.start, end: self.end_of_call(name_at) };
-        let of = Box::new(of);
-        let kind = match test.name {
-            "defined" => self.bind("defined", &[], &test.args, name_at).map(|_| Kind::Defined(of)),
-            "undefined" => self
-                .bind("undefined", &[], &test.args, name_at)
-                .map(|_| Kind::Not(Box::new(Node { at: node_at, kind: Kind::Defined(of) }))),
-            name => self.known_test(name, name_at, &test.args).and_then(|found| {
-                let args = self.bind(name, found.params, &test.args, name_at)?;
-                Some(Kind::Test(found, of, args))
-            }),
+        let asked = if special {
+            self.bind(test.name, &[], &test.args, name_at).map(|_| Condition::Defined)
+        } else {
+            self.known_test(test.name, name_at, &test.args).and_then(|found| {
+                Some(Condition::Test(found, self.bind(test.name, found.params, &test.args, name_at)?))
+            })
         };
-        kind.map_or_else(|| Self::nothing(node_at), |kind| Node { at: node_at, kind })
+        let kind = match asked {
+            Some(Condition::Defined) if test.name == "undefined" => {
+                Kind::Not(Box::new(Node { at: node_at, kind: Kind::Defined(Box::new(of)) }))
+            }
+            Some(Condition::Defined) => Kind::Defined(Box::new(of)),
+            Some(Condition::Test(found, args)) => Kind::Test(found, Box::new(of), args),
+            Some(Condition::True) | None => Kind::Unread(vec![of]),
+        };
+        Node { at: node_at, kind }
     }
 
     pub(super) fn call(&mut self, call: &Call<'s>) -> Node {
@@ -154,26 +181,25 @@ impl<'s> Lowering<'s> {
         name.end
     }
 
-    fn default(&mut self, of: Node, args: &[CallArg<'s>], name_at: At) -> Option<Kind> {
+    fn default(&mut self, args: &[CallArg<'s>], name_at: At) -> Option<Applied> {
         const VALUE: &[Param] = &[Param { name: "value", required: true }];
         let args = self.bind("default", VALUE, args, name_at)?;
-        let otherwise = args.into_iter().next().flatten()?;
-        Some(Kind::Default(Box::new(of), Box::new(otherwise)))
+        args.into_iter().next().flatten().map(Applied::Default)
     }
 
     /// `map(attribute='a.b')` or `map('filter', …)`.
-    fn map(&mut self, of: Node, args: &[CallArg<'s>], name_at: At) -> Option<Kind> {
+    fn map(&mut self, args: &[CallArg<'s>], name_at: At) -> Option<Applied> {
         let Some((CallArg::Pos(first), rest)) = args.split_first() else {
             let args = self.bind("map", MAP_ATTRIBUTE.params, args, name_at)?;
-            return Some(Kind::Filter(&MAP_ATTRIBUTE, Box::new(of), args));
+            return Some(Applied::Filter(&MAP_ATTRIBUTE, args));
         };
         let (name, name_at) = self.literal_name(first, "filter")?;
         let filter = self.known_filter(&name, name_at, rest)?;
         let args = self.bind(&name, filter.params, rest, name_at)?;
-        Some(Kind::Each(filter, Box::new(of), args))
+        Some(Applied::Each(filter, args))
     }
 
-    fn keep(&mut self, list: Node, filter: &Filter<'s>, name_at: At) -> Option<Kind> {
+    fn keep(&mut self, filter: &Filter<'s>, name_at: At) -> Option<Applied> {
         let by_attribute = filter.name.ends_with("attr");
         let mut satisfied = filter.name.starts_with("select");
         let mut args = &filter.args[..];
@@ -204,7 +230,7 @@ impl<'s> Lowering<'s> {
                 return None;
             }
         };
-        Some(Kind::Keep(Box::new(Keep { list, attribute, condition, satisfied })))
+        Some(Applied::Keep { attribute, condition, satisfied })
     }
 
     fn condition(&mut self, name: &str, args: &[CallArg<'s>], name_at: At) -> Option<Condition> {

@@ -81,9 +81,9 @@ impl<'s> Lowering<'s> {
         self.faults.push(Fault::new(code, at, message).help(help));
     }
 
-    /// Stands for what was refused.
+    /// Stands for what was refused: any value.
     pub(super) fn nothing(at: At) -> Node {
-        Node { at, kind: Kind::Const(serde_json::Value::Null) }
+        Node { at, kind: Kind::Unread(Vec::new()) }
     }
 
     /// A variable's place, from the innermost scope outward.

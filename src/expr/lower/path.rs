@@ -56,7 +56,7 @@ impl<'s> Lowering<'s> {
             return self.walk(Node { at: name_at, kind: Kind::Local(place) }, &steps);
         }
         match (name, self.names) {
-            ("null", _) => self.walk(Self::nothing(name_at), &steps),
+            ("null", _) => self.walk(Node { at: name_at, kind: Kind::Const(Value::Null) }, &steps),
             ("loop", _) => self.loop_field(name_at, &steps),
             (_, Names::Prompt) => self.root(Root::Local(name.to_owned()), name_at, name_at, &steps),
             ("inputs", _) => self.named(Root::Input, "inputs", name_at, &steps),

@@ -73,7 +73,7 @@ impl<'s> Lowering<'s> {
                 ("a list", "write `… | join(', ')` or `… | tojson`")
             }
             Kind::Object(_) => ("an object", "write `… | tojson`"),
-            Kind::Const(serde_json::Value::Null) if self.faults.is_empty() => ("null", "remove it"),
+            Kind::Const(serde_json::Value::Null) => ("null", "remove it"),
             _ => return,
         };
         self.fault(codes::NOT_TEXT, node.at, format!("{what} can't become a part of a text"), help);
