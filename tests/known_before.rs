@@ -116,6 +116,84 @@ edges:
 ",
     ),
     (
+        "what is asked where only some values lead, or where a failure is expected, may have no value for the others",
+        &[],
+        "inputs: { n: { type: [integer, string] }, m: { enum: [number, text] }, o: { type: object, properties: { v: { type: [integer, string] } } }, any: {}, w: { type: [integer, string], minLength: 2 } }
+nodes: { s: { uses: values }, a: { uses: values }, b: { uses: values }, c: { uses: values }, d: { uses: values }, e: { uses: values }, f: { uses: values } }
+edges:
+  - { from: s, to: a, when: \"inputs.m == 'number'\" }
+  - { from: s, to: b, when: \"inputs.m == 'text'\" }
+  - { from: a, to: c, when: inputs.n == 3 }
+  - { from: b, to: d, when: \"inputs.n == 'x'\" }
+  - s -> e
+  - { from: e, to: f, when: inputs.n == 3 }
+  - { from: e, to: d, catch: [expression] }
+  - { from: s, to: f, when: \"inputs.any == 3 or inputs.o.v is defined and inputs.o.v == 3 or inputs.w == 'ab'\" }
+",
+    ),
+    (
+        "and what every run asks is told, of each kind and each condition",
+        &["failing-condition", "failing-condition", "failing-condition"],
+        "inputs: { n: { type: [integer, string, array] }, b: { type: [boolean, string] } }
+nodes: { s: { uses: values }, a: { uses: values, skip_when: inputs.b }, b: { uses: values }, c: { uses: values } }
+edges:
+  - s -> a
+  - { from: s, to: b, when: inputs.n | length == 1 }
+  - { from: b, to: c, when: \"inputs.n is string and inputs.n == 'x'\" }
+  - { from: a, to: c, when: \"inputs.n == 'x'\" }
+",
+    ),
+    (
+        "lengths, presence and fallbacks keep nodes apart",
+        &[],
+        "inputs: { s: { type: string }, l: { type: array, items: { type: string } }, o: { type: object, properties: { a: { type: boolean }, m: { enum: [x, y] } } }, p: { type: string, default: p } }
+nodes:
+  s: { uses: values }
+  a: { uses: apply_patch, with: { patch: '{{ inputs.p }}' } }
+  b: { uses: apply_patch, with: { patch: '{{ inputs.p }}' } }
+  t: { uses: values }
+  c: { uses: apply_patch, with: { patch: '{{ inputs.p }}' } }
+  d: { uses: apply_patch, with: { patch: '{{ inputs.p }}' } }
+  u: { uses: values }
+  e: { uses: apply_patch, with: { patch: '{{ inputs.p }}' } }
+  f: { uses: apply_patch, with: { patch: '{{ inputs.p }}' } }
+  v: { uses: values, join: some }
+  g: { uses: apply_patch, with: { patch: '{{ inputs.p }}' } }
+  h: { uses: apply_patch, with: { patch: '{{ inputs.p }}' } }
+edges:
+  - { from: s, to: a, when: inputs.s | length == 0 }
+  - { from: s, to: b, when: \"inputs.s != ''\" }
+  - { from: [a, b], to: t }
+  - { from: t, to: c, when: inputs.o.a is defined and inputs.o.a }
+  - { from: t, to: d, when: not (inputs.o.a | default(false)) }
+  - { from: [c, d], to: u }
+  - { from: u, to: e, when: inputs.l is empty }
+  - { from: u, to: f, when: inputs.l | length > 1 or inputs.l | length == 1 }
+  - { from: [e, f], to: v }
+  - { from: v, to: g, when: \"inputs.o.m | default('x') == 'x'\" }
+  - { from: v, to: h, when: \"inputs.o.m is defined and inputs.o.m == 'y'\" }
+",
+    ),
+    (
+        "but only where they do",
+        &["workspace-race", "workspace-race", "overlapping-conditions"],
+        "inputs: { s: { type: string }, o: { type: object, properties: { a: { type: boolean } } } }
+nodes:
+  s: { uses: values }
+  a: { uses: apply_patch, with: { patch: p } }
+  b: { uses: apply_patch, with: { patch: p } }
+  t: { uses: values }
+  c: { uses: apply_patch, with: { patch: p } }
+  d: { uses: apply_patch, with: { patch: p } }
+edges:
+  - { from: s, to: a, when: inputs.s | length < 2 }
+  - { from: s, to: b, when: \"inputs.s != ''\" }
+  - { from: [a, b], to: t }
+  - { from: t, to: c, when: inputs.o.a | default(true) }
+  - { from: t, to: d, when: not (inputs.o.a | default(false)) }
+",
+    ),
+    (
         "but not where it follows from what is told already",
         &["constant-condition"],
         "inputs: { a: { type: integer } }

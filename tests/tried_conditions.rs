@@ -39,7 +39,14 @@ fn schemas() -> Vec<(&'static str, Value)> {
 fn pool() -> Vec<Value> {
     let mut values =
         vec![json!(null), json!(true), json!(false), json!([]), json!([1]), json!({}), json!({"a": 1})];
-    values.extend(["", "a", "b", "abc", "bc", "xyza", "~", "~~", "3", "zzzzzz"].map(Value::from));
+    values.extend([json!([1, 2]), json!([1, null, 3]), json!([[], [], [], []]), json!({"a": 1, "b": 2})]);
+    values.extend(
+        [
+            "", "a", "b", "abc", "bc", "xyza", "~", "~~", "3", "zzzzzz", "ü", "üü", "üßé", "1234567",
+            "12345678",
+        ]
+        .map(Value::from),
+    );
     values.extend((-3..6).map(Value::from));
     values.extend(
         [0.3, 0.5, 1.5, 2.5, -0.5, 2.000_000_1, 1e300, -1e300, 1e16, 5e-324, f64::MAX].map(Value::from),
@@ -82,6 +89,8 @@ const CONSTANTS: [&str; 21] = [
     "-9223372036854775808.0",
 ];
 
+const LENGTHS: [&str; 8] = ["0", "1", "2", "3", "1.5", "-1", "7.0", "'a'"];
+
 /// Conditions are drawn over one or two inputs, so that they have something in common.
 fn condition(dice: &mut Dice, over: &[&str], depth: usize) -> String {
     if depth > 0 && dice.roll(2) == 0 {
@@ -96,7 +105,17 @@ fn condition(dice: &mut Dice, over: &[&str], depth: usize) -> String {
     }
     let subject = format!("inputs.{}", dice.one(over));
     let one = dice.one(&CONSTANTS);
-    match dice.roll(12) {
+    match dice.roll(16) {
+        12 | 13 => {
+            let signs = ["==", "!=", "<", "<=", ">", ">="];
+            format!("(({subject} | length) {} {})", dice.one(&signs), dice.one(&LENGTHS))
+        }
+        14 => format!("({subject} is {}{})", dice.one(&["", "not "]), dice.one(&["empty", "defined"])),
+        15 => format!(
+            "(({subject} | default({one})) {} {})",
+            dice.one(&["==", "<", "in"]),
+            dice.one(&CONSTANTS)
+        ),
         0 => format!("({subject} {} {one})", dice.one(&["==", "!="])),
         1 => format!("({one} {} {subject})", dice.one(&["==", "<", ">="])),
         2 | 3 => format!("({subject} {} {one})", dice.one(&["<", "<=", ">", ">="])),

@@ -125,6 +125,8 @@ codes! {
     CONSTANT_CONDITION = "constant-condition", Warning, "a condition that is always true, or never";
     OVERLAPPING_CONDITIONS = "overlapping-conditions", Warning, "two conditions of one node that can both be true";
     INCOMPLETE_CONDITIONS = "incomplete-conditions", Warning, "the conditions of a node leave a value out";
+    ALWAYS_FAILS = "always-fails", Error, "a node whose conditions have no value, whatever the values are";
+    FAILING_CONDITION = "failing-condition", Warning, "a condition that has no value for a kind of values that may be given";
     ENDLESS_LOOP = "endless-loop", Warning, "a loop that can never be left before its last iteration";
     // compile: what one file names in another
     UNREADABLE_FILE = "unreadable-file", Error, "a named file cannot be read";

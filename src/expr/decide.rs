@@ -19,6 +19,9 @@ const CHEAP: [&str; 8] = ["abs", "float", "int", "length", "lower", "round", "st
 /// Tests that look at nothing but the kind of a value.
 const KINDS: [&str; 7] = ["boolean", "integer", "list", "none", "number", "object", "string"];
 
+/// Lengths that are tried, at most.
+const LONGEST: f64 = 1000.0;
+
 /// What is told apart of some values.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Subjects(BTreeMap<Subject, Used>);
@@ -54,6 +57,17 @@ impl Subjects {
     }
 }
 
+/// What a part of a condition asks of a value, besides its kind and whether it is there.
+enum Asked {
+    Kind,
+    /// Is it carried as a whole number?
+    Whole,
+    /// Which of these is it, or between which of them?
+    Constants(Vec<Value>),
+    /// Of what length is it, told apart by these?
+    Length(Vec<usize>),
+}
+
 struct Reading<'r> {
     roots: &'r [Root],
     /// The node whose `output` and `error` are meant.
@@ -66,12 +80,13 @@ impl Reading<'_> {
     /// A part that has to come to true or false: anything else there is a failure, whatever it is.
     fn condition(&mut self, node: &Node) -> bool {
         if let Some(found) = self.subject(node) {
-            return self.told(found, Vec::new(), false);
+            return self.told(found, Asked::Kind);
         }
         match &node.kind {
             Kind::Not(of) => self.condition(of),
-            Kind::And(a, b) | Kind::Or(a, b) => self.condition(a) && self.condition(b),
+            Kind::And(a, b) | Kind::Or(a, b) | Kind::Default(a, b) => self.condition(a) && self.condition(b),
             Kind::If(parts) => parts.iter().all(|part| self.condition(part)),
+            Kind::FirstOf(choices) => choices.iter().all(|choice| self.condition(choice)),
             _ => self.node(node),
         }
     }
@@ -84,7 +99,14 @@ impl Reading<'_> {
             Kind::Const(_) => true,
             Kind::Negate(of) => self.node(of),
             Kind::Not(_) | Kind::And(..) | Kind::Or(..) => self.condition(node),
-            Kind::Concat(a, b) | Kind::Arithmetic(_, a, b) => self.node(a) && self.node(b),
+            Kind::Concat(a, b) | Kind::Arithmetic(_, a, b) | Kind::Default(a, b) => {
+                self.node(a) && self.node(b)
+            }
+            // is it there?
+            Kind::Defined(of) => match self.subject(of) {
+                Some(found) => self.told(found, Asked::Kind),
+                None => self.node(of),
+            },
             Kind::If(parts) => {
                 let [condition, then, otherwise] = &**parts;
                 self.condition(condition) && self.node(then) && self.node(otherwise)
@@ -114,7 +136,7 @@ impl Reading<'_> {
     /// A value of which anything is looked at: all of its values have to be tried.
     fn finite(&mut self, (subject, field): (Subject, Field)) -> bool {
         let few = field.ty.values().is_some();
-        few && self.told((subject, field), Vec::new(), false)
+        few && self.told((subject, field), Asked::Kind)
     }
 
     fn tested(&mut self, name: &str, of: &Node, args: &[Option<Node>]) -> bool {
@@ -127,8 +149,10 @@ impl Reading<'_> {
         };
         match (comparison, args) {
             (Some(comparison), [Some(with)]) => self.compared(of, comparison, with),
-            (None, []) if KINDS.contains(&name) => match self.subject(of) {
-                Some(found) => self.told(found, Vec::new(), name == "integer"),
+            (None, []) if KINDS.contains(&name) || name == "empty" => match self.subject(of) {
+                Some(found) if name == "integer" => self.told(found, Asked::Whole),
+                Some(found) if name == "empty" => self.told(found, Asked::Length(vec![0])),
+                Some(found) => self.told(found, Asked::Kind),
                 None => self.node(of),
             },
             _ => self.node(of) && args.iter().flatten().all(|arg| self.node(arg)),
@@ -136,6 +160,16 @@ impl Reading<'_> {
     }
 
     fn compared(&mut self, left: &Node, comparison: Comparison, right: &Node) -> bool {
+        // one of the two is compared, and which one is told by whether the first is there
+        match (&left.kind, &right.kind) {
+            (Kind::Default(a, b), _) => {
+                return self.compared(a, comparison, right) && self.compared(b, comparison, right);
+            }
+            (_, Kind::Default(a, b)) => {
+                return self.compared(left, comparison, a) && self.compared(left, comparison, b);
+            }
+            _ => {}
+        }
         let turned =
             !matches!(comparison, Comparison::In | Comparison::NotIn) && self.pair(right, comparison, left);
         turned || self.pair(left, comparison, right) || (self.node(left) && self.node(right))
@@ -143,6 +177,10 @@ impl Reading<'_> {
 
     /// A subject that is compared with constants and no more.
     fn pair(&mut self, subject: &Node, comparison: Comparison, with: &Node) -> bool {
+        let (subject, by_length) = match &subject.kind {
+            Kind::Filter(filter, of, _) if filter.name == "length" => (&**of, true),
+            _ => (subject, false),
+        };
         let Some((found, with)) = self.subject(subject).zip(constant(with)) else { return false };
         let constants = match (comparison, with) {
             (Comparison::In | Comparison::NotIn, Value::Array(items)) => items,
@@ -160,24 +198,51 @@ impl Reading<'_> {
             Value::Array(_) | Value::Object(_) => false,
             Value::Null | Value::Bool(_) | Value::Number(_) => true,
         });
-        simple && self.told(found, constants, false)
+        if !simple {
+            return false;
+        }
+        if !by_length {
+            return self.told(found, Asked::Constants(constants));
+        }
+        let lengths: Option<Vec<Vec<usize>>> = constants.iter().map(lengths).collect();
+        lengths.is_some_and(|lengths| self.told(found, Asked::Length(lengths.concat())))
     }
 
-    /// Nothing is told apart of the value but by these constants, and by its kind.
-    fn told(&mut self, (subject, field): (Subject, Field), constants: Vec<Value>, whole: bool) -> bool {
+    /// Nothing is told apart of the value but by what is asked, and by its kind.
+    fn told(&mut self, (subject, field): (Subject, Field), asked: Asked) -> bool {
         if field.ty.is_never() {
             return false;
         }
-        let known = || Used { field: field.clone(), constants: Vec::new(), whole: false };
-        let used = self.found.0.entry(subject).or_insert_with(known);
+        let used = self.found.0.entry(subject).or_insert_with(|| Used::of(field.clone()));
         // where the conditions stand in different places, more may be known of it in one of them
         if used.field != field {
             return false;
         }
-        used.constants.extend(constants);
-        used.whole |= whole;
+        match asked {
+            Asked::Kind => {}
+            Asked::Whole => used.whole = true,
+            Asked::Constants(constants) => used.constants.extend(constants),
+            Asked::Length(lengths) => used.lengths.get_or_insert_default().extend(lengths),
+        }
         true
     }
+}
+
+/// The lengths around a constant that lengths are compared with; nothing, where they are too long to be tried.
+fn lengths(constant: &Value) -> Option<Vec<usize>> {
+    // a length is never what is no number
+    let Some(number) = constant.as_number() else { return Some(Vec::new()) };
+    let number = number.as_f64()?;
+    let ends = [number.floor(), number.ceil()].into_iter().filter(|end| *end >= 0.0);
+    ends.map(|end| {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "within what was asked before"
+        )]
+        (end <= LONGEST).then_some(end as usize)
+    })
+    .collect()
 }
 
 /// The value of a part that looks at nothing.

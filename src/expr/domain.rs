@@ -1,6 +1,7 @@
 //! The values to try for what conditions look at: of all those that they don't tell apart, one.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
@@ -16,8 +17,10 @@ pub struct Domain {
     pub subject: Subject,
     /// One of each that is told apart; none at all stands for a value that is missing.
     pub values: Vec<Option<Value>>,
-    /// The string among them that stands for each that no condition names.
-    pub other: Option<Value>,
+    /// The strings among them that stand for those that no condition names.
+    pub others: Vec<String>,
+    /// Are lengths told apart?
+    pub by_length: bool,
     /// Is it perhaps never one of them?
     pub loose: bool,
 }
@@ -30,26 +33,38 @@ pub(super) struct Used {
     pub(super) constants: Vec<Value>,
     /// Is it asked whether it is a whole number?
     pub(super) whole: bool,
+    /// What its length is compared with, where that is asked for.
+    pub(super) lengths: Option<Vec<usize>>,
 }
 
 impl Used {
+    /// Nothing is asked yet.
+    pub(super) fn of(field: Field) -> Self {
+        Self { field, constants: Vec::new(), whole: false, lengths: None }
+    }
+
     /// The values to try: whatever the value is, the conditions come to the same for one of these.
     pub(super) fn domain(&self, subject: &Subject) -> Domain {
         let ty = &self.field.ty;
-        let mut other = None;
+        let mut others = Vec::new();
         let values = ty.values().unwrap_or_else(|| {
-            other = (ty.texts == Texts::Any).then(|| self.other_text());
-            self.samples(other.clone())
+            if ty.texts == Texts::Any {
+                others = self.other_texts();
+            }
+            self.samples(&others)
         });
         let mut values: Vec<Option<Value>> = values.into_iter().map(Some).collect();
         values.extend((self.field.missing != Chance::Never).then_some(None));
         // a schema's whole numbers reach further than what counts as one, and hardly anybody means those beyond
         let far = self.whole && ty.numbers == Numbers::Whole;
         let perhaps = ty.null == Chance::Perhaps || self.field.missing != Chance::Never;
-        Domain { subject: subject.clone(), values, other, loose: ty.loose || far || perhaps }
+        // which of its fields an object has is not told apart, and so neither is how many there can be
+        let counted = self.lengths.is_some() && ty.has(Kind::Object);
+        let loose = ty.loose || far || perhaps || counted;
+        Domain { subject: subject.clone(), values, others, by_length: self.lengths.is_some(), loose }
     }
 
-    fn samples(&self, other: Option<Value>) -> Vec<Value> {
+    fn samples(&self, others: &[String]) -> Vec<Value> {
         let ty = &self.field.ty;
         let mut values = Vec::new();
         if ty.has(Kind::Null) {
@@ -72,19 +87,43 @@ impl Used {
                 named.sort_by(|a, b| a.as_str().cmp(&b.as_str()));
                 named.dedup();
                 values.extend(named);
-                values.extend(other);
+                values.extend(others.iter().map(|text| Value::from(text.as_str())));
             }
         }
-        // of lists, and of objects, nothing but their kind is looked at
-        values.extend(ty.has(Kind::List).then(|| Value::Array(Vec::new())));
-        values.extend(ty.has(Kind::Object).then(|| Value::Object(Map::new())));
+        // of lists, and of objects, nothing but their kind and their length is looked at
+        if ty.has(Kind::List) {
+            let known = ty.lists.length();
+            let lengths = known.map_or_else(|| self.lengths(), |length| vec![length]);
+            values.extend(lengths.into_iter().map(|length| Value::Array(vec![Value::Null; length])));
+        }
+        if ty.has(Kind::Object) {
+            let object =
+                |length| (0..length).map(|at| (format!("~{at}"), Value::Null)).collect::<Map<_, _>>();
+            values.extend(self.lengths().into_iter().map(|length| Value::Object(object(length))));
+        }
         values
     }
 
-    /// A string that none of the constants is.
-    fn other_text(&self) -> Value {
-        let longest = self.constants.iter().filter_map(Value::as_str).map(str::len).max().unwrap_or_default();
-        Value::from("~".repeat(longest + 1))
+    /// Of those lengths that are not told apart, one; one alone, where none is asked for.
+    fn lengths(&self) -> Vec<usize> {
+        let asked = self.lengths.iter().flatten();
+        let around = asked.flat_map(|length| [length.saturating_sub(1), *length, length + 1]);
+        let lengths: BTreeSet<usize> = around.chain([0]).collect();
+        lengths.into_iter().collect()
+    }
+
+    /// Strings that none of the constants is: one, or one of each length.
+    fn other_texts(&self) -> Vec<String> {
+        let named: BTreeSet<&str> = self.constants.iter().filter_map(Value::as_str).collect();
+        if self.lengths.is_none() {
+            let longest = named.iter().map(|text| text.len()).max().unwrap_or_default();
+            return vec!["~".repeat(longest + 1)];
+        }
+        let of_length = |length: usize| {
+            let signs = ('!'..='~').rev().chain('\u{a1}'..='\u{24f}');
+            signs.map(|sign| sign.to_string().repeat(length)).find(|text| !named.contains(text.as_str()))
+        };
+        self.lengths().into_iter().filter_map(of_length).collect()
     }
 
     /// The numbers that it is compared with, and some of those between each two of them.

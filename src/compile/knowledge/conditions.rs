@@ -11,11 +11,16 @@ use crate::source::Span;
 use crate::types::Step;
 
 use super::constant::{constant, skip_condition};
+use super::failing::{Guarded, Hopeless, Tried, for_a_kind, hopeless};
 use super::places::{Facts, Place, Places};
 use super::tried::{Row, Table, subjects, table};
 
 /// What was found out of the edges of each node that decide by conditions.
-pub(super) struct Decisions(BTreeMap<NodeIx, Decision>);
+pub(super) struct Decisions {
+    nodes: BTreeMap<NodeIx, Decision>,
+    /// Nodes that fail whatever the values are.
+    pub(super) hopeless: Vec<Hopeless>,
+}
 
 /// The edges, and by combination of values which of them hold.
 pub(super) type Conditional<'d> = (&'d [EdgeIx], Option<&'d Table>);
@@ -30,32 +35,45 @@ struct Decision {
 impl Decisions {
     pub(super) fn of(places: &Places<'_, '_>, diagnostics: &mut Diagnostics) -> Self {
         let plan = places.plan;
-        let mut decisions = BTreeMap::new();
+        let mut decisions = Self { nodes: BTreeMap::new(), hopeless: Vec::new() };
+        let guarded = Guarded::of(plan);
         for &at in &plan.order {
+            let mut tried = Vec::new();
             if let Some(when) = &plan.node(at).skip_when {
-                skip_condition(places, at, when, diagnostics);
+                let one = Tried::of(places, Place::Node(at), at, when);
+                skip_condition(places, at, when, one.alone.as_ref(), diagnostics);
+                tried.push(one);
             }
-            let conditional = |edge: &&EdgeIx| plan.edge(**edge).when.is_some();
-            let edges: Vec<EdgeIx> = plan.node(at).outgoing.iter().filter(conditional).copied().collect();
-            if edges.is_empty() {
+            let (mut edges, mut told) = (Vec::new(), Vec::new());
+            for &edge in &plan.node(at).outgoing {
+                let Some(when) = &plan.edge(edge).when else { continue };
+                let one = Tried::of(places, Place::Edge(edge), at, when);
+                if constant(places, edge, one.alone.as_ref(), diagnostics) {
+                    told.push(edge);
+                }
+                if plan.edge(edge).outcome == EdgeOutcome::Success {
+                    edges.push(edge);
+                }
+                tried.push(one);
+            }
+            if tried.is_empty() {
                 continue;
             }
-            let told: Vec<EdgeIx> =
-                edges.iter().copied().filter(|edge| constant(places, *edge, diagnostics)).collect();
-            let success = |edge: &EdgeIx| plan.edge(*edge).outcome == EdgeOutcome::Success;
-            let edges: Vec<EdgeIx> = edges.into_iter().filter(success).collect();
-            let table = table(places, &edges);
-            let decision = Decision { edges, table };
+            let decision = Decision { table: table(places, &edges), edges };
+            match hopeless(places, at, &tried, decision.table.as_ref()) {
+                Some(found) => decisions.hopeless.push(found),
+                None => for_a_kind(places, at, &tried, &guarded, diagnostics),
+            }
             decision.report(places, at, &told, diagnostics);
-            decisions.insert(at, decision);
+            decisions.nodes.insert(at, decision);
         }
-        Self(decisions)
+        decisions
     }
 
     /// The edges of a node that decide by conditions, after success; and, where that could be tried, which of them hold
     /// together.
     pub(super) fn conditional(&self, at: NodeIx) -> Option<Conditional<'_>> {
-        let decision = self.0.get(&at).filter(|decision| !decision.edges.is_empty())?;
+        let decision = self.nodes.get(&at).filter(|decision| !decision.edges.is_empty())?;
         Some((&decision.edges, decision.table.as_ref()))
     }
 
@@ -86,7 +104,7 @@ impl Decisions {
         if one.as_ref().zip(other.as_ref()).is_some_and(|(one, other)| one.opposes(other)) {
             return true;
         }
-        let Some(decision) = self.0.get(&at) else { return false };
+        let Some(decision) = self.nodes.get(&at) else { return false };
         let place = |edge| decision.edges.iter().position(|known| *known == edge);
         match (&decision.table, place(a), place(b)) {
             (Some(table), Some(a), Some(b)) => table.exclude(a, b),
@@ -101,11 +119,11 @@ impl Decision {
     /// Conditions that overlap, and values that they leave out, or don't. Of some edges it is `told` that their conditions are
     /// the same whatever happens: what follows from that is not said again.
     fn report(&self, places: &Places<'_, '_>, at: NodeIx, told: &[EdgeIx], diagnostics: &mut Diagnostics) {
-        let Some(table) = &self.table else { return };
+        let Some(table) = self.table.as_ref().filter(|table| !table.is_hopeless()) else { return };
         if self.leaves_nothing(places.plan, table, told) {
             self.idle(places, at, diagnostics);
         }
-        if !told.is_empty() || self.edges.len() < 2 || table.is_loose() || table.fails {
+        if !told.is_empty() || self.edges.len() < 2 || table.is_loose() || !table.failed.is_empty() {
             return;
         }
         let plan = places.plan;

@@ -9,16 +9,17 @@ use super::conditions::leaves_when_run_out;
 use super::places::{Place, Places};
 use super::report;
 use super::search::leads;
-use super::tried::truth;
+use super::tried::Table;
 
-/// Is the condition with which a node is skipped the same whatever happens?
+/// Is the condition with which a node is skipped, `tried` by itself, the same whatever happens?
 pub(super) fn skip_condition(
     places: &Places<'_, '_>,
     at: NodeIx,
     when: &Expression,
+    tried: Option<&Table>,
     diagnostics: &mut Diagnostics,
 ) {
-    let Some(truth) = truth(places, Place::Node(at), at, when) else { return };
+    let Some(truth) = tried.and_then(Table::truth) else { return };
     let id = &places.plan.node(at).id;
     let (message, help) = if truth {
         (
@@ -34,12 +35,17 @@ pub(super) fn skip_condition(
     diagnostics.push(Diagnostic::new(codes::CONSTANT_CONDITION, when.span(), message).help(help));
 }
 
-/// Is the condition of an edge the same whatever happens?
-pub(super) fn constant(places: &Places<'_, '_>, edge: EdgeIx, diagnostics: &mut Diagnostics) -> bool {
+/// Is the condition of an edge, `tried` by itself, the same whatever happens?
+pub(super) fn constant(
+    places: &Places<'_, '_>,
+    edge: EdgeIx,
+    tried: Option<&Table>,
+    diagnostics: &mut Diagnostics,
+) -> bool {
     let plan = places.plan;
     let found = plan.edge(edge);
     let Some(when) = &found.when else { return false };
-    let truth = truth(places, Place::Edge(edge), found.from, when);
+    let truth = tried.and_then(Table::truth);
     if let Some(l) = found.turns
         && let Some(finding) = endless(places, edge, l, when, truth)
     {

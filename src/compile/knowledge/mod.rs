@@ -7,6 +7,7 @@ mod conditions;
 mod constant;
 mod courses;
 mod doubt;
+mod failing;
 mod flow;
 mod given;
 mod joins;
@@ -48,6 +49,7 @@ pub(super) fn check(draft: &Draft<'_>, plan: &mut Plan, diagnostics: &mut Diagno
     let told = if found.has_errors() || !misread.is_empty() { &mut unsaid } else { &mut found };
     let decisions = Decisions::of(&places, told);
     let dead = joins::check(&places, &decisions, told);
+    failing::report(&decisions.hopeless, &misread, &mut found);
     places.check_outputs(&decisions, &mut found);
     if !misread.has_conditions() {
         races::check(&places, &decisions, &mut found);

@@ -22,9 +22,9 @@ pub(super) struct Table {
     pub(super) rows: Vec<Row>,
     /// By domain: are its values those of iterations that come?
     counted: Vec<bool>,
-    /// Is there a combination for which one of the conditions has no value? Then the node fails, and no edge of its success
-    /// is taken: it is no row.
-    pub(super) fails: bool,
+    /// The combinations for which one of the conditions has no value. Then the node fails, and no edge of its success is taken:
+    /// they are no rows.
+    pub(super) failed: Vec<Vec<Option<Value>>>,
 }
 
 /// One combination of values.
@@ -39,6 +39,17 @@ impl Table {
     /// Do the conditions exclude each other, whatever the values are?
     pub(super) fn exclude(&self, a: usize, b: usize) -> bool {
         self.rows.iter().all(|row| !(row.holds[a] && row.holds[b]))
+    }
+
+    /// Has one of the conditions no value, whatever the values are?
+    pub(super) fn is_hopeless(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Always the same, where there is one condition; `None` where it is not, or has no value somewhere.
+    pub(super) fn truth(&self) -> Option<bool> {
+        let first = self.rows.first().filter(|_| self.failed.is_empty())?.holds[0];
+        self.rows.iter().all(|row| row.holds[0] == first).then_some(first)
     }
 
     /// May there be fewer values than were tried?
@@ -90,8 +101,10 @@ impl Table {
     pub(super) fn values(&self, row: &Row) -> String {
         let parts = self.domains.iter().zip(&row.values).map(|(domain, value)| {
             let shown = match value {
-                Some(_) if *value == domain.other => "another string".to_owned(),
+                Some(Value::String(text)) if domain.others.contains(text) => other(domain, text),
                 Some(Value::String(text)) => format!("`'{text}'`"),
+                Some(Value::Array(items)) => format!("a list of {} items", items.len()),
+                Some(Value::Object(fields)) => format!("an object of {} entries", fields.len()),
                 value => format!("`{}`", written(value.as_ref())),
             };
             format!("`{}` is {shown}", spelled(&domain.subject))
@@ -101,7 +114,17 @@ impl Table {
     }
 }
 
-fn spelled(subject: &Subject) -> String {
+/// A string that no condition names.
+fn other(domain: &Domain, text: &str) -> String {
+    if domain.by_length {
+        format!("another string of length {}", text.chars().count())
+    } else {
+        "another string".to_owned()
+    }
+}
+
+/// As an author writes it.
+pub(super) fn spelled(subject: &Subject) -> String {
     let root = match &subject.root {
         Root::Input(name) => format!("inputs.{name}"),
         Root::Node(id) => format!("nodes.{id}"),
@@ -192,14 +215,14 @@ fn lasting_table(
     try_all(places.plan.node(own).id.as_str(), bounded(places, &subjects), &both.map(|(_, when)| when))
 }
 
-/// Each combination of values; nothing, where they are many, or a condition has a value for none of them.
+/// Each combination of values; nothing, where they are many, or there is none.
 fn try_all(own: &str, domains: Vec<Domain>, conditions: &[&Expression]) -> Option<Table> {
     let count = domains.iter().try_fold(1usize, |count, domain| {
         let count = count.checked_mul(domain.values.len())?;
         (count <= TRIED).then_some(count)
     })?;
     let mut rows = Vec::with_capacity(count);
-    let mut fails = false;
+    let mut failed = Vec::new();
     for at in 0..count {
         let mut rest = at;
         let values: Vec<Option<Value>> = domains
@@ -220,12 +243,12 @@ fn try_all(own: &str, domains: Vec<Domain>, conditions: &[&Expression]) -> Optio
             conditions.iter().map(|when| when.evaluate_bool(&mut known)).collect();
         match holds {
             Ok(holds) => rows.push(Row { values, holds }),
-            Err(_) => fails = true,
+            Err(_) => failed.push(values),
         }
     }
     let counted = vec![false; domains.len()];
     // of values that can't be there nothing is known
-    (!rows.is_empty()).then_some(Table { domains, rows, counted, fails })
+    (count > 0).then_some(Table { domains, rows, counted, failed })
 }
 
 /// The values to try, within what is known of some of them that a type does not say.
@@ -303,13 +326,8 @@ fn object() -> Value {
     Value::Object(Map::new())
 }
 
-/// Always true, never true, or neither.
-pub(super) fn truth(places: &Places<'_, '_>, place: Place, own: NodeIx, when: &Expression) -> Option<bool> {
+/// One condition by itself.
+pub(super) fn alone(places: &Places<'_, '_>, place: Place, own: NodeIx, when: &Expression) -> Option<Table> {
     let domains = bounded(places, &subjects(places, place, own, when)?);
-    let table = try_all(places.plan.node(own).id.as_str(), domains, &[when])?;
-    if table.fails {
-        return None;
-    }
-    let first = table.rows.first()?.holds[0];
-    table.rows.iter().all(|row| row.holds[0] == first).then_some(first)
+    try_all(places.plan.node(own).id.as_str(), domains, &[when])
 }
