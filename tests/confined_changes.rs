@@ -312,6 +312,26 @@ fn a_folder_that_is_really_written_holds_nothing_that_is_denied() {
 }
 
 #[test]
+fn a_folder_that_is_really_written_must_be_there() {
+    as_each(|bench| {
+        bench.policy(&confined::POLICY.replace(REALLY[0], REALLY[1]));
+        let result = run(bench, "echo ran > target/ran; mkdir -p really; echo two > really/x");
+        assert_eq!(result["error"]["kind"], "not_found", "{result:#}");
+        let message = result["error"]["message"].as_str().unwrap();
+        assert!(
+            message.contains("really write `really`, and there is no such folder; make it first"),
+            "{message}"
+        );
+        // nothing was run, so nothing is said of what it left
+        assert!(!message.contains("left there") && !bench.work("really").exists(), "{result:#}");
+        bench.write("really/x", "one\n");
+        let result = run(bench, "echo two > really/x");
+        assert_eq!(result["ok"], true, "{result:#}");
+        assert_eq!(bench.read("really/x"), "two\n");
+    });
+}
+
+#[test]
 fn a_folder_is_really_written_only_where_every_layer_opens_all_of_it() {
     as_each(|bench| {
         bench.write("locked/x", "one\n");

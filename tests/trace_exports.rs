@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use lgflow::digest::{Digest, hex};
 use lgflow::export::{AttributeValue, Recorded, Span, SpanStatus, Story, spans};
 use program::Workspace;
+use program::gated::GATED;
 use program::keys::keys;
 use program::python::script;
 use serde_json::{Value, json};
@@ -355,4 +356,31 @@ fn a_standard_verifier_accepts_the_statement() {
     let named =
         ["trace", "export", altered.to_str().unwrap(), "--to", "in-toto", "--key", secret.to_str().unwrap()];
     subject.workspace.lgflow(&named).ended(7).says("does not verify");
+}
+
+#[test]
+fn the_statement_of_a_fork_sets_what_it_took_over_apart() {
+    let workspace = Workspace::new();
+    workspace.write("graph.yaml", GATED).write("policy.yaml", POLICY);
+    let begun = ["run", "-g", "graph.yaml", "--policy", "policy.yaml", "--format", "json"];
+    let first = workspace.lgflow(&begun).ended(5).json();
+    let fork = ["runs", "fork", first["run"].as_str().unwrap(), "--from", "gate", "--format", "json"];
+    let forked = workspace.lgflow(&fork).ended(5).json();
+    let forked = forked["run"].as_str().unwrap();
+    workspace.lgflow(&["approve", forked, "gate"]).ended(0);
+    workspace.lgflow(&["runs", "resume", forked]).ended(0);
+    let outside = workspace.outside();
+    let ((secret, public), (_, other)) = (keys(outside, "mine"), keys(outside, "other"));
+    let place = outside.join("run.intoto.json");
+    let named = ["--key", secret.to_str().unwrap(), "-o", place.to_str().unwrap()];
+    workspace.lgflow(&[&["trace", "export", forked, "--to", "in-toto"], &named[..]].concat()).ended(0);
+    let told = script("exports/in_toto_verify.py", &[&place, &public, &other]);
+    assert_eq!(told["accepted"].as_array().unwrap().len(), 1, "{told}");
+    let statement = &told["statement"];
+    let subjects = statement["subject"].as_array().unwrap().iter().map(|one| &one["name"]);
+    assert_eq!(subjects.collect::<Vec<_>>(), ["done.txt", &format!("run-{forked}.jsonl")]);
+    // as the earlier run left it, whose it is
+    let left = Digest::of(workspace.read("b.txt")).to_string();
+    assert_eq!(statement["predicate"]["takenOver"], json!({ "b.txt": left }));
+    assert_eq!(statement["predicate"]["removed"], json!([]));
 }

@@ -7,6 +7,7 @@ use crate::front::{
     AgainError, PastRun, Place, TakenBack, past_runs, queued_run, standing_run, unanswerable,
 };
 use crate::ledger::Ledger;
+use crate::session::StoredError;
 use crate::store::{Durability, RunId, StoreError};
 use crate::trace::{QuestionId, Summary};
 use crate::view::{RunFacts, escaped, question_line, run_document};
@@ -127,6 +128,10 @@ pub(super) fn run_id(word: &str) -> Result<RunId, Problem> {
 pub(super) fn problem(error: &AgainError) -> Problem {
     let detail = error.to_string();
     match error {
+        AgainError::Stored(run, empty @ StoredError::Empty) => {
+            let detail = format!("nothing can be made of the run `{run}`: {empty}");
+            Problem::with(Exit::Failed, "the run has not begun", detail)
+        }
         AgainError::OtherTrace(_)
         | AgainError::Discord(..)
         | AgainError::Stored(..)
@@ -161,7 +166,9 @@ fn list_text(runs: &[PastRun], misnamed: &[String]) -> String {
                 None => String::new(),
             },
         };
-        format!("{}  {started}  {:<13}  {}{more}\n", run.run, run.status, escaped(&run.graph))
+        let damage = run.damage.as_ref().map(|how| format!("  damaged: {}", escaped(how)));
+        let damage = damage.unwrap_or_default();
+        format!("{}  {started}  {:<13}  {}{more}{damage}\n", run.run, run.status, escaped(&run.graph))
     };
     let text: String = runs.iter().map(line).collect();
     let odd = |name: &String| format!("`{}`  damaged: no run has such an id\n", escaped(name));
@@ -179,6 +186,7 @@ fn list_document(runs: &[PastRun], misnamed: &[String]) -> Value {
             "taken_back_by": run.taken_back.as_ref().map(|taken| taken.by.as_str()),
             "taken_back_from": run.taken_back.as_ref().and_then(|taken| taken.from.as_deref()),
             "source_taken_back_by": run.lost.as_ref().map(|lost| lost.by.as_str()),
+            "damage": run.damage,
         })
     };
     json!({
@@ -286,6 +294,9 @@ fn show_text(
     }
     if let Some(lost) = past.and_then(|past| past.lost.as_ref()) {
         let _ = writeln!(text, "what it took over {}", lost.words());
+    }
+    if let Some(damage) = past.and_then(|past| past.damage.as_ref()) {
+        let _ = writeln!(text, "damaged  {}", escaped(damage));
     }
     if past.is_some_and(|past| past.resumable && past.stands()) {
         let _ = writeln!(text, "go on with `lgflow runs resume {}`", facts.run);

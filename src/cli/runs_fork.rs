@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 
 use crate::diag::{Diagnostics, suggestion};
 use crate::front::{
-    Again, Fork, ForkError, Named, Place, TakenOver, Task, choose, fork, layers, named_as_then, settings,
-    stored_run,
+    Again, Fork, ForkError, Named, Place, TakenOver, Task, choose, fork, in_use, layers, named_as_then,
+    settings, stored_run,
 };
 use crate::plan::Plan;
 use crate::source::Sources;
@@ -23,7 +23,6 @@ use super::output::Output;
 use super::problem::Problem;
 use super::run::{carry_out, limits, profile_flag, revision};
 use super::runs::{problem, run_id};
-use super::runs_undo::not_running;
 use super::task::{demanded_again, graph_again, named_again, task};
 use super::validate::print_instead;
 use super::watch_args::WatchArgs;
@@ -53,7 +52,8 @@ pub(super) struct ForkArgs {
 pub(super) fn fork_run(place: &Place, args: &ForkArgs, output: Output) -> Result<Exit, Problem> {
     let run = run_id(&args.run)?;
     let again = stored_run(place, &run).map_err(|error| problem(&error))?;
-    not_running(place, &run, "not forked")?;
+    let used = in_use(place, &run).map_err(|error| problem(&error))?;
+    used.map_or(Ok(()), |used| Err(Problem::with(Exit::Failed, "not forked", used.to_string())))?;
     takes_nothing_back(&run, &again)?;
     let base = again.record.base.as_ref().map(|base| base.commit.as_str());
     let held = revision(base, place)?;

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use crate::diag::Diagnostics;
 use crate::front::{
-    OldGuest, Place, Removed, anchored_in, bytes_beside, bytes_cached, old_guests, past_runs, remove_guests,
-    remove_left, remove_run, settings,
+    OldGuest, OldGuests, Origin, PastRun, Place, Removed, anchored_in, bytes_beside, bytes_cached,
+    old_guests, past_runs, remove_guests, remove_left, remove_run, settings,
 };
 use crate::ledger::Ledger;
 use crate::model::{parse_duration, parse_size};
@@ -69,28 +69,24 @@ pub(super) fn run(args: &GcArgs, place: &Place, output: Output) -> Result<Exit, 
     let (bounds, mut old) = (bounds?, Vec::new());
     // whoever made calls here named no profile, and its bounds come first
     let usual = bounds.first().map(|bounds| bounds.retention);
-    let guests = old_guests(place, &store, &usual.unwrap_or_default()).map_err(|error| failed(&error))?;
+    let mut guests = old_guests(place, &store, &usual.unwrap_or_default()).map_err(|error| failed(&error))?;
     for Bounds { retention, others } in bounds {
         let kept = known.needed.union(&others).cloned().collect();
         old.extend(store.removable(&retention, &kept, &beside).map_err(|error| failed(&error))?);
     }
     old.sort_by(|one, other| one.run.cmp(&other.run));
     let old = known.without_undoes(old);
-    let mut done = if args.dry_run { foreseen(place, old)? } else { remove(place, &store, &known, old)? };
-    done.guests = if args.dry_run {
-        guests
-    } else {
-        remove_guests(place, &store, guests).map_err(|error| failed(&error))?
-    };
+    let mut done = if args.dry_run { foreseen(place, old) } else { remove(place, &store, &known, old)? };
     if !args.dry_run {
+        remove_guests(place, &store, &mut guests).map_err(|error| failed(&error))?;
         let left = remove_left(place, &store).map_err(|error| failed(&error))?;
-        if left > 0 {
-            output.note(&format!(
-                "removed what was left of {} without events\n",
-                counted(left as usize, "run")
-            ));
+        if left.removed > 0 {
+            let runs = counted(left.removed as usize, "run");
+            output.note(&format!("removed what was left of {runs} without events\n"));
         }
+        done.kept.extend(left.odd.into_iter().map(|(run, why)| (run.to_string(), why)));
     }
+    done.with(guests, &known);
     Ok(output.either(|| text(&done, args.dry_run), || document(&done, args.dry_run)))
 }
 
@@ -152,6 +148,8 @@ struct Known {
     profiles: BTreeMap<RunId, Option<String>>,
     /// Which run each has taken back: as long as that one is there, so is the word that its changes are not.
     undoes: BTreeMap<RunId, RunId>,
+    /// Those that are damaged, and how: what is left of one somebody may have to look into.
+    damaged: Vec<(RunId, String)>,
 }
 
 impl Known {
@@ -173,23 +171,26 @@ impl Known {
 fn known(place: &Place, store: &Store) -> Result<Known, Problem> {
     let failed = |error: &dyn std::error::Error| Problem::failed("cannot remove runs", error);
     let ledger = Ledger::open(&place.state, &store.id()).map_err(|error| failed(&error))?;
-    let mut known = Known { needed: BTreeSet::new(), profiles: BTreeMap::new(), undoes: BTreeMap::new() };
-    for past in past_runs(place).map_err(|error| super::runs::problem(&error))? {
-        let record = ledger.begun(past.run.as_str()).map_err(|error| failed(&error))?;
-        let undoes = record.as_ref().and_then(|record| record.undoes.as_ref()?.parse::<RunId>().ok());
-        let profile = record.as_ref().and_then(|record| record.profile.clone());
-        known.profiles.insert(past.run.clone(), profile);
-        let forked = record.and_then(|record| record.forked);
-        known.needed.extend(forked.and_then(|earlier| earlier.run.parse::<RunId>().ok()));
-        if past.status == "damaged" {
-            // it is what is left of a run that somebody may have to look into
-            known.needed.insert(past.run.clone());
-        }
-        if past.resumable {
+    let mut known = Known {
+        needed: BTreeSet::new(),
+        profiles: BTreeMap::new(),
+        undoes: BTreeMap::new(),
+        damaged: Vec::new(),
+    };
+    for PastRun { run, damage, resumable, .. } in
+        past_runs(place).map_err(|error| super::runs::problem(&error))?
+    {
+        let Origin { undoes, forked } = Origin::of(store, &ledger, &run);
+        // a record that cannot be believed is damage
+        let profile = ledger.begun(run.as_str()).ok().flatten().and_then(|record| record.profile);
+        known.profiles.insert(run.clone(), profile);
+        known.needed.extend(forked);
+        if resumable || damage.is_some() {
             known.needed.extend(undoes.clone());
-            known.needed.insert(past.run.clone());
+            known.needed.insert(run.clone());
         }
-        known.undoes.extend(undoes.map(|of| (past.run, of)));
+        known.damaged.extend(damage.map(|how| (run.clone(), how)));
+        known.undoes.extend(undoes.map(|of| (run, of)));
     }
     let there = &known.profiles;
     known.undoes.retain(|_, of| there.contains_key(of));
@@ -200,22 +201,34 @@ fn known(place: &Place, store: &Store) -> Result<Known, Problem> {
 #[derive(Default)]
 struct Done {
     removed: Vec<(Removable, Vec<String>)>,
-    /// Those that stay, and why.
-    kept: Vec<(RunId, String)>,
+    /// Those that stay, and why: of others' calls as well.
+    kept: Vec<(String, String)>,
     guests: Vec<OldGuest>,
 }
 
-fn foreseen(place: &Place, old: Vec<Removable>) -> Result<Done, Problem> {
-    let mut done = Done::default();
-    for run in old {
-        let anchors = anchors_of(place, &run)?;
-        done.removed.push((run, anchors));
+impl Done {
+    fn with(&mut self, OldGuests { old, odd }: OldGuests, known: &Known) {
+        self.guests = old;
+        self.kept.extend(odd);
+        self.kept.extend(
+            known.damaged.iter().map(|(run, how)| (run.to_string(), format!("it is damaged ({how})"))),
+        );
     }
-    Ok(done)
+
+    fn keep(&mut self, run: &RunId, why: String) {
+        self.kept.push((run.to_string(), why));
+    }
 }
 
-fn anchors_of(place: &Place, run: &Removable) -> Result<Vec<String>, Problem> {
-    anchored_in(place, &run.run).map_err(|error| Problem::failed("cannot remove runs", &error))
+fn foreseen(place: &Place, old: Vec<Removable>) -> Done {
+    let mut done = Done::default();
+    for run in old {
+        match anchored_in(place, &run.run) {
+            Ok(anchors) => done.removed.push((run, anchors)),
+            Err(error) => done.keep(&run.run, error.to_string()),
+        }
+    }
+    done
 }
 
 fn remove(place: &Place, store: &Store, known: &Known, old: Vec<Removable>) -> Result<Done, Problem> {
@@ -224,18 +237,26 @@ fn remove(place: &Place, store: &Store, known: &Known, old: Vec<Removable>) -> R
     let mut stays = BTreeSet::new();
     for run in old {
         if let Some(of) = known.undoes.get(&run.run).filter(|of| stays.contains(*of)) {
-            done.kept.push((run.run.clone(), format!("it took back the run {of}, which is kept")));
+            done.keep(&run.run, format!("it took back the run {of}, which is kept"));
             stays.insert(run.run);
             continue;
         }
-        let anchors = anchors_of(place, &run)?;
+        let anchors = anchored_in(place, &run.run).unwrap_or_default();
         match remove_run(place, store, &run).map_err(|error| failed(&error))? {
             Removed::Yes => done.removed.push((run, anchors)),
+            Removed::InPart(error) => {
+                done.keep(&run.run, format!("only in part: {error}; the next `lgflow runs gc` tries again"));
+                done.removed.push((run, anchors));
+            }
             Removed::TakenUp => drop(stays.insert(run.run)),
+            Removed::Odd(error) => {
+                done.keep(&run.run, error.to_string());
+                stays.insert(run.run);
+            }
             Removed::Kept(anchors, error) => {
                 let why = format!("it is anchored in {anchors}, where its removal cannot be noted: {error}");
-                stays.insert(run.run.clone());
-                done.kept.push((run.run, why));
+                done.keep(&run.run, why);
+                stays.insert(run.run);
             }
         }
     }
@@ -251,7 +272,7 @@ fn text(Done { removed, kept, guests }: &Done, dry: bool) -> String {
         format!("{}  {:>9}  beyond the bound of {why}{}\n", run.run, bytes(run.bytes), escaped(&noted))
     };
     let mut text: String = removed.iter().map(line).collect();
-    text.extend(kept.iter().map(|(run, why)| format!("{run}  kept: {}\n", escaped(why))));
+    text.extend(kept.iter().map(|(run, why)| format!("{}  kept: {}\n", escaped(run), escaped(why))));
     text.extend(guests.iter().map(|OldGuest { guest, bytes: taken, why }| {
         let (kind, why) = (guest.kind.as_str(), why.as_str());
         format!("{}  {:>9}  {kind}, beyond the bound of {why}\n", guest.id, bytes(*taken))
@@ -276,7 +297,7 @@ fn bytes(count: u64) -> String {
 fn document(Done { removed, kept, guests }: &Done, dry: bool) -> Value {
     let row = |(run, anchors): &(Removable, Vec<String>)| json!({ "run": run.run.as_str(), "bytes": run.bytes, "bound": run.why.as_str(), "anchored_in": anchors });
     let guest = |old: &OldGuest| json!({ "id": old.guest.id, "kind": old.guest.kind.as_str(), "bytes": old.bytes, "bound": old.why.as_str() });
-    let stays = |(run, why): &(RunId, String)| json!({ "run": run.as_str(), "why": why });
+    let stays = |(run, why): &(String, String)| json!({ "run": run, "why": why });
     json!({
         "schema": "lgflow.removed_runs/v1",
         "dry_run": dry,

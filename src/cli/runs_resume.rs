@@ -11,7 +11,7 @@ use crate::effect::FrozenLayer;
 use crate::front::{
     Again, Fork, HearError, LostSource, Place, Resume, TakenBack, Task, UNDO, choose, differences, fork,
     graph_changes, hear, layer_changes, layers, layers_of_both, lost_source, past_runs, settings,
-    standing_run, stored_run, taken_back_by, touched,
+    standing_run, stored_run, taken_back_by, taken_back_now, touched,
 };
 use crate::ledger::RunRecord;
 use crate::plan::Plan;
@@ -167,6 +167,10 @@ fn bound_to(run: &RunId, changed: &[Option<Changed>]) -> Problem {
 
 /// Is what the run changed still there? It goes on as if it were.
 fn stands(place: &Place, run: &RunId) -> Result<(), Problem> {
+    if let Some(now) = taken_back_now(place, run).map_err(|error| problem(&error))? {
+        let detail = format!("the run `{run}` cannot be gone on with: {now}");
+        return Err(Problem::with(Exit::Failed, "the run is being taken back", detail));
+    }
     let taken = taken_back_by(place, run).map_err(|error| problem(&error))?;
     let Some(TakenBack { by: undo, .. }) = taken else { return Ok(()) };
     let broke_off = past_runs(place).map_err(|error| problem(&error))?;
@@ -197,7 +201,7 @@ fn forked_again(
     let mut fork = fork(place, (&source, &again), (plan, layers), &forked.from)
         .map_err(|error| not_forked(&error, plan))?;
     let left = &mut fork.reuse.left;
-    if let Some(LostSource { of, by }) = lost_source(place, record, left).map_err(|error| problem(&error))? {
+    if let Some(LostSource { of, by }) = lost_source(place, run, left).map_err(|error| problem(&error))? {
         let detail = format!(
             "the run `{run}` cannot be gone on with: it has taken over what the run `{of}` had changed, and that was taken back by the \
              run `{by}`; take that back first (`lgflow runs undo {by}`), or start a new run"

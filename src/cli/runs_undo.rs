@@ -11,8 +11,8 @@ use crate::config::Settings;
 use crate::diag::Diagnostics;
 use crate::effect::{ErrorKind, FrozenLayer, ToolCall, ToolResult};
 use crate::front::{
-    Again, Demanded, Place, START, Task, Touched, UNDO, bound_by_both, call_tool, choose, layers, past_runs,
-    running_fork, settings, stored_run, touched,
+    Again, Demanded, Place, START, Task, Touched, UNDO, bound_by_both, call_tool, choose, in_use_by_any,
+    layers, settings, stored_run, touched,
 };
 use crate::ledger::RunRecord;
 use crate::source::Sources;
@@ -72,16 +72,6 @@ pub(super) fn undo(place: &Place, args: &UndoArgs, output: Output) -> Result<Exi
     }
 }
 
-/// A run that goes on has not come to what it will.
-pub(super) fn not_running(place: &Place, run: &RunId, title: &'static str) -> Result<(), Problem> {
-    let past = past_runs(place).map_err(|error| problem(&error))?;
-    if past.iter().any(|past| past.run == *run && past.status == "running") {
-        let detail = format!("the run `{run}` goes on right now; wait for its end, or interrupt it");
-        return Err(Problem::with(Exit::Failed, title, detail));
-    }
-    Ok(())
-}
-
 /// What it changed must lie in this workspace.
 fn changed_here(place: &Place, run: &RunId, again: &Again) -> Result<(), Problem> {
     let there = again.changed_elsewhere(place, run).map_err(|error| problem(&error))?;
@@ -94,15 +84,10 @@ fn changed_here(place: &Place, run: &RunId, again: &Again) -> Result<(), Problem
     Err(Problem::with(Exit::Failed, "not taken back", detail))
 }
 
-/// Neither the run goes on, nor one that has taken over what it changed.
+/// A run is not taken back while it, or one that has taken over what it changed, goes on, nor while another takes it back.
 pub(super) fn nothing_running(place: &Place, run: &RunId) -> Result<(), Problem> {
-    not_running(place, run, "not taken back")?;
-    let Some(fork) = running_fork(place, run).map_err(|error| problem(&error))? else { return Ok(()) };
-    let detail = format!(
-        "the run `{fork}`, which was forked from `{run}`, goes on right now, and goes on from what that changed; wait for its end, or \
-         interrupt it"
-    );
-    Err(Problem::with(Exit::Failed, "not taken back", detail))
+    let found = in_use_by_any(place, run).map_err(|error| problem(&error))?;
+    found.map_or(Ok(()), |found| Err(Problem::with(Exit::Failed, "not taken back", found.to_string())))
 }
 
 fn check_node(again: &Again, to: Option<&str>) -> Result<(), Problem> {

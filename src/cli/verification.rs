@@ -65,21 +65,26 @@ pub(super) fn check_all(
         unreadable.push(json!({ "run": name, "detail": detail }));
     }
     for run in runs {
-        let found = match open(run) {
-            Ok(found) => found,
+        let told = open(run).and_then(|found| {
+            let judged = Judged::of(&found, witnesses)?;
+            let sound = judged.is_whole() && (judged.is_complete() || incomplete);
+            let said = if sound { judged.verdicts().join(", ") } else { judged.text() };
+            Ok((sound, said, judged.document(sound)))
+        });
+        match told {
+            Ok((sound, said, document)) => {
+                all_sound &= sound;
+                let _ = writeln!(lines, "{} {run}: {said}", if sound { '✓' } else { '✗' });
+                documents.push(document);
+            }
+            // what was asked for is wrong, and no run
+            Err(problem) if problem.exit == Exit::Usage => return Err(problem),
             Err(problem) => {
                 all_sound = false;
                 let _ = writeln!(lines, "✗ {run}: {}", escaped(problem.detail()));
                 unreadable.push(json!({ "run": run.to_string(), "detail": problem.detail() }));
-                continue;
             }
-        };
-        let judged = Judged::of(&found, witnesses)?;
-        let sound = judged.is_whole() && (judged.is_complete() || incomplete);
-        all_sound &= sound;
-        let said = if sound { judged.verdicts().join(", ") } else { judged.text() };
-        let _ = writeln!(lines, "{} {run}: {said}", if sound { '✓' } else { '✗' });
-        documents.push(judged.document(sound));
+        }
     }
     for GoneRun { run, trail } in gone {
         let mark = if trail.is_removal() { '-' } else { '✗' };

@@ -168,7 +168,7 @@ fn finished(
         Ok(again) => again,
         Err(
             AgainError::Store(StoreError::NoRun(_) | StoreError::Waits(_))
-            | AgainError::Stored(_, StoredError::OtherRun),
+            | AgainError::Stored(_, StoredError::Empty),
         ) => {
             let queued = queued_run(place, run).map_err(|error| never(&error))?;
             queued.ok_or_else(|| never(&AgainError::Foreign(run.clone())))?
@@ -194,7 +194,8 @@ fn finished(
         Ok(finished) => Ok(Some(finished)),
         Err(
             BeginError::Store(StoreError::Busy(_) | StoreError::TakenOver(_) | StoreError::Locked(_))
-            | BeginError::Ledger(LedgerError::Busy(_)),
+            | BeginError::Ledger(LedgerError::Busy(_))
+            | BeginError::Meanwhile(_),
         ) => Err(NotServed::Later),
         // the runner of a worker that died may still be at its end
         Err(BeginError::Process(error)) => Err(NotServed::Again(error.to_string())),

@@ -24,7 +24,7 @@ use crate::trace::{Envelope, Phase, QuestionId, RunState, Verified, Waiting};
 use super::fork::lost_by_now;
 use super::keep_out::patterns;
 use super::undo::{TakenBack, UNDO, standing_undoes, taken_back};
-use super::vouching::{Unheard, believed, unheard, vouched_as_heard};
+use super::vouching::{Unheard, believed, is_unheard, vouched_as_heard};
 use super::{Asked, LostSource, Place};
 
 /// The most differences that are named.
@@ -47,9 +47,16 @@ pub struct PastRun {
     pub taken_back: Option<TakenBack>,
     /// The earlier run whose changes it has taken over, where that was taken back.
     pub lost: Option<LostSource>,
+    /// What of all that is kept of it cannot be read, or not be believed, if that showed.
+    pub damage: Option<String>,
 }
 
 impl PastRun {
+    fn standing(run: RunId, status: &str, graph: String) -> Self {
+        let (status, started) = (status.to_owned(), began(&run));
+        Self { run, status, graph, started, resumable: false, taken_back: None, lost: None, damage: None }
+    }
+
     /// Does all stand that it would go on from?
     pub fn stands(&self) -> bool {
         self.taken_back.is_none() && self.lost.is_none()
@@ -98,7 +105,22 @@ pub enum AgainError {
     Graph(RunId),
 }
 
-/// The runs of a workspace, newest first.
+impl AgainError {
+    /// Is something there that cannot be read?
+    pub(super) fn is_damage(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_damage())
+    }
+
+    /// Is it about one run alone, so that others can be looked at as before?
+    pub(super) fn is_of_one_run(&self) -> bool {
+        match self {
+            Self::Store(error) => error.is_of_one_run(),
+            _ => true,
+        }
+    }
+}
+
+/// The runs of a workspace, newest first. One that is damaged says so, and takes no other with it.
 pub fn past_runs(place: &Place) -> Result<Vec<PastRun>, AgainError> {
     let store = place.runs()?;
     let ledger = Ledger::open(&place.state, &store.id())?;
@@ -111,7 +133,14 @@ pub fn past_runs(place: &Place) -> Result<Vec<PastRun>, AgainError> {
     for past in &mut runs {
         past.taken_back = taken_back.remove(&past.run);
         if past.resumable && past.taken_back.is_none() {
-            past.lost = lost_by_now((&store, &ledger), &past.run, &undoes)?;
+            match lost_by_now((&store, &ledger), &past.run, &undoes) {
+                Ok(lost) => past.lost = lost,
+                Err(error) if error.is_of_one_run() => {
+                    past.resumable = false;
+                    past.damage.get_or_insert(said_of(&error));
+                }
+                Err(error) => return Err(error),
+            }
         }
     }
     let begun: BTreeSet<RunId> = runs.iter().map(|past| past.run.clone()).collect();
@@ -121,20 +150,21 @@ pub fn past_runs(place: &Place) -> Result<Vec<PastRun>, AgainError> {
     Ok(runs)
 }
 
+/// What is wrong with a run, beside its id.
+fn said_of(error: &AgainError) -> String {
+    match error {
+        AgainError::Store(StoreError::DamagedRun { problem, .. }) => problem.clone(),
+        error => error.to_string(),
+    }
+}
+
 /// One of the queue that has not begun. What nobody here has put there has no name.
 fn waiting_run(ledger: &Ledger, run: RunId) -> PastRun {
-    let record = ledger.begun(run.as_str()).ok().flatten();
-    let plan = record.and_then(|record| plan_of(&record, &run).ok());
+    let record = ledger.begun(run.as_str());
+    let damage = record.as_ref().err().map(ToString::to_string);
+    let plan = record.ok().flatten().and_then(|record| plan_of(&record, &run).ok());
     let graph = plan.map(|plan| plan.name.clone()).unwrap_or_default();
-    PastRun {
-        status: "queued".to_owned(),
-        graph,
-        started: began(&run),
-        resumable: false,
-        taken_back: None,
-        lost: None,
-        run,
-    }
+    PastRun { damage, ..PastRun::standing(run, "queued", graph) }
 }
 
 /// When a run was begun, or put into the queue, by its id. RFC 3339.
@@ -148,36 +178,49 @@ fn past_run(place: &Place, store: &Store, ledger: &Ledger, run: RunId) -> Option
     let facts = store.run(&run).ok()?;
     let ends = match store.ends(&run) {
         Err(error) if !error.is_damage() => return None,
-        ends => ends.ok().flatten(),
+        Err(error) => Err(said_of(&error.into())),
+        Ok(ends) => ends
+            .and_then(|(first, last)| Some((Envelope::parse(&first)?.0, Envelope::parse(&last)?.0)))
+            .ok_or_else(|| "its first or its last line is no event".to_owned()),
     };
-    let ends = ends.and_then(|(first, last)| Some((Envelope::parse(&first)?.0, Envelope::parse(&last)?.0)));
-    let Some((mut first, last)) = ends else {
-        let (status, graph) = ("damaged".to_owned(), String::new());
-        let started = began(&run);
-        return Some(PastRun { status, graph, started, resumable: false, taken_back: None, lost: None, run });
+    let (mut first, last) = match ends {
+        Ok(ends) => ends,
+        Err(damage) => {
+            let damaged = PastRun::standing(run, "damaged", String::new());
+            return Some(PastRun { damage: Some(damage), ..damaged });
+        }
     };
     let started = first.ts.clone();
     // a payload that is gone takes the name with it, and no more
     let _ = first.move_in(|digest| store.blobs().get(digest));
     let graph = first.data.get("facts").and_then(|facts| facts.get("graph")?.as_str()).unwrap_or_default();
-    let discord = ledger.reached(run.as_str()).ok().flatten().is_some_and(|head| head.discord.is_some());
-    let unheard = !facts.busy && unheard(ledger, &run, last.seq).is_ok_and(|unheard| unheard.is_some());
+    let (begun, reached) = (ledger.begun(run.as_str()), ledger.reached(run.as_str()));
+    let mut damage = begun.as_ref().err().or(reached.as_ref().err()).map(ToString::to_string);
+    let discord = reached.is_ok_and(|head| head.is_some_and(|head| head.discord.is_some()));
+    let unheard = !facts.busy && is_unheard(ledger, &run, last.seq);
     let status = match last.kind.as_str() {
         // what it says of its end is not what the runner did, or nobody knows yet whether it is
-        _ if discord || unheard => "interrupted".to_owned(),
-        "run.finished" => last.data.get("status").and_then(Value::as_str).unwrap_or("failed").to_owned(),
-        _ if facts.busy => "running".to_owned(),
-        "run.suspended" => "suspended".to_owned(),
-        _ => "interrupted".to_owned(),
+        _ if discord || unheard => "interrupted",
+        "run.finished" => last.data.get("status").and_then(Value::as_str).unwrap_or("failed"),
+        _ if facts.busy => "running",
+        "run.suspended" => "suspended",
+        _ => "interrupted",
     };
-    let resumable = match status.as_str() {
-        _ if facts.durability == Durability::None => false,
-        "suspended" => matches!(ledger.begun(run.as_str()), Ok(Some(_))),
+    let resumable = match status {
+        _ if facts.durability == Durability::None || damage.is_some() => false,
+        "suspended" => matches!(begun, Ok(Some(_))),
         // a call that may have changed something is not made again
-        "interrupted" => standing_run(place, &run).is_ok_and(|again| again.resumable().is_ok()),
+        "interrupted" => match standing_run(place, &run) {
+            Ok(again) => again.resumable().is_ok(),
+            Err(error) => {
+                damage = error.is_damage().then(|| said_of(&error));
+                false
+            }
+        },
         _ => false,
     };
-    Some(PastRun { status, graph: graph.to_owned(), started, resumable, taken_back: None, lost: None, run })
+    let past = PastRun::standing(run, status, graph.to_owned());
+    Some(PastRun { started, resumable, damage, ..past })
 }
 
 /// A stored run, folded back into where it stood. Refused where a runner elsewhere was not heard to its end: what the trace

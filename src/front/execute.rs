@@ -30,15 +30,15 @@ use super::follower::{Arriving, Follower};
 use super::keep_out::{KeepOutError, KeptOut};
 use super::keys::signer;
 use super::logs::Logs;
+use super::meanwhile::{begun_meanwhile, held_meanwhile};
 use super::supervise::Supervision;
 use super::task::Named;
-use super::undo::held_meanwhile;
 use super::vouching::{believed, sealed, sealed_unheard, unheard, vouched};
 use super::watchers::Watchers;
 use super::witnessing::Witnessing;
 use super::{
-    Elsewhere, ElsewhereError, InterpreterProcess, Mark, Narrator, Past, RunnerProcess, SigningKeyError,
-    SpawnedRunner, StartError, Stopped, Task,
+    AgainError, Elsewhere, ElsewhereError, InterpreterProcess, Mark, Meanwhile, Narrator, Past,
+    RunnerProcess, SigningKeyError, SpawnedRunner, StartError, Stopped, Task,
 };
 
 /// What a run came to.
@@ -80,6 +80,12 @@ pub enum BeginError {
     /// The runner elsewhere does not take it.
     #[error(transparent)]
     Elsewhere(#[from] ElsewhereError),
+    /// A run that it cannot go on beside has begun meanwhile.
+    #[error(transparent)]
+    Meanwhile(#[from] Meanwhile),
+    /// The runs that go on cannot be looked at.
+    #[error(transparent)]
+    Others(#[from] AgainError),
     /// The machine refused.
     #[error("cannot begin: {0}")]
     Io(#[from] io::Error),
@@ -151,6 +157,7 @@ fn execute_with(task: &Task<'_>, narrator: &mut Narrator, logs: &mut Logs) -> Re
     let undone = held_meanwhile(task.undoes.as_ref(), &store)?;
     let copy = if task.trace { Some(TraceCopy::create(&root, &run)?) } else { None };
     let (log, before) = begin_log(task, &run, &store)?;
+    begun_meanwhile(task, (&store, &answering.ledger))?.map_or(Ok(()), Err)?;
     TraceCopy::copy_lines(copy.as_ref(), &before)?;
     let (runner, mut interpreter) =
         start((task, &mut kept_out), (&run, &before), (&store, &answering.ledger), &root, (narrator, logs))?;

@@ -29,6 +29,8 @@ pub enum Trail {
     Anchored(u64),
     /// Anchors, and the note that it was removed.
     Removed(Removal),
+    /// A record that cannot be believed, for this reason: whether the store must have something of it nobody knows.
+    Unknown(String),
 }
 
 impl Trail {
@@ -51,6 +53,9 @@ impl Trail {
                     "removed at {}, beyond the bound of {}, as is noted with its anchors",
                     removal.at, removal.bound
                 )
+            }
+            Self::Unknown(why) => {
+                format!("the store has no event of it, and nobody knows whether it must have: {why}")
             }
         }
     }
@@ -94,10 +99,10 @@ pub fn gone_runs(place: &Place, anchors: Option<&AnchorPlace>) -> Result<Vec<Gon
         }
     }
     for run in ledger.begun_runs()? {
-        let Ok(run) = run.parse::<RunId>() else { continue };
-        if let Some(trail) = trail(place, &ledger, &run)? {
-            gone.insert(run, trail);
-        }
+        let Some(run) = run.parse::<RunId>().ok().filter(|run| !there.contains(run)) else { continue };
+        let trail =
+            trail(place, &ledger, &run).unwrap_or_else(|error| Some(Trail::Unknown(error.to_string())));
+        gone.extend(trail.map(|trail| (run, trail)));
     }
     gone.retain(|run, _| !there.contains(run));
     Ok(gone.into_iter().map(|(run, trail)| GoneRun { run, trail }).collect())

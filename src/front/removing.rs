@@ -41,6 +41,10 @@ pub enum Removed {
     TakenUp,
     /// It is kept: it is anchored in this place, where its removal cannot be noted.
     Kept(String, AnchoringError),
+    /// It is kept: what is known of it cannot be read.
+    Odd(LedgerError),
+    /// It is gone, but for what is kept of it beside the store, which could not be removed.
+    InPart(RemoveError),
 }
 
 /// Where a run was anchored.
@@ -51,7 +55,11 @@ pub fn anchored_in(place: &Place, run: &RunId) -> Result<Vec<String>, RemoveErro
 /// Removes a run with all that is kept of it.
 pub fn remove_run(place: &Place, store: &Store, run: &Removable) -> Result<Removed, RemoveError> {
     let ledger = Ledger::open(&place.state, &store.id())?;
-    for anchors in ledger.anchored_in(run.run.as_str())? {
+    let anchors = match ledger.anchored_in(run.run.as_str()) {
+        Ok(anchors) => anchors,
+        Err(error) => return Ok(Removed::Odd(error)),
+    };
+    for anchors in anchors {
         if let Err(error) = note_removal(place, store, run, &anchors)? {
             return Ok(Removed::Kept(anchors, error));
         }
@@ -59,8 +67,7 @@ pub fn remove_run(place: &Place, store: &Store, run: &Removable) -> Result<Remov
     if !store.remove(run)? {
         return Ok(Removed::TakenUp);
     }
-    forget(store, &ledger, &run.run)?;
-    Ok(Removed::Yes)
+    Ok(forget(store, &ledger, &run.run).map_or_else(Removed::InPart, |()| Removed::Yes))
 }
 
 /// What is kept of a run beside the store goes with it. Files of the workspace as they were go first: what is left of the
@@ -82,26 +89,37 @@ pub fn bytes_cached(place: &Place, store: &Store) -> Result<BTreeMap<String, u64
     Ok(Cache::of(&place.state, &store.id())?.bytes_by_run())
 }
 
-/// Removes what removals that did not come to their end have left, and what runs have left that never began: how many were
-/// there? What must be in the store and is not, is left to be found.
-pub fn remove_left(place: &Place, store: &Store) -> Result<u64, RemoveError> {
+/// What was left of runs of which the store has nothing.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Left {
+    /// Of so many it was removed.
+    pub removed: u64,
+    /// Those of which it could not be, and why.
+    pub odd: Vec<(RunId, String)>,
+}
+
+/// Removes what removals that did not come to their end have left, and what runs have left that never began. What must be in
+/// the store and is not, is left to be found.
+pub fn remove_left(place: &Place, store: &Store) -> Result<Left, RemoveError> {
     let ledger = Ledger::open(&place.state, &store.id())?;
-    let mut count = 0;
+    let mut left = Left::default();
     for name in ledger.known_runs()? {
         let Ok(run) = name.parse::<RunId>() else { continue };
         if store.knows(&run)? || store.queued()?.contains(&run) {
             continue;
         }
         if store.removed(&run)?.is_some() || never_began(place, &ledger, &run) {
-            forget(store, &ledger, &run)?;
-            count += 1;
+            match forget(store, &ledger, &run) {
+                Ok(()) => left.removed += 1,
+                Err(error) => left.odd.push((run, error.to_string())),
+            }
         }
     }
     // what a run has read is not kept for longer than what it did with it
     let is_kept =
         |run: &str| run.parse().is_ok_and(|run| store.removed(&run).is_ok_and(|gone| gone.is_none()));
     Cache::of(&place.state, &store.id())?.keep(&is_kept);
-    Ok(count)
+    Ok(left)
 }
 
 /// Was a run to be put into this store that came to nothing? One that is kept in memory may still be executed.

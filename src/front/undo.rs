@@ -1,5 +1,5 @@
 //! What taking back an earlier run is bound by, and what of that run no patch can take back. Says as well which runs were
-//! taken back, and holds one while it is. Starts nothing.
+//! taken back. Starts nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,11 +8,12 @@ use serde_json::Value;
 use crate::digest::Digest;
 use crate::effect::{FrozenLayer, LayerRole};
 use crate::ledger::Ledger;
-use crate::store::{Durability, RunId, RunLog, Store, StoreError};
+use crate::store::{RunId, Store};
 use crate::trace::Envelope;
 use crate::view::escaped;
 
 use super::again::{began, said};
+use super::origin::Origin;
 use super::{AgainError, Place};
 
 /// What a run did to the workspace.
@@ -85,9 +86,8 @@ pub(super) fn standing_undoes(
 ) -> Result<Vec<StandingUndo>, AgainError> {
     let mut found = Vec::new();
     for undo in among {
-        let record = ledger.begun(undo.as_str()).ok().flatten();
-        let Some(of) = record.and_then(|record| record.undoes?.parse::<RunId>().ok()) else { continue };
-        found.push((change_of(store, &undo)?, undo, of));
+        let Some(of) = Origin::of(store, ledger, &undo).undoes else { continue };
+        found.extend(change_of(store, &undo)?.map(|change| (change, undo, of)));
     }
     let (mut undoes, mut told) = (Vec::new(), BTreeMap::new());
     for (change, undo, of) in &found {
@@ -109,17 +109,6 @@ pub(super) fn standing_undoes(
             StandingUndo { by: by.clone(), of: of.clone(), from, ended }
         })
         .collect())
-}
-
-/// The run that one takes back, held so that nobody goes on with it meanwhile. Nothing where it takes none back, or the run
-/// is not kept any more.
-pub(super) fn held_meanwhile(undoes: Option<&RunId>, store: &Store) -> Result<Option<RunLog>, StoreError> {
-    let Some(of) = undoes else { return Ok(None) };
-    match store.reopen(of, Durability::default()) {
-        Ok((log, _)) => Ok(Some(log)),
-        Err(StoreError::NoRun(_)) => Ok(None),
-        Err(error) => Err(error),
-    }
 }
 
 /// Was a run taken back by one that was not taken back itself? `asked` are those that are asked about already.
@@ -155,12 +144,14 @@ impl Change {
 /// A time to the second.
 const SECOND: &str = "2000-01-01T00:00:00";
 
-fn change_of(store: &Store, undo: &RunId) -> Result<Change, AgainError> {
+/// What it has come to; nothing where it is not kept any more.
+fn change_of(store: &Store, undo: &RunId) -> Result<Option<Change>, AgainError> {
     let events = match events(store, undo) {
         // nobody knows whether it had begun to take back
-        Err(AgainError::Store(error)) if error.is_damage() => {
-            return Ok(Change::Some { from: None, broke_off: None, ended: false });
+        Err(error) if error.is_damage() => {
+            return Ok(Some(Change::Some { from: None, broke_off: None, ended: false }));
         }
+        Err(error) if error.is_of_one_run() => return Ok(None),
         events => events?,
     };
     let to = events.first().and_then(|first| first.data.get("inputs")?.get("to")?.as_str());
@@ -170,10 +161,10 @@ fn change_of(store: &Store, undo: &RunId) -> Result<Change, AgainError> {
     let ended = matches!(kind, "run.finished" | "run.suspended");
     if ended && touched_by(&events, None).files.is_empty() {
         let status = last.and_then(|last| last.data.get("status")?.as_str());
-        return Ok(Change::None { looked_at_all: from.is_none() && status == Some("succeeded") });
+        return Ok(Some(Change::None { looked_at_all: from.is_none() && status == Some("succeeded") }));
     }
     let broke_off = last.filter(|_| !ended).map(|last| last.ts.clone());
-    Ok(Change::Some { from, broke_off, ended })
+    Ok(Some(Change::Some { from, broke_off, ended }))
 }
 
 /// The events of a run, payloads in their places.

@@ -34,46 +34,66 @@ impl fmt::Display for Unheard {
 pub(super) fn vouched(ledger: &Ledger, run: &RunId, told: &Told) -> Result<Vouched, LedgerError> {
     let text = ledger.receipts_of(run.as_str())?.unwrap_or_default();
     let sealed = ledger.reached(run.as_str())?.and_then(|head| head.receipts);
-    let vouched = vouch(told, &text, Some(run.as_str()), Some(ledger.key()));
-    let cut = sealed.and_then(|sealed| reaches(&text, sealed.count, sealed.hash));
-    Ok(Vouched { discord: vouched.discord.or(cut), ..vouched })
+    Ok(vouched_by(&text, sealed.as_ref(), (ledger, run), told))
 }
 
-/// The same of the lines of a log. Where a runner elsewhere was not heard to their end, its receipts are held against the part
-/// that it was heard of, and the rest is vouched for by nobody.
+fn vouched_by(
+    text: &str,
+    sealed: Option<&ReceiptHead>,
+    (ledger, run): (&Ledger, &RunId),
+    told: &Told,
+) -> Vouched {
+    let vouched = vouch(told, text, Some(run.as_str()), Some(ledger.key()));
+    let cut = sealed.and_then(|sealed| reaches(text, sealed.count, sealed.hash));
+    Vouched { discord: vouched.discord.or(cut), ..vouched }
+}
+
+/// The same of the lines of a log. Where a runner elsewhere was not heard to their end, what it had vouched for when it was last
+/// heard is held against the part that it was heard of, and the rest is vouched for by nobody: also where nothing in it tells of
+/// a call, for whether one was made and left out is what the runner has not said.
 pub(super) fn vouched_as_heard(
     ledger: &Ledger,
     run: &RunId,
     log: &str,
     blob: &Blobs<'_>,
 ) -> Result<(Vouched, Option<Unheard>), LedgerError> {
-    let whole = vouched(ledger, run, &Told::of_log(log, blob))?;
-    if whole.discord.is_none() {
-        return Ok((whole, None));
-    }
-    let Some(unheard) = unheard(ledger, run, log.lines().count() as u64)? else { return Ok((whole, None)) };
-    let part = match unheard.since {
-        // what there is of them was taken when their runner had ended, and is all
-        0 if whole.count > 0 => return Ok((whole, None)),
-        0 => Vouched { discord: None, ..whole },
-        since => {
-            let events = usize::try_from(since).unwrap_or(usize::MAX);
-            let heard: String = log.split_inclusive('\n').take(events).collect();
-            vouched(ledger, run, &Told::of_log(&heard, blob))?
-        }
+    let Some(unheard) = unheard(ledger, run, log.lines().count() as u64)? else {
+        return Ok((vouched(ledger, run, &Told::of_log(log, blob))?, None));
     };
-    Ok((part, Some(unheard)))
+    let lines = |text: &str, count: u64| -> String {
+        text.split_inclusive('\n').take(usize::try_from(count).unwrap_or(usize::MAX)).collect()
+    };
+    let heard = Told::of_log(&lines(log, unheard.since), blob);
+    let Some(sealed) = ledger.reached(run.as_str())?.and_then(|head| head.receipts) else {
+        let nothing = vouched_by("", None, (ledger, run), &heard);
+        return Ok((Vouched { discord: None, ..nothing }, Some(unheard)));
+    };
+    // receipts that came later are of the part that it was not heard of
+    let text = lines(&ledger.receipts_of(run.as_str())?.unwrap_or_default(), sealed.count);
+    Ok((vouched_by(&text, Some(&sealed), (ledger, run), &heard), Some(unheard)))
+}
+
+/// Was the runner elsewhere of a run not heard to the last of so many events? What cannot be looked up is not said.
+pub(super) fn is_unheard(ledger: &Ledger, run: &RunId, events: u64) -> bool {
+    unheard(ledger, run, events).is_ok_and(|unheard| unheard.is_some())
 }
 
 /// The runner elsewhere of a run, where its front has not heard it to the last of so many events. One whose receipts are
-/// written into this ledger need not be heard.
+/// written into this ledger need not be heard; and where no front has sealed anything yet, those that are there were heard when
+/// the only session that there was had ended.
 pub(super) fn unheard(ledger: &Ledger, run: &RunId, events: u64) -> Result<Option<Unheard>, LedgerError> {
-    let since = ledger.reached(run.as_str())?.map_or(0, |head| head.heard());
+    let head = ledger.reached(run.as_str())?;
+    let since = head.as_ref().map_or(0, Head::heard);
     if since >= events || ledger.serves(run.as_str()) {
         return Ok(None);
     }
-    let there = ledger.begun(run.as_str())?.and_then(|record| record.elsewhere);
-    Ok(there.map(|there| Unheard { runner: there.url, since }))
+    let Some(there) = ledger.begun(run.as_str())?.and_then(|record| record.elsewhere) else {
+        return Ok(None);
+    };
+    if head.is_none() && ledger.receipts_of(run.as_str())?.is_some_and(|receipts| !receipts.is_empty()) {
+        return Ok(None);
+    }
+    Ok(Some(Unheard { runner: there.url, since }))
 }
 
 /// The seal on a run whose receipts were looked at.

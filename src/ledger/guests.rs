@@ -31,6 +31,14 @@ pub enum GuestKind {
 }
 
 impl GuestKind {
+    /// The part of the ledger that it is in.
+    fn part(self) -> &'static str {
+        match self {
+            Self::Session => "sessions",
+            Self::Served => "served",
+        }
+    }
+
     /// The word for it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -43,31 +51,32 @@ impl GuestKind {
 impl Ledger {
     /// The sessions that were opened here, and the runs of elsewhere that were served, but for those that this installation has
     /// begun itself: what is kept of them is theirs.
-    pub fn guests(&self) -> Result<Vec<Guest>, LedgerError> {
+    pub fn guests(&self) -> Result<Vec<(String, GuestKind)>, LedgerError> {
         let mut guests = Vec::new();
-        for (part, kind) in [("sessions", GuestKind::Session), ("served", GuestKind::Served)] {
-            for id in self.names(part)? {
+        for kind in [GuestKind::Session, GuestKind::Served] {
+            for id in self.names(kind.part())? {
                 let own = ["runs", "heads"].into_iter().filter_map(|part| self.place(part, &id));
                 if own.into_iter().any(|path| path.symlink_metadata().is_ok()) {
                     continue;
                 }
-                guests.extend(self.guest(id, kind, part)?);
+                guests.push((id, kind));
             }
         }
         Ok(guests)
     }
 
-    fn guest(&self, id: String, kind: GuestKind, part: &str) -> Result<Option<Guest>, LedgerError> {
-        let Some(path) = self.place(part, &id) else { return Ok(None) };
-        let requests = self.all_requests(&id)?;
-        let times = [written(&path)?, written(&self.receipts_path(&id))?];
+    /// What is known of one of them; none where there is nothing of it.
+    pub fn guest(&self, id: &str, kind: GuestKind) -> Result<Option<Guest>, LedgerError> {
+        let Some(path) = self.place(kind.part(), id) else { return Ok(None) };
+        let requests = self.all_requests(id)?;
+        let times = [written(&path)?, written(&self.receipts_path(id))?];
         let asked = requests.iter().map(|request| request.issued);
         let touched = times.into_iter().flatten().chain(asked).max().unwrap_or_default();
         // a record that was altered says nothing of who holds it
-        let record = if kind == GuestKind::Session { self.session(&id).ok().flatten() } else { None };
+        let record = if kind == GuestKind::Session { self.session(id).ok().flatten() } else { None };
         let holder = record.and_then(|SessionRecord { holder, .. }| holder);
         let waits = kind == GuestKind::Served && requests.iter().any(|request| self.is_open(request));
-        Ok(Some(Guest { id, kind, touched, holder, waits }))
+        Ok(Some(Guest { id: id.to_owned(), kind, touched, holder, waits }))
     }
 
     /// Can what was asked still be done?

@@ -88,7 +88,9 @@ fn a_guest_is_what_no_run_of_this_installation_is_and_waits_while_its_question_i
     let state = tempfile::tempdir().unwrap();
     let ledger = ledger(state.path());
     let guests = || -> Vec<(String, bool)> {
-        ledger.guests().unwrap().into_iter().map(|guest| (guest.id, guest.waits)).collect()
+        let known = ledger.guests().unwrap().into_iter();
+        let waits = |id: &str, kind| ledger.guest(id, kind).unwrap().unwrap().waits;
+        known.map(|(id, kind)| (id.clone(), waits(&id, kind))).collect()
     };
     assert!(ledger.serve("run", "ci").unwrap() && ledger.serve("other", "ci").unwrap());
     assert_eq!(guests(), [("other".to_owned(), false), ("run".to_owned(), false)]);

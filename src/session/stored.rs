@@ -38,6 +38,11 @@ pub enum StoredError {
         /// What happened to it.
         what: &'static str,
     },
+    /// There is nothing of it.
+    #[error(
+        "it has recorded nothing: it begins right now, or ended before it had begun; if no process executes it, start it again"
+    )]
+    Empty,
     /// It is another run's.
     #[error("its trace is of another run")]
     OtherRun,
@@ -68,6 +73,9 @@ pub fn fold(
     let verified = verify(log.lines(), Some(blob));
     if let Some(fault) = &verified.fault {
         return Err(StoredError::Unverified { seq: fault.seq, line: fault.line, what: fault.what.as_str() });
+    }
+    if log.is_empty() {
+        return Err(StoredError::Empty);
     }
     if verified.run.as_deref() != Some(run) {
         return Err(StoredError::OtherRun);

@@ -138,6 +138,12 @@ impl StoreError {
         matches!(self, Self::Damaged { .. } | Self::DamagedRun { .. })
     }
 
+    /// Is it about one run alone, so that the others can be read as before?
+    pub fn is_of_one_run(&self) -> bool {
+        use StoreError::{Busy, DamagedRun, NoRun, Removed, TakenOver, Waits};
+        matches!(self, DamagedRun { .. } | NoRun(_) | Removed { .. } | Waits(_) | Busy(_) | TakenOver(_))
+    }
+
     /// Said of one run, where reading that met damage.
     pub(super) fn of_run(self, run: &RunId) -> Self {
         match self {

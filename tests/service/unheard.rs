@@ -233,6 +233,37 @@ fn a_run_that_is_over_and_whose_last_word_was_lost_is_heard_later() {
 }
 
 #[test]
+fn a_run_that_made_no_call_since_it_was_heard_is_heard_as_well() {
+    let gated = GRAPH
+        .replace("nodes:\n", "nodes:\n  gate: { uses: approval, with: { show: 'on?' } }\n")
+        .replace("edges: [read -> count,", "edges: [read -> gate -> count,");
+    let (here, there) = (front(&gated), there());
+    let (_served, url) = socket(&there);
+    let runner = PathBuf::from(url.strip_prefix("unix:").unwrap());
+    let path = here.outside().join("between.sock");
+    std::os::unix::fs::symlink(&runner, &path).unwrap();
+    let asked = Ran::from(run(&here, &format!("unix:{}", path.display())).output().unwrap()).ended(5).json();
+    let id = asked["run"].as_str().unwrap();
+    let sealed = here.lgflow(&["trace", "show", id]).ended(0).stdout.lines().count() as u64;
+    here.lgflow(&["reject", id, "gate"]).ended(0);
+    // it comes to its end without a call, and the last word of its runner is lost
+    fs::remove_file(&path).unwrap();
+    let between = Between::listen(&path, &runner);
+    here.lgflow(&["runs", "resume", id]).ended(1).says("not known to be what the runner did");
+    between.end();
+    // whether a call was made and left out is what nobody has said: all that tells of it says the same
+    waits_to_be_heard(&here, id, sealed);
+    std::os::unix::fs::symlink(&runner, &path).unwrap();
+    let shown = here.lgflow(&["runs", "resume", id]).ended(0).stdout;
+    assert!(shown.contains("status   failed"), "{shown}");
+    here.lgflow(&["trace", "verify", id]).ended(0);
+    let row = newest(&here);
+    assert_eq!((&row["status"], &row["resumable"]), (&"failed".into(), &false.into()), "{row}");
+    here.lgflow(&["runs", "resume", id]).ended(1).says("it is over");
+    assert!(!there.path().join("b.txt").exists());
+}
+
+#[test]
 fn nothing_is_said_to_be_as_before_of_a_workspace_elsewhere() {
     let (here, there) = (front(GRAPH), there());
     let (_served, url) = socket(&there);

@@ -16,7 +16,7 @@ use crate::trace::{Envelope, Point};
 use super::{Again, AgainError, Place};
 use reach::Reach;
 pub(super) use source::lost_by_now;
-pub use source::{LostSource, lost_source, running_fork};
+pub use source::{LostSource, lost_source};
 
 /// A run that is forked from an earlier one.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,13 +1,14 @@
 //! Does what a run took over from an earlier one still stand? What that one changed may have been taken back since, and a
 //! run that goes on goes on as if it were there.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::effect::{LeftFile, ToolResult};
-use crate::ledger::{Ledger, RunRecord};
+use crate::ledger::Ledger;
 use crate::store::{RunId, Store};
 
 use super::results::note_files;
+use crate::front::origin::{Origin, sources};
 use crate::front::undo::{StandingUndo, events, results_in, standing_undoes};
 use crate::front::{AgainError, Place};
 
@@ -30,19 +31,19 @@ impl LostSource {
     }
 }
 
-/// The earlier run that was taken back so that not all of `left` stands, which a run has taken over, or may.
+/// The earlier run that was taken back so that not all of `left` stands, which `run` has taken over, or may.
 pub fn lost_source(
     place: &Place,
-    record: &RunRecord,
+    run: &RunId,
     left: &BTreeMap<String, Option<LeftFile>>,
 ) -> Result<Option<LostSource>, AgainError> {
     let store = place.runs()?;
     let ledger = Ledger::open(&place.state, &store.id())?;
-    if record.forked.is_none() || left.is_empty() {
+    if left.is_empty() {
         return Ok(None);
     }
     let undoes = standing_undoes(&store, &ledger, store.runs()?)?;
-    lost((&store, &ledger), record, left, &undoes)
+    lost((&store, &ledger), run, left, &undoes)
 }
 
 /// The same of what a run has taken over by now, as its trace tells.
@@ -51,60 +52,35 @@ pub(in crate::front) fn lost_by_now(
     run: &RunId,
     undoes: &[StandingUndo],
 ) -> Result<Option<LostSource>, AgainError> {
-    let record = ledger.begun(run.as_str())?.filter(|record| record.forked.is_some());
-    let Some(record) = record.filter(|_| !undoes.is_empty()) else { return Ok(None) };
+    if undoes.is_empty() || Origin::of(store, ledger, run).forked.is_none() {
+        return Ok(None);
+    }
     let left = left_by(store, run, |result| result.recalled.is_some())?;
-    lost((store, ledger), &record, &left, undoes)
+    lost((store, ledger), run, &left, undoes)
 }
 
 fn lost(
     (store, ledger): (&Store, &Ledger),
-    record: &RunRecord,
+    run: &RunId,
     left: &Left,
     undoes: &[StandingUndo],
 ) -> Result<Option<LostSource>, AgainError> {
     let differs = |undone: &StandingUndo| -> Result<bool, AgainError> {
-        if !undone.ended {
+        let told = if undone.ended { left_by(store, &undone.by, |_| true) } else { Ok(Left::new()) };
+        match told {
+            Ok(now) if undone.ended => {
+                Ok(now.iter().any(|(path, now)| left.get(path).is_some_and(|then| then != now)))
+            }
+            Err(error) if !error.is_of_one_run() => Err(error),
             // nobody knows what it has taken back
-            return Ok(!left.is_empty());
+            _ => Ok(!left.is_empty()),
         }
-        let now = left_by(store, &undone.by, |_| true)?;
-        Ok(now.iter().any(|(path, now)| left.get(path).is_some_and(|then| then != now)))
     };
-    for source in sources(ledger, record)? {
+    for source in sources(store, ledger, run) {
         for undone in undoes.iter().filter(|undone| undone.of == source) {
             if differs(undone)? {
                 return Ok(Some(LostSource { of: source, by: undone.by.clone() }));
             }
-        }
-    }
-    Ok(None)
-}
-
-/// The run that one was forked from, and the one that this was forked from, and so on.
-fn sources(ledger: &Ledger, record: &RunRecord) -> Result<Vec<RunId>, AgainError> {
-    let (mut found, mut known) = (Vec::new(), BTreeSet::new());
-    let mut forked = record.forked.clone();
-    while let Some(source) = forked.and_then(|forked| forked.run.parse::<RunId>().ok()) {
-        if !known.insert(source.clone()) {
-            break;
-        }
-        forked = ledger.begun(source.as_str())?.and_then(|record| record.forked);
-        found.push(source);
-    }
-    Ok(found)
-}
-
-/// A run forked from `run`, or from one that was, which is executed right now.
-pub fn running_fork(place: &Place, run: &RunId) -> Result<Option<RunId>, AgainError> {
-    let store = place.runs()?;
-    let ledger = Ledger::open(&place.state, &store.id())?;
-    for other in store.runs()? {
-        if store.run(&other).is_ok_and(|facts| facts.busy)
-            && let Some(record) = ledger.begun(other.as_str())?
-            && sources(&ledger, &record)?.contains(run)
-        {
-            return Ok(Some(other));
         }
     }
     Ok(None)
