@@ -74,18 +74,16 @@ impl Three {
         let id: i64 =
             database.query_row("SELECT id FROM runs WHERE run = ?1", [run], |row| row.get(0)).unwrap();
         database.execute("DELETE FROM segments WHERE run = ?1", [id]).unwrap();
-        let last = lines.len();
-        for (seq, events, data) in [(1, 1, lines[0]), (2, last - 2, "damaged"), (last, 1, lines[last - 1])] {
-            // the size of what is damaged is another one
-            let size = if data == "damaged" { 99 } else { data.len() };
-            let numbers = [id, seq as i64, events as i64, size as i64];
-            database
-                .execute(
-                    "INSERT INTO segments (run, first_seq, events, codec, size, data) VALUES (?1, ?2, ?3, 0, ?4, ?5)",
-                    rusqlite::params![numbers[0], numbers[1], numbers[2], numbers[3], data.as_bytes()],
-                )
-                .unwrap();
-        }
+        let insert = |seq: usize, events: usize, size: usize, data: &str| {
+            let [seq, events, size] = [seq, events, size].map(|number| i64::try_from(number).unwrap());
+            let row = "INSERT INTO segments (run, first_seq, events, codec, size, data) VALUES (?1, ?2, ?3, 0, ?4, ?5)";
+            database.execute(row, rusqlite::params![id, seq, events, size, data.as_bytes()]).unwrap();
+        };
+        let (first, last) = (lines[0], lines[lines.len() - 1]);
+        insert(1, 1, first.len(), first);
+        // it is shorter than it was
+        insert(2, lines.len() - 2, 99, "damaged");
+        insert(lines.len(), 1, last.len(), last);
     }
 
     fn row(&self, run: &str) -> Value {

@@ -31,6 +31,7 @@ mod meanwhile;
 mod moment;
 mod narrator;
 mod origin;
+mod past_runs;
 mod place;
 mod plan_file;
 mod prepare;
@@ -54,8 +55,8 @@ mod watching;
 mod witnessing;
 
 pub use again::{
-    Again, AgainError, PastRun, decided_by, differences, layers_of_both, named_as_then, past_runs,
-    queued_run, standing_run, stored_run, unanswerable,
+    Again, AgainError, decided_by, differences, layers_of_both, named_as_then, queued_run, standing_run,
+    stored_run, unanswerable,
 };
 pub use anchoring::{AnchoringError, add_anchor, is_ours, read_all_anchors, read_anchors};
 pub use answering::{AnswerError, Answering, Asked, Outcome, SessionQuestions, Word};
@@ -80,6 +81,7 @@ pub use meanwhile::{Meanwhile, in_use, in_use_by_any, taken_back_now};
 pub use moment::{Moment, MomentError, moment};
 pub use narrator::Narrator;
 pub use origin::Origin;
+pub use past_runs::{PastRun, past_runs};
 pub use place::{Base, Place, PlaceError, use_store};
 pub use plan_file::{PlanFile, PlanFileError, bound_document, plan_document_of};
 pub use prepare::{Chosen, Demanded, PrepareError, choose, layers, usual, workspace_packs};

@@ -12,8 +12,9 @@ use crate::store::{RunId, Store};
 use crate::trace::Envelope;
 use crate::view::escaped;
 
-use super::again::{began, said};
+use super::again::said;
 use super::origin::Origin;
+use super::past_runs::began;
 use super::{AgainError, Place};
 
 /// What a run did to the workspace.
