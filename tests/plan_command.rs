@@ -227,6 +227,58 @@ edges:
 }
 
 #[test]
+fn what_may_run_at_once_is_told_by_sides_and_what_excludes_each_other_is_not() {
+    let workspace = workspace();
+    let rows =
+        |name: &str| (0..95).map(|at| format!("  {name}{at}: {{ uses: values }}\n")).collect::<String>();
+    let chain = |name: &str| {
+        let names: Vec<String> = (0..95).map(|at| format!("{name}{at}")).collect();
+        format!("  - start -> {}\n", names.join(" -> "))
+    };
+    let graph = format!(
+        "\
+schema: lgflow.graph/v1
+name: beside
+inputs: {{ fast: {{ type: boolean, default: false }} }}
+graphs:
+  inner:
+    nodes: {{ x: {{ uses: values }}, y: {{ uses: values }}, z: {{ uses: values }} }}
+    edges: [x -> y, x -> z]
+nodes:
+  start: {{ uses: values }}
+  short: {{ uses: values }}
+  long: {{ uses: values }}
+  again: {{ uses: values }}
+  after: {{ uses: values }}
+  sub: {{ uses: graph, with: {{ graph: inner }} }}
+{}{}edges:
+  - {{ from: start, to: short, when: inputs.fast }}
+  - {{ from: start, to: long, when: not inputs.fast }}
+  - long -> again
+  - {{ from: again, to: long, when: loops.long.iteration < 2, loop: {{ max: 3 }} }}
+  - again -> after
+  - start -> sub
+{}{}",
+        rows("a"),
+        rows("b"),
+        chain("a"),
+        chain("b"),
+    );
+    workspace.write("beside.yaml", &graph);
+    let plan = workspace.lgflow(&["plan", "-g", "beside.yaml", "--format", "json"]).ended(0).json();
+    let names = |name: &str| (0..95).map(|at| format!("{name}{at}")).collect::<Vec<_>>();
+    // the branches stand on one side, and so does all of a chain
+    let expected = json!([
+        [["short", "long", "again", "after"], ["sub"], names("a"), names("b")],
+        [["sub/y"], ["sub/z"]],
+    ]);
+    assert_eq!(plan["at_once"], expected);
+    let text = workspace.lgflow(&["plan", "-g", "beside.yaml"]).ended(0).stdout;
+    let line = "  short, long, again, after | sub | a0, a1, a2, a3, a4, a5, a6 and 88 more | b0, b1";
+    assert!(text.contains(line) && text.contains("\n  sub/y | sub/z\n"), "{text}");
+}
+
+#[test]
 fn what_bounds_a_subgraph_what_runs_after_a_loop_and_what_is_not_applied_is_told() {
     let workspace = workspace();
     workspace.write(

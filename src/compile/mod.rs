@@ -23,6 +23,7 @@ mod tools;
 
 pub use bundle::{bundle, check_bundle};
 pub use graph_tests::CheckedTests;
+pub use knowledge::{MOST_AT_ONCE, Sides, at_once};
 pub use load::{FileKind, FileRef, Load, LoadProblem, Loaded};
 pub use project::{Checked, CheckedRoot, ReadFile, Root, check_files};
 pub use scope::{Known, Local, LoopFacts, Names, NodeFacts, Place};

@@ -17,6 +17,6 @@ pub use flow::{Arrow, Body, Flow, LOOPS_AROUND, too_many_loops_around};
 pub use soundness::{Cycle, Sidestep, cycles, sidesteps};
 pub use sources::{NodeSources, PlanSources, Sources};
 pub use types::{
-    Action, ChannelIx, Conversation, EdgeIx, EdgeOutcome, ForEachRule, LoopIx, NodeIx, Plan, PlanBudgets,
-    PlanChannel, PlanEdge, PlanInput, PlanLoop, PlanNode, PlanOutput, Rendered, RetryRule,
+    Action, Apart, ChannelIx, Conversation, EdgeIx, EdgeOutcome, ForEachRule, LoopIx, NodeIx, Plan,
+    PlanBudgets, PlanChannel, PlanEdge, PlanInput, PlanLoop, PlanNode, PlanOutput, Rendered, RetryRule,
 };

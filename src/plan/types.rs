@@ -1,6 +1,6 @@
 //! The types of a plan. `compile` makes one; nobody changes it afterwards.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,9 +60,20 @@ pub struct Plan {
     pub groups: BTreeMap<Name, u32>,
     /// The policy layers that the graph names, as written: the first is the grant.
     pub policy: Vec<String>,
+    /// What never happens together. It follows from the rest, and is no part of the digest.
+    pub apart: Apart,
     /// The path of its file, from the folder of the graph that was named: what its policies are named from. It means nothing
     /// for what the graph is.
     pub file: String,
+}
+
+/// What never happens together, by what conditions, statuses and kinds of failures say.
+#[derive(Debug, Clone, Default)]
+pub struct Apart {
+    /// Edges of one node that are never both taken, the first of the file first.
+    pub edges: BTreeSet<(EdgeIx, EdgeIx)>,
+    /// Nodes one of which is always skipped, the first of the file first.
+    pub nodes: BTreeSet<(NodeIx, NodeIx)>,
 }
 
 /// An input.

@@ -1,6 +1,7 @@
 //! Plans, diagnostics and traces as text, JSON, SARIF, Mermaid, DOT, SVG, HTML. Returns strings; prints nothing.
 
 mod approval_text;
+mod at_once;
 mod brief;
 mod comparison;
 mod counted;

@@ -12,6 +12,7 @@ use crate::model::{Join, Uses};
 use crate::plan::{Action, EdgeOutcome, Plan, PlanNode};
 use crate::policy::{Decision, Foreseen};
 
+use super::at_once;
 use super::escaped;
 use super::graph::edge_in_full;
 use super::layers::beneath;
@@ -43,6 +44,7 @@ pub fn plan_document(facts: &PlanFacts<'_>) -> Value {
     let mut document = facts.plan.document();
     document["source"] = facts.source.into();
     document["steps"] = steps(facts.plan);
+    document["at_once"] = at_once::document(facts.plan);
     document["layers"] = layers.into();
     document["policy_digest"] = json!(facts.policy_digest);
     document["trusted"] = facts.trusted.into();
@@ -107,8 +109,9 @@ pub fn plan_text(facts: &PlanFacts<'_>) -> String {
     let plan = facts.plan;
     let mut text = format!("graph {} ({}), {}\n", escaped(&plan.name), escaped(facts.source), plan.digest);
     text.push_str(&bounds(plan));
-    text.push_str("\nnodes in canonical order; those of one step wait for none of each other\n");
+    text.push_str("\nnodes in canonical order, each with the earliest step that it can run in\n");
     nodes(plan, &mut text);
+    at_once::write(plan, &mut text);
     text.push_str("\ncalls and what the policy says of them\n");
     calls(facts, &mut text);
     let _ = writeln!(text, "\npolicy {}; the strictest layer decides", facts.policy_digest);

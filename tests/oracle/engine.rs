@@ -1,16 +1,16 @@
 //! The engine, from the text of a graph: compiled, run under a drawn order of completion, told in the same words as
 //! the oracle tells it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use lgflow::compile::{CheckedRoot, FileRef, LoadProblem, Root, check_files};
+use lgflow::compile::{CheckedRoot, FileRef, LoadProblem, Root, at_once, check_files};
 use lgflow::diag::Diagnostics;
 use lgflow::effect::{ErrorKind, ToolCall, ToolError, ToolResult};
 use lgflow::files::RelPath;
 use lgflow::interpret::{Effect, bind_inputs, next};
-use lgflow::plan::Plan;
+use lgflow::plan::{Action, NodeIx, Plan};
 use lgflow::source::Sources;
 use lgflow::trace::{
     Answer as Said, CallId, CallOrder, CallOutcome, Chain, EventBody, QuestionId, Redaction, RunStarted,
@@ -21,16 +21,45 @@ use serde_json::{Value as Json, json};
 use super::plans::drive::Random;
 use super::told::{Answer, Ended, Failure, Person, World};
 
+/// Pairs of nodes that are said to be able to run at the same time, with the names of the nodes around them.
+type Together = BTreeSet<(String, String, String)>;
+
+/// A plan, and what is known of it.
+pub struct Compiled {
+    plan: Arc<Plan>,
+    together: Together,
+}
+
 /// The plan of a graph, or the codes of what is wrong with it.
-pub fn compile(text: &str) -> Result<Arc<Plan>, Vec<String>> {
+pub fn compile(text: &str) -> Result<Compiled, Vec<String>> {
     let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
     let path = RelPath::parse("g.json").unwrap();
     let root = Root { path, name: "g.json".into(), bytes: text.as_bytes().to_vec() };
     let mut load = |file: &FileRef| Err(LoadProblem::new(format!("`{}` does not exist", file.path)));
     let checked = check_files(vec![root], &mut load, &mut sources, &mut found);
     match &checked.roots[0] {
-        CheckedRoot::Graph(plan) => Ok(Arc::clone(plan)),
+        CheckedRoot::Graph(plan) => {
+            let mut together = Together::new();
+            collect(plan, "", &mut together);
+            Ok(Compiled { plan: Arc::clone(plan), together })
+        }
         _ => Err(found.iter().map(|finding| format!("{}: {}", finding.code, finding.message)).collect()),
+    }
+}
+
+fn collect(plan: &Plan, above: &str, together: &mut Together) {
+    let name = |at: &NodeIx| plan.node(*at).id.to_string();
+    for sides in at_once(plan).expect("it is small") {
+        for (at, one) in sides.iter().enumerate() {
+            for (a, b) in one.iter().flat_map(|a| sides[at + 1..].iter().flatten().map(move |b| (a, b))) {
+                together.insert((above.to_owned(), name(a).min(name(b)), name(a).max(name(b))));
+            }
+        }
+    }
+    for node in &plan.nodes {
+        if let Action::Graph { plan, .. } = &node.action {
+            collect(plan, &format!("{above}{}/", node.id), together);
+        }
     }
 }
 
@@ -43,6 +72,8 @@ pub struct Ran {
     pub calls: BTreeMap<String, Json>,
     /// What nobody was asked about any more: the nodes that ended with that, and what each came to.
     pub withdrawn: BTreeMap<String, Ended>,
+    /// Were calls of two nodes of one graph ever open at the same time?
+    pub beside: bool,
 }
 
 enum Open {
@@ -59,11 +90,16 @@ struct Driver<'w> {
     /// Of those, the ones that have not ended.
     ending: BTreeMap<(u32, u32), String>,
     world: &'w World<'w>,
+    together: &'w Together,
+    beside: bool,
+    /// Has a call begun since it was looked at which are open together?
+    began: bool,
 }
 
 /// Runs a plan; what ends first is drawn. A clock that ends something rings when nothing else can go on.
 /// Nothing where the run waits for what never comes.
-pub fn run(plan: &Arc<Plan>, world: &World<'_>, schedule: u64) -> Option<Ran> {
+pub fn run(compiled: &Compiled, world: &World<'_>, schedule: u64) -> Option<Ran> {
+    let Compiled { plan, together } = compiled;
     let inputs = bind_inputs(plan, serde_json::Map::new()).expect("every input has a default");
     let state = RunState::new("run", plan);
     let mut driver = Driver {
@@ -74,19 +110,24 @@ pub fn run(plan: &Arc<Plan>, world: &World<'_>, schedule: u64) -> Option<Ran> {
         withdrawn: BTreeMap::new(),
         ending: BTreeMap::new(),
         world,
+        together,
+        beside: false,
+        began: false,
     };
     let start = RunStarted { inputs: Arc::new(inputs), revision: None, facts: Arc::new(json!({})) };
     driver.record(&EventBody::RunStarted(Box::new(start)));
     let random = &mut Random(schedule);
     loop {
         driver.decide();
+        driver.is_as_foreseen();
         if driver.state.outcome().is_some() {
             let (summary, withdrawn) = (driver.state.summary(), driver.withdrawn);
+            let beside = driver.beside;
             let standing = driver.state.standing();
             let own = standing.executions.iter().find(|one| one.path.is_none());
             let channels = own.into_iter().flat_map(|own| &own.channels);
             let channels = channels.map(|(name, value)| (name.clone(), (**value).clone())).collect();
-            return Some(Ran { summary, channels, calls: driver.calls, withdrawn });
+            return Some(Ran { summary, channels, calls: driver.calls, withdrawn, beside });
         }
         driver.go_on(random)?;
     }
@@ -143,7 +184,10 @@ impl Driver<'_> {
             for request in requests {
                 self.record(&request.record);
                 match (request.effect, request.record) {
-                    (Some(Effect::Call(call, order)), _) => self.open.push(Open::Call(call, order)),
+                    (Some(Effect::Call(call, order)), _) => {
+                        self.open.push(Open::Call(call, order));
+                        self.began = true;
+                    }
                     (Some(Effect::Cancel(call)), _) => self.ended.push(call),
                     (Some(Effect::Wait(wait, _)), EventBody::WaitStarted { reason, duration, .. }) => {
                         self.open.push(Open::Wait(wait, reason, duration));
@@ -157,6 +201,27 @@ impl Driver<'_> {
             Open::Call(call, _) => state.awaits_call(*call),
             Open::Wait(wait, ..) => state.awaits(*wait),
         });
+    }
+
+    /// What is open at the same time was said to be able to be.
+    fn is_as_foreseen(&mut self) {
+        if !std::mem::take(&mut self.began) {
+            return;
+        }
+        let calls = self.open.iter().filter_map(|open| match open {
+            Open::Call(call, order) if !self.ended.contains(call) => {
+                Some(order.calls().first()?.idempotency_key.as_str())
+            }
+            _ => None,
+        });
+        let calls: Vec<&str> = calls.collect();
+        for (at, one) in calls.iter().enumerate() {
+            for other in &calls[at + 1..] {
+                let Some(pair) = parted(one, other) else { continue };
+                assert!(self.together.contains(&pair), "{one} and {other} run at the same time");
+                self.beside = true;
+            }
+        }
     }
 
     /// One thing happens. Of the clocks the shortest rings, of equal ones the latest, which is the innermost.
@@ -257,4 +322,22 @@ impl Driver<'_> {
             Answer::Never => ended.then(|| failure("cancelled")),
         }
     }
+}
+
+/// The nodes of one graph by which two calls are of different ones, behind the names of those around both; nothing for calls
+/// of one node, and of items of one. `run/outer#2[3]!1/inner!1/0` is a call of `inner` within `outer`.
+fn parted(one: &str, other: &str) -> Option<(String, String, String)> {
+    let name = |step: &str| step.split(['#', '[', '!']).next().unwrap_or_default().to_owned();
+    let mut above = String::new();
+    for (one, other) in one.split('/').skip(1).zip(other.split('/').skip(1)) {
+        let (a, b) = (name(one), name(other));
+        if a != b {
+            return Some((above, a.clone().min(b.clone()), a.max(b)));
+        }
+        if one != other {
+            return None;
+        }
+        above = format!("{above}{a}/");
+    }
+    None
 }

@@ -55,7 +55,7 @@ fn schedules_of(seed: u64) -> u64 {
 /// Both sides on one graph: what the oracle tells, or what they disagree about.
 fn verdict(graph: &Json, schedules: u64) -> Result<Told, Trouble> {
     let text = graph.to_string();
-    let plan = engine::compile(&text).map_err(Trouble::Refused)?;
+    let compiled = engine::compile(&text).map_err(Trouble::Refused)?;
     let reading = Reading::of(&model(&text));
     let asked = BTreeMap::new();
     let world = World { call: &answer, person: &person, withdrawn: &asked };
@@ -66,7 +66,7 @@ fn verdict(graph: &Json, schedules: u64) -> Result<Told, Trouble> {
     let exact = graph["x-exact"] == json!(true);
     let schedules = if exact { 1 } else { schedules };
     for schedule in 0..schedules {
-        let ran = engine::run(&plan, &world, schedule).ok_or(Trouble::Stuck)?;
+        let ran = engine::run(&compiled, &world, schedule).ok_or(Trouble::Stuck)?;
         let withdrawn = (!ran.withdrawn.is_empty())
             .then(|| Told { withdrawn: true, ..tell(&World { withdrawn: &ran.withdrawn, ..world }) });
         let differs = difference(withdrawn.as_ref().unwrap_or(&told), &ran, exact);
@@ -74,6 +74,9 @@ fn verdict(graph: &Json, schedules: u64) -> Result<Told, Trouble> {
             return Err(Trouble::Differs(format!("schedule {schedule}: {what}")));
         }
         told.withdrawn |= withdrawn.is_some();
+        if ran.beside {
+            told.met.insert("calls beside each other");
+        }
     }
     Ok(told)
 }
@@ -249,6 +252,7 @@ fn shard(part: u64) {
         "always",
         "channels of a failure",
         "a message",
+        "calls beside each other",
     ];
     let ways = ways.into_iter().chain(parts).map(|way| (way, 20));
     for (way, least) in ways.into_iter().chain([("withdrawn", 5)]) {

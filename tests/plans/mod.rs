@@ -12,8 +12,8 @@ use lgflow::effect::ErrorKind;
 use lgflow::expr::{Expression, ValueTemplate};
 use lgflow::model::{Join, Name, NodeId, OnCrash, Reduce, Uses};
 use lgflow::plan::{
-    Action, Arrow, ChannelIx, EdgeIx, EdgeOutcome, Flow, LoopIx, NodeIx, Plan, PlanBudgets, PlanChannel,
-    PlanEdge, PlanLoop, PlanNode, PlanOutput, RetryRule,
+    Action, Apart, Arrow, ChannelIx, EdgeIx, EdgeOutcome, Flow, LoopIx, NodeIx, Plan, PlanBudgets,
+    PlanChannel, PlanEdge, PlanLoop, PlanNode, PlanOutput, RetryRule,
 };
 use serde_json::{Value, json};
 
@@ -174,6 +174,7 @@ impl Builder {
             })
             .collect();
         Arc::new(Plan {
+            apart: Apart::default(),
             name: name.to_owned(),
             digest: Digest::of(name),
             inputs: Vec::new(),

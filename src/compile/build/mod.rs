@@ -9,7 +9,7 @@ use crate::digest::Digest;
 use crate::effect::ErrorKind;
 use crate::model::{ExhaustedRule, LoopClause};
 use crate::plan::{
-    EdgeIx, EdgeOutcome, Flow, LoopIx, NodeIx, Plan, PlanEdge, PlanLoop, PlanNode, cycles, sidesteps,
+    Apart, EdgeIx, EdgeOutcome, Flow, LoopIx, NodeIx, Plan, PlanEdge, PlanLoop, PlanNode, cycles, sidesteps,
 };
 
 use super::draft::{Class, Draft, Link};
@@ -64,6 +64,7 @@ pub(super) fn plan(
         concurrency: draft.graph.concurrency.max.as_ref().map(|max| max.value),
         groups: sections::groups(draft),
         policy: draft.graph.policy.iter().map(|layer| layer.value.clone()).collect(),
+        apart: Apart::default(),
         file: String::new(),
     };
     connect(&mut plan, draft, &flow);

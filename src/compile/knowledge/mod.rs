@@ -1,6 +1,7 @@
 //! What is known of a graph before it runs: the types of all values, which results are surely there, which conditions
 //! can hold together, and what may happen at the same time. Says nothing where it does not know.
 
+mod apart;
 mod behind;
 mod choices;
 mod conditions;
@@ -22,11 +23,12 @@ mod report;
 mod results;
 mod search;
 mod shown;
+mod together;
 mod tried;
 mod writes;
 
 use crate::diag::Diagnostics;
-use crate::plan::Plan;
+use crate::plan::{Apart, Plan};
 
 use super::draft::Draft;
 
@@ -36,6 +38,7 @@ use misread::Misread;
 use places::Places;
 
 pub(super) use misread::is_possible;
+pub use together::{MOST_AT_ONCE, Sides, at_once};
 
 /// Checks a graph that has no fault but names that are not there, and tells the plan the types of its outputs.
 pub(super) fn check(draft: &Draft<'_>, plan: &mut Plan, diagnostics: &mut Diagnostics) {
@@ -58,8 +61,15 @@ pub(super) fn check(draft: &Draft<'_>, plan: &mut Plan, diagnostics: &mut Diagno
     shown::check(&places, &mut found);
     kept::check(draft, plan, &mut found);
     let types = places.output_types();
+    // a plan is made of a graph without faults
+    let apart = if found.has_errors() || !misread.is_empty() {
+        Apart::default()
+    } else {
+        apart::of(&places, &decisions)
+    };
     for (output, ty) in plan.outputs.iter_mut().zip(types) {
         output.ty = ty;
     }
+    plan.apart = apart;
     misread.report(found, diagnostics);
 }

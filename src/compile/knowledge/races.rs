@@ -9,20 +9,17 @@ use serde_json::Value;
 use crate::diag::{Diagnostic, Diagnostics, codes};
 use crate::expr::ValueTemplate;
 use crate::model::{Reduce, Uses};
-use crate::plan::{Action, EdgeIx, EdgeOutcome, NodeIx, Plan, PlanNode};
+use crate::plan::{Action, NodeIx, Plan, PlanNode};
 use crate::source::Span;
 
+use super::apart::{Ways, skip_each_other, unordered};
 use super::conditions::Decisions;
-use super::places::{Place, Places};
-use super::results::skips;
+use super::places::Places;
 use super::search::is_over;
-use super::tried::one_holds;
 
 /// Pairs that are reported, and pairs that are looked into, at most.
 const REPORTED: usize = 20;
 const EXAMINED: usize = 200_000;
-/// Pairs of edges that are looked into for one pair of nodes, at most.
-const MOST_PAIRS: usize = 64;
 
 /// What a node does with the workspace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -169,120 +166,24 @@ fn at_once(
     if in_a_row(places, nodes, clash) {
         return Vec::new();
     }
-    let plan = places.plan;
-    let mut found = Vec::new();
-    let mut examined = 0;
-    for chunk in nodes.chunks(64) {
-        let over = over_before(plan, chunk);
-        let first = chunk.first().map_or(0, |a| plan.rank[a.0 as usize]);
-        for &b in nodes.iter().filter(|b| plan.rank[b.0 as usize] > first) {
-            let before = chunk.partition_point(|a| plan.rank[a.0 as usize] < plan.rank[b.0 as usize]);
-            let mut open = !over[b.0 as usize] & (u64::MAX >> (64 - before));
-            while open != 0 {
-                let a = chunk[open.trailing_zeros() as usize];
-                open &= open - 1;
-                if !clash(a, b) {
-                    continue;
-                }
-                examined += 1;
-                if examined > EXAMINED || found.len() >= REPORTED {
-                    return found;
-                }
-                if !are_apart(places, decisions, a, b) {
-                    found.push((a, b));
-                }
-            }
+    let (mut found, mut examined) = (Vec::new(), 0);
+    let exclude = |a, b| decisions.exclude(places, a, b);
+    let skip = |a, b| skip_each_other(places, a, b);
+    let ways = Ways { plan: places.plan, flow: places.flow, exclude: &exclude, skip: &skip };
+    unordered(places.plan, nodes, &mut |a, b| {
+        if !clash(a, b) {
+            return true;
         }
-    }
+        examined += 1;
+        if examined > EXAMINED || found.len() >= REPORTED {
+            return false;
+        }
+        if !ways.are_apart(a, b) {
+            found.push((a, b));
+        }
+        true
+    });
     found
-}
-
-/// Do two nodes lie behind edges of one node that exclude each other?
-fn are_apart(places: &Places<'_, '_>, decisions: &Decisions, a: NodeIx, b: NodeIx) -> bool {
-    let parted = |a: NodeIx, b: NodeIx| {
-        places.flow.parting(a, b).is_some_and(|(a, b)| decisions.exclude(places, a, b))
-    };
-    if parted(a, b) || each_way_apart(places, decisions, (a, b), &parted) {
-        return true;
-    }
-    if skip_each_other(places, a, b) || by_several_edges(places, decisions, a, b) {
-        return true;
-    }
-    // an `always` edge hangs off no node: what it excludes is looked for on the way to the other
-    let plan = places.plan;
-    let behind = |one: NodeIx, other: NodeIx| {
-        let always = places.flow.passed(one).find(|edge| plan.edge(*edge).outcome == EdgeOutcome::Always);
-        always.is_some_and(|always| {
-            let from = plan.edge(always).from;
-            let mut beside = places.flow.passed(other).filter(|edge| plan.edge(*edge).from == from);
-            beside.any(|edge| decisions.exclude(places, always, edge))
-        })
-    };
-    behind(a, b) || behind(b, a)
-}
-
-/// Nodes that several edges lead to: does each edge to one exclude each edge to the other?
-fn each_way_apart(
-    places: &Places<'_, '_>,
-    decisions: &Decisions,
-    (a, b): (NodeIx, NodeIx),
-    parted: &dyn Fn(NodeIx, NodeIx) -> bool,
-) -> bool {
-    let plan = places.plan;
-    let (to_a, to_b) = (&plan.node(a).incoming, &plan.node(b).incoming);
-    // an `always` edge hangs off no node, and one that leaves a loop is decided when that is over
-    let sure = |edge: &EdgeIx| {
-        let edge = plan.edge(*edge);
-        edge.outcome != EdgeOutcome::Always && edge.leaves.is_empty()
-    };
-    let few = (2..=MOST_PAIRS).contains(&(to_a.len() * to_b.len()));
-    few && to_a.iter().chain(to_b).all(sure)
-        && to_a.iter().all(|one| {
-            to_b.iter().all(|other| {
-                let (from, beside) = (plan.edge(*one).from, plan.edge(*other).from);
-                if from == beside { decisions.exclude(places, *one, *other) } else { parted(from, beside) }
-            })
-        })
-}
-
-/// Is always one of two nodes skipped, by conditions on what does not change?
-fn skip_each_other(places: &Places<'_, '_>, a: NodeIx, b: NodeIx) -> bool {
-    let skipped =
-        |at: NodeIx| places.plan.node(at).skip_when.as_ref().filter(|_| skips(places.plan.node(at)));
-    match (skipped(a), skipped(b)) {
-        (Some(one), Some(other)) => one_holds(places, (Place::Node(a), one), (Place::Node(b), other), a),
-        _ => false,
-    }
-}
-
-/// Does each edge by which one node is reached from some node exclude each by which the other one is?
-fn by_several_edges(places: &Places<'_, '_>, decisions: &Decisions, a: NodeIx, b: NodeIx) -> bool {
-    let plan = places.plan;
-    let apart = |one: NodeIx, other: NodeIx| {
-        let Some((from, edges)) = only_from(places, one) else { return false };
-        let beside = match only_from(places, other) {
-            Some((same, edges)) if same == from => edges,
-            _ => {
-                let own = |edge: &EdgeIx| plan.edge(*edge).from == from && plan.edge(*edge).leaves.is_empty();
-                places.flow.passed(other).find(own).into_iter().collect()
-            }
-        };
-        !beside.is_empty() && edges.iter().all(|a| beside.iter().all(|b| decisions.exclude(places, *a, *b)))
-    };
-    apart(a, b) || apart(b, a)
-}
-
-/// The one source of all edges to a node, or to the nearest before it to which several lead.
-fn only_from(places: &Places<'_, '_>, at: NodeIx) -> Option<(NodeIx, Vec<EdgeIx>)> {
-    const STEPS: usize = 64;
-    let plan = places.plan;
-    let up = std::iter::successors(Some(at), |at| places.flow.gate(*at));
-    let several = up.take(STEPS).find(|at| plan.node(*at).incoming.len() > 1)?;
-    let edges = &plan.node(several).incoming;
-    let from = plan.edge(*edges.first()?).from;
-    // an edge that leaves a loop is decided when that is over, and not with those beside it
-    let beside = |edge: &EdgeIx| plan.edge(*edge).from == from && plan.edge(*edge).leaves.is_empty();
-    edges.iter().all(beside).then(|| (from, edges.clone()))
 }
 
 /// Is each node over before the next one that it clashes with begins? Then so are all before it.
@@ -307,28 +208,6 @@ fn in_a_row(places: &Places<'_, '_>, nodes: &[NodeIx], clash: &dyn Fn(NodeIx, No
         }
     }
     true
-}
-
-/// For each node which of some nodes are over when it starts, a bit for each.
-fn over_before(plan: &Plan, chunk: &[NodeIx]) -> Vec<u64> {
-    let mut own = vec![0u64; plan.nodes.len()];
-    let mut bodies = vec![0u64; plan.loops.len()];
-    for (bit, at) in chunk.iter().enumerate() {
-        own[at.0 as usize] |= 1 << bit;
-        plan.node(*at).loops.iter().for_each(|l| bodies[l.0 as usize] |= 1 << bit);
-    }
-    let mut over = vec![0u64; plan.nodes.len()];
-    for &at in &plan.order {
-        let mut before = 0;
-        for edge in plan.node(at).incoming.iter().map(|edge| plan.edge(*edge)) {
-            let from = edge.from.0 as usize;
-            before |= over[from] | own[from];
-            // behind an edge that leaves a loop all of the loop is over
-            before |= edge.leaves.iter().fold(0, |all, l| all | bodies[l.0 as usize]);
-        }
-        over[at.0 as usize] = before;
-    }
-    over
 }
 
 /// What a node does with the workspace. What a command would change comes back as a patch; where a policy lets it write,

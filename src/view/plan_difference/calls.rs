@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::effect::RuleRef;
+use crate::model::Uses;
 
 use super::parts::Change;
 
@@ -60,25 +61,29 @@ pub struct CallChange {
     pub after: Option<Told>,
     /// It may do more with some values, or it can't be told.
     pub untold: Option<Untold>,
+    /// Is something else sent by it, whatever its parameters are?
+    pub sends_other: bool,
 }
 
 /// By node, tool, and which of them.
 type Calls = BTreeMap<(String, String, usize), Told>;
 
 /// The calls that differ, those that may do more first. `untold` says of a call of both plans why it may, for all that
-/// can be told.
+/// can be told; `sends_other`, of a node that calls a model, that what is sent is other.
 pub(super) fn calls(
     before: &Value,
     after: &Value,
     untold: &dyn Fn(&str, &Told, &Told) -> Option<Untold>,
+    sends_other: &dyn Fn(&str) -> bool,
 ) -> Vec<CallChange> {
     let (mut before, after) = (told(before), told(after));
     let mut found = Vec::new();
     for ((node, tool, nth), after) in after {
         let before = before.remove(&(node.clone(), tool.clone(), nth));
         let untold = before.as_ref().and_then(|before| untold(&node, before, &after));
-        if untold.is_some() || before.as_ref() != Some(&after) {
-            found.push(CallChange { node, tool, before, after: Some(after), untold });
+        let sends_other = before.is_some() && tool == Uses::Llm.as_str() && sends_other(&node);
+        if untold.is_some() || sends_other || before.as_ref() != Some(&after) {
+            found.push(CallChange { node, tool, before, after: Some(after), untold, sends_other });
         }
     }
     let gone = before.into_iter();
@@ -88,6 +93,7 @@ pub(super) fn calls(
         before: Some(before),
         after: None,
         untold: None,
+        sends_other: false,
     }));
     // what only says another thing of itself, or stands in another line, is no difference
     found.retain(CallChange::matters);
@@ -182,6 +188,7 @@ impl CallChange {
             || self.narrows()
             || self.has_other_parameters()
             || self.depends_on_other()
+            || self.sends_other
             || self.before.as_ref().map(|told| &told.writes) != self.after.as_ref().map(|told| &told.writes)
     }
 

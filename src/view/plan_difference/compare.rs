@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::calls::{CallChange, calls};
+use super::calls::{CallChange, Told, calls};
 use super::parts::{Change, Part, parts};
 use super::values::Values;
 
@@ -23,6 +23,8 @@ pub struct Difference {
     pub layers: Vec<Part>,
     /// How many steps each has.
     pub steps: (usize, usize),
+    /// Was each judged as one whose workspace is trusted? One that was written down is taken as it stands.
+    pub trusted: (bool, bool),
 }
 
 /// A node that differs.
@@ -65,6 +67,12 @@ impl Difference {
             && self.layers.is_empty()
     }
 
+    /// Does a node that calls a model send it something else: other messages, variables, or another schema of the answer?
+    fn sends_other(&self, node: &str) -> bool {
+        let own = self.nodes.iter().find(|change| change.node == node);
+        own.is_some_and(|change| change.parts.iter().any(|part| part.part.starts_with("with.")))
+    }
+
     /// May some call do what it might not before, or can that not be told?
     pub fn widens(&self) -> bool {
         self.calls.iter().any(CallChange::widens)
@@ -86,13 +94,28 @@ pub fn compare(before: &Value, after: &Value) -> Difference {
         sections: Vec::new(),
         layers: Vec::new(),
         steps: (steps(before), steps(after)),
+        trusted: (is_trusted(before), is_trusted(after)),
     };
     parts("graph", before.get("graph"), after.get("graph"), &mut found.sections);
     found.level("", before, after);
-    parts("", Some(&layers(before)), Some(&layers(after)), &mut found.layers);
+    let (mut old, mut new) = (layers(before), layers(after));
+    // that one of them was not trusted is told of it, and is no change of what it asks for
+    if found.trusted.0 != found.trusted.1 {
+        let held = if found.trusted.0 { &mut new } else { &mut old };
+        held.as_object_mut().and_then(|layers| layers.remove(WITHOUT_TRUST));
+    }
+    parts("", Some(&old), Some(&new), &mut found.layers);
     let values = Values { after, difference: &found };
-    let calls = calls(before, after, &|node, before, after| values.untold(node, before, after));
+    let untold = |node: &str, before: &Told, after: &Told| values.untold(node, before, after);
+    let calls = calls(before, after, &untold, &|node| found.sends_other(node));
     Difference { calls, ..found }
+}
+
+/// The ceiling that a plan is held to for the only reason that nobody trusts its workspace.
+const WITHOUT_TRUST: &str = "ceiling builtin:contained";
+
+fn is_trusted(plan: &Value) -> bool {
+    plan["trusted"] != false
 }
 
 /// The layers by role and name. A name that comes twice is told by its place.

@@ -12,12 +12,13 @@ pub fn plan_difference_document(
     (before, old): (&str, &Value),
     (after, new): (&str, &Value),
 ) -> Value {
-    let side = |name: &str, plan: &Value| {
+    let side = |name: &str, plan: &Value, trusted: bool| {
         json!({
             "name": name,
             "graph": plan["graph"],
             "digest": plan["digest"],
             "policy_digest": plan["policy_digest"],
+            "trusted": trusted,
         })
     };
     let parts = |parts: &[Part]| parts.iter().map(part).collect::<Vec<_>>();
@@ -36,8 +37,8 @@ pub fn plan_difference_document(
     });
     json!({
         "schema": "lgflow.plan_diff/v1",
-        "before": side(before, old),
-        "after": side(after, new),
+        "before": side(before, old, difference.trusted.0),
+        "after": side(after, new, difference.trusted.1),
         "same": difference.is_none(),
         "widens": difference.widens(),
         "calls": difference.calls.iter().map(call).collect::<Vec<_>>(),
@@ -68,6 +69,7 @@ fn call(call: &CallChange) -> Value {
         "narrows": call.narrows(),
         "untold": call.untold.map(Untold::as_str),
         "parameters": call.has_other_parameters(),
+        "sends": call.sends_other,
         "before": call.before.as_ref().map(told),
         "after": call.after.as_ref().map(told),
     })

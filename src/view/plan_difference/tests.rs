@@ -34,6 +34,43 @@ fn what_is_the_same_is_said_to_be_even_where_rules_moved() {
 }
 
 #[test]
+fn what_a_model_is_sent_is_told_of_its_call() {
+    let node = |text: &str| json!({ "l": { "uses": "llm", "with": { "messages": [{ "role": "user", "text": text }] } } });
+    let mut own = call("l", "allow", &json!({ "exact": 1 }), &[]);
+    own["tool"] = "llm".into();
+    let verdicts = json!([own, call("l", "allow", &json!("any"), &["the model's answer"])]);
+    let (before, after) = (plan(&node("a"), &json!([]), &verdicts), plan(&node("b"), &json!([]), &verdicts));
+    let found = compare(&before, &after);
+    let sends: Vec<(&str, bool)> =
+        found.calls.iter().map(|call| (call.tool.as_str(), call.sends_other)).collect();
+    assert!(sends.contains(&("llm", true)) && !sends.contains(&("exec", true)), "{sends:?}");
+    let said = said(&before, &after);
+    assert!(said.contains("1 call sending something else"), "{said}");
+    assert!(said.contains("  ~ l llm: allowed\n      what is sent differs\n"), "{said}");
+    assert!(compare(&before, &before).is_none());
+}
+
+#[test]
+fn a_plan_without_trust_is_said_to_be_one_and_asks_for_no_other_layer() {
+    let after = plan(&json!({}), &json!([]), &json!([]));
+    let mut before = after.clone();
+    before["trusted"] = false.into();
+    let held = json!({ "name": "builtin:contained", "role": "ceiling", "digest": "2" });
+    before["layers"].as_array_mut().unwrap().push(held.clone());
+    let found = compare(&before, &after);
+    assert!(found.is_none() && found.trusted == (false, true), "{found:?}");
+    let text = said(&before, &after);
+    assert!(
+        text.contains("old was written without trust") && text.contains("the plans mean the same"),
+        "{text}"
+    );
+    // one that the graph itself names is one
+    let mut asks = after.clone();
+    asks["layers"].as_array_mut().unwrap().push(held);
+    assert_eq!(compare(&asks, &after).layers.len(), 1);
+}
+
+#[test]
 fn a_call_that_may_do_more_comes_first_and_is_counted() {
     let any = json!("any");
     let before = plan(

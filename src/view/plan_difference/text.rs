@@ -17,6 +17,16 @@ const LONGEST: usize = 72;
 /// `before` and `after` are the names of the plans.
 pub fn plan_difference_text(difference: &Difference, before: &str, after: &str) -> String {
     let mut text = format!("--- {}\n+++ {}\n", escaped(before), escaped(after));
+    for (name, trusted) in [(before, difference.trusted.0), (after, difference.trusted.1)] {
+        if !trusted {
+            // writing to a string can't fail
+            let _ = writeln!(
+                text,
+                "{} was written without trust, so its calls were held to `builtin:contained`: write it with `--trust`",
+                escaped(name)
+            );
+        }
+    }
     if difference.is_none() {
         text.push_str("the plans mean the same\n");
         return text;
@@ -39,7 +49,6 @@ pub fn plan_difference_text(difference: &Difference, before: &str, after: &str) 
         text.push_str("\npolicy layers\n");
         for layer in &difference.layers {
             let says = if layer.change() == Change::Changed { ": says something else" } else { "" };
-            // writing to a string can't fail
             let _ = writeln!(text, "  {} {}{says}", sign(layer.change()), escaped(&layer.part));
         }
     }
@@ -73,6 +82,9 @@ fn calls(calls: &[CallChange], text: &mut String) {
         if call.has_other_parameters() {
             let _ = writeln!(text, "      with other parameters");
         }
+        if call.sends_other {
+            let _ = writeln!(text, "      what is sent differs");
+        }
         if let Some(untold) = call.untold {
             let why = match untold {
                 Untold::Policy => "its policy is another",
@@ -99,6 +111,14 @@ pub(super) fn counts(calls: &[CallChange]) -> String {
     let decides = |call: &&CallChange, word: &str| {
         call.widens() && !call.may_widen() && call.after.as_ref().is_some_and(|after| after.decision == word)
     };
+    // what is sent is news where nothing else about the call is
+    let sends = |call: &&CallChange| {
+        call.sends_other
+            && !call.widens()
+            && !call.narrows()
+            && !call.has_other_parameters()
+            && !call.depends_on_other()
+    };
     let count = |of: &dyn Fn(&&CallChange) -> bool| calls.iter().filter(|call| of(call)).count();
     let counted = [
         (count(&|call| decides(call, "allow")), "newly allowed"),
@@ -110,10 +130,12 @@ pub(super) fn counts(calls: &[CallChange]) -> String {
                 !call.widens()
                     && !call.narrows()
                     && !call.has_other_parameters()
+                    && !sends(call)
                     && call.change() == Change::Changed
             }),
             "depending on something else",
         ),
+        (count(&sends), "sending something else"),
         (count(&|call| call.narrows()), "newly denied or asked about"),
         (count(&|call| !call.widens() && call.change() == Change::Added), "new and denied"),
         (count(&|call| call.change() == Change::Removed), "gone"),
