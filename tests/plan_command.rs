@@ -229,12 +229,11 @@ edges:
 #[test]
 fn what_may_run_at_once_is_told_by_sides_and_what_excludes_each_other_is_not() {
     let workspace = workspace();
-    let rows =
-        |name: &str| (0..95).map(|at| format!("  {name}{at}: {{ uses: values }}\n")).collect::<String>();
-    let chain = |name: &str| {
-        let names: Vec<String> = (0..95).map(|at| format!("{name}{at}")).collect();
-        format!("  - start -> {}\n", names.join(" -> "))
+    let names = |name: &str| (0..95).map(|at| format!("{name}{at}")).collect::<Vec<_>>();
+    let rows = |name: &str| {
+        names(name).iter().map(|name| format!("  {name}: {{ uses: values }}")).collect::<Vec<_>>().join("\n")
     };
+    let chain = |name: &str| format!("  - start -> {}\n", names(name).join(" -> "));
     let graph = format!(
         "\
 schema: lgflow.graph/v1
@@ -251,7 +250,9 @@ nodes:
   again: {{ uses: values }}
   after: {{ uses: values }}
   sub: {{ uses: graph, with: {{ graph: inner }} }}
-{}{}edges:
+{}
+{}
+edges:
   - {{ from: start, to: short, when: inputs.fast }}
   - {{ from: start, to: long, when: not inputs.fast }}
   - long -> again
@@ -266,7 +267,6 @@ nodes:
     );
     workspace.write("beside.yaml", &graph);
     let plan = workspace.lgflow(&["plan", "-g", "beside.yaml", "--format", "json"]).ended(0).json();
-    let names = |name: &str| (0..95).map(|at| format!("{name}{at}")).collect::<Vec<_>>();
     // the branches stand on one side, and so does all of a chain
     let expected = json!([
         [["short", "long", "again", "after"], ["sub"], names("a"), names("b")],
