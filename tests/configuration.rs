@@ -83,6 +83,10 @@ fn each_setting_says_which_layer_it_is_from() {
         (&row("retention.age")["layer"], &row("retention.age")["value"]),
         (&json!("profile"), &json!("2d"))
     );
+    // what is built in and written here as well is named once
+    let unknown = workspace.lgflow(&["config", "--profile", "none"]).ended(3);
+    let text = unknown.stdout + &unknown.stderr;
+    assert!(text.contains("use one of `dev`, `stage`, `prod`"), "{text}");
     // without a profile the file stands
     let plain = workspace.lgflow(&["config", "durability"]).ended(0).stdout;
     assert!(plain.contains("none") && plain.contains("config.toml:1"), "{plain}");

@@ -102,7 +102,7 @@ impl Three {
         assert!(row["damage"].as_str().unwrap().contains(how) && row["resumable"] == false, "{row}");
         let list = self.workspace.lgflow(&["runs", "list"]).ended(0).stdout;
         let line = list.lines().find(|line| line.starts_with(run)).unwrap();
-        assert!(line.contains("damaged: ") && line.contains(how), "{line}");
+        assert!(line.contains("  damaged") && line.contains(how), "{line}");
         for arguments in [&["--keep", "0", "--dry-run"][..], &["--keep", "0"]] {
             let gone = self
                 .workspace
@@ -172,7 +172,8 @@ fn a_record_of_the_ledger_that_was_altered_is_the_damage_of_its_run_alone() {
     let three = Three::new();
     three.alter("runs", &three.forked);
     three.is_damaged(&three.forked, "was altered; it is not believed");
-    three.workspace.lgflow(&["runs", "resume", &three.forked]).ended(1).says("was altered");
+    three.workspace.lgflow(&["runs", "resume", &three.forked]).ended(7).says("was altered");
+    three.workspace.lgflow(&["approve", &three.forked, "gate"]).ended(7).says("was altered");
     three.workspace.lgflow(&["runs", "undo", &three.back]).ended(0);
     three.workspace.lgflow(&["approve", &three.first, "gate"]).ended(0);
     three.workspace.lgflow(&["runs", "resume", &three.first]).ended(0);

@@ -11,11 +11,11 @@
 
 mod program;
 
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
-use program::Workspace;
 use program::kept::{database, only_run, store_of};
 use program::processes::{signal, wait_for_descendant, wait_until};
+use program::{Ran, Workspace};
 use serde_json::{Value, json};
 
 const HELLO: &str = "\
@@ -432,4 +432,43 @@ fn a_run_takes_little_room_and_in_proportion_to_its_length() {
     let ((few, receipts), (many, more)) = (turns(300, calls), turns(900, calls));
     assert!(few < 300 << 10 && receipts < 600 << 10, "{few} and {receipts}");
     assert!(many < 3 * few && more < 3 * receipts, "{few}, {receipts}, {many} and {more}");
+}
+
+#[test]
+fn a_run_of_another_installation_is_shown_and_nothing_is_made_of_it() {
+    let workspace = workspace();
+    let run = run_of(&workspace, &["asks.yaml"], 5);
+    // the same workspace, with the state of somebody else: first the store alone, then all of it but for the key
+    let other = workspace.outside().join("other");
+    let there = |arguments: &[&str]| {
+        let mut command = workspace.command(arguments);
+        Ran::from(command.env("LGFLOW_STATE_DIR", &other).output().unwrap())
+    };
+    let id = store_of(&workspace).id();
+    for part in ["", "ledger"] {
+        there(&["runs", "list"]).ended(0);
+        let (from, to) = (workspace.state().join(part).join(&id), other.join(part).join(&id));
+        assert!(Command::new("cp").arg("-aT").args([from, to]).status().unwrap().success());
+        let list = there(&["runs", "list", "--format", "json"]).ended(0).json();
+        assert_eq!(
+            (&list["runs"][0]["status"], &list["runs"][0]["resumable"]),
+            (&json!("suspended"), &json!(false))
+        );
+        for command in [
+            &["approve", &run, "sure"][..],
+            &["reject", &run, "sure"],
+            &["runs", "resume", &run],
+            &["runs", "fork", &run, "--from", "sure"],
+            &["runs", "undo", &run],
+        ] {
+            let why = there(command).ended(7).stderr;
+            let known = ["was not started by this installation", "was altered; it is not believed"];
+            assert!(known.iter().any(|known| why.contains(known)), "{command:?}: {why}");
+        }
+        there(&["trace", "verify", &run, "--allow", "incomplete"]).ended(7);
+        assert!(there(&["trace", "show", &run]).ended(0).stdout.contains("really?"));
+    }
+    // where it was begun, it is as it was
+    workspace.lgflow(&["approve", &run, "sure"]).ended(0);
+    workspace.lgflow(&["runs", "resume", &run]).ended(0);
 }

@@ -10,8 +10,8 @@ use serde_json::Value;
 use crate::digest::Digest;
 use crate::effect::{APPROVE, ApprovalRequest};
 use crate::front::{
-    Answering, Asked, Outcome, SessionQuestions, Word, discard_typed, is_attended, read_answer, settings,
-    signer,
+    AgainError, Answering, Asked, Outcome, SessionQuestions, Word, discard_typed, is_attended, read_answer,
+    settings, signer,
 };
 use crate::ledger::Ledger;
 use crate::session::{OpenQuestion, StoredError, open_questions};
@@ -23,7 +23,7 @@ use super::Exit;
 use super::answer_elsewhere::{AnswerThere, ThereArgs, answer};
 use super::output::Output;
 use super::problem::Problem;
-use super::runs::run_id;
+use super::runs::{problem, run_id};
 use super::terminal::style_of_stderr;
 use super::trust::here;
 
@@ -154,6 +154,11 @@ impl Desk {
                 format!("the run `{run}` cannot be answered"),
                 &StoredError::NotKept,
             ));
+        }
+        if !session {
+            let begun = ledger.begun(run.as_str()).map_err(AgainError::from);
+            let begun = begun.and_then(|begun| begun.ok_or_else(|| AgainError::Foreign(run.clone())));
+            begun.map_err(|error| problem(&error))?;
         }
         let (mut sources, mut found) = (Sources::default(), crate::diag::Diagnostics::default());
         let settings =

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::front::{
     AgainError, PastRun, Place, TakenBack, past_runs, queued_run, standing_run, unanswerable,
 };
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, LedgerError};
 use crate::session::StoredError;
 use crate::store::{Durability, RunId, StoreError};
 use crate::trace::{QuestionId, Summary};
@@ -133,6 +133,7 @@ pub(super) fn problem(error: &AgainError) -> Problem {
             Problem::with(Exit::Failed, "the run has not begun", detail)
         }
         AgainError::OtherTrace(_)
+        | AgainError::Ledger(LedgerError::Altered(_))
         | AgainError::Discord(..)
         | AgainError::Stored(..)
         | AgainError::Foreign(_) => {
@@ -166,7 +167,8 @@ fn list_text(runs: &[PastRun], misnamed: &[String]) -> String {
                 None => String::new(),
             },
         };
-        let damage = run.damage.as_ref().map(|how| format!("  damaged: {}", escaped(how)));
+        let word = if run.status == "damaged" { "" } else { "damaged: " };
+        let damage = run.damage.as_ref().map(|how| format!("  {word}{}", escaped(how)));
         let damage = damage.unwrap_or_default();
         format!("{}  {started}  {:<13}  {}{more}{damage}\n", run.run, run.status, escaped(&run.graph))
     };

@@ -120,7 +120,8 @@ impl Layers<'_> {
             let file = self.sources.add(origin.to_string(), name.as_str());
             let span = Span::new(file, 0, name.len());
             let known = files.iter().flat_map(|file| file.profiles.iter().map(|(name, _)| name.as_str()));
-            let help = suggestion(&name, known.chain(PROFILES.map(|profile| profile.name)));
+            let known: BTreeSet<&str> = known.filter(|name| Profile::find(name).is_none()).collect();
+            let help = suggestion(&name, known.into_iter().chain(PROFILES.map(|profile| profile.name)));
             let message = format!("there is no profile `{name}`");
             self.found.push(Diagnostic::new(codes::BAD_VALUE, span, message).maybe_help(help));
         }

@@ -47,7 +47,10 @@ pub enum AgainError {
     #[error(transparent)]
     Ledger(#[from] LedgerError),
     /// It was started by somebody else.
-    #[error("the run `{0}` was not started by this installation: it can be shown, and not gone on with")]
+    #[error(
+        "the run `{0}` was not started by this installation, so it is not gone on with, and no answer to it counts; `lgflow trace show \
+         {0}` shows what it has told"
+    )]
     Foreign(RunId),
     /// Its trace is not the one that its front has seen.
     #[error("the trace of the run `{0}` is not the one that was recorded: it was cut or written anew")]

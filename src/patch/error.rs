@@ -66,6 +66,17 @@ pub(crate) enum PatchError {
         #[source]
         source: Box<PatchError>,
     },
+    /// What was to be taken back of an earlier change cannot be read.
+    #[error(
+        "the journal of a change that broke off, `{path}` in the workspace's folder of the user's state, cannot be read, so nobody knows          which files of the workspace are half changed, and nothing is changed before somebody has looked; look through them          (`git status`), then move that file away (`lgflow doctor` names the folder of the state)"
+    )]
+    Journal {
+        /// Relative to the workspace's folder of the user's state.
+        path: String,
+        /// What is wrong with it.
+        #[source]
+        source: serde_json::Error,
+    },
     /// The machine failed.
     #[error("{doing} `{path}` failed")]
     Io {
@@ -86,6 +97,7 @@ impl PatchError {
             PatchError::Malformed { .. } | PatchError::BadChange { .. } => ErrorKind::InvalidInput,
             PatchError::Forbidden { .. } => ErrorKind::Denied,
             PatchError::Conflict { .. } => ErrorKind::Conflict,
+            PatchError::Journal { .. } => ErrorKind::Internal,
             PatchError::Limit { .. } => ErrorKind::Limit,
             PatchError::Unfinished { source } | PatchError::Halfway { source, .. } => source.kind(),
             PatchError::Io { source, .. } => match source.kind() {

@@ -39,6 +39,30 @@ fn leftovers(scratch: &Scratch) -> Vec<String> {
 }
 
 #[test]
+fn where_a_journal_cannot_be_read_nothing_is_changed_before_somebody_has_looked() {
+    let scratch = Scratch::new(&before());
+    let planned = scratch.plan(PATCH).unwrap();
+    let patches = scratch.folder.path().join("state/patches");
+    fs::create_dir_all(&patches).unwrap();
+    fs::write(patches.join("0123456789abcdef.journal"), "{\"id\":").unwrap();
+    for error in
+        [recover(scratch.shop()).unwrap_err(), scratch.commit(&planned, &mut |_| Ok(())).unwrap_err()]
+    {
+        let said = error.in_full();
+        assert!(
+            said.contains("`patches/0123456789abcdef.journal`") && said.contains("then move that file away"),
+            "{said}"
+        );
+    }
+    assert_eq!(scratch.tree(), before());
+    // as it says
+    fs::rename(patches.join("0123456789abcdef.journal"), scratch.folder.path().join("looked-at")).unwrap();
+    assert_eq!(recover(scratch.shop()).unwrap(), vec![]);
+    scratch.commit(&planned, &mut |_| Ok(())).unwrap();
+    assert_eq!(scratch.tree(), after());
+}
+
+#[test]
 fn an_error_at_any_point_before_the_end_takes_everything_back() {
     for stop in points() {
         let scratch = Scratch::new(&before());

@@ -132,7 +132,7 @@ impl Journal {
                 .and_then(|mut file| file.read(MAX_BYTES))
                 .map_err(failed)?;
             let journal = serde_json::from_slice(&bytes)
-                .map_err(|error| PatchError::io("reading the journal", entry.path.as_str(), error))?;
+                .map_err(|source| PatchError::Journal { path: entry.path.to_string(), source })?;
             found.push(journal);
         }
         Ok(found)
