@@ -115,7 +115,7 @@ impl RunState {
             if self.frame(unit.at.frame).is_some_and(|around| std::ptr::eq(around, frame)) {
                 let last = ran.iter_mut().rev().find(|ran| ran.node == unit.at.node);
                 if let Some(last) = last {
-                    last.inside.push((unit.item, attempt, child.ran_path()));
+                    last.inside.push((unit.item, attempt, self.path_of(child)));
                 }
             }
         }

@@ -63,11 +63,18 @@ fn collect(plan: &Plan, above: &str, together: &mut Together) {
     }
 }
 
-/// A run that is over.
+/// Channels by name.
+type Channels = BTreeMap<String, Json>;
+
+/// A run that is over, or suspended.
 pub struct Ran {
     pub summary: Summary,
+    /// `suspended`, where it is not over.
+    pub status: &'static str,
     /// The channels of the run's own graph at the end.
-    pub channels: BTreeMap<String, Json>,
+    pub channels: Channels,
+    /// Likewise of each execution of a subgraph that is over, by its address.
+    pub children: BTreeMap<String, Channels>,
     /// Every call that was made: its key and its input.
     pub calls: BTreeMap<String, Json>,
     /// What nobody was asked about any more: the nodes that ended with that, and what each came to.
@@ -92,6 +99,7 @@ struct Driver<'w> {
     world: &'w World<'w>,
     together: &'w Together,
     beside: bool,
+    children: BTreeMap<String, Channels>,
     /// Has a call begun since it was looked at which are open together?
     began: bool,
 }
@@ -112,6 +120,7 @@ pub fn run(compiled: &Compiled, world: &World<'_>, schedule: u64) -> Option<Ran>
         world,
         together,
         beside: false,
+        children: BTreeMap::new(),
         began: false,
     };
     let start = RunStarted { inputs: Arc::new(inputs), revision: None, facts: Arc::new(json!({})) };
@@ -120,24 +129,49 @@ pub fn run(compiled: &Compiled, world: &World<'_>, schedule: u64) -> Option<Ran>
     loop {
         driver.decide();
         driver.is_as_foreseen();
-        if driver.state.outcome().is_some() {
-            let (summary, withdrawn) = (driver.state.summary(), driver.withdrawn);
-            let beside = driver.beside;
-            let standing = driver.state.standing();
-            let own = standing.executions.iter().find(|one| one.path.is_none());
-            let channels = own.into_iter().flat_map(|own| &own.channels);
-            let channels = channels.map(|(name, value)| (name.clone(), (**value).clone())).collect();
-            return Some(Ran { summary, channels, calls: driver.calls, withdrawn, beside });
+        let is_over = driver.state.outcome().is_some();
+        if is_over || driver.go_on(random).is_none() {
+            let waits = driver.state.open_questions().next().is_some();
+            return (is_over || waits).then(|| driver.ran());
         }
-        driver.go_on(random)?;
     }
 }
 
 impl Driver<'_> {
+    fn ran(self) -> Ran {
+        let status = if self.state.outcome().is_some() { "over" } else { "suspended" };
+        let channels = self.executions().remove("").unwrap_or_default();
+        Ran {
+            summary: self.state.summary(),
+            status,
+            channels,
+            children: self.children,
+            calls: self.calls,
+            withdrawn: self.withdrawn,
+            beside: self.beside,
+        }
+    }
+
+    /// The channels of each execution, by its address.
+    fn executions(&self) -> BTreeMap<String, Channels> {
+        let executions = self.state.standing().executions.into_iter();
+        let channels = |channels: BTreeMap<String, Arc<Json>>| {
+            channels.into_iter().map(|(name, value)| (name, (*value).clone())).collect()
+        };
+        executions.map(|one| (one.path.unwrap_or_default(), channels(one.channels))).collect()
+    }
+
     fn record(&mut self, event: &EventBody) {
         self.note_withdrawn(event);
+        let ends = matches!(event, EventBody::GraphFinished { .. });
+        let before = ends.then(|| self.executions());
         if let Err(illegal) = apply(&mut self.state, event) {
             panic!("{illegal}\n{event:#?}");
+        }
+        // the execution that is no more has ended
+        if let Some(before) = before {
+            let left = self.executions();
+            self.children.extend(before.into_iter().filter(|(address, _)| !left.contains_key(address)));
         }
     }
 
@@ -259,7 +293,12 @@ impl Driver<'_> {
             let person = (self.world.person)(&self.state.node_path(question.unit.at));
             let timed =
                 self.state.open_waits().any(|(_, reason, _)| reason == WaitFor::Timeout(question.unit));
-            if !matches!(person, Person::Silent) || !timed {
+            let answers = match person {
+                Person::Silent => !timed,
+                Person::Absent => false,
+                Person::Approves | Person::Rejects | Person::Chooses(_) => true,
+            };
+            if answers {
                 asked.push((question.id, person));
             }
         }

@@ -8,19 +8,28 @@ use serde_json::{Value as Json, json};
 
 use super::expression::{Fault, evaluate, fill, holds};
 use super::reading::{Edge, Item, Outcome, Reading};
-use super::told::{Called, Ended, Failure, Told, World};
+use super::told::{Called, Child, Ended, Failure, Told, World};
 
 /// What a run of the graph comes to.
 pub fn tell(reading: &Reading, inputs: Json, world: &World<'_>) -> Told {
-    let mut around =
-        Around { world, calls: Vec::new(), loose: BTreeSet::new(), budgets: Vec::new(), graced: 0, at: 0 };
+    let mut around = Around {
+        world,
+        calls: Vec::new(),
+        children: Vec::new(),
+        loose: BTreeSet::new(),
+        budgets: Vec::new(),
+        graced: 0,
+        at: 0,
+    };
     let mut run = Execution::new(reading, inputs, "run/".to_owned(), String::new());
     let outcome = run.execute(&mut around);
     let (outputs, error, message) = match outcome {
         Ok(outputs) => (Some(outputs), None, None),
+        Err(_) if run.waits => (None, None, None),
         Err((node, failure)) => (None, Some((node, failure.kind)), failure.message),
     };
     let status = match error.as_ref().map(|(_, kind)| kind.as_str()) {
+        None if run.waits => "suspended",
         None => "succeeded",
         Some("denied") => "denied",
         Some("budget") => "out_of_budget",
@@ -43,6 +52,7 @@ pub fn tell(reading: &Reading, inputs: Json, world: &World<'_>) -> Told {
         met: std::mem::take(&mut run.met),
         path: run.path,
         calls: around.calls,
+        children: around.children,
         loose: around.loose,
         withdrawn: false,
     }
@@ -52,6 +62,7 @@ pub fn tell(reading: &Reading, inputs: Json, world: &World<'_>) -> Told {
 pub struct Around<'w> {
     pub(super) world: &'w World<'w>,
     pub(super) calls: Vec<Called>,
+    pub(super) children: Vec<Child>,
     pub(super) loose: BTreeSet<String>,
     /// Of each execution that a call is inside of: its budget of calls, and what is spent of it.
     pub(super) budgets: Vec<(Option<u64>, u64)>,
@@ -78,6 +89,8 @@ pub enum Came {
     Skipped,
     /// It never ends by itself.
     Never,
+    /// It goes on once somebody has answered.
+    Waits,
 }
 
 /// A write of a channel that holds.
@@ -113,6 +126,8 @@ pub struct Execution<'r> {
     pub(super) ending: Option<Ending>,
     /// Something in it never ends by itself.
     pub(super) stuck: bool,
+    /// Something in it waits for an answer, and what comes after that for its end.
+    pub(super) waits: bool,
     /// Nobody was asked any more about something in it.
     pub(super) withdrawn: bool,
     pub(super) met: BTreeSet<&'static str>,
@@ -137,6 +152,7 @@ impl<'r> Execution<'r> {
             path: Vec::new(),
             ending: None,
             stuck: false,
+            waits: false,
             withdrawn: false,
             met: BTreeSet::new(),
         }
@@ -148,6 +164,9 @@ impl<'r> Execution<'r> {
             self.visit(*item, around);
         }
         around.budgets.pop();
+        if self.waits {
+            return Err((None, Failure::new("suspended")));
+        }
         assert!(!self.withdrawn || self.ending.is_some(), "what may succeed asks its persons");
         if let Some(ending) = &self.ending {
             return Err((ending.node.clone(), ending.failure.clone()));
@@ -179,6 +198,11 @@ impl<'r> Execution<'r> {
         let incoming: Vec<usize> = (0..self.reading.edges.len())
             .filter(|at| self.reading.edges[*at].to == node && self.reading.edges[*at].turns.is_none())
             .collect();
+        // what waits is waited for, and what ends the execution lets it end first
+        let waits = turned.is_none() && incoming.iter().any(|at| self.edges[*at].is_none());
+        if self.waits && (waits || self.ending.is_some()) {
+            return;
+        }
         let taken = |at: &usize| self.edges[*at].expect("it is decided");
         let reached = turned.is_some() || incoming.is_empty() || self.joined(node, &incoming);
         let by_always = incoming.iter().any(|at| taken(at) && self.follows_always(*at));
@@ -247,6 +271,10 @@ impl<'r> Execution<'r> {
             }
         }
         let came = self.unit(node, None, around);
+        if matches!(came, Came::Waits) {
+            self.waits = true;
+            return;
+        }
         let (ended, writes) = self.finish(node, None, came);
         self.settle(node, ended, writes);
     }
@@ -271,6 +299,7 @@ impl<'r> Execution<'r> {
             Came::Well(output) => Ended::well(output),
             Came::Badly(failure) => Ended::badly(failure),
             Came::Skipped => Ended::without("skipped"),
+            Came::Waits => Ended::without("waiting"),
             Came::Never => {
                 self.time_is_up(node);
                 Ended::without("cancelled")
@@ -318,6 +347,12 @@ impl<'r> Execution<'r> {
         let (mut outputs, mut writes, mut never_caught) = (Vec::new(), Vec::new(), None);
         for (index, item) in items.iter().enumerate() {
             let (ended, wrote) = self.item(node, (index, item), around);
+            if ended.status == "waiting" {
+                // the items after it go on, as many as may be done at once
+                self.waits = true;
+                around.loose.insert(format!("{}{}", self.names, self.reading.nodes[node].id));
+                return;
+            }
             if ended.status == "cancelled" {
                 return self.settle(node, ended, Vec::new());
             }
@@ -467,6 +502,9 @@ impl<'r> Execution<'r> {
                     }
                     item => self.visit(*item, around),
                 }
+            }
+            if self.waits && self.reading.loops[one].body.iter().any(|node| self.ended[*node].is_none()) {
+                return;
             }
             // what catches a failure and leaves the loop is followed when that is over: if it turned, nothing would handle it
             if self.turning[one].is_some()

@@ -21,6 +21,8 @@ pub enum Person {
     Chooses(usize),
     /// Nothing, as long as anybody waits.
     Silent,
+    /// Nothing at all: where no clock is around, the run suspends.
+    Absent,
 }
 
 /// Everything outside: the same for the engine and for the oracle.
@@ -111,7 +113,22 @@ pub struct Called {
     pub at: usize,
 }
 
-/// What a run comes to.
+/// An execution of a subgraph that is over.
+#[derive(Debug)]
+pub struct Child {
+    /// `outer#2[3]!1/inner!1`
+    pub address: String,
+    /// `outer/inner`
+    pub names: String,
+    /// Is it of an item of a list?
+    pub of_item: bool,
+    pub at: usize,
+    /// Its channels at the end, as far as they do not depend on timing.
+    pub channels: BTreeMap<String, Json>,
+    pub failed: bool,
+}
+
+/// What a run comes to, or, where it is suspended, has come to.
 #[derive(Debug)]
 pub struct Told {
     pub status: &'static str,
@@ -129,6 +146,7 @@ pub struct Told {
     /// Each node of the run's own graph: its status and the moment of its last iteration.
     pub nodes: BTreeMap<String, (&'static str, usize)>,
     pub calls: Vec<Called>,
+    pub children: Vec<Child>,
     /// Nodes inside of which it depends on timing how far things came.
     pub loose: BTreeSet<String>,
     /// Was somebody not asked any more, in one of the schedules?

@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 
 use super::expression::{Fault, fill};
 use super::run::{Around, Came, Execution};
-use super::told::{Answer, Called, Failure, Person};
+use super::told::{Answer, Called, Child, Failure, Person};
 
 impl Execution<'_> {
     /// All attempts of a node, or of one of its items.
@@ -86,7 +86,7 @@ impl Execution<'_> {
             }
             Uses::Approval => given("show").map_or_else(failed, |_| self.asked(node, around)),
             Uses::Graph => match given("inputs") {
-                Ok(inputs) => self.subgraph(node, &inputs, address, around),
+                Ok(inputs) => self.subgraph(node, item, &inputs, address, around),
                 Err(fault) => failed(fault),
             },
             other => panic!("the generator makes no `{}`", other.as_str()),
@@ -119,7 +119,14 @@ impl Execution<'_> {
         Came::Well(json!({ "results": results }))
     }
 
-    fn subgraph(&mut self, node: usize, given: &Json, address: &str, around: &mut Around<'_>) -> Came {
+    fn subgraph(
+        &mut self,
+        node: usize,
+        item: Option<(usize, &Json)>,
+        given: &Json,
+        address: &str,
+        around: &mut Around<'_>,
+    ) -> Came {
         let known = &self.reading.nodes[node];
         let name = known.with["graph"].as_str().expect("a literal name");
         let reading = &self.reading.graphs[name];
@@ -135,11 +142,24 @@ impl Execution<'_> {
         let outcome = inner.execute(around);
         around.graced -= graced;
         self.path.extend(inner.path.iter().map(|(name, _)| (name.clone(), self.moment)));
-        if outcome.is_err() {
+        if outcome.is_err() && (!inner.waits || inner.ending.is_some()) {
             around.loose.insert(format!("{}{}", self.names, known.id));
+        }
+        self.met.append(&mut inner.met);
+        if !inner.waits && !inner.stuck {
+            let until = inner.ending.as_ref().map_or(usize::MAX, |ending| ending.at);
+            around.children.push(Child {
+                address: address.trim_start_matches("run/").to_owned(),
+                names: format!("{}{}", self.names, known.id),
+                of_item: item.is_some(),
+                at: around.at,
+                channels: inner.channels_until(until),
+                failed: outcome.is_err(),
+            });
         }
         match outcome {
             Ok(outputs) => Came::Well(outputs),
+            Err(_) if inner.waits => Came::Waits,
             Err(_) if inner.stuck => Came::Never,
             Err((path, failure)) => Came::Badly(Failure { path, index: None, ..failure }),
         }
@@ -157,7 +177,10 @@ impl Execution<'_> {
             .collect();
         let person = (around.world.person)(&format!("{}{}", self.names, known.id));
         let choice = match person {
-            Person::Silent if known.modifiers.timeout.is_some() => return Came::Never,
+            Person::Silent | Person::Absent if known.modifiers.timeout.is_some() => return Came::Never,
+            // `grace` is a clock as well
+            Person::Absent if self.ending.is_some() || around.graced > 0 => return Came::Never,
+            Person::Absent => return Came::Waits,
             Person::Rejects if options.is_empty() => return Came::Badly(Failure::new("rejected")),
             Person::Chooses(at) if !options.is_empty() => options[at % options.len()],
             _ => options.first().copied().unwrap_or("approve"),
