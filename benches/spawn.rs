@@ -129,7 +129,7 @@ fn sandboxed(helper: &Helper, workspace: &Path, limits: bool) -> bool {
         stack: &stack,
         cwd: Path::new(""),
         stdin: None,
-        bounds: UpperBounds { files: 100, file_bytes: 1 << 20, bytes: 1 << 20 },
+        bounds: UpperBounds { files: 100, file_bytes: 1 << 20, bytes: 1 << 20, binary: false },
     };
     run(helper, &job, Beside::NOBODY).is_ok_and(|ran| ran.exit_code == 0)
 }

@@ -107,7 +107,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("clap_complete", &["cli"]),
     ("clap_mangen", &["cli"]),
     ("rusqlite", &["store"]),
-    ("zlib_rs", &["store"]),
+    ("zlib_rs", &["patch", "store"]),
     ("tokio_postgres", &["store"]),
     (
         "rustix",

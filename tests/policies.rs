@@ -11,9 +11,11 @@ use std::path::{Path, PathBuf};
 
 use lgflow::diag::Diagnostics;
 use lgflow::document::{Limits, Syntax, parse};
-use lgflow::effect::{FrozenLayer, LayerRole};
+use lgflow::effect::{FrozenLayer, LayerRole, ToolCall};
 use lgflow::model::policy::{PolicyTests, decode_policy_tests};
-use lgflow::policy::{BUILTINS, CONTAINED, Gate, Machine, PolicySet, SECRET_NAMES, builtin, try_case};
+use lgflow::policy::{
+    BUILTINS, CONTAINED, Decision, Gate, Machine, PolicySet, SECRET_NAMES, builtin, try_case,
+};
 use lgflow::source::Sources;
 
 fn folder() -> PathBuf {
@@ -115,6 +117,69 @@ fn contained_denies_to_read_exactly_the_secret_names_in_both_roles() {
 }
 
 #[test]
+fn a_binary_patch_needs_the_word_of_every_layer_that_speaks_of_paths_that_are_no_text() {
+    let layer = |name: &str, role, rest: &str| FrozenLayer {
+        name: name.to_owned(),
+        role,
+        text: format!("schema: lgflow.policy/v1\nname: x\n{rest}\n"),
+        syntax: "yaml".to_owned(),
+        includes: Vec::new(),
+        within: std::collections::BTreeSet::new(),
+    };
+    let grant = |binary: &str| {
+        let paths = format!("paths: {{ read: {{ allow: [\"**\"] }}, write: {{ allow: [\"**\"] }}{binary} }}");
+        layer("grant", LayerRole::Grant, &format!("tools: {{ apply_patch: allow }}\n{paths}"))
+    };
+    let ceiling = |rest: &str| vec![layer("ceiling", LayerRole::Ceiling, rest)];
+    let words = |verdict: &str| format!(", binary: {{ {verdict}: [\"art/**\"] }}");
+    let patch = |path: &str| {
+        let (old, new) = ("1".repeat(40), "2".repeat(40));
+        format!(
+            "diff --git a/{path} b/{path}\nindex {old}..{new} 100644\nGIT binary patch\nliteral 0\nHcmV?d00001\n\n"
+        )
+    };
+    let text = "--- a/art/a\n+++ b/art/a\n@@ -1 +1 @@\n-a\n+b\n".to_owned();
+    let said = |grant: &FrozenLayer, ceilings: &[FrozenLayer], patch: String| {
+        let set = compile(&[std::slice::from_ref(grant), ceilings].concat());
+        let call = ToolCall::new("apply_patch", serde_json::json!({ "patch": patch }));
+        let verdict = Gate::new(set, Machine::complete()).explain(&call);
+        let deciding = verdict.deciding().unwrap();
+        (verdict.decision, deciding.rule.rule.clone(), deciding.message.clone())
+    };
+    let (silent, open) = (grant(""), grant(&words("allow")));
+    // by itself nothing is open, and a text patch needs nothing of it
+    let (decision, rule, message) = said(&silent, &[], patch("art/a"));
+    assert_eq!((decision, rule.as_str()), (Decision::Deny, "paths.binary"));
+    assert!(message.contains("add it to `paths.binary.allow`"), "{message}");
+    assert_eq!(said(&silent, &[], text).0, Decision::Allow);
+    let contained = vec![builtin(CONTAINED, LayerRole::Ceiling).unwrap()];
+    for (grant, ceilings, path, expected) in [
+        (&open, vec![], "art/a", Decision::Allow),
+        (&open, vec![], "src/a", Decision::Deny),
+        (&silent, ceiling("paths: { binary: { allow: [\"**\"] } }"), "art/a", Decision::Deny),
+        (&open, ceiling("paths: { binary: { allow: [] } }"), "art/a", Decision::Deny),
+        (&open, ceiling("paths: { binary: { allow: [\"doc/**\"] } }"), "art/a", Decision::Deny),
+        (&open, ceiling("paths: { binary: { deny: [\"art/a\"] } }"), "art/a", Decision::Deny),
+        (&open, ceiling("paths: { binary: { ask: [\"art/a\"] } }"), "art/a", Decision::Ask),
+        (&open, ceiling("paths: { binary: { allow: [\"art/*\"] } }"), "art/a", Decision::Allow),
+        (
+            &open,
+            ceiling("complete: true\ntools: { apply_patch: allow }\npaths: { write: { allow: [\"**\"] } }"),
+            "art/a",
+            Decision::Deny,
+        ),
+        (&open, ceiling("paths: { write: { allow: [\"src/**\"] } }"), "art/a", Decision::Deny),
+        (&open, ceiling("limits: { tool_calls: 3 }"), "art/a", Decision::Allow),
+        (&open, contained, "art/a", Decision::Deny),
+        (&grant(&words("ask")), vec![], "art/a", Decision::Ask),
+        (&grant(&words("deny")), vec![], "art/a", Decision::Deny),
+    ] {
+        let found = said(grant, &ceilings, patch(path));
+        assert_eq!(found.0, expected, "{found:?} {ceilings:#?}");
+    }
+}
+
+#[test]
 fn every_example_of_the_reference_is_sound() {
     let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/policy.md")).unwrap();
     let examples: Vec<&str> =
@@ -147,5 +212,5 @@ fn every_example_of_the_reference_is_sound() {
             within: std::collections::BTreeSet::new(),
         }]);
     }
-    assert_eq!((policies, examples.len()), (6, 7));
+    assert_eq!((policies, examples.len()), (7, 8));
 }

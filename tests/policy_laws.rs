@@ -111,8 +111,8 @@ fn policy() -> BoxedStrategy<Value> {
     let tools =
         (tool("read_file"), tool("apply_patch"), tool("exec"), tool("llm"), tool("http"), tool("mcp"))
             .prop_map(|(a, b, c, d, e, f)| object(vec![a, b, c, d, e, f]));
-    let paths =
-        (of(access()), of(access())).prop_map(|(read, write)| object(vec![("read", read), ("write", write)]));
+    let paths = (of(access()), of(access()), of(access()))
+        .prop_map(|(read, write, binary)| object(vec![("read", read), ("write", write), ("binary", binary)]));
     let commands = (of(command("one")), of(command("two")))
         .prop_map(|(one, two)| Value::Array(one.into_iter().chain(two).collect()));
     let whole = (word(&["strict", "best_effort"]), names(&["memory_cgroup"]), sandbox()).prop_map(
@@ -258,6 +258,13 @@ fn gate(layers: &[FrozenLayer]) -> Gate {
     Gate::new(set.unwrap_or_else(|found| panic!("{found:#?}\n{layers:#?}")), machine)
 }
 
+fn binary_patch(path: &str) -> String {
+    let (old, new) = ("1".repeat(40), "2".repeat(40));
+    format!(
+        "diff --git a/{path} b/{path}\nindex {old}..{new} 100644\nGIT binary patch\nliteral 0\nHcmV?d00001\n\n"
+    )
+}
+
 fn calls() -> Vec<ToolCall> {
     let exec = |line: &str| {
         let argv: Vec<&str> = line.split(' ').collect();
@@ -267,7 +274,11 @@ fn calls() -> Vec<ToolCall> {
         .iter()
         .flat_map(|path| {
             let change = json!({"changes": [{"op": "put", "path": path, "content": ""}]});
-            [ToolCall::new("read_file", json!({ "path": path })), ToolCall::new("apply_patch", change)]
+            [
+                ToolCall::new("read_file", json!({ "path": path })),
+                ToolCall::new("apply_patch", change),
+                ToolCall::new("apply_patch", json!({ "patch": binary_patch(path) })),
+            ]
         })
         .collect();
     calls.extend(
@@ -314,6 +325,7 @@ fn wider(before: &Granted<ToolCall>, after: &Granted<ToolCall>) -> Vec<&'static 
     };
     law(PATHS.iter().all(|path| new.read.decision(path) >= old.read.decision(path)), "read");
     law(PATHS.iter().all(|path| new.write.decision(path) >= old.write.decision(path)), "write");
+    law(PATHS.iter().all(|path| new.binary.decision(path) >= old.binary.decision(path)), "binary");
     law(new.limits.patch_bytes <= old.limits.patch_bytes, "patch_bytes");
     law(new.limits.patch_files <= old.limits.patch_files, "patch_files");
     law(new.limits.read_bytes <= old.limits.read_bytes, "read_bytes");

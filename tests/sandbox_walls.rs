@@ -66,8 +66,11 @@ fn every_strict_layer_is_in_force_and_an_ordinary_command_works() {
         assert_eq!(fs::read_to_string(bench.work("src/a.txt")).unwrap(), "one\n");
         assert!(!bench.work("b.txt").exists());
         let changes = ran.changes.unwrap();
-        let files: BTreeMap<String, &str> =
-            changes.files.iter().map(|file| (file.path.to_string(), file.text.as_str())).collect();
+        let files: BTreeMap<String, &str> = changes
+            .files
+            .iter()
+            .map(|file| (file.path.to_string(), std::str::from_utf8(&file.bytes).unwrap()))
+            .collect();
         assert_eq!(files, BTreeMap::from([("b.txt".into(), "new\n"), ("src/a.txt".into(), "one\ntwo\n")]));
         assert!(!changes.is_clean);
         let ran = bench.sh("cat src/a.txt > /dev/null; echo x > /tmp/x; echo x > ~/x; touch /dev/shm/x");

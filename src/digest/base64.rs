@@ -17,13 +17,20 @@ pub fn base64(bytes: &[u8]) -> String {
 }
 
 /// The bytes of a text; `None` where it is not exactly what [`base64`] writes.
-pub(super) fn from_base64(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn from_base64(text: &str) -> Option<Vec<u8>> {
     let digits = text.trim_end_matches('=');
     let mut bytes = Vec::with_capacity(digits.len() * 3 / 4);
     let (mut word, mut bits) = (0u32, 0);
     for digit in digits.bytes() {
-        let value = ALPHABET.iter().position(|&known| known == digit)?;
-        word = (word << 6 | value as u32) & 0xffff;
+        let value = match digit {
+            b'A'..=b'Z' => digit - b'A',
+            b'a'..=b'z' => digit - b'a' + 26,
+            b'0'..=b'9' => digit - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => return None,
+        };
+        word = (word << 6 | u32::from(value)) & 0xffff;
         bits += 6;
         if bits >= 8 {
             bits -= 8;

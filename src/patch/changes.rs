@@ -100,7 +100,7 @@ impl<'a> Entry<'a> {
         match self.text("content")? {
             Some(text) if text.contains('\0') => Err(bad(
                 self.index,
-                "`content` holds a NUL: the file is binary, and only text can be written",
+                "`content` holds a NUL: the file is binary; write it as `patch`, as `git diff --binary` does",
             )),
             text => Ok(text.map(str::to_owned)),
         }

@@ -3,6 +3,7 @@
 use crate::files::RelPath;
 
 use super::PatchError;
+use super::binary::Index;
 use super::model::{Action, Mode};
 use super::parse::{Lines, bare, malformed};
 use super::path::{checked, shown};
@@ -21,6 +22,8 @@ pub(super) struct GitHeader {
     deleted: bool,
     rename: Pair,
     copy: Pair,
+    /// The names of both contents.
+    pub(super) index: Option<Index>,
 }
 
 #[derive(Debug, Default)]
@@ -49,8 +52,11 @@ pub(super) fn read_git_header(lines: &mut Lines<'_>) -> Result<GitHeader, PatchE
 impl GitHeader {
     /// Takes a line in, if it is a header of ours.
     fn take(&mut self, line: &str, lines: &Lines<'_>) -> Result<bool, PatchError> {
-        if line.starts_with("GIT binary patch") || line.starts_with("Binary files ") {
-            return Err(lines.wrong("it changes a binary file; only text can be patched"));
+        if ["Binary files ", "Files "].iter().any(|word| line.starts_with(word)) && line.ends_with(" differ")
+        {
+            return Err(lines.wrong(
+                "this says that a binary file differs, and not what it becomes; write the patch with `git diff --binary`",
+            ));
         }
         let once = |taken: bool| if taken { Err(lines.wrong("this header stands twice")) } else { Ok(()) };
         if let Some(mode) = line.strip_prefix("old mode ") {
@@ -76,7 +82,8 @@ impl GitHeader {
         } else if let Some(name) = line.strip_prefix("copy to ") {
             set(&mut self.copy.to, name, lines)?;
         } else if let Some(index) = line.strip_prefix("index ") {
-            check_index(index, lines)?;
+            once(self.index.is_some())?;
+            self.index = Some(read_index(index, lines)?);
         } else {
             return Ok(is_similarity(line));
         }
@@ -177,14 +184,18 @@ fn read_mode(text: &str, lines: &Lines<'_>) -> Result<Mode, PatchError> {
 }
 
 /// `abc123..def456`, with the mode of a file that keeps it.
-fn check_index(text: &str, lines: &Lines<'_>) -> Result<(), PatchError> {
+fn read_index(text: &str, lines: &Lines<'_>) -> Result<Index, PatchError> {
     let (ids, mode) = text.split_once(' ').map_or((text, None), |(ids, mode)| (ids, Some(mode)));
     if let Some(mode) = mode {
         read_mode(mode, lines)?;
     }
     let hex = |id: &str| (4..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_hexdigit());
     match ids.split_once("..") {
-        Some((old, new)) if hex(old) && hex(new) => Ok(()),
+        Some((old, new)) if hex(old) && hex(new) => {
+            // to git the carriage return is a part of the name, which then is none in full
+            let end = if lines.peek().is_some_and(|line| line.ends_with("\r\n")) { "\r" } else { "" };
+            Ok(Index { old: old.to_owned(), new: format!("{new}{end}") })
+        }
         _ => Err(lines.wrong("`index` must be followed by two object names")),
     }
 }

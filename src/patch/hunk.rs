@@ -84,7 +84,8 @@ fn read_body(lines: &mut Lines<'_>, announced: &Announced) -> Result<Vec<Line>, 
             }
         }
         if content.contains('\0') {
-            return Err(lines.wrong("a line holds a NUL: the file is binary, and only text can be patched"));
+            return Err(lines
+                .wrong("a line holds a NUL: the file is binary; write the patch with `git diff --binary`"));
         }
         check_not_after_the_end(&ended, kind, lines)?;
         body.push(Line { kind, text: content.as_bytes().to_vec() });

@@ -1,6 +1,8 @@
-//! What a patch is once it is parsed: files, modes, hunks. Knows no syntax and no disk.
+//! What a patch is once it is parsed: files, modes, hunks, binary parts. Knows no syntax and no disk.
 
 use crate::files::RelPath;
+
+use super::Binary;
 
 /// One file of a patch. Paths are relative to the root and already checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +15,22 @@ pub(crate) struct FilePatch {
     pub new_mode: Option<Mode>,
     /// Changes of its lines, in order.
     pub hunks: Vec<Hunk>,
+    /// What it becomes, where that is not said in lines: then there are no hunks.
+    pub binary: Option<Binary>,
+}
+
+impl FilePatch {
+    /// The paths whose content it changes, with what only changes its name.
+    pub(crate) fn changed(&self) -> impl Iterator<Item = &RelPath> {
+        let source = self.action.source().filter(|_| !matches!(self.action, Action::Copy { .. }));
+        let target = self.action.target().filter(|target| source != Some(*target));
+        source.into_iter().chain(target)
+    }
+
+    /// The bytes that have to be unpacked to apply it.
+    pub(crate) fn unpacked(&self) -> u64 {
+        self.binary.as_ref().map_or(0, Binary::unpacked)
+    }
 }
 
 /// What happens to a file.
@@ -113,6 +131,11 @@ pub(crate) enum LineKind {
 }
 
 impl Hunk {
+    /// Can a patch hold it? It holds UTF-8, and no NUL.
+    pub(crate) fn is_text(&self) -> bool {
+        self.lines.iter().all(|line| is_text(&line.text))
+    }
+
     /// The lines that must be there before.
     pub(crate) fn old_lines(&self) -> impl Iterator<Item = &[u8]> {
         self.lines.iter().filter(|line| line.kind != LineKind::Insert).map(|line| line.text.as_slice())
@@ -159,6 +182,11 @@ fn deletions_first(lines: Vec<Line>) -> Vec<Line> {
     }
     out.append(&mut inserted);
     out
+}
+
+/// Is it what a patch can hold in lines, and JSON as it is: UTF-8, and no NUL?
+pub(crate) fn is_text(bytes: &[u8]) -> bool {
+    !bytes.contains(&0) && std::str::from_utf8(bytes).is_ok()
 }
 
 /// The lines of some bytes, each with its `\n`; the last may lack it.

@@ -15,22 +15,36 @@ pub fn paths_of_patch(text: &str) -> Result<Vec<String>, String> {
     Ok(paths.into_iter().collect())
 }
 
-/// The paths of a patch that it only reads, and those that it changes. Of a text that is no patch nothing, or the path
-/// that no patch may name.
-pub(crate) fn named_in_patch(text: &str) -> (Vec<String>, Vec<String>) {
+/// The paths that a patch names, by what it does to them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Named {
+    /// Those that it only reads.
+    pub read: Vec<String>,
+    /// Those that it changes.
+    pub changed: Vec<String>,
+    /// Those that it changes by what is no text.
+    pub binary: Vec<String>,
+}
+
+/// The paths of a patch. Of a text that is no patch nothing, or the path that no patch may name.
+pub(crate) fn named_in_patch(text: &str) -> Named {
     let files = match parse(text) {
         Ok(files) => files,
-        Err(PatchError::Forbidden { path, .. }) => return (Vec::new(), vec![path]),
-        Err(_) => return (Vec::new(), Vec::new()),
+        Err(PatchError::Forbidden { path, .. }) => return Named { changed: vec![path], ..Named::default() },
+        Err(_) => return Named::default(),
     };
-    let (mut read, mut changed) = (BTreeSet::new(), BTreeSet::new());
-    for action in files.iter().map(|file| &file.action) {
-        let kept = matches!(action, Action::Copy { .. });
-        let source = action.source().map(ToString::to_string);
-        (if kept { &mut read } else { &mut changed }).extend(source);
-        changed.extend(action.target().map(ToString::to_string));
+    let (mut read, mut changed, mut binary) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    for file in &files {
+        if let Action::Copy { from, .. } = &file.action {
+            read.insert(from.to_string());
+        }
+        changed.extend(file.changed().map(ToString::to_string));
+        if file.binary.is_some() {
+            binary.extend(file.changed().map(ToString::to_string));
+        }
     }
-    (read.into_iter().collect(), changed.into_iter().collect())
+    let list = |paths: BTreeSet<String>| paths.into_iter().collect();
+    Named { read: list(read), changed: list(changed), binary: list(binary) }
 }
 
 #[cfg(test)]
@@ -46,14 +60,15 @@ mod tests {
 
     #[test]
     fn what_no_patch_may_name_is_told_to_the_one_who_judges() {
-        let (_, changed) = named_in_patch("--- a/.lg/x\n+++ b/.lg/x\n@@ -1 +1 @@\n-a\n+b\n");
-        assert_eq!(changed, [".lg/x"]);
-        assert_eq!(named_in_patch("nothing"), (Vec::new(), Vec::new()));
+        let named = named_in_patch("--- a/.lg/x\n+++ b/.lg/x\n@@ -1 +1 @@\n-a\n+b\n");
+        assert_eq!(named.changed, [".lg/x"]);
+        assert_eq!(named_in_patch("nothing"), Named::default());
     }
 
     #[test]
     fn what_is_copied_is_read_and_not_changed() {
         let copy = "diff --git a/a b/b\nsimilarity index 100%\ncopy from a\ncopy to b\n";
-        assert_eq!(named_in_patch(copy), (vec!["a".to_owned()], vec!["b".to_owned()]));
+        let named = named_in_patch(copy);
+        assert_eq!((named.read, named.changed), (vec!["a".to_owned()], vec!["b".to_owned()]));
     }
 }

@@ -4,6 +4,7 @@
 use crate::files::RelPath;
 
 use super::PatchError;
+use super::binary::read_binary;
 use super::header::{GitHeader, read_git_header};
 use super::hunk::read_hunks;
 use super::model::{Action, FilePatch};
@@ -108,14 +109,18 @@ fn outside(line: &str) -> String {
 fn git_file(lines: &mut Lines<'_>) -> Result<FilePatch, PatchError> {
     let start = lines.number();
     let header = read_git_header(lines)?;
-    let names = read_names(lines)?;
+    let binary = read_binary(lines, header.index.as_ref())?;
+    let names = if binary.is_some() { None } else { read_names(lines)? };
     let hunks = if names.is_some() { read_hunks(lines)? } else { Vec::new() };
     let action = header.action(start, names.is_some())?;
     if let Some(names) = &names {
         agree(&action, names, start)?;
     }
     let GitHeader { old_mode, new_mode, .. } = header;
-    let file = FilePatch { action, old_mode, new_mode, hunks };
+    if let Some(binary) = &binary {
+        binary.names.agree(&action, start)?;
+    }
+    let file = FilePatch { action, old_mode, new_mode, hunks, binary };
     check_shape(&file, start)?;
     Ok(file)
 }
@@ -142,7 +147,7 @@ fn plain_file(lines: &mut Lines<'_>) -> Result<FilePatch, PatchError> {
             ));
         }
     };
-    let file = FilePatch { action, old_mode: None, new_mode: None, hunks: read_hunks(lines)? };
+    let file = FilePatch { action, old_mode: None, new_mode: None, hunks: read_hunks(lines)?, binary: None };
     check_shape(&file, start)?;
     Ok(file)
 }
@@ -224,7 +229,9 @@ fn check_shape(file: &FilePatch, start: usize) -> Result<(), PatchError> {
         Action::Add { .. } | Action::Delete { .. } if file.hunks.len() > 1 => {
             "a file that is added or deleted has one hunk at most"
         }
-        Action::Modify { .. } if file.hunks.is_empty() && file.new_mode == file.old_mode => {
+        Action::Modify { .. }
+            if file.hunks.is_empty() && file.binary.is_none() && file.new_mode == file.old_mode =>
+        {
             "it changes nothing"
         }
         _ => return Ok(()),

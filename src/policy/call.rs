@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::patch::named_in_patch;
+use crate::patch::{Named, named_in_patch};
 
 /// What the gate reads of an `exec`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,21 +92,21 @@ fn names_of(value: &Value) -> Vec<String> {
     }
 }
 
-/// The paths that a call names literally to be read or written, before anything is resolved.
-pub(super) fn literal_paths(tool: &str, input: &Value) -> (Vec<String>, Vec<String>) {
+/// The paths that a call names literally to be read, written, or changed by what is no text, before anything is resolved.
+pub(super) fn literal_paths(tool: &str, input: &Value) -> Named {
     let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
     match tool {
-        "read_file" => (text(input.get("path")).into_iter().collect(), Vec::new()),
+        "read_file" => Named { read: text(input.get("path")).into_iter().collect(), ..Named::default() },
         "apply_patch" => {
             let changes = input.get("changes").and_then(Value::as_array).into_iter().flatten();
             let paths = changes.flat_map(|change| {
                 ["path", "from", "to", "content_path"].map(|key| text(change.get(key))).into_iter().flatten()
             });
             let diff = input.get("patch").and_then(Value::as_str).map(named_in_patch);
-            let (read, changed) = diff.unwrap_or_default();
-            (read, paths.chain(changed).collect())
+            let named: Named = diff.unwrap_or_default();
+            Named { changed: paths.chain(named.changed).collect(), ..named }
         }
-        _ => (Vec::new(), Vec::new()),
+        _ => Named::default(),
     }
 }
 

@@ -19,7 +19,8 @@ pub(super) const PATTERN_SIZE: usize = 1 << 20;
 
 /// Checks a policy whose types are right. Each finding points at the rule.
 pub fn check_policy(policy: &Policy, diagnostics: &mut Diagnostics) {
-    let lists = policy.paths.iter().flat_map(|paths| paths.read.iter().chain(&paths.write));
+    let lists =
+        policy.paths.iter().flat_map(|paths| paths.read.iter().chain(&paths.write).chain(&paths.binary));
     lists.flat_map(globs_of).for_each(|glob| check_glob(glob, diagnostics));
     for rule in policy.network.iter().flat_map(|section| &section.rules) {
         rule.paths.iter().for_each(|glob| check_glob(glob, diagnostics));

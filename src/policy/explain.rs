@@ -112,9 +112,9 @@ fn unbound(layer: &FrozenLayer) -> FrozenLayer {
 
 /// The edit that would make an allowed call ask: of the path, where the call names one, else of the tool.
 fn tighten(layers: &[FrozenLayer], machine: &Machine, call: &ToolCall) -> Alteration {
-    let (reads, writes) = literal_paths(&call.tool, &call.input);
+    let named = literal_paths(&call.tool, &call.input);
     let path = |paths: &[String]| paths.first().and_then(|path| plain_path(path));
-    let (at, action) = match (path(&reads), path(&writes)) {
+    let (at, action) = match (path(&named.read), path(&named.changed)) {
         (_, Some(path)) => ("paths.write.ask", Action::Append(only(&path).into())),
         (Some(path), None) => ("paths.read.ask", Action::Append(only(&path).into())),
         (None, None) => ("tools", Action::Set(call.tool.clone(), "ask".into())),

@@ -26,6 +26,7 @@ pub struct Gate {
     pub(super) machine: Machine,
     read: PathRules,
     write: PathRules,
+    binary: PathRules,
     pub(super) marks: Marks,
     /// Gates of nodes within subgraphs that have layers of their own, by which of those bind them: each is made when
     /// its first call comes.
@@ -68,7 +69,8 @@ impl Gate {
     pub fn new(set: PolicySet, machine: Machine) -> Self {
         let read = set.read().protecting(Protected::new(Guard::Folders, &machine.protected));
         let write = set.write().protecting(Protected::new(Guard::Names, &machine.protected));
-        Self { set, machine, read, write, marks: Marks::default(), inner: Arc::default() }
+        let binary = set.binary();
+        Self { set, machine, read, write, binary, marks: Marks::default(), inner: Arc::default() }
     }
 
     /// The gate of a node's calls: of one within a subgraph, with the layers that the subgraph names.
@@ -154,6 +156,7 @@ impl Gate {
         if obligations.exec.is_none() {
             obligations.read = obligations.read.answered();
             obligations.write = obligations.write.answered();
+            obligations.binary = obligations.binary.answered();
         }
         Asked::new(call.clone(), obligations, verdict)
     }
@@ -162,6 +165,7 @@ impl Gate {
         Obligations {
             read: self.read.clone(),
             write: self.write.clone(),
+            binary: self.binary.clone(),
             limits: self.set.limits(),
             network: NetworkRules::of(&self.set.layers),
             exec,
@@ -219,12 +223,13 @@ impl Gate {
 
     /// The early word about paths that stand in the call; the last word is had when the file is opened.
     fn path_reasons(&self, call: &ToolCall) -> Vec<Reason> {
-        let (reads, writes) = literal_paths(&call.tool, &call.input);
-        let read = reads.iter().flat_map(|path| path_verdict(&self.read, path, "paths.read"));
-        let write = writes.iter().flat_map(|path| path_verdict(&self.write, path, "paths.write"));
+        let named = literal_paths(&call.tool, &call.input);
+        let read = named.read.iter().flat_map(|path| path_verdict(&self.read, path, "paths.read"));
+        let write = named.changed.iter().flat_map(|path| path_verdict(&self.write, path, "paths.write"));
+        let binary = named.binary.iter().flat_map(|path| path_verdict(&self.binary, path, "paths.binary"));
         let outside = looked_through(&call.tool, &call.input).filter(|path| plain_path(path).is_none());
         let outside = outside.map(|path| outside_of_all(path, "paths.read"));
-        read.chain(write).chain(outside).collect()
+        read.chain(write).chain(binary).chain(outside).collect()
     }
 }
 

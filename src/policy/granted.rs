@@ -86,6 +86,8 @@ pub struct Obligations {
     pub read: PathRules,
     /// What may be written, asked of the resolved path of each file.
     pub write: PathRules,
+    /// What of that may be changed by what is no text, asked of each path of a binary part.
+    pub binary: PathRules,
     /// Bounds.
     pub limits: GrantLimits,
     /// Where it may speak to, asked wherever a redirect leads.

@@ -38,6 +38,7 @@ pub(super) struct Layer {
     pub(super) tools: Option<BTreeMap<String, Vec<(Decision, RuleRef)>>>,
     pub(super) read: Option<PathRule>,
     pub(super) write: Option<PathRule>,
+    pub(super) binary: Option<PathRule>,
     pub(super) toolchains: Option<Vec<String>>,
     pub(super) commands: Option<Vec<Command>>,
     pub(super) network: Option<Vec<Origin>>,
@@ -132,6 +133,7 @@ impl Layer {
             tools: build.tools(),
             read: build.paths(Access::Read, complete),
             write: build.paths(Access::Write, complete),
+            binary: build.paths(Access::Binary, complete),
             toolchains: build.toolchains(),
             commands: build.commands(),
             network: build.network(),
@@ -151,6 +153,7 @@ impl Layer {
             ("tools", self.tools.is_some()),
             ("paths.read", self.read.is_some()),
             ("paths.write", self.write.is_some()),
+            ("paths.binary", self.binary.is_some()),
             ("toolchains", self.toolchains.is_some()),
             ("commands", self.commands.is_some()),
             ("network", self.network.is_some()),
@@ -197,6 +200,17 @@ impl Layer {
 enum Access {
     Read,
     Write,
+    Binary,
+}
+
+impl Access {
+    fn section(self) -> &'static str {
+        match self {
+            Access::Read => "paths.read",
+            Access::Write => "paths.write",
+            Access::Binary => "paths.binary",
+        }
+    }
 }
 
 struct Builder<'a> {
@@ -245,7 +259,7 @@ impl Builder<'_> {
     }
 
     fn paths(&self, access: Access, complete: bool) -> Option<PathRule> {
-        let key = if access == Access::Read { "paths.read" } else { "paths.write" };
+        let key = access.section();
         let lists: Vec<(&Part, &PathLists)> =
             self.parts.iter().filter_map(|part| Some((part, lists_of(part, access)?))).collect();
         if lists.is_empty() {
@@ -445,10 +459,11 @@ pub(super) fn decision(verdict: RuleVerdict) -> Decision {
 }
 
 fn lists_of(part: &Part, access: Access) -> Option<&PathLists> {
-    let PathRuleSet { read, write, .. } = part.policy.paths.as_ref()?;
+    let PathRuleSet { read, write, binary, .. } = part.policy.paths.as_ref()?;
     match access {
         Access::Read => read.as_ref(),
         Access::Write => write.as_ref(),
+        Access::Binary => binary.as_ref(),
     }
 }
 

@@ -62,6 +62,12 @@ impl PathRules {
         self.decision(path) == Decision::Allow
     }
 
+    /// Is there a path, so far as can be told, that no layer denies? Each has a pattern that allows or asks.
+    pub fn open_anything(&self) -> bool {
+        let opens = |layer: &PathRule| !layer.allow.rules.is_empty() || !layer.ask.rules.is_empty();
+        !self.layers.is_empty() && self.layers.iter().all(opens)
+    }
+
     /// Does a layer deny this path, or ask about it, by a pattern for itself? It is in lower case, and nothing holds
     /// for a folder above it: for a walk that has asked about those.
     pub fn hides(&self, path: &str) -> bool {

@@ -151,6 +151,11 @@ impl PolicySet {
         self.paths("paths.write", |layer| layer.write.as_ref())
     }
 
+    /// What of that a patch may change by what is no text.
+    pub fn binary(&self) -> PathRules {
+        self.paths("paths.binary", |layer| layer.binary.as_ref())
+    }
+
     fn paths(&self, section: &str, rule: impl Fn(&Layer) -> Option<&PathRule>) -> PathRules {
         let layers = self.layers.iter().filter_map(|layer| match rule(layer) {
             Some(rule) => Some(rule.clone()),

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, openat, statat};
 use serde::{Deserialize, Serialize};
 
+use crate::digest::{base64, from_base64};
 use crate::files::{EntryKind, Exclusions, RelPath, Root};
 
 use super::overlay_stack::Mounted;
@@ -35,10 +36,31 @@ pub(super) struct Changes {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct File {
     path: String,
-    text: String,
+    content: Content,
     bits: u32,
     attributes: Vec<Vec<u8>>,
     is_copy: bool,
+}
+
+/// The bytes of a file: as they are, where they are text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Content {
+    Text(String),
+    Base64(String),
+}
+
+impl Content {
+    fn of(bytes: Vec<u8>) -> Self {
+        String::from_utf8(bytes).map_or_else(|error| Content::Base64(base64(error.as_bytes())), Content::Text)
+    }
+
+    fn bytes(self) -> Option<Vec<u8>> {
+        match self {
+            Content::Text(text) => Some(text.into_bytes()),
+            Content::Base64(text) => from_base64(&text),
+        }
+    }
 }
 
 /// Reads every upper layer of the workspace. To be called when every process of the command is gone. What ignore files
@@ -46,11 +68,11 @@ struct File {
 pub(super) fn read_changes(
     mounted: &Mounted,
     workspace: &OwnedFd,
-    bounds: (usize, u64, u64),
+    bounds: (usize, u64, u64, bool),
 ) -> io::Result<Changes> {
     let root = Root::from_fd(workspace.try_clone()?).map_err(|error| io::Error::other(error.to_string()))?;
     let mut exclusions = Exclusions::of(&root);
-    let bounds = UpperBounds { files: bounds.0, file_bytes: bounds.1, bytes: bounds.2 };
+    let bounds = UpperBounds { files: bounds.0, file_bytes: bounds.1, bytes: bounds.2, binary: bounds.3 };
     let mut all = Changes { is_clean: true, ..Changes::default() };
     let places: Vec<RelPath> = mounted
         .caches
@@ -95,7 +117,13 @@ pub(super) fn read_changes(
         all.files.extend(found.files.into_iter().map(|file| {
             let attributes = file.attributes.into_iter().map(CString::into_bytes).collect();
             let path = below(&file.path);
-            File { path, text: file.text, bits: file.bits, attributes, is_copy: file.is_copy }
+            File {
+                path,
+                content: Content::of(file.bytes),
+                bits: file.bits,
+                attributes,
+                is_copy: file.is_copy,
+            }
         }));
     }
     Ok(all)
@@ -126,9 +154,10 @@ impl Changes {
         let mut files: Vec<UpperFile> = self
             .files
             .into_iter()
-            .filter_map(|File { path: name, text, bits, attributes, is_copy }| {
+            .filter_map(|File { path: name, content, bits, attributes, is_copy }| {
+                let (path, bytes) = (path(name)?, content.bytes()?);
                 let attributes = attributes.into_iter().filter_map(|name| CString::new(name).ok()).collect();
-                Some(UpperFile { path: path(name)?, text, bits, attributes, is_copy })
+                Some(UpperFile { path, bytes, bits, attributes, is_copy })
             })
             .collect();
         let mut gone: Vec<RelPath> = self.gone.into_iter().filter_map(&mut path).collect();

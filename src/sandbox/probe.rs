@@ -89,7 +89,7 @@ fn attempt(helper: &Helper, workspace: &Path) -> Result<Standing, String> {
         demanded: Vec::new(),
     };
     let program = Program { file: file.into(), path, is_script: false };
-    let bounds = UpperBounds { files: 0, file_bytes: 0, bytes: 0 };
+    let bounds = UpperBounds { files: 0, file_bytes: 0, bytes: 0, binary: false };
     let job = Job {
         program: &program,
         confined: &confined,

@@ -246,7 +246,7 @@ impl Prepared {
             demanded: confined.demanded.clone(),
             stack: stack_order(job.stack),
             only_try,
-            bounds: (job.bounds.files, job.bounds.file_bytes, job.bounds.bytes),
+            bounds: (job.bounds.files, job.bounds.file_bytes, job.bounds.bytes, job.bounds.binary),
         };
         let outputs = [pipe_with(PipeFlags::CLOEXEC)?, pipe_with(PipeFlags::CLOEXEC)?];
         Ok(Self { text: serde_json::to_vec(&order)?, stdin: input(job.stdin)?, outputs })

@@ -32,8 +32,10 @@ pub struct UpperBounds {
     pub files: usize,
     /// Bytes of one file.
     pub file_bytes: u64,
-    /// Bytes of all files.
+    /// Bytes of all files: of those of text, and once more of all others.
     pub bytes: u64,
+    /// Are files wanted that are no text?
+    pub binary: bool,
 }
 
 /// Is a path wanted?
@@ -52,7 +54,7 @@ pub enum Wanted {
 /// What was found in an upper layer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UpperChanges {
-    /// Regular files of text, bytewise by path.
+    /// Regular files, bytewise by path; of text, where nothing else is wanted.
     pub files: Vec<UpperFile>,
     /// What is not there any more: a file, or a folder with all that it held.
     pub gone: Vec<RelPath>,
@@ -71,8 +73,8 @@ pub struct UpperChanges {
 pub struct UpperFile {
     /// Relative to the workspace.
     pub path: RelPath,
-    /// Its text; no byte of it is a NUL.
-    pub text: String,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
     /// Permission bits.
     pub bits: u32,
     /// The names of its extended attributes, overlayfs' own left out.
@@ -89,7 +91,7 @@ pub fn read_upper(
 ) -> io::Result<UpperChanges> {
     let found = UpperChanges { is_clean: true, ..UpperChanges::default() };
     let folder = openat(upper, ".", FOLDER, Mode::empty())?;
-    let mut reader = Reader { bounds, wants, found, entries: 0, bytes: 0 };
+    let mut reader = Reader { bounds, wants, found, entries: 0, taken: [Taken::default(); 2] };
     reader.folder(&folder, &RelPath::root(), 0)?;
     let mut found = reader.found;
     found.files.sort_by(|a, b| a.path.cmp(&b.path));
@@ -117,7 +119,21 @@ struct Reader<'a> {
     wants: &'a mut dyn FnMut(&RelPath, EntryKind) -> Wanted,
     found: UpperChanges,
     entries: usize,
+    /// Of text, and of what is none: neither takes the other's room.
+    taken: [Taken; 2],
+}
+
+/// What was read of one sort of files.
+#[derive(Debug, Clone, Copy, Default)]
+struct Taken {
+    files: usize,
     bytes: u64,
+}
+
+impl Taken {
+    fn has_room(&self, size: u64, bounds: &UpperBounds) -> bool {
+        self.files < bounds.files && self.bytes + size <= bounds.bytes
+    }
 }
 
 impl Reader<'_> {
@@ -226,16 +242,23 @@ impl Reader<'_> {
         if size > self.bounds.file_bytes {
             return Err(Uncarried::TooLarge);
         }
-        if self.found.files.len() >= self.bounds.files || self.bytes + size > self.bounds.bytes {
+        let sorts = if self.bounds.binary { &self.taken[..] } else { &self.taken[..1] };
+        if !sorts.iter().any(|taken| taken.has_room(size, &self.bounds)) {
             self.found.truncated = true;
             return Err(Uncarried::OverLimit);
         }
-        let text = text(opened, size)?;
-        self.bytes += text.len() as u64;
+        let (bytes, is_text) = read(opened, size, self.bounds.binary)?;
+        let taken = &mut self.taken[usize::from(!is_text)];
+        if !taken.has_room(bytes.len() as u64, &self.bounds) {
+            self.found.truncated = true;
+            return Err(Uncarried::OverLimit);
+        }
+        taken.files += 1;
+        taken.bytes += bytes.len() as u64;
         let bits = stat.st_mode & 0o777;
         self.found.files.push(UpperFile {
             path: path.clone(),
-            text,
+            bytes,
             bits,
             attributes: found.others,
             is_copy: found.origin,
@@ -313,10 +336,11 @@ fn value_is(file: &OwnedFd, name: &[u8], wanted: &[u8]) -> bool {
     fgetxattr(file, name, &mut value[..]).is_ok_and(|length| &value[..length] == wanted)
 }
 
-/// The text of a file. One with a hole is not read: a hole is made of NULs, and so no text.
-fn text(file: OwnedFd, size: u64) -> Result<String, Uncarried> {
+/// The bytes of a file, and whether they are text. Where nothing else is wanted, one with a hole is not read: a hole is made of
+/// NULs, and so no text.
+fn read(file: OwnedFd, size: u64, binary: bool) -> Result<(Vec<u8>, bool), Uncarried> {
     match seek(&file, SeekFrom::Hole(0)) {
-        Ok(hole) if hole < size => return Err(Uncarried::Binary),
+        Ok(hole) if hole < size && !binary => return Err(Uncarried::Binary),
         // where holes are not told, the bytes tell
         _ => {}
     }
@@ -324,8 +348,6 @@ fn text(file: OwnedFd, size: u64) -> Result<String, Uncarried> {
     let mut bytes = Vec::with_capacity(size as usize);
     let read = std::fs::File::from(file).take(size).read_to_end(&mut bytes);
     read.map_err(|_| Uncarried::Unreadable)?;
-    if bytes.contains(&0) {
-        return Err(Uncarried::Binary);
-    }
-    String::from_utf8(bytes).map_err(|_| Uncarried::Binary)
+    let is_text = !bytes.contains(&0) && std::str::from_utf8(&bytes).is_ok();
+    if is_text || binary { Ok((bytes, is_text)) } else { Err(Uncarried::Binary) }
 }

@@ -17,7 +17,7 @@ use crate::files::{EntryKind, RelPath, Root};
 use super::upper::{UpperBounds, UpperChanges, Wanted, read_upper};
 use super::{NotCarried, Uncarried};
 
-const BOUNDS: UpperBounds = UpperBounds { files: 1000, file_bytes: 1 << 20, bytes: 4 << 20 };
+const BOUNDS: UpperBounds = UpperBounds { files: 1000, file_bytes: 1 << 20, bytes: 4 << 20, binary: false };
 
 struct Layer(tempfile::TempDir);
 
@@ -62,7 +62,11 @@ fn refused(found: &UpperChanges) -> Vec<(&str, Uncarried)> {
 }
 
 fn texts(found: &UpperChanges) -> Vec<(&str, &str, u32)> {
-    found.files.iter().map(|file| (file.path.as_str(), file.text.as_str(), file.bits)).collect()
+    found
+        .files
+        .iter()
+        .map(|file| (file.path.as_str(), std::str::from_utf8(&file.bytes).unwrap(), file.bits))
+        .collect()
 }
 
 #[test]
@@ -174,7 +178,7 @@ fn bounds_hold_and_no_file_is_cut() {
     assert_eq!((found.files.len(), found.not_carried.len(), found.truncated), (5, 15, true));
     let found = layer.read_by(UpperBounds { bytes: 35, ..BOUNDS }, &mut |_, _| Wanted::Yes);
     assert_eq!((found.files.len(), found.truncated), (3, true));
-    assert!(found.files.iter().all(|file| file.text.len() == 10));
+    assert!(found.files.iter().all(|file| file.bytes.len() == 10));
 }
 
 #[test]

@@ -47,8 +47,9 @@ pub(super) struct Order {
     pub(super) stack: StackOrder,
     /// Put up everything, start nothing, and say how it stands.
     pub(super) only_try: bool,
-    /// Files, bytes of one file, and bytes of all files that are read of what the command changed.
-    pub(super) bounds: (usize, u64, u64),
+    /// Files, bytes of one file, and bytes of all files that are read of what the command changed; and whether those that
+    /// are no text are wanted.
+    pub(super) bounds: (usize, u64, u64, bool),
 }
 
 /// The stack, without its descriptors.

@@ -100,16 +100,18 @@ impl WorkspaceCopy {
     }
 
     /// What is not as it was copied. Only to be asked when every process of the command is gone. `hidden` are paths
-    /// that were not copied because they may not be read, `caches` folders whose content never comes back.
+    /// that were not copied because they may not be read, `caches` folders whose content never comes back. What is no text
+    /// is one of them only with `binary`.
     pub fn differences(
         &self,
         caches: &[RelPath],
         hidden: &dyn Fn(&RelPath) -> bool,
+        binary: bool,
     ) -> Result<(Vec<Difference>, Vec<NotCarried>), CopyError> {
         let (files, mut not_carried) = self.present(caches)?;
         let mut different = Vec::new();
         for path in &files {
-            match self.changed(path, hidden) {
+            match self.changed(path, hidden, binary) {
                 Ok(difference) => different.extend(difference),
                 Err(kind) => not_carried.push(NotCarried { path: path.to_string(), kind }),
             }
@@ -175,6 +177,7 @@ impl WorkspaceCopy {
         &self,
         path: &RelPath,
         hidden: &dyn Fn(&RelPath) -> bool,
+        binary: bool,
     ) -> Result<Option<Difference>, Uncarried> {
         let mut file = self.root.file(path, Links::Refuse).map_err(|_| Uncarried::Unreadable)?;
         let facts = *file.facts();
@@ -200,7 +203,7 @@ impl WorkspaceCopy {
         if bytes.len() as u64 > MAX_CARRIED {
             return Err(Uncarried::TooLarge);
         }
-        if bytes.contains(&0) || std::str::from_utf8(&bytes).is_err() {
+        if !binary && (bytes.contains(&0) || std::str::from_utf8(&bytes).is_err()) {
             return Err(Uncarried::Binary);
         }
         Ok(Some(Difference { path: path.clone(), before, after: Some((bytes, bits)) }))

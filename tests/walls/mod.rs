@@ -223,7 +223,7 @@ impl Call {
             stack: &self.stack,
             cwd: Path::new(""),
             stdin: None,
-            bounds: UpperBounds { files: 1000, file_bytes: 1 << 20, bytes: 16 << 20 },
+            bounds: UpperBounds { files: 1000, file_bytes: 1 << 20, bytes: 16 << 20, binary: false },
         };
         lgflow::sandbox::run(helper, &job, lgflow::sandbox::Beside::NOBODY)
     }

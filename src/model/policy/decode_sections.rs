@@ -11,7 +11,7 @@ use super::{
 };
 
 const PATHS: Shape =
-    Shape { what: "`paths`", keys: &["read", "write"], required: &[], own: OwnKeys::Refused };
+    Shape { what: "`paths`", keys: &["read", "write", "binary"], required: &[], own: OwnKeys::Refused };
 const PATH_LISTS: Shape = Shape {
     what: "the rules of an access",
     keys: &["allow", "ask", "deny"],
@@ -65,6 +65,7 @@ pub(super) fn paths(d: &mut Decoder<'_>, slot: Slot<'_>) -> Option<PathRuleSet> 
         span: fields.span,
         read: fields.get("read").and_then(|slot| path_lists(d, slot)),
         write: fields.get("write").and_then(|slot| path_lists(d, slot)),
+        binary: fields.get("binary").and_then(|slot| path_lists(d, slot)),
     })
 }
 

@@ -15,6 +15,8 @@ pub struct PathRuleSet {
     pub read: Option<PathLists>,
     /// What may be written.
     pub write: Option<PathLists>,
+    /// What of that a patch may change by what is no text.
+    pub binary: Option<PathLists>,
 }
 
 /// Globs over paths relative to the root. Deny beats ask beats allow.

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::files::RelPath;
-use crate::patch::{Action, FilePatch};
+use crate::patch::{Action, Binary, FilePatch, Hunk, ObjectHash};
 
 use super::Content;
+use super::binary::{between, looks_binary};
 use super::render::diff;
 
 /// One path on both sides.
@@ -17,31 +18,63 @@ pub(crate) struct Side {
     pub after: Option<Content>,
 }
 
+/// How what is no text is told.
+pub(crate) struct Telling<'a> {
+    /// May it be, in a binary part? Else it stays in lines, which can't be written.
+    pub binary: &'a dyn Fn(&RelPath, &Side) -> bool,
+    /// How git's names of contents are made.
+    pub hash: &'a dyn Fn() -> ObjectHash,
+}
+
+impl Telling<'_> {
+    /// In lines alone.
+    pub(crate) const LINES: Telling<'static> = Telling { binary: &|_, _| false, hash: &ObjectHash::default };
+
+    fn body(&self, path: &RelPath, side: &Side) -> (Vec<Hunk>, Option<Binary>) {
+        let old = side.before.as_ref().map(|content| content.bytes.as_slice());
+        let new = side.after.as_ref().map(|content| content.bytes.as_slice());
+        let (before, after) = (old.unwrap_or_default(), new.unwrap_or_default());
+        if before == after {
+            return (Vec::new(), None);
+        }
+        let binary = || between((self.hash)(), old, new);
+        if (looks_binary(before) || looks_binary(after)) && (self.binary)(path, side) {
+            return (Vec::new(), binary());
+        }
+        let hunks = diff(before, after);
+        if hunks.iter().all(Hunk::is_text) || !(self.binary)(path, side) {
+            return (hunks, None);
+        }
+        (Vec::new(), binary())
+    }
+}
+
 /// The patch that makes `after` of `before`, by path. What is equal, but for bits that git does not keep, is left out.
-pub(crate) fn compose(files: &BTreeMap<RelPath, Side>) -> Vec<FilePatch> {
+pub(crate) fn compose(files: &BTreeMap<RelPath, Side>, telling: &Telling<'_>) -> Vec<FilePatch> {
     let renames = renames(files);
     let gone: Vec<&RelPath> = renames.values().copied().collect();
     let mut patch = Vec::new();
     for (path, side) in files {
         let (old_mode, new_mode) =
             (side.before.as_ref().map(Content::mode), side.after.as_ref().map(Content::mode));
-        let old = side.before.as_ref().map_or(&[][..], |content| &content.bytes);
-        let new = side.after.as_ref().map_or(&[][..], |content| &content.bytes);
-        let file = |action, hunks| FilePatch { action, old_mode, new_mode, hunks };
+        let told = |action| {
+            let (hunks, binary) = telling.body(path, side);
+            FilePatch { action, old_mode, new_mode, hunks, binary }
+        };
         match (&side.before, &side.after) {
             (None, None) => {}
             (Some(_), None) if gone.contains(&path) => {}
-            (Some(_), None) => patch.push(file(Action::Delete { path: path.clone() }, diff(old, new))),
+            (Some(_), None) => patch.push(told(Action::Delete { path: path.clone() })),
             (None, Some(_)) => match renames.get(path) {
                 Some(from) => {
                     let old_mode = files.get(*from).and_then(|side| side.before.as_ref()).map(Content::mode);
                     let action = Action::Rename { from: (*from).clone(), to: path.clone() };
-                    patch.push(FilePatch { action, old_mode, new_mode, hunks: Vec::new() });
+                    patch.push(FilePatch { action, old_mode, new_mode, hunks: Vec::new(), binary: None });
                 }
-                None => patch.push(file(Action::Add { path: path.clone() }, diff(old, new))),
+                None => patch.push(told(Action::Add { path: path.clone() })),
             },
-            (Some(_), Some(_)) if old == new && old_mode == new_mode => {}
-            (Some(_), Some(_)) => patch.push(file(Action::Modify { path: path.clone() }, diff(old, new))),
+            (Some(before), Some(after)) if before.bytes == after.bytes && old_mode == new_mode => {}
+            (Some(_), Some(_)) => patch.push(told(Action::Modify { path: path.clone() })),
         }
     }
     patch

@@ -11,7 +11,7 @@ use crate::files::Root;
 use super::commit::{Author, Point, Workshop, commit};
 use super::recover::{Recovery, recover};
 use super::resolve::resolve_patch;
-use super::scratch::{PATCH, Scratch, after, before, read_tree, tree};
+use super::scratch::{PATCH, ROOM, Scratch, after, before, read_tree, tree};
 use super::{PatchError, parse};
 
 /// Every point that this patch passes, in order.
@@ -129,7 +129,7 @@ fn dies_where_it_is_told() {
     let stop: usize = std::env::var("LGFLOW_TEST_POINT").unwrap().parse().unwrap();
     let (root, state) =
         (Root::open(&folder.join("work")).unwrap(), Root::open(&folder.join("state")).unwrap());
-    let planned = resolve_patch(&root, &parse(PATCH).unwrap()).unwrap();
+    let planned = resolve_patch(&root, &parse(PATCH).unwrap(), ROOM).unwrap();
     let mut passed = 0;
     let shop = Workshop { root: &root, state: &state };
     let author = Author { run: "r".to_owned(), inverse: planned.inverse.clone(), ..Author::default() };
@@ -230,7 +230,7 @@ fn writes_more_than_it_may() {
     let patch = format!(
         "--- a/a\n+++ b/a\n@@ -1 +1,2 @@\n x\n+y\n--- /dev/null\n+++ b/big\n@@ -0,0 +1,60000 @@\n{big}"
     );
-    let planned = resolve_patch(&root, &parse(&patch).unwrap()).unwrap();
+    let planned = resolve_patch(&root, &parse(&patch).unwrap(), ROOM).unwrap();
     setrlimit(Resource::Fsize, Rlimit { current: Some(100_000), maximum: Some(100_000) }).unwrap();
     let shop = Workshop { root: &root, state: &state };
     let author = Author { run: "r".to_owned(), ..Author::default() };

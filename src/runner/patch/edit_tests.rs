@@ -202,7 +202,7 @@ fn our_diff(before: &Tree, after: &Tree) -> String {
         let side = Side { before: content(before, name), after: content(after, name) };
         (RelPath::parse(name).unwrap(), side)
     });
-    render(&compose(&sides.collect())).unwrap()
+    render(&compose(&sides.collect(), &super::Telling::LINES)).unwrap()
 }
 
 fn failed(error: &PatchError, patch: &str) -> TestCaseError {

@@ -18,7 +18,7 @@ use crate::files::faults::{Call, Fault, with};
 use super::commit::{Author, Workshop, commit};
 use super::recover::recover;
 use super::resolve::resolve_patch;
-use super::scratch::{PATCH, Scratch, after, before};
+use super::scratch::{PATCH, ROOM, Scratch, after, before};
 use super::{History, PatchError, parse};
 
 /// Applies the patch while faults come; with the calls that there were.
@@ -203,7 +203,7 @@ fn is_killed_where_it_is_told() {
     let at: usize = std::env::var("LGFLOW_TEST_CALL").unwrap().parse().unwrap();
     let open = |name: &str| Root::open(&folder.join(name)).unwrap();
     let (root, state) = (open("work"), open("state"));
-    let planned = resolve_patch(&root, &parse(PATCH).unwrap()).unwrap();
+    let planned = resolve_patch(&root, &parse(PATCH).unwrap(), ROOM).unwrap();
     let shop = Workshop { root: &root, state: &state };
     let author = Author { run: "r".to_owned(), inverse: planned.inverse.clone(), ..Author::default() };
     with(&[(at, Fault::Kill)], || commit(shop, &planned.wanted, author, &mut |_| Ok(()))).0.unwrap();

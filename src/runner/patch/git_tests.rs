@@ -12,7 +12,7 @@ use proptest::{collection, option, prop_assert, prop_assert_eq, proptest, sample
 
 use super::scratch::{Scratch, Tree, read_tree, write_tree};
 
-fn git(folder: &Path, args: &[&str]) -> Command {
+pub(super) fn git(folder: &Path, args: &[&str]) -> Command {
     let mut command = Command::new("git");
     command
         .current_dir(folder)
@@ -25,7 +25,7 @@ fn git(folder: &Path, args: &[&str]) -> Command {
     command
 }
 
-fn run(folder: &Path, args: &[&str]) -> Vec<u8> {
+pub(super) fn run(folder: &Path, args: &[&str]) -> Vec<u8> {
     let output = git(folder, args).output().unwrap();
     assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
     output.stdout

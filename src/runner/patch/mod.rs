@@ -1,5 +1,6 @@
 //! Patches on the disk: exactly applied, all or nothing, and taken back. What a patch says is read by the room `patch`.
 
+mod binary;
 mod commit;
 mod compose;
 mod fit;
@@ -12,18 +13,21 @@ mod resolve;
 mod version;
 
 pub(crate) use crate::patch::{
-    Action, Change, FilePatch, Mode, PatchError, checked, is_protected, parse, read_changes,
+    Action, Change, FilePatch, Mode, ObjectHash, PatchError, checked, is_protected, is_text, parse,
+    read_changes,
 };
 pub(crate) use commit::{Author, Wanted, Workshop, commit};
-pub(crate) use compose::{Side, compose};
+pub(crate) use compose::{Side, Telling, compose};
 pub(crate) use history::{History, Past, PastContent};
 pub use kept::{bytes_of_changes, forget_changes};
 pub(crate) use recover::recover;
 pub use recover::{Recovered, Recovery};
-pub(crate) use render::render;
+pub(crate) use render::{head, render};
 pub(crate) use resolve::{Changed, Planned, resolve_changes, resolve_patch};
 pub(crate) use version::{Content, Version};
 
+#[cfg(test)]
+mod binary_tests;
 #[cfg(test)]
 mod crash_tests;
 #[cfg(test)]

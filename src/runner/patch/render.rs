@@ -60,8 +60,8 @@ fn hunk_of(group: &[DiffOp], old: &[&[u8]], new: &[&[u8]]) -> Hunk {
     }
 }
 
-/// The text of a patch; `None` if it holds bytes that are not UTF-8, which no text can carry, or a NUL, which no reader of
-/// patches takes.
+/// The text of a patch; `None` if its lines hold bytes that are not UTF-8, which no text can carry, or a NUL, which no
+/// reader of patches takes.
 pub(crate) fn render(files: &[FilePatch]) -> Option<String> {
     let mut out = String::new();
     for file in files {
@@ -70,7 +70,27 @@ pub(crate) fn render(files: &[FilePatch]) -> Option<String> {
     Some(out)
 }
 
+/// What stands above the lines of a file: its names, its modes, where it comes from.
+pub(crate) fn head(file: &FilePatch) -> Option<String> {
+    let mut out = String::new();
+    render_head(file, &mut out)?;
+    Some(out)
+}
+
 fn render_file(file: &FilePatch, out: &mut String) -> Option<()> {
+    render_head(file, out)?;
+    if let Some(binary) = &file.binary {
+        binary.write(out);
+    }
+    if file.hunks.is_empty() {
+        return Some(());
+    }
+    let _ =
+        writeln!(out, "--- {}\n+++ {}", side("a/", file.action.source()), side("b/", file.action.target()));
+    file.hunks.iter().try_for_each(|hunk| render_hunk(hunk, out))
+}
+
+fn render_head(file: &FilePatch, out: &mut String) -> Option<()> {
     let (source, target) = (file.action.source(), file.action.target());
     let (old, new) = (source.or(target)?, target.or(source)?);
     // writing to a String cannot fail, here and below
@@ -91,11 +111,7 @@ fn render_file(file: &FilePatch, out: &mut String) -> Option<()> {
         }
         Action::Add { .. } | Action::Delete { .. } | Action::Modify { .. } => {}
     }
-    if file.hunks.is_empty() {
-        return Some(());
-    }
-    let _ = writeln!(out, "--- {}\n+++ {}", side("a/", source), side("b/", target));
-    file.hunks.iter().try_for_each(|hunk| render_hunk(hunk, out))
+    Some(())
 }
 
 fn render_modes(file: &FilePatch, out: &mut String) {

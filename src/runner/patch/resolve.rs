@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::digest::Digest;
 use crate::files::{EntryKind, FileError, RelPath, Root};
-use crate::patch::{Action, Change, FilePatch, Hunk, Mode};
+use crate::patch::{Action, Binary, Change, FilePatch, Hunk, Mode, ObjectHash};
 
+use super::binary::{between, fit_binary, looks_binary};
 use super::commit::Wanted;
 use super::fit::fit;
 use super::render::{diff, render};
@@ -22,6 +23,10 @@ pub(crate) struct Planned {
     pub changed: Vec<Changed>,
     /// The patch that takes it back; empty if nothing changes.
     pub inverse: String,
+    /// The paths whose content no lines tell: their patch is binary, or what takes it back.
+    pub binary: BTreeSet<RelPath>,
+    /// Does the inverse hold what must not leave, where nobody would find it?
+    pub is_kept_back: bool,
 }
 
 /// What happens to one file.
@@ -37,14 +42,16 @@ pub(crate) struct Changed {
     pub mode: Option<Mode>,
 }
 
-/// The files of a diff.
-pub(crate) fn resolve_patch(root: &Root, files: &[FilePatch]) -> Result<Planned, PatchError> {
-    Resolver { root, seen: BTreeMap::new() }.resolve(files)
+/// The files of a diff. Contents that are told by what they were may grow by `room` bytes together.
+pub(crate) fn resolve_patch(root: &Root, files: &[FilePatch], room: u64) -> Result<Planned, PatchError> {
+    // one patch is of one repository, and so is what takes it back
+    let hash = files.iter().find_map(|file| Some(file.binary.as_ref()?.names.hash)).unwrap_or_default();
+    Resolver { root, seen: BTreeMap::new(), room, hash }.resolve(files)
 }
 
 /// The entries of a list of changes.
 pub(crate) fn resolve_changes(root: &Root, changes: &[Change]) -> Result<Planned, PatchError> {
-    let mut resolver = Resolver { root, seen: BTreeMap::new() };
+    let mut resolver = Resolver { root, seen: BTreeMap::new(), room: 0, hash: ObjectHash::default() };
     let files: Vec<FilePatch> =
         changes.iter().map(|change| resolver.as_file_patch(change)).collect::<Result<_, _>>()?;
     resolver.resolve(&files)
@@ -53,6 +60,8 @@ pub(crate) fn resolve_changes(root: &Root, changes: &[Change]) -> Result<Planned
 struct Resolver<'a> {
     root: &'a Root,
     seen: BTreeMap<RelPath, Option<Version>>,
+    room: u64,
+    hash: ObjectHash,
 }
 
 impl Resolver<'_> {
@@ -70,8 +79,13 @@ impl Resolver<'_> {
     }
 
     fn as_file_patch(&mut self, change: &Change) -> Result<FilePatch, PatchError> {
-        let file =
-            |action, old_mode, new_mode: Option<Mode>, hunks| FilePatch { action, old_mode, new_mode, hunks };
+        let file = |action, old_mode, new_mode: Option<Mode>, hunks| FilePatch {
+            action,
+            old_mode,
+            new_mode,
+            hunks,
+            binary: None,
+        };
         Ok(match change {
             Change::Add { path, content, mode } => {
                 file(Action::Add { path: path.clone() }, None, *mode, diff(b"", content.as_bytes()))
@@ -100,16 +114,20 @@ impl Resolver<'_> {
         let vacated = check_paths(files)?;
         let mut after: BTreeMap<RelPath, Option<Content>> =
             vacated.iter().map(|path| (path.clone(), None)).collect();
-        let (mut changed, mut inverse) = (Vec::new(), Vec::new());
+        let (mut changed, mut inverse, mut binary) = (Vec::new(), Vec::new(), BTreeSet::new());
         for file in files {
             let resolved = self.one(file, &vacated)?;
             if let (Some(path), Some(content)) = (file.action.target(), &resolved.after) {
                 after.insert(path.clone(), Some(content.clone()));
             }
-            inverse.extend(resolved.inverse(file));
+            let back = resolved.inverse(file, self.hash);
+            if [Some(file), back.as_ref()].into_iter().flatten().any(|patch| patch.binary.is_some()) {
+                binary.extend(file.changed().cloned());
+            }
+            inverse.extend(back);
             changed.push(resolved.changed(file));
         }
-        let inverse = render(&inverse).ok_or_else(not_text)?;
+        let inverse = render(&inverse).ok_or_else(nameless)?;
         let mut wanted = Vec::new();
         for (path, after) in after {
             // a folder at this place was checked to be empty by then
@@ -119,7 +137,7 @@ impl Resolver<'_> {
                 wanted.push(Wanted { path, before, after });
             }
         }
-        Ok(Planned { wanted, changed, inverse })
+        Ok(Planned { wanted, changed, inverse, binary, is_kept_back: false })
     }
 
     fn one(&mut self, file: &FilePatch, vacated: &BTreeSet<RelPath>) -> Result<Resolved, PatchError> {
@@ -140,9 +158,15 @@ impl Resolver<'_> {
         }
         let old_bytes = before.as_ref().map_or(&[][..], |content| &content.bytes);
         let place = file.action.source().or(file.action.target()).map_or("", RelPath::as_str);
-        let fitted = fit(old_bytes, &file.hunks).map_err(|why| PatchError::conflict(place, why))?;
+        let (bytes, hunks) = match (&file.binary, file.action.source().or(file.action.target())) {
+            (Some(binary), Some(path)) => (fit_binary(path, binary, old_bytes, &mut self.room)?, Vec::new()),
+            _ => {
+                let fitted = fit(old_bytes, &file.hunks).map_err(|why| PatchError::conflict(place, why))?;
+                (fitted.bytes, fitted.hunks)
+            }
+        };
         let after = match (&file.action, &before) {
-            (Action::Delete { .. }, _) if fitted.bytes.is_empty() => None,
+            (Action::Delete { .. }, _) if bytes.is_empty() => None,
             (Action::Delete { .. }, _) => {
                 return Err(PatchError::conflict(
                     place,
@@ -151,14 +175,14 @@ impl Resolver<'_> {
             }
             (_, Some(old)) => {
                 let bits = file.new_mode.map_or(old.bits, |mode| with_mode(old.bits, mode));
-                Some(Content { bytes: fitted.bytes, bits })
+                Some(Content { bytes, bits })
             }
             (_, None) => {
                 let bits = if file.new_mode == Some(Mode::Executable) { 0o755 } else { 0o644 };
-                Some(Content { bytes: fitted.bytes, bits })
+                Some(Content { bytes, bits })
             }
         };
-        Ok(Resolved { before, after, hunks: fitted.hunks })
+        Ok(Resolved { before, after, hunks })
     }
 
     /// Nothing may stand at `path`, and nothing above it but folders, once `vacated` is gone.
@@ -237,25 +261,45 @@ impl Resolved {
     }
 
     /// The patch of this file that takes it back; none if nothing changes.
-    fn inverse(&self, file: &FilePatch) -> Option<FilePatch> {
+    fn inverse(&self, file: &FilePatch, hash: ObjectHash) -> Option<FilePatch> {
         let (before, after) =
             (self.before.as_ref().map(Content::mode), self.after.as_ref().map(Content::mode));
-        let reversed = || self.hunks.iter().map(Hunk::reversed).collect();
-        let (action, hunks) = match &file.action {
-            Action::Add { path } => (Action::Delete { path: path.clone() }, reversed()),
-            Action::Delete { path } => (Action::Add { path: path.clone() }, reversed()),
+        let action = match &file.action {
             Action::Modify { .. } if self.before == self.after => return None,
-            Action::Modify { path } => (Action::Modify { path: path.clone() }, reversed()),
-            Action::Rename { from, to } => {
-                (Action::Rename { from: to.clone(), to: from.clone() }, reversed())
-            }
-            Action::Copy { to, .. } => {
-                let bytes = self.after.as_ref().map_or(&[][..], |content| &content.bytes);
-                (Action::Delete { path: to.clone() }, diff(bytes, b""))
-            }
+            Action::Modify { path } => Action::Modify { path: path.clone() },
+            Action::Add { path } | Action::Copy { to: path, .. } => Action::Delete { path: path.clone() },
+            Action::Delete { path } => Action::Add { path: path.clone() },
+            Action::Rename { from, to } => Action::Rename { from: to.clone(), to: from.clone() },
         };
         let new_mode = if matches!(action, Action::Delete { .. }) { None } else { before };
-        Some(FilePatch { action, old_mode: after, new_mode, hunks })
+        let (hunks, binary) = self.body_back(file, hash);
+        Some(FilePatch { action, old_mode: after, new_mode, hunks, binary })
+    }
+
+    /// In the lines that it was told in, else in lines that tell it, else as what is no text.
+    fn body_back(&self, file: &FilePatch, hash: ObjectHash) -> (Vec<Hunk>, Option<Binary>) {
+        let old = if matches!(file.action, Action::Copy { .. }) { None } else { self.before.as_ref() };
+        let old = old.map(|content| content.bytes.as_slice());
+        let new = self.after.as_ref().map(|content| content.bytes.as_slice());
+        let (before, after) = (old.unwrap_or_default(), new.unwrap_or_default());
+        let hunks = if before == after {
+            Some(Vec::new())
+        } else if file.binary.is_none() && !matches!(file.action, Action::Copy { .. }) {
+            Some(self.hunks.iter().map(Hunk::reversed).collect())
+        } else if looks_binary(before) || looks_binary(after) {
+            None
+        } else {
+            Some(diff(after, before))
+        };
+        match hunks.filter(|hunks| hunks.iter().all(Hunk::is_text)) {
+            Some(hunks) => (hunks, None),
+            None => {
+                let binary = between(hash, new, old);
+                // without a part of either kind nothing can be written, which is found then
+                let hunks = if binary.is_none() { diff(after, before) } else { Vec::new() };
+                (hunks, binary)
+            }
+        }
     }
 }
 
@@ -304,10 +348,12 @@ pub(super) fn with_mode(bits: u32, mode: Mode) -> u32 {
     }
 }
 
-fn not_text() -> PatchError {
+/// Bytes that were made to have the name of others: git has none for them, and so has no patch.
+fn nameless() -> PatchError {
     PatchError::BadChange {
         index: 0,
-        message: "it would take away what is no text (bytes that are not UTF-8, or a NUL), and no patch could bring it back"
+        message: "what takes it back would be a binary patch, and git has no name for these bytes, which were made to have \
+                  that of others"
             .to_owned(),
     }
 }

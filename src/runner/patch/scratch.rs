@@ -13,6 +13,9 @@ use super::commit::{Author, Point, Workshop, commit};
 use super::resolve::{Planned, resolve_patch};
 use super::{PatchError, parse};
 
+/// How much contents may grow.
+pub(super) const ROOM: u64 = 16 << 20;
+
 /// Path → bytes, and whether it is executable.
 pub(super) type Tree = BTreeMap<String, (Vec<u8>, bool)>;
 
@@ -100,7 +103,7 @@ impl Scratch {
     }
 
     pub(super) fn plan(&self, patch: &str) -> Result<Planned, PatchError> {
-        resolve_patch(&self.root, &parse(patch)?)
+        resolve_patch(&self.root, &parse(patch)?, ROOM)
     }
 
     pub(super) fn commit(

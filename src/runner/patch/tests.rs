@@ -235,7 +235,7 @@ fn two_files_can_swap_and_a_copy_is_made_of_what_was_there() {
 }
 
 #[test]
-fn latin_1_around_a_change_is_no_obstacle_and_loss_of_it_is_refused() {
+fn latin_1_around_a_change_is_no_obstacle_and_loss_of_it_is_told_as_no_text() {
     let mut files = tree(&[("plain", "x\n")]);
     files.insert("latin".to_owned(), (b"\xe9\n2\n3\n4\n5\n6\n7\n8\n9\n".to_vec(), false));
     let scratch = Scratch::new(&files);
@@ -243,32 +243,42 @@ fn latin_1_around_a_change_is_no_obstacle_and_loss_of_it_is_refused() {
     scratch.apply(&inverse).unwrap();
     assert_eq!(scratch.tree(), files);
     let list = serde_json::json!([{ "op": "delete", "path": "latin" }]);
-    let error = resolve_changes(&scratch.root, &read_changes(&list).unwrap()).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    let planned = resolve_changes(&scratch.root, &read_changes(&list).unwrap()).unwrap();
+    assert!(planned.inverse.contains("GIT binary patch") && planned.binary.len() == 1);
 }
 
 #[test]
-fn what_no_patch_can_bring_back_is_not_taken_away_and_all_else_is_taken_back() {
+fn what_no_lines_bring_back_is_brought_back_by_a_binary_part() {
     let mut files = tree(&[("nul", "a\0b\n"), ("plain", "x\n")]);
     files.insert("latin".to_owned(), (b"\xff\n".to_vec(), false));
     let scratch = Scratch::new(&files);
     for name in ["nul", "latin"] {
-        for list in [
-            serde_json::json!([{ "op": "delete", "path": name }]),
-            serde_json::json!([{ "op": "update", "path": name, "content": "x\n" }]),
-            serde_json::json!([{ "op": "put", "path": name, "content": "x\n" }]),
-            serde_json::json!([{ "op": "rename", "path": name, "to": "n", "content": "x\n" }]),
+        for (list, binary) in [
+            (serde_json::json!([{ "op": "delete", "path": name }]), vec![name]),
+            (serde_json::json!([{ "op": "update", "path": name, "content": "x\n" }]), vec![name]),
+            (serde_json::json!([{ "op": "put", "path": name, "content": "x\n" }]), vec![name]),
+            (
+                serde_json::json!([{ "op": "rename", "path": name, "to": "a", "content": "x\n" }]),
+                vec!["a", name],
+            ),
         ] {
-            let error = resolve_changes(&scratch.root, &read_changes(&list).unwrap()).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::InvalidInput, "{list}");
+            let planned = resolve_changes(&scratch.root, &read_changes(&list).unwrap()).unwrap();
+            let told: Vec<&str> = planned.binary.iter().map(crate::files::RelPath::as_str).collect();
+            assert_eq!(told, binary, "{list}");
+            scratch.commit(&planned, &mut |_| Ok(())).unwrap();
+            assert_ne!(scratch.tree(), files);
+            scratch.apply(&planned.inverse).unwrap();
+            assert_eq!(scratch.tree(), files);
         }
         let copy = format!("diff --git a/{name} b/c\ncopy from {name}\ncopy to c\n");
-        assert_eq!(scratch.apply(&copy).unwrap_err().kind(), ErrorKind::InvalidInput, "{name}");
-        assert_eq!(scratch.tree(), files);
+        let planned = scratch.plan(&copy).unwrap();
+        assert_eq!(planned.binary.iter().map(ToString::to_string).collect::<Vec<_>>(), ["c"]);
         for patch in [
             format!("diff --git a/{name} b/r\nrename from {name}\nrename to r\n"),
             format!("diff --git a/{name} b/{name}\nold mode 100644\nnew mode 100755\n"),
         ] {
+            let planned = scratch.plan(&patch).unwrap();
+            assert!(planned.binary.is_empty(), "its content stays: {patch}");
             let inverse = scratch.apply(&patch).unwrap();
             assert_ne!(scratch.tree(), files);
             scratch.apply(&inverse).unwrap();

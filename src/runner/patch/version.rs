@@ -2,12 +2,12 @@
 
 use crate::digest::Digest;
 use crate::files::{EntryKind, Facts, FileError, Links, RelPath, Root};
-use crate::patch::Mode;
+use crate::patch::{MOST_BYTES, Mode, is_text};
 
 use super::PatchError;
 
 /// The most bytes of a file that is patched.
-pub(super) const MAX_FILE: u64 = 64 << 20;
+pub(super) const MAX_FILE: u64 = MOST_BYTES;
 
 /// Bytes and permission bits.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +22,11 @@ impl Content {
     /// The mode that git would keep.
     pub(crate) fn mode(&self) -> Mode {
         Mode::of_bits(self.bits)
+    }
+
+    /// Can a patch hold it in lines?
+    pub(crate) fn is_text(&self) -> bool {
+        is_text(&self.bytes)
     }
 
     /// The digest of the bytes.

@@ -1,7 +1,7 @@
 //! `apply_patch`: changes the workspace by a git-style diff or a list of changes, or takes back what an earlier run changed; all
 //! or nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
@@ -11,8 +11,8 @@ use crate::files::RelPath;
 use crate::policy::{GrantLimits, Granted, Obligations};
 use crate::runner::ToolWorld;
 use crate::runner::patch::{
-    Action, Author, Change, Changed, FilePatch, History, Planned, Workshop, commit, parse, read_changes,
-    resolve_changes, resolve_patch,
+    Action, Author, Change, Changed, FilePatch, History, Planned, Side, Workshop, commit, parse,
+    read_changes, resolve_changes, resolve_patch,
 };
 
 use super::access::Reading;
@@ -76,7 +76,8 @@ pub(super) fn result_of(tool: &str, planned: &Planned) -> ToolResult {
     let mut files: Vec<Value> = planned.changed.iter().map(file).collect();
     files.sort_by(|a, b| a["path"].as_str().cmp(&b["path"].as_str()));
     let lines: Vec<String> = planned.changed.iter().map(line).collect();
-    let mut result = ToolResult::success(tool, json!({ "files": files, "inverse": planned.inverse }));
+    let inverse = if planned.is_kept_back { "" } else { planned.inverse.as_str() };
+    let mut result = ToolResult::success(tool, json!({ "files": files, "inverse": inverse }));
     result.stdout = lines.concat();
     result.artifacts = planned.changed.iter().filter_map(artifact).collect();
     result
@@ -125,23 +126,46 @@ fn demanded(input: &Input<'_>, obligations: &Obligations, world: &ToolWorld) -> 
         _ => read(input, &obligations.limits)?,
     };
     check_count(asked.count(), &obligations.limits)?;
-    Writing::of(obligations, world).demand(asked.touched().into_iter())?;
+    let binary = asked.binary();
+    let binary = binary.iter().map(|path| (path, Touch::Binary));
+    Writing::of(obligations, world).demand(asked.touched().into_iter().chain(binary))?;
     Ok(asked)
 }
 
 fn plan(input: &Input<'_>, obligations: &Obligations, world: &ToolWorld) -> Result<Planned, ToolError> {
     let asked = demanded(input, obligations, world)?;
     check_places(&asked, obligations, world)?;
-    let planned = match &asked {
-        Asked::Patch(files) => resolve_patch(&world.root, files).map_err(|error| patch_error(&error))?,
+    let mut planned = match &asked {
+        Asked::Patch(files) => {
+            let room = most_bytes(&obligations.limits);
+            resolve_patch(&world.root, files, room).map_err(|error| patch_error(&error))?
+        }
         Asked::Changes(changes) => {
             resolve_changes(&world.root, changes).map_err(|error| patch_error(&error))?
         }
-        Asked::Undo(changes) => changes.plan(world)?,
+        Asked::Undo(changes) => changes.plan(obligations, world)?,
     };
+    demand_binary(&mut planned, obligations, world)?;
     check_expected(input, &planned)?;
     check_approved(obligations, &planned)?;
     Ok(planned)
+}
+
+/// What is no text may be told of each path of which lines tell too little. What may not leave is kept back: the history has
+/// the bytes that take it back.
+fn demand_binary(
+    planned: &mut Planned,
+    obligations: &Obligations,
+    world: &ToolWorld,
+) -> Result<(), ToolError> {
+    let writing = Writing::of(obligations, world);
+    writing.demand(planned.binary.iter().map(|path| (path, Touch::Binary)))?;
+    planned.is_kept_back =
+        planned.wanted.iter().filter(|wanted| planned.binary.contains(&wanted.path)).any(|wanted| {
+            let before = wanted.before.as_ref().map(|version| version.content.clone());
+            !writing.tells_binary(&wanted.path, &Side { before, after: wanted.after.clone() })
+        });
+    Ok(())
 }
 
 /// What no name tells: a folder that is a git directory, and a file that is another one under a second name.
@@ -178,6 +202,18 @@ impl Asked {
         }
     }
 
+    /// The paths that it says to change by what is no text.
+    fn binary(&self) -> BTreeSet<RelPath> {
+        match self {
+            Asked::Patch(files) => {
+                let binary = files.iter().filter(|file| file.binary.is_some());
+                binary.flat_map(FilePatch::changed).cloned().collect()
+            }
+            Asked::Changes(_) => BTreeSet::new(),
+            Asked::Undo(changes) => changes.binary().clone(),
+        }
+    }
+
     fn paths(&self) -> Vec<RelPath> {
         let mut paths: Vec<RelPath> = self.touched().into_iter().map(|(path, _)| path.clone()).collect();
         paths.sort();
@@ -187,14 +223,8 @@ impl Asked {
 }
 
 fn read(input: &Input<'_>, limits: &GrantLimits) -> Result<Asked, ToolError> {
-    let most = limits.patch_bytes.unwrap_or(PATCH_BYTES);
-    let check = |bytes: usize| {
-        if bytes as u64 <= most {
-            return Ok(());
-        }
-        let message = format!("the patch has {bytes} bytes; the limit is {most}");
-        Err(ToolError { limit: Some("patch_bytes".to_owned()), ..ToolError::new(ErrorKind::Limit, message) })
-    };
+    let most = most_bytes(limits);
+    let check = |bytes: usize| within(bytes as u64, most, "has");
     match (input.text("patch")?, input.value("changes")) {
         (Some(text), None) => {
             check(text.len())?;
@@ -202,7 +232,10 @@ fn read(input: &Input<'_>, limits: &GrantLimits) -> Result<Asked, ToolError> {
                 // what a command hands over that had nothing to change
                 return Ok(Asked::Patch(Vec::new()));
             }
-            parse(text).map(Asked::Patch).map_err(|error| patch_error(&error))
+            let files = parse(text).map_err(|error| patch_error(&error))?;
+            // before anything is unpacked
+            within(files.iter().map(FilePatch::unpacked).sum(), most, "unpacks to")?;
+            Ok(Asked::Patch(files))
         }
         (None, Some(list)) => {
             check(content_bytes(list))?;
@@ -210,6 +243,18 @@ fn read(input: &Input<'_>, limits: &GrantLimits) -> Result<Asked, ToolError> {
         }
         _ => Err(invalid("`apply_patch` needs one of `patch`, `changes` and `undo`")),
     }
+}
+
+fn most_bytes(limits: &GrantLimits) -> u64 {
+    limits.patch_bytes.unwrap_or(PATCH_BYTES)
+}
+
+fn within(bytes: u64, most: u64, how: &str) -> Result<(), ToolError> {
+    if bytes <= most {
+        return Ok(());
+    }
+    let message = format!("the patch {how} {bytes} bytes; the limit is {most}");
+    Err(ToolError { limit: Some("patch_bytes".to_owned()), ..ToolError::new(ErrorKind::Limit, message) })
 }
 
 /// `{run, to?}`: what an earlier run changed. Which run that may be, the user says and no graph.

@@ -10,10 +10,11 @@ use crate::effect::ToolError;
 use crate::files::{Links, RelPath};
 use crate::policy::{ExecGrant, Obligations};
 use crate::runner::ToolWorld;
-use crate::runner::patch::{Content, FilePatch, Side, checked, compose, render};
+use crate::runner::patch::{Content, FilePatch, Side, Telling, checked, compose, render};
 use crate::sandbox::{Difference, NotCarried, Uncarried, UpperBounds, UpperChanges, WorkspaceCopy};
 
 use super::git_folders::git_folders;
+use super::git_tree::object_hash;
 use super::place::copy_error;
 use super::upper_sides::sides;
 use super::writing::Writing;
@@ -46,19 +47,23 @@ pub(super) fn carry(
     let caches: Vec<RelPath> =
         grant.cache_folders.iter().filter_map(|path| RelPath::parse(path).ok()).collect();
     let hidden = |path: &RelPath| !writing.shows(path);
+    let binary = obligations.binary.open_anything();
     let (differences, mut not_carried) =
-        copy.differences(&caches, &hidden).map_err(|error| copy_error(&error))?;
+        copy.differences(&caches, &hidden, binary).map_err(|error| copy_error(&error))?;
     let mut sides = BTreeMap::new();
     for difference in differences {
         let path = difference.path.clone();
         let side = if writing.denies_write(&path) { Err(Uncarried::Denied) } else { side(difference, world) };
         match side {
+            Ok(side) if !writing.carries(&path, &side) => {
+                not_carried.push(NotCarried { path: path.to_string(), kind: Uncarried::Binary });
+            }
             Ok(side) => drop(sides.insert(path, side)),
             Err(kind) => not_carried.push(NotCarried { path: path.to_string(), kind }),
         }
     }
     drop_unpatchable(&mut sides, &mut not_carried, world);
-    let (patch, truncated) = bounded(&compose(&sides), obligations, &mut not_carried);
+    let (patch, truncated) = bounded(&told(&sides, &writing, world), obligations, &mut not_carried);
     not_carried.sort();
     let not_carried =
         not_carried.iter().map(|one| json!({ "path": one.path, "kind": one.kind.word() })).collect();
@@ -75,9 +80,16 @@ pub(super) fn carry_changes(
     let writing = Writing::of(obligations, world);
     let (mut sides, mut not_carried) = sides(changes, started, &writing, world);
     drop_unpatchable(&mut sides, &mut not_carried, world);
-    let (patch, truncated) = bounded(&compose(&sides), obligations, &mut not_carried);
+    let (patch, truncated) = bounded(&told(&sides, &writing, world), obligations, &mut not_carried);
     let truncated = truncated || changes.truncated || not_carried.len() > MAX_LISTED;
     Carried { patch, not_carried: listed(not_carried), truncated }
+}
+
+/// The patch between both sides: those that are no text may be told.
+fn told(sides: &BTreeMap<RelPath, Side>, writing: &Writing<'_>, world: &ToolWorld) -> Vec<FilePatch> {
+    let telling =
+        Telling { binary: &|path, side| writing.tells_binary(path, side), hash: &|| object_hash(world) };
+    compose(sides, &telling)
 }
 
 /// Takes out what no patch may name or make, so that what comes back is a patch that can be applied.
@@ -102,7 +114,8 @@ fn drop_unpatchable(
 pub(super) fn bounds(obligations: &Obligations) -> UpperBounds {
     let files = obligations.limits.patch_files.unwrap_or(PATCH_FILES).min(PATCH_FILES) as usize;
     // files that rules refuse are read before they are refused
-    UpperBounds { files: 2 * files + 1000, file_bytes: PATCH_BYTES, bytes: 4 * PATCH_BYTES }
+    let binary = obligations.binary.open_anything();
+    UpperBounds { files: 2 * files + 1000, file_bytes: PATCH_BYTES, bytes: 4 * PATCH_BYTES, binary }
 }
 
 fn listed(mut not_carried: Vec<NotCarried>) -> Vec<Value> {
@@ -124,9 +137,6 @@ fn side(difference: Difference, world: &ToolWorld) -> Result<Side, Uncarried> {
             if Digest::of(&bytes) != digest {
                 return Err(Uncarried::Conflict);
             }
-            if bytes.contains(&0) || std::str::from_utf8(&bytes).is_err() {
-                return Err(Uncarried::Binary);
-            }
             Some(Content { bytes, bits })
         }
     };
@@ -142,13 +152,18 @@ fn bounded(
 ) -> (String, bool) {
     let most_bytes = obligations.limits.patch_bytes.unwrap_or(PATCH_BYTES);
     let most_files = obligations.limits.patch_files.unwrap_or(PATCH_FILES);
-    let (mut text, mut count, mut truncated) = (String::new(), 0, false);
+    let (mut text, mut count, mut unpacked, mut truncated) = (String::new(), 0, 0, false);
     for file in files {
         let path = file.action.target().or(file.action.source()).map_or(String::new(), RelPath::to_string);
         let kind = match render(std::slice::from_ref(file)) {
             None => Uncarried::Binary,
-            Some(one) if count < most_files && (text.len() + one.len()) as u64 <= most_bytes => {
+            Some(one)
+                if count < most_files
+                    && (text.len() + one.len()) as u64 <= most_bytes
+                    && unpacked + file.unpacked() <= most_bytes =>
+            {
                 text.push_str(&one);
+                unpacked += file.unpacked();
                 count += 1;
                 continue;
             }

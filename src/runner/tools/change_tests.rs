@@ -16,14 +16,14 @@ use crate::files::Root;
 use crate::policy::{GrantLimits, Granted, NetworkRules, Obligations, PathRules};
 use crate::runner::{Cancel, CommandMemory, ToolWorld, execute};
 
-struct Bench {
+pub(super) struct Bench {
     folder: tempfile::TempDir,
-    world: ToolWorld,
-    obligations: Obligations,
+    pub(super) world: ToolWorld,
+    pub(super) obligations: Obligations,
 }
 
 impl Bench {
-    fn new(files: &[(&str, &str)]) -> Self {
+    pub(super) fn new(files: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().to_owned();
         for name in ["work", "state"] {
@@ -46,6 +46,7 @@ impl Bench {
         let obligations = Obligations {
             read: PathRules::of_globs(&["**"], &[], &[".env"]),
             write: PathRules::of_globs(&["**"], &["Cargo.toml"], &["locked/**"]),
+            binary: PathRules::of_globs(&[], &[], &[]),
             limits: GrantLimits { patch_bytes: Some(2000), patch_files: Some(3), read_bytes: None },
             network: NetworkRules::default(),
             exec: None,
@@ -55,7 +56,7 @@ impl Bench {
         Self { folder, world, obligations }
     }
 
-    fn git(&self, args: &[&str]) {
+    pub(super) fn git(&self, args: &[&str]) {
         let done = Command::new("git")
             .current_dir(self.work(""))
             .env("GIT_CONFIG_NOSYSTEM", "1")
@@ -67,7 +68,7 @@ impl Bench {
         assert!(done.status.success(), "{done:?}");
     }
 
-    fn work(&self, path: &str) -> PathBuf {
+    pub(super) fn work(&self, path: &str) -> PathBuf {
         self.folder.path().join("work").join(path)
     }
 
@@ -75,7 +76,7 @@ impl Bench {
         fs::read_to_string(self.work(path)).unwrap()
     }
 
-    fn call(&self, node: &str, tool: &str, input: Value) -> ToolResult {
+    pub(super) fn call(&self, node: &str, tool: &str, input: Value) -> ToolResult {
         let call = ToolCall { run: "r".into(), node: node.into(), ..ToolCall::new(tool, input) };
         execute(&Granted::by_hand(call, self.obligations.clone()), &self.world, &Cancel::default())
     }
@@ -89,7 +90,7 @@ impl Bench {
     }
 }
 
-fn kind(result: &ToolResult) -> ErrorKind {
+pub(super) fn kind(result: &ToolResult) -> ErrorKind {
     result.error.as_ref().unwrap_or_else(|| panic!("{result:?}")).kind.clone()
 }
 

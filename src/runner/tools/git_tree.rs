@@ -7,7 +7,7 @@ use gix::objs::{Kind, compute_hash};
 
 use crate::effect::{ErrorKind, ToolError};
 use crate::files::RelPath;
-use crate::runner::patch::{Content, Mode};
+use crate::runner::patch::{Content, Mode, ObjectHash};
 use crate::runner::{ToolWorld, git_options};
 
 use super::git_place::git_place;
@@ -17,6 +17,16 @@ use super::input::invalid;
 const MAX_FILES: usize = 200_000;
 /// The most bytes of a file that is compared.
 const MAX_FILE: u64 = 64 << 20;
+
+/// How the workspace's own repository names contents; as git does by itself, where there is none.
+pub(super) fn object_hash(world: &ToolWorld) -> ObjectHash {
+    let options = git_options().open_path_as_is(true);
+    let repository = git_place(world).ok().and_then(|place| gix::open_opts(place, options).ok());
+    match repository.map(|repository| repository.object_hash()) {
+        Some(gix::hash::Kind::Sha256) => ObjectHash::Sha256,
+        _ => ObjectHash::Sha1,
+    }
+}
 
 /// A file of a revision, whose content is read when it is asked for.
 pub(super) struct GitTree {

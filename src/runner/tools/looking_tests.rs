@@ -90,6 +90,7 @@ impl Place {
         let obligations = Obligations {
             read: PathRules::of_globs(&["**"], &[], &[]),
             write: PathRules::of_globs(&["**"], &[], &[]),
+            binary: PathRules::of_globs(&[], &[], &[]),
             limits,
             exec: None,
             network: NetworkRules::default(),

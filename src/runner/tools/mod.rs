@@ -3,6 +3,8 @@
 
 mod access;
 mod apply_patch;
+#[cfg(test)]
+mod binary_change_tests;
 mod caches;
 mod call_folders;
 mod carried;

@@ -1,14 +1,16 @@
 //! What a call would touch, found out before a person is asked: paths, what stands there, the program. Looks, and
 //! changes nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use crate::digest::Digest;
 use crate::effect::{BoundTarget, ErrorKind, PlannedProgram, Preview, ToolCall, ToolError};
+use crate::files::RelPath;
 use crate::model::Uses;
 use crate::policy::{Granted, Obligations};
 use crate::runner::ToolWorld;
-use crate::runner::patch::{Planned, Side, compose, render};
+use crate::runner::patch::{FilePatch, Planned, Side, Telling, compose, head, render};
 use crate::sandbox::{Program, find_program};
 
 use super::access::Reading;
@@ -66,17 +68,37 @@ fn patch(
         return Ok(Preview { paths, ..Preview::default() });
     }
     let planned = apply_patch::foresee(call, obligations, world)?;
-    let diff = if call.input.get("patch").is_some() { None } else { diff(&planned) };
+    // what is no text can't be seen in the patch itself
+    let seen = call.input.get("patch").is_some() && planned.binary.is_empty();
+    let diff = if seen { None } else { diff(&planned) };
     Ok(Preview { preimages: preimages(&planned), paths, target: None, diff })
 }
 
-/// What was planned, as a diff; none where bytes that are not UTF-8 stand in the way of one.
+/// What was planned, as a diff; of what is no text, how much it is and its digest.
 fn diff(planned: &Planned) -> Option<String> {
     let sides = planned.wanted.iter().map(|wanted| {
         let before = wanted.before.as_ref().map(|version| version.content.clone());
         (wanted.path.clone(), Side { before, after: wanted.after.clone() })
     });
-    render(&compose(&sides.collect()))
+    let sides: BTreeMap<RelPath, Side> = sides.collect();
+    compose(&sides, &Telling::LINES)
+        .iter()
+        .map(|file| render(std::slice::from_ref(file)).or_else(|| outlined(file, &sides)))
+        .collect()
+}
+
+/// A change of what is no text, for a person.
+fn outlined(file: &FilePatch, sides: &BTreeMap<RelPath, Side>) -> Option<String> {
+    let mut text = head(file)?;
+    let side = sides.get(file.action.target().or(file.action.source())?)?;
+    for (sign, content) in [('-', &side.before), ('+', &side.after)] {
+        if let Some(content) = content {
+            let kind = if content.is_text() { "text" } else { "no text" };
+            // writing to a String cannot fail
+            let _ = writeln!(text, "{sign} {kind}, {} bytes, {}", content.bytes.len(), content.digest());
+        }
+    }
+    Some(text)
 }
 
 fn command(call: &ToolCall, obligations: &Obligations, world: &ToolWorld) -> Result<Preview, ToolError> {

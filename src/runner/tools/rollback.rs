@@ -1,18 +1,19 @@
 //! `rollback`: takes back what this run changed, to its start or to how it was when a node began. Refused where the workspace
 //! has moved on since, with the files named; nothing that somebody else wrote is ever thrown away.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::effect::{ErrorKind, ToolCall, ToolError, ToolResult};
 use crate::files::RelPath;
 use crate::policy::{Granted, Obligations};
 use crate::runner::ToolWorld;
 use crate::runner::patch::{
-    Author, Changed, Content, FilePatch, History, Past, PastContent, PatchError, Planned, Side, Version,
-    Wanted, compose, render,
+    Author, Changed, Content, FilePatch, History, Past, PastContent, PatchError, Planned, Side, Telling,
+    Version, Wanted, compose, parse, render,
 };
 
 use super::apply_patch::{answer, carry_out, check_approved, result_of};
+use super::git_tree::object_hash;
 use super::input::{Input, invalid};
 use super::writing::{Touch, Writing, patch_error};
 
@@ -47,7 +48,7 @@ pub(super) fn foresee(
     let to = input.required_text("to")?;
     let changes = Changes::of(&request.run, to, world)?;
     changes.demand(obligations, world)?;
-    let planned = changes.plan(world)?;
+    let planned = changes.plan(obligations, world)?;
     Ok((changes.undone, planned))
 }
 
@@ -56,6 +57,7 @@ pub(super) struct Changes {
     run: String,
     undone: Vec<Past>,
     paths: States,
+    binary: BTreeSet<RelPath>,
 }
 
 impl Changes {
@@ -64,8 +66,8 @@ impl Changes {
         let failed = |error: PatchError| patch_error(&error);
         let history = History::of(&world.state, run).map_err(failed)?;
         let undone = since(to, history.standing().map_err(failed)?)?;
-        let paths = touched(&undone)?;
-        Ok(Self { run: run.to_owned(), undone, paths })
+        let (paths, binary) = (touched(&undone)?, binary_of(&undone));
+        Ok(Self { run: run.to_owned(), undone, paths, binary })
     }
 
     /// The files that they touched.
@@ -73,15 +75,22 @@ impl Changes {
         self.paths.keys()
     }
 
+    /// Those of them whose patches are binary: what was needed to do it is needed to take it back.
+    pub(super) fn binary(&self) -> &BTreeSet<RelPath> {
+        &self.binary
+    }
+
     /// May all of them be read and written?
     fn demand(&self, obligations: &Obligations, world: &ToolWorld) -> Result<(), ToolError> {
-        Writing::of(obligations, world).demand(self.paths().map(|path| (path, Touch::ReadAndWrite)))
+        let binary = self.binary.iter().map(|path| (path, Touch::Binary));
+        let touched = self.paths().map(|path| (path, Touch::ReadAndWrite)).chain(binary);
+        Writing::of(obligations, world).demand(touched)
     }
 
     /// What taking them back does to the workspace as it is.
-    pub(super) fn plan(&self, world: &ToolWorld) -> Result<Planned, ToolError> {
+    pub(super) fn plan(&self, obligations: &Obligations, world: &ToolWorld) -> Result<Planned, ToolError> {
         let history = History::of(&world.state, &self.run).map_err(|error| patch_error(&error))?;
-        plan(world, &history, &self.paths)
+        plan(&Writing::of(obligations, world), world, &history, &self.paths)
     }
 }
 
@@ -116,7 +125,21 @@ fn touched(undone: &[Past]) -> Result<States, ToolError> {
         .collect()
 }
 
-fn plan(world: &ToolWorld, history: &History<'_>, paths: &States) -> Result<Planned, ToolError> {
+/// The paths of which the patches that take changes back tell what is no text.
+fn binary_of(undone: &[Past]) -> BTreeSet<RelPath> {
+    let files = undone.iter().flat_map(|past| parse(&past.inverse).unwrap_or_default());
+    files
+        .filter(|file| file.binary.is_some())
+        .flat_map(|file| file.changed().cloned().collect::<Vec<_>>())
+        .collect()
+}
+
+fn plan(
+    writing: &Writing<'_>,
+    world: &ToolWorld,
+    history: &History<'_>,
+    paths: &States,
+) -> Result<Planned, ToolError> {
     let failed = |error: PatchError| patch_error(&error);
     let (mut moved_on, mut wanted, mut back) = (Vec::new(), Vec::new(), BTreeMap::new());
     for (path, states) in paths {
@@ -149,9 +172,10 @@ fn plan(world: &ToolWorld, history: &History<'_>, paths: &States) -> Result<Plan
         );
         return Err(ToolError::new(ErrorKind::Conflict, message));
     }
-    let patch = compose(&back);
+    let patch = compose(&back, &Telling::LINES);
     let changed = patch.iter().map(|file| changed(file, &back)).collect();
-    Ok(Planned { wanted, changed, inverse: inverse(&back) })
+    let inverse = inverse(&back, writing, world);
+    Ok(Planned { wanted, changed, inverse, binary: BTreeSet::new(), is_kept_back: false })
 }
 
 fn changed(file: &FilePatch, sides: &BTreeMap<RelPath, Side>) -> Changed {
@@ -166,10 +190,12 @@ fn changed(file: &FilePatch, sides: &BTreeMap<RelPath, Side>) -> Changed {
     }
 }
 
-/// The patch that would bring it all again; empty where bytes that are not UTF-8 stand in the way of one.
-fn inverse(back: &BTreeMap<RelPath, Side>) -> String {
+/// The patch that would bring it all again; empty where what is no text stands in the way of one, and may not be told.
+fn inverse(back: &BTreeMap<RelPath, Side>, writing: &Writing<'_>, world: &ToolWorld) -> String {
     let forth = back
         .iter()
         .map(|(path, side)| (path.clone(), Side { before: side.after.clone(), after: side.before.clone() }));
-    render(&compose(&forth.collect())).unwrap_or_default()
+    let telling =
+        Telling { binary: &|path, side| writing.tells_binary(path, side), hash: &|| object_hash(world) };
+    render(&compose(&forth.collect(), &telling)).unwrap_or_default()
 }

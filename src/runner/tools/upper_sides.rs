@@ -68,8 +68,8 @@ impl Judge<'_> {
         match self.changed(file) {
             Ok(before) => {
                 let bits = if file.bits & 0o100 == 0 { 0o644 } else { 0o755 };
-                let after = Some(Content { bytes: file.text.clone().into_bytes(), bits });
-                self.sides.insert(file.path.clone(), Side { before, after });
+                let after = Some(Content { bytes: file.bytes.clone(), bits });
+                self.take(&file.path, Side { before, after });
             }
             Err(kind) => self.refuse(&file.path, kind),
         }
@@ -108,6 +108,15 @@ impl Judge<'_> {
         }
     }
 
+    /// What is no text is carried only where it may be.
+    fn take(&mut self, path: &RelPath, side: Side) {
+        if self.writing.carries(path, &side) {
+            self.sides.insert(path.clone(), side);
+        } else {
+            self.refuse(path, Uncarried::Binary);
+        }
+    }
+
     /// Something is not there any more, unless it is a file that was made anew.
     fn gone(&mut self, path: &RelPath) {
         if self.present.contains(path) || !self.writing.shows(path) {
@@ -131,7 +140,7 @@ impl Judge<'_> {
             return Err(Uncarried::Ignored);
         }
         let before = self.before(path)?;
-        self.sides.insert(path.clone(), Side { before: Some(before), after: None });
+        self.take(path, Side { before: Some(before), after: None });
         Ok(())
     }
 
@@ -173,9 +182,6 @@ impl Judge<'_> {
             FileError::TooLarge { .. } => Uncarried::TooLarge,
             _ => Uncarried::Unreadable,
         })?;
-        if bytes.contains(&0) || std::str::from_utf8(&bytes).is_err() {
-            return Err(Uncarried::Binary);
-        }
         Ok(Content { bytes, bits: facts.mode & 0o777 })
     }
 

@@ -9,11 +9,13 @@ use serde_json::{Value, json};
 use crate::effect::{ToolCall, ToolError, ToolResult};
 use crate::files::{EntryKind, IgnoreFiles, RelPath, Root, Walk, walk_until};
 use crate::policy::{Granted, Obligations};
-use crate::runner::patch::{Content, FilePatch, History, PatchError, Side, Version, compose, render};
+use crate::runner::patch::{
+    Content, FilePatch, History, PatchError, Side, Telling, Version, compose, render,
+};
 use crate::runner::{Cancel, ToolWorld};
 
 use super::access::{Reading, in_time, tool_error};
-use super::git_tree::GitTree;
+use super::git_tree::{GitTree, object_hash};
 use super::input::Input;
 use super::list_files::MAX_ENTRIES;
 use super::writing::{Writing, patch_error};
@@ -34,7 +36,10 @@ pub(in crate::runner) fn workspace_diff(
         "start" => (since_start(world, &request.run, obligations)?, String::new()),
         revision => since_revision(world, revision, obligations, cancel)?,
     };
-    Ok(ToolResult { stderr: notes, ..result_of(&compose(&sides), obligations) })
+    let writing = Writing::of(obligations, world);
+    let telling =
+        Telling { binary: &|path, side| writing.tells_binary(path, side), hash: &|| object_hash(world) };
+    Ok(ToolResult { stderr: notes, ..result_of(&compose(&sides, &telling), obligations) })
 }
 
 type Sides = BTreeMap<RelPath, Side>;
@@ -125,11 +130,15 @@ fn result_of(files: &[FilePatch], obligations: &Obligations) -> ToolResult {
     let most = obligations.limits.patch_bytes.unwrap_or(PATCH_BYTES);
     let (mut patch, mut listed, mut truncated): (String, Vec<Value>, bool) =
         (String::new(), Vec::new(), false);
+    let mut unpacked = 0;
     for file in files {
         let text = render(std::slice::from_ref(file));
-        let binary = text.is_none();
+        let binary = file.binary.is_some() || text.is_none();
         match text {
-            Some(text) if (patch.len() + text.len()) as u64 <= most => patch.push_str(&text),
+            Some(text) if (patch.len() + text.len()) as u64 <= most && unpacked + file.unpacked() <= most => {
+                unpacked += file.unpacked();
+                patch.push_str(&text);
+            }
             Some(_) => truncated = true,
             None => {}
         }

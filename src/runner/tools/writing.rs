@@ -4,13 +4,15 @@
 use crate::effect::{ErrorKind, RuleRef, ToolError};
 use crate::files::RelPath;
 use crate::policy::{Decision, Obligations, PathRules, Verdict, is_secret_name};
+use crate::redact::{Cut, Redaction};
 use crate::runner::ToolWorld;
-use crate::runner::patch::{PatchError, is_protected};
+use crate::runner::patch::{PatchError, Side, is_protected, is_text};
 
 /// What a call may change.
 pub(super) struct Writing<'a> {
     obligations: &'a Obligations,
     protected: &'a [RelPath],
+    redaction: &'a Redaction,
 }
 
 /// What a change does to a path.
@@ -22,12 +24,14 @@ pub(super) enum Touch {
     Write,
     /// What is there is changed or taken away, and the inverse tells what it was.
     ReadAndWrite,
+    /// It is changed by what is no text, or what it was can be told in no other way.
+    Binary,
 }
 
 impl<'a> Writing<'a> {
     /// The writing side of a granted call.
     pub(super) fn of(obligations: &'a Obligations, world: &'a ToolWorld) -> Self {
-        Self { obligations, protected: &world.protected }
+        Self { obligations, protected: &world.protected, redaction: &world.redaction }
     }
 
     /// May all of it happen? A denial is told before a question.
@@ -54,6 +58,21 @@ impl<'a> Writing<'a> {
             || self.obligations.write.check(path.as_str()).decision == Decision::Deny
     }
 
+    /// May what is no text be told of this path in a patch? Not where a layer forbids it, and not where it holds what must not
+    /// leave: what is deflated, nobody finds that in later.
+    pub(super) fn tells_binary(&self, path: &RelPath, side: &Side) -> bool {
+        let clean = |bytes: &[u8]| self.redaction.text(bytes, Cut::default()).1 == 0;
+        let mut contents = side.before.iter().chain(&side.after);
+        self.obligations.binary.decision(path.as_str()) != Decision::Deny
+            && (self.redaction.is_empty() || contents.all(|content| clean(&content.bytes)))
+    }
+
+    /// May a command's change of these contents be carried over: are they text, or may they be none?
+    pub(super) fn carries(&self, path: &RelPath, side: &Side) -> bool {
+        let mut contents = side.before.iter().chain(&side.after);
+        contents.all(|content| is_text(&content.bytes)) || self.tells_binary(path, side)
+    }
+
     /// May it be read?
     pub(super) fn allows_read(&self, path: &RelPath) -> bool {
         self.invariant(path).is_none()
@@ -74,6 +93,9 @@ impl<'a> Writing<'a> {
         let ask = |rules: &PathRules, what: &str| refusal(&rules.check(path.as_str()), path, what);
         self.invariant(path).or_else(|| match touch {
             Touch::Read => ask(&self.obligations.read, "read"),
+            Touch::Binary => {
+                ask(&self.obligations.binary, "changed by a binary patch, and what it holds is no text")
+            }
             Touch::Write => ask(&self.obligations.write, "written"),
             Touch::ReadAndWrite => {
                 ask(&self.obligations.write, "written").or_else(|| ask(&self.obligations.read, "read"))

@@ -104,6 +104,7 @@ fn obligations(program: &str) -> Obligations {
     Obligations {
         read: PathRules::of_globs(&["**"], &[], &["**/.env*", ".env*"]),
         write: PathRules::of_globs(&["src/**", "*.txt"], &["Cargo.toml"], &["src/locked"]),
+        binary: PathRules::of_globs(&[], &[], &[]),
         limits: GrantLimits::default(),
         network: NetworkRules::default(),
         exec: Some(ExecGrant {

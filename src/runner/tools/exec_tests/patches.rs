@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::json;
 
 use crate::effect::{ErrorKind, ToolCall, ToolResult};
-use crate::policy::WorkspaceMode;
+use crate::policy::{PathRules, WorkspaceMode};
 use crate::runner::Cancel;
 use crate::runner::patch::parse;
 use crate::runner::tools::exec::exec_with;
@@ -72,7 +72,7 @@ fn a_formatter_works_and_its_patch_applies() {
     let result = bench.call(&json!({ "argv": ["sed", "-i", "s/[ \\t]*$//", "a.txt"], "cwd": "src" }));
     assert!(result.ok, "{result:?}");
     let patch = parse(result.output["patch"].as_str().unwrap()).unwrap();
-    let planned = crate::runner::patch::resolve_patch(&bench.world.root, &patch).unwrap();
+    let planned = crate::runner::patch::resolve_patch(&bench.world.root, &patch, 1 << 20).unwrap();
     assert_eq!(planned.wanted[0].after.as_ref().unwrap().bytes, b"a\nb\n");
 }
 
@@ -148,4 +148,60 @@ fn calls_at_the_same_time_do_not_disturb_each_other() {
         assert_eq!(result.stdout, format!("{0}\n{0}\n", index + 1));
         assert!(result.output["patch"].as_str().unwrap().ends_with(&format!("-0\n+{}\n", index + 1)));
     }
+}
+
+#[test]
+fn what_is_no_text_comes_back_where_the_rules_allow_it() {
+    for workspace in [WorkspaceMode::Copy, WorkspaceMode::Overlay] {
+        let mut bench = Bench::new("sh");
+        bench.grant().workspace = workspace;
+        bench.write("src/art/old", "one\n");
+        bench.write("src/kept", "one\n");
+        let script = "mkdir -p src/art; printf 'a\\0b' > src/art/new; printf 'one\\n\\377' > src/art/old; \
+                      printf 'a\\0b' > src/kept; printf 'c\\0d' > src/made; truncate -s 5000 src/art/hole; echo two > src/text";
+        let told = |result: &ToolResult| -> Vec<(String, String)> {
+            let listed = result.output["not_carried"].as_array().unwrap().iter();
+            let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+            listed.map(|one| (text(&one["path"]), text(&one["kind"]))).collect()
+        };
+        let all = |paths: &[&str]| -> Vec<(String, String)> {
+            paths.iter().map(|path| ((*path).to_owned(), "binary".to_owned())).collect()
+        };
+        let closed = bench.sh(script);
+        assert_eq!(
+            told(&closed),
+            all(&["src/art/hole", "src/art/new", "src/art/old", "src/kept", "src/made"])
+        );
+        assert_eq!(parse(closed.output["patch"].as_str().unwrap()).unwrap().len(), 1);
+        bench.obligations.binary = PathRules::of_globs(&["src/art/**"], &[], &[]);
+        let open = bench.sh(script);
+        assert_eq!(told(&open), all(&["src/kept", "src/made"]), "{workspace:?}");
+        let patch = parse(open.output["patch"].as_str().unwrap()).unwrap();
+        let planned = crate::runner::patch::resolve_patch(&bench.world.root, &patch, 1 << 20).unwrap();
+        let made: Vec<(String, Vec<u8>)> = planned
+            .wanted
+            .iter()
+            .map(|wanted| (wanted.path.to_string(), wanted.after.as_ref().unwrap().bytes.clone()))
+            .collect();
+        assert_eq!(
+            made,
+            [
+                ("src/art/hole".to_owned(), vec![0; 5000]),
+                ("src/art/new".to_owned(), b"a\0b".to_vec()),
+                ("src/art/old".to_owned(), b"one\n\xff".to_vec()),
+                ("src/text".to_owned(), b"two\n".to_vec()),
+            ]
+        );
+    }
+}
+
+#[test]
+fn neither_text_nor_what_is_none_takes_the_room_of_the_other() {
+    let mut bench = Bench::new("sh");
+    bench.grant().workspace = WorkspaceMode::Overlay;
+    bench.obligations.limits.patch_files = Some(1);
+    bench.obligations.binary = PathRules::of_globs(&["src/art/**"], &[], &[]);
+    // files that no rule carries are read all the same, and there are more of them than are read
+    let result = bench.sh("mkdir src; i=0; while [ $i -lt 1100 ]; do printf '\\0' > src/$i; i=$((i+1)); done; echo x > src/text");
+    assert!(result.output["patch"].as_str().unwrap().contains("b/src/text"), "{}", result.output["patch"]);
 }
