@@ -144,7 +144,8 @@ pub(super) fn problem(error: &AgainError) -> Problem {
             Problem::with(Exit::Unverified, "the run cannot be believed", detail)
         }
         AgainError::Unheard(..) => Problem::with(Exit::Failed, "the runner was not heard", escaped(&detail)),
-        AgainError::Store(error) => Problem::store("cannot read the run", error),
+        AgainError::Store(error) if error.is_of_one_run() => Problem::store("cannot read the run", error),
+        AgainError::Store(error) => Problem::store("cannot read the runs", error),
         _ => Problem::failed("cannot read the run", error),
     }
 }

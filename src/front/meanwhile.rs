@@ -15,7 +15,8 @@ pub enum Meanwhile {
     GoesOn(RunId),
     /// It is taken back.
     #[error(
-        "what the run `{of}` has changed is being taken back by the run `{by}` right now; wait for its end"
+        "what the run `{of}` has changed is being taken back by the run `{by}` right now; wait for its end (where its process is gone, \
+         `lgflow runs resume {by}` takes it over)"
     )]
     TakenBack {
         /// The run.
@@ -106,19 +107,13 @@ fn undone(place: (&Store, &Ledger), run: &RunId) -> Result<Option<Meanwhile>, Ag
 fn undone_now(place: (&Store, &Ledger), run: &RunId) -> Result<Option<RunId>, AgainError> {
     let (store, ledger) = place;
     let undoes = |other: &RunId| Origin::of(store, ledger, other).undoes.as_ref() == Some(run);
-    Ok(executed(place)?.into_iter().find(undoes))
+    Ok(store.executed()?.into_iter().find(undoes))
 }
 
 /// A run forked from `run`, or from one that was, which is executed right now.
 fn fork_of(place: (&Store, &Ledger), run: &RunId) -> Result<Option<Meanwhile>, AgainError> {
     let (store, ledger) = place;
     let stands_on = |other: &RunId| sources(store, ledger, other).contains(run);
-    let fork = executed(place)?.into_iter().find(stands_on);
+    let fork = store.executed()?.into_iter().find(stands_on);
     Ok(fork.map(|fork| Meanwhile::Fork { of: run.clone(), fork }))
-}
-
-/// The runs of this installation that a process executes right now, also those that have told nothing yet.
-fn executed((store, ledger): (&Store, &Ledger)) -> Result<Vec<RunId>, AgainError> {
-    let begun = ledger.begun_runs()?.into_iter().filter_map(|run| run.parse::<RunId>().ok());
-    Ok(begun.filter(|run| store.run(run).is_ok_and(|facts| facts.busy)).collect())
 }

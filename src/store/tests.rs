@@ -29,12 +29,13 @@ fn a_log_is_read_back_and_held_while_it_is_open() {
     add(&mut log, "one");
     add(&mut log, "two");
     assert!(store.runs().unwrap().is_empty(), "nothing is committed yet");
+    assert_eq!(store.executed().unwrap(), [run(1)], "and it is executed all the same");
     log.commit().unwrap();
     assert!(store.run(&run(1)).unwrap().busy);
     assert!(matches!(store.create(&run(1), Durability::Batch), Err(StoreError::Busy(_))));
     assert!(matches!(store.reopen(&run(1), Durability::Batch), Err(StoreError::Busy(_))));
     drop(log);
-    assert!(!store.run(&run(1)).unwrap().busy);
+    assert!(!store.run(&run(1)).unwrap().busy && store.executed().unwrap().is_empty());
     assert_eq!(store.log(&run(1)).unwrap(), "one\ntwo\n");
     assert_eq!(store.runs().unwrap(), [run(1)]);
     assert!(matches!(store.log(&run(2)), Err(StoreError::NoRun(_))));
