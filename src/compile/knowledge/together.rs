@@ -177,7 +177,9 @@ mod tests {
         (0..100).for_each(|a| (100..200).for_each(|b| rows.add(a, b)));
         assert_eq!(rows.groups(), [vec![(0..100).collect::<Vec<_>>(), (100..200).collect()]]);
         let mut bent = Pairs::of(4);
-        [(0, 1), (0, 3), (2, 3)].into_iter().for_each(|(a, b)| bent.add(a, b));
+        for (a, b) in [(0, 1), (0, 3), (2, 3)] {
+            bent.add(a, b);
+        }
         assert_eq!(bent.groups(), [vec![vec![0], vec![1, 3]], vec![vec![2], vec![3]]]);
     }
 }
