@@ -7,12 +7,16 @@ use super::conditions::Decisions;
 use super::flow::Flow;
 use super::places::{Place, Places};
 use super::results::skips;
+use super::together::MOST_AT_ONCE;
 use super::tried::one_holds;
 
 /// Pairs of edges that are looked into for one pair of nodes, at most.
 const MOST_PAIRS: usize = 64;
 /// Edges of one node, and nodes that may be skipped, of which it is kept which of them exclude each other.
 const KEPT: usize = 32;
+
+/// Pairs of edges that are tried by themselves for one graph, as all conditions of their node are too many to be tried.
+const TRIED_APART: usize = 512;
 
 /// The ways through a plan, and which of them are never gone together.
 pub(super) struct Ways<'a> {
@@ -119,11 +123,16 @@ pub(super) fn unordered(plan: &Plan, nodes: &[NodeIx], see: &mut dyn FnMut(NodeI
     }
 }
 
-/// What a plan keeps of this.
+/// What a plan keeps of this, where it is small enough to be told what may run at once.
 pub(super) fn of(places: &Places<'_, '_>, decisions: &Decisions) -> Apart {
     let plan = places.plan;
     let mut apart = Apart::default();
-    for node in &plan.nodes {
+    if plan.nodes.len() > MOST_AT_ONCE {
+        return apart;
+    }
+    let mut left = TRIED_APART;
+    for (from, node) in (0..).map(NodeIx).zip(&plan.nodes) {
+        let one_by_one = decisions.conditional(from).is_some_and(|(_, table)| table.is_none());
         // an edge on which nothing decides excludes none but those of another outcome
         let decides = |edge: &EdgeIx| {
             let edge = plan.edge(*edge);
@@ -133,9 +142,15 @@ pub(super) fn of(places: &Places<'_, '_>, decisions: &Decisions) -> Apart {
             node.outgoing.iter().copied().partition(|edge| decides(edge));
         let deciding = &deciding[..deciding.len().min(KEPT)];
         for (at, &a) in deciding.iter().enumerate() {
-            let others = deciding[at + 1..].iter().chain(&plain);
-            let excluded = others.filter(|b| decisions.exclude(places, a, **b));
-            apart.edges.extend(excluded.map(|&b| (a.min(b), a.max(b))));
+            for &b in deciding[at + 1..].iter().chain(&plain) {
+                if one_by_one {
+                    let Some(less) = left.checked_sub(1) else { break };
+                    left = less;
+                }
+                if decisions.exclude(places, a, b) {
+                    apart.edges.insert((a.min(b), a.max(b)));
+                }
+            }
         }
     }
     let skipped = (0..).map(NodeIx).zip(&plan.nodes).filter(|(_, node)| skips(node));
