@@ -154,6 +154,30 @@ fn everything_that_a_run_changed_is_taken_back_and_that_can_be_taken_back_too() 
 }
 
 #[test]
+fn what_is_no_text_is_taken_back_as_well() {
+    let workspace = workspace();
+    let changes = "[{ op: delete, path: bin.dat }, { op: put, path: bin.txt, content: \"text\\n\" }]";
+    let graph = format!(
+        "schema: lgflow.graph/v1\nname: changes\nnodes:\n  n: {{ uses: apply_patch, with: {{ changes: {changes} }} }}\n"
+    );
+    fs::write(workspace.outside().join("graph.yaml"), graph).unwrap();
+    let refused = workspace.lgflow(&[&RUN[..], &["--format", "json"]].concat()).ended(4).stdout;
+    assert!(refused.contains("paths.binary"), "{refused}");
+    let open = policy("allow") + "  binary: { allow: [\"*.dat\"] }\n";
+    fs::write(workspace.outside().join("policy.yaml"), open).unwrap();
+    let before = tree(&workspace);
+    let first = run(&workspace);
+    assert!(!workspace.path().join("bin.dat").exists());
+    let after = tree(&workspace);
+    let second = undo(&workspace, &first, &[], 0)["run"].as_str().unwrap().to_owned();
+    assert_eq!(tree(&workspace), before);
+    undo(&workspace, &second, &[], 0);
+    assert_eq!(tree(&workspace), after);
+    sound(&workspace, &first);
+    sound(&workspace, &second);
+}
+
+#[test]
 fn a_part_is_taken_back_from_a_node_on() {
     let workspace = workspace();
     let first = run(&workspace);

@@ -13,8 +13,10 @@ use super::Decision;
 use super::load::load;
 
 /// The sections that a ceiling may lack, and then leaves open.
-const SECTIONS: [&str; 9] =
-    ["tools", "paths", "toolchains", "commands", "network", "secrets", "mcp", "approvals", "sandbox"];
+const SECTIONS: [&str; 8] =
+    ["tools", "toolchains", "commands", "network", "secrets", "mcp", "approvals", "sandbox"];
+/// The accesses of `paths`, each of which a ceiling leaves open by listing nothing that it allows.
+const ACCESSES: [&str; 3] = ["read", "write", "binary"];
 
 /// One way in which layers are wider than others. Ordered by what it is about.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -181,7 +183,11 @@ struct Openings {
 impl Openings {
     /// What this opens beyond `old`.
     fn beyond(&self, old: &Openings, found: &mut BTreeSet<Widening>) {
-        let section = |fact: &str| fact.split(['.', '[']).next().unwrap_or_default().to_owned();
+        let section = |fact: &str| {
+            let is_path = fact.starts_with("paths.");
+            let name = fact.split(|c| c == '[' || (c == '.' && !is_path)).next();
+            name.unwrap_or_default().to_owned()
+        };
         let new = self.opens.difference(&old.opens);
         let new = new.filter(|fact| !old.unwritten.contains(&section(fact))).cloned();
         found.extend(new.map(Widening::Opens));
@@ -199,7 +205,13 @@ impl Openings {
         let complete = contents.first().and_then(|own| own.get("complete")) == Some(&Value::Bool(true));
         let written = |section: &str| contents.iter().any(|content| content.get(section).is_some());
         let unwritten = SECTIONS.into_iter().filter(|section| !complete && !written(section));
-        self.unwritten = unwritten.map(str::to_owned).collect();
+        let lists = |access: &str| {
+            let allow = |content: &Value| content.pointer(&format!("/paths/{access}/allow")).is_some();
+            contents.iter().any(allow)
+        };
+        let open = ACCESSES.into_iter().filter(|access| !complete && !lists(access));
+        self.unwritten =
+            unwritten.map(str::to_owned).chain(open.map(|access| format!("paths.{access}"))).collect();
     }
 
     fn open(&mut self, fact: impl Into<String>) {
@@ -398,4 +410,41 @@ fn amount(value: &Value) -> Option<u64> {
     };
     let size = crate::model::parse_size(text);
     size.or_else(|| crate::model::parse_duration(text).map(|time| time.as_millis() as u64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layers(paths: &str) -> Vec<FrozenLayer> {
+        let layer = |name: &str, role, rest: &str| FrozenLayer {
+            name: name.to_owned(),
+            role,
+            text: format!("schema: lgflow.policy/v1\nname: x\n{rest}\n"),
+            syntax: "yaml".to_owned(),
+            includes: Vec::new(),
+            within: BTreeSet::new(),
+        };
+        vec![layer("grant", LayerRole::Grant, ""), layer("ceiling", LayerRole::Ceiling, paths)]
+    }
+
+    #[test]
+    fn a_ceiling_that_lists_nothing_for_an_access_leaves_it_open() {
+        for (old, new, found) in [
+            ("paths: { write: { allow: [a] } }", "paths: { write: {} }", "without `paths.write`"),
+            ("paths: { binary: { allow: [] } }", "paths: {}", "without `paths.binary`"),
+            ("paths: { read: { allow: [a] } }", "", "without `paths.read`"),
+            ("complete: true\npaths: {}", "paths: {}", "without `paths.read`"),
+            (
+                "paths: { write: { allow: [a] } }",
+                "paths: { write: { allow: [a, b] } }",
+                "paths.write[b]: allow",
+            ),
+        ] {
+            let said = widenings(&layers(old), &layers(new)).unwrap();
+            assert!(said.iter().any(|one| one == found), "{old} -> {new}: {said:?}");
+            let back = widenings(&layers(new), &layers(old)).unwrap();
+            assert!(!back.iter().any(|one| one.contains("paths.")), "{new} -> {old}: {back:?}");
+        }
+    }
 }
