@@ -122,7 +122,9 @@ impl Approvals {
         for (at, asked) in calls.iter().enumerate() {
             let (call, obligations) = (asked.request(), asked.obligations());
             let prepared = prepare(call, obligations, world, &touched).map_err(|error| (at, error))?;
-            touched.extend(prepared.paths.iter().cloned());
+            if call.changes() {
+                touched.extend(prepared.paths.iter().cloned());
+            }
             diffs.push(prepared.diff);
             bound.push(BoundCall {
                 call_digest: call_digest(&call.tool, &call.input),

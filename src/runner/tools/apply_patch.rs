@@ -18,7 +18,7 @@ use crate::runner::patch::{
 use super::access::Reading;
 use super::git_folders::git_folder_above;
 use super::input::{Input, invalid};
-use super::rollback::Changes as Undone;
+use super::rollback::{Around, Changes as Undone};
 use super::writing::{Touch, Writing, git_folder, patch_error};
 
 /// The most bytes of a patch where no policy says less.
@@ -268,7 +268,7 @@ fn undone(undo: &Value, world: &ToolWorld) -> Result<Undone, ToolError> {
         );
         return Err(ToolError::new(ErrorKind::Denied, message));
     }
-    Undone::of(run, text("to").unwrap_or("start"), world)
+    Undone::of(run, &Around::RUN, text("to").unwrap_or("start"), world)
 }
 
 fn content_bytes(list: &Value) -> usize {

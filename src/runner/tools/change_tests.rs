@@ -77,7 +77,17 @@ impl Bench {
     }
 
     pub(super) fn call(&self, node: &str, tool: &str, input: Value) -> ToolResult {
-        let call = ToolCall { run: "r".into(), node: node.into(), ..ToolCall::new(tool, input) };
+        self.call_at(node, "", tool, input)
+    }
+
+    /// The same from a certain execution: `key` tells iterations, items and attempts.
+    fn call_at(&self, node: &str, key: &str, tool: &str, input: Value) -> ToolResult {
+        let call = ToolCall {
+            run: "r".into(),
+            node: node.into(),
+            idempotency_key: key.into(),
+            ..ToolCall::new(tool, input)
+        };
         execute(&Granted::by_hand(call, self.obligations.clone()), &self.world, &Cancel::default())
     }
 
@@ -167,6 +177,42 @@ fn a_run_is_compared_and_taken_back_to_a_node_and_to_its_start() {
     assert_eq!(bench.text("a"), "1\n");
     assert_eq!(bench.call("n", "workspace_diff", json!({})).output, json!({ "patch": "", "files": [] }));
     assert!(bench.call("n", "rollback", json!({ "to": "start" })).ok, "nothing is left to take back");
+}
+
+#[test]
+fn a_rollback_in_a_subgraph_takes_back_nothing_of_a_node_of_the_same_name_elsewhere() {
+    let bench = Bench::new(&[("keep", "1\n")]);
+    let put = |node: &str, key: &str, path: &str| {
+        let changes = json!([{ "op": "put", "path": path, "content": format!("{key}\n") }]);
+        assert!(bench.call_at(node, key, "apply_patch", json!({ "changes": changes })).ok);
+    };
+    let back = |node: &str, key: &str, to: &str| bench.call_at(node, key, "rollback", json!({ "to": to }));
+    let stand = || ["keep", "q", "y", "z", "u"].map(|path| bench.work(path).exists());
+    // the caller's own `w`, an earlier item's and an earlier attempt's
+    put("w", "r/w!1", "q");
+    put("s/w", "r/s[0]!1/w!1", "y");
+    put("s/w", "r/s[1]!1/w!1", "z");
+    put("s/w", "r/s[1]!2/w#1!1", "u");
+    let done = back("s/undo", "r/s[1]!2/undo!1", "w");
+    assert!(done.ok, "{done:?}");
+    assert_eq!(stand(), [true, true, true, true, false]);
+    let nothing = back("s/undo", "r/s[1]!2/undo!2", "w").error.unwrap();
+    assert_eq!(
+        (nothing.kind, nothing.message.as_str()),
+        (
+            ErrorKind::InvalidInput,
+            "`w` has changed nothing in this execution of `s` that still stands; no node has"
+        )
+    );
+    // from around, what is done inside of a graph node is that node's
+    assert!(back("undo", "r/undo!1/0", "s").ok);
+    assert_eq!(stand(), [true, true, false, false, false]);
+    let unknown = back("undo", "r/undo!2", "s").error.unwrap();
+    assert_eq!(unknown.message, "`s` has changed nothing in this run that still stands; these have: w");
+    // the start is the run's
+    put("s/w", "r/s[0]!3/w!1", "z");
+    assert!(back("s/undo", "r/s[0]!3/undo!1", "start").ok);
+    assert_eq!(stand(), [true, false, false, false, false]);
 }
 
 #[test]

@@ -18,8 +18,8 @@ use super::apply_patch::{self, preimages};
 use super::input::Input;
 use super::rollback;
 
-/// What `call` would do as things stand. `touched` are the paths of the calls before it in its list: what stands there is not known
-/// before they have run.
+/// What `call` would do as things stand. `touched` are the paths that the calls before it in its list change: what stands there
+/// is not known before they have run.
 ///
 /// # Errors
 /// The call could not do its work as things stand, so nobody has to be asked.
@@ -31,17 +31,8 @@ pub(in crate::runner) fn prepare(
 ) -> Result<Preview, ToolError> {
     match Uses::parse(&call.tool) {
         Some(Uses::ApplyPatch) => patch(call, obligations, world, touched),
-        Some(Uses::Rollback) => {
-            let (_, planned) = rollback::foresee(call, obligations, world)?;
-            let preimages = preimages(&planned);
-            let paths = preimages.keys().cloned().collect();
-            Ok(Preview { paths, preimages, target: None, diff: diff(&planned) })
-        }
-        Some(Uses::ReadFile) => {
-            let input = Input::new("read_file", &call.input, &["path", "range", "encoding"])?;
-            let file = Reading::under(obligations, world).open(&input.path("path")?)?;
-            Ok(Preview { paths: vec![file.path().to_string()], ..Preview::default() })
-        }
+        Some(Uses::Rollback) => back(call, obligations, world, touched),
+        Some(Uses::ReadFile) => read(call, obligations, world, touched),
         Some(Uses::Exec) => command(call, obligations, world),
         _ => Ok(Preview::default()),
     }
@@ -72,6 +63,46 @@ fn patch(
     let seen = call.input.get("patch").is_some() && planned.binary.is_empty();
     let diff = if seen { None } else { diff(&planned) };
     Ok(Preview { preimages: preimages(&planned), paths, target: None, diff })
+}
+
+/// Under the rules that its path is under, whatever will stand there.
+fn read(
+    call: &ToolCall,
+    obligations: &Obligations,
+    world: &ToolWorld,
+    touched: &BTreeSet<String>,
+) -> Result<Preview, ToolError> {
+    let path = Input::new("read_file", &call.input, &["path", "range", "encoding"])?.path("path")?;
+    let reading = Reading::under(obligations, world);
+    let path = if touched.contains(path.as_str()) {
+        reading.demand(&path)?;
+        path
+    } else {
+        reading.open(&path)?.path().clone()
+    };
+    Ok(Preview { paths: vec![path.to_string()], ..Preview::default() })
+}
+
+/// What the calls before it in its list will have changed is taken back as well, and is not bound to what stands there now.
+fn back(
+    call: &ToolCall,
+    obligations: &Obligations,
+    world: &ToolWorld,
+    touched: &BTreeSet<String>,
+) -> Result<Preview, ToolError> {
+    let planned = match rollback::foresee(call, obligations, world) {
+        Ok((_, planned)) => planned,
+        // what it is to take back may be only then there
+        Err(error) if error.kind == ErrorKind::InvalidInput && !touched.is_empty() => {
+            return Ok(Preview::default());
+        }
+        Err(error) => return Err(error),
+    };
+    let mut preimages = preimages(&planned);
+    let paths = preimages.keys().cloned().collect();
+    preimages.retain(|path, _| !touched.contains(path));
+    let diff = if touched.is_empty() { diff(&planned) } else { None };
+    Ok(Preview { paths, preimages, target: None, diff })
 }
 
 /// What was planned, as a diff; of what is no text, how much it is and its digest.

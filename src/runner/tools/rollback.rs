@@ -18,7 +18,9 @@ use super::input::{Input, invalid};
 use super::writing::{Touch, Writing, patch_error};
 
 /// `{to: start | NODE}` → what `apply_patch` gives: the files, and the patch that would bring the changes again. `to`
-/// a node takes back that node's first change that still stands, and all that came after it.
+/// a node takes back that node's first change that still stands, and all that came after it. The node is one of the
+/// execution that the call is part of: what a node of the same name changed in another graph, or in another execution of
+/// the same one, is not meant. What is done inside of a graph node is that node's.
 pub(in crate::runner) fn rollback(
     call: &Granted<ToolCall>,
     world: &ToolWorld,
@@ -46,7 +48,7 @@ pub(super) fn foresee(
 ) -> Result<(Vec<Past>, Planned), ToolError> {
     let input = Input::new("rollback", &request.input, &["to"])?;
     let to = input.required_text("to")?;
-    let changes = Changes::of(&request.run, to, world)?;
+    let changes = Changes::of(&request.run, &Around::of(request), to, world)?;
     changes.demand(obligations, world)?;
     let planned = changes.plan(obligations, world)?;
     Ok((changes.undone, planned))
@@ -62,10 +64,10 @@ pub(super) struct Changes {
 
 impl Changes {
     /// Those of `run` that still stand, from its start or from a node's first one on.
-    pub(super) fn of(run: &str, to: &str, world: &ToolWorld) -> Result<Self, ToolError> {
+    pub(super) fn of(run: &str, around: &Around<'_>, to: &str, world: &ToolWorld) -> Result<Self, ToolError> {
         let failed = |error: PatchError| patch_error(&error);
         let history = History::of(&world.state, run).map_err(failed)?;
-        let undone = since(to, history.standing().map_err(failed)?)?;
+        let undone = around.since(to, history.standing().map_err(failed)?)?;
         let (paths, binary) = (touched(&undone)?, binary_of(&undone));
         Ok(Self { run: run.to_owned(), undone, paths, binary })
     }
@@ -94,22 +96,72 @@ impl Changes {
     }
 }
 
-/// The changes that are to be taken back, oldest first.
-fn since(to: &str, standing: Vec<Past>) -> Result<Vec<Past>, ToolError> {
-    if to == "start" {
-        return Ok(standing);
+/// The execution that a call is part of, by the graph nodes around it.
+pub(super) struct Around<'c> {
+    /// What the paths of its nodes begin with: `outer/`, or nothing.
+    path: &'c str,
+    /// What the keys of its calls begin with, which tell iterations, items and attempts as well: `run/outer#2[3]!1/`. `None`
+    /// where the call has no such key.
+    keys: Option<&'c str>,
+}
+
+impl<'c> Around<'c> {
+    /// Of a whole run: its nodes go by their paths.
+    pub(super) const RUN: Self = Self { path: "", keys: None };
+
+    fn of(call: &'c ToolCall) -> Self {
+        let path = call.node.rfind('/').map_or("", |end| &call.node[..=end]);
+        let key = &call.idempotency_key;
+        let run = key.strip_prefix(&call.run).and_then(|rest| rest.strip_prefix('/'));
+        let keys = run.and_then(|steps| {
+            let mut ends = steps.match_indices('/').map(|(at, _)| at + 1);
+            let inner = match path.matches('/').count() {
+                0 => 0,
+                depth => ends.nth(depth - 1)?,
+            };
+            Some(&key[..key.len() - steps.len() + inner])
+        });
+        Self { path, keys }
     }
-    let Some(first) = standing.iter().position(|past| past.node == to) else {
-        let mut nodes: Vec<&str> = standing.iter().map(|past| past.node.as_str()).collect();
-        nodes.dedup();
-        let known = if nodes.is_empty() {
-            "no node has".to_owned()
-        } else {
-            format!("these have: {}", nodes.join(", "))
+
+    /// The path of the node that made a change, within this execution.
+    fn node_of<'p>(&self, past: &'p Past) -> Option<&'p str> {
+        let here = self.keys.is_none_or(|keys| past.key.starts_with(keys));
+        past.node.strip_prefix(self.path).filter(|_| here)
+    }
+
+    /// The changes that are to be taken back, oldest first.
+    fn since(&self, to: &str, standing: Vec<Past>) -> Result<Vec<Past>, ToolError> {
+        if to == "start" {
+            return Ok(standing);
+        }
+        let is_its = |past: &Past| {
+            let rest = self.node_of(past).and_then(|node| node.strip_prefix(to));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
-        return Err(invalid(format!("`{to}` has changed nothing in this run that still stands; {known}")));
-    };
-    Ok(standing.into_iter().skip(first).collect())
+        let Some(first) = standing.iter().position(is_its) else {
+            // a graph names its own nodes alone
+            let name = |node: &'_ str| match self.keys {
+                Some(_) => node.split('/').next().unwrap_or(node).to_owned(),
+                None => node.to_owned(),
+            };
+            let mut nodes: Vec<String> =
+                standing.iter().filter_map(|past| self.node_of(past)).map(name).collect();
+            nodes.dedup();
+            let known = if nodes.is_empty() {
+                "no node has".to_owned()
+            } else {
+                format!("these have: {}", nodes.join(", "))
+            };
+            let place = match self.path.strip_suffix('/') {
+                Some(graph) => format!("in this execution of `{graph}`"),
+                None => "in this run".to_owned(),
+            };
+            let message = format!("`{to}` has changed nothing {place} that still stands; {known}");
+            return Err(invalid(message));
+        };
+        Ok(standing.into_iter().skip(first).collect())
+    }
 }
 
 /// For each path how it stood, from before the first change on.

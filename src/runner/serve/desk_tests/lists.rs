@@ -87,3 +87,33 @@ fn a_list_is_refused_for_the_call_that_is_and_nobody_is_asked_about_the_others()
     assert_eq!((failure_of(&results), kind(&results[1])), (Some(1), ErrorKind::Conflict));
     assert!(bench.untouched());
 }
+
+#[test]
+fn a_list_that_asks_is_not_refused_for_what_its_earlier_calls_are_to_make() {
+    let bench = Bench::new();
+    let mut seat = bench.seat(ASKS);
+    let call = |at: usize, tool: &str, input: serde_json::Value| ToolCall {
+        run: "run".into(),
+        node: "all".into(),
+        idempotency_key: format!("run/all!1/{at}"),
+        ..ToolCall::new(tool, input)
+    };
+    let add = "--- /dev/null\n+++ b/b.txt\n@@ -0,0 +1 @@\n+x\n";
+    let calls = [
+        call(0, "apply_patch", json!({ "patch": add })),
+        call(1, "read_file", json!({ "path": "b.txt" })),
+        call(2, "read_file", json!({ "path": "a.txt" })),
+    ];
+    let results = seat.do_all(&calls);
+    assert_eq!(kind(&results[0]), ErrorKind::ApprovalRequired, "{results:?}");
+    let approval = bench.agree(&seat.asked());
+    let approved = calls.clone().map(|call| ToolCall { approval: Some(approval.clone()), ..call });
+    let done = seat.do_all(&approved);
+    assert!(done.len() == 3 && done.iter().all(|result| result.ok), "{done:?}");
+    assert_eq!(done[1].output["content"], "x\n");
+
+    // what no earlier call makes is looked for as things stand
+    let missing =
+        [call(3, "apply_patch", json!({ "patch": PATCH })), call(4, "read_file", json!({ "path": "c" }))];
+    assert_eq!(kind(&seat.do_all(&missing)[1]), ErrorKind::NotFound);
+}
