@@ -1,5 +1,6 @@
 //! Eight ways in which a workflow can look as if it had succeeded, and what happens here instead: the graph is refused
-//! before it runs, the run fails and says why, or it goes on exactly where it was.
+//! before it runs, the run fails and says why, or it goes on exactly where it was. And what belongs to them in loops within
+//! loops, where a failure may be caught by an edge that turns out not to be taken.
 
 #![allow(
     clippy::unwrap_used,
@@ -237,4 +238,105 @@ fn a_condition_on_a_skipped_node() {
     let said = text.replace("CONDITION", "(nodes.lint.output.exit_code | default(0)) == 0");
     let summary = run(&compile(&said).unwrap(), json!({ "lint": false }), &well);
     assert_eq!((summary.path, summary.status), (vec!["ship".to_owned()], Some(RunStatus::Succeeded)));
+}
+
+/// `d` lies in the loop `c`, which lies in the loop `a`.
+const NESTED: &str = "nodes:\n  a: { uses: values }\n  c: { uses: values }\n  d: { uses: exec, with: { argv: [d], ok_exit: [0, 1] } }\n  x: { uses: values }\nedges:\n  - a -> c -> d\n";
+
+/// `NESTED` with these edges, where each call of `d` comes to the next of `ends`: a kind of failure, or an exit code.
+fn nested(edges: &[&str], ends: &[&str]) -> Summary {
+    let text = edges.iter().fold(NESTED.to_owned(), |text, edge| format!("{text}  - {edge}\n"));
+    let plan = compile(&text).unwrap();
+    let calls = std::cell::Cell::new(0);
+    let world = |call: &ToolCall| {
+        let end = ends.get(calls.replace(calls.get() + 1)).copied().unwrap_or("0");
+        match end.parse::<i32>() {
+            Ok(code) => {
+                ToolResult::success(&call.tool, json!({ "exit_code": code, "stdout": "", "stderr": "" }))
+            }
+            Err(_) => badly(call, ErrorKind::parse(end), "as the script says"),
+        }
+    };
+    run(&plan, json!({}), &world)
+}
+
+#[test]
+fn an_outer_loop_that_has_run_out_does_not_swallow_that_the_inner_one_has() {
+    let edges = [
+        "{ from: d, to: c, when: output.exit_code != 0, loop: { max: 2 } }",
+        "{ from: d, to: a, catch: [exhausted], loop: { max: 2 } }",
+        "{ from: d, to: x, otherwise: true }",
+    ];
+    let red = nested(&edges, &["1", "1", "1", "1"]);
+    assert_eq!((error(&red), red.path.join(" ").as_str()), ((Some("d"), "exhausted"), "a c d c d a c d c d"));
+    let mended = nested(&edges, &["1", "1", "1", "0"]);
+    assert_eq!((mended.status, mended.path.last().unwrap().as_str()), (Some(RunStatus::Succeeded), "x"));
+}
+
+#[test]
+fn a_loop_edge_that_leaves_when_it_has_run_out_does_not_swallow_the_failure_that_it_caught() {
+    let edges = [
+        "{ from: d, to: c, when: loops.c.iteration < 2, loop: { max: 2 } }",
+        "{ from: d, to: a, catch: [exit], loop: { max: 2, exhausted: leave } }",
+        "{ from: d, to: x, otherwise: true }",
+    ];
+    let summary = nested(&edges, &["exit", "exit"]);
+    assert_eq!((error(&summary), summary.path.join(" ").as_str()), ((Some("d"), "exit"), "a c d a c d"));
+    let caught = [edges[0], edges[1], "{ from: d, to: x, catch: [exit] }"];
+    assert_eq!(nested(&caught, &["exit", "exit"]).path.join(" "), "a c d a c d x");
+}
+
+#[test]
+fn a_value_that_is_missing_to_the_end_is_not_swallowed_by_the_loop_that_tried_again() {
+    let edges = [
+        "{ from: d, to: c, when: loops.c.iteration < 2, loop: { max: 2 } }",
+        "{ from: d, to: x, when: (output.stdout | int) == 0 }",
+        "{ from: d, to: a, catch: [expression], loop: { max: 2 } }",
+    ];
+    let summary = nested(&edges, &[]);
+    assert_eq!(
+        (error(&summary), summary.path.join(" ").as_str()),
+        ((Some("d"), "expression"), "a c d a c d")
+    );
+}
+
+#[test]
+fn a_failure_is_not_handled_by_an_edge_that_was_taken_in_an_earlier_iteration() {
+    let text = "nodes:\n  a: { uses: values }\n  c: { uses: values }\n  d: { uses: exec, with: { argv: [d] } }\n  e: { uses: values }\nedges:\n  - a -> c -> d\n  - { from: d, to: e, always: true }\n  - { from: e, to: c, when: loops.c.iteration < loops.a.iteration, loop: { max: 2 } }\n  - { from: d, to: a, catch: [exit], loop: { max: 3 } }\n";
+    let plan = compile(text).unwrap();
+    let calls = std::cell::Cell::new(0);
+    let world = |call: &ToolCall| match calls.replace(calls.get() + 1) {
+        0 | 1 => badly(call, ErrorKind::Exit, "twice"),
+        _ => well(call),
+    };
+    // in the second iteration of `a` the loop `c` would turn after the failure, which only an edge that leaves it catches
+    let summary = run(&plan, json!({}), &world);
+    assert_eq!((error(&summary), summary.path.join(" ").as_str()), ((Some("d"), "exit"), "a c d e a c d e"));
+}
+
+#[test]
+fn a_handler_that_leaves_both_loops_is_not_passed_over() {
+    for turns in [1, 2] {
+        let edges = [
+            &format!("{{ from: d, to: c, when: loops.c.iteration < {turns}, loop: {{ max: 2 }} }}")[..],
+            "{ from: d, to: a, when: loops.a.iteration < 5, loop: { max: 2 } }",
+            "{ from: d, to: x, catch: [exhausted] }",
+        ];
+        let summary = nested(&edges, &[]);
+        let d = summary.nodes["d"].status;
+        assert_eq!((summary.status, d), (Some(RunStatus::Succeeded), Some(Status::Failed)));
+        assert_eq!(summary.path.last().unwrap(), "x");
+    }
+}
+
+#[test]
+fn an_otherwise_that_leaves_both_loops_is_not_passed_over() {
+    for turns in ["", "when: loops.a.iteration < 9, "] {
+        let edges = [
+            "{ from: d, to: c, when: loops.c.iteration < 2, loop: { max: 2 } }",
+            &format!("{{ from: d, to: a, {turns}loop: {{ max: 2, exhausted: leave }} }}"),
+            "{ from: d, to: x, otherwise: true }",
+        ];
+        assert_eq!(nested(&edges, &[]).path.join(" "), "a c d c d a c d c d x");
+    }
 }

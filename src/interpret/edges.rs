@@ -115,10 +115,14 @@ impl Source<'_> {
         }
     }
 
-    /// Is the loop in its last iteration? For an edge that leaves an inner loop that is known when that is over.
+    /// Is the loop in its last iteration? For an edge that leaves an inner loop that is known once that is over, and stays
+    /// known when a loop around it is over as well.
     fn has_run_out(&self, edge: &PlanEdge, l: LoopIx) -> bool {
-        let known = edge.leaves.is_empty() || edge.leaves.last().copied() == self.over;
-        known && self.frame.loops[l.0 as usize].iteration >= self.frame.plan().loops[l.0 as usize].max
+        let loops = &self.frame.plan().loops;
+        let is_over =
+            |left: LoopIx| self.over.is_some_and(|o| o == left || loops[left.0 as usize].outer.contains(&o));
+        let known = edge.leaves.last().is_none_or(|left| is_over(*left));
+        known && self.frame.loops[l.0 as usize].iteration >= loops[l.0 as usize].max
     }
 
     fn leaves_when_exhausted(&self, at: EdgeIx, l: LoopIx) -> bool {
@@ -160,6 +164,14 @@ pub(super) fn dead_reason(frame: &Frame, at: EdgeIx) -> DeadReason {
     }
 }
 
+/// Is there a loop edge beside an `otherwise` that is judged only after it?
+fn has_later_loop(frame: &Frame, otherwise: EdgeIx) -> bool {
+    let (plan, one) = (frame.plan(), frame.plan().edge(otherwise));
+    let beside = plan.node(one.from).outgoing.iter().map(|at| plan.edge(*at));
+    let mut loops = beside.filter(|edge| edge.turns.is_some() && edge.outcome == EdgeOutcome::Success);
+    loops.any(|edge| edge.leaves.len() > one.leaves.len())
+}
+
 /// `edge a -> b (when: …)`, for people.
 pub(super) fn describe(frame: &Frame, at: EdgeIx) -> String {
     let edge = frame.plan().edge(at);
@@ -170,6 +182,11 @@ pub(super) fn describe(frame: &Frame, at: EdgeIx) -> String {
             Some(when) => format!("its condition `{}` was false", when.source()),
             None => "its condition was false".to_owned(),
         },
+        DeadReason::OtherTaken if has_later_loop(frame, at) => {
+            "another edge was taken, or is a loop edge whose loop had its last iteration, which is known only when an inner \
+             loop is over"
+                .to_owned()
+        }
         DeadReason::OtherTaken => "another edge was taken".to_owned(),
         DeadReason::LastIteration => "it was the last iteration".to_owned(),
         DeadReason::NoFailure => "there was no failure to catch".to_owned(),

@@ -1,7 +1,7 @@
 //! The end of an iteration: the loop turns, or is over.
 
 use crate::plan::{EdgeIx, LoopIx, NodeIx};
-use crate::trace::{At, EventBody, Frame, FrameId, NodeFinished, NodeResult, RunState};
+use crate::trace::{At, EventBody, Frame, FrameId, NodeFinished, NodeResult, RunState, Status};
 
 use super::edges::{Decided, Source};
 
@@ -23,15 +23,14 @@ pub(super) fn end(state: &RunState, id: FrameId, l: LoopIx) -> Vec<EventBody> {
         let Some(result) = &frame.node(node).result else { continue };
         let writes = frame.own_writes(node);
         let source = Source { state, frame, node, writes: &writes, over: Some(l) };
-        let Decided { result: after, taken: mut leaving } = source.decide(result.clone());
-        // the others were decided when the node was done: none of them handles what it comes to now
-        leaving.retain(|edge| held.contains(edge));
-        if ran_out(&after, result) {
+        let Decided { result: after, taken: mut holding } = source.decide(result.clone());
+        holding.retain(|edge| held.contains(edge) || waits(frame, *edge, l));
+        if ran_out(&after, result) || is_uncaught(frame, (node, result), &held, &holding) {
             let at = At { frame: id, node };
-            let failed = NodeFinished { at, result: after, taken: leaving };
+            let failed = NodeFinished { at, result: after, taken: holding };
             return vec![EventBody::NodeExhausted(Box::new(failed))];
         }
-        taken.extend(leaving);
+        taken.extend(holding.into_iter().filter(|edge| held.contains(edge)));
     }
     vec![EventBody::LoopFinished { frame: id, at: l, iterations: iteration, taken }]
 }
@@ -41,6 +40,30 @@ pub(super) fn end(state: &RunState, id: FrameId, l: LoopIx) -> Vec<EventBody> {
 fn lost(frame: &Frame, l: LoopIx) -> Option<NodeIx> {
     let counts = frame.ending.as_ref().is_none_or(|ending| frame.next_turn(l) < ending.bound);
     if counts && may_turn(frame, l) { frame.unhandled_within(l) } else { None }
+}
+
+/// Does the edge wait for a loop further out to be over? The others were decided when the node was done, or a loop
+/// further in was over: what a node comes to only now is nothing that one of them handles.
+fn waits(frame: &Frame, edge: EdgeIx, l: LoopIx) -> bool {
+    let outermost = frame.plan().edge(edge).leaves.last();
+    outermost.is_some_and(|left| frame.plan().loops[l.0 as usize].outer.contains(left))
+}
+
+/// A failure that was caught by a loop edge alone, which has run out: nothing handles it any more. What ends the execution
+/// already is not told again.
+fn is_uncaught(
+    frame: &Frame,
+    (node, result): (NodeIx, &NodeResult),
+    held: &[EdgeIx],
+    holding: &[EdgeIx],
+) -> bool {
+    let Some(error) = result.error().filter(|_| result.status() == Status::Failed) else { return false };
+    let caught = |edge: &EdgeIx| {
+        let decided = !held.contains(edge) && frame.edges[edge.0 as usize] == Some(true);
+        (decided || holding.contains(edge)) && frame.plan().edge(*edge).catches(&error.kind)
+    };
+    let ends = frame.ending.as_ref().is_some_and(|ending| ending.bound <= frame.position(node));
+    !ends && !frame.plan().node(node).outgoing.iter().any(caught)
 }
 
 /// The decision has turned a node that was done into one that failed.

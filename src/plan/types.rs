@@ -324,6 +324,13 @@ pub struct PlanBudgets {
     pub grace: Duration,
 }
 
+impl PlanEdge {
+    /// Is it there for failures of this kind?
+    pub fn catches(&self, kind: &ErrorKind) -> bool {
+        matches!(&self.outcome, EdgeOutcome::Catch(kinds) if kinds.contains(kind))
+    }
+}
+
 impl Plan {
     /// The node behind an index of this plan.
     pub fn node(&self, at: NodeIx) -> &PlanNode {

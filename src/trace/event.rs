@@ -29,8 +29,8 @@ pub enum EventBody {
     },
     /// A node is done, and its edges are decided with it.
     NodeFinished(Box<NodeFinished>),
-    /// What a finished node comes to at the end of a loop: a loop edge of it that leaves that loop has run out, or what it
-    /// failed with is caught by such edges alone, and the loop would turn.
+    /// What a finished node comes to at the end of a loop: a loop edge of it that leaves that loop has run out; or what it
+    /// failed with is caught by such edges alone, and the loop would turn, or none of them is taken after all.
     NodeExhausted(Box<NodeFinished>),
     /// An item runs.
     ItemStarted {

@@ -238,10 +238,17 @@ impl Frame {
         }
     }
 
-    /// Was an edge taken that catches a failure?
+    /// Was an edge taken that catches what its source has failed with?
     fn catches(&self, at: EdgeIx) -> bool {
-        let catch = matches!(self.plan().edge(at).outcome, EdgeOutcome::Catch(_));
-        catch && self.edges[at.0 as usize] == Some(true)
+        self.is_for_failure(at) && self.edges[at.0 as usize] == Some(true)
+    }
+
+    /// Is the edge one for what its source has failed with? What was taken for another failure, before a loop had run out,
+    /// handles nothing of that.
+    fn is_for_failure(&self, at: EdgeIx) -> bool {
+        let edge = self.plan().edge(at);
+        let error = self.node(edge.from).result.as_ref().and_then(NodeResult::error);
+        error.is_some_and(|error| edge.catches(&error.kind))
     }
 
     /// Does an edge that was taken lead on: to a node that starts, or round a loop?
@@ -256,7 +263,7 @@ impl Frame {
         let mut last = None;
         for &at in &self.plan().node(failed).outgoing {
             let edge = self.plan().edge(at);
-            if !matches!(edge.outcome, EdgeOutcome::Catch(_)) || self.edges[at.0 as usize] == Some(false) {
+            if !self.is_for_failure(at) || self.edges[at.0 as usize] == Some(false) {
                 continue;
             }
             // not decided yet, or handled

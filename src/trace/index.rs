@@ -34,7 +34,7 @@ pub struct Index {
 pub(crate) struct LoopIndex {
     /// Nodes of the body in no inner loop, and the loops directly inside.
     pub(crate) parts: u32,
-    /// Forward edges within the body: a turn takes them back.
+    /// Edges within the body, loop edges as well: a turn takes them back.
     pub(crate) inner_edges: Vec<EdgeIx>,
     /// The loops inside, at any depth.
     pub(crate) inner_loops: Vec<LoopIx>,
@@ -117,10 +117,8 @@ fn loops(plan: &Plan) -> Vec<LoopIndex> {
         if let Some(outermost) = edge.leaves.last() {
             loops[outermost.0 as usize].held.push(at);
         }
-        if edge.turns.is_none() {
-            for around in common(&plan.node(edge.from).loops, &plan.node(edge.to).loops) {
-                loops[around.0 as usize].inner_edges.push(at);
-            }
+        for around in common(&plan.node(edge.from).loops, &plan.node(edge.to).loops) {
+            loops[around.0 as usize].inner_edges.push(at);
         }
     }
     for l in &mut loops {

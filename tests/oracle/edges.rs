@@ -63,12 +63,34 @@ impl Execution<'_> {
         }
     }
 
-    /// A loop edge in the last iteration. For one that leaves an inner loop, that is judged when that is over.
+    /// "Where the condition of a loop edge holds in iteration `max`"; "a source that lies in an inner loop is judged when
+    /// the inner loop is over": of several, when the last of those is over that the edge leaves.
     fn has_run_out(&self, at: usize, over: Option<usize>) -> bool {
         let edge = &self.reading.edges[at];
-        let left = self.reading.left_by(edge);
-        let judged = left.is_empty() || left.last().copied() == over;
-        edge.turns.is_some_and(|(one, _)| judged && self.iteration[one] >= self.reading.loops[one].max)
+        let Some((turned, _)) = edge.turns else { return false };
+        let is_over = |left: &usize| {
+            over.is_some_and(|over| {
+                self.reading.loops[over].body.is_superset(&self.reading.loops[*left].body)
+            })
+        };
+        self.reading.left_by(edge).iter().all(is_over)
+            && self.iteration[turned] >= self.reading.loops[turned].max
+    }
+
+    /// A loop is over, and with it the edges that leave no loop further out are decided. What a node of its body comes to now,
+    /// and the edges that are for that: those that are decided with this loop, and those that are decided with one around
+    /// it, the last iteration of which this may still be.
+    pub(super) fn decide_at_the_end(
+        &self,
+        node: usize,
+        before: &Ended,
+        writes: &[(String, Json)],
+        over: usize,
+    ) -> (Ended, Vec<usize>) {
+        let (ended, mut taken) = self.decide(node, before.clone(), writes, Some(over));
+        let body = &self.reading.loops[over].body;
+        taken.retain(|at| !body.contains(&self.reading.edges[*at].to));
+        (ended, taken)
     }
 
     fn leaves(&self, at: usize) -> bool {

@@ -5,6 +5,9 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value as Json, json};
 
+#[path = "generate/loops.rs"]
+mod loops;
+
 /// Where the choices come from: a seed, or what a fuzzer made.
 pub trait Draw {
     fn next(&mut self) -> u64;
@@ -81,6 +84,9 @@ fn make(random: &mut dyn Draw, exact: bool, depth: u32) -> Json {
         maker.node(at);
     }
     maker.forward();
+    if maker.random.chance(30) {
+        maker.nest();
+    }
     maker.back();
     maker.tidy();
     maker.written()
@@ -182,59 +188,6 @@ impl Maker<'_> {
             6 if self.random.chance(40) => Some("state.list[1] != 3".to_owned()),
             7 => Some("(state.ext | length) < 4".to_owned()),
             _ => None,
-        }
-    }
-
-    /// Tries loop edges, and keeps those whose target is on every way to their source.
-    fn back(&mut self) {
-        let count = self.kinds.len();
-        for _ in 0..self.random.below(6) {
-            let from = self.random.below(count as u64) as usize;
-            let to = self.random.below(from as u64 + 1) as usize;
-            let fails = matches!(self.kinds[from], Kind::Fail { .. });
-            let class = if fails || self.random.chance(20) { Class::Catch } else { Class::Success };
-            if !self.dominates(to, from) || self.is_known(from, to, class) {
-                continue;
-            }
-            let of_loop = self.links.iter().find(|link| link.to == to && link.turns.is_some());
-            let max =
-                of_loop.and_then(|link| link.turns).map_or(1 + self.random.below(3) as u32, |turns| turns.0);
-            let target = self.id(to);
-            let when = match self.random.below(4) {
-                0 => None,
-                1 => Some(format!("loops.{target}.iteration < {}", 2 + self.random.below(3))),
-                2 if self.kinds[from] == Kind::Exec && class == Class::Success => {
-                    Some("(output.exit_code | default(2)) > 2".to_owned())
-                }
-                _ => Some("state.count % 2 == 1".to_owned()),
-            };
-            let leave = (when.is_none() && class == Class::Success) || self.random.chance(50);
-            self.links.push(Link { from, to, class, when, turns: Some((max, leave)) });
-        }
-    }
-
-    /// Is `one` on every way from an entry to `of`?
-    fn dominates(&self, one: usize, of: usize) -> bool {
-        let forward = || self.links.iter().filter(|link| link.turns.is_none());
-        let entries = (0..self.kinds.len()).filter(|at| forward().all(|link| link.to != *at));
-        let mut open: Vec<usize> = entries.filter(|at| *at != one).collect();
-        let mut seen: BTreeSet<usize> = open.iter().copied().collect();
-        while let Some(at) = open.pop() {
-            let next = forward().filter(|link| link.from == at && link.to != one).map(|link| link.to);
-            open.extend(next.filter(|to| seen.insert(*to)));
-        }
-        one == of || !seen.contains(&of)
-    }
-
-    /// An `otherwise` beside an edge without a condition could never be taken.
-    fn tidy(&mut self) {
-        let others: Vec<usize> =
-            self.links.iter().filter(|link| link.class == Class::Otherwise).map(|link| link.from).collect();
-        for link in &mut self.links {
-            let plain = link.class == Class::Success && link.when.is_none() && link.turns.is_none();
-            if plain && others.contains(&link.from) {
-                link.when = Some("state.count % 3 != 1".to_owned());
-            }
         }
     }
 

@@ -16,6 +16,7 @@ mod edges;
 mod engine;
 mod expression;
 mod generate;
+mod loops;
 #[path = "../plans/mod.rs"]
 mod plans;
 mod reading;
@@ -302,9 +303,17 @@ fn shard(part: u64) {
         "channels of a subgraph that failed",
         "a message",
         "calls beside each other",
+        "a loop within a loop",
+    ];
+    // sources in an inner loop, with edges that leave one or both
+    let nested = [
+        "exhausted by a loop around",
+        "exhausted, caught further out",
+        "a failure that only a loop edge caught, which ran out",
+        "otherwise, beside a loop that was left further in",
     ];
     let ways = ways.into_iter().chain(parts).map(|way| (way, 20));
-    for (way, least) in ways.into_iter().chain([("withdrawn", 5)]) {
+    for (way, least) in ways.into_iter().chain([("withdrawn", 5)]).chain(nested.map(|way| (way, 5))) {
         assert!(met.get(way).copied().unwrap_or_default() >= least, "{met:?}");
     }
 }
@@ -333,6 +342,7 @@ fn the_oracle_shares_nothing_with_the_engine_but_the_model() {
         include_str!("reading.rs"),
         include_str!("run.rs"),
         include_str!("edges.rs"),
+        include_str!("loops.rs"),
         include_str!("seen.rs"),
         include_str!("units.rs"),
         include_str!("told.rs"),

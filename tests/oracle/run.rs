@@ -7,7 +7,7 @@ use lgflow::model::{Join, OnItemError, Reduce};
 use serde_json::{Value as Json, json};
 
 use super::expression::{Fault, evaluate, fill, holds};
-use super::reading::{Edge, Item, Outcome, Reading};
+use super::reading::{Item, Outcome, Reading};
 use super::told::{Called, Child, Ended, Failure, Told, World};
 
 /// What a run of the graph comes to.
@@ -181,7 +181,7 @@ impl<'r> Execution<'r> {
         Ok(outputs)
     }
 
-    fn visit(&mut self, item: Item, around: &mut Around<'_>) {
+    pub(super) fn visit(&mut self, item: Item, around: &mut Around<'_>) {
         match item {
             Item::Node(node) => self.node(node, None, around),
             Item::Loop(one) => self.turn_about(one, around),
@@ -189,7 +189,7 @@ impl<'r> Execution<'r> {
     }
 
     /// Every edge to the node is decided. `turned`: it begins an iteration, and whether that is on an `always` path.
-    fn node(&mut self, node: usize, turned: Option<bool>, around: &mut Around<'_>) {
+    pub(super) fn node(&mut self, node: usize, turned: Option<bool>, around: &mut Around<'_>) {
         self.moment += 1;
         self.began[node] = self.moment;
         if self.names.is_empty() {
@@ -417,7 +417,7 @@ impl<'r> Execution<'r> {
         }
     }
 
-    fn decided(&mut self, at: usize, taken: bool) {
+    pub(super) fn decided(&mut self, at: usize, taken: bool) {
         let edge = &self.reading.edges[at];
         self.edges[at] = Some(taken);
         match edge.outcome {
@@ -434,12 +434,19 @@ impl<'r> Execution<'r> {
         }
     }
 
-    fn catches(&self, at: usize) -> bool {
+    pub(super) fn catches(&self, at: usize) -> bool {
         matches!(self.reading.edges[at].outcome, Outcome::Catch(_))
     }
 
+    /// Is the edge for what its source has failed with?
+    pub(super) fn is_for_its_failure(&self, at: usize) -> bool {
+        let edge = &self.reading.edges[at];
+        let failure = self.ended[edge.from].as_ref().and_then(|ended| ended.failure.as_ref());
+        matches!((&edge.outcome, failure), (Outcome::Catch(kinds), Some(failure)) if kinds.contains(&failure.kind))
+    }
+
     /// Does an edge that was taken lead to a node that starts, or round a loop?
-    fn leads_on(&self, at: usize) -> bool {
+    pub(super) fn leads_on(&self, at: usize) -> bool {
         let edge = &self.reading.edges[at];
         edge.turns.is_some() || self.ended[edge.to].as_ref().is_none_or(|ended| ended.status != "not_reached")
     }
@@ -450,7 +457,7 @@ impl<'r> Execution<'r> {
         let Some(failure) = self.ended[failed].as_ref().and_then(|ended| ended.failure.clone()) else {
             return;
         };
-        let from = |at: &usize| self.reading.edges[*at].from == failed && self.catches(*at);
+        let from = |at: &usize| self.reading.edges[*at].from == failed && self.is_for_its_failure(*at);
         let edges: Vec<usize> = (0..self.reading.edges.len()).filter(from).collect();
         let caught: Vec<usize> = edges.into_iter().filter(|at| self.edges[*at] != Some(false)).collect();
         let open = |at: &usize| self.edges[*at].is_none() || self.leads_on(*at);
@@ -459,20 +466,8 @@ impl<'r> Execution<'r> {
         }
     }
 
-    /// The first node of a body whose failure nothing in it handles.
-    fn unhandled(&self, one: usize) -> Option<usize> {
-        let failed =
-            |node: &&usize| self.ended[**node].as_ref().is_some_and(|ended| ended.status == "failed");
-        let handles = |at: &usize| self.catches(*at) && self.edges[*at] == Some(true) && self.leads_on(*at);
-        let handled = |node: &usize| {
-            (0..self.reading.edges.len()).any(|at| self.reading.edges[at].from == *node && handles(&at))
-        };
-        let body = self.reading.loops[one].body.iter();
-        body.filter(failed).filter(|node| !handled(node)).min_by_key(|node| self.began[**node]).copied()
-    }
-
     /// A failure that no edge caught ends the execution; the first in canonical order stays.
-    fn note(&mut self, node: usize, ended: &Ended, taken: &[usize]) {
+    pub(super) fn note(&mut self, node: usize, ended: &Ended, taken: &[usize]) {
         let caught = taken.iter().any(|at| matches!(self.reading.edges[*at].outcome, Outcome::Catch(_)));
         let Some(failure) = ended.failure.clone().filter(|_| !caught) else { return };
         self.end_at(self.began[node], node, failure);
@@ -486,86 +481,6 @@ impl<'r> Execution<'r> {
         let name = failure.path.as_ref().map_or_else(|| id.clone(), |inside| format!("{id}/{inside}"));
         let always = self.ending.as_ref().is_none_or(|ending| ending.always);
         self.ending = Some(Ending { at, node: Some(name), failure, always });
-    }
-
-    /// A loop, iteration by iteration.
-    fn turn_about(&mut self, one: usize, around: &mut Around<'_>) {
-        self.iteration[one] = 1;
-        let mut by_always = None;
-        loop {
-            let began = self.moment + 1;
-            self.turning[one] = None;
-            for item in &self.reading.loops[one].items {
-                match item {
-                    Item::Node(node) if *node == self.reading.loops[one].target => {
-                        self.node(*node, by_always, around);
-                    }
-                    item => self.visit(*item, around),
-                }
-            }
-            if self.waits && self.reading.loops[one].body.iter().any(|node| self.ended[*node].is_none()) {
-                return;
-            }
-            // what catches a failure and leaves the loop is followed when that is over: if it turned, nothing would handle it
-            if self.turning[one].is_some()
-                && self.ending.is_none()
-                && let Some(node) = self.unhandled(one)
-            {
-                let ended = self.ended[node].clone().expect("it is done");
-                self.note(node, &ended, &[]);
-            }
-            let may = |by_always: bool| match &self.ending {
-                None => true,
-                Some(ending) => ending.at < began && by_always && ending.always,
-            };
-            by_always = self.turning[one].filter(|by_always| may(*by_always));
-            if by_always.is_none() {
-                return self.is_over(one);
-            }
-            self.begin_anew(one);
-            self.iteration[one] += 1;
-        }
-    }
-
-    /// As if nothing of the body had ever run.
-    fn begin_anew(&mut self, one: usize) {
-        let body = &self.reading.loops[one].body;
-        for node in body {
-            self.ended[*node] = None;
-            self.by_always[*node] = false;
-        }
-        for (at, edge) in self.reading.edges.iter().enumerate() {
-            if edge.turns.is_none() && body.contains(&edge.from) && body.contains(&edge.to) {
-                self.edges[at] = None;
-            }
-        }
-    }
-
-    /// The edges that leave the body are decided, once, with their value in the last iteration.
-    fn is_over(&mut self, one: usize) {
-        let waits = |edge: &Edge| self.reading.left_by(edge).last() == Some(&one);
-        let held: Vec<usize> =
-            (0..self.reading.edges.len()).filter(|at| waits(&self.reading.edges[*at])).collect();
-        let sources: BTreeSet<usize> = held.iter().map(|at| self.reading.edges[*at].from).collect();
-        for source in sources {
-            let before = self.ended[source].clone().expect("it is done");
-            let writes: Vec<(String, Json)> = self
-                .writes
-                .iter()
-                .filter(|write| write.writer == source && write.at == self.began[source])
-                .map(|write| (write.channel.clone(), write.value.clone()))
-                .collect();
-            let kind = |ended: &Ended| ended.failure.as_ref().map(|failure| failure.kind.clone());
-            let (ended, taken) = self.decide(source, before.clone(), &writes, Some(one));
-            let taken: Vec<usize> = taken.into_iter().filter(|at| held.contains(at)).collect();
-            if kind(&ended) != kind(&before) {
-                self.note(source, &ended, &taken);
-            }
-            self.ended[source] = Some(ended);
-            for at in held.iter().filter(|at| self.reading.edges[**at].from == source) {
-                self.decided(*at, taken.contains(at));
-            }
-        }
     }
 }
 

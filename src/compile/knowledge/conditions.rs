@@ -12,6 +12,7 @@ use crate::types::Step;
 
 use super::constant::{constant, skip_condition};
 use super::failing::{Guarded, Hopeless, Tried, for_a_kind, hopeless};
+use super::late;
 use super::places::{Facts, Place, Places};
 use super::tried::{Row, Table, subjects, table};
 
@@ -120,8 +121,11 @@ impl Decision {
     /// the same whatever happens: what follows from that is not said again.
     fn report(&self, places: &Places<'_, '_>, at: NodeIx, told: &[EdgeIx], diagnostics: &mut Diagnostics) {
         let Some(table) = self.table.as_ref().filter(|table| !table.is_hopeless()) else { return };
-        if self.leaves_nothing(places.plan, table, told) {
-            self.idle(places, at, diagnostics);
+        for &edge in &places.plan.node(at).outgoing {
+            let otherwise = places.plan.edge(edge).outcome == EdgeOutcome::Otherwise;
+            if otherwise && self.leaves_nothing(places.plan, table, told, edge) {
+                self.idle(places, edge, diagnostics);
+            }
         }
         if !told.is_empty() || self.edges.len() < 2 || table.is_loose() || !table.failed.is_empty() {
             return;
@@ -151,9 +155,10 @@ impl Decision {
 
     /// Is one of the edges taken whatever the values are, so that nothing is left for an `otherwise`? Those are left out of
     /// which it is `told` that they are taken always or never.
-    fn leaves_nothing(&self, plan: &Plan, table: &Table, told: &[EdgeIx]) -> bool {
-        // once its loop has run out, an edge that may leave it counts as not taken
-        let counts = |edge: &EdgeIx| !leaves_when_run_out(plan, *edge) && !told.contains(edge);
+    fn leaves_nothing(&self, plan: &Plan, table: &Table, told: &[EdgeIx], otherwise: EdgeIx) -> bool {
+        // once its loop has run out, an edge that may leave it counts as not taken, where that is known in time
+        let stays = |edge: EdgeIx| !leaves_when_run_out(plan, edge) || late::is_late(plan, edge, otherwise);
+        let counts = |edge: &EdgeIx| stays(*edge) && !told.contains(edge);
         let taken = |row: &Row| {
             let mut held = self.edges.iter().zip(&row.holds);
             held.any(|(edge, holds)| *holds && counts(edge))
@@ -161,29 +166,23 @@ impl Decision {
         table.rows.iter().all(taken)
     }
 
-    /// Tells of each `otherwise` beside conditions that leave nothing out.
-    fn idle(&self, places: &Places<'_, '_>, at: NodeIx, diagnostics: &mut Diagnostics) {
+    /// Tells of an `otherwise` beside conditions that leave nothing out.
+    fn idle(&self, places: &Places<'_, '_>, edge: EdgeIx, diagnostics: &mut Diagnostics) {
         let plan = places.plan;
-        for &edge in &plan.node(at).outgoing {
-            let Some(link) = places.draft.links.get(edge.0 as usize) else { continue };
-            if plan.edge(edge).outcome != EdgeOutcome::Otherwise {
-                continue;
-            }
-            let name = places.draft.name_of(link);
-            let message = format!("one of the conditions beside it always holds, so `{name}` is never taken");
-            let mut found =
-                Diagnostic::new(codes::CONSTANT_CONDITION, places.draft.span_of(link.edge), message);
-            for span in self.edges.iter().filter_map(|edge| span(places, *edge)).take(3) {
-                found = found.label(span, "one of the conditions");
-            }
-            let target = plan.node(plan.edge(edge).to);
-            if target.incoming[..] == [edge] {
-                let place = places.draft.nodes[plan.edge(edge).to.0 as usize].node.id.span;
-                found = found.label(place, format!("so `{}` never starts", target.id));
-            }
-            diagnostics
-                .push(found.help("remove the edge, or write `otherwise: true` in place of the last `when`"));
+        let Some(link) = places.draft.links.get(edge.0 as usize) else { return };
+        let name = places.draft.name_of(link);
+        let message = format!("one of the conditions beside it always holds, so `{name}` is never taken");
+        let mut found = Diagnostic::new(codes::CONSTANT_CONDITION, places.draft.span_of(link.edge), message);
+        for span in self.edges.iter().filter_map(|edge| span(places, *edge)).take(3) {
+            found = found.label(span, "one of the conditions");
         }
+        let target = plan.node(plan.edge(edge).to);
+        if target.incoming[..] == [edge] {
+            let place = places.draft.nodes[plan.edge(edge).to.0 as usize].node.id.span;
+            found = found.label(place, format!("so `{}` never starts", target.id));
+        }
+        diagnostics
+            .push(found.help("remove the edge, or write `otherwise: true` in place of the last `when`"));
     }
 
     /// Does each condition look at something that another one looks at? Steps that are optional for reasons of their own

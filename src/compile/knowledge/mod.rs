@@ -13,6 +13,7 @@ mod flow;
 mod given;
 mod joins;
 mod kept;
+mod late;
 mod lost;
 mod misread;
 mod outcome;
@@ -57,6 +58,7 @@ pub(super) fn check(draft: &Draft<'_>, plan: &mut Plan, diagnostics: &mut Diagno
     if !misread.has_conditions() {
         races::check(&places, &decisions, &mut found);
         lost::check(&places, &dead, &mut found);
+        late::check(&places, &mut found);
     }
     shown::check(&places, &mut found);
     kept::check(draft, plan, &mut found);
