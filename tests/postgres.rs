@@ -12,33 +12,42 @@
 mod crash;
 mod program;
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::rc::Rc;
 use std::time::Duration;
 
-use crash::{Bench, killed_at_every_event};
+use crash::{Bench, Then, killed_at_every_event, powered_off_at_some_events};
 use lgflow::digest::Digest;
 use lgflow::store::{Durability, RunId, Store, StoreAddress, StoreError};
 use lgflow::trace::verify;
-use program::processes::signal;
-use program::{Ran, Workspace};
+use program::holding::{begun, ended, goes_on, has_ended, let_go};
+use program::processes::{all_gone, children, signal, signal_if_there};
+use program::{Ran, Workspace, holding};
 use serde_json::Value;
 
 /// The user `nobody`, where root runs the tests: the server refuses root.
 const NOBODY: u32 = 65534;
 
 struct Server {
-    child: Child,
+    child: RefCell<Child>,
     folder: tempfile::TempDir,
     port: u16,
+    settings: Vec<&'static str>,
 }
 
 impl Server {
     fn start() -> Self {
+        Self::with(&[])
+    }
+
+    /// One with settings of its own.
+    fn with(settings: &[&'static str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");
         if rustix::process::geteuid().is_root() {
@@ -51,25 +60,48 @@ impl Server {
             .unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let settings = settings.to_owned();
+        let child = Self::spawn(&folder, port, &settings);
+        let server = Self { child: child.into(), folder, port, settings };
+        server.is_ready();
+        server
+    }
+
+    fn spawn(folder: &tempfile::TempDir, port: u16, settings: &[&str]) -> Child {
         let log = fs::File::create(folder.path().join("log")).unwrap();
-        let child = ordinary("postgres", folder.path())
+        ordinary("postgres", folder.path())
             .arg("-D")
-            .arg(&data)
+            .arg(folder.path().join("data"))
             .args(["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-F", "-p"])
             .arg(port.to_string())
+            .args(settings.iter().flat_map(|setting| ["-c", *setting]))
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
-            .unwrap();
-        let server = Self { child, folder, port };
+            .unwrap()
+    }
+
+    fn is_ready(&self) {
         for _ in 0..600 {
-            let tried = Store::open_at(&server.address(), &server.folder.path().join("s"), Path::new("/w"));
+            let tried = Store::open_at(&self.address(), &self.folder.path().join("s"), Path::new("/w"));
             if tried.unwrap().runs().is_ok() {
-                return server;
+                return;
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-        panic!("{}", fs::read_to_string(server.folder.path().join("log")).unwrap());
+        panic!("{}", fs::read_to_string(self.folder.path().join("log")).unwrap());
+    }
+
+    /// Ends all of its processes at once, as where its machine stops, and starts it again.
+    fn crash(&self) {
+        let first = self.child.borrow().id();
+        let all: Vec<u32> = [first].into_iter().chain(children(first)).collect();
+        // the first one would tell the others in order
+        all.iter().for_each(|process| signal_if_there(*process, "KILL"));
+        self.child.borrow_mut().wait().unwrap();
+        all_gone(&all[1..]);
+        *self.child.borrow_mut() = Self::spawn(&self.folder, self.port, &self.settings);
+        self.is_ready();
     }
 
     fn url(&self) -> String {
@@ -83,8 +115,8 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        signal(self.child.id(), "INT");
-        self.child.wait().unwrap();
+        signal(self.child.borrow().id(), "INT");
+        self.child.borrow_mut().wait().unwrap();
     }
 }
 
@@ -179,6 +211,100 @@ fn a_run_that_is_killed_at_any_event_ends_as_it_would_have_with_each_effect_once
     let server = Server::start();
     let who = |at: u64| ["interpreter", "runner", "both", "front"][at as usize % 4];
     killed_at_every_event(&|| Bench::new(&server.url()).apart(), &who);
+}
+
+/// One whose memory keeps what nobody waits for: it is lost when the server crashes.
+fn forgetful() -> Server {
+    Server::with(&["wal_writer_delay=10s", "autovacuum=off"])
+}
+
+#[test]
+fn what_is_to_be_on_the_disk_is_there_after_the_server_has_crashed() {
+    let server = forgetful();
+    let state = tempfile::tempdir().unwrap();
+    let open = || Store::open_at(&server.address(), state.path(), Path::new("/some/where")).unwrap();
+    let run = RunId::new(1, [4; 10]);
+    let mut log = open().create(&run, Durability::Batch).unwrap();
+    for line in ["one", "two"] {
+        log.append(line, []);
+        log.commit().unwrap();
+    }
+    log.append("three", []);
+    log.commit_to_disk().unwrap();
+    server.crash();
+    assert_eq!(open().log(&run).unwrap(), "one\ntwo\nthree\n");
+    log.append("four", []);
+    assert!(matches!(log.commit(), Err(StoreError::Server { .. })));
+    log.append("five", []);
+    assert!(matches!(log.commit(), Err(StoreError::Behind(_))), "of what follows nothing is written");
+    // what could not be given back is not held by who has let go of it
+    drop(log);
+    let (mut log, before) = open().reopen(&run, Durability::Batch).unwrap();
+    assert_eq!(before, "one\ntwo\nthree\n");
+    log.finish().unwrap();
+}
+
+#[test]
+fn a_run_whose_server_crashes_ends_as_it_would_have_with_each_effect_once() {
+    let server = Rc::new(forgetful());
+    let crashing = Rc::clone(&server);
+    let then: Then = Rc::new(move |_| crashing.crash());
+    powered_off_at_some_events(&|| Bench::new(&server.url()).apart(), 6, &then);
+}
+
+/// Begins a run, lets `fail` happen to its server while its command goes on, and gives back its workspace and id.
+fn failed_in_the_middle(server: &Server, fail: impl FnOnce()) -> (Workspace, String) {
+    let workspace = holding::workspace("fail");
+    let named = [&["run", "--format", "json"][..], &holding::NAMED].concat();
+    let front = begun(&workspace, lgflow(&workspace, server, &named));
+    fail();
+    let_go(&workspace);
+    let (ran, run) = ended(front, 1);
+    ran.says("the run could not be recorded, so it stopped")
+        .says(&format!("`lgflow runs resume {run}` goes on"));
+    (workspace, run)
+}
+
+/// Ends the connection that was made last.
+const END_LAST: &str = "SELECT pg_terminate_backend(pid) FROM (SELECT pid FROM pg_stat_activity \
+    WHERE usename = 'lgflow' AND backend_type = 'client backend' AND pid <> pg_backend_pid() \
+    ORDER BY backend_start DESC LIMIT 1) last";
+
+#[test]
+fn a_run_whose_connection_ends_or_whose_server_starts_again_goes_on() {
+    let server = Server::start();
+    let (workspace, run) = failed_in_the_middle(&server, || sql(&server, END_LAST));
+    goes_on(&workspace, &run, 1, &|arguments| ran(&workspace, &server, arguments));
+    let (workspace, run) = failed_in_the_middle(&server, || server.crash());
+    goes_on(&workspace, &run, 1, &|arguments| ran(&workspace, &server, arguments));
+}
+
+#[test]
+fn a_worker_takes_up_again_the_run_whose_connection_has_ended() {
+    let server = Server::start();
+    let workspace = holding::workspace("fail");
+    let queue = [&["run", "--queue"][..], &holding::NAMED].concat();
+    let run = ran(&workspace, &server, &queue).ended(0).stdout.trim().to_owned();
+    let worker = begun(&workspace, lgflow(&workspace, &server, &["worker", "--until-empty"]));
+    sql(&server, END_LAST);
+    let_go(&workspace);
+    let worked = Ran::from(worker.wait_with_output().unwrap()).ended(0).says("interrupted");
+    assert!(worked.stderr.contains(&format!("{run}  succeeded")), "{}", worked.stderr);
+    has_ended(&workspace, &run, 1, &|arguments| ran(&workspace, &server, arguments));
+}
+
+#[test]
+fn the_run_of_a_worker_whose_server_starts_again_is_taken_up_by_the_next() {
+    let server = Server::start();
+    let workspace = holding::workspace("fail");
+    let queue = [&["run", "--queue"][..], &holding::NAMED].concat();
+    let run = ran(&workspace, &server, &queue).ended(0).stdout.trim().to_owned();
+    let worker = begun(&workspace, lgflow(&workspace, &server, &["worker", "--until-empty"]));
+    server.crash();
+    let_go(&workspace);
+    Ran::from(worker.wait_with_output().unwrap()).ended(1);
+    ran(&workspace, &server, &["worker", "--until-empty"]).ended(0);
+    has_ended(&workspace, &run, 1, &|arguments| ran(&workspace, &server, arguments));
 }
 
 fn sql(server: &Server, text: &str) {
@@ -311,6 +437,7 @@ fn a_store_of_an_earlier_form_becomes_one_of_today() {
     let mut log = open().create(&run, Durability::Sync).unwrap();
     log.append("one", []);
     log.finish().unwrap();
+    drop(log);
     sql(&server, "DROP TABLE lgflow.queue; DROP TABLE lgflow.removals; UPDATE lgflow.form SET version = 1");
     let store = open();
     store.enqueue(&waits).unwrap();

@@ -11,7 +11,7 @@ use crate::digest::Digest;
 use crate::effect::{APPROVE, ApprovalRequest};
 use crate::front::{
     AgainError, Answering, Asked, Outcome, SessionQuestions, Word, discard_typed, is_attended, read_answer,
-    settings, signer,
+    sealed_log, settings, signer,
 };
 use crate::ledger::Ledger;
 use crate::session::{OpenQuestion, StoredError, open_questions};
@@ -169,7 +169,7 @@ impl Desk {
         let SessionQuestions { open, answered } = if session {
             answering.session_questions().map_err(|error| failed(&error))?
         } else {
-            let log = store.log(&run).map_err(|error| failed(&error))?;
+            let log = sealed_log(&store, &answering.ledger, &run).map_err(|error| problem(&error))?;
             let blobs = store.blobs();
             let questions = open_questions(&log, &|digest| blobs.get(digest));
             let open = questions.into_iter().map(|question| asked(&answering, question)).collect();

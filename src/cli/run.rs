@@ -376,7 +376,12 @@ fn conclude(finished: &Finished, task: &Task<'_>, status: &str, narrator: &mut N
     if let Some(stopped) = &finished.interrupted {
         let why = escaped(&stopped.to_string());
         narrator.line(Mark::Failed, &format!("interrupted: {why}; nothing that was recorded is lost"));
-        narrator.line(Mark::Note, &next_step(place, &finished.run));
+        let next = if stopped.is_taken_over() {
+            format!("`lgflow runs show {}` says how far the other one has come", finished.run)
+        } else {
+            next_step(place, &finished.run)
+        };
+        narrator.line(Mark::Note, &next);
     } else if let Some(error) = error {
         let rule = error.error.rule.as_ref().map(|rule| format!(" ({})", escaped(&rule.place())));
         let told = error.node.as_ref().is_some_and(|node| narrator.has_told(node, &error.error.message));

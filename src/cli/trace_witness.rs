@@ -89,6 +89,7 @@ pub(super) fn anchor(args: &AnchorArgs, output: Output) -> Result<Exit, Problem>
     if let Some(known) = &found.known {
         let noted = known.note_anchor(&to.to_string());
         noted.map_err(|error| Problem::failed("cannot anchor the trace", &error))?;
+        known.flush().map_err(|error| Problem::failed("cannot anchor the trace", &error))?;
     }
     let workspace = found.known.as_ref().map(|known| known.workspace().to_owned());
     let anchor = Anchor { run, workspace, events, digest, receipts, at: system_clock() };

@@ -121,7 +121,7 @@ pub enum ReplyBody {
         /// Was there such a call?
         found: bool,
     },
-    /// The request was not understood.
+    /// There is no answer: the request was not understood, or could not be put on record. No result of a call.
     Problem {
         /// Why.
         message: String,

@@ -37,7 +37,7 @@ pub enum FrontFrame {
         /// Is that all?
         last: bool,
     },
-    /// The answer to an `Append` that is awaited: the lines up to there are as safe as was asked for.
+    /// The answer to an `Append` that is awaited: the lines up to there are on the disk, unless the run is kept in memory.
     Stored,
 }
 

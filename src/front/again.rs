@@ -14,7 +14,7 @@ use crate::receipt::Discord;
 use crate::redact::{Redaction, Values};
 use crate::session::{Stored, StoredError, fold, resumable, system_clock};
 use crate::source::Sources;
-use crate::store::{Durability, RunId, StoreError};
+use crate::store::{Durability, RunId, Store, StoreError};
 use crate::trace::{Envelope, Phase, QuestionId, RunState, Verified, Waiting};
 
 use super::keep_out::patterns;
@@ -98,13 +98,8 @@ pub fn stored_run(place: &Place, run: &RunId) -> Result<Again, AgainError> {
 pub fn standing_run(place: &Place, run: &RunId) -> Result<Again, AgainError> {
     let store = place.runs()?;
     let ledger = Ledger::open(&place.state, &store.id())?;
-    let log = store.log(run)?;
+    let log = sealed_log(&store, &ledger, run)?;
     let record = ledger.begun(run.as_str())?.ok_or_else(|| AgainError::Foreign(run.clone()))?;
-    if let Some(head) = ledger.reached(run.as_str())?
-        && !holds(&log, &head)
-    {
-        return Err(AgainError::OtherTrace(run.clone()));
-    }
     let plan = plan_of(&record, run)?;
     let blobs = store.blobs();
     let stored = fold(run.as_str(), &plan, &log, &|digest| blobs.get(digest), &system_clock())
@@ -117,6 +112,17 @@ pub fn standing_run(place: &Place, run: &RunId) -> Result<Again, AgainError> {
     };
     holds.map_err(|discord| AgainError::Discord(run.clone(), discord))?;
     Ok(Again { stored, record, plan, unheard })
+}
+
+/// What a run has recorded, with the event in it that was the last when its front saw it.
+pub fn sealed_log(store: &Store, ledger: &Ledger, run: &RunId) -> Result<String, AgainError> {
+    // looked up before: a process that executes the run may seal more of it meanwhile
+    let head = ledger.reached(run.as_str());
+    let log = store.log(run)?;
+    match head? {
+        Some(head) if !holds(&log, &head) => Err(AgainError::OtherTrace(run.clone())),
+        _ => Ok(log),
+    }
 }
 
 /// A run of the queue that was never begun; nothing where this installation did not put it there, or has seen it end.

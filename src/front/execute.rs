@@ -15,7 +15,7 @@ use crate::config::Retention;
 use crate::digest::Digest;
 use crate::effect::{InterpreterStart, LedgerPlace, RunnerStart, Started};
 use crate::files::{FileError, Root};
-use crate::ledger::{ForkedFrom, Head, Ledger, LedgerError, RunRecord};
+use crate::ledger::{ForkedFrom, Ledger, LedgerError, RunRecord};
 use crate::logging::RunSpans;
 use crate::receipt::Told;
 use crate::store::{RunId, RunLog, Store, StoreError};
@@ -26,6 +26,7 @@ use super::answering::Answering;
 use super::artifacts::TraceCopy;
 use super::asking::Asking;
 use super::elsewhere::{Opening, RemoteRunner, Word};
+use super::ending::Ending;
 use super::follower::{Arriving, Follower};
 use super::keep_out::{KeepOutError, KeptOut};
 use super::keys::signer;
@@ -33,7 +34,6 @@ use super::logs::Logs;
 use super::meanwhile::{begun_meanwhile, held_meanwhile};
 use super::supervise::Supervision;
 use super::task::Named;
-use super::vouching::{believed, sealed, sealed_unheard, unheard, vouched};
 use super::watchers::Watchers;
 use super::witnessing::Witnessing;
 use super::{
@@ -115,26 +115,14 @@ impl Hands {
         }
     }
 
-    /// Lets go of it. What a runner elsewhere vouches for is kept beside our own records, and what can be said of it told.
-    /// Was it heard?
-    fn stop(self, ledger: &Ledger, run: &RunId, narrator: &mut Narrator) -> Result<bool, LedgerError> {
-        let word = match self {
+    /// Lets go of it. What is given back a runner elsewhere vouches for.
+    fn stop(self) -> Option<Word> {
+        match self {
             Self::Ours(runner) => {
                 runner.stop();
-                return Ok(true);
+                None
             }
-            Self::Elsewhere(runner) => runner.stop(),
-        };
-        match word {
-            Word::Given { text, said } => {
-                ledger.take_receipts(run.as_str(), &text)?;
-                narrator.line(Mark::Note, &escaped(&said));
-                Ok(true)
-            }
-            Word::None(why) => {
-                narrator.line(Mark::Failed, &escaped(&why));
-                Ok(ledger.serves(run.as_str()))
-            }
+            Self::Elsewhere(runner) => Some(runner.stop()),
         }
     }
 }
@@ -186,17 +174,15 @@ fn execute_with(task: &Task<'_>, narrator: &mut Narrator, logs: &mut Logs) -> Re
     let asking = (asking, task.serving.is_some());
     let (follower, interrupted) = supervise((&mut interpreter, &runner), follower, asking, logs)?;
     let started = runner.started().clone();
-    let (head, over) = (follower.head(), matches!(follower.state.phase(), Phase::Finished { .. }));
+    let over = matches!(follower.state.phase(), Phase::Finished { .. });
     let Follower { state, log, told, watchers, witnessing, narrator, tip, .. } = follower;
-    let heard = runner.stop(&ledger, &run, narrator)?;
-    let unwritten = log.finish().err().map(Stopped::Store);
-    let unsealed = seal(&ledger, &run, (&told, head, over), heard).err();
-    if let Some(witnessing) = witnessing {
-        witnessing.end(tip.last(), narrator);
-    }
-    let interrupted = interrupted.or(unwritten).or(unsealed);
+    let word = runner.stop();
+    let ending = Ending { ledger: &ledger, run: &run, log, told: &told, tip, over, witnessing, word };
+    let interrupted = ending.end(interrupted, narrator);
     watchers.end(&task.watching, &store, (&state, interrupted.as_ref()), narrator);
-    let uncopied = path.as_ref().and_then(|_| TraceCopy::complete(&root, &run, &store, &ledger).err());
+    let is_ours = !interrupted.as_ref().is_some_and(Stopped::is_taken_over);
+    let copied = path.as_ref().filter(|_| is_ours);
+    let uncopied = copied.and_then(|_| TraceCopy::complete(&root, &run, &store, &ledger).err());
     let interrupted = interrupted.or(uncopied.map(Stopped::Beside));
     let mut summary = state.summary();
     if interrupted.is_some() {
@@ -206,29 +192,6 @@ fn execute_with(task: &Task<'_>, narrator: &mut Narrator, logs: &mut Logs) -> Re
     }
     let trace = path.unwrap_or_else(|| PathBuf::from(run.as_str()));
     Ok(Finished { run, summary, interrupted, trace, runner: started })
-}
-
-/// Holds the receipts of a run against its trace, and seals how far it came. Those that were not heard can be later.
-fn seal(
-    ledger: &Ledger,
-    run: &RunId,
-    (told, head, over): (&Told, Option<Head>, bool),
-    heard: bool,
-) -> Result<(), Stopped> {
-    if let Some(head) = head.as_ref().filter(|_| !heard) {
-        let sealed = sealed_unheard(ledger, run, head).map_err(Stopped::Unsealed)?;
-        ledger.reach(run.as_str(), &sealed).map_err(Stopped::Unsealed)?;
-        let unheard = unheard(ledger, run, head.events).map_err(Stopped::Unsealed)?;
-        return unheard.map_or(Ok(()), |unheard| Err(Stopped::Unheard(unheard)));
-    }
-    let vouched = vouched(ledger, run, told).map_err(Stopped::Unsealed)?;
-    if let Some(head) = head {
-        ledger.reach(run.as_str(), &sealed(&head, &vouched)).map_err(Stopped::Unsealed)?;
-    }
-    if over {
-        ledger.forget_results(run.as_str()).map_err(Stopped::Unsealed)?;
-    }
-    believed(&vouched).map_err(Stopped::Discord)
 }
 
 /// The log of the run, held by this process, and what it has recorded before.

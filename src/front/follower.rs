@@ -8,7 +8,6 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use crate::digest::Digest;
-use crate::ledger::Head;
 use crate::logging::RunSpans;
 use crate::receipt::Told;
 use crate::store::{RunLog, StoreError};
@@ -17,6 +16,10 @@ use crate::trace::{Envelope, EventBody, Phase, RunState, Tip, apply, read_envelo
 use super::watchers::Watchers;
 use super::witnessing::Witnessing;
 use super::{Narrator, Stopped};
+
+/// Because of these something is done or kept elsewhere that says they are there: the runner's receipts of a call, the
+/// answers of people to a question.
+const ACTED_ON: [&str; 3] = ["call.started", "approval.requested", "run.suspended"];
 
 /// The most that payloads may come to before the line that names them.
 const PAYLOADS: usize = 512 << 20;
@@ -32,7 +35,7 @@ pub(super) struct Follower<'a> {
     pub(super) log: RunLog,
     /// The run that this one takes back, which nobody goes on with meanwhile.
     pub(super) undone: Option<RunLog>,
-    /// The end of what is stored.
+    /// The end of what was recorded.
     pub(super) tip: Tip,
     pub(super) narrator: &'a mut Narrator,
     /// The copy, and the path to name it by.
@@ -78,36 +81,52 @@ impl Follower<'_> {
     }
 
     /// Puts further lines of the trace into the store. Nothing but the next lines of this run, with all that they name,
-    /// comes there; the events on them are given back, to be followed.
-    pub(super) fn record(&mut self, lines: &[String]) -> Result<Vec<Envelope>, Stopped> {
-        let mut events = Vec::with_capacity(lines.len());
+    /// comes there, and of lines that do not fit none; the events on them are given back, to be followed. Where they are
+    /// `awaited`, something is done because of them.
+    pub(super) fn record(&mut self, lines: &[String], awaited: bool) -> Result<Vec<Envelope>, Stopped> {
+        let mut tip = self.tip.clone();
+        let (mut events, mut named) = (Vec::with_capacity(lines.len()), Vec::with_capacity(lines.len()));
         for line in lines {
-            let Some(event) = self.tip.accept(line) else {
+            let Some(event) = tip.accept(line) else {
                 return Err(Stopped::Unfit("it told of an event that is not the next one".to_owned()));
             };
-            let mut payloads = Vec::new();
-            for digest in event.blobs() {
-                if let Some(bytes) = self.arriving.whole.get(&digest) {
-                    payloads.push((digest, bytes.clone()));
-                } else if self.log.payload(&digest).map_err(Stopped::Store)?.is_none() {
-                    return Err(Stopped::Unfit(format!(
-                        "it named the payload `{digest}`, which it did not send"
-                    )));
-                }
-            }
-            self.log.append(line, payloads);
+            named.push(self.payloads_of(&event)?);
             events.push(event);
         }
+        for (line, payloads) in lines.iter().zip(named) {
+            self.log.append(line, payloads);
+        }
+        let anchored = !self.log.is_in_memory()
+            && self.witnessing.as_ref().is_some_and(|witnessing| witnessing.is_due(&events));
+        let acted_on = events.iter().any(|event| ACTED_ON.contains(&event.kind.as_str()));
         let Self { watchers, log, .. } = &mut *self;
-        watchers.committing(|| log.commit()).map_err(Stopped::Store)?;
+        let committed = watchers
+            .committing(|| if awaited || acted_on || anchored { log.commit_to_disk() } else { log.commit() });
+        committed.map_err(Stopped::Store)?;
+        self.tip = tip;
         if let Some((path, file)) = &mut self.copy {
             let text: String = lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect();
             file.write_all(text.as_bytes()).map_err(|error| Stopped::Copy(path.clone(), error))?;
         }
-        if let Some(witnessing) = &mut self.witnessing {
-            witnessing.stored(&events, self.tip.last()).map_err(Stopped::Anchor)?;
+        if let Some(witnessing) = self.witnessing.as_mut().filter(|_| anchored) {
+            witnessing.reach(self.tip.last()).map_err(Stopped::Anchor)?;
         }
         Ok(events)
+    }
+
+    /// The payloads that an event names, as far as they came with it; the others must be there already.
+    fn payloads_of(&self, event: &Envelope) -> Result<Vec<(Digest, Vec<u8>)>, Stopped> {
+        let mut payloads = Vec::new();
+        for digest in event.blobs() {
+            if let Some(bytes) = self.arriving.whole.get(&digest) {
+                payloads.push((digest, bytes.clone()));
+            } else if self.log.payload(&digest).map_err(Stopped::Store)?.is_none() {
+                return Err(Stopped::Unfit(format!(
+                    "it named the payload `{digest}`, which it did not send"
+                )));
+            }
+        }
+        Ok(payloads)
     }
 
     /// The events of recorded lines are followed; the payloads that came with them are of no more use.
@@ -142,11 +161,5 @@ impl Follower<'_> {
         self.watchers.hear(&self.state, event);
         self.narrator.tell(&self.state, event);
         apply(&mut self.state, event).map_err(|error| Stopped::Unfit(error.to_string()))
-    }
-
-    /// How far the run has come.
-    pub(super) fn head(&self) -> Option<Head> {
-        let (events, hash) = self.tip.last()?;
-        Some(Head { events, hash, receipts: None, discord: None, unheard: None })
     }
 }

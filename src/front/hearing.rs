@@ -48,7 +48,7 @@ pub fn hear(place: &Place, run: &RunId, again: &Again, there: &Elsewhere) -> Res
     let ledger = Ledger::open(&place.state, &store.id())?;
     let durability = Durability::parse(&again.record.durability).unwrap_or_default();
     // nobody goes on with it meanwhile, and no front that still lives has its session taken away
-    let (held, log) = store.reopen(run, durability)?;
+    let (mut held, log) = store.reopen(run, durability)?;
     if log.lines().count() as u64 != again.stored.verified.events {
         return Err(StoreError::Busy(run.to_string()).into());
     }
@@ -63,6 +63,8 @@ pub fn hear(place: &Place, run: &RunId, again: &Again, there: &Elsewhere) -> Res
     }
     let blobs = store.blobs();
     let vouched = vouched(&ledger, run, &Told::of_log(&log, &|digest| blobs.get(digest)))?;
+    // what is sealed is on the disk
+    held.finish()?;
     if let Some((last, hash)) = log.lines().next_back().and_then(Envelope::parse) {
         let head = Head { events: last.seq, hash, receipts: None, discord: None, unheard: None };
         ledger.reach(run.as_str(), &sealed(&head, &vouched))?;

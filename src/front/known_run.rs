@@ -104,6 +104,11 @@ impl KnownRun {
         self.ledger.receipts_of(self.run.as_str())
     }
 
+    /// Brings what is recorded of it to the disk, before something else says that it is there.
+    pub fn flush(&self) -> Result<(), StoreError> {
+        self.store()?.flush(&self.run)
+    }
+
     /// Notes that it is anchored in a place, before it is.
     pub fn note_anchor(&self, place: &str) -> Result<(), LedgerError> {
         self.ledger.note_anchor(self.run.as_str(), place)

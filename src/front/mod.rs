@@ -14,6 +14,7 @@ mod counting;
 mod display;
 mod elsewhere;
 mod enclosed;
+mod ending;
 mod execute;
 mod follower;
 mod foresight;
@@ -55,8 +56,8 @@ mod watching;
 mod witnessing;
 
 pub use again::{
-    Again, AgainError, decided_by, differences, layers_of_both, named_as_then, queued_run, standing_run,
-    stored_run, unanswerable,
+    Again, AgainError, decided_by, differences, layers_of_both, named_as_then, queued_run, sealed_log,
+    standing_run, stored_run, unanswerable,
 };
 pub use anchoring::{AnchoringError, add_anchor, is_ours, read_all_anchors, read_anchors};
 pub use answering::{AnswerError, Answering, Asked, Outcome, SessionQuestions, Word};

@@ -70,6 +70,13 @@ pub enum Stopped {
     Io(#[from] io::Error),
 }
 
+impl Stopped {
+    /// Did it stop because another process goes on with the run?
+    pub fn is_taken_over(&self) -> bool {
+        matches!(self, Self::Store(StoreError::TakenOver(_)))
+    }
+}
+
 /// Something that the front hears.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "there is one at a time, and it is taken apart at once")]
@@ -198,7 +205,7 @@ impl<'a> Supervision<'a> {
 
     /// Stores lines, says so where it is waited for, and follows them.
     async fn append(&mut self, lines: &[String], awaited: bool) -> Result<(), Stopped> {
-        let events = self.follower.record(lines)?;
+        let events = self.follower.record(lines, awaited)?;
         if awaited {
             // an interpreter that is gone is heard of by its socket
             let _ = self.interpreter.send(&FrontFrame::Stored).await;

@@ -60,15 +60,10 @@ impl Witnessing {
         }))
     }
 
-    /// These events are stored, the last of them with this number and hash: is one of them to be anchored?
-    pub(super) fn stored(
-        &mut self,
-        events: &[Envelope],
-        last: Option<(u64, Digest)>,
-    ) -> Result<(), AnchoringError> {
+    /// Is one of these to be anchored, as soon as all of them are on the disk?
+    pub(super) fn is_due(&self, events: &[Envelope]) -> bool {
         // what an earlier process of the run could not note comes first
-        let is_due = self.last == 0 || events.iter().any(|event| ANCHORED.contains(&event.kind.as_str()));
-        if is_due { self.reach(last) } else { Ok(()) }
+        self.last == 0 || events.iter().any(|event| ANCHORED.contains(&event.kind.as_str()))
     }
 
     /// Its process ends here. What could not be noted can be later, so it is said, and changes nothing of the run.
@@ -83,7 +78,8 @@ impl Witnessing {
         }
     }
 
-    fn reach(&mut self, last: Option<(u64, Digest)>) -> Result<(), AnchoringError> {
+    /// The last event that is on the disk has this number and hash: that is anchored.
+    pub(super) fn reach(&mut self, last: Option<(u64, Digest)>) -> Result<(), AnchoringError> {
         let Some((events, digest)) = last.filter(|(events, _)| *events > self.last) else { return Ok(()) };
         // receipts that cannot be read have been told of, or will be
         let receipts = self.ledger.receipts_of(&self.run).ok().flatten();

@@ -28,6 +28,9 @@ pub enum Interrupted {
     /// The runner's process is gone.
     #[error(transparent)]
     Runner(#[from] Lost),
+    /// The runner cannot say what became of a call, or could not begin it: that is no result of the call.
+    #[error("the runner could not answer: {0}")]
+    Unanswered(String),
     /// The front's process is gone: nobody waits for the run any more.
     #[error("the front's process ended")]
     Front,
@@ -244,7 +247,7 @@ impl<'a> Session<'a> {
     /// The next thing that happens outside; nothing, where it concerns nobody any more.
     async fn listen(&mut self) -> Result<Next, Interrupted> {
         let event = tokio::select! {
-            reply = self.connection.next() => self.heard(reply?),
+            reply = self.connection.next() => self.heard(reply?)?,
             wait = self.timers.next() => {
                 self.state.awaits(wait).then_some(EventBody::WaitFinished { wait })
             }
@@ -276,19 +279,19 @@ impl<'a> Session<'a> {
         EventBody::RunCancelled { how }
     }
 
-    fn heard(&mut self, reply: ReplyFrame) -> Option<EventBody> {
-        let call = self.asked.remove(&reply.id)?;
-        let order =
-            self.state.open_calls().find(|(id, _)| *id == call).map(|(_, order)| Arc::clone(order))?;
+    fn heard(&mut self, reply: ReplyFrame) -> Result<Option<EventBody>, Interrupted> {
+        let Some(call) = self.asked.remove(&reply.id) else { return Ok(None) };
+        let order = self.state.open_calls().find(|(id, _)| *id == call).map(|(_, order)| Arc::clone(order));
+        let Some(order) = order else { return Ok(None) };
         let outcome = match (reply.body, &*order) {
             (ReplyBody::Result { result }, CallOrder::Single(_) | CallOrder::Prepare(_)) => {
                 CallOutcome::Single(*result)
             }
             (ReplyBody::Results { results }, CallOrder::Batch(_)) => CallOutcome::Batch(results),
-            (ReplyBody::Problem { message }, order) => failed(order, &message),
+            (ReplyBody::Problem { message }, _) => return Err(Interrupted::Unanswered(message)),
             (_, order) => failed(order, "the runner answered something else than it was asked"),
         };
-        Some(EventBody::CallFinished { call, outcome: Arc::new(outcome) })
+        Ok(Some(EventBody::CallFinished { call, outcome: Arc::new(outcome) }))
     }
 }
 

@@ -19,7 +19,8 @@ pub trait Journal {
     /// Adds a line and its payloads. It counts for nothing before [`commit`](Self::commit).
     fn append(&mut self, line: Appended);
 
-    /// Hands on what was added. With `awaited`, it is as safe as was asked for when this returns: an effect follows.
+    /// Hands on what was added. With `awaited`, it is on the disk when this returns, unless it is kept in memory: an effect
+    /// follows.
     ///
     /// # Errors
     /// It could not be recorded, and nothing may be done because of it.
@@ -38,11 +39,12 @@ impl Journal for RunLog {
         Self::append(self, &line.line, blobs);
     }
 
-    fn commit(&mut self, _awaited: bool) -> Result<(), JournalError> {
-        Ok(Self::commit(self)?)
+    fn commit(&mut self, awaited: bool) -> Result<(), JournalError> {
+        let done = if awaited { self.commit_to_disk() } else { Self::commit(self) };
+        Ok(done?)
     }
 
-    fn finish(self: Box<Self>) -> Result<(), JournalError> {
-        Ok(Self::finish(*self)?)
+    fn finish(mut self: Box<Self>) -> Result<(), JournalError> {
+        Ok(Self::finish(&mut self)?)
     }
 }

@@ -43,7 +43,7 @@ impl Recorder {
         line
     }
 
-    /// Hands on what was recorded; with `awaited`, it is as safe as the durability says when this returns.
+    /// Hands on what was recorded; with `awaited`, it is on the disk when this returns, unless it is kept in memory.
     pub fn commit(&mut self, awaited: bool) -> Result<(), JournalError> {
         self.journal.commit(awaited)
     }

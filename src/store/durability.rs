@@ -5,7 +5,8 @@
 pub enum Durability {
     /// On disk before an effect and after it: survives a power failure.
     Sync,
-    /// Written before an effect and after it: survives our death, not a power failure.
+    /// On disk before an effect, and written after it: survives our death, and a power failure but for what came after the last
+    /// call began.
     #[default]
     Batch,
     /// Kept in memory and written when the run ends: a run that dies leaves nothing, and none is gone on with.

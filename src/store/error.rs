@@ -78,6 +78,12 @@ pub enum StoreError {
          a folder that is (what is there can be listed, shown and verified as it is)"
     )]
     ReadOnly(String),
+    /// The file that is open has no name any more, or another one has it.
+    #[error(
+        "the store `{0}` was moved away or replaced while it was used, and nothing more is recorded in what was moved; put it \
+         back (`mv`) with what lay beside it, then go on"
+    )]
+    Moved(String),
     /// There is no room.
     #[error(
         "the disk of the store `{0}` is full (No space left on device); what was recorded stands: make room, then go on"
@@ -118,6 +124,9 @@ pub enum StoreError {
     /// Another process executes it.
     #[error("the run `{0}` is being executed by another process")]
     Busy(String),
+    /// What was added to it before could not be written.
+    #[error("what the run `{0}` recorded before could not be written, so nothing more of it is")]
+    Behind(String),
     /// Another process has taken it over meanwhile.
     #[error("the run `{0}` was taken over by another process, so nothing more was recorded here")]
     TakenOver(String),
@@ -140,8 +149,11 @@ impl StoreError {
 
     /// Is it about one run alone, so that the others can be read as before?
     pub fn is_of_one_run(&self) -> bool {
-        use StoreError::{Busy, DamagedRun, NoRun, Removed, TakenOver, Waits};
-        matches!(self, DamagedRun { .. } | NoRun(_) | Removed { .. } | Waits(_) | Busy(_) | TakenOver(_))
+        use StoreError::{Behind, Busy, DamagedRun, NoRun, Removed, TakenOver, Waits};
+        matches!(
+            self,
+            DamagedRun { .. } | NoRun(_) | Removed { .. } | Waits(_) | Busy(_) | TakenOver(_) | Behind(_)
+        )
     }
 
     /// Said of one run, where reading that met damage.

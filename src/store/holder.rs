@@ -2,9 +2,51 @@
 //! start. Whether it still lives can be asked of the machine that it runs on, at once.
 #![expect(clippy::disallowed_methods, reason = "whether a process lives stands in /proc")]
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::sync::{Mutex, PoisonError};
 
-/// A process that holds runs, as it is written in the store: `boot/namespace/pid/start`.
+/// What this process holds at the moment, by number. A run that it could not give back, because the store could not be
+/// written, is not held by it for ever: it can be taken up again, and first of all here.
+static HELD: Mutex<Holds> = Mutex::new(Holds { last: 0, open: BTreeSet::new() });
+
+struct Holds {
+    last: u64,
+    open: BTreeSet<u64>,
+}
+
+/// Something in the store that this process holds, until this is dropped.
+#[derive(Debug)]
+pub(super) struct Hold {
+    number: u64,
+}
+
+impl Hold {
+    pub(super) fn take() -> Self {
+        let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+        held.last += 1;
+        let number = held.last;
+        held.open.insert(number);
+        Self { number }
+    }
+
+    /// As it is written in the store: this process, and the number.
+    pub(super) fn text(&self) -> String {
+        format!("{}/{}", Holder::own().text(), self.number)
+    }
+
+    fn is_open(number: u64) -> bool {
+        HELD.lock().unwrap_or_else(PoisonError::into_inner).open.contains(&number)
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        HELD.lock().unwrap_or_else(PoisonError::into_inner).open.remove(&self.number);
+    }
+}
+
+/// A process that holds runs, as it is written in the store: `boot/namespace/pid/start/number`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Holder {
     boot: String,
@@ -12,6 +54,8 @@ pub(super) struct Holder {
     namespace: String,
     pid: u32,
     start: String,
+    /// Which of the things that it holds; nothing where it is named for itself.
+    number: Option<u64>,
 }
 
 /// Does a holder still live?
@@ -27,7 +71,8 @@ impl Holder {
     /// This process.
     pub(super) fn own() -> Self {
         let pid = std::process::id();
-        Self { boot: boot(), namespace: namespace(), pid, start: start_of(pid).unwrap_or_default() }
+        let start = start_of(pid).unwrap_or_default();
+        Self { boot: boot(), namespace: namespace(), pid, start, number: None }
     }
 
     pub(super) fn text(&self) -> String {
@@ -38,7 +83,8 @@ impl Holder {
         let mut parts = text.split('/');
         let mut next = || parts.next().map(str::to_owned);
         let (boot, namespace, pid, start) = (next()?, next()?, next()?, next()?);
-        Some(Self { boot, namespace, pid: pid.parse().ok()?, start })
+        let number = parts.next().and_then(|number| number.parse().ok());
+        Some(Self { boot, namespace, pid: pid.parse().ok()?, start, number })
     }
 
     /// Does the process with this text still live, as far as this one can see? A store that is not `shared` belongs to
@@ -47,7 +93,9 @@ impl Holder {
         let own = Self::own();
         let Some(holder) = Self::parse(text) else { return Life::Dead };
         match (holder.boot == own.boot, holder.namespace == own.namespace) {
-            (true, true) if start_of(holder.pid).is_some_and(|start| start == holder.start) => Life::Alive,
+            (true, true) if start_of(holder.pid).is_none_or(|start| start != holder.start) => Life::Dead,
+            (true, true) if holder.pid != own.pid => Life::Alive,
+            (true, true) if holder.number.is_none_or(Hold::is_open) => Life::Alive,
             (true, true) => Life::Dead,
             (false, _) if !shared => Life::Dead,
             _ => Life::Unknown,
@@ -102,5 +150,16 @@ mod tests {
         let contained = Holder { namespace: "1".into(), ..own };
         assert_eq!(Holder::life(&contained.text(), false), Life::Unknown);
         assert_eq!(Holder::life("nobody", true), Life::Dead);
+    }
+
+    #[test]
+    fn what_a_process_has_let_go_of_it_does_not_hold_whatever_is_written() {
+        let (one, other) = (Hold::take(), Hold::take());
+        let (written, kept) = (one.text(), other.text());
+        assert_ne!(written, kept);
+        assert_eq!(Holder::life(&written, true), Life::Alive);
+        drop(one);
+        assert_eq!(Holder::life(&written, true), Life::Dead);
+        assert_eq!(Holder::life(&kept, true), Life::Alive);
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::holder::{Holder, Life};
+use super::holder::{Hold, Holder, Life};
 use super::sql::Value;
 use super::{Durability, RunId, Store, StoreError};
 
@@ -15,6 +15,8 @@ pub struct Claim {
     id: i64,
     fence: i64,
     tries: i64,
+    /// Told of as long as this is there.
+    _hold: Hold,
 }
 
 impl Claim {
@@ -44,7 +46,7 @@ impl Claim {
 impl Drop for Claim {
     fn drop(&mut self) {
         let values = [self.id.into(), self.fence.into()];
-        // what cannot be given back is free as soon as this process is gone; what is settled is not there
+        // what cannot be given back is free for this process, and for others as soon as it is gone; what is settled is not there
         let _ = self.store.write(Durability::Batch, |driver| driver.execute(GIVE_BACK, &values));
     }
 }
@@ -103,10 +105,18 @@ impl Store {
             if row.maybe(3).is_some_and(|holder| Holder::life(holder, shared) != Life::Dead) {
                 continue;
             }
-            let values = [id.into(), fence.into(), Value::Text(Holder::own().text())];
+            let hold = Hold::take();
+            let values = [id.into(), fence.into(), Value::Text(hold.text())];
             if self.write(Durability::Batch, |driver| driver.execute(CLAIM, &values))? == 1 {
                 let tries = row.int(4)? + 1;
-                return Ok(Some(Claim { store: self.clone(), run, id, fence: fence + 1, tries }));
+                return Ok(Some(Claim {
+                    store: self.clone(),
+                    run,
+                    id,
+                    fence: fence + 1,
+                    tries,
+                    _hold: hold,
+                }));
             }
         }
         Ok(None)

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::holder::{Holder, Life};
+use super::holder::{Hold, Holder, Life};
 use super::pack::{PLAIN, Packed};
 use super::sql::{Driver, Row, Value};
 use super::{Durability, RunId, Store, StoreError};
@@ -26,6 +26,8 @@ pub struct RunLog {
     store: Store,
     run: RunId,
     durability: Durability,
+    /// That this process executes it.
+    hold: Hold,
     /// Its row, and the number under which this process holds it; none before it is written.
     held: Option<Held>,
     /// Events that are written.
@@ -35,6 +37,8 @@ pub struct RunLog {
     tail_first: u64,
     waiting: Waiting,
     touched: i64,
+    /// A commit has failed, and may have come to the database all the same.
+    unsure: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -57,12 +61,14 @@ impl RunLog {
             store,
             run: run.clone(),
             durability,
+            hold: Hold::take(),
             held: None,
             events: 0,
             tail: String::new(),
             tail_first: 1,
             waiting: Waiting::default(),
             touched: 0,
+            unsure: false,
         };
         if durability != Durability::None {
             log.begin()?;
@@ -75,17 +81,20 @@ impl RunLog {
         run: &RunId,
         durability: Durability,
     ) -> Result<(Self, String), StoreError> {
-        let (id, fence, events, touched) = hold(&store, run)?;
+        let own = Hold::take();
+        let (id, fence, events, touched) = hold(&store, run, &own)?;
         let mut log = Self {
             store,
             run: run.clone(),
             durability,
+            hold: own,
             held: Some(Held { id, fence }),
             events,
             tail: String::new(),
             tail_first: events + 1,
             waiting: Waiting::default(),
             touched,
+            unsure: false,
         };
         let before = log.recorded(id)?;
         Ok((log, before))
@@ -100,17 +109,48 @@ impl RunLog {
         self.waiting.blobs.extend(blobs);
     }
 
-    /// Writes what was added, as durable as was asked for. Called before each effect and after each result.
+    /// Writes what was added, as durable as was asked for. What cannot be written was not recorded, and is given up.
     pub fn commit(&mut self) -> Result<(), StoreError> {
-        if self.durability == Durability::None { Ok(()) } else { self.write(false) }
+        self.commit_as(self.durability)
     }
 
-    /// Writes what was added, whatever the durability: nothing follows. The run is given back.
-    pub fn finish(mut self) -> Result<(), StoreError> {
+    /// The same, and with everything before it on the disk when this returns, unless the run is kept in memory: something
+    /// is done, or kept elsewhere, that says it is there.
+    pub fn commit_to_disk(&mut self) -> Result<(), StoreError> {
+        self.commit_as(Durability::Sync)
+    }
+
+    fn commit_as(&mut self, durability: Durability) -> Result<(), StoreError> {
+        if self.is_in_memory() || self.waiting.events == 0 {
+            return Ok(());
+        }
+        if self.unsure {
+            return Err(StoreError::Behind(self.run.to_string()));
+        }
+        self.write(durability, false)
+    }
+
+    /// Is nothing of it written before its end?
+    pub fn is_in_memory(&self) -> bool {
+        self.durability == Durability::None
+    }
+
+    /// Writes what was added, whatever the durability, and is sure that all of it is on the disk and this process still
+    /// holds the run: nothing follows. The run is held until this is dropped.
+    pub fn finish(&mut self) -> Result<(), StoreError> {
         if self.held.is_none() && self.waiting.events > 0 {
             self.begin()?;
         }
-        if self.held.is_some() { self.write(true) } else { Ok(()) }
+        match self.held {
+            Some(held) if self.unsure => self.confirm(held),
+            Some(_) => self.write(Durability::Sync, true),
+            None => Ok(()),
+        }
+    }
+
+    /// How many events this process knows to be written.
+    pub fn events(&self) -> u64 {
+        self.events
     }
 
     /// A payload that the run has named, unchecked.
@@ -134,7 +174,7 @@ impl RunLog {
 
     fn begin(&mut self) -> Result<(), StoreError> {
         let [workspace, run] = self.store.named(&self.run);
-        let (durability, holder) = (self.durability.as_str(), Holder::own().text());
+        let (durability, holder) = (self.durability.as_str(), self.hold.text());
         let values = [workspace, run, durability.into(), self.now().into(), Value::Text(holder)];
         let rows = self.store.write(self.durability, |driver| driver.query(CREATE, &values))?;
         if let Some(row) = rows.first() {
@@ -142,22 +182,20 @@ impl RunLog {
             return Ok(());
         }
         // a process that has died may have begun it, and recorded nothing
-        let (id, fence, events, _) = hold(&self.store, &self.run)?;
+        let (id, fence, events, _) = hold(&self.store, &self.run, &self.hold)?;
         self.held = Some(Held { id, fence });
         if events == 0 { Ok(()) } else { Err(StoreError::Busy(self.run.to_string())) }
     }
 
-    fn write(&mut self, last: bool) -> Result<(), StoreError> {
+    fn write(&mut self, durability: Durability, last: bool) -> Result<(), StoreError> {
         let Some(held) = self.held else { return Ok(()) };
-        if self.waiting.events == 0 && !(last && self.tail_first <= self.events) {
-            return Ok(());
-        }
         // two that write the same payloads do not wait for each other
         self.waiting.blobs.sort_by_key(|(digest, _)| *digest);
         let touched = self.now();
-        let piece = last || self.tail.len() + self.waiting.lines.len() >= PIECE;
         let events = self.events + self.waiting.events;
-        let written = self.store.write(self.durability, |driver| {
+        let grown = self.tail.len() + self.waiting.lines.len() >= PIECE;
+        let piece = grown || last && self.tail_first <= events;
+        let written = self.store.write(durability, |driver| {
             let values =
                 [events.into(), touched.into(), held.id.into(), held.fence.into(), self.events.into()];
             if driver.execute(ADVANCE, &values)? != 1 {
@@ -169,10 +207,17 @@ impl RunLog {
             for (digest, bytes) in &self.waiting.blobs {
                 keep_blob(driver, held.id, digest, bytes)?;
             }
-            if piece { self.write_piece(driver, held.id, events) } else { self.write_lines(driver, held.id) }
+            if piece {
+                self.write_piece(driver, held.id, events)
+            } else if self.waiting.events > 0 {
+                self.write_lines(driver, held.id)
+            } else {
+                Ok(())
+            }
         });
-        written?;
         let Waiting { lines, .. } = std::mem::take(&mut self.waiting);
+        self.unsure = written.is_err();
+        written?;
         (self.events, self.touched) = (events, touched);
         if piece {
             self.tail.clear();
@@ -181,6 +226,15 @@ impl RunLog {
             self.tail.push_str(&lines);
         }
         Ok(())
+    }
+
+    /// After a commit of which nobody knows what became: is the run still held, and what is known of it on the disk?
+    fn confirm(&self, held: Held) -> Result<(), StoreError> {
+        let values = [self.now().into(), held.id.into(), held.fence.into()];
+        match self.store.write(Durability::Sync, |driver| driver.execute(CONFIRM, &values))? {
+            1 => Ok(()),
+            _ => Err(StoreError::TakenOver(self.run.to_string())),
+        }
     }
 
     fn write_lines(&self, driver: &mut dyn Driver, id: i64) -> Result<(), StoreError> {
@@ -231,7 +285,7 @@ impl Drop for RunLog {
     fn drop(&mut self) {
         let Some(Held { id, fence }) = self.held else { return };
         let values = [id.into(), fence.into()];
-        // a run that cannot be given back is one whose holder has died
+        // a run that cannot be given back is free for this process, and for others as soon as it is gone
         let _ = self.store.write(Durability::Batch, |driver| {
             driver.execute(GIVE_BACK, &values)?;
             driver.execute(FORGET_EMPTY, &values)
@@ -247,6 +301,7 @@ const HOLD: &str = "UPDATE runs SET holder = ?3, fence = fence + 1 WHERE id = ?1
 const BEAT: &str = "UPDATE runs SET beat = beat + 1 WHERE id = ?1 AND fence = ?2";
 const ADVANCE: &str =
     "UPDATE runs SET events = ?1, touched = ?2 WHERE id = ?3 AND fence = ?4 AND events = ?5";
+const CONFIRM: &str = "UPDATE runs SET touched = ?1 WHERE id = ?2 AND fence = ?3";
 const GIVE_BACK: &str = "UPDATE runs SET holder = NULL WHERE id = ?1 AND fence = ?2";
 const FORGET_EMPTY: &str = "DELETE FROM runs WHERE id = ?1 AND fence = ?2 AND events = 0";
 const DROP_TAIL: &str = "DELETE FROM segments WHERE run = ?1 AND first_seq >= ?2";
@@ -259,7 +314,7 @@ const ADD_BLOB: &str = "INSERT INTO blobs (digest, codec, size, data) VALUES (?1
 const LINK: &str = "INSERT INTO links (run, blob) SELECT CAST(?1 AS BIGINT), id FROM blobs WHERE digest = ?2 ON CONFLICT DO NOTHING";
 
 /// Takes a run that nobody executes: its row, the number under which it is held, and how far it has come.
-fn hold(store: &Store, run: &RunId) -> Result<(i64, i64, u64, i64), StoreError> {
+fn hold(store: &Store, run: &RunId, own: &Hold) -> Result<(i64, i64, u64, i64), StoreError> {
     let named = store.named(run);
     let known = store.read(|driver| driver.query(HELD_BY, &named))?.unwrap_or_default();
     if known.is_empty() {
@@ -281,7 +336,7 @@ fn hold(store: &Store, run: &RunId) -> Result<(i64, i64, u64, i64), StoreError> 
         if alive || seen != Some(fence) {
             return Err(StoreError::Busy(run.to_string()));
         }
-        let values = [id.into(), fence.into(), Value::Text(Holder::own().text())];
+        let values = [id.into(), fence.into(), Value::Text(own.text())];
         if driver.execute(HOLD, &values)? != 1 {
             return Err(StoreError::Busy(run.to_string()));
         }

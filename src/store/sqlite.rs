@@ -4,7 +4,7 @@
 
 use std::fs::OpenOptions;
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -36,6 +36,8 @@ pub(super) struct Sqlite {
     hindrance: Option<PathBuf>,
     /// What transactions are made safe as, now.
     durability: Option<Durability>,
+    /// Which file it is, by device and number: its name may come to mean another one.
+    file: Option<(u64, u64)>,
 }
 
 impl Sqlite {
@@ -80,7 +82,8 @@ impl Sqlite {
     }
 
     fn checked(connection: Connection, path: PathBuf) -> Result<Self, StoreError> {
-        let mut opened = Self { connection, path, hindrance: None, durability: None };
+        let file = identity(&path);
+        let mut opened = Self { connection, path, hindrance: None, durability: None, file };
         opened.harden().map_err(|error| opened.said(&error))?;
         opened.migrate()?;
         opened.recognise()?;
@@ -237,6 +240,9 @@ impl Driver for Sqlite {
     }
 
     fn begin(&mut self, durability: Durability) -> Result<(), StoreError> {
+        if identity(&self.path) != self.file {
+            return Err(StoreError::Moved(self.path.display().to_string()));
+        }
         if self.durability != Some(durability) {
             // the log is flushed with each transaction, or when it is written back: what is there is whole either way
             let flushed = if durability == Durability::Sync { "FULL" } else { "NORMAL" };
@@ -325,6 +331,10 @@ fn beside(path: &Path, end: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    path.symlink_metadata().ok().map(|found| (found.dev(), found.ino()))
+}
+
 fn is_there(path: &Path) -> bool {
     path.symlink_metadata().is_ok()
 }
@@ -375,4 +385,23 @@ fn understood(error: &rusqlite::Error, path: &Path) -> StoreError {
 fn is_full(path: &Path) -> bool {
     let folder = path.parent().unwrap_or(path);
     rustix::fs::statvfs(folder).is_ok_and(|found| found.f_bavail * found.f_frsize < 64 << 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_commit_is_flushed_where_it_is_to_be_on_the_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Sqlite::open(&folder.path().join("runs.db")).unwrap();
+        // 2 flushes the log with each transaction, 1 when it is written back
+        for (durability, flushed) in [(Durability::Batch, 1), (Durability::Sync, 2), (Durability::Batch, 1)] {
+            store.begin(durability).unwrap();
+            let set: i64 =
+                store.connection.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap();
+            assert_eq!(set, flushed, "{durability:?}");
+            store.rollback();
+        }
+    }
 }

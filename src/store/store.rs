@@ -151,6 +151,15 @@ impl Store {
         Ok(rows.iter().filter(lives).filter_map(|row| row.text(0).ok()?.parse().ok()).collect())
     }
 
+    /// Brings all that is recorded of a run to the disk: somebody else is about to be told that it is there. A store that can
+    /// only be read has nobody that writes it.
+    pub fn flush(&self, run: &RunId) -> Result<(), StoreError> {
+        match self.write(Durability::Sync, |driver| driver.execute(FLUSH, &self.named(run))) {
+            Ok(_) | Err(StoreError::ReadOnly(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Has the store anything of a run?
     pub fn knows(&self, run: &RunId) -> Result<bool, StoreError> {
         let rows = self.read(|driver| driver.query(FACTS, &self.named(run)))?;
@@ -278,6 +287,7 @@ impl fmt::Debug for Store {
 }
 
 const FACTS: &str = "SELECT events, durability, touched, holder FROM runs WHERE workspace = ?1 AND run = ?2";
+const FLUSH: &str = "UPDATE runs SET touched = touched WHERE workspace = ?1 AND run = ?2";
 const RUNS: &str = "SELECT run FROM runs WHERE workspace = ?1 AND events <> 0 ORDER BY run";
 const HELD: &str = "SELECT run, holder FROM runs WHERE workspace = ?1 AND holder IS NOT NULL ORDER BY run";
 const SEGMENTS: &str = "SELECT s.codec, s.size, s.data FROM segments s JOIN runs r ON r.id = s.run \

@@ -52,7 +52,7 @@ fn without_durability_lines_are_written_at_the_end() {
     add(&mut log, "one");
     log.commit().unwrap();
     assert!(matches!(store.log(&run(1)), Err(StoreError::NoRun(_))));
-    log.finish().unwrap();
+    end(log);
     assert_eq!(store.log(&run(1)).unwrap(), "one\n");
     assert_eq!(store.run(&run(1)).unwrap().durability, Durability::None);
 }
@@ -80,9 +80,14 @@ fn what_is_gone_on_with_follows_what_there_is_however_it_is_kept() {
             log = again;
         }
     }
-    log.finish().unwrap();
+    end(log);
     assert_eq!(log_of(&store), whole);
     assert!(fs::metadata(store.folder().join("runs.db")).unwrap().len() < whole.len() as u64);
+}
+
+/// Nothing follows, and it is given back.
+fn end(mut log: RunLog) {
+    log.finish().unwrap();
 }
 
 fn log_of(store: &Store) -> String {
@@ -108,7 +113,7 @@ fn who_was_taken_over_appends_nothing_more() {
     log.commit().unwrap();
     drop(stale);
     assert!(store.run(&run(1)).unwrap().busy, "who was taken over gives nothing back");
-    log.finish().unwrap();
+    end(log);
     assert_eq!(log_of(&store), "one\ntwo\n");
 }
 
@@ -179,7 +184,7 @@ fn a_file_that_is_not_ours_is_refused_and_left_as_it_is() {
         let first = store(&state);
         let mut log = first.create(&run(1), Durability::Batch).unwrap();
         add(&mut log, "one");
-        log.finish().unwrap();
+        end(log);
         let file = first.folder().join("runs.db");
         drop(first);
         damage(&file);
@@ -217,7 +222,7 @@ fn a_store_of_an_earlier_form_becomes_one_of_today() {
     let first = store(&state);
     let mut log = first.create(&run(1), Durability::Batch).unwrap();
     add(&mut log, "one");
-    log.finish().unwrap();
+    end(log);
     let file = first.folder().join("runs.db");
     drop(first);
     sql(&file, "DROP TABLE queue; DROP TABLE removals; PRAGMA user_version = 1");
@@ -254,14 +259,14 @@ fn a_clock_that_was_set_back_makes_no_run_older() {
     let store = store(&state);
     let mut log = store.create(&run(1), Durability::Batch).unwrap();
     add(&mut log, "one");
-    log.finish().unwrap();
+    end(log);
     // by a clock that was a year ahead
     sql(&store.folder().join("runs.db"), "UPDATE runs SET touched = touched + 31536000000");
     let ahead = store.run(&run(1)).unwrap().touched;
     let (mut log, before) = store.reopen(&run(1), Durability::Batch).unwrap();
     assert_eq!(before, "one\n");
     add(&mut log, "two");
-    log.finish().unwrap();
+    end(log);
     assert_eq!((store.run(&run(1)).unwrap().touched, log_of(&store).as_str()), (ahead, "one\ntwo\n"));
     let day = Some(std::time::Duration::from_hours(24));
     let retention = Retention { older_than: day, ..Retention::default() };

@@ -3,6 +3,7 @@
 //! what it is told to at the event that it is told. Where the front is to die, it is a process of its own as well.
 #![allow(dead_code, reason = "each test program uses its part")]
 
+use std::cell::Cell;
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::Shutdown;
@@ -12,6 +13,7 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::parent_id;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -322,7 +324,12 @@ pub struct Bench {
     apart: bool,
     /// Does the interpreter's clock go backwards?
     backwards: bool,
+    /// What becomes of the store when the front has died.
+    then: Option<Then>,
 }
+
+/// What becomes of the store.
+pub type Then = Rc<dyn Fn(&Bench)>;
 
 impl Bench {
     /// Its runs are in the store with this address.
@@ -335,7 +342,7 @@ impl Bench {
             .write("put.sh", PUT)
             .write("made/.keep", "");
         let marker = workspace.outside().join("killed");
-        Self { workspace, marker, store: store.to_owned(), apart: false, backwards: false }
+        Self { workspace, marker, store: store.to_owned(), apart: false, backwards: false, then: None }
     }
 
     /// The same, where the front is a process that can be killed.
@@ -346,6 +353,11 @@ impl Bench {
     /// The same, where each event is told to be earlier than the one before it.
     pub fn backwards(self) -> Self {
         Self { backwards: true, ..self }
+    }
+
+    /// The same, where more dies than the front.
+    pub fn and_then(self, then: Then) -> Self {
+        Self { then: Some(then), ..self }
     }
 
     fn program(&self, kill: &str) -> PathBuf {
@@ -390,6 +402,9 @@ impl Bench {
         assert_eq!(ended.status.code(), None, "{}", String::from_utf8_lossy(&ended.stderr));
         let left = fs::read_to_string(&self.marker).unwrap();
         all_gone(&left.split(' ').map(|id| id.parse().unwrap()).collect::<Vec<u32>>());
+        if let Some(then) = &self.then {
+            then(self);
+        }
         None
     }
 
@@ -479,6 +494,79 @@ pub fn killed_at_every_answer(bench: &dyn Fn() -> Bench, who: &'static str) {
     assert!(honest.calls.len() >= 9, "{:?}", honest.calls);
     let kills: Vec<(u64, &str)> = honest.calls.iter().map(|at| (*at, who)).collect();
     honest.ends_the_same(bench, "answered", &kills);
+}
+
+/// The front is killed at every event, and with it the machine loses power: of its database file nothing is there that was not
+/// flushed to the disk. How many events that were is given back.
+pub fn powered_off_at_every_event(bench: &dyn Fn() -> Bench) -> u64 {
+    let lost = Rc::new(Cell::new(0));
+    let count = Rc::clone(&lost);
+    let then: Then = Rc::new(move |bench| count.set(count.get() + power_off(bench)));
+    killed_at_every_event(&|| bench().and_then(Rc::clone(&then)), &|_| "front");
+    lost.get()
+}
+
+/// The same at every so-manieth event, where `then` takes what was not flushed.
+pub fn powered_off_at_some_events(bench: &dyn Fn() -> Bench, step: usize, then: &Then) {
+    let honest = Honest::of(bench);
+    let kills: Vec<(u64, &str)> = (1..=honest.events).step_by(step).map(|at| (at, "front")).collect();
+    honest.ends_the_same(&|| bench().and_then(Rc::clone(then)), "recorded", &kills);
+}
+
+/// Takes from a database file what was committed since it was flushed last, and says how many events those were. Flushed is what
+/// a call, or a person, may know of: docs/store.md promises no more, so the test takes everything else.
+fn power_off(bench: &Bench) -> u64 {
+    const KNOWN: [&str; 3] = ["call.started", "approval.requested", "run.suspended"];
+    let folder = bench.stored().folder().to_owned();
+    let Ok(log) = fs::read(folder.join("runs.db-wal")) else { return 0 };
+    let copy = tempfile::tempdir().unwrap();
+    let seen = |length: usize| lines_after(&folder, &log[..length], copy.path());
+    let mut ends = vec![WAL_HEADER.min(log.len())];
+    ends.extend(commits(&log));
+    let whole = seen(log.len());
+    let mut kept = ends.pop().unwrap();
+    let mut lines = whole.clone();
+    while let Some(before) = ends.pop() {
+        let less = seen(before);
+        if lines[less.len()..]
+            .iter()
+            .any(|line| KNOWN.iter().any(|kind| line.contains(&format!("\"kind\":\"{kind}\""))))
+        {
+            break;
+        }
+        (kept, lines) = (before, less);
+    }
+    let rest = vec![0; log.len() - kept];
+    fs::write(folder.join("runs.db-wal"), [&log[..kept], &rest].concat()).unwrap();
+    // what processes share of it in memory is gone with them
+    let _ = fs::remove_file(folder.join("runs.db-shm"));
+    (whole.len() - lines.len()) as u64
+}
+
+const WAL_HEADER: usize = 32;
+
+/// Where the commits end of which a write-ahead log consists: <https://sqlite.org/fileformat2.html#walformat>.
+fn commits(log: &[u8]) -> Vec<usize> {
+    let Some(header) = log.get(..WAL_HEADER) else { return Vec::new() };
+    let number = |bytes: &[u8]| u32::from_be_bytes(bytes.try_into().unwrap());
+    let frame = 24 + number(&header[8..12]) as usize;
+    let frames = log[WAL_HEADER..].chunks_exact(frame).enumerate();
+    let frames = frames.take_while(|(_, frame)| frame[8..16] == header[16..24]);
+    let ends = frames.filter(|(_, frame)| number(&frame[4..8]) != 0);
+    ends.map(|(at, _)| WAL_HEADER + (at + 1) * frame).collect()
+}
+
+/// The lines of the run as they are with so much of the log.
+fn lines_after(folder: &Path, log: &[u8], copy: &Path) -> Vec<String> {
+    let id = folder.file_name().unwrap();
+    let state = tempfile::tempdir_in(copy).unwrap();
+    let there = Store::of_workspace(&"local".parse().unwrap(), state.path(), id.to_str().unwrap()).unwrap();
+    fs::copy(folder.join("runs.db"), there.folder().join("runs.db")).unwrap();
+    let wal = there.folder().join("runs.db-wal");
+    fs::write(&wal, log).unwrap();
+    fs::set_permissions(wal, fs::Permissions::from_mode(0o600)).unwrap();
+    let Some(run) = there.runs().unwrap().pop() else { return Vec::new() };
+    there.log(&run).unwrap().lines().map(str::to_owned).collect()
 }
 
 /// What a run comes to of which nothing is killed.

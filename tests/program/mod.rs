@@ -4,6 +4,7 @@
 pub mod begun;
 pub mod browser;
 pub mod gated;
+pub mod holding;
 pub mod kept;
 pub mod keys;
 pub mod node;

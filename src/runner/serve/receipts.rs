@@ -2,7 +2,7 @@
 //! its own, with a key that the interpreter cannot read, in a place that it cannot open.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde_json::{Map, Value, json};
 
@@ -28,6 +28,8 @@ pub(super) struct Receipts {
     earlier: BTreeSet<String>,
     /// What was kept of them.
     kept: BTreeMap<String, Value>,
+    /// Why something could not be put on record. No call is answered from then on: what it came to has no receipt.
+    broken: OnceLock<String>,
 }
 
 #[derive(Debug)]
@@ -63,7 +65,8 @@ impl Receipts {
             ledger.map(|ledger| ledger.receipts(run)).transpose().map_err(|error| error.to_string())?;
         let (Some(ledger), Some((file, text))) = (ledger, place.flatten()) else {
             let (earlier, kept) = (BTreeSet::new(), BTreeMap::new());
-            return Ok((Self { book: None, patterns, policy, earlier, kept }, Used::default()));
+            let broken = OnceLock::new();
+            return Ok((Self { book: None, patterns, policy, earlier, kept, broken }, Used::default()));
         };
         let checked = check(&text, Some(run), Some(ledger.key()));
         if let Some(fault) = &checked.fault {
@@ -87,7 +90,8 @@ impl Receipts {
         let (spent, earlier) = (used(&checked.receipts), begun(&checked.receipts));
         let kept = ledger.kept_results(run).map_err(|error| error.to_string())?;
         let kept = kept.into_iter().map(|kept| (kept.key, kept.result)).collect();
-        Ok((Self { book: Some(Mutex::new(book)), patterns, policy, earlier, kept }, spent))
+        let (book, broken) = (Some(Mutex::new(book)), OnceLock::new());
+        Ok((Self { book, patterns, policy, earlier, kept, broken }, spent))
     }
 
     /// A request has arrived. None where it asks for no call.
@@ -107,7 +111,7 @@ impl Receipts {
             None => 0,
             Some(book) => {
                 let calls = calls_of(self.recorded(order_data(&order)));
-                locked(book).write(What::Received { calls }, false)?
+                self.put(locked(book).write(What::Received { calls }, false))?
             }
         };
         Ok(Some(Ticket { request, tool, list }))
@@ -160,7 +164,7 @@ impl Receipts {
         if let Some(book) = self.book.as_ref().filter(|_| call.tool == Uses::Exec.as_str()) {
             let book = locked(book);
             let kept = KeptResult { key: self.key(call), result: json!(result) };
-            book.ledger.keep_result(&book.run, &kept).map_err(|error| error.to_string())?;
+            self.put(book.ledger.keep_result(&book.run, &kept).map_err(|error| error.to_string()))?;
         }
         self.add(|| What::Ended { key: self.key(call), ok: result.ok }, false)
     }
@@ -186,13 +190,22 @@ impl Receipts {
 
     /// An answer is about to be sent. To be called in the order in which answers are.
     pub(super) fn answered(&self, ticket: &Ticket, results: Vec<ResultFact>) -> Result<(), String> {
+        if let Some(why) = self.broken.get() {
+            return Err(why.clone());
+        }
         self.add(|| What::Answered { request: ticket.request, policy: self.policy, results }, false)
     }
 
     fn add(&self, what: impl FnOnce() -> What, durable: bool) -> Result<(), String> {
         let Some(book) = &self.book else { return Ok(()) };
         let what = what();
-        locked(book).write(what, durable).map(drop)
+        self.put(locked(book).write(what, durable)).map(drop)
+    }
+
+    /// What came of putting something on record.
+    fn put<T>(&self, put: Result<T, String>) -> Result<T, String> {
+        // of several faults the first is told
+        put.inspect_err(|why| drop(self.broken.set(why.clone())))
     }
 
     /// Members of an event's data, as the interpreter records them.

@@ -231,7 +231,7 @@ fn settle(desk: &Desk, writer: &Mutex<UnixStream>, id: u64, ticket: Option<&Tick
     let bytes = match written {
         Ok(()) => bytes,
         Err(why) => {
-            let message = format!("what was done has no receipt: {why}");
+            let message = format!("what became of a call has no receipt: {why}");
             frame(ReplyBody::Problem { message }).1
         }
     };
