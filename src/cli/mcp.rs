@@ -36,7 +36,7 @@ const SESSIONS: usize = 16;
 /// Arguments of `lgflow mcp`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  lgflow mcp                                  as a client starts it: the protocol on standard input and output\n  lgflow mcp --policy policies/agent.yaml     under a policy of yours\n  claude mcp add lgflow -- lgflow mcp         tell a client of it\n  lgflow mcp --listen 127.0.0.1:8812 --token-file tokens.json\n\nThe root is the workspace of the current folder, and stays it. What the policy asks about is approved with `lgflow approve`, elsewhere; the client cannot. Words beside the protocol go to standard error. It ends, with everything that it started, when the client closes its end or at SIGTERM."
+    after_help = "Examples:\n  lgflow mcp                                  as a client starts it: the protocol on standard input and output\n  lgflow mcp --policy policies/agent.yaml     under a policy of yours\n  claude mcp add lgflow -- lgflow mcp         tell a client of it\n  lgflow mcp --listen 127.0.0.1:8812 --token-file ~/tokens.json\n\nThe root is the workspace of the current folder, and stays it. What the policy asks about is approved with `lgflow approve`, elsewhere; the client cannot. Words beside the protocol go to standard error. It ends, with everything that it started, when the client closes its end or at SIGTERM."
 )]
 pub struct McpArgs {
     #[command(flatten)]

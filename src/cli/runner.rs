@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::config::Settings;
 use crate::diag::Diagnostics;
 use crate::effect::{ApprovalRequest, FrozenLayer};
-use crate::files::read_given;
+use crate::files::{ApartError, demand_apart, read_given};
 use crate::front::{Announcer, Place, Service, Serving};
 use crate::policy::PolicySet;
 use crate::service::{
@@ -38,7 +38,7 @@ pub(super) const LIMIT: u64 = 1 << 20;
 #[derive(Debug, Args)]
 #[command(
     args_conflicts_with_subcommands = true,
-    after_help = "Examples:\n  lgflow runner --listen unix:$XDG_RUNTIME_DIR/lgflow/runner.sock\n  LGFLOW_RUNNER_TOKEN=… lgflow runner --listen 127.0.0.1:8811\n  lgflow runner token new ci --token-file tokens.json; lgflow runner --listen 127.0.0.1:8811 --token-file tokens.json\n\nIt prints where it listens, as one line of JSON, and serves until it is told to stop (SIGTERM, Ctrl-C). Its policy is that of this workspace, or the one named, as it is now: a later change needs a new start. `lgflow run --runner URL` uses it."
+    after_help = "Examples:\n  lgflow runner --listen unix:$XDG_RUNTIME_DIR/lgflow/runner.sock\n  LGFLOW_RUNNER_TOKEN=… lgflow runner --listen 127.0.0.1:8811\n  lgflow runner token new ci --token-file ~/tokens.json; lgflow runner --listen 127.0.0.1:8811 --token-file ~/tokens.json\n\nIt prints where it listens, as one line of JSON, and serves until it is told to stop (SIGTERM, Ctrl-C). Its policy is that of this workspace, or the one named, as it is now: a later change needs a new start. `lgflow run --runner URL` uses it."
 )]
 pub struct RunnerArgs {
     #[command(subcommand)]
@@ -74,7 +74,7 @@ enum RunnerCommand {
     /// Make tokens
     #[command(
         subcommand,
-        after_help = "Examples:\n  lgflow runner token new ci --token-file tokens.json > ci.token\n  lgflow runner token bind ci --token-file tokens.json"
+        after_help = "Examples:\n  lgflow runner token new ci --token-file ~/tokens.json > ci.token\n  lgflow runner token bind ci --token-file ~/tokens.json"
     )]
     Token(TokenCommand),
 }
@@ -199,12 +199,29 @@ fn tokens_for(address: &Address, file: Option<&Path>) -> Result<Option<TokenBook
     Ok(tokens)
 }
 
+/// A file of tokens lies where no call reaches it: who may call would else make a token that approves.
+pub(super) fn demand_apart_from_calls(file: &Path) -> Result<(), Problem> {
+    let root = super::trust::here()?.root;
+    demand_apart(file, &root).map_err(|error| {
+        let shown = file.display();
+        let detail = match error {
+            ApartError::Beneath(folder) => format!(
+                "`{shown}` lies in the workspace (`{folder}`), where calls may read and write it, and make themselves tokens that \
+                 approve; keep it outside of it, as `~/tokens.json`"
+            ),
+            error => format!("`{shown}`: {error}"),
+        };
+        Problem::usage(escaped(&detail))
+    })
+}
+
 /// The tokens that are named, if any are.
 pub(super) fn tokens(file: Option<&Path>) -> Result<Option<TokenBook>, Problem> {
     let of = |place: String, read: Result<TokenBook, TokenError>| {
         read.map(Some).map_err(|error| Problem::usage(escaped(&format!("{place}: {error}"))))
     };
     if let Some(file) = file {
+        demand_apart_from_calls(file)?;
         let text = read_given(file, LIMIT).map_err(|error| super::validate::unreadable(&error))?;
         return of(format!("`{}`", file.display()), TokenBook::read(&text));
     }

@@ -14,19 +14,19 @@ use crate::view::escaped;
 use super::output::Output;
 use super::problem::Problem;
 use super::run::PolicyArgs;
-use super::runner::{LIMIT, served_here};
+use super::runner::{LIMIT, demand_apart_from_calls, served_here};
 use super::{Exit, Format};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum TokenCommand {
     /// Make a token, add what it is checked against to a file, and print it: it is shown this once
     #[command(
-        after_help = "Examples:\n  lgflow runner token new ci --token-file tokens.json\n  lgflow runner token new agent --no-runs --token-file tokens.json\n  lgflow runner token new dashboard --role read --token-file tokens.json\n  lgflow runner token new ann --role approve --token-file tokens.json\n\nIt is good for the workspace of the current folder, under its policy as it is now (or the one named with `--policy`), and nowhere else. A token is taken back by removing it from the file and starting the runner again."
+        after_help = "Examples:\n  lgflow runner token new ci --token-file ~/tokens.json\n  lgflow runner token new agent --no-runs --token-file ~/tokens.json\n  lgflow runner token new dashboard --role read --token-file ~/tokens.json\n  lgflow runner token new ann --role approve --token-file ~/tokens.json\n\nIt is good for the workspace of the current folder, under its policy as it is now (or the one named with `--policy`), and nowhere else. A token is taken back by removing it from the file and starting the runner again."
     )]
     New(NewArgs),
     /// Bind a token to this workspace and its policy as it is now; its holder keeps it
     #[command(
-        after_help = "Example:\n  lgflow runner token bind ci --token-file tokens.json\n\nAfter a change of the policy, for each token that is to be good under the new one; then the runner is started again."
+        after_help = "Example:\n  lgflow runner token bind ci --token-file ~/tokens.json\n\nAfter a change of the policy, for each token that is to be good under the new one; then the runner is started again."
     )]
     Bind(BindArgs),
 }
@@ -138,6 +138,7 @@ impl Book {
     fn at(path: &Path) -> Result<Self, Problem> {
         let path =
             std::path::absolute(path).map_err(|error| Problem::failed("the token was not made", &error))?;
+        demand_apart_from_calls(&path)?;
         Ok(Self(path))
     }
 

@@ -74,7 +74,7 @@ pub(super) fn run(args: &ToolArgs, output: Output) -> Result<Exit, Problem> {
 
 pub(super) fn tools() -> impl Iterator<Item = (&'static str, Value)> {
     let called = schema::tool_names().filter(|name| Uses::parse(name).is_some_and(Uses::is_tool));
-    called.filter_map(|name| Some((name, serde_json::from_str(schema::tool_input(name)?).ok()?)))
+    called.filter_map(|name| Some((name, serde_json::from_str(schema::call_input(name)?).ok()?)))
 }
 
 fn list(output: Output) -> Exit {
@@ -95,7 +95,7 @@ fn list(output: Output) -> Exit {
 
 fn print_schemas(name: &str, output: Output) -> Result<Exit, Problem> {
     let read = |text: Option<&str>| text.and_then(|text| serde_json::from_str::<Value>(text).ok());
-    let (Some(input), Some(result)) = (read(schema::tool_input(name)), read(schema::tool_output(name)))
+    let (Some(input), Some(result)) = (read(schema::call_input(name)), read(schema::tool_output(name)))
     else {
         return Err(unknown("tool", name, schema::tool_names()));
     };

@@ -77,7 +77,8 @@ fn costs(events: &[Envelope]) -> (u64, u64) {
                 for (at, result) in
                     event.data.get("result").into_iter().chain(results.into_iter().flatten()).enumerate()
                 {
-                    costs.0 += result.get("llm_tokens").and_then(Value::as_u64).unwrap_or_default();
+                    let tokens = result.get("llm_tokens").and_then(Value::as_u64);
+                    costs.0 = u64::saturating_add(costs.0, tokens.unwrap_or_default());
                     let tool = one(at, "tool").and_then(Value::as_str).unwrap_or_default();
                     if result.get("ok") == Some(&Value::Bool(true)) {
                         let input = one(at, "input").cloned().unwrap_or_default();

@@ -160,8 +160,7 @@ impl ToolCall {
 
     /// May it change something? What is not known to only look may.
     pub fn changes(&self) -> bool {
-        let looks = ["read_file", "list_files", "search_files", "repo_context", "workspace_diff", "llm"];
-        !looks.contains(&self.tool.as_str())
+        tool_changes(&self.tool)
     }
 
     /// Bytes of the patch, or of the contents of the changes, that it asks to apply; 0 where it applies none, or only looks.
@@ -174,6 +173,12 @@ impl ToolCall {
         let contents: usize = changes.map(|change| length(change.get("content"))).sum();
         (length(self.input.get("patch")) + contents) as u64
     }
+}
+
+/// May a call of `tool` change something?
+pub fn tool_changes(tool: &str) -> bool {
+    let looks = ["read_file", "list_files", "search_files", "repo_context", "workspace_diff", "llm"];
+    !looks.contains(&tool)
 }
 
 /// What a call came to. A refused or failed call is a result as well, with `ok: false`.

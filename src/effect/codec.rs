@@ -1,10 +1,15 @@
 //! The wire form of frames: a 4-byte big-endian length, then one JSON document. Reads and writes nothing itself.
 
+use std::io;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// The largest frame, in bytes of JSON: a result with all that the tools' own limits let through fits.
+/// The largest frame, in bytes of JSON.
 pub const MAX_FRAME: usize = 64 << 20;
+
+/// The largest answer of a runner, in bytes of JSON: other frames go around it.
+pub const MAX_ANSWER: usize = MAX_FRAME - (1 << 20);
 
 const LENGTH: usize = 4;
 
@@ -29,6 +34,25 @@ pub fn encode_frame<T: Serialize>(frame: &T) -> Result<Vec<u8>, FrameError> {
     }
     bytes[..LENGTH].copy_from_slice(&(length as u32).to_be_bytes());
     Ok(bytes)
+}
+
+/// How many bytes a value has as JSON, which is not kept for it.
+pub fn json_bytes(value: &impl Serialize) -> usize {
+    struct Count(usize);
+    impl io::Write for Count {
+        fn write(&mut self, part: &[u8]) -> io::Result<usize> {
+            self.0 += part.len();
+            Ok(part.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut count = Count(0);
+    // counting fails for nothing
+    let _ = serde_json::to_writer(&mut count, value);
+    count.0
 }
 
 /// Bytes that have arrived; frames come out as they are complete.
@@ -87,6 +111,13 @@ mod tests {
                 }
             }
             assert_eq!(seen, frames, "split into {size}");
+        }
+    }
+
+    #[test]
+    fn the_bytes_of_a_value_are_those_of_its_text() {
+        for value in [json!(null), json!({ "a": ["\u{1}ü\"", 1.5, true] }), json!("x".repeat(1000))] {
+            assert_eq!(json_bytes(&value), value.to_string().len());
         }
     }
 

@@ -50,6 +50,9 @@ pub struct RunnerStart {
     /// put it there.
     #[serde(default)]
     pub answers_on_record: bool,
+    /// Calls that an earlier process of the same session has counted, where no receipts say so.
+    #[serde(default)]
+    pub counted_calls: u64,
     /// Are receipts kept of its calls, and results for later ones? Not of calls that a service makes for others without
     /// end: only what they ask is on record.
     pub keeps_records: bool,

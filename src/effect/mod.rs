@@ -28,9 +28,9 @@ pub use approval::{
 };
 pub use call::{
     AfterCrash, Artifact, AskedTool, ModelUsed, ProgramUsed, RuleRef, SandboxLayer, ToolCall, ToolError,
-    ToolResult, is_unrepeated, unrepeated,
+    ToolResult, is_unrepeated, tool_changes, unrepeated,
 };
-pub use codec::{FrameBuffer, FrameError, MAX_FRAME, encode_frame};
+pub use codec::{FrameBuffer, FrameError, MAX_ANSWER, MAX_FRAME, encode_frame, json_bytes};
 pub use control::{
     FrozenLayer, LayerRole, LedgerPlace, RunLimits, RunnerStart, Started, WorkTree, is_beneath,
 };

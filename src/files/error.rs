@@ -28,6 +28,12 @@ pub enum FileError {
         /// As asked.
         path: String,
     },
+    /// Two names that no rename reaches between.
+    #[error("`{path}` lies on another file system than where it is to be moved: something is mounted there")]
+    Apart {
+        /// As asked.
+        path: String,
+    },
     /// A link stands where none is followed.
     #[error("`{path}` is a symbolic link or goes through one; name the file itself")]
     Link {
@@ -105,6 +111,14 @@ impl FileError {
         match self {
             Self::NotFound { path } => Self::NotFound { path: folder.join(path).display().to_string() },
             other => other,
+        }
+    }
+
+    /// What an error number means where `path` is to have another name.
+    pub(super) fn of_rename(path: impl Into<String>, errno: rustix::io::Errno) -> Self {
+        match errno {
+            rustix::io::Errno::XDEV => Self::Apart { path: path.into() },
+            errno => Self::of(path, errno),
         }
     }
 

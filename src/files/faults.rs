@@ -36,6 +36,8 @@ pub(crate) enum Fault {
     FromThenOn(Errno),
     /// There is no room from here on.
     Full,
+    /// From here on there is a mount between all names.
+    Mount,
     /// The process is killed before it.
     Kill,
 }
@@ -48,6 +50,7 @@ impl Fault {
             Fault::Full => {
                 matches!(call, Call::Create | Call::Write | Call::MakeFolder).then_some(Errno::NOSPC)
             }
+            Fault::Mount => matches!(call, Call::Rename | Call::Exchange).then_some(Errno::XDEV),
             Fault::Kill => {
                 let itself = rustix::process::getpid();
                 rustix::process::kill_process(itself, rustix::process::Signal::KILL).ok();
@@ -84,7 +87,7 @@ pub(super) fn step(call: Call, path: &RelPath) -> Result<(), FileError> {
         let mut come = plan.faults.iter().filter(|(from, _)| *from <= at);
         come.find_map(|(from, fault)| fault.strikes(at - from, call))
     });
-    struck.map_or(Ok(()), |errno| Err(FileError::of(path.as_str(), errno)))
+    struck.map_or(Ok(()), |errno| Err(FileError::of_rename(path.as_str(), errno)))
 }
 
 /// The same where bytes are written: half of them arrive.

@@ -13,6 +13,49 @@ use super::{EntryKind, Facts, FileError, OpenFile, RelPath, Root};
 /// As many links in a row as Linux follows.
 const MAX_LINKS: u32 = 40;
 
+/// What may be wrong with a file that nobody but the user shall reach.
+#[derive(Debug, thiserror::Error)]
+pub enum ApartError {
+    /// It lies where it should not.
+    #[error("it lies beneath `{0}`")]
+    Beneath(String),
+    /// It has other names, which may lie there.
+    #[error("it has {0} names (hard links), which may lie anywhere")]
+    Names(u64),
+    /// Others may write it.
+    #[error("others than its owner may write it (mode {0:03o}); `chmod go-w` takes that from them")]
+    Written(u32),
+    /// The machine failed.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// Demands of a file that the user named that it does not lie beneath `folder`, whatever links lead to it, and that nobody but its
+/// owner may write it. One that is not there yet is held to its place alone.
+pub fn demand_apart(path: &Path, folder: &Path) -> Result<(), ApartError> {
+    let path = std::path::absolute(path)?;
+    let real = match path.canonicalize() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let above = path.parent().unwrap_or(Path::new("/")).canonicalize()?;
+            above.join(path.file_name().unwrap_or_default())
+        }
+        real => real?,
+    };
+    let folder = folder.canonicalize()?;
+    if real.starts_with(&folder) {
+        return Err(ApartError::Beneath(folder.display().to_string()));
+    }
+    match stat(&real) {
+        Err(Errno::NOENT) => Ok(()),
+        Err(errno) => Err(ApartError::Io(errno.into())),
+        Ok(stat) => match Facts::of(&stat) {
+            Facts { mode, .. } if mode & 0o022 != 0 => Err(ApartError::Written(mode & 0o777)),
+            Facts { links, kind: EntryKind::File, .. } if links > 1 => Err(ApartError::Names(links)),
+            _ => Ok(()),
+        },
+    }
+}
+
 /// The text of a file that the user named. More than `limit` bytes and text that is not UTF-8 are errors.
 pub fn read_given(path: &Path, limit: u64) -> Result<String, FileError> {
     let bytes = read_given_bytes(path, limit)?;

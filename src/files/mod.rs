@@ -24,7 +24,9 @@ mod write;
 
 pub use entry::{EntryKind, Facts};
 pub use error::FileError;
-pub use given::{read_found_bytes, read_given, read_given_bytes, write_given, write_within};
+pub use given::{
+    ApartError, demand_apart, read_found_bytes, read_given, read_given_bytes, write_given, write_within,
+};
 pub use ignored::Exclusions;
 pub use new_files::NewFiles;
 pub use open_file::{FileReader, OpenFile};

@@ -9,7 +9,7 @@ use super::{FileError, Links, RelPath, Root};
 impl Root {
     /// Exchanges two files in one step: each has the other's name afterwards.
     pub fn exchange(&self, one: &RelPath, other: &RelPath) -> Result<(), FileError> {
-        let wrong = |errno| FileError::of(one.as_str(), errno);
+        let wrong = |errno| FileError::of_rename(one.as_str(), errno);
         let ((one_folder, one_name), (other_folder, other_name)) = (self.parent(one)?, self.parent(other)?);
         #[cfg(test)]
         step(Call::Exchange, one)?;
@@ -51,6 +51,15 @@ impl Root {
         rustix::fs::openat(&folder, name, flags, mode)
             .map(std::fs::File::from)
             .map_err(|errno| FileError::of(path.as_str(), errno))
+    }
+
+    /// Opens this folder itself for locking: what is locked is the folder, whoever opens it.
+    pub fn lock_folder(&self) -> Result<std::fs::File, FileError> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let folder = self.hold(&RelPath::root())?;
+        rustix::fs::openat(&folder, ".", flags, rustix::fs::Mode::empty())
+            .map(std::fs::File::from)
+            .map_err(|errno| FileError::of(".", errno))
     }
 
     fn parent<'a>(&self, path: &'a RelPath) -> Result<(std::os::fd::OwnedFd, &'a str), FileError> {

@@ -68,7 +68,8 @@ impl Root {
         let ((from_folder, from_name), (to_folder, to_name)) = (self.place(from)?, self.place(to)?);
         #[cfg(test)]
         step(Call::Rename, from)?;
-        renameat(&from_folder, from_name, &to_folder, to_name).map_err(at(from))
+        renameat(&from_folder, from_name, &to_folder, to_name)
+            .map_err(|errno| FileError::of_rename(from.as_str(), errno))
     }
 
     /// Gives a file another name, which must be free.
@@ -77,7 +78,9 @@ impl Root {
         #[cfg(test)]
         step(Call::Rename, from)?;
         let renamed = renameat_with(&from_folder, from_name, &to_folder, to_name, RenameFlags::NOREPLACE);
-        renamed.map_err(|errno| FileError::of(if errno == Errno::EXIST { to } else { from }.as_str(), errno))
+        renamed.map_err(|errno| {
+            FileError::of_rename(if errno == Errno::EXIST { to } else { from }.as_str(), errno)
+        })
     }
 
     /// Takes a file or a link away; never a folder.

@@ -81,6 +81,7 @@ impl CallSession {
             undoes: None,
             live: false,
             reuse: None,
+            counted_calls: 0,
             answers_on_record: true,
             keeps_records: true,
         };

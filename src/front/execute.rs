@@ -342,6 +342,7 @@ fn runner_start(task: &Task<'_>, run: &RunId, store: &Store) -> RunnerStart {
         undoes: task.undoes.as_ref().map(RunId::to_string),
         live: task.attended,
         reuse: task.fork.as_ref().map(|fork| fork.reuse.clone()),
+        counted_calls: 0,
         answers_on_record: false,
         keeps_records: true,
     }

@@ -18,8 +18,8 @@ use crate::effect::{
 use crate::files::Root;
 use crate::ledger::{Ledger, LedgerError, SessionRecord, moment, runner_key};
 use crate::service::{
-    Begun, Bound, Guard, Limits, OPEN, OpenError, Opener, Order, Protocol, Role, Tokens, guarded, router,
-    serve,
+    Begun, Bound, GoesOn, Guard, Limits, OPEN, OpenError, Opener, Order, Protocol, Role, Tokens, guarded,
+    router, serve,
 };
 use crate::store::{RunId, Store, StoreError, own_holder};
 
@@ -238,13 +238,14 @@ impl Serving {
             undoes: None,
             reuse: None,
             live: false,
+            counted_calls: 0,
             answers_on_record: false,
             keeps_records: false,
         }
     }
 
-    /// The same for calls that belong to no run: what they ask is on record under an id that is drawn now, and answers are
-    /// looked up there.
+    /// The same for calls that belong to no run: what they ask is on record under an id that is drawn now, unless a session is gone on with, and
+    /// answers are looked up there.
     fn of_session(
         &self,
         start: RunnerStart,
@@ -252,6 +253,10 @@ impl Serving {
         ledger: &Ledger,
     ) -> Result<RunnerStart, OpenError> {
         let failed = |error: &dyn std::error::Error| OpenError::Failed(error.to_string());
+        let on_record = |start| RunnerStart { answers_on_record: true, ..start };
+        if let Some(GoesOn { id, calls }) = order.goes_on.clone() {
+            return Ok(on_record(RunnerStart { run: id, counted_calls: calls, ..start }));
+        }
         let id = new_run_id().map_err(|error| failed(&error))?;
         let record = SessionRecord {
             protocol: PROTOCOL.to_owned(),
@@ -261,7 +266,7 @@ impl Serving {
             holder: Some(own_holder()),
         };
         ledger.open_session(id.as_str(), &record).map_err(|error| failed(&error))?;
-        Ok(RunnerStart { run: id.to_string(), answers_on_record: true, ..start })
+        Ok(on_record(RunnerStart { run: id.to_string(), ..start }))
     }
 
     /// The same for a run of elsewhere: what binds it there binds it here as well, and it is on record whose it is.

@@ -41,6 +41,7 @@ pub fn call_tool(
         undoes: undoes.map(RunId::to_string),
         live: false,
         reuse: None,
+        counted_calls: 0,
         answers_on_record: false,
         keeps_records: true,
     };

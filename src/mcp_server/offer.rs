@@ -12,7 +12,7 @@ use crate::schema;
 /// The tool of this name.
 pub(super) fn tool(uses: Uses) -> Option<Tool> {
     let name = uses.as_str();
-    let input = object(schema::tool_input(name)?)?;
+    let input = object(schema::call_input(name)?)?;
     let description = input.get("description").and_then(Value::as_str).unwrap_or_default().to_owned();
     let tool = Tool::new(name, description, Arc::new(input)).with_annotations(annotations(uses));
     // with a schema of the caller's, a model answers with that schema's value

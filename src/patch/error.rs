@@ -45,6 +45,14 @@ pub(crate) enum PatchError {
         /// By how much.
         message: String,
     },
+    /// The call that it belongs to was asked to end, or its time is over.
+    #[error("{message}")]
+    Ended {
+        /// Which of both.
+        kind: ErrorKind,
+        /// What was done until then.
+        message: String,
+    },
     /// The machine failed behind the point from which on the change holds.
     #[error(
         "the files are changed as asked, and what is left to be done behind that failed; the next change and the next \
@@ -99,6 +107,7 @@ impl PatchError {
             PatchError::Conflict { .. } => ErrorKind::Conflict,
             PatchError::Journal { .. } => ErrorKind::Internal,
             PatchError::Limit { .. } => ErrorKind::Limit,
+            PatchError::Ended { kind, .. } => kind.clone(),
             PatchError::Unfinished { source } | PatchError::Halfway { source, .. } => source.kind(),
             PatchError::Io { source, .. } => match source.kind() {
                 std::io::ErrorKind::StorageFull

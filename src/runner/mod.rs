@@ -1,5 +1,6 @@
 //! The only effects of a workflow: `tools/`, one file a tool, and the serving side of the protocol. Takes `Granted` only.
 
+mod answer_size;
 mod bounds;
 mod clean;
 mod execute;

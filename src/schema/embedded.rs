@@ -71,6 +71,9 @@ const DOCUMENTS: &[(&str, &str)] = &[
     ("pack-tested", include_str!("../../schemas/pack-tested.schema.json")),
 ];
 
+/// What a call of `llm` takes.
+const LLM_CALL: &str = include_str!("../../schemas/tools/llm.call.schema.json");
+
 macro_rules! tools {
     ($($name:literal),* $(,)?) => {
         /// Parameters and output by node kind.
@@ -116,6 +119,11 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 /// The text of the schema of a node kind's parameters.
 pub fn tool_input(uses: &str) -> Option<&'static str> {
     TOOLS.iter().find(|(known, ..)| *known == uses).map(|&(_, input, _)| input)
+}
+
+/// The text of the schema of what a call of a tool takes: of `llm` that is another one than of its node, which names prompts.
+pub fn call_input(tool: &str) -> Option<&'static str> {
+    if tool == "llm" { Some(LLM_CALL) } else { tool_input(tool) }
 }
 
 /// The text of the schema of a node kind's output.

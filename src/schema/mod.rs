@@ -7,7 +7,7 @@ mod spot;
 mod validator;
 mod weight;
 
-pub use embedded::{document, names, tool_input, tool_names, tool_output};
+pub use embedded::{call_input, document, names, tool_input, tool_names, tool_output};
 pub use fault::{Fault, SchemaError};
 pub use parameters::{call_faults, check_parameters, part_faults, tool_validator};
 pub use spot::spot;

@@ -110,7 +110,7 @@ mod tests {
             assert_eq!((there.good().count(), there.bound().count()), (0, 1));
         }
         assert_eq!(good.presented("lgflow_x"), Presented::Unknown);
-        let alone = Tokens::new(TokenBook::alone("word").unwrap(), binding("w", "p"));
-        assert!(matches!(alone.presented("word"), Presented::Good(_)));
+        let alone = Tokens::new(TokenBook::alone("a-word-of-16-or-more").unwrap(), binding("w", "p"));
+        assert!(matches!(alone.presented("a-word-of-16-or-more"), Presented::Good(_)));
     }
 }

@@ -15,6 +15,8 @@ const SCHEMA: &str = "lgflow.tokens/v1";
 const PREFIX: &str = "lgflow_";
 /// The name of a token that stands alone.
 const ALONE: &str = "default";
+/// The least characters of a token that somebody made up.
+const LEAST: usize = 16;
 /// The longest name.
 const NAME: usize = 32;
 
@@ -62,6 +64,12 @@ pub enum TokenError {
     /// A token is one word.
     #[error("a token is one word of printable characters, and nothing else may stand beside it")]
     NoWord,
+    /// One that could be guessed.
+    #[error(
+        "a token has at least {LEAST} characters, drawn and not thought of: `openssl rand -hex 32` prints one, and `lgflow runner \
+         token new` makes one for a file"
+    )]
+    Short,
     /// A name that would not be one in a log.
     #[error(
         "`{0}` is no name of a token; use up to {NAME} small letters, digits, `-` and `_`, beginning with a letter"
@@ -176,6 +184,9 @@ impl TokenBook {
         if !text.chars().all(|c| c.is_ascii_graphic()) {
             return Err(TokenError::NoWord);
         }
+        if text.len() < LEAST {
+            return Err(TokenError::Short);
+        }
         let (name, hash) = (ALONE.to_owned(), Digest::of(text));
         let token = Token { name, role: Role::Call, hash, key: None, runs: true, bound: None };
         Ok(Self { schema: SCHEMA.to_owned(), tokens: vec![Arc::new(token)] })
@@ -259,11 +270,13 @@ mod tests {
 
     #[test]
     fn a_single_word_is_a_token_that_calls() {
-        let book = TokenBook::read("s3cret-word\n").unwrap();
-        let token = book.find("s3cret-word").unwrap();
+        let book = TokenBook::read("s3cret-word-drawn\n").unwrap();
+        let token = book.find("s3cret-word-drawn").unwrap();
         assert_eq!((token.name.as_str(), token.role), ("default", Role::Call));
-        assert!(book.find("s3cret-word\n").is_none());
-        for text in ["", " \n", "two words", "two\nlines", "ü"] {
+        assert!(book.find("s3cret-word-drawn\n").is_none());
+        assert_eq!(TokenBook::read("s3cret-word-dra"), Err(TokenError::Short));
+        for text in ["", " \n", "two words of a token", "two\nlines of a token", "üüüüüüüüüüüüüüüü"]
+        {
             assert!(TokenBook::read(text).is_err(), "{text:?}");
         }
     }

@@ -228,7 +228,7 @@ impl RunState {
         let mut around = Some(id);
         while let Some(frame) = around.and_then(|id| self.frame_mut(id)) {
             frame.spent.tool_calls += cost.tool_calls;
-            frame.spent.llm_tokens += cost.llm_tokens;
+            frame.spent.llm_tokens = frame.spent.llm_tokens.saturating_add(cost.llm_tokens);
             frame.spent.patch_bytes += cost.patch_bytes;
             around = frame.parent.map(|(parent, _)| parent.at.frame);
         }

@@ -1,7 +1,7 @@
 //! Each published schema is a schema: valid against the meta-schema, every keyword known, every reference local and
 //! leading somewhere, every word that an editor shows described.
 
-use lgflow::schema::{Validator, document, names, tool_input, tool_names, tool_output};
+use lgflow::schema::{Validator, call_input, document, names, tool_input, tool_names, tool_output};
 use serde_json::Value;
 
 use crate::keywords::{under, walk};
@@ -17,7 +17,8 @@ fn all() -> Vec<(String, Value)> {
     let documents = names().map(|name| (name.to_owned(), document(name).unwrap()));
     let inputs = tool_names().map(|name| (format!("tools/{name}.input"), tool_input(name).unwrap()));
     let outputs = tool_names().map(|name| (format!("tools/{name}.output"), tool_output(name).unwrap()));
-    let texts = documents.chain(inputs).chain(outputs);
+    let call = [("tools/llm.call".to_owned(), call_input("llm").unwrap())];
+    let texts = documents.chain(inputs).chain(outputs).chain(call);
     texts.map(|(name, text)| (name, serde_json::from_str(text).unwrap())).collect()
 }
 
@@ -25,7 +26,7 @@ fn all() -> Vec<(String, Value)> {
 fn every_file_is_published_and_every_name_is_known() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas");
     // the description of the service stands beside them, and is held by its own tests
-    for (sub, count) in [("", names().count() + 1), ("tools", 2 * tool_names().count())] {
+    for (sub, count) in [("", names().count() + 1), ("tools", 2 * tool_names().count() + 1)] {
         let entries = std::fs::read_dir(folder.join(sub)).unwrap();
         let files = entries.filter(|entry| entry.as_ref().unwrap().path().is_file()).count();
         assert_eq!(files, count, "files in schemas/{sub} that nothing embeds, or the reverse");

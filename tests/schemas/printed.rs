@@ -172,9 +172,9 @@ fn of_the_program(printed: &mut Printed) {
     printed.run(&work, 0, &["validate"]);
     printed.run(&work, 0, &["tool", "call", "list_files", "{}"]);
     printed.run(&work, 2, &["tool", "schema", "no_such_tool"]);
-    printed.run(&work, 0, &["runner", "token", "new", "ci", "--token-file", "tokens.json"]);
-    printed.run(&work, 0, &["runner", "token", "bind", "ci", "--token-file", "tokens.json"]);
-    printed.take(serde_json::from_str(&work.read("tokens.json")).unwrap());
+    printed.run(&work, 0, &["runner", "token", "new", "ci", "--token-file", "../tokens.json"]);
+    printed.run(&work, 0, &["runner", "token", "bind", "ci", "--token-file", "../tokens.json"]);
+    printed.take(serde_json::from_str(&work.read("../tokens.json")).unwrap());
 }
 
 /// What `dev` says of a workspace that is sound, and of one that is broken.

@@ -66,7 +66,23 @@ fn capabilities_name_the_tools_and_the_policy_and_health_needs_no_token() {
     assert_eq!(there["schema"], "lgflow.capabilities/v1");
     let tools: Vec<&str> =
         there["tools"].as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap()).collect();
-    assert!(tools.contains(&"read_file") && tools.contains(&"exec"), "{tools:?}");
+    assert_eq!(
+        tools,
+        [
+            "read_file",
+            "list_files",
+            "search_files",
+            "repo_context",
+            "workspace_diff",
+            "apply_patch",
+            "rollback",
+            "exec",
+            "http",
+            "llm"
+        ]
+    );
+    let llm = there["tools"].as_array().unwrap().last().unwrap();
+    assert_eq!(llm["input_schema"]["required"], json!(["model", "messages"]));
     let digest = there["policy_digest"].as_str().unwrap();
     let call = |digest: &str| json!({ "schema": "lgflow.tool_call/v1", "tool": "list_files", "input": { "path": "." }, "policy_digest": digest });
     assert_eq!(served.execute(&call(digest)).result()["ok"], true);
@@ -200,4 +216,39 @@ fn what_is_no_call_is_not_done() {
     served.ask("GET /v1/tools/execute", "").refused(405);
     served.ask("POST /v1/tools/other", "{}").refused(404);
     served.ask("GET /v1/runs/open", "").refused(426);
+}
+
+#[test]
+fn a_change_that_is_cancelled_before_it_is_made_says_so_and_one_that_was_made_does_not() {
+    let work = Workspace::git();
+    let served = Served::start(&work);
+    let put = |key: &str| {
+        let changes = json!([{ "op": "put", "path": "made.txt", "content": key }]);
+        json!({ "tool": "apply_patch", "input": { "changes": changes }, "idempotency_key": key })
+    };
+    // whoever changes the workspace has its folder locked
+    let folder = std::fs::File::open(work.path()).unwrap();
+    folder.lock().unwrap();
+    thread::scope(|scope| {
+        let call = scope.spawn(|| served.execute(&put("first")).result());
+        let ended = || served.ask("DELETE /v1/calls/first", "");
+        let mut answer = ended();
+        while answer.status == 404 {
+            answer = ended();
+        }
+        assert_eq!(answer.result()["cancelled"], true);
+        let result = call.join().unwrap();
+        assert_eq!(
+            (&result["ok"], &result["error"]["kind"]),
+            (&false.into(), &"cancelled".into()),
+            "{result}"
+        );
+        let late = json!({ "deadline_ms": 50, "tool": "apply_patch", "input": put("late")["input"] });
+        assert_eq!(served.execute(&late).result()["error"]["kind"], "timeout");
+    });
+    assert!(!work.path().join("made.txt").exists());
+    drop(folder);
+    assert_eq!(served.execute(&put("second")).result()["ok"], true);
+    assert_eq!(served.ask("DELETE /v1/calls/second", "").result()["cancelled"], false);
+    assert_eq!(work.read("made.txt"), "second");
 }

@@ -100,4 +100,9 @@ impl Raw {
             self.arrived.push(&part[..count]);
         }
     }
+
+    /// Is the connection still there? Says nothing on it, and loses what comes.
+    pub fn is_open(&mut self) -> bool {
+        self.stream.read(&mut [0; 4096]).is_ok_and(|count| count > 0)
+    }
 }

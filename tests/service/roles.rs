@@ -84,7 +84,7 @@ fn a_token_for_single_calls_opens_no_run_so_it_is_never_believed_about_origins()
     work.lgflow(
         &[
             &["runner", "token", "new", "eye", "--role", "read", "--no-runs"][..],
-            &["--token-file", "none.json"],
+            &["--token-file", "../none.json"],
         ]
         .concat(),
     )

@@ -28,7 +28,7 @@ sandbox: { mode: best_effort }
 ";
 
 /// The policy and the tokens of a workspace that is served.
-pub const BOOK: &[&str] = &["--policy", "policy.yaml", "--token-file", "tokens.json"];
+pub const BOOK: &[&str] = &["--policy", "policy.yaml", "--token-file", "../tokens.json"];
 
 /// Makes a token for a workspace under its `policy.yaml`.
 #[track_caller]

@@ -1,13 +1,14 @@
 //! Whose a session, a run and a change are: of one token, of one run, and of one start of the service.
 
-use lgflow::effect::{RunFrame, RunWord};
+use lgflow::effect::{CallFrame, ReplyBody, RequestBody, RunFrame, RunWord};
 use serde_json::{Value, json};
 
 use crate::people::Person;
 use crate::program::Workspace;
+use crate::program::processes::{alive, signal, wait_for_descendant, wait_until};
 use crate::raw::Raw;
 use crate::runs::{GRAPH, front};
-use crate::served::{POLICY, Served, made, running};
+use crate::served::{BOOK, POLICY, Served, made, running};
 
 /// Under which a session may see and take back what it changed.
 fn looking() -> String {
@@ -160,7 +161,7 @@ fn a_token_is_its_text_and_no_later_one_of_its_name() {
     let (code, _) = served.stop();
     assert_eq!(code, Some(0));
     // taken back as the documentation says, and made anew
-    std::fs::remove_file(work.path().join("tokens.json")).unwrap();
+    std::fs::remove_file(work.path().join("../tokens.json")).unwrap();
     let second = made(&work, "a", &[]);
     let before = sessions(&work);
     let served = running(&work);
@@ -208,4 +209,62 @@ fn one_token_does_not_take_all_places_for_runs() {
     drop(open.remove(0));
     let is_free = || Raw::asked(&served, &a).1.starts_with("HTTP/1.1 101");
     crate::program::processes::wait_until(is_free, "its place is not free again");
+}
+
+#[test]
+fn the_calls_of_runs_are_among_those_that_are_made_at_once() {
+    let work = workspace(POLICY);
+    let token = made(&work, "a", &[]);
+    let bounds = ["--listen", "127.0.0.1:0", "--max-calls", "2"];
+    let served = Served::with(&work, &[&bounds, BOOK].concat(), &[]);
+    let script =
+        |key: u64| format!("mkdir running.{key} && ls -d running.* | wc -l; sleep 0.3; rmdir running.{key}");
+    let call = |key: u64| json!({ "tool": "exec", "run": id(1), "node": "n", "idempotency_key": key.to_string(), "input": { "argv": ["sh", "-c", script(key)] } });
+    let mut run = Raw::opened(&served, &token, &id(1));
+    for number in 1..=8 {
+        let call = serde_json::from_value(call(number)).unwrap();
+        run.say(&RunWord::Call(CallFrame { id: number, body: RequestBody::Execute { call } }));
+    }
+    let mut answered = Vec::new();
+    for _ in 1..=8 {
+        let RunFrame::Reply(reply) = run.next() else { panic!("no reply") };
+        let ReplyBody::Result { result } = reply.body else { panic!("{:?}", reply.body) };
+        let at_once: u32 = result.stdout.trim().parse().unwrap_or_else(|_| panic!("{result:?}"));
+        assert!(result.ok && (1..=2).contains(&at_once), "{result:?}");
+        answered.push(reply.id);
+    }
+    answered.sort_unstable();
+    assert_eq!(answered, (1..=8).collect::<Vec<u64>>());
+    // of two requests with one id no reply could be told apart
+    let double = || CallFrame {
+        id: 20,
+        body: RequestBody::Execute { call: serde_json::from_value(call(20)).unwrap() },
+    };
+    run.say(&RunWord::Call(double()));
+    run.say(&RunWord::Call(double()));
+    while run.is_open() {}
+}
+
+#[test]
+fn a_session_whose_process_dies_is_gone_on_with() {
+    let work = workspace(&format!("{POLICY}limits: {{ tool_calls: 4 }}\n"));
+    let token = made(&work, "a", &[]);
+    let served = running(&work);
+    let add = |key: &str, text: &str| json!({ "tool": "exec", "idempotency_key": key, "input": { "argv": ["sh", "-c", format!("echo {text} >> count.txt")] } });
+    assert_eq!(execute(&served, &token, &add("k", "x"))["ok"], true);
+    assert_eq!(files(&execute(&served, &token, &put("", "call.txt"))), ["call.txt"]);
+    let before = sessions(&work);
+    let runner = wait_for_descendant(served.id(), |line| line.contains("__runner"));
+    signal(runner, "KILL");
+    wait_until(|| !alive(runner), "it was killed");
+    wait_until(|| served.ask_as(&token, "GET /v1/capabilities", "").status == 200, "no other process");
+    // a repeated key has no second effect, and is no other call's
+    assert_eq!(execute(&served, &token, &add("k", "x"))["ok"], true);
+    assert_eq!(work.read("count.txt"), "x\n");
+    served.ask_as(&token, "POST /v1/tools/execute", &add("k", "y").to_string()).refused(409);
+    assert_eq!(sessions(&work), before);
+    assert_eq!(files(&execute(&served, &token, &back(""))), ["call.txt"]);
+    assert_eq!(execute(&served, &token, &add("l", "z"))["ok"], true);
+    assert_eq!(execute(&served, &token, &add("m", "z"))["error"]["kind"], "budget");
+    assert_eq!(work.read("count.txt"), "x\nz\n");
 }

@@ -12,6 +12,7 @@ use proptest::{collection, option, prop_assert_eq, proptest, sample};
 
 use crate::effect::ErrorKind;
 use crate::patch::{Binary, BlobNames};
+use crate::runner::Cancel;
 
 use super::commit::Point;
 use super::git_tests::{git, run};
@@ -323,12 +324,17 @@ fn a_part_that_would_grow_is_refused_before_it_does() {
     let before = zeros(1 << 20);
     let scratch = Scratch::new(&before);
     let grown = delta_that_repeats(&before["f"].0, 20);
-    let error = resolve_patch(&scratch.root, &parse(&grown).unwrap(), 10 << 20).unwrap_err();
-    assert_eq!((error.kind(), error.limit()), (ErrorKind::Limit, Some("patch_bytes")), "{}", error.in_full());
-    assert!(resolve_patch(&scratch.root, &parse(&grown).unwrap(), 19 << 20).is_ok());
     let error =
-        resolve_patch(&scratch.root, &parse(&delta_that_repeats(&before["f"].0, 65)).unwrap(), 1 << 40)
-            .unwrap_err();
+        resolve_patch(&scratch.root, &parse(&grown).unwrap(), 10 << 20, &Cancel::default()).unwrap_err();
+    assert_eq!((error.kind(), error.limit()), (ErrorKind::Limit, Some("patch_bytes")), "{}", error.in_full());
+    assert!(resolve_patch(&scratch.root, &parse(&grown).unwrap(), 19 << 20, &Cancel::default()).is_ok());
+    let error = resolve_patch(
+        &scratch.root,
+        &parse(&delta_that_repeats(&before["f"].0, 65)).unwrap(),
+        1 << 40,
+        &Cancel::default(),
+    )
+    .unwrap_err();
     assert_eq!((error.kind(), error.limit()), (ErrorKind::Limit, Some("file_bytes")), "{}", error.in_full());
     // two that have room one by one
     let both = Tree::from([
@@ -337,8 +343,8 @@ fn a_part_that_would_grow_is_refused_before_it_does() {
     ]);
     let scratch = Scratch::new(&both);
     let two = grown.clone() + &grown.replace("a/f b/f", "a/g b/g");
-    assert!(resolve_patch(&scratch.root, &parse(&two).unwrap(), 38 << 20).is_ok());
-    assert!(resolve_patch(&scratch.root, &parse(&two).unwrap(), 37 << 20).is_err());
+    assert!(resolve_patch(&scratch.root, &parse(&two).unwrap(), 38 << 20, &Cancel::default()).is_ok());
+    assert!(resolve_patch(&scratch.root, &parse(&two).unwrap(), 37 << 20, &Cancel::default()).is_err());
 }
 
 /// A patch by hand whose delta makes `times` MiB out of the first one.

@@ -4,15 +4,12 @@
 #![expect(clippy::disallowed_methods, reason = "a written file gets a time later than the one before")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
 use std::time::{SystemTime, UNIX_EPOCH};
-
-use rustix::fs::{FlockOperation, flock};
 
 use crate::files::{EntryKind, NewFiles, RelPath, Root};
 
 use super::history::{History, Past, PastContent, PastFile};
-use super::journal::{Journal, Phase, Step, folder, in_folder, journal_error};
+use super::journal::{Journal, Phase, Step};
 use super::recover::{finish, settle, undo};
 use super::version::refused;
 use super::{Content, PatchError, Version};
@@ -40,6 +37,8 @@ pub(crate) struct Workshop<'a> {
 /// The points between which a change can be interrupted; tests stop there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Point {
+    /// While another change is waited for.
+    Lock,
     /// Before the journal is written.
     Journal,
     /// Before the file with this index is staged.
@@ -80,7 +79,7 @@ pub(crate) fn commit(
     author: Author,
     at: &mut dyn FnMut(Point) -> Result<(), PatchError>,
 ) -> Result<(), PatchError> {
-    let _lock = shop.lock()?;
+    let _locks = shop.lock(&mut || at(Point::Lock))?;
     // nothing is built on what an earlier change has left unfinished
     settle(shop)?;
     let mut journal = shop.plan(wanted, author)?;
@@ -95,16 +94,6 @@ pub(crate) fn commit(
 }
 
 impl Workshop<'_> {
-    /// One change of a state folder at a time, also across processes. Released when the file is closed.
-    pub(super) fn lock(&self) -> Result<File, PatchError> {
-        let failed = |error| journal_error("locking the journal", error);
-        self.state.make_folders(&folder().map_err(failed)?).map_err(failed)?;
-        let file = self.state.lock_file(&in_folder("lock").map_err(failed)?).map_err(failed)?;
-        flock(&file, FlockOperation::LockExclusive)
-            .map_err(|errno| PatchError::io("locking", "patches/lock", errno))?;
-        Ok(file)
-    }
-
     /// Device and inode of the workspace.
     pub(super) fn identity(&self) -> Result<(u64, u64), PatchError> {
         let facts = self.root.facts(&RelPath::root()).map_err(|error| refused(&RelPath::root(), error))?;

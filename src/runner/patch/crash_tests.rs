@@ -6,10 +6,12 @@
 use std::fs;
 use std::process::Command;
 
-use crate::files::Root;
+use crate::files::{RelPath, Root};
+use crate::runner::Cancel;
 
 use super::commit::{Author, Point, Workshop, commit};
-use super::recover::{Recovery, recover};
+use super::ending::still_wanted;
+use super::recover::{Recovery, Way, recover, take_out};
 use super::resolve::resolve_patch;
 use super::scratch::{PATCH, ROOM, Scratch, after, before, read_tree, tree};
 use super::{PatchError, parse};
@@ -129,7 +131,7 @@ fn dies_where_it_is_told() {
     let stop: usize = std::env::var("LGFLOW_TEST_POINT").unwrap().parse().unwrap();
     let (root, state) =
         (Root::open(&folder.join("work")).unwrap(), Root::open(&folder.join("state")).unwrap());
-    let planned = resolve_patch(&root, &parse(PATCH).unwrap(), ROOM).unwrap();
+    let planned = resolve_patch(&root, &parse(PATCH).unwrap(), ROOM, &Cancel::default()).unwrap();
     let mut passed = 0;
     let shop = Workshop { root: &root, state: &state };
     let author = Author { run: "r".to_owned(), inverse: planned.inverse.clone(), ..Author::default() };
@@ -230,10 +232,52 @@ fn writes_more_than_it_may() {
     let patch = format!(
         "--- a/a\n+++ b/a\n@@ -1 +1,2 @@\n x\n+y\n--- /dev/null\n+++ b/big\n@@ -0,0 +1,60000 @@\n{big}"
     );
-    let planned = resolve_patch(&root, &parse(&patch).unwrap(), ROOM).unwrap();
+    let planned = resolve_patch(&root, &parse(&patch).unwrap(), ROOM, &Cancel::default()).unwrap();
     setrlimit(Resource::Fsize, Rlimit { current: Some(100_000), maximum: Some(100_000) }).unwrap();
     let shop = Workshop { root: &root, state: &state };
     let author = Author { run: "r".to_owned(), ..Author::default() };
     let error = commit(shop, &planned.wanted, author, &mut |_| Ok(())).unwrap_err();
     assert_eq!(error.limit(), Some("disk"), "{error:?}");
+}
+
+#[test]
+fn two_that_change_one_workspace_from_two_states_change_it_one_after_the_other() {
+    let scratch = Scratch::new(&before());
+    fs::create_dir(scratch.folder.path().join("other")).unwrap();
+    let other = Root::open(&scratch.folder.path().join("other")).unwrap();
+    let shop = Workshop { root: &scratch.root, state: &other };
+    let unwanted = || Err(PatchError::conflict(".", "it would have to wait"));
+    let planned = scratch.plan(PATCH).unwrap();
+    let mut looked = 0;
+    scratch
+        .commit(&planned, &mut |point| {
+            let waits = shop.lock(&mut { unwanted }).unwrap_err();
+            assert!(waits.to_string().contains("have to wait"), "{point:?}: {waits}");
+            looked += 1;
+            Ok(())
+        })
+        .unwrap();
+    assert!(looked > 15);
+    let _held = shop.lock(&mut { unwanted }).unwrap();
+    // what nobody wants any more does not wait, and nothing of it is done
+    let planned = scratch.plan("diff --git a/changed b/changed\ndeleted file mode 100644\n--- a/changed\n+++ /dev/null\n@@ -1,3 +0,0 @@\n-one\n-zwei\n-three\n").unwrap();
+    let cancel = Cancel::default();
+    cancel.cancel();
+    let error = scratch.commit(&planned, &mut |_| still_wanted(&cancel)).unwrap_err();
+    assert_eq!(error.kind(), crate::effect::ErrorKind::Cancelled, "{error}");
+    assert_eq!(scratch.tree(), after());
+}
+
+#[test]
+fn what_somebody_else_put_in_our_place_is_put_back() {
+    let scratch = Scratch::new(&tree(&[("theirs", "theirs\n"), ("before", "before\n")]));
+    let path = |text: &str| RelPath::parse(text).unwrap();
+    let (theirs, before, gone) = (path("theirs"), path("before"), path("gone"));
+    let kept = scratch.tree();
+    let inode = scratch.root.facts(&before).unwrap().inode;
+    assert!(!take_out(&scratch.root, (&theirs, &before), inode, Way::Exchange).unwrap());
+    assert!(!take_out(&scratch.root, (&theirs, &gone), inode, Way::Move).unwrap());
+    assert_eq!(scratch.tree(), kept);
+    assert!(take_out(&scratch.root, (&before, &gone), inode, Way::Move).unwrap());
+    assert!(scratch.tree().contains_key("gone"));
 }

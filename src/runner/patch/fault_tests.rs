@@ -14,6 +14,7 @@ use rustix::io::Errno;
 
 use crate::files::Root;
 use crate::files::faults::{Call, Fault, with};
+use crate::runner::Cancel;
 
 use super::commit::{Author, Workshop, commit};
 use super::recover::recover;
@@ -96,6 +97,22 @@ fn one_failing_call_is_answered_by_before_and_behind_the_end_by_after() {
         }
     }
     assert!(holds > 5, "{holds}");
+}
+
+#[test]
+fn a_mount_between_a_file_and_the_workspace_is_named_and_leaves_nothing_behind() {
+    let (_, passed) = apply(&Scratch::new(&before()), &[]);
+    let renames = (0..passed.len()).filter(|at| matches!(passed[*at], Call::Rename | Call::Exchange));
+    let refused = |at: &usize| {
+        let (done, _) = apply(&Scratch::new(&before()), &[(*at, Fault::Once(Errno::XDEV))]);
+        matches!(done, Err(PatchError::Conflict { .. }))
+    };
+    let first = renames.clone().find(refused).unwrap();
+    let scratch = Scratch::new(&before());
+    let (done, _) = apply(&scratch, &[(first, Fault::Mount)]);
+    let error = done.unwrap_err();
+    assert!(error.to_string().contains("something is mounted there"), "{error}");
+    assert!(!is_after(&scratch, "a mount"));
 }
 
 #[test]
@@ -203,7 +220,7 @@ fn is_killed_where_it_is_told() {
     let at: usize = std::env::var("LGFLOW_TEST_CALL").unwrap().parse().unwrap();
     let open = |name: &str| Root::open(&folder.join(name)).unwrap();
     let (root, state) = (open("work"), open("state"));
-    let planned = resolve_patch(&root, &parse(PATCH).unwrap(), ROOM).unwrap();
+    let planned = resolve_patch(&root, &parse(PATCH).unwrap(), ROOM, &Cancel::default()).unwrap();
     let shop = Workshop { root: &root, state: &state };
     let author = Author { run: "r".to_owned(), inverse: planned.inverse.clone(), ..Author::default() };
     with(&[(at, Fault::Kill)], || commit(shop, &planned.wanted, author, &mut |_| Ok(()))).0.unwrap();

@@ -1,6 +1,11 @@
 //! Hunks onto the bytes of a file: exactly, or at an offset if there is but one place. No fuzz. Knows no disk.
 
 use crate::patch::{Hunk, split_lines};
+use crate::runner::Cancel;
+
+use super::PatchError;
+use super::ending::still_wanted;
+use super::places::{Places, Taken};
 
 /// The file after its hunks, and the hunks as they really lay.
 #[derive(Debug)]
@@ -11,20 +16,22 @@ pub(crate) struct Fitted {
     pub hunks: Vec<Hunk>,
 }
 
-/// Applies `hunks` to `old`; the error says which hunk did not fit, and why.
-pub(crate) fn fit(old: &[u8], hunks: &[Hunk]) -> Result<Fitted, String> {
+/// Applies `hunks` to the file at `path`; the error says which hunk did not fit, and why.
+pub(crate) fn fit((path, old): (&str, &[u8]), hunks: &[Hunk], cancel: &Cancel) -> Result<Fitted, PatchError> {
     let old = split_lines(old);
+    let places = Places::of(&old);
     let mut bytes = Vec::new();
     let mut placed: Vec<Hunk> = Vec::new();
-    let mut taken: Vec<(usize, usize)> = Vec::new();
+    let mut taken = Taken::default();
     let (mut done, mut new_lines, mut written_delta) = (0, 0, 0_isize);
     for (number, hunk) in hunks.iter().enumerate() {
+        still_wanted(cancel)?;
         let wanted: Vec<&[u8]> = hunk.old_lines().collect();
         let honest =
             hunk.new_start.cast_signed() - hunk.old_start.cast_signed() == expected(hunk, written_delta);
-        let at = place(&old, hunk, &wanted, &taken, honest)
+        let at = place(&places, hunk, &wanted, &taken, honest)
             .and_then(|at| if at < done { Err("it only fits before the hunk above it") } else { Ok(at) })
-            .map_err(|why| describe(number, hunk, why))?;
+            .map_err(|why| PatchError::conflict(path, describe(number, hunk, why)))?;
         old[done..at].iter().for_each(|line| bytes.extend_from_slice(line));
         new_lines += at - done;
         placed.push(at_true_place(hunk, at, new_lines, wanted.len()));
@@ -33,11 +40,14 @@ pub(crate) fn fit(old: &[u8], hunks: &[Hunk]) -> Result<Fitted, String> {
             new_lines += 1;
         }
         done = at + wanted.len();
-        taken.push((at, done));
+        taken.add(at, done);
         written_delta += hunk.new_lines().count().cast_signed() - wanted.len().cast_signed();
     }
     if done < old.len() && bytes.last().is_some_and(|&b| b != b'\n') {
-        return Err("a line without a newline would stand in the middle of the file".to_owned());
+        return Err(PatchError::conflict(
+            path,
+            "a line without a newline would stand in the middle of the file",
+        ));
     }
     old[done..].iter().for_each(|line| bytes.extend_from_slice(line));
     Ok(Fitted { bytes, hunks: placed })
@@ -63,12 +73,13 @@ fn at_true_place(hunk: &Hunk, old_at: usize, new_at: usize, old_count: usize) ->
 /// Where the hunk lies, as an index into the old lines. As in git, a hunk that begins at line 1 fits only at the
 /// beginning, and one without context behind it only at the end.
 fn place(
-    old: &[&[u8]],
+    places: &Places<'_>,
     hunk: &Hunk,
     wanted: &[&[u8]],
-    taken: &[(usize, usize)],
+    taken: &Taken,
     honest: bool,
 ) -> Result<usize, &'static str> {
+    let old = places.lines();
     let last = old.len().checked_sub(wanted.len()).ok_or("the file has fewer lines than the hunk")?;
     let exact = if wanted.is_empty() { hunk.old_start } else { hunk.old_start.saturating_sub(1) };
     let (only_start, only_end) =
@@ -80,15 +91,19 @@ fn place(
             Err("it has no context, so it only fits at the end of the file")
         };
     }
-    let free = |at: usize| taken.iter().all(|&(from, to)| at >= to || at + wanted.len() <= from);
-    let may = |at: usize| at <= last && (!only_start || at == 0) && (!only_end || at == last) && free(at);
+    let may = |at: usize| {
+        at <= last
+            && (!only_start || at == 0)
+            && (!only_end || at == last)
+            && taken.leaves(at, at + wanted.len())
+    };
     let same = |at: usize| old[at..at + wanted.len()] == *wanted;
     let but_for_an_end = |at: usize| would_lose_an_end(&old[at..at + wanted.len()], wanted);
     if honest && may(exact) && same(exact) {
         return Ok(exact);
     }
-    let mut places = (0..=last).filter(|&at| may(at) && (same(at) || but_for_an_end(at)));
-    match (places.next(), places.next()) {
+    let mut found = places.of_lines(wanted).filter(|&at| may(at) && (same(at) || but_for_an_end(at)));
+    match (found.next(), found.next()) {
         (Some(only), None) if same(only) => Ok(only),
         (Some(_), Some(_)) => {
             Err("it fits in more than one place, and none is the one that its header names")

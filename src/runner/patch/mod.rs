@@ -3,10 +3,13 @@
 mod binary;
 mod commit;
 mod compose;
+mod ending;
 mod fit;
 mod history;
 mod journal;
 mod kept;
+mod lock;
+mod places;
 mod recover;
 mod render;
 mod resolve;
@@ -16,8 +19,9 @@ pub(crate) use crate::patch::{
     Action, Change, FilePatch, Mode, ObjectHash, PatchError, checked, is_protected, is_text, parse,
     read_changes,
 };
-pub(crate) use commit::{Author, Wanted, Workshop, commit};
+pub(crate) use commit::{Author, Point, Wanted, Workshop, commit};
 pub(crate) use compose::{Side, Telling, compose};
+pub(crate) use ending::still_wanted;
 pub(crate) use history::{History, Past, PastContent};
 pub use kept::{bytes_of_changes, forget_changes};
 pub(crate) use recover::recover;

@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 
-use crate::files::{FileError, RelPath};
+use crate::files::{FileError, RelPath, Root};
 
 use super::commit::{Workshop, staged};
 use super::history::History;
@@ -36,7 +36,9 @@ pub enum Recovery {
 
 /// Brings every interrupted change of this workspace to an end. To be called when the runner starts.
 pub(crate) fn recover(shop: Workshop<'_>) -> Result<Vec<Recovered>, PatchError> {
-    let _lock = shop.lock()?;
+    let _state = shop.lock_state(&mut || Ok(()))?;
+    let _workspace =
+        if Journal::all(shop.state)?.is_empty() { None } else { shop.lock_workspace(&mut || Ok(()))? };
     settle(shop)
 }
 
@@ -86,9 +88,12 @@ fn undo_step(
     match step {
         Step::Remove { path, temp, .. } | Step::RemoveFolder { path, temp } => {
             let (path, temp) = (at(path)?, staged(journal, Some(temp))?);
+            if matches!(root.facts(&temp), Err(FileError::NotFound { .. })) {
+                // it was never taken out, or has come back
+                return Ok(());
+            }
             match root.rename_new(&temp, &path) {
                 Ok(()) => {}
-                Err(FileError::NotFound { .. }) if root.facts(&temp).is_err() => {}
                 // it must not get lost while nobody knows why
                 Err(error @ (FileError::Io { .. } | FileError::Forbidden { .. })) => {
                     return Err(refused(&path, error));
@@ -99,15 +104,13 @@ fn undo_step(
         }
         Step::Replace { path, temp, after, inode, .. } => {
             let (path, temp) = (at(path)?, staged(journal, Some(temp))?);
-            if is_ours(&path, *inode) {
-                root.exchange(&temp, &path).map_err(|error| refused(&path, error))?;
+            if is_ours(&path, *inode) && take_out(root, (&path, &temp), *inode, Way::Exchange)? {
                 keep_if_changed(shop, &temp, after, kept);
             }
         }
         Step::Create { path, temp, after, inode } => {
             let (path, temp) = (at(path)?, staged(journal, Some(temp))?);
-            if is_ours(&path, *inode) {
-                root.rename_new(&path, &temp).map_err(|error| refused(&path, error))?;
+            if is_ours(&path, *inode) && take_out(root, (&path, &temp), *inode, Way::Move)? {
                 keep_if_changed(shop, &temp, after, kept);
             }
         }
@@ -125,6 +128,38 @@ fn undo_step(
         }
     }
     Ok(())
+}
+
+/// How our file leaves its place.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Way {
+    /// What was there before comes back in its stead.
+    Exchange,
+    /// Nothing was there.
+    Move,
+}
+
+/// Takes our file out of its place. False where it is somebody else's that came out, who was quicker: it is put back, and ours is
+/// gone with what they put in its place.
+pub(super) fn take_out(
+    root: &Root,
+    (path, temp): (&RelPath, &RelPath),
+    inode: u64,
+    way: Way,
+) -> Result<bool, PatchError> {
+    let failed = |error| refused(path, error);
+    match way {
+        Way::Exchange => root.exchange(temp, path).map_err(failed)?,
+        Way::Move => root.rename_new(path, temp).map_err(failed)?,
+    }
+    if root.facts(temp).map_err(failed)?.inode == inode {
+        return Ok(true);
+    }
+    match way {
+        Way::Exchange => root.exchange(temp, path).map_err(failed)?,
+        Way::Move => root.rename_new(temp, path).map_err(failed)?,
+    }
+    Ok(false)
 }
 
 /// What somebody wrote into our file between the crash and now is not thrown away.

@@ -6,12 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::digest::Digest;
 use crate::files::{EntryKind, FileError, RelPath, Root};
 use crate::patch::{Action, Binary, Change, FilePatch, Hunk, Mode, ObjectHash};
+use crate::runner::Cancel;
 
 use super::binary::{between, fit_binary, looks_binary};
 use super::commit::Wanted;
+use super::ending::still_wanted;
 use super::fit::fit;
 use super::render::{diff, render};
-use super::version::refused;
+use super::version::{ON_ANOTHER_FILE_SYSTEM, refused};
 use super::{Content, PatchError, Version};
 
 /// All that a patch would do.
@@ -43,15 +45,25 @@ pub(crate) struct Changed {
 }
 
 /// The files of a diff. Contents that are told by what they were may grow by `room` bytes together.
-pub(crate) fn resolve_patch(root: &Root, files: &[FilePatch], room: u64) -> Result<Planned, PatchError> {
+pub(crate) fn resolve_patch(
+    root: &Root,
+    files: &[FilePatch],
+    room: u64,
+    cancel: &Cancel,
+) -> Result<Planned, PatchError> {
     // one patch is of one repository, and so is what takes it back
     let hash = files.iter().find_map(|file| Some(file.binary.as_ref()?.names.hash)).unwrap_or_default();
-    Resolver { root, seen: BTreeMap::new(), room, hash }.resolve(files)
+    Resolver { root, seen: BTreeMap::new(), room, hash, cancel }.resolve(files)
 }
 
 /// The entries of a list of changes.
-pub(crate) fn resolve_changes(root: &Root, changes: &[Change]) -> Result<Planned, PatchError> {
-    let mut resolver = Resolver { root, seen: BTreeMap::new(), room: 0, hash: ObjectHash::default() };
+pub(crate) fn resolve_changes(
+    root: &Root,
+    changes: &[Change],
+    cancel: &Cancel,
+) -> Result<Planned, PatchError> {
+    let hash = ObjectHash::default();
+    let mut resolver = Resolver { root, seen: BTreeMap::new(), room: 0, hash, cancel };
     let files: Vec<FilePatch> =
         changes.iter().map(|change| resolver.as_file_patch(change)).collect::<Result<_, _>>()?;
     resolver.resolve(&files)
@@ -62,6 +74,7 @@ struct Resolver<'a> {
     seen: BTreeMap<RelPath, Option<Version>>,
     room: u64,
     hash: ObjectHash,
+    cancel: &'a Cancel,
 }
 
 impl Resolver<'_> {
@@ -79,6 +92,7 @@ impl Resolver<'_> {
     }
 
     fn as_file_patch(&mut self, change: &Change) -> Result<FilePatch, PatchError> {
+        still_wanted(self.cancel)?;
         let file = |action, old_mode, new_mode: Option<Mode>, hunks| FilePatch {
             action,
             old_mode,
@@ -130,6 +144,7 @@ impl Resolver<'_> {
         let inverse = render(&inverse).ok_or_else(nameless)?;
         let mut wanted = Vec::new();
         for (path, after) in after {
+            self.demand_same_file_system(&path)?;
             // a folder at this place was checked to be empty by then
             let folder = self.root.facts(&path).is_ok_and(|facts| facts.kind == EntryKind::Folder);
             let before = if folder { None } else { self.before(&path)?.cloned() };
@@ -141,6 +156,7 @@ impl Resolver<'_> {
     }
 
     fn one(&mut self, file: &FilePatch, vacated: &BTreeSet<RelPath>) -> Result<Resolved, PatchError> {
+        still_wanted(self.cancel)?;
         let before = file.action.source().map(|path| self.present(path)).transpose()?;
         if let (Some(old), Some(said), Some(_)) = (&before, file.old_mode, file.new_mode)
             && old.mode() != said
@@ -161,7 +177,7 @@ impl Resolver<'_> {
         let (bytes, hunks) = match (&file.binary, file.action.source().or(file.action.target())) {
             (Some(binary), Some(path)) => (fit_binary(path, binary, old_bytes, &mut self.room)?, Vec::new()),
             _ => {
-                let fitted = fit(old_bytes, &file.hunks).map_err(|why| PatchError::conflict(place, why))?;
+                let fitted = fit((place, old_bytes), &file.hunks, self.cancel)?;
                 (fitted.bytes, fitted.hunks)
             }
         };
@@ -183,6 +199,26 @@ impl Resolver<'_> {
             }
         };
         Ok(Resolved { before, after, hunks })
+    }
+
+    /// A mounted folder is told before anything is done.
+    fn demand_same_file_system(&self, path: &RelPath) -> Result<(), PatchError> {
+        let mut above = path.split().map(|(folder, _)| folder);
+        while let Some(folder) = above.filter(|folder| !folder.is_root()) {
+            if let Ok(facts) = self.root.facts(&folder)
+                && facts.kind == EntryKind::Folder
+            {
+                let workspace = self.root.facts(&RelPath::root()).map_err(|error| refused(path, error))?;
+                let apart = facts.device != workspace.device;
+                return if apart {
+                    Err(PatchError::conflict(path.as_str(), ON_ANOTHER_FILE_SYSTEM))
+                } else {
+                    Ok(())
+                };
+            }
+            above = folder.split().map(|(folder, _)| folder);
+        }
+        Ok(())
     }
 
     /// Nothing may stand at `path`, and nothing above it but folders, once `vacated` is gone.

@@ -8,6 +8,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use crate::files::Root;
+use crate::runner::Cancel;
 
 use super::commit::{Author, Point, Workshop, commit};
 use super::resolve::{Planned, resolve_patch};
@@ -103,7 +104,7 @@ impl Scratch {
     }
 
     pub(super) fn plan(&self, patch: &str) -> Result<Planned, PatchError> {
-        resolve_patch(&self.root, &parse(patch)?, ROOM)
+        resolve_patch(&self.root, &parse(patch)?, ROOM, &Cancel::default())
     }
 
     pub(super) fn commit(

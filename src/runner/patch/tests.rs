@@ -6,6 +6,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 
 use crate::effect::ErrorKind;
+use crate::runner::Cancel;
 
 use super::git_tests::git_apply;
 use super::resolve::resolve_changes;
@@ -243,7 +244,7 @@ fn latin_1_around_a_change_is_no_obstacle_and_loss_of_it_is_told_as_no_text() {
     scratch.apply(&inverse).unwrap();
     assert_eq!(scratch.tree(), files);
     let list = serde_json::json!([{ "op": "delete", "path": "latin" }]);
-    let planned = resolve_changes(&scratch.root, &read_changes(&list).unwrap()).unwrap();
+    let planned = resolve_changes(&scratch.root, &read_changes(&list).unwrap(), &Cancel::default()).unwrap();
     assert!(planned.inverse.contains("GIT binary patch") && planned.binary.len() == 1);
 }
 
@@ -262,7 +263,8 @@ fn what_no_lines_bring_back_is_brought_back_by_a_binary_part() {
                 vec!["a", name],
             ),
         ] {
-            let planned = resolve_changes(&scratch.root, &read_changes(&list).unwrap()).unwrap();
+            let planned =
+                resolve_changes(&scratch.root, &read_changes(&list).unwrap(), &Cancel::default()).unwrap();
             let told: Vec<&str> = planned.binary.iter().map(crate::files::RelPath::as_str).collect();
             assert_eq!(told, binary, "{list}");
             scratch.commit(&planned, &mut |_| Ok(())).unwrap();
@@ -299,7 +301,7 @@ fn lists_of_changes_do_what_they_say_and_are_taken_back() {
         { "op": "delete", "path": "c" },
         { "op": "rename", "path": "d", "to": "e/d", "content": "four\n" },
     ]);
-    let planned = resolve_changes(&scratch.root, &read_changes(&list).unwrap()).unwrap();
+    let planned = resolve_changes(&scratch.root, &read_changes(&list).unwrap(), &Cancel::default()).unwrap();
     scratch.commit(&planned, &mut |_| Ok(())).unwrap();
     let mut after = tree(&[("a", "one\n"), ("b", "two\n"), ("p", ""), ("e/d", "four\n")]);
     after.insert("new/x".to_owned(), (b"x".to_vec(), true));

@@ -9,6 +9,10 @@ use super::PatchError;
 /// The most bytes of a file that is patched.
 pub(super) const MAX_FILE: u64 = MOST_BYTES;
 
+/// Why what lies beneath a mount stays as it is.
+pub(super) const ON_ANOTHER_FILE_SYSTEM: &str = "it lies on another file system than the workspace (something is mounted there), and \
+     a change is made all at once or not at all; change it by a command, or take the mounted folder for the workspace";
+
 /// Bytes and permission bits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Content {
@@ -76,6 +80,7 @@ pub(super) fn refused(path: &RelPath, error: FileError) -> PatchError {
             limit: "file_bytes",
             message: format!("`{path}` has more than {limit} bytes, which no patch may touch"),
         },
+        FileError::Apart { .. } => PatchError::conflict(path.as_str(), ON_ANOTHER_FILE_SYSTEM),
         FileError::Exists { .. } => PatchError::conflict(path.as_str(), "it exists already"),
         FileError::NotFound { .. } => PatchError::conflict(path.as_str(), "it does not exist"),
         FileError::Forbidden { .. } => PatchError::io(

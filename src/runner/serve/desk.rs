@@ -21,8 +21,9 @@ use crate::effect::{
 };
 use crate::files::{RelPath, Root};
 use crate::ledger::Cache;
+use crate::model::Uses;
 use crate::policy::{Decision, Gate, GateDecision, Granted, Machine, PolicySet, Verdict};
-use crate::receipt::Counters;
+use crate::receipt::{Counters, Used};
 use crate::redact::{Redaction, Values};
 use crate::runner::clean::Cleaner;
 use crate::runner::revision::revision;
@@ -121,6 +122,7 @@ impl Desk {
         let of_sent = Arc::clone(&receipts);
         world.outside.traffic =
             Traffic::after(used.sent.clone(), move |rules, bytes| of_sent.sent(rules, bytes));
+        let used = Used { calls: used.calls + start.counted_calls, ..used };
         let counters = Counters::new(start.limits, used);
         let (running, answered) = (Running::default(), Mutex::default());
         let held = Held::to(start.plan.clone());
@@ -243,7 +245,7 @@ impl Desk {
             schema: "lgflow.capabilities/v1".into(),
             version: env!("CARGO_PKG_VERSION").into(),
             protocols: vec!["lgflow.tool_call/v1".into()],
-            tools: schema::tool_names().filter_map(tool_info).collect(),
+            tools: schema::tool_names().filter(|name| is_there(name)).filter_map(tool_info).collect(),
             sandbox: self.walls(),
             policy_digest: self.policy_digest(),
         }
@@ -496,10 +498,15 @@ impl Running {
     }
 }
 
-/// A tool with its schemas.
+/// Can it be called here? Nodes that only the interpreter knows are no tools, and other servers of tools are not reached.
+fn is_there(name: &str) -> bool {
+    Uses::parse(name).is_some_and(|uses| uses.is_tool() && uses != Uses::Mcp)
+}
+
+/// A tool with the schemas of a call.
 fn tool_info(name: &str) -> Option<ToolInfo> {
     let read = |text: Option<&str>| serde_json::from_str::<Value>(text?).ok();
-    let input_schema = read(schema::tool_input(name))?;
+    let input_schema = read(schema::call_input(name))?;
     let description = input_schema["description"].as_str().unwrap_or_default().to_owned();
     Some(ToolInfo {
         name: name.to_owned(),

@@ -10,10 +10,11 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::effect::{
-    CallFrame, ControlFrame, FrameBuffer, FrameError, OutputStream, ReplyBody, ReplyFrame, RequestBody,
-    Started, encode_frame,
+    CallFrame, ControlFrame, FrameBuffer, FrameError, MAX_ANSWER, OutputStream, ReplyBody, ReplyFrame,
+    RequestBody, Started, encode_frame, json_bytes,
 };
 use crate::runner::Hearing;
+use crate::runner::answer_size::sendable;
 
 use super::desk::Desk;
 use super::handshake::{self, HandshakeError, Task};
@@ -221,9 +222,10 @@ fn failed_answer(ticket: Option<&Ticket>, message: &str) -> ReplyBody {
 /// Writes the receipt of an answer and sends it, both before the next one: receipts and answers have one order.
 fn settle(desk: &Desk, writer: &Mutex<UnixStream>, id: u64, ticket: Option<&Ticket>, body: ReplyBody) {
     let frame = |body: ReplyBody| (desk.receipts.facts(&body), encode_frame(&ReplyFrame { id, body }));
+    let body = if json_bytes(&body) > MAX_ANSWER { sendable(body) } else { body };
     let (facts, bytes) = match frame(body) {
         (facts, Ok(bytes)) => (facts, Ok(bytes)),
-        // larger than what can be sent
+        // nothing could be left out of it
         (_, Err(error)) => frame(failed_answer(ticket, &error.to_string())),
     };
     let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);

@@ -133,7 +133,9 @@ pub(super) fn in_time(cancel: &Cancel) -> Result<(), ToolError> {
 pub(in crate::runner) fn tool_error(error: &FileError) -> ToolError {
     let kind = match error {
         FileError::NotFound { .. } => ErrorKind::NotFound,
-        FileError::Exists { .. } | FileError::Unstable { .. } => ErrorKind::Conflict,
+        FileError::Exists { .. } | FileError::Unstable { .. } | FileError::Apart { .. } => {
+            ErrorKind::Conflict
+        }
         FileError::Escapes { .. } | FileError::Link { .. } | FileError::Forbidden { .. } => ErrorKind::Denied,
         FileError::TooLarge { .. } => ErrorKind::Limit,
         FileError::Path(_)

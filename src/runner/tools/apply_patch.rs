@@ -6,14 +6,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 
 use crate::digest::Digest;
-use crate::effect::{Artifact, ErrorKind, ToolCall, ToolError, ToolResult};
+use crate::effect::{Artifact, ErrorKind, MAX_ANSWER, ToolCall, ToolError, ToolResult};
 use crate::files::RelPath;
 use crate::policy::{GrantLimits, Granted, Obligations};
-use crate::runner::ToolWorld;
+use crate::runner::answer_size::{demand_sendable, shortened};
 use crate::runner::patch::{
-    Action, Author, Change, Changed, FilePatch, History, Planned, Side, Workshop, commit, parse,
-    read_changes, resolve_changes, resolve_patch,
+    Action, Author, Change, Changed, FilePatch, History, Planned, Point, Side, Workshop, commit, parse,
+    read_changes, resolve_changes, resolve_patch, still_wanted,
 };
+use crate::runner::{Cancel, ToolWorld};
 
 use super::access::Reading;
 use super::git_folders::git_folder_above;
@@ -31,10 +32,17 @@ const PATCH_FILES: u64 = 10_000;
 pub(in crate::runner) fn apply_patch(
     call: &Granted<ToolCall>,
     world: &ToolWorld,
+    cancel: &Cancel,
 ) -> Result<ToolResult, ToolError> {
     let request = call.request();
     let input = input_of(request)?;
-    let planned = plan(&input, call.obligations(), world)?;
+    let planned = plan(&input, call.obligations(), (world, cancel))?;
+    let mut result = result_of("apply_patch", &planned);
+    if input.value("undo").is_some() {
+        result = shortened(result, MAX_ANSWER);
+    } else {
+        demand_sendable(&result)?;
+    }
     if !input.flag("dry_run", false)? {
         let author = Author {
             run: request.run.clone(),
@@ -42,26 +50,33 @@ pub(in crate::runner) fn apply_patch(
             key: request.idempotency_key.clone(),
             undoes: Vec::new(),
             inverse: planned.inverse.clone(),
-            result: answer(call, "apply_patch", &planned),
+            result: answer(call, &result),
         };
-        carry_out(world, &planned, author)?;
+        carry_out(world, &planned, author, cancel)?;
     }
-    Ok(result_of("apply_patch", &planned))
+    Ok(result)
 }
 
 /// Writes what was planned; a plan without changes writes nothing.
-pub(super) fn carry_out(world: &ToolWorld, planned: &Planned, author: Author) -> Result<(), ToolError> {
+pub(super) fn carry_out(
+    world: &ToolWorld,
+    planned: &Planned,
+    author: Author,
+    cancel: &Cancel,
+) -> Result<(), ToolError> {
     if planned.wanted.is_empty() {
         return Ok(());
     }
     let shop = Workshop { root: &world.root, state: &world.state };
-    commit(shop, &planned.wanted, author, &mut |_| Ok(())).map_err(|error| patch_error(&error))
+    // what has begun is brought to its end
+    let mut at = |point| if point <= Point::Staged { still_wanted(cancel) } else { Ok(()) };
+    commit(shop, &planned.wanted, author, &mut at).map_err(|error| patch_error(&error))
 }
 
-/// What a call of `tool` answers once `planned` is carried out, as the history keeps it.
-pub(super) fn answer(call: &Granted<ToolCall>, tool: &str, planned: &Planned) -> Option<Value> {
+/// What a call answers once its change is carried out, as the history keeps it.
+pub(super) fn answer(call: &Granted<ToolCall>, result: &ToolResult) -> Option<Value> {
     let rules = call.obligations().rules.clone();
-    serde_json::to_value(ToolResult { rules, ..result_of(tool, planned) }).ok()
+    serde_json::to_value(ToolResult { rules, ..result.clone() }).ok()
 }
 
 /// What an earlier runner's call answers, if it was carried out: by its run and its key.
@@ -111,7 +126,7 @@ pub(super) fn foresee(
     obligations: &Obligations,
     world: &ToolWorld,
 ) -> Result<Planned, ToolError> {
-    plan(&input_of(call)?, obligations, world)
+    plan(&input_of(call)?, obligations, (world, &Cancel::default()))
 }
 
 fn input_of(call: &ToolCall) -> Result<Input<'_>, ToolError> {
@@ -132,16 +147,20 @@ fn demanded(input: &Input<'_>, obligations: &Obligations, world: &ToolWorld) -> 
     Ok(asked)
 }
 
-fn plan(input: &Input<'_>, obligations: &Obligations, world: &ToolWorld) -> Result<Planned, ToolError> {
+fn plan(
+    input: &Input<'_>,
+    obligations: &Obligations,
+    (world, cancel): (&ToolWorld, &Cancel),
+) -> Result<Planned, ToolError> {
     let asked = demanded(input, obligations, world)?;
     check_places(&asked, obligations, world)?;
     let mut planned = match &asked {
         Asked::Patch(files) => {
             let room = most_bytes(&obligations.limits);
-            resolve_patch(&world.root, files, room).map_err(|error| patch_error(&error))?
+            resolve_patch(&world.root, files, room, cancel).map_err(|error| patch_error(&error))?
         }
         Asked::Changes(changes) => {
-            resolve_changes(&world.root, changes).map_err(|error| patch_error(&error))?
+            resolve_changes(&world.root, changes, cancel).map_err(|error| patch_error(&error))?
         }
         Asked::Undo(changes) => changes.plan(obligations, world)?,
     };

@@ -305,3 +305,63 @@ fn an_empty_patch_changes_nothing_and_blank_ones_are_refused() {
         assert_eq!(kind(&bench.call("n", "apply_patch", json!({ "patch": blank }))), ErrorKind::InvalidInput);
     }
 }
+
+#[test]
+fn a_change_whose_result_could_not_be_told_is_not_made_and_one_that_takes_back_is() {
+    // JSON makes six bytes of each
+    let text = "\u{1}".repeat(11 << 20);
+    let mut bench = Bench::new(&[("a", &text)]);
+    bench.obligations.limits.patch_bytes = None;
+    let delete = |path: &str| json!({ "changes": [{ "op": "delete", "path": path }] });
+    let refused = bench.call("n", "apply_patch", delete("a"));
+    let error = refused.error.unwrap();
+    assert_eq!((&error.kind, error.limit.as_deref()), (&ErrorKind::Limit, Some("answer_bytes")), "{error:?}");
+    assert!(error.message.contains("nothing was changed"), "{error:?}");
+    assert_eq!(bench.text("a").len(), text.len());
+    fs::remove_file(bench.work("a")).unwrap();
+    for path in ["b", "c"] {
+        assert!(bench.put("n", path, &text[..6 << 20]).ok);
+    }
+    let back = bench.call("back", "rollback", json!({ "to": "start" }));
+    assert!(back.ok && back.truncated && back.output["inverse"] == "", "{:?}", back.error);
+    assert_eq!(back.output["files"][0]["op"], "delete");
+    assert!(!bench.work("b").exists() && !bench.work("c").exists());
+}
+
+#[test]
+fn a_change_that_nobody_wants_any_more_is_not_made_and_hunks_far_from_their_lines_are_found() {
+    let lines: Vec<String> = (0..60_000).map(|line| format!("line {line}\n")).collect();
+    let mut bench = Bench::new(&[("a", &lines.concat())]);
+    bench.obligations.limits.patch_bytes = None;
+    let hunk = |at: usize| {
+        let said = at + 300;
+        format!("@@ -{said},3 +{said},3 @@\n {}-{}+new\n {}", lines[at], lines[at + 1], lines[at + 2])
+    };
+    let hunks: String = (0..1200).map(|number| hunk(500 + 40 * number)).collect();
+    let input = json!({ "patch": format!("diff --git a/a b/a\n--- a/a\n+++ b/a\n{hunks}") });
+    let call = |cancel: &Cancel| {
+        let call =
+            ToolCall { run: "r".into(), node: "n".into(), ..ToolCall::new("apply_patch", input.clone()) };
+        execute(&Granted::by_hand(call, bench.obligations.clone()), &bench.world, cancel)
+    };
+    let cancelled = Cancel::default();
+    cancelled.cancel();
+    assert_eq!(kind(&call(&cancelled)), ErrorKind::Cancelled);
+    let late = Cancel::at(Some(std::time::Instant::now()));
+    assert_eq!(kind(&call(&late)), ErrorKind::Timeout);
+    assert_eq!(bench.text("a"), lines.concat());
+    let done = call(&Cancel::default());
+    assert!(done.ok, "{:?}", done.error);
+    assert_eq!(bench.text("a").matches("new\n").count(), 1200);
+}
+
+#[test]
+fn references_in_a_form_that_is_not_read_are_named_as_that() {
+    let bench = Bench::new(&[("a", "1\n")]);
+    bench.git(&["init", "-q", "--ref-format=reftable"]);
+    bench.git(&["add", "."]);
+    bench.git(&["commit", "-q", "-m", "one"]);
+    let refused = bench.call("n", "workspace_diff", json!({ "since": "HEAD" })).error.unwrap();
+    assert_eq!(refused.kind, ErrorKind::InvalidInput, "{refused:?}");
+    assert!(refused.message.contains("kept as `reftable`, which is not read"), "{refused:?}");
+}

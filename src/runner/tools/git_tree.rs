@@ -35,6 +35,19 @@ pub(super) struct GitTree {
     submodules: BTreeSet<RelPath>,
 }
 
+/// Why there is no such revision, or none that can be read.
+fn no_revision(repository: &gix::Repository, revision: &str, error: &dyn std::fmt::Display) -> ToolError {
+    let form = repository.config_snapshot().string("extensions.refStorage").map(|form| form.to_string());
+    match form.filter(|form| form != "files") {
+        Some(form) => invalid(format!(
+            "`{revision}` can't be looked up: the references of this repository are kept as `{}`, which is not read \
+             (`git refs migrate --ref-format=files` makes files of them)",
+            form.escape_debug()
+        )),
+        None => invalid(format!("`{revision}` is no revision of this repository: {error}")),
+    }
+}
+
 impl GitTree {
     /// The tree of `revision`.
     pub(super) fn of(world: &ToolWorld, revision: &str) -> Result<Self, ToolError> {
@@ -46,7 +59,7 @@ impl GitTree {
         let repository = gix::open_opts(place, options).map_err(|error| failed(&error))?;
         let tree = repository
             .rev_parse_single(revision)
-            .map_err(|error| invalid(format!("`{revision}` is no revision of this repository: {error}")))?
+            .map_err(|error| no_revision(&repository, revision, &error))?
             .object()
             .map_err(|error| failed(&error))?
             .peel_to_tree()

@@ -6,6 +6,7 @@ use crate::digest::{Digest, base64};
 use crate::effect::{ErrorKind, ToolCall, ToolError, ToolResult};
 use crate::policy::Granted;
 use crate::runner::Cancel;
+use crate::runner::answer_size::demand_room_to_tell;
 
 use super::access::{Reading, tool_error};
 use super::input::{Input, invalid};
@@ -34,6 +35,14 @@ pub(in crate::runner) fn read_file(
     let encoding = encoding(&input)?;
     let mut file = reading.open(&path)?;
     let limit = reading.limit.unwrap_or(DEFAULT_LIMIT);
+    if range.is_none() {
+        // it stands in the answer twice
+        let told = match encoding {
+            Encoding::Utf8 => 2 * file.facts().size,
+            Encoding::Base64 => file.facts().size.div_ceil(3) * 8,
+        };
+        demand_room_to_tell(file.path().as_str(), told.min(2 * limit))?;
+    }
     reading.room.take(file.facts().size.min(limit), cancel)?;
     let bytes = file.read(limit).map_err(|error| tool_error(&error))?;
     let part = range.map_or(&bytes[..], |(start, end)| lines(&bytes, start, end));

@@ -3,14 +3,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::effect::{ErrorKind, ToolCall, ToolError, ToolResult};
+use crate::effect::{ErrorKind, MAX_ANSWER, ToolCall, ToolError, ToolResult};
 use crate::files::RelPath;
 use crate::policy::{Granted, Obligations};
-use crate::runner::ToolWorld;
+use crate::runner::answer_size::shortened;
 use crate::runner::patch::{
     Author, Changed, Content, FilePatch, History, Past, PastContent, PatchError, Planned, Side, Telling,
     Version, Wanted, compose, parse, render,
 };
+use crate::runner::{Cancel, ToolWorld};
 
 use super::apply_patch::{answer, carry_out, check_approved, result_of};
 use super::git_tree::object_hash;
@@ -24,20 +25,23 @@ use super::writing::{Touch, Writing, patch_error};
 pub(in crate::runner) fn rollback(
     call: &Granted<ToolCall>,
     world: &ToolWorld,
+    cancel: &Cancel,
 ) -> Result<ToolResult, ToolError> {
     let request = call.request();
     let (undone, planned) = foresee(request, call.obligations(), world)?;
     check_approved(call.obligations(), &planned)?;
+    // what the history can take back is taken back, also where the patch of it is too large to be told
+    let result = shortened(result_of("rollback", &planned), MAX_ANSWER);
     let author = Author {
         run: request.run.clone(),
         node: request.node.clone(),
         key: request.idempotency_key.clone(),
         undoes: undone.iter().map(|past| past.number).collect(),
         inverse: planned.inverse.clone(),
-        result: answer(call, "rollback", &planned),
+        result: answer(call, &result),
     };
-    carry_out(world, &planned, author)?;
-    Ok(result_of("rollback", &planned))
+    carry_out(world, &planned, author, cancel)?;
+    Ok(result)
 }
 
 /// What would be taken back, and what that does to the workspace as it is.

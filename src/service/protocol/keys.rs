@@ -8,9 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 use crate::digest::Digest;
-use crate::effect::{ToolCall, ToolResult, is_unrepeated};
-
-use super::room::bytes_of;
+use crate::effect::{ToolCall, ToolResult, is_unrepeated, json_bytes};
 
 /// Keys that are remembered.
 const KEYS: usize = 200_000;
@@ -216,7 +214,7 @@ impl First {
             } else if result.wants_approval() {
                 self.keys.table().ask(&self.key);
             } else {
-                self.keys.table().keep(&self.key, bytes_of(&*result));
+                self.keys.table().keep(&self.key, json_bytes(&*result));
             }
             // nobody may wait for it
             let _ = self.told.send(Some(Arc::clone(&result)));

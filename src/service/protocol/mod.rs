@@ -14,9 +14,10 @@ mod room;
 mod session;
 mod state;
 mod stream;
+mod turns;
 
 pub use openapi::openapi;
-pub use opener::{Begun, OpenError, Opener, Order};
+pub use opener::{Begun, GoesOn, OpenError, Opener, Order};
 pub use state::Protocol;
 
 use std::sync::Arc;

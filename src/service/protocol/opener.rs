@@ -14,6 +14,17 @@ pub struct Order {
     pub token: Option<Arc<Token>>,
     /// The run that it serves; without one, calls that belong to none.
     pub run: Option<RunOpen>,
+    /// The session that is gone on with, where its process was lost.
+    pub goes_on: Option<GoesOn>,
+}
+
+/// What is known of a session whose process was lost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GoesOn {
+    /// Its id.
+    pub id: String,
+    /// The calls that were counted in it.
+    pub calls: u64,
 }
 
 impl Order {

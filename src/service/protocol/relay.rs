@@ -8,6 +8,7 @@ use axum::extract::{Request, State};
 use axum::http::header::{CONNECTION, UPGRADE as UPGRADE_HEADER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
+use futures_util::future::OptionFuture;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, split};
 
@@ -20,6 +21,7 @@ use crate::service::Token;
 use super::Protocol;
 use super::opener::{Begun, Order};
 use super::state::Refusal;
+use super::turns::{Turns, Waiting};
 
 /// `GET /v1/runs/open`
 pub(super) async fn open(State(protocol): State<Arc<Protocol>>, mut request: Request) -> Response {
@@ -36,7 +38,7 @@ pub(super) async fn open(State(protocol): State<Arc<Protocol>>, mut request: Req
         response.headers_mut().insert(UPGRADE_HEADER, HeaderValue::from_static(UPGRADE));
         return response;
     }
-    let order = Order { token, run: None };
+    let order = Order { token, run: None, goes_on: None };
     let place = match protocol.place_for_run(&order) {
         Ok(place) => place,
         Err(refusal) => return refusal.response(),
@@ -66,6 +68,8 @@ async fn serve(
         return writer.send(&RunFrame::Refused { message }).await;
     };
     let order = Order { run: Some(open.clone()), ..order };
+    let Some(account) = protocol.account(&order) else { return Err(Lost::Closed) };
+    let turns = Turns::of(protocol, account);
     let mut begun = match protocol.open(order).await {
         Ok(begun) => begun,
         Err(error) => return writer.send(&RunFrame::Refused { message: error.to_string() }).await,
@@ -82,7 +86,7 @@ async fn serve(
     writer.send(&RunFrame::Opened(opened)).await?;
     let process = std::mem::replace(&mut begun.process, Box::new(()));
     let receipts = std::mem::replace(&mut begun.receipts, Box::new(|| Ok(String::new())));
-    let mut writer = pump(begun, process, reader, writer).await?;
+    let mut writer = pump((begun, process), &turns, reader, writer).await?;
     let Ok(Ok(text)) = tokio::task::spawn_blocking(receipts).await else { return Ok(()) };
     writer.send(&RunFrame::Receipts(signed(protocol, &open, text))).await
 }
@@ -99,17 +103,17 @@ fn signed(protocol: &Protocol, open: &RunOpen, text: String) -> RunReceipts {
 /// Carries calls there and answers back until the front has said that nothing more comes, and the runner has ended. An error
 /// where the front, or the runner, was gone before.
 async fn pump<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
-    begun: Begun,
-    process: Box<dyn Send + Sync>,
+    (begun, process): (Begun, Box<dyn Send + Sync>),
+    turns: &Turns<'_>,
     reader: FrameReader<R>,
     mut writer: FrameWriter<W>,
 ) -> Result<FrameWriter<W>, Lost> {
     let (replies, calls) = Frames::new(begun.calls, FrameBuffer::default())?.split();
     let control = Frames::new(begun.control, FrameBuffer::default())?;
     let end = || tokio::task::spawn_blocking(move || drop(process));
-    let mut back = Box::pin(carry_back(replies, control, &mut writer));
+    let mut back = Box::pin(carry_back(replies, control, turns, &mut writer));
     let closed = tokio::select! {
-        closed = carry_calls(reader, calls) => closed,
+        closed = carry_calls(reader, turns, calls) => closed,
         // the runner is gone, or nobody hears it any more
         ended = &mut back => Err(ended.err().unwrap_or(Lost::Closed)),
     };
@@ -128,6 +132,7 @@ async fn pump<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
 async fn carry_back(
     mut replies: FrameReader<impl AsyncRead + Unpin>,
     mut control: Frames,
+    turns: &Turns<'_>,
     writer: &mut FrameWriter<impl AsyncWrite + Unpin>,
 ) -> Result<(), Lost> {
     let mut asks = true;
@@ -145,7 +150,10 @@ async fn carry_back(
                 }
             },
             reply = replies.next::<ReplyFrame>() => match reply {
-                Ok(reply) => RunFrame::Reply(reply),
+                Ok(reply) => {
+                    turns.answered(&reply);
+                    RunFrame::Reply(reply)
+                }
                 Err(_) => return Ok(()),
             },
         };
@@ -153,15 +161,40 @@ async fn carry_back(
     }
 }
 
+/// Requests, in the order in which they come; a call waits until it is its turn among all that the service makes.
 async fn carry_calls(
     mut reader: FrameReader<impl AsyncRead + Unpin>,
+    turns: &Turns<'_>,
     mut calls: FrameWriter<impl AsyncWrite + Unpin>,
 ) -> Result<(), Lost> {
+    let mut waiting = Waiting::default();
+    let mut turn = None;
     loop {
-        match reader.next::<RunWord>().await? {
-            RunWord::Call(frame) => calls.send(&frame).await?,
-            RunWord::Close => return Ok(()),
-            RunWord::Open(_) => return Err(Lost::Closed),
+        while let Some(frame) = waiting.next_without_a_place() {
+            turns.begin(frame.id, None)?;
+            calls.send(&frame).await?;
+        }
+        if turn.is_none() && !waiting.is_empty() {
+            turn = Some(Box::pin(turns.next()));
+        }
+        tokio::select! {
+            place = OptionFuture::from(turn.as_mut()), if turn.is_some() => {
+                turn = None;
+                let place = place.flatten().ok_or(Lost::Closed)?;
+                if let Some(frame) = waiting.next() {
+                    turns.begin(frame.id, Some(place))?;
+                    calls.send(&frame).await?;
+                }
+            }
+            word = reader.next::<RunWord>(), if waiting.has_room() => match word? {
+                RunWord::Call(frame) if waiting.is_to_wait(&frame.body) => waiting.add(frame),
+                RunWord::Call(frame) => {
+                    turns.begin(frame.id, None)?;
+                    calls.send(&frame).await?;
+                }
+                RunWord::Close => return Ok(()),
+                RunWord::Open(_) => return Err(Lost::Closed),
+            },
         }
     }
 }

@@ -1,13 +1,11 @@
 //! Room for answers: what was made is held until its client has taken it, so there is a bound on the bytes of all of that at
 //! once, and on those of one list. What is beyond is left out, and says so.
 
-use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::effect::{ErrorKind, ToolError, ToolResult};
+use crate::effect::{ErrorKind, ToolError, ToolResult, json_bytes};
 
 use super::session::Session;
 use super::state::{Protocol, Refusal, busy_with};
@@ -76,7 +74,7 @@ impl Protocol {
 }
 
 fn hold(rooms: &[&Room], result: Arc<ToolResult>) -> (Arc<ToolResult>, Held) {
-    let bytes = bytes_of(&*result);
+    let bytes = json_bytes(&*result);
     match rooms.iter().map(|room| room.hold(bytes)).collect() {
         Some(permits) => (result, Held(permits)),
         None => {
@@ -88,7 +86,7 @@ fn hold(rooms: &[&Room], result: Arc<ToolResult>) -> (Arc<ToolResult>, Held) {
 impl Gathered {
     /// A result, where the list has room for it.
     fn take(&self, rooms: &[&Room], most: usize, result: Arc<ToolResult>) -> Arc<ToolResult> {
-        let bytes = bytes_of(&*result);
+        let bytes = json_bytes(&*result);
         let mut so_far = self.so_far.lock().unwrap_or_else(PoisonError::into_inner);
         if so_far.0 + bytes > most {
             let why = format!("the results of this list have more than {most} bytes together");
@@ -120,37 +118,11 @@ fn left_out(result: &ToolResult, bytes: usize, why: &str) -> Arc<ToolResult> {
     Arc::new(ToolResult { rules: result.rules.clone(), ..ToolResult::failure(&result.tool, error) })
 }
 
-/// How many bytes a value has as JSON.
-pub(super) fn bytes_of(value: &impl Serialize) -> usize {
-    struct Count(usize);
-    impl io::Write for Count {
-        fn write(&mut self, part: &[u8]) -> io::Result<usize> {
-            self.0 += part.len();
-            Ok(part.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-    let mut count = Count(0);
-    // what cannot be written is told where it is
-    let _ = serde_json::to_writer(&mut count, value);
-    count.0
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
-
-    #[test]
-    fn the_bytes_of_a_value_are_those_of_its_text() {
-        for value in [json!(null), json!({ "a": ["\u{1}ü\"", 1.5, true] }), json!("x".repeat(1000))] {
-            assert_eq!(bytes_of(&value), value.to_string().len());
-        }
-    }
 
     #[test]
     fn what_is_held_is_free_again_when_it_is_dropped() {
@@ -164,11 +136,11 @@ mod tests {
     #[test]
     fn what_there_is_no_room_for_is_left_out_and_says_so() {
         let result = Arc::new(ToolResult::success("read_file", json!("x".repeat(1000))));
-        let bytes = bytes_of(&*result);
+        let bytes = json_bytes(&*result);
         let (own, all) = (Room::of(3 * bytes), Room::of(2 * bytes));
         let is_left_out = |result: &ToolResult| {
             let limit = result.error.as_ref().and_then(|error| error.limit.clone());
-            limit.as_deref() == Some("answer_bytes") && bytes_of(result) < bytes
+            limit.as_deref() == Some("answer_bytes") && json_bytes(result) < bytes
         };
         let first = hold(&[&own, &all], Arc::clone(&result));
         let second = hold(&[&own, &all], Arc::clone(&result));

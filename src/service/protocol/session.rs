@@ -1,5 +1,7 @@
-//! The session of one token: a runner's process of its own, asked over one connection, with the keys that were used on it.
+//! The session of one token: a runner's process of its own, asked over one connection, with the keys that were used on it. Where
+//! the process dies, another one goes on with the session.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,7 +20,15 @@ const LOOK: Duration = Duration::from_millis(20);
 /// So long a cancellation waits for its call.
 const CANCEL_WAIT: Duration = Duration::from_mins(1);
 
-/// What a session's calls may have at once.
+/// What is a token's, whichever process serves it: one that dies takes none of it along.
+pub(super) struct Account {
+    pub(super) keys: Arc<Keys>,
+    pub(super) share: Share,
+    /// Calls that counted.
+    calls: AtomicU64,
+}
+
+/// What a token's calls may have at once.
 pub(super) struct Share {
     /// For those that are made.
     pub(super) places: Arc<Semaphore>,
@@ -34,16 +44,40 @@ pub(super) struct Session {
     link: Link,
     pub(super) keys: Arc<Keys>,
     process: Mutex<Option<Box<dyn Send + Sync>>>,
-    share: Share,
+    account: Arc<Account>,
+}
+
+impl Account {
+    pub(super) fn new(share: Share) -> Self {
+        Self { keys: Arc::default(), share, calls: AtomicU64::new(0) }
+    }
+
+    /// The calls that counted until now.
+    pub(super) fn calls(&self) -> u64 {
+        self.calls.load(Ordering::SeqCst)
+    }
+
+    /// A call has come to an end; one that was refused before it was made does not count.
+    fn count(&self, result: &ToolResult) {
+        let refused = result.error.as_ref().is_some_and(|error| {
+            matches!(
+                error.kind,
+                ErrorKind::Denied | ErrorKind::ApprovalRequired | ErrorKind::Rejected | ErrorKind::Budget
+            )
+        });
+        if !refused {
+            self.calls.fetch_add(1, Ordering::SeqCst);
+        }
+    }
 }
 
 impl Session {
     /// Goes on with a runner that has its task.
-    pub(super) fn new(begun: Begun, share: Share) -> Result<Self, String> {
+    pub(super) fn new(begun: Begun, account: Arc<Account>) -> Result<Self, String> {
         let Begun { id, calls, process, .. } = begun;
         let link = Link::new(calls).map_err(|error| error.to_string())?;
         let process = Mutex::new(Some(process));
-        Ok(Self { id, link, keys: Arc::default(), process, share })
+        Ok(Self { id, link, keys: Arc::clone(&account.keys), process, account })
     }
 
     /// Its id, which its questions name.
@@ -53,7 +87,7 @@ impl Session {
 
     /// What its calls may have at once.
     pub(super) fn share(&self) -> &Share {
-        &self.share
+        &self.account.share
     }
 
     /// Is its runner gone?
@@ -71,13 +105,18 @@ impl Session {
     /// Makes a call.
     pub(super) async fn call(&self, call: ToolCall) -> ToolResult {
         let (tool, call) = (call.tool.clone(), self.scoped(call));
-        result(&tool, self.link.ask(RequestBody::Execute { call }).await)
+        self.counted(result(&tool, self.link.ask(RequestBody::Execute { call }).await))
     }
 
     /// The same, and tells its output while it comes.
     pub(super) async fn stream(&self, call: ToolCall, pieces: mpsc::Sender<Piece>) -> ToolResult {
         let (tool, call) = (call.tool.clone(), self.scoped(call));
-        result(&tool, self.link.stream(RequestBody::Stream { call }, pieces).await)
+        self.counted(result(&tool, self.link.stream(RequestBody::Stream { call }, pieces).await))
+    }
+
+    fn counted(&self, result: ToolResult) -> ToolResult {
+        self.account.count(&result);
+        result
     }
 
     /// Calls that are decided together, and done in order up to the first failure.
@@ -85,8 +124,13 @@ impl Session {
         let tools: Vec<String> = calls.iter().map(|call| call.tool.clone()).collect();
         let calls = calls.into_iter().map(|call| self.scoped(call)).collect();
         match self.link.ask(RequestBody::Batch { calls }).await {
-            Ok(ReplyBody::Results { results }) => results,
-            other => tools.iter().map(|tool| result(tool, Ok(refused(&other)))).collect(),
+            Ok(ReplyBody::Results { results }) => {
+                for result in &results {
+                    self.account.count(result);
+                }
+                results
+            }
+            other => tools.iter().map(|tool| self.counted(result(tool, Ok(refused(&other))))).collect(),
         }
     }
 
@@ -95,7 +139,8 @@ impl Session {
         self.link.ask(body).await
     }
 
-    /// Ends the call with this key, and waits until it has ended; none where there was no such call.
+    /// Ends the call with this key, and waits until it has ended. Was it ended before it had done what it was to? None where there
+    /// was no such call.
     pub(super) async fn cancel(&self, key: &str) -> Option<bool> {
         let Some(progress) = self.keys.find(key)? else { return Some(false) };
         if progress.is_over() {
@@ -110,7 +155,14 @@ impl Session {
             }
         };
         // what does not end by then is ended by its own limits
-        Some(tokio::time::timeout(CANCEL_WAIT, ending).await.is_ok())
+        if tokio::time::timeout(CANCEL_WAIT, ending).await.is_err() {
+            return Some(false);
+        }
+        let cancelled = |result: &ToolResult| {
+            result.error.as_ref().is_some_and(|error| error.kind == ErrorKind::Cancelled)
+        };
+        // one that was not made after all has done nothing
+        Some(progress.result().await.is_none_or(|result| cancelled(&result)))
     }
 
     /// A call whose run is this session, or a part of it where its caller names one: what one session has changed no other

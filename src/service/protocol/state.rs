@@ -17,9 +17,9 @@ use crate::service::{Limits, Token, problem};
 
 use super::audience::Audience;
 use super::keys::{First, Taken};
-use super::opener::{Begun, OpenError, Opener, Order};
+use super::opener::{Begun, GoesOn, OpenError, Opener, Order};
 use super::room::Room;
-use super::session::{Session, Share};
+use super::session::{Account, Session, Share};
 
 /// Runs that are served at once.
 const RUNS: usize = 32;
@@ -97,12 +97,23 @@ pub(super) struct Place {
 /// What is one token's.
 struct Holder {
     session: tokio::sync::Mutex<Option<Arc<Session>>>,
+    account: Arc<Account>,
     runs: Arc<Semaphore>,
 }
 
 impl Holder {
-    fn new(runs: usize) -> Self {
-        Self { session: tokio::sync::Mutex::default(), runs: Arc::new(Semaphore::new(runs)) }
+    fn new(tokens: usize, limits: &Limits) -> Self {
+        let of = |all: usize| share_of(all, tokens);
+        let share = Share {
+            places: Arc::new(Semaphore::new(of(limits.calls))),
+            waiting: Semaphore::new(of(limits.waiting)),
+            answers: Room::of(of(limits.answers)),
+        };
+        Self {
+            session: tokio::sync::Mutex::default(),
+            account: Arc::new(Account::new(share)),
+            runs: Arc::new(Semaphore::new(of(RUNS))),
+        }
     }
 }
 
@@ -123,11 +134,11 @@ impl Protocol {
         limits: Limits,
     ) -> Self {
         let names: BTreeSet<String> = names.into_iter().collect();
-        let runs = share_of(RUNS, names.len());
+        let tokens = names.len();
         Self {
             opener: Arc::new(opener),
             limits,
-            holders: names.into_iter().map(|name| (name, Holder::new(runs))).collect(),
+            holders: names.into_iter().map(|name| (name, Holder::new(tokens, &limits))).collect(),
             calls: Arc::new(Semaphore::new(limits.calls)),
             waiting: Semaphore::new(limits.waiting),
             runs: Arc::new(Semaphore::new(RUNS)),
@@ -173,21 +184,26 @@ impl Protocol {
 
     /// The session of a token: the one that there is, else one that is started now.
     pub(super) async fn session(&self, token: Option<Arc<Token>>) -> Result<Arc<Session>, Refusal> {
-        let order = Order { token, run: None };
-        let name = order.name().to_owned();
+        let order = Order { token, run: None, goes_on: None };
         let unknown = || Refusal::new(StatusCode::UNAUTHORIZED, "this token has no session here");
-        let mut held = self.holders.get(&name).ok_or_else(unknown)?.session.lock().await;
+        let holder = self.holders.get(order.name()).ok_or_else(unknown)?;
+        let mut held = holder.session.lock().await;
         if self.is_ending() {
             return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "the service ends"));
         }
         match held.as_ref().filter(|session| !session.is_over()) {
             Some(session) => Ok(Arc::clone(session)),
             None => {
-                let session = Session::new(self.open(order).await?, self.share());
-                let session = Arc::new(session.map_err(OpenError::Failed)?);
-                if let Some(lost) = held.replace(Arc::clone(&session)) {
+                let account = Arc::clone(&holder.account);
+                let mut goes_on = None;
+                if let Some(lost) = held.as_ref() {
+                    // two processes never serve one session
                     lost.end().await;
+                    goes_on = Some(GoesOn { id: lost.id().to_owned(), calls: account.calls() });
                 }
+                let begun = self.open(Order { goes_on, ..order }).await?;
+                let session = Arc::new(Session::new(begun, account).map_err(OpenError::Failed)?);
+                *held = Some(Arc::clone(&session));
                 Ok(session)
             }
         }
@@ -243,7 +259,8 @@ impl Protocol {
 
     /// A place among the calls that are made at once.
     pub(super) async fn place(&self, session: &Session) -> Result<Place, Refusal> {
-        let Share { places, waiting, .. } = session.share();
+        let share = session.share();
+        let Share { places, waiting, .. } = share;
         if let (Ok(own), Ok(all)) =
             (Arc::clone(places).try_acquire_owned(), Arc::clone(&self.calls).try_acquire_owned())
         {
@@ -251,12 +268,19 @@ impl Protocol {
         }
         let _waiting = waiting.try_acquire().map_err(|_| busy())?;
         let _among_all = self.waiting.try_acquire().map_err(|_| busy())?;
-        let turn = async {
-            let own = Arc::clone(places).acquire_owned().await.ok()?;
-            let all = Arc::clone(&self.calls).acquire_owned().await.ok()?;
-            Some(Place { _own: own, _among_all: all })
-        };
-        tokio::time::timeout(self.limits.turn, turn).await.ok().flatten().ok_or_else(busy)
+        tokio::time::timeout(self.limits.turn, self.turn_of(share)).await.ok().flatten().ok_or_else(busy)
+    }
+
+    /// A place among the calls that are made at once, however long that takes; none where there are none any more.
+    pub(super) async fn turn_of(&self, share: &Share) -> Option<Place> {
+        let own = Arc::clone(&share.places).acquire_owned().await.ok()?;
+        let all = Arc::clone(&self.calls).acquire_owned().await.ok()?;
+        Some(Place { _own: own, _among_all: all })
+    }
+
+    /// What is a token's, whoever serves it.
+    pub(super) fn account(&self, order: &Order) -> Option<Arc<Account>> {
+        self.holders.get(order.name()).map(|holder| Arc::clone(&holder.account))
     }
 
     /// A place among the runs that are served at once.
@@ -266,16 +290,6 @@ impl Protocol {
         let own = &self.holders.get(order.name()).ok_or_else(unknown)?.runs;
         let own = Arc::clone(own).try_acquire_owned().map_err(refused)?;
         Ok(Place { _own: own, _among_all: Arc::clone(&self.runs).try_acquire_owned().map_err(refused)? })
-    }
-
-    /// What one token may have of what all of them share.
-    fn share(&self) -> Share {
-        let of = |all: usize| share_of(all, self.holders.len());
-        Share {
-            places: Arc::new(Semaphore::new(of(self.limits.calls))),
-            waiting: Semaphore::new(of(self.limits.waiting)),
-            answers: Room::of(of(self.limits.answers)),
-        }
     }
 
     /// Counts a request.

@@ -95,6 +95,7 @@ impl Bench {
             plan,
             undoes: None,
             reuse: None,
+            counted_calls: 0,
             answers_on_record: on_record,
             keeps_records: true,
             ledger: Some(LedgerPlace { state: place("state"), workspace: "w".into() }),

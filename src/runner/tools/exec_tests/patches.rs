@@ -72,7 +72,8 @@ fn a_formatter_works_and_its_patch_applies() {
     let result = bench.call(&json!({ "argv": ["sed", "-i", "s/[ \\t]*$//", "a.txt"], "cwd": "src" }));
     assert!(result.ok, "{result:?}");
     let patch = parse(result.output["patch"].as_str().unwrap()).unwrap();
-    let planned = crate::runner::patch::resolve_patch(&bench.world.root, &patch, 1 << 20).unwrap();
+    let planned =
+        crate::runner::patch::resolve_patch(&bench.world.root, &patch, 1 << 20, &Cancel::default()).unwrap();
     assert_eq!(planned.wanted[0].after.as_ref().unwrap().bytes, b"a\nb\n");
 }
 
@@ -177,7 +178,9 @@ fn what_is_no_text_comes_back_where_the_rules_allow_it() {
         let open = bench.sh(script);
         assert_eq!(told(&open), all(&["src/kept", "src/made"]), "{workspace:?}");
         let patch = parse(open.output["patch"].as_str().unwrap()).unwrap();
-        let planned = crate::runner::patch::resolve_patch(&bench.world.root, &patch, 1 << 20).unwrap();
+        let planned =
+            crate::runner::patch::resolve_patch(&bench.world.root, &patch, 1 << 20, &Cancel::default())
+                .unwrap();
         let made: Vec<(String, Vec<u8>)> = planned
             .wanted
             .iter()

@@ -81,3 +81,42 @@ fn message(item: &Value) -> Option<Message<'_>> {
     let content = item.get("content")?.as_str()?;
     known.then_some(Message { role, content, tool_calls, answers })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::schema::{Validator, call_input};
+
+    use super::*;
+
+    #[test]
+    fn what_the_schema_of_a_call_takes_is_read_and_a_node_s_parameters_are_neither() {
+        let schema: Value = serde_json::from_str(call_input("llm").unwrap()).unwrap();
+        let validator = Validator::new(&schema).unwrap();
+        let ask = |messages: Value| json!({ "model": "default", "messages": messages });
+        let called = json!([{ "id": "1", "tool": "read_file", "arguments": "{}" }]);
+        let conversation = json!([
+            { "role": "system", "content": "s" },
+            { "role": "assistant", "content": "", "tool_calls": called },
+            { "role": "tool", "content": "x", "answers": "1" },
+        ]);
+        let whole = json!({
+            "model": "m", "params": { "temperature": 0 }, "messages": conversation, "tools": ["read_file"],
+            "output_schema": { "type": "object" },
+        });
+        for taken in [ask(conversation.clone()), whole] {
+            assert!(validator.accepts(&taken), "{taken}");
+            Asked::read(&taken).unwrap();
+        }
+        for refused in [
+            json!({ "model": "default", "prompt": "p" }),
+            ask(json!([{ "role": "user", "prompt": "p" }])),
+            ask(json!([{ "role": "tool", "content": "x" }])),
+            ask(json!([])),
+            json!({ "model": "m", "messages": conversation, "tools": ["llm"] }),
+        ] {
+            assert!(!validator.accepts(&refused) && Asked::read(&refused).is_err(), "{refused}");
+        }
+    }
+}

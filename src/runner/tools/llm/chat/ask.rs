@@ -150,8 +150,8 @@ impl Asking<'_> {
         let told = self.world.outside.teller.as_ref().filter(|_| self.asked.output_schema.is_none());
         let mut said = Said::new(told, &self.world.redaction, &self.call.request().node);
         while !pieces.done {
-            let first =
-                (pieces.text.is_empty() && pieces.first_tool().is_none()).then_some(self.model.first_token);
+            let first = (pieces.text.is_empty() && pieces.first_tool().is_none() && !pieces.thinks)
+                .then_some(self.model.first_token);
             let part = exchange.part("a first word", first)?;
             let complete = match &part {
                 Some(bytes) => events.take(bytes),
@@ -172,7 +172,7 @@ impl Asking<'_> {
     /// The answer as a result: a value of the schema, the tools that are asked for, or the text.
     fn result(&self, pieces: &Pieces) -> ToolResult {
         let usage = pieces.tokens(self.body.len());
-        let llm_tokens = Some(usage.input + usage.output);
+        let llm_tokens = Some(usage.all());
         let model = Some(Box::new(self.used(pieces)));
         let made = self.demand_answer(pieces).and_then(|()| self.output(pieces));
         let result = match made {
@@ -229,6 +229,9 @@ impl Asking<'_> {
                 Some(tool) if self.asked.tools.is_empty() => {
                     let name: String = tool.chars().take(100).collect();
                     upstream(&format!("asks for the tool `{name}`, and none was offered to it"))
+                }
+                None if pieces.text.is_empty() && !pieces.refusal.is_empty() => {
+                    upstream(&format!("refused to answer: {}", pieces.refusal))
                 }
                 None if pieces.text.is_empty() && !self.may_be_silent(finish) => {
                     upstream("answered with nothing")

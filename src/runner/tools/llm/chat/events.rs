@@ -2,12 +2,16 @@
 
 /// The most bytes of one event.
 const MOST: usize = 4 << 20;
+/// What a stream may begin with: a byte order mark.
+const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Bytes that have come and are no whole event.
 #[derive(Debug, Default)]
 pub(super) struct Events {
     line: Vec<u8>,
     data: Vec<u8>,
+    /// Has a line ended? Before, a byte order mark may stand, which is no part of one.
+    begun: bool,
 }
 
 /// Bytes that are no events.
@@ -41,6 +45,8 @@ impl Events {
     fn end_line(&mut self) -> Result<Option<String>, NoEvents> {
         let line = std::mem::take(&mut self.line);
         let line = line.strip_suffix(b"\r").unwrap_or(&line);
+        let first = !std::mem::replace(&mut self.begun, true);
+        let line = line.strip_prefix(MARK).filter(|_| first).unwrap_or(line);
         if line.is_empty() {
             return self.end_event();
         }
@@ -78,6 +84,19 @@ mod tests {
             found.extend(events.end().unwrap());
             assert_eq!(found, expected, "cut at {at}");
         }
+    }
+
+    #[test]
+    fn a_mark_before_the_first_line_is_none_of_it_and_a_later_one_is() {
+        for text in ["\u{feff}data: no\n\ndata: yes\n\n", "\u{feff}\ndata: no\n\n\ndata: yes\n\n"] {
+            let found: Vec<String> = text
+                .bytes()
+                .scan(Events::default(), |events, byte| events.take(&[byte]).ok())
+                .flatten()
+                .collect();
+            assert_eq!(found, ["no", "yes"], "{text:?}");
+        }
+        assert_eq!(Events::default().take("data: a\n\n\u{feff}data: b\n\n".as_bytes()).unwrap(), ["a"]);
     }
 
     #[test]

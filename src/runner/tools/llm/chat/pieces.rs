@@ -6,14 +6,22 @@ use crate::effect::AskedTool;
 
 /// The most bytes of a text.
 const MOST_TEXT: usize = 8 << 20;
+/// About the most bytes of a refusal.
+const MOST_REFUSAL: usize = 2000;
 /// The most tools that are asked for at once.
 const MOST_CALLS: usize = 128;
+/// The most tokens of a side that a provider is believed: more than can be, and few enough to be counted with.
+const MOST_TOKENS: u64 = 1 << 52;
 
 /// An answer, as far as it has come.
 #[derive(Debug, Default)]
 pub(super) struct Pieces {
     pub(super) text: String,
     calls: Vec<PartialCall>,
+    /// Why it does not answer, in its own words.
+    pub(super) refusal: String,
+    /// It thinks, and has said so.
+    pub(super) thinks: bool,
     /// Why it ended, by its own word.
     pub(super) finish: Option<String>,
     pub(super) usage: Option<Usage>,
@@ -26,6 +34,13 @@ pub(super) struct Pieces {
 pub(super) struct Usage {
     pub(super) input: u64,
     pub(super) output: u64,
+}
+
+impl Usage {
+    /// Both sides.
+    pub(super) fn all(self) -> u64 {
+        self.input.saturating_add(self.output)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -70,12 +85,17 @@ impl Pieces {
             return Err(NoPiece(format!("the provider says: {}", message_of(error))));
         }
         if let Some(usage) = piece.get("usage").filter(|usage| usage.is_object()) {
-            let count = |name: &str| usage.get(name).and_then(Value::as_u64).unwrap_or_default();
+            let count =
+                |name: &str| usage.get(name).and_then(Value::as_u64).unwrap_or_default().min(MOST_TOKENS);
             self.usage = Some(Usage { input: count("prompt_tokens"), output: count("completion_tokens") });
         }
         // none is there in a piece that only counts
         let Some(choice) = piece.get("choices").and_then(|choices| choices.get(0)) else { return Ok(()) };
         if let Some(said) = choice.get(key) {
+            let words = |name: &str| said.get(name).and_then(Value::as_str).unwrap_or_default();
+            self.refusal
+                .extend(words("refusal").chars().take(MOST_REFUSAL.saturating_sub(self.refusal.len())));
+            self.thinks |= !words("reasoning_content").is_empty() || !words("reasoning").is_empty();
             if let Some(text) = said.get("content").and_then(Value::as_str) {
                 self.text.push_str(text);
             }
@@ -137,7 +157,7 @@ impl Pieces {
 
     /// Tokens: counted by the provider, and else one for four bytes.
     pub(super) fn tokens(&self, sent: usize) -> Usage {
-        self.usage.filter(|usage| usage.input + usage.output > 0).unwrap_or_else(|| {
+        self.usage.filter(|usage| usage.all() > 0).unwrap_or_else(|| {
             let written: usize =
                 self.text.len() + self.calls.iter().map(|call| call.arguments.len()).sum::<usize>();
             Usage { input: sent.div_ceil(4) as u64, output: written.div_ceil(4) as u64 }
@@ -162,6 +182,29 @@ mod tests {
             pieces.add(event).unwrap();
         }
         pieces
+    }
+
+    #[test]
+    fn what_no_provider_can_have_counted_is_counted_with_all_the_same() {
+        let pieces = of(&[
+            r#"{"choices":[],"usage":{"prompt_tokens":18446744073709551615,"completion_tokens":18446744073709551615}}"#,
+        ]);
+        assert_eq!(pieces.tokens(9).all(), 2 * MOST_TOKENS);
+    }
+
+    #[test]
+    fn a_refusal_is_its_own_words_and_who_thinks_has_begun() {
+        let pieces = of(&[
+            r#"{"choices":[{"delta":{"reasoning_content":"hm"}}]}"#,
+            r#"{"choices":[{"delta":{"refusal":"I can't "}}]}"#,
+            r#"{"choices":[{"delta":{"refusal":"do that","content":null}}]}"#,
+        ]);
+        assert_eq!(
+            (pieces.thinks, pieces.refusal.as_str(), pieces.text.as_str()),
+            (true, "I can't do that", "")
+        );
+        let pieces = of(&[r#"{"choices":[{"delta":{"reasoning_content":"","refusal":null}}]}"#]);
+        assert!(!pieces.thinks && pieces.refusal.is_empty());
     }
 
     #[test]
