@@ -104,6 +104,7 @@ impl Taken {
             plan,
             undoes: None,
             reuse: None,
+            counted_calls: 0,
             answers_on_record: false,
             keeps_records: true,
         };

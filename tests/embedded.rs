@@ -88,6 +88,7 @@ fn a_session_runs_beside_its_runner_and_its_lines_tell_the_whole_run() {
         plan: None,
         undoes: None,
         reuse: None,
+        counted_calls: 0,
         answers_on_record: false,
         keeps_records: true,
     };
