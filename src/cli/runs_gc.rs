@@ -14,18 +14,20 @@ use crate::front::{
 use crate::ledger::Ledger;
 use crate::model::{parse_duration, parse_size};
 use crate::source::Sources;
-use crate::store::{Removable, Retention, RunId, Store};
+use crate::store::{Removable, Retention, RunId, Store, StoreError};
 use crate::view::{counted, escaped};
 
 use super::Exit;
 use super::output::Output;
 use super::problem::Problem;
 use super::run::profile_flag;
+use super::trace::{Named, open};
+use super::verification::wrong_with;
 
 /// Arguments of `lgflow runs gc`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  lgflow runs gc --older-than 30d --dry-run    show what would go\n  lgflow runs gc --keep 200 --max-size 2GiB\n\nWithout a bound, those of the configuration (`retention.age`, `retention.count`, `retention.size`), under the profile that each run was begun with. A run that is executed, waits in the queue, or can be gone on with is kept, and one that another was forked from, or that took back a run that is kept. Where a removed run was anchored, its removal is noted there; where that can't be, it is kept. Sessions of other programs, and runs of elsewhere whose calls were made here, go by the same bounds and are counted by themselves; those that are open, or wait for an answer, stay."
+    after_help = "Examples:\n  lgflow runs gc --older-than 30d --dry-run    show what would go\n  lgflow runs gc --keep 200 --max-size 2GiB\n\nWithout a bound, those of the configuration (`retention.age`, `retention.count`, `retention.size`), under the profile that each run was begun with. A run that is executed, waits in the queue, or can be gone on with is kept, and one that another was forked from, or that took back a run that is kept; so is one that does not verify, and each that another installation has started. Where a removed run was anchored, its removal is noted there; where that can't be, it is kept. Sessions of other programs, and runs of elsewhere whose calls were made here, go by the same bounds and are counted by themselves; those that are open, or wait for an answer, stay."
 )]
 pub(super) struct GcArgs {
     /// Remove runs to which nothing was added for so long
@@ -72,11 +74,13 @@ pub(super) fn run(args: &GcArgs, place: &Place, output: Output) -> Result<Exit, 
     let mut guests = old_guests(place, &store, &usual.unwrap_or_default()).map_err(|error| failed(&error))?;
     for Bounds { retention, others } in bounds {
         let kept = known.needed.union(&others).cloned().collect();
-        old.extend(store.removable(&retention, &kept, &beside).map_err(|error| failed(&error))?);
+        old.extend(store.removable(&retention, (&known.own, &kept), &beside).map_err(|error| failed(&error))?);
     }
     old.sort_by(|one, other| one.run.cmp(&other.run));
+    let (old, unsound) = sound(&store, old).map_err(|error| failed(&error))?;
     let old = known.without_undoes(old);
     let mut done = if args.dry_run { foreseen(place, old) } else { remove(place, &store, &known, old)? };
+    done.kept.extend(unsound);
     if !args.dry_run {
         remove_guests(place, &store, &mut guests).map_err(|error| failed(&error))?;
         let left = remove_left(place, &store).map_err(|error| failed(&error))?;
@@ -140,8 +144,36 @@ fn bounds(
     Ok(bounds)
 }
 
+/// What does not verify may have to be looked into, as what is damaged: those that do, and of the others why they stay.
+fn sound(
+    store: &Store,
+    old: Vec<Removable>,
+) -> Result<(Vec<Removable>, Vec<(String, String)>), StoreError> {
+    let (mut holds, mut odd) = (Vec::new(), Vec::new());
+    for run in old {
+        let wrong = open(&Named::of(run.run.as_str())).and_then(|found| wrong_with(&found));
+        let why = match wrong {
+            Ok(None) => {
+                holds.push(run);
+                continue;
+            }
+            Ok(Some(wrong)) => wrong,
+            Err(problem) => problem.detail().to_owned(),
+        };
+        // another process may have removed it meanwhile
+        if store.knows(&run.run)? {
+            odd.push((run.run.to_string(), format!("it does not verify ({why})")));
+        }
+    }
+    Ok((holds, odd))
+}
+
 /// What is known of the runs that there are.
 struct Known {
+    /// Those that this installation has started: the others are left to whoever has.
+    own: BTreeSet<RunId>,
+    /// How many others there are.
+    others: usize,
     /// Those that are never removed.
     needed: BTreeSet<RunId>,
     /// The profile that each was begun with.
@@ -172,6 +204,8 @@ fn known(place: &Place, store: &Store) -> Result<Known, Problem> {
     let failed = |error: &dyn std::error::Error| Problem::failed("cannot remove runs", error);
     let ledger = Ledger::open(&place.state, &store.id()).map_err(|error| failed(&error))?;
     let mut known = Known {
+        own: BTreeSet::new(),
+        others: 0,
         needed: BTreeSet::new(),
         profiles: BTreeMap::new(),
         undoes: BTreeMap::new(),
@@ -180,9 +214,15 @@ fn known(place: &Place, store: &Store) -> Result<Known, Problem> {
     for PastRun { run, damage, resumable, .. } in
         past_runs(place).map_err(|error| super::runs::problem(&error))?
     {
-        let Origin { undoes, forked } = Origin::of(store, &ledger, &run);
         // a record that cannot be believed is damage
-        let profile = ledger.begun(run.as_str()).ok().flatten().and_then(|record| record.profile);
+        let record = ledger.begun(run.as_str());
+        if matches!(record, Ok(None)) {
+            known.others += 1;
+            continue;
+        }
+        let Origin { undoes, forked } = Origin::of(store, &ledger, &run);
+        let profile = record.ok().flatten().and_then(|record| record.profile);
+        known.own.insert(run.clone());
         known.profiles.insert(run.clone(), profile);
         known.needed.extend(forked);
         if resumable || damage.is_some() {
@@ -204,11 +244,14 @@ struct Done {
     /// Those that stay, and why: of others' calls as well.
     kept: Vec<(String, String)>,
     guests: Vec<OldGuest>,
+    /// How many runs are left to other installations.
+    others: usize,
 }
 
 impl Done {
     fn with(&mut self, OldGuests { old, odd }: OldGuests, known: &Known) {
         self.guests = old;
+        self.others = known.others;
         self.kept.extend(odd);
         self.kept.extend(
             known.damaged.iter().map(|(run, how)| (run.to_string(), format!("it is damaged ({how})"))),
@@ -264,7 +307,7 @@ fn remove(place: &Place, store: &Store, known: &Known, old: Vec<Removable>) -> R
     Ok(done)
 }
 
-fn text(Done { removed, kept, guests }: &Done, dry: bool) -> String {
+fn text(Done { removed, kept, guests, others: foreign }: &Done, dry: bool) -> String {
     let line = |(run, anchors): &(Removable, Vec<String>)| {
         let noted =
             if anchors.is_empty() { String::new() } else { format!(", noted in {}", anchors.join(", ")) };
@@ -277,6 +320,10 @@ fn text(Done { removed, kept, guests }: &Done, dry: bool) -> String {
         let (kind, why) = (guest.kind.as_str(), why.as_str());
         format!("{}  {:>9}  {kind}, beyond the bound of {why}\n", guest.id, bytes(*taken))
     }));
+    if *foreign > 0 {
+        let runs = counted(*foreign, "run");
+        text.push_str(&format!("{runs} that this installation did not start: left to whoever did\n"));
+    }
     let total = removed.iter().map(|(run, _)| run.bytes).chain(guests.iter().map(|guest| guest.bytes));
     let what = if dry { "would be removed" } else { "removed" };
     let others = match guests.len() {
@@ -294,7 +341,7 @@ fn bytes(count: u64) -> String {
     }
 }
 
-fn document(Done { removed, kept, guests }: &Done, dry: bool) -> Value {
+fn document(Done { removed, kept, guests, others }: &Done, dry: bool) -> Value {
     let row = |(run, anchors): &(Removable, Vec<String>)| json!({ "run": run.run.as_str(), "bytes": run.bytes, "bound": run.why.as_str(), "anchored_in": anchors });
     let guest = |old: &OldGuest| json!({ "id": old.guest.id, "kind": old.guest.kind.as_str(), "bytes": old.bytes, "bound": old.why.as_str() });
     let stays = |(run, why): &(String, String)| json!({ "run": run, "why": why });
@@ -304,5 +351,6 @@ fn document(Done { removed, kept, guests }: &Done, dry: bool) -> Value {
         "runs": removed.iter().map(row).collect::<Vec<_>>(),
         "kept": kept.iter().map(stays).collect::<Vec<_>>(),
         "sessions": guests.iter().map(guest).collect::<Vec<_>>(),
+        "left_to_others": others,
     })
 }

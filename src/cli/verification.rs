@@ -119,6 +119,12 @@ pub(super) fn checked(found: &Found) -> Result<Checked, Problem> {
     Ok(Checked { holds, said: if holds { judged.sound_text() } else { judged.text() } })
 }
 
+/// What does not hold of a trace, whether or not its run has ended; nothing where all that is there does.
+pub(super) fn wrong_with(found: &Found) -> Result<Option<String>, Problem> {
+    let judged = Judged::of(found, &Witnesses::default())?;
+    Ok((!judged.is_whole()).then(|| judged.text()))
+}
+
 /// Refuses a trace that does not hold.
 pub(super) fn demand(found: &Found, incomplete: bool) -> Result<(), Problem> {
     let judged = Judged::of(found, &Witnesses::default())?;

@@ -69,12 +69,13 @@ impl Retention {
 }
 
 impl Store {
-    /// The runs beyond the bounds of `retention`, oldest first. A run that is being executed, waits in the queue, or is one of
-    /// `kept` is none, and counts all the same. `beside` says what is kept of a run elsewhere, in bytes.
+    /// Those of the runs `own` that are beyond the bounds of `retention`, oldest first. One that is being executed, waits in
+    /// the queue, or is one of `kept` is none, and counts all the same; what is not `own` does not count. `beside` says what
+    /// is kept of a run elsewhere, in bytes.
     pub fn removable(
         &self,
         retention: &Retention,
-        kept: &BTreeSet<RunId>,
+        (own, kept): (&BTreeSet<RunId>, &BTreeSet<RunId>),
         beside: &dyn Fn(&RunId) -> u64,
     ) -> Result<Vec<Removable>, StoreError> {
         let held: BTreeSet<RunId> = self.queued()?.into_iter().collect();
@@ -84,15 +85,16 @@ impl Store {
         })?;
         let (rows, shared) = rows.unwrap_or_default();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-        let mut total = 0;
+        let (mut place, mut total) = (0, 0);
         let mut found = Vec::new();
-        for (at, row) in rows.iter().enumerate() {
-            let Ok(run) = row.text(0)?.parse::<RunId>() else { continue };
+        for row in &rows {
+            let Some(run) = row.text(0)?.parse::<RunId>().ok().filter(|run| own.contains(run)) else { continue };
+            place += 1;
             let (touched, bytes) = (row.int(1)?, u64::try_from(row.int(2)?).unwrap_or_default());
             let bytes = bytes + beside(&run);
             total += bytes;
             let age = now.saturating_sub(u128::try_from(touched).unwrap_or_default());
-            let Some(why) = retention.beyond(age, at as u64 + 1, total) else { continue };
+            let Some(why) = retention.beyond(age, place, total) else { continue };
             let busy = row.maybe(3).is_some_and(|holder| Holder::life(holder, shared) != Life::Dead);
             if busy || held.contains(&run) || kept.contains(&run) {
                 continue;

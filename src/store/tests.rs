@@ -270,7 +270,8 @@ fn a_clock_that_was_set_back_makes_no_run_older() {
     assert_eq!((store.run(&run(1)).unwrap().touched, log_of(&store).as_str()), (ahead, "one\ntwo\n"));
     let day = Some(std::time::Duration::from_hours(24));
     let retention = Retention { older_than: day, ..Retention::default() };
-    assert!(store.removable(&retention, &std::collections::BTreeSet::new(), &|_| 0).unwrap().is_empty());
+    let own = std::collections::BTreeSet::from([run(1)]);
+    assert!(store.removable(&retention, (&own, &std::collections::BTreeSet::new()), &|_| 0).unwrap().is_empty());
 }
 
 #[test]
