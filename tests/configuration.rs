@@ -93,6 +93,45 @@ fn each_setting_says_which_layer_it_is_from() {
 }
 
 #[test]
+fn what_the_command_line_says_is_from_there() {
+    let workspace = Workspace::new();
+    configure(&workspace, "store = 'local'\nformat = 'human'\n");
+    let origin = |arguments: &[&str], variables: &[(&str, &str)]| {
+        let all = [arguments, &["--format=json"]].concat();
+        let row = with(&workspace, variables, &all).ended(0).json()["settings"][0].clone();
+        (
+            row["value"].as_str().unwrap().to_owned(),
+            row["origin"].as_str().unwrap().to_owned(),
+            row["layer"].clone(),
+        )
+    };
+    let flag = |value: &str, name: &str| (value.to_owned(), name.to_owned(), json!("flag"));
+    assert_eq!(origin(&["--store", "local", "config", "store"], &[]), flag("local", "--store"));
+    assert_eq!(
+        origin(&["config", "store", "--store", "local"], &[("LGFLOW_STORE", "local")]),
+        flag("local", "--store")
+    );
+    assert_eq!(origin(&["config", "store"], &[("LGFLOW_STORE", "local")]).1, "LGFLOW_STORE");
+    assert_eq!(origin(&["config", "format"], &[]), flag("json", "--format"));
+    let plain = workspace.lgflow(&["config", "format"]).ended(0).stdout;
+    assert!(plain.contains("config.toml:2"), "{plain}");
+}
+
+#[test]
+fn no_finding_shows_the_password_of_a_store() {
+    let workspace = Workspace::new();
+    configure(
+        &workspace,
+        "stor = 'postgres://me:s3cret@localhost/runs'\n# password = s3cret\nlog = 'loud'\n",
+    );
+    for format in ["human", "json"] {
+        let ran = workspace.lgflow(&["config", "--format", format]).ended(3);
+        let said = ran.stdout + &ran.stderr;
+        assert!(said.contains("stor") && said.contains("loud") && !said.contains("s3cret"), "{said}");
+    }
+}
+
+#[test]
 fn a_run_is_kept_as_the_profile_says_that_it_was_begun_with() {
     let workspace = Workspace::git();
     workspace.write(

@@ -10,6 +10,7 @@ use crate::diag::{Diagnostics, suggestion};
 use crate::effect::Declared;
 use crate::front::settings;
 use crate::source::Sources;
+use crate::store::without_password;
 use crate::view::escaped;
 
 use super::Exit;
@@ -67,11 +68,7 @@ fn human(settings: &[&Setting]) -> String {
     let rows: Vec<[String; 3]> = settings
         .iter()
         .map(|setting| {
-            [
-                setting.key.to_owned(),
-                escaped(&setting.value.to_string()),
-                escaped(&setting.origin.to_string()),
-            ]
+            [setting.key.to_owned(), escaped(&shown(setting)), escaped(&setting.origin.to_string())]
         })
         .collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
@@ -82,6 +79,12 @@ fn human(settings: &[&Setting]) -> String {
         let _ = writeln!(text, "{key:keys$}  {value:values$}  {origin}");
     }
     text
+}
+
+/// A value as it is shown: whatever the address of a store holds, its password is no setting for others to see.
+fn shown(setting: &Setting) -> String {
+    let value = setting.value.to_string();
+    if setting.key == "store" { without_password(&value) } else { value }
 }
 
 /// A line for each declared model and each private origin.
@@ -111,7 +114,7 @@ fn document(settings: &[&Setting], declared: &Declared) -> Value {
         .map(|setting| {
             let value = match &setting.value {
                 SettingValue::Number(number) => json!(number),
-                other => json!(other.to_string()),
+                _ => json!(shown(setting)),
             };
             json!({ "key": setting.key, "value": value, "origin": setting.origin.to_string(), "layer": layer(&setting.origin) })
         })
@@ -146,5 +149,22 @@ fn layer(origin: &Origin) -> &'static str {
         Origin::Profile { .. } => "profile",
         Origin::Variable(_) => "variable",
         Origin::Flag(_) => "flag",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_password_of_the_store_is_not_shown() {
+        for address in ["postgres://me:s3cret@h/d", "postgres://me@h/d?password=s3cret"] {
+            let value = SettingValue::Text(address.to_owned());
+            let setting =
+                Setting { key: "store", value, origin: Origin::Variable("LGFLOW_STORE".to_owned()) };
+            assert_eq!(human(&[&setting]), "store  postgres://me@h/d  LGFLOW_STORE\n");
+            let document = document(&[&setting], &Declared::default());
+            assert_eq!(document["settings"][0]["value"], "postgres://me@h/d");
+        }
     }
 }

@@ -4,9 +4,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory as _, Parser as _};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
 
-use crate::front::{print_commands, use_store};
+use crate::front::{Flag, print_commands, use_flags};
 
 use super::hidden;
 use super::output::{Output, all_printed, close};
@@ -32,14 +33,14 @@ pub fn main() -> ExitCode {
 }
 
 fn start() -> Exit {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+    let typed = Cli::command().try_get_matches();
+    let typed = typed.and_then(|typed| Cli::from_arg_matches(&typed).map(|cli| (flags(&cli, &typed), cli)));
+    let (flags, cli) = match typed {
+        Ok(typed) => typed,
         Err(error) => return wrong_usage(&error),
     };
     let output = Output { format: cli.format };
-    if let Some(store) = &cli.store {
-        use_store(store);
-    }
+    use_flags(flags);
     if cli.format == Format::Github {
         print_commands();
     }
@@ -54,6 +55,22 @@ fn start() -> Exit {
         return report(&problem, output);
     }
     run(command, output).unwrap_or_else(|problem| report(&problem, output))
+}
+
+/// The flags of every command that set a key of the configuration.
+fn flags(cli: &Cli, typed: &ArgMatches) -> Vec<Flag> {
+    let format = match cli.format {
+        _ if typed.value_source("format") != Some(ValueSource::CommandLine) => None,
+        Format::Human => Some("human"),
+        Format::Json => Some("json"),
+        // of findings alone: the key knows no such word
+        Format::Sarif | Format::Github => None,
+    };
+    // an empty word has always meant the usual one
+    let place = |store: &String| if store.is_empty() { "local".to_owned() } else { store.clone() };
+    let store = cli.store.iter().map(|store| ("store", "--store".to_owned(), place(store)));
+    let format = format.map(|word| ("format", "--format".to_owned(), word.to_owned()));
+    store.chain(format).collect()
 }
 
 fn run(command: Command, output: Output) -> Result<Exit, Problem> {

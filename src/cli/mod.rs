@@ -37,6 +37,7 @@ mod runner_token;
 mod runs;
 mod runs_at;
 mod runs_diff;
+mod runs_foreign;
 mod runs_fork;
 mod runs_gc;
 mod runs_resume;

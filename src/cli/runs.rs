@@ -18,6 +18,7 @@ use super::problem::Problem;
 use super::run::exit_of_status;
 use super::runs_at::show_at;
 use super::runs_diff::{DiffArgs, diff};
+use super::runs_foreign::show_foreign;
 use super::runs_fork::{ForkArgs, fork_run};
 use super::runs_gc::GcArgs;
 use super::runs_resume::resume;
@@ -171,7 +172,8 @@ fn list_text(runs: &[PastRun], misnamed: &[String]) -> String {
         let word = if run.status == "damaged" { "" } else { "damaged: " };
         let damage = run.damage.as_ref().map(|how| format!("  {word}{}", escaped(how)));
         let damage = damage.unwrap_or_default();
-        format!("{}  {started}  {:<13}  {}{more}{damage}\n", run.run, run.status, escaped(&run.graph))
+        let whose = if run.started_here { "" } else { "  of another installation" };
+        format!("{}  {started}  {:<13}  {}{more}{whose}{damage}\n", run.run, run.status, escaped(&run.graph))
     };
     let text: String = runs.iter().map(line).collect();
     let odd = |name: &String| format!("`{}`  damaged: no run has such an id\n", escaped(name));
@@ -190,6 +192,7 @@ fn list_document(runs: &[PastRun], misnamed: &[String]) -> Value {
             "taken_back_from": run.taken_back.as_ref().and_then(|taken| taken.from.as_deref()),
             "source_taken_back_by": run.lost.as_ref().map(|lost| lost.by.as_str()),
             "damage": run.damage,
+            "started_here": run.started_here,
         })
     };
     json!({
@@ -219,6 +222,7 @@ fn dequeue(place: &Place, run: &RunId, output: Output) -> Result<Exit, Problem> 
 pub(super) fn show(place: &Place, run: &RunId, output: Output) -> Result<Exit, Problem> {
     let past = past_runs(place).map_err(|error| problem(&error))?.into_iter().find(|past| past.run == *run);
     let again = match standing_run(place, run) {
+        Err(AgainError::Foreign(_)) => return show_foreign(run, past.as_ref(), output),
         Err(AgainError::Store(waits @ StoreError::Waits(_))) => {
             let queued = queued_run(place, run).map_err(|error| problem(&error))?;
             queued.ok_or_else(|| problem(&AgainError::Store(waits)))?
@@ -256,7 +260,7 @@ pub(super) fn show(place: &Place, run: &RunId, output: Output) -> Result<Exit, P
     ))
 }
 
-fn show_text(
+pub(super) fn show_text(
     summary: &Summary,
     (facts, past): (&RunFacts<'_>, Option<&PastRun>),
     (lost, keeps, undone): (&[QuestionId], bool, Option<&TakenBack>),

@@ -1,7 +1,7 @@
 //! `lgflow runs show RUN --at`: a run as it was at one of its events.
 
 use crate::diag::suggestion;
-use crate::front::{MomentError, Place, decided_by, moment};
+use crate::front::{AgainError, MomentError, Place, decided_by, moment};
 use crate::store::RunId;
 use crate::trace::{Point, PointError};
 use crate::view::{MomentFacts, escaped, standing_document, standing_text};
@@ -14,6 +14,10 @@ use super::runs::problem;
 pub(super) fn show_at(place: &Place, run: &RunId, at: &str, output: Output) -> Result<Exit, Problem> {
     let point = Point::parse(at).map_err(|error| Problem::usage(escaped(&error.to_string())))?;
     let moment = moment(place, run, &point).map_err(|error| match error {
+        MomentError::Again(AgainError::Foreign(_)) => Problem::usage(format!(
+            "the run `{run}` was started by another installation, which has the texts that such a moment is decided by; \
+             `lgflow runs show {run}` shows where it stands, `lgflow trace show {run}` each event"
+        )),
         MomentError::Again(error) => problem(&error),
         MomentError::Point(error) => no_such_point(place, run, &error),
     })?;

@@ -74,7 +74,9 @@ pub(super) fn run(args: &GcArgs, place: &Place, output: Output) -> Result<Exit, 
     let mut guests = old_guests(place, &store, &usual.unwrap_or_default()).map_err(|error| failed(&error))?;
     for Bounds { retention, others } in bounds {
         let kept = known.needed.union(&others).cloned().collect();
-        old.extend(store.removable(&retention, (&known.own, &kept), &beside).map_err(|error| failed(&error))?);
+        old.extend(
+            store.removable(&retention, (&known.own, &kept), &beside).map_err(|error| failed(&error))?,
+        );
     }
     old.sort_by(|one, other| one.run.cmp(&other.run));
     let (old, unsound) = sound(&store, old).map_err(|error| failed(&error))?;
@@ -144,11 +146,11 @@ fn bounds(
     Ok(bounds)
 }
 
+/// One that stays, and why.
+type Kept = (String, String);
+
 /// What does not verify may have to be looked into, as what is damaged: those that do, and of the others why they stay.
-fn sound(
-    store: &Store,
-    old: Vec<Removable>,
-) -> Result<(Vec<Removable>, Vec<(String, String)>), StoreError> {
+fn sound(store: &Store, old: Vec<Removable>) -> Result<(Vec<Removable>, Vec<Kept>), StoreError> {
     let (mut holds, mut odd) = (Vec::new(), Vec::new());
     for run in old {
         let wrong = open(&Named::of(run.run.as_str())).and_then(|found| wrong_with(&found));
@@ -242,7 +244,7 @@ fn known(place: &Place, store: &Store) -> Result<Known, Problem> {
 struct Done {
     removed: Vec<(Removable, Vec<String>)>,
     /// Those that stay, and why: of others' calls as well.
-    kept: Vec<(String, String)>,
+    kept: Vec<Kept>,
     guests: Vec<OldGuest>,
     /// How many runs are left to other installations.
     others: usize,
@@ -320,10 +322,10 @@ fn text(Done { removed, kept, guests, others: foreign }: &Done, dry: bool) -> St
         let (kind, why) = (guest.kind.as_str(), why.as_str());
         format!("{}  {:>9}  {kind}, beyond the bound of {why}\n", guest.id, bytes(*taken))
     }));
-    if *foreign > 0 {
-        let runs = counted(*foreign, "run");
-        text.push_str(&format!("{runs} that this installation did not start: left to whoever did\n"));
-    }
+    let left = (*foreign > 0).then(|| counted(*foreign, "run"));
+    text.extend(
+        left.map(|runs| format!("{runs} that this installation did not start: left to whoever did\n")),
+    );
     let total = removed.iter().map(|(run, _)| run.bytes).chain(guests.iter().map(|guest| guest.bytes));
     let what = if dry { "would be removed" } else { "removed" };
     let others = match guests.len() {

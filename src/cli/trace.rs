@@ -250,7 +250,7 @@ fn find_run(id: &RunId, named: &str) -> Result<Found, Problem> {
         blobs: Some(store.blobs()),
         named_run: Some(id.clone()),
         receipts: None,
-        known: Some(known),
+        known,
         vouched: None,
         unheard: None,
     })

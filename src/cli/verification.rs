@@ -157,7 +157,8 @@ impl<'a> Judged<'a> {
 
     /// The first event that does not fit the run.
     fn misfit(&self) -> Option<(u64, &'static str)> {
-        let known = self.found.known.as_ref().map(|known| known.run.as_str());
+        let known = self.found.known.as_ref().map(|known| &known.run).or(self.found.named_run.as_ref());
+        let known = known.map(RunId::as_str);
         let told = self.verified.run.as_deref();
         if known.is_some() && told.is_some() && known != told {
             return Some((1, "it is of another run"));

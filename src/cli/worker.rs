@@ -11,7 +11,7 @@ use crate::front::{
     AgainError, BeginError, Display, Finished, Narrator, Place, Stopping, Task, execute, queued_run,
     stored_run,
 };
-use crate::ledger::LedgerError;
+use crate::ledger::{Ledger, LedgerError};
 use crate::session::StoredError;
 use crate::source::Sources;
 use crate::store::{Claim, RunId, Store, StoreError};
@@ -51,8 +51,11 @@ pub(super) fn run(args: &WorkerArgs, output: Output) -> Result<Exit, Problem> {
     let store = place.runs().map_err(|error| failed(&error))?;
     let stopping = Stopping::listen().map_err(|error| failed(&error))?;
     let (mut done, mut left) = (Vec::new(), BTreeSet::new());
+    let mut others = Others::of(&place, &store).map_err(|error| failed(&error))?;
     while !stopping.asked() {
-        match store.claim_beside(&left).map_err(|error| failed(&error))? {
+        let passed: BTreeSet<RunId> =
+            others.waiting(output).map_err(|error| failed(&error))?.union(&left).cloned().collect();
+        match store.claim_beside(&passed).map_err(|error| failed(&error))? {
             Some(claim) => {
                 let (run, served) =
                     (claim.run().clone(), serve(&place, claim, (&args.told, &stopping), output)?);
@@ -67,7 +70,7 @@ pub(super) fn run(args: &WorkerArgs, output: Output) -> Result<Exit, Problem> {
                 output.note(&format!("{run}  {status}\n"));
                 done.push(json!({ "run": run.as_str(), "status": status }));
             }
-            None if args.until_empty && waits_for_nobody(&store, &left)? => break,
+            None if args.until_empty && waits_for_nobody(&store, &passed)? => break,
             None => stopping.wait(PAUSE),
         }
     }
@@ -76,6 +79,35 @@ pub(super) fn run(args: &WorkerArgs, output: Output) -> Result<Exit, Problem> {
         || json!({ "schema": "lgflow.worked/v1", "runs": done }),
     );
     Ok(if left.is_empty() { exit } else { Exit::Failed })
+}
+
+/// Runs of the queue that other installations have put there: they are left to those.
+struct Others {
+    store: Store,
+    ledger: Ledger,
+    told: BTreeSet<RunId>,
+}
+
+impl Others {
+    fn of(place: &Place, store: &Store) -> Result<Self, LedgerError> {
+        let ledger = Ledger::open(&place.state, &store.id())?;
+        Ok(Self { store: store.clone(), ledger, told: BTreeSet::new() })
+    }
+
+    /// Those that wait now; of each it is said once.
+    fn waiting(&mut self, output: Output) -> Result<BTreeSet<RunId>, StoreError> {
+        let mut found = self.store.queued()?;
+        // what is queued here is on record before it waits
+        found.retain(|run| !self.ledger.knows(run.as_str()));
+        for run in &found {
+            if self.told.insert(run.clone()) {
+                output.note(&format!(
+                    "{run}: was not started by this installation, and is left to the one that did\n"
+                ));
+            }
+        }
+        Ok(found.into_iter().collect())
+    }
 }
 
 /// Is there nothing in the queue but what this worker leaves?
@@ -155,6 +187,12 @@ enum NotServed {
     Never(Problem),
 }
 
+/// Has another installation put it into the queue?
+fn is_foreign(place: &Place, run: &RunId) -> bool {
+    let ledger = place.runs().ok().and_then(|store| Ledger::open(&place.state, &store.id()).ok());
+    ledger.is_some_and(|ledger| !ledger.knows(run.as_str()))
+}
+
 /// Executes it, or what is left of it; nothing where it is over.
 fn finished(
     place: &Place,
@@ -171,7 +209,12 @@ fn finished(
             | AgainError::Stored(_, StoredError::Empty),
         ) => {
             let queued = queued_run(place, run).map_err(|error| never(&error))?;
-            queued.ok_or_else(|| never(&AgainError::Foreign(run.clone())))?
+            match queued {
+                Some(queued) => queued,
+                // it came in the moment before
+                None if is_foreign(place, run) => return Err(NotServed::Later),
+                None => return Err(never(&AgainError::Foreign(run.clone()))),
+            }
         }
         Err(error) => return Err(never(&error)),
     };

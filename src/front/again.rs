@@ -48,7 +48,7 @@ pub enum AgainError {
     Ledger(#[from] LedgerError),
     /// It was started by somebody else.
     #[error(
-        "the run `{0}` was not started by this installation, so it is not gone on with, and no answer to it counts; `lgflow trace show \
+        "the run `{0}` was not started by this installation, so it is not gone on with, and no answer to it counts; `lgflow runs show \
          {0}` shows what it has told"
     )]
     Foreign(RunId),

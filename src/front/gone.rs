@@ -93,7 +93,7 @@ pub fn gone_runs(place: &Place, anchors: Option<&AnchorPlace>) -> Result<Vec<Gon
             let Ok(run) = run.parse::<RunId>() else { continue };
             // one that this installation keeps elsewhere is looked for there
             let record = ledger.begun(run.as_str()).ok().flatten();
-            if record.is_none_or(|record| record.store.is_none_or(|own| own == place.store.shown())) {
+            if record.is_none_or(|record| record.store.is_none() || place.keeps(&record)) {
                 gone.insert(run, removed.map_or(Trail::Anchored(events), Trail::Removed));
             }
         }
@@ -112,12 +112,12 @@ pub fn gone_runs(place: &Place, anchors: Option<&AnchorPlace>) -> Result<Vec<Gon
 pub(super) fn trail(place: &Place, ledger: &Ledger, run: &RunId) -> Result<Option<Trail>, LedgerError> {
     if let Some(head) = ledger.reached(run.as_str())?.filter(|head| head.events > 0) {
         let record = ledger.begun(run.as_str())?;
-        let here = record.is_some_and(|record| record.store == Some(place.store.shown()));
+        let here = record.is_some_and(|record| place.keeps(&record));
         return Ok(here.then_some(Trail::Sealed(head.events)));
     }
     let Some(record) = ledger.begun(run.as_str())? else { return Ok(None) };
     let is_kept = Durability::parse(&record.durability) != Some(Durability::None);
-    if !is_kept || record.store != Some(place.store.shown()) {
+    if !is_kept || !place.keeps(&record) {
         return Ok(None);
     }
     // a call is stored before the runner hears of it

@@ -85,9 +85,12 @@ impl KnownRun {
         Ok(found.map(|(ledger, workspace)| Self::of(place, workspace, run, ledger)))
     }
 
-    /// A run in the store of a workspace, whatever else is known of it.
-    pub fn in_workspace(place: &Place, workspace: &str, run: &RunId) -> Result<Self, LedgerError> {
-        Ok(Self::of(place, workspace.to_owned(), run, Ledger::open(&place.state, workspace)?))
+    /// A run in the store of a workspace, if there is anything on record of it: another installation's can be shown, and its
+    /// hashes be checked.
+    pub fn in_workspace(place: &Place, workspace: &str, run: &RunId) -> Result<Option<Self>, LedgerError> {
+        let ledger = Ledger::open(&place.state, workspace)?;
+        let known = ledger.knows(run.as_str());
+        Ok(known.then(|| Self::of(place, workspace.to_owned(), run, ledger)))
     }
 
     fn of(place: &Place, workspace: String, run: &RunId, ledger: Ledger) -> Self {

@@ -83,7 +83,7 @@ pub use moment::{Moment, MomentError, moment};
 pub use narrator::Narrator;
 pub use origin::Origin;
 pub use past_runs::{PastRun, past_runs};
-pub use place::{Base, Place, PlaceError, use_store};
+pub use place::{Base, Place, PlaceError};
 pub use plan_file::{PlanFile, PlanFileError, bound_document, plan_document_of};
 pub use prepare::{Chosen, Demanded, PrepareError, choose, layers, usual, workspace_packs};
 pub use removing::{
@@ -91,7 +91,7 @@ pub use removing::{
 };
 pub use runner_process::{RUNNER_ARGUMENT, RunnerProcess, SpawnedRunner, StartError};
 pub use serving::{Announcer, Service, Serving, ServingError};
-pub use settings::{Flag, settings};
+pub use settings::{Flag, settings, use_flags};
 pub use single::call_tool;
 pub use site_folder::{INDEX, SiteFolder, is_site, traces_in};
 pub use stopping::Stopping;

@@ -36,12 +36,15 @@ pub struct PastRun {
     pub lost: Option<LostSource>,
     /// What of all that is kept of it cannot be read, or not be believed, if that showed.
     pub damage: Option<String>,
+    /// Did this installation start it? Else it can be shown, and no more.
+    pub started_here: bool,
 }
 
 impl PastRun {
     fn standing(run: RunId, status: &str, graph: String) -> Self {
         let (status, started) = (status.to_owned(), began(&run));
-        Self { run, status, graph, started, resumable: false, taken_back: None, lost: None, damage: None }
+        let (resumable, taken_back, lost, damage, started_here) = (false, None, None, None, true);
+        Self { run, status, graph, started, resumable, taken_back, lost, damage, started_here }
     }
 
     /// Does all stand that it would go on from?
@@ -92,9 +95,10 @@ fn said_of(error: &AgainError) -> String {
 fn waiting_run(ledger: &Ledger, run: RunId) -> PastRun {
     let record = ledger.begun(run.as_str());
     let damage = record.as_ref().err().map(ToString::to_string);
+    let started_here = !matches!(record, Ok(None));
     let plan = record.ok().flatten().and_then(|record| plan_of(&record, &run).ok());
     let graph = plan.map(|plan| plan.name.clone()).unwrap_or_default();
-    PastRun { damage, ..PastRun::standing(run, "queued", graph) }
+    PastRun { damage, started_here, ..PastRun::standing(run, "queued", graph) }
 }
 
 /// When a run was begun, or put into the queue, by its id. RFC 3339.
@@ -126,6 +130,7 @@ fn past_run(place: &Place, store: &Store, ledger: &Ledger, run: RunId) -> Option
     let graph = first.data.get("facts").and_then(|facts| facts.get("graph")?.as_str()).unwrap_or_default();
     let (begun, reached) = (ledger.begun(run.as_str()), ledger.reached(run.as_str()));
     let mut damage = begun.as_ref().err().or(reached.as_ref().err()).map(ToString::to_string);
+    let started_here = !matches!(begun, Ok(None));
     let discord = reached.is_ok_and(|head| head.is_some_and(|head| head.discord.is_some()));
     let unheard = !facts.busy && is_unheard(ledger, &run, last.seq);
     let status = match last.kind.as_str() {
@@ -150,5 +155,5 @@ fn past_run(place: &Place, store: &Store, ledger: &Ledger, run: RunId) -> Option
         _ => false,
     };
     let past = PastRun::standing(run, status, graph.to_owned());
-    Some(PastRun { started, resumable, damage, ..past })
+    Some(PastRun { started, resumable, damage, started_here, ..past })
 }

@@ -8,27 +8,17 @@
 use std::env;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 
 use crate::config::{config_folder, state_folder, usual_state_folders};
 use crate::diag::Diagnostics;
-use crate::ledger::BaseRevision;
+use crate::ledger::{BaseRevision, RunRecord};
 use crate::packs::RevisionFolder;
 use crate::source::Sources;
-use crate::store::{AddressError, Store, StoreAddress, StoreError};
+use crate::store::{AddressError, Store, StoreAddress, StoreError, without_password};
 
 use super::account::account_home;
 use super::enclosed::{self, EnclosedError, Home};
 use super::settings;
-
-/// The store that the command line names.
-static NAMED: OnceLock<String> = OnceLock::new();
-
-/// Whatever the settings say, runs are in the store with this address.
-pub fn use_store(address: &str) {
-    // the command line is read once
-    let _ = NAMED.set(address.to_owned());
-}
 
 /// The workspace and the user's folders.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,8 +92,8 @@ impl Place {
 
     /// The same place, with the store that the user names: with a flag, `LGFLOW_STORE`, or in the configuration.
     fn with_store(self) -> Result<Self, PlaceError> {
-        let named = match NAMED.get() {
-            Some(named) => Some(named.clone()),
+        let named = match settings::typed("store") {
+            Some(named) => Some(named.to_owned()),
             // settings that cannot be read are said where all of them are
             None => settings(&self, Vec::new(), &mut Sources::default(), &mut Diagnostics::default())
                 .ok()
@@ -112,6 +102,11 @@ impl Place {
         let Some(named) = named else { return Ok(self) };
         let store = named.parse().map_err(PlaceError::Store)?;
         Ok(Self { store, ..self })
+    }
+
+    /// Is a run with this record in the store of this place? Which one that is, is told without a password.
+    pub fn keeps(&self, record: &RunRecord) -> bool {
+        record.store.as_deref().is_some_and(|store| without_password(store) == self.store.shown())
     }
 
     /// The runs of this workspace.

@@ -125,7 +125,7 @@ pub fn remove_left(place: &Place, store: &Store) -> Result<Left, RemoveError> {
 /// Was a run to be put into this store that came to nothing? One that is kept in memory may still be executed.
 fn never_began(place: &Place, ledger: &Ledger, run: &RunId) -> bool {
     let record = ledger.begun(run.as_str()).ok().flatten();
-    record.is_some_and(|record| record.store == Some(place.store.shown()))
+    record.is_some_and(|record| place.keeps(&record))
         && matches!(trail(place, ledger, run), Ok(None))
         && Store::began_before(run, LONG)
         && !matches!(ledger.receipts(run.as_str()), Err(LedgerError::Busy(_)))

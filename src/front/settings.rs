@@ -4,11 +4,13 @@
 use std::env;
 use std::io::ErrorKind;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use crate::config::{ConfigInput, Settings, resolve};
 use crate::diag::Diagnostics;
 use crate::files::{FileError, OwnFolder, read_given};
 use crate::source::{FileId, Sources};
+use crate::store::passwords_in;
 
 use super::Place;
 
@@ -19,6 +21,20 @@ const LIMIT: u64 = 1 << 20;
 
 /// A flag that sets a key: the key, the flag's name, the value.
 pub type Flag = (&'static str, String, String);
+
+/// The flags that count for every command.
+static TYPED: OnceLock<Vec<Flag>> = OnceLock::new();
+
+/// Whatever files and variables say, these hold.
+pub fn use_flags(flags: Vec<Flag>) {
+    // the command line is read once
+    let _ = TYPED.set(flags);
+}
+
+/// What the command line says of a key for every command.
+pub(super) fn typed(key: &str) -> Option<&'static str> {
+    TYPED.get()?.iter().find(|(known, ..)| *known == key).map(|(_, _, value)| value.as_str())
+}
 
 /// The settings of `place`, with `flags` on top. Findings go into `found`.
 ///
@@ -35,9 +51,15 @@ pub fn settings(
         user: given(&place.config.join("config.toml"), sources)?,
         workspace: workspace(&place.own().join(".lg/config.toml"), sources)?,
         variables: variables(),
-        flags,
+        flags: TYPED.get().into_iter().flatten().cloned().chain(flags).collect(),
     };
-    Ok(resolve(&input, sources, found))
+    let settings = resolve(&input, sources, found);
+    // what is printed of a finding is printed with the lines around it
+    for file in [input.machine, input.user, input.workspace].into_iter().flatten() {
+        let passwords = passwords_in(sources.get(file).text());
+        sources.cover(file, &passwords);
+    }
+    Ok(settings)
 }
 
 fn given(path: &Path, sources: &mut Sources) -> Result<Option<FileId>, FileError> {

@@ -44,16 +44,16 @@ impl Ledger {
 
     /// The ledger of the workspace where a run was started, and the workspace's id, if this installation started it.
     pub fn that_knows(state: &Path, run: &str) -> Result<Option<(Self, String)>, LedgerError> {
-        let knows = |workspace: &String| {
-            let folder = state.join("ledger").join(workspace);
-            let records = [folder.join("runs").join(run), folder.join("heads").join(run)];
-            let records = records.into_iter().chain([path_of(&folder, run)]);
-            is_a_name(run) && records.into_iter().any(|path| path.symlink_metadata().is_ok())
-        };
+        let knows = |workspace: &String| has_record(&state.join("ledger").join(workspace), run);
         match names_in(&state.join("ledger"))?.into_iter().find(knows) {
             Some(workspace) => Ok(Some((Self::open(state, &workspace)?, workspace))),
             None => Ok(None),
         }
+    }
+
+    /// Is there anything on record of a run: what it was started with, how far it had come, or receipts? Nothing is read.
+    pub fn knows(&self, run: &str) -> bool {
+        has_record(&self.folder, run)
     }
 
     /// This installation's key.
@@ -301,6 +301,11 @@ impl Ledger {
     pub(super) fn place(&self, part: &str, name: &str) -> Option<PathBuf> {
         is_a_name(name).then(|| self.folder.join(part).join(name))
     }
+}
+
+fn has_record(folder: &Path, run: &str) -> bool {
+    let records = [folder.join("runs").join(run), folder.join("heads").join(run), path_of(folder, run)];
+    is_a_name(run) && records.iter().any(|path| path.symlink_metadata().is_ok())
 }
 
 fn is_a_name(name: &str) -> bool {

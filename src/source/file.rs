@@ -1,5 +1,6 @@
 //! The table of the texts that one command has read.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::{FileId, Position, Span};
@@ -78,6 +79,18 @@ impl Sources {
         let id = FileId(self.files.len() as u32);
         self.files.push(SourceFile::new(id, name.into(), text.into()));
         id
+    }
+
+    /// Covers what must not be shown of a text that was read: its places stay where they are.
+    pub fn cover(&mut self, id: FileId, places: &[Range<usize>]) {
+        let file = &mut self.files[id.0 as usize];
+        let mut text = file.text.to_string();
+        for place in places {
+            if text.get(place.clone()).is_some() {
+                text.replace_range(place.clone(), &"*".repeat(place.len()));
+            }
+        }
+        file.text = text.into();
     }
 
     /// The file behind an id of this table.

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::password::{SCHEMES, without_password};
+
 /// Where the runs of a user are kept. Named by the user alone, and never by a workspace.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum StoreAddress {
@@ -29,13 +31,7 @@ impl StoreAddress {
     pub fn shown(&self) -> String {
         match self {
             Self::Local => "local".to_owned(),
-            Self::Postgres(url) => match (url.find("://"), url.rfind('@')) {
-                (Some(scheme), Some(at)) if at > scheme => {
-                    let user = url[scheme + 3..at].split(':').next().unwrap_or_default();
-                    format!("{}{user}{}", &url[..scheme + 3], &url[at..])
-                }
-                _ => url.clone(),
-            },
+            Self::Postgres(url) => without_password(url),
         }
     }
 }
@@ -46,7 +42,7 @@ impl FromStr for StoreAddress {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
             "" | "local" => Ok(Self::Local),
-            url if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
+            url if SCHEMES.iter().any(|scheme| url.starts_with(scheme)) => {
                 if cfg!(feature = "postgres") {
                     Ok(Self::Postgres(url.to_owned()))
                 } else {

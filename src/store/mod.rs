@@ -8,6 +8,7 @@ mod durability;
 mod error;
 mod holder;
 mod pack;
+mod password;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod queue;
@@ -28,6 +29,7 @@ pub use blobs::Blobs;
 pub use durability::Durability;
 pub use error::StoreError;
 pub use holder::{may_live, own_holder};
+pub use password::{passwords_in, without_password};
 pub use queue::Claim;
 pub use retention::{Bound, Removable, Retention};
 pub use run_id::RunId;

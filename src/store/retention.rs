@@ -88,7 +88,9 @@ impl Store {
         let (mut place, mut total) = (0, 0);
         let mut found = Vec::new();
         for row in &rows {
-            let Some(run) = row.text(0)?.parse::<RunId>().ok().filter(|run| own.contains(run)) else { continue };
+            let Some(run) = row.text(0)?.parse::<RunId>().ok().filter(|run| own.contains(run)) else {
+                continue;
+            };
             place += 1;
             let (touched, bytes) = (row.int(1)?, u64::try_from(row.int(2)?).unwrap_or_default());
             let bytes = bytes + beside(&run);

@@ -271,7 +271,9 @@ fn a_clock_that_was_set_back_makes_no_run_older() {
     let day = Some(std::time::Duration::from_hours(24));
     let retention = Retention { older_than: day, ..Retention::default() };
     let own = std::collections::BTreeSet::from([run(1)]);
-    assert!(store.removable(&retention, (&own, &std::collections::BTreeSet::new()), &|_| 0).unwrap().is_empty());
+    assert!(
+        store.removable(&retention, (&own, &std::collections::BTreeSet::new()), &|_| 0).unwrap().is_empty()
+    );
 }
 
 #[test]
