@@ -195,8 +195,8 @@ fn what_another_installation_started_is_shown_and_left_to_it() {
     let shown = workspace.lgflow(&["runs", "show", &waits, "--format", "json"]).ended(0).json();
     assert!(lgflow::schema::Validator::new(&schema("run")).unwrap().accepts(&shown), "{shown:#}");
     assert_eq!(
-        (&shown["status"], &shown["graph"], &shown["waiting"][0]["node"], &shown["waiting"][0]["options"]),
-        (&json!("suspended"), &json!("asks"), &json!("sure"), &json!(["approve", "reject"]))
+        (&shown["status"], &shown["graph"], &shown["waiting"][0]["node"], &shown["waiting"][0]["show"]),
+        (&json!("suspended"), &json!("asks"), &json!("sure"), &json!("really?"))
     );
     let shown = workspace.lgflow(&["runs", "show", &over, "--format", "json"]).ended(0).json();
     assert_eq!(
