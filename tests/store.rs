@@ -207,7 +207,10 @@ fn what_another_installation_started_is_shown_and_left_to_it() {
     assert!(text.contains("another installation started it") && !text.contains("lgflow approve"), "{text}");
     workspace.lgflow(&["runs", "show", &over, "--at", "2"]).ended(2).says("lgflow trace show");
     let verified = workspace.lgflow(&["trace", "verify", &over, "--format", "json"]).ended(0).json();
-    assert_eq!((&verified["verdicts"], &verified["receipts"]), (&json!(["hashes agree"]), &Value::Null));
+    assert_eq!(
+        (&verified["verdicts"], &verified["receipts"]),
+        (&json!(["hashes agree", "unanchored"]), &Value::Null)
+    );
     workspace.lgflow(&["trace", "verify", "--all", "--allow", "incomplete"]).ended(0);
     workspace.lgflow(&["runs", "diff", &over, &over]).ended(0);
     // and it is gone on with by nobody else
