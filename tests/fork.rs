@@ -143,7 +143,98 @@ fn what_is_unchanged_is_taken_over_and_the_rest_is_done() {
     workspace.write("edited.yaml", edited);
     let third = fork(&workspace, &asked, &["--from", "report", "-g", "edited.yaml"], 0);
     assert_eq!(why(&third, "look"), "its definition has changed");
-    assert_eq!(made(&workspace), ["look", "other-x", "other-y", "seen", "turn1", "turn2", "turn3"]);
+    // what a command that was made has really written nobody knows, so the commands behind it are made as well
+    let may = "the workspace may not be what it was then: a command of ";
+    assert_eq!(why(&asked, "turn"), format!("{may}`other` was let write in it"));
+    assert_eq!(why(&third, "other"), format!("{may}`look` was let write in it"));
+    let again = ["turn1"; 3].into_iter().chain(["turn2"; 3]).chain(["turn3"; 3]);
+    let all: Vec<&str> = ["look", "other-x", "other-y", "other-y", "seen"].into_iter().chain(again).collect();
+    assert_eq!(made(&workspace), all);
+    // a patch that is still there is
+    assert!(counts(&third).contains(&("patch".to_owned(), 1, 0)), "{third}");
+}
+
+/// A file is changed, changed again, and looked at.
+const LOOKS: &str = r#"schema: lgflow.graph/v1
+name: looks
+inputs: { v: { type: string, default: good } }
+nodes:
+  one: { uses: apply_patch, with: { changes: [{ op: put, path: h.txt, content: "{{ inputs.v }}" }] } }
+  read: { uses: read_file, with: { path: h.txt } }
+  both: { uses: batch, with: { calls: [{ tool: read_file, input: { path: h.txt } }], tools: [read_file], max_calls: 1 } }
+  side: { uses: read_file, with: { path: graph.yaml } }
+  last: { uses: apply_patch, with: { changes: [{ op: put, path: last.txt, content: "{{ nodes.read.output.content }}" }] } }
+edges: [one -> read -> both -> last, side -> one]
+"#;
+
+fn looks(graph: &str) -> Workspace {
+    let workspace = workspace("allow");
+    let tools = "tools: { apply_patch: allow, read_file: allow, exec: allow }";
+    workspace.write("graph.yaml", graph);
+    workspace
+        .write("policy.yaml", policy("allow").replace("tools: { apply_patch: allow, exec: allow }", tools));
+    workspace
+}
+
+#[test]
+fn what_a_look_came_to_is_not_taken_over_once_the_fork_has_changed_what_it_looked_at() {
+    let workspace = looks(LOOKS);
+    let first = run(&workspace);
+    let second = fork(&workspace, &first, &["--from", "last", "-i", "v=bad"], 0);
+    assert_eq!(workspace.read("last.txt"), "bad");
+    let made = [("both", 0, 1), ("last", 0, 1), ("one", 0, 1), ("read", 0, 1), ("side", 1, 0)];
+    assert_eq!(counts(&second), of(&made));
+    let moved = "the workspace is not what it was then: `one` changed `h.txt`";
+    assert_eq!((why(&second, "read"), why(&second, "both")), (moved, moved));
+    // a change that is made and leaves the same bytes changes nothing for who looks
+    workspace.write(
+        "same.yaml",
+        LOOKS.replace(
+            "with: { changes: [{ op: put, path: h.txt",
+            "with: { dry_run: false, changes: [{ op: put, path: h.txt",
+        ),
+    );
+    let third = fork(&workspace, &second, &["--from", "last", "-g", "same.yaml"], 0);
+    let same = [("both", 1, 0), ("last", 0, 1), ("one", 0, 1), ("read", 1, 0), ("side", 1, 0)];
+    assert_eq!(counts(&third), of(&same));
+    // nor does it where nothing is made
+    let fourth = fork(&workspace, &third, &["--from", "last"], 0);
+    assert_eq!(counts(&fourth)[3], ("read".to_owned(), 1, 0));
+    // another file is another workspace
+    workspace.write("other.yaml", LOOKS.replacen("path: h.txt, content", "path: i.txt, content", 1));
+    let other = fork(&workspace, &fourth, &["--from", "last", "-g", "other.yaml"], 0);
+    assert_eq!(why(&other, "read"), "the workspace is not what it was then: `one` changed `i.txt`");
+}
+
+#[test]
+fn a_patch_that_the_fork_has_written_over_is_made_again() {
+    let two = "  two: { uses: apply_patch, with: { changes: [{ op: put, path: h.txt, content: better }] } }\n  read:";
+    let workspace = looks(&LOOKS.replacen("  read:", two, 1).replace("[one -> read", "[one -> two -> read"));
+    let first = run(&workspace);
+    let second = fork(&workspace, &first, &["--from", "last", "-i", "v=bad"], 0);
+    assert_eq!((workspace.read("h.txt"), workspace.read("last.txt")), ("better".into(), "better".into()));
+    assert_eq!(why(&second, "two"), "the workspace is not what it was then: `one` changed `h.txt`");
+    // behind it all is as it was
+    assert_eq!(counts(&second)[3], ("read".to_owned(), 1, 0));
+}
+
+#[test]
+fn what_a_fork_has_changed_is_known_when_it_is_gone_on_with() {
+    let gate = "  gate: { uses: approval, with: { show: \"on?\" } }\n  read:";
+    let workspace =
+        looks(&LOOKS.replacen("  read:", gate, 1).replace("[one -> read", "[one -> gate -> read"));
+    let first = workspace.lgflow(&RUN).ended(5).json();
+    let on = |run: &Value| {
+        let id = run["run"].as_str().unwrap();
+        workspace.lgflow(&["approve", id, "gate"]).ended(0);
+        workspace.lgflow(&["runs", "resume", id, "--format", "json"]).ended(0).json()
+    };
+    on(&first);
+    let second = fork(&workspace, &first, &["--from", "last", "-i", "v=bad"], 5);
+    let second = on(&second);
+    assert_eq!(workspace.read("last.txt"), "bad");
+    assert_eq!(why(&second, "read"), "the workspace is not what it was then: `one` changed `h.txt`");
+    sound(&workspace, second["run"].as_str().unwrap());
 }
 
 #[test]

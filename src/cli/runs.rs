@@ -53,7 +53,7 @@ enum RunsCommand {
     Diff(DiffArgs),
     /// Start a run that takes over the results of an earlier one and executes the rest from a node on
     #[command(
-        after_help = "Examples:\n  lgflow runs fork 01k… --from report\n  lgflow runs fork 01k… --from 'fix[2]' -g edited.yaml -i tries=5\n\nA result is taken over where its node, what it asks and the policy are unchanged; which were, and why others were not, is said. The workspace must be as the patches that are taken over left it: `lgflow runs undo RUN --to NODE` takes back what came later."
+        after_help = "Examples:\n  lgflow runs fork 01k… --from report\n  lgflow runs fork 01k… --from 'fix[2]' -g edited.yaml -i tries=5\n\nA result is taken over where its node, what it asks and the policy are unchanged; which were, and why others were not, is said. What looks at the workspace behind a change that the fork has made otherwise is made again. The workspace must be as the patches that are taken over left it: `lgflow runs undo RUN --to NODE` takes back what came later."
     )]
     Fork(ForkArgs),
     /// Take back what a run changed in the workspace, all or nothing, as a run of its own

@@ -165,9 +165,9 @@ pub(super) fn forked_lines(fork: &Fork, nodes: &[TakenOver]) -> Vec<String> {
     let mut lines = vec![format!("forked from {} at `{}`", fork.run, escaped(&fork.from))];
     for node in nodes {
         let mut line = format!("{}: {} reused", escaped(&node.node), node.reused);
-        if let Some(why) = node.why {
+        if let Some(why) = &node.why {
             // writing to a String cannot fail
-            let _ = write!(line, ", {} made: {why}", node.made);
+            let _ = write!(line, ", {} made: {}", node.made, escaped(why));
         }
         lines.push(line);
     }

@@ -198,8 +198,9 @@ fn forked_again(
     let Some(forked) = &record.forked else { return Ok(None) };
     let source = run_id(&forked.run)?;
     let again = stored_run(place, &source).map_err(|error| problem(&error))?;
-    let mut fork = fork(place, (&source, &again), (plan, layers), &forked.from)
+    let fork = fork(place, (&source, &again), (plan, layers), &forked.from)
         .map_err(|error| not_forked(&error, plan))?;
+    let mut fork = fork.gone_on_with(place, run).map_err(|error| problem(&error))?;
     let left = &mut fork.reuse.left;
     if let Some(LostSource { of, by }) = lost_source(place, run, left).map_err(|error| problem(&error))? {
         let detail = format!(

@@ -8,6 +8,7 @@ mod codec;
 mod control;
 mod declared;
 mod error_kind;
+mod footprint;
 mod frame;
 mod interpreter;
 mod ok_exit;
@@ -36,6 +37,7 @@ pub use control::{
 };
 pub use declared::{DETERMINISTIC, Declared, KEY_HEADER, ModelDeclaration, Provider};
 pub use error_kind::ErrorKind;
+pub use footprint::{At, FileChange, Footprint, changed_files};
 pub use frame::{
     CallFrame, Capabilities, ControlFrame, OutputStream, ReplyBody, ReplyFrame, RequestBody, ToolInfo,
 };

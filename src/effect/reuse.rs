@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::digest::Digest;
 
-use super::{ToolCall, ToolResult};
+use super::{At, Footprint, ToolCall, ToolResult};
 
 /// The results of an earlier run that a run forked from it may take over.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -18,6 +18,10 @@ pub struct Reuse {
     pub results: Vec<ReusableResult>,
     /// What its patches among them left at each path that they touched: what must stand there, or nothing is taken over.
     pub left: BTreeMap<String, Option<LeftFile>>,
+    /// What all its calls have changed, in the order of their ends.
+    pub changes: Vec<Footprint>,
+    /// What the run itself has done by now, where it is gone on with.
+    pub done: Vec<Footprint>,
 }
 
 /// A result that may be taken over.
@@ -29,6 +33,8 @@ pub struct ReusableResult {
     pub asked: Digest,
     /// When it was made, in milliseconds since 1970.
     pub at: u64,
+    /// Where it began in its run.
+    pub began: At,
     /// What it came to.
     pub result: ToolResult,
 }
@@ -79,6 +85,7 @@ mod tests {
             key: "n!1".into(),
             asked,
             at: 0,
+            began: (0, 0),
             result: ToolResult::success("read_file", json!({})),
         };
         assert!(known.answers(&call("a")) && !known.answers(&call("b")));

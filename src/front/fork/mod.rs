@@ -41,7 +41,7 @@ pub struct TakenOver {
     /// How many calls were made.
     pub made: u64,
     /// Why they were made.
-    pub why: Option<&'static str>,
+    pub why: Option<String>,
 }
 
 /// A run that cannot be forked so.
@@ -192,6 +192,16 @@ fn policy_in_force(layers: &[FrozenLayer]) -> Option<String> {
 }
 
 impl Fork {
+    /// The same for `run`, which is gone on with: it has done something by now.
+    ///
+    /// # Errors
+    /// Its events cannot be read.
+    pub fn gone_on_with(mut self, place: &Place, run: &RunId) -> Result<Self, AgainError> {
+        let events = super::undo::events(&place.runs()?, run)?;
+        self.reuse.done = results::footprints(run, &events);
+        Ok(self)
+    }
+
     /// What became of it, as the trace of the forked run tells: the nodes that made calls, in the order of their first.
     pub fn taken_over(&self, place: &Place, forked: &RunId) -> Result<Vec<TakenOver>, AgainError> {
         let mut found: Vec<TakenOver> = Vec::new();
@@ -206,11 +216,14 @@ impl Fork {
                 found[at].reused += 1;
             } else {
                 found[at].made += 1;
+                let said = result["passed_over"].as_str().map(str::to_owned);
+                found[at].why = found[at].why.take().or(said);
             }
         }
         for node in found.iter_mut().filter(|node| node.made > 0) {
-            let why = self.why_not.get(&node.node).copied();
-            node.why = Some(why.unwrap_or("the earlier run has no result for what it asks now"));
+            let why = self.why_not.get(&node.node).map(|why| (*why).to_owned()).or_else(|| node.why.take());
+            node.why =
+                Some(why.unwrap_or_else(|| "the earlier run has no result for what it asks now".to_owned()));
         }
         Ok(found)
     }

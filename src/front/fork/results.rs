@@ -6,14 +6,14 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::digest::Digest;
-use crate::effect::{ErrorKind, LeftFile, ReusableResult, Reuse, ToolResult};
+use crate::effect::{At, ErrorKind, Footprint, LeftFile, ReusableResult, Reuse, ToolResult, changed_files};
 use crate::store::RunId;
 use crate::trace::Envelope;
 
 /// Results of the calls that `may` says of, by node of the run's own graph and its iteration.
 pub(super) fn reusable(run: &RunId, events: &[Envelope], may: &dyn Fn(&str, &[u32]) -> bool) -> Reuse {
     let mut reuse = Reuse { run: run.to_string(), ..Reuse::default() };
+    reuse.changes = footprints(run, events).into_iter().filter(|did| !did.files.is_empty()).collect();
     let mut asked: BTreeMap<u64, &Envelope> = BTreeMap::new();
     for event in events {
         let Some(call) = event.data.get("call").and_then(Value::as_u64) else { continue };
@@ -39,13 +39,14 @@ fn is_whole(event: &Envelope) -> bool {
 
 fn take(run: &RunId, started: &Envelope, finished: &Envelope, reuse: &mut Reuse) {
     let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
-    let one = |call: &Value, key: &str, result: &Value| {
+    let one = |call: &Value, key: &str, result: &Value, began: At| {
         let result: ToolResult = serde_json::from_value(result.clone()).ok()?;
         let (key, input) = (text(call, key)?, call.get("input")?);
         let known = ReusableResult {
             key: ReusableResult::key_of(run.as_str(), &key),
             asked: ReusableResult::asks(&text(call, "tool")?, input),
             at: millis(&finished.ts),
+            began,
             result,
         };
         Some((known, input["dry_run"] == true))
@@ -53,10 +54,15 @@ fn take(run: &RunId, started: &Envelope, finished: &Envelope, reuse: &mut Reuse)
     let results = finished.data.get("results").and_then(Value::as_array);
     let calls = started.data.get("calls").and_then(Value::as_array);
     let found: Vec<(ReusableResult, bool)> = match (finished.data.get("result"), calls.zip(results)) {
-        (Some(result), _) => one(&Value::Object(started.data.clone()), "key", result).into_iter().collect(),
+        (Some(result), _) => {
+            one(&Value::Object(started.data.clone()), "key", result, (started.seq, 0)).into_iter().collect()
+        }
         (None, Some((calls, results))) => {
-            let pairs = calls.iter().zip(results);
-            pairs.filter_map(|(call, result)| one(call, "idempotency_key", result)).collect()
+            // each of a list has seen what those before it did
+            let pairs = calls.iter().zip(results).enumerate();
+            pairs
+                .filter_map(|(at, (call, result))| one(call, "idempotency_key", result, (finished.seq, at)))
+                .collect()
         }
         (None, None) => Vec::new(),
     };
@@ -87,20 +93,39 @@ fn came_to_something(result: &ToolResult) -> bool {
 
 /// What a patch left.
 pub(super) fn note_files(result: &ToolResult, left: &mut BTreeMap<String, Option<LeftFile>>) {
-    if !result.ok || !matches!(result.tool.as_str(), "apply_patch" | "rollback") {
-        return;
-    }
-    for file in result.output["files"].as_array().into_iter().flatten() {
-        let text = |name: &str| file[name].as_str().map(str::to_owned);
-        if let Some(from) = text("from").filter(|_| file["op"] == "rename") {
-            left.insert(from, None);
+    left.extend(changed_files(result).into_iter().map(|(path, change)| (path, change.after)));
+}
+
+/// What the calls of a run did to its workspace, in the order of their ends.
+pub(super) fn footprints(run: &RunId, events: &[Envelope]) -> Vec<Footprint> {
+    let (mut asked, mut found) = (BTreeMap::<u64, &Envelope>::new(), Vec::new());
+    let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
+    for event in events {
+        let Some(call) = event.data.get("call").and_then(Value::as_u64) else { continue };
+        if event.kind == "call.started" {
+            asked.insert(call, event);
+            continue;
         }
-        let after = text("after").and_then(|digest| digest.parse::<Digest>().ok());
-        let now = after.zip(text("mode")).map(|(digest, mode)| LeftFile { digest, mode });
-        if let Some(path) = text("path") {
-            left.insert(path, now);
+        let Some(started) = asked.remove(&call).filter(|_| event.data.get("prepare").is_none()) else {
+            continue;
+        };
+        let mut take = |key: String, at: usize, input: Option<&Value>, result: &Value| {
+            let Ok(result) = serde_json::from_value::<ToolResult>(result.clone()) else { return };
+            let at = (event.seq, at);
+            found.push(Footprint::of(run.as_str(), &key, at, input.unwrap_or(&Value::Null), &result));
+        };
+        if let Some(result) = event.data.get("result") {
+            take(text(started.data.get("key")), 0, started.data.get("input"), result);
+        }
+        let several = |event: &Envelope, name: &str| event.data.get(name).and_then(Value::as_array).cloned();
+        let calls = several(started, "calls").unwrap_or_default();
+        for (at, (call, result)) in
+            calls.iter().zip(several(event, "results").unwrap_or_default()).enumerate()
+        {
+            take(text(call.get("idempotency_key")), at, call.get("input"), &result);
         }
     }
+    found
 }
 
 /// The node of the run's own graph that an event belongs to, and its iteration.

@@ -144,7 +144,7 @@ impl Desk {
             return refusal;
         }
         let call = &ToolCall { approval: None, ..call.clone() };
-        let known = self.reused.answer_to(call).is_some();
+        let known = self.reused.answer_to(call, &self.world.root).is_some();
         let asked = match self.gate.decide(call) {
             GateDecision::Denied(verdict) => return denial(call, &verdict),
             // nothing is done for it, so nothing can ask

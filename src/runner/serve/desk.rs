@@ -275,7 +275,13 @@ impl Desk {
         }
         answered.take(key, digest);
         drop(answered);
-        let result = self.recalled(call).unwrap_or_else(work);
+        let result = match self.recalled(call) {
+            Some(made_before) => {
+                self.reused.made(call, &made_before, &self.world);
+                made_before
+            }
+            None => work(),
+        };
         let mut answered = locked(&self.answered);
         if self.answers_on_record() && result.wants_approval() {
             // nothing was done, and once it is answered the same call comes again
@@ -294,7 +300,7 @@ impl Desk {
         said::decided(&decision);
         let asked = match decision {
             GateDecision::Denied(verdict) => return denial(call, &verdict),
-            GateDecision::Ask(asked) => match self.reused.answer_to(call) {
+            GateDecision::Ask(asked) => match self.reused.answer_to(call, &self.world.root) {
                 Some(known) => return self.recall_unasked(&asked, known),
                 None => *asked,
             },
@@ -346,6 +352,7 @@ impl Desk {
         said::begun();
         let result = self.act(granted, cancel);
         self.took_effect(granted, &result);
+        self.reused.made(call, &result, &self.world);
         let cancelled = result.error.as_ref().is_some_and(|error| error.kind == ErrorKind::Cancelled);
         if cancelled && self.ending.load(Ordering::SeqCst) {
             // whoever asked is gone: this is no end that a later session should be told
@@ -392,7 +399,11 @@ impl Desk {
         }
         match self.gate.decide(call) {
             // nothing is done for it, so nothing can ask
-            GateDecision::Granted(_) | GateDecision::Ask(_) if self.reused.answer_to(call).is_some() => None,
+            GateDecision::Granted(_) | GateDecision::Ask(_)
+                if self.reused.answer_to(call, &self.world.root).is_some() =>
+            {
+                None
+            }
             GateDecision::Granted(granted) => {
                 let met = question(&granted, &self.world)
                     .filter(|met| matches!(met.kind, ErrorKind::ApprovalRequired | ErrorKind::Denied));

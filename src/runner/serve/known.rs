@@ -22,9 +22,13 @@ pub(super) enum Known {
 impl Desk {
     /// What is known of a granted call.
     pub(super) fn known(&self, granted: &Granted<ToolCall>, cancel: &Cancel) -> Known {
-        match self.reused.answer_to(granted.request()) {
-            Some(known) => Known::Result(Box::new(known)),
-            None => self.cached(granted, cancel),
+        match self.reused.known_of(granted.request(), &self.world.root) {
+            Known::Result(known) => Known::Result(known),
+            Known::Nothing => self.cached(granted, cancel),
+            Known::PassedOver(why) => match self.cached(granted, cancel) {
+                Known::Result(known) => Known::Result(known),
+                Known::PassedOver(_) | Known::Nothing => Known::PassedOver(why),
+            },
         }
     }
 

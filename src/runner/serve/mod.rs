@@ -7,6 +7,7 @@ mod cached;
 mod desk;
 #[cfg(test)]
 mod desk_tests;
+mod footing;
 mod freshness;
 mod handshake;
 mod held;

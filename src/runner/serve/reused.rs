@@ -2,55 +2,124 @@
 //! says which may be used; here each is held against the call that is made, and the patches among them against the workspace.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::effect::{Recalled, RecalledFrom, ReusableResult, Reuse, ToolCall, ToolResult};
-use crate::files::RelPath;
+use serde_json::Value;
+
+use crate::effect::{
+    At, Footprint, LeftFile, Recalled, RecalledFrom, ReusableResult, Reuse, ToolCall, ToolResult,
+    changed_files,
+};
+use crate::files::{RelPath, Root};
 use crate::policy::Asked;
 use crate::runner::ToolWorld;
 use crate::runner::patch::Version;
 
 use super::desk::{Desk, unrecorded};
+use super::footing::Footing;
+use super::known::Known;
+
+/// Behind everything that was done before.
+const NOW: At = (u64::MAX, 0);
 
 /// What may be taken over, by the keys of the calls.
 #[derive(Debug, Default)]
 pub(super) struct Reused {
     run: String,
     results: BTreeMap<String, ReusableResult>,
+    footing: Mutex<Footing>,
 }
 
 impl Reused {
     /// Takes what the front offers, where the workspace is as the patches among it left it; else names what is not.
     pub(super) fn of(offered: Option<Reuse>, world: &ToolWorld) -> Result<Self, String> {
-        let Some(Reuse { run, results, left }) = offered else { return Ok(Self::default()) };
-        let stands = |(path, left): &(&String, &Option<crate::effect::LeftFile>)| {
-            let now = RelPath::parse(path).ok().and_then(|path| Version::read(&world.root, &path).ok());
-            let now = now.map(|version| {
-                version.map(|version| (version.content.digest(), version.content.mode().as_str().to_owned()))
-            });
-            now == Some(left.as_ref().map(|left| (left.digest, left.mode.clone())))
-        };
-        let moved_on: Vec<String> =
-            left.iter().filter(|file| !stands(file)).map(|(path, _)| format!("`{path}`")).collect();
+        let Some(Reuse { run, results, left, changes, done }) = offered else { return Ok(Self::default()) };
+        let moved_on: Vec<String> = left
+            .iter()
+            .filter(|(path, left)| !standing(&world.root, path).is_ok_and(|now| now == **left))
+            .map(|(path, _)| format!("`{path}`"))
+            .collect();
         if !moved_on.is_empty() {
             return Err(format!(
                 "the workspace is not as the patches that would be taken over from the run `{run}` left it: {}",
                 moved_on.join(", ")
             ));
         }
+        let mut footing = Footing::beside(changes);
+        let stands = |path: &str| standing(&world.root, path).unwrap_or_default();
+        done.iter().for_each(|did| footing.note(did, &stands));
         let results = results.into_iter().map(|result| (result.key.clone(), result)).collect();
-        Ok(Self { run, results })
+        Ok(Self { run, results, footing: Mutex::new(footing) })
     }
 
-    /// What the earlier run has for a call; marked as what it is.
-    pub(super) fn answer_to(&self, call: &ToolCall) -> Option<ToolResult> {
-        let known = self.results.get(&ReusableResult::key_of(&call.run, &call.idempotency_key))?;
+    /// What the earlier run has for a call; marked as what it is. What it has seen of the workspace, or changed in it, must be
+    /// there still.
+    pub(super) fn known_of(&self, call: &ToolCall, root: &Root) -> Known {
+        let known = self.results.get(&ReusableResult::key_of(&call.run, &call.idempotency_key));
+        let Some(known) = known.filter(|known| known.answers(call)) else { return Known::Nothing };
+        if let Some(why) = self.moved_on(call, known, root) {
+            return Known::PassedOver(why);
+        }
         let recalled = Recalled { from: RecalledFrom::Run, run: self.run.clone(), at: known.at };
-        known.answers(call).then(|| ToolResult {
+        Known::Result(Box::new(ToolResult {
             recalled: Some(Box::new(recalled)),
             passed_over: None,
             ..known.result.clone()
-        })
+        }))
     }
+
+    /// The same, where it answers the call.
+    pub(super) fn answer_to(&self, call: &ToolCall, root: &Root) -> Option<ToolResult> {
+        match self.known_of(call, root) {
+            Known::Result(known) => Some(*known),
+            Known::PassedOver(_) | Known::Nothing => None,
+        }
+    }
+
+    /// Why a result does not hold any more in the workspace that this run has made.
+    fn moved_on(&self, call: &ToolCall, known: &ReusableResult, root: &Root) -> Option<String> {
+        let tried = call.input.get("dry_run") == Some(&Value::Bool(true));
+        match call.tool.as_str() {
+            // what they come to is not of the workspace
+            "llm" | "http" => None,
+            "apply_patch" | "rollback" if known.result.ok && !tried => {
+                let stands = |path: &str| standing(root, path).unwrap_or_default();
+                self.footing().left_otherwise(&changed_files(&known.result), &stands)
+            }
+            _ => self.footing().seen_otherwise(known.began),
+        }
+    }
+
+    /// A call was made, whatever it came to.
+    pub(super) fn made(&self, call: &ToolCall, result: &ToolResult, world: &ToolWorld) {
+        if self.results.is_empty() {
+            return;
+        }
+        let did = Footprint::of(&call.run, &call.idempotency_key, NOW, &call.input, result);
+        // of a command that was ended early its result does not say where it could write
+        let beyond = did.beyond || call.tool == "exec" && !result.ok && world.memory.first_direct().is_some();
+        let stands = |path: &str| standing(&world.root, path).unwrap_or_default();
+        self.footing().note(&Footprint { beyond, ..did }, &stands);
+    }
+
+    /// A thread that panicked while it held the lock leaves what was noted.
+    fn footing(&self) -> MutexGuard<'_, Footing> {
+        self.footing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// It cannot be looked at.
+#[derive(Debug)]
+struct Unseen;
+
+/// What stands at a path.
+fn standing(root: &Root, path: &str) -> Result<Option<LeftFile>, Unseen> {
+    let path = RelPath::parse(path).map_err(|_| Unseen)?;
+    let version = Version::read(root, &path).map_err(|_| Unseen)?;
+    Ok(version.map(|version| LeftFile {
+        digest: version.content.digest(),
+        mode: version.content.mode().as_str().to_owned(),
+    }))
 }
 
 impl Desk {
