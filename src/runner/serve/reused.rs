@@ -47,7 +47,9 @@ impl Reused {
         }
         let mut footing = Footing::beside(changes);
         let stands = |path: &str| standing(&world.root, path).unwrap_or_default();
-        done.iter().for_each(|did| footing.note(did, &stands));
+        for did in &done {
+            footing.note(did, &stands);
+        }
         let results = results.into_iter().map(|result| (result.key.clone(), result)).collect();
         Ok(Self { run, results, footing: Mutex::new(footing) })
     }
