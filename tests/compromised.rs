@@ -106,7 +106,6 @@ impl Taken {
             reuse: None,
             counted_calls: 0,
             answers_on_record: false,
-            counted_calls: 0,
             keeps_records: true,
         };
         let root = File::open(workspace.path()).unwrap();
