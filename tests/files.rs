@@ -148,8 +148,10 @@ fn the_swap_race_never_escapes() {
                 fs::remove_dir_all(at.join("swap")).unwrap();
             }
         });
-        let mut read = 0;
-        for _ in 0..40_000 {
+        let (mut read, mut tried) = (0, 0);
+        // on a busy machine the other thread may not have had its turn by then
+        while tried < 40_000 || (read == 0 && tried < 10_000_000) {
+            tried += 1;
             if let Ok(mut file) = root.file(&path("swap/name"), Links::Inside) {
                 let under = file.path().as_str() == "real/name" || file.path().as_str() == "swap/name";
                 let text = file.read(100).unwrap();
