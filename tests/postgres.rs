@@ -97,7 +97,9 @@ impl Server {
         let first = self.child.borrow().id();
         let all: Vec<u32> = [first].into_iter().chain(children(first)).collect();
         // the first one would tell the others in order
-        all.iter().for_each(|process| signal_if_there(*process, "KILL"));
+        for process in &all {
+            signal_if_there(*process, "KILL");
+        }
         self.child.borrow_mut().wait().unwrap();
         all_gone(&all[1..]);
         *self.child.borrow_mut() = Self::spawn(&self.folder, self.port, &self.settings);
