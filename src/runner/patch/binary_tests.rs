@@ -2,9 +2,6 @@
 
 #![expect(clippy::disallowed_methods, reason = "the tests run git on folders of their own")]
 
-use std::io::Write as _;
-use std::process::Stdio;
-
 use proptest::arbitrary::any;
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, TestCaseError};
@@ -15,9 +12,9 @@ use crate::patch::{Binary, BlobNames};
 use crate::runner::Cancel;
 
 use super::commit::Point;
-use super::git_tests::{git, run};
+use super::git_tests::{applied, run, written};
 use super::resolve::resolve_patch;
-use super::scratch::{Scratch, Tree, read_tree, write_tree};
+use super::scratch::{Scratch, Tree, write_tree};
 use super::{Content, ObjectHash, PatchError, Side, Telling, compose, parse, recover, render};
 
 const FORMATS: [&str; 2] = ["sha1", "sha256"];
@@ -34,13 +31,7 @@ fn repository(format: &str, files: &Tree) -> tempfile::TempDir {
 fn git_diff(format: &str, before: &Tree, after: &Tree) -> String {
     let folder = repository(format, before);
     let at = folder.path();
-    let tree = |files: &Tree| {
-        run(at, &["rm", "-rq", "--ignore-unmatch", "--force", "."]);
-        write_tree(at, files);
-        run(at, &["add", "-A", "-f"]);
-        String::from_utf8(run(at, &["write-tree"])).unwrap().trim().to_owned()
-    };
-    let (old, new) = (tree(before), tree(after));
+    let [old, new] = written(at, [before, after]);
     let args = ["diff", "--binary", "--no-ext-diff", "-M30%", "-C30%", "--find-copies-harder", &old, &new];
     String::from_utf8(run(at, &args)).unwrap_or_else(|_| {
         std::fs::write(at.join(".git/info/attributes"), "* -diff\n").unwrap();
@@ -51,14 +42,7 @@ fn git_diff(format: &str, before: &Tree, after: &Tree) -> String {
 /// The tree that `git apply` makes; `None` if it refuses.
 fn git_apply(format: &str, before: &Tree, patch: &str) -> Option<Tree> {
     let folder = repository(format, before);
-    let mut child = git(folder.path(), &["apply", "--whitespace=nowarn", "-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(patch.as_bytes()).unwrap();
-    child.wait().unwrap().success().then(|| read_tree(folder.path()))
+    applied(folder.path(), patch)
 }
 
 /// Random bytes, bytes that repeat, text with line ends of both kinds, nothing.

@@ -2,6 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "the tests run git on folders of their own")]
 
+use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -12,7 +13,7 @@ use proptest::{collection, option, prop_assert, prop_assert_eq, proptest, sample
 
 use super::scratch::{Scratch, Tree, read_tree, write_tree};
 
-pub(super) fn git(folder: &Path, args: &[&str]) -> Command {
+fn git(folder: &Path, args: &[&str]) -> Command {
     let mut command = Command::new("git");
     command
         .current_dir(folder)
@@ -31,35 +32,43 @@ pub(super) fn run(folder: &Path, args: &[&str]) -> Vec<u8> {
     output.stdout
 }
 
+/// The trees that git makes of these files, one after the other in one repository.
+pub(super) fn written(at: &Path, trees: [&Tree; 2]) -> [String; 2] {
+    trees.map(|tree| {
+        run(at, &["rm", "-rq", "--ignore-unmatch", "--force", "."]);
+        write_tree(at, tree);
+        run(at, &["add", "-A", "-f"]);
+        String::from_utf8(run(at, &["write-tree"])).unwrap().trim().to_owned()
+    })
+}
+
 /// The diff that git makes of two trees, with renames and copies.
 pub(super) fn git_diff(before: &Tree, after: &Tree) -> String {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
     run(at, &["init", "-q"]);
-    let mut trees = Vec::new();
-    for tree in [before, after] {
-        run(at, &["rm", "-rq", "--ignore-unmatch", "--force", "."]);
-        write_tree(at, tree);
-        run(at, &["add", "-A", "-f"]);
-        trees.push(String::from_utf8(run(at, &["write-tree"])).unwrap().trim().to_owned());
-    }
-    let args = ["diff", "--no-ext-diff", "-M30%", "-C30%", "--find-copies-harder", &trees[0], &trees[1]];
+    let [old, new] = written(at, [before, after]);
+    let args = ["diff", "--no-ext-diff", "-M30%", "-C30%", "--find-copies-harder", &old, &new];
     String::from_utf8(run(at, &args)).unwrap()
 }
 
 /// The tree that `git apply` makes; `None` if it refuses.
 pub(super) fn git_apply(before: &Tree, patch: &str) -> Option<Tree> {
-    use std::io::Write as _;
     let folder = tempfile::tempdir().unwrap();
     write_tree(folder.path(), before);
-    let mut child = git(folder.path(), &["apply", "--whitespace=nowarn", "-"])
+    applied(folder.path(), patch)
+}
+
+/// What `git apply` makes of a folder; `None` if it refuses.
+pub(super) fn applied(folder: &Path, patch: &str) -> Option<Tree> {
+    let mut child = git(folder, &["apply", "--whitespace=nowarn", "-"])
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
     child.stdin.take().unwrap().write_all(patch.as_bytes()).unwrap();
-    child.wait().unwrap().success().then(|| read_tree(folder.path()))
+    child.wait().unwrap().success().then(|| read_tree(folder))
 }
 
 fn lines() -> impl Strategy<Value = Vec<u8>> {
