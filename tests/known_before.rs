@@ -685,6 +685,99 @@ edges:
 outputs: { v: \"{{ nodes.a.output.v }}\" }
 ",
     ),
+    (
+        "a prompt that several nodes use may be written for each of them: what they give by hand, one of a few, statuses, options",
+        &[],
+        "prompts:
+  p: { text: \"{% if mode == 'fast' %}Be quick.{% elif mode in ['slow', 'calm'] %}Calmly.{% else %}Be thorough.{% endif %}\" }
+  n: { text: \"{% if n == 1 %}one{% elif n > 5 %}many{% endif %}x\" }
+  s: { text: \"{% if s == 'failed' %}bad{% endif %}{% if s == 'succeeded' %}good{% endif %}\" }
+  c: { text: \"{% if c == 'skip' %}x{% else %}{{ c }}{% endif %}\" }
+nodes:
+  a: { uses: render, with: { prompt: p, vars: { mode: fast } } }
+  b: { uses: render, with: { prompt: p, vars: { mode: slow } } }
+  d: { uses: render, with: { prompt: n, vars: { n: 1 } } }
+  e: { uses: render, with: { prompt: n, vars: { n: 7 } } }
+  t: { uses: exec, with: { argv: [x] } }
+  good: { uses: render, with: { prompt: s, vars: { s: '{{ nodes.t.status }}' } } }
+  bad: { uses: render, with: { prompt: s, vars: { s: '{{ nodes.t.status }}' } } }
+  q: { uses: approval, with: { show: s, options: [skip, go] } }
+  r: { uses: approval, with: { show: s, options: [go, stop] } }
+  after_q: { uses: render, with: { prompt: c, vars: { c: '{{ nodes.q.output.choice }}' } } }
+  after_r: { uses: render, with: { prompt: c, vars: { c: '{{ nodes.r.output.choice }}' } } }
+edges: [a -> b, d -> e, t -> good, { from: t, to: bad, catch: [exit] }, q -> after_q, r -> after_r]
+",
+    ),
+    (
+        "so may one with a word by hand that is used once, and what it asks for may be a field that only another use gives",
+        &[],
+        "prompts:
+  once: { text: \"{% if mode == 'fast' %}Be quick.{% endif %}{% if o.deep.way == 'far' %}far{% endif %}\" }
+  o: { text: \"{% if o.a is defined %}{{ o.a }}{% else %}{{ o.b | upper }}{% endif %}{{ o.b | default('') }}{{ first_of(o.a, o.b) }}\" }
+  l: { text: \"{{ l | selectattr('a', 'defined') | map(attribute='a') | join }}{{ l | map(attribute='b', default='') | join }}\" }
+nodes:
+  a: { uses: render, with: { prompt: once, vars: { mode: slow, o: { deep: { way: near } } } } }
+  b: { uses: render, with: { prompt: o, vars: { o: { a: x } } } }
+  c: { uses: render, with: { prompt: o, vars: { o: { b: y } } } }
+  d: { uses: render, with: { prompt: l, vars: { l: [{ a: x }] } } }
+  e: { uses: render, with: { prompt: l, vars: { l: [{ b: x }] } } }
+edges: [a -> b -> c -> d -> e]
+",
+    ),
+    (
+        "what no use of a prompt makes sense of is told once for it, with what such a word hides, and what fails in one use is told",
+        &["unknown-value", "wrong-operand", "unknown-value", "unknown-field", "incomparable", "wrong-operand"],
+        "inputs: { m: { enum: [x, y], default: x }, n: { enum: [x, z], default: x }, i: { type: integer } }
+prompts:
+  p: { text: \"{% if m == 'w' %}{{ i | upper }}{% endif %}{% if m in ['x', 'v'] %}{% endif %}{{ o.nmae | default('') }}\" }
+  q: { text: \"{% if v == 'a' %}{% endif %}{% if v is string %}{% else %}{{ v | upper }}{% endif %}\" }
+nodes:
+  a: { uses: render, with: { prompt: p, vars: { m: '{{ inputs.m }}', i: '{{ inputs.i }}', o: { name: x } } } }
+  b: { uses: render, with: { prompt: p, vars: { m: '{{ inputs.n }}', i: '{{ inputs.i }}', o: { name: y } } } }
+  c: { uses: render, with: { prompt: q, vars: { v: a } } }
+  d: { uses: render, with: { prompt: q, vars: { v: '{{ inputs.i }}' } } }
+edges: [a -> b -> c -> d]
+",
+    ),
+    (
+        "what is never come to is not looked at: in texts, in `if … else`, behind `and` and `or`",
+        &[],
+        "inputs: { s: { type: string, default: a }, l: { type: array, items: { type: string }, default: [b] }, o: { type: object, properties: { k: { enum: [a, b] } }, required: [k], additionalProperties: false } }
+prompts:
+  p: { text: \"{% if x is string %}{{ x }}{% else %}{{ x | join(', ') }}{% endif %}{% if x is not string %}{{ x | first | default('') }}{% elif x != '' %}{{ x | upper }}{% endif %}\" }
+  n: { text: \"{% if y is defined and y is not none %}{{ y | upper }}{% endif %}{% for i in l if i is number %}{{ i + 1 }}{% endfor %}\" }
+  s: { text: \"{% set k = 'a' %}{% if x is string %}{% set k = 1 %}{% endif %}{% if k is number %}{{ k + 1 }}{% else %}{{ k | upper }}{% endif %}\" }
+nodes:
+  a: { uses: render, with: { prompt: p, vars: { x: '{{ inputs.s }}' } } }
+  b: { uses: render, with: { prompt: p, vars: { x: '{{ inputs.l }}' } } }
+  c: { uses: render, with: { prompt: n, vars: { y: '{{ none }}', l: '{{ inputs.l }}' } } }
+  e: { uses: render, with: { prompt: s, vars: { x: '{{ inputs.s }}' } } }
+  d:
+    uses: values
+    with:
+      a: \"{{ inputs.l | upper if inputs.l is string else 'x' }}\"
+      b: \"{{ inputs.l is string and inputs.l == 'x' }}\"
+      c: \"{{ inputs.l is list or inputs.l == 'x' }}\"
+      d: \"{{ inputs.o.k | length if inputs.o.k is string else inputs.o.k + 1 }}\"
+edges: [a -> b -> c -> d -> e]
+",
+    ),
+    (
+        "and what may be come to is, also behind what makes nothing known, behind a word that is no such, and where one of two is asked",
+        &["wrong-operand", "wrong-operand", "wrong-operand", "unknown-value", "wrong-operand", "wrong-operand", "wrong-operand"],
+        "inputs: { m: { enum: [x, y], default: x }, i: { type: integer }, u: { type: [string, integer] }, l: { type: array, items: { type: integer } }, o: { type: object, properties: { a: { type: string } } } }
+nodes:
+  d:
+    uses: values
+    with:
+      a: \"{{ 1 if inputs.o.a is defined else inputs.i | upper }}\"
+      b: \"{{ 1 if (inputs.o.a | default('')) == '' else inputs.i | upper }}\"
+      c: \"{{ inputs.i | upper if inputs.m == 'z' else 1 }}\"
+      d: \"{{ inputs.i | upper if inputs.u is string else 1 }}\"
+      e: \"{{ inputs.u is string or (inputs.i | upper) == 'A' }}\"
+      f: \"{% if inputs.u is string or inputs.u is integer %}{{ inputs.l | upper }}{% endif %}\"
+",
+    ),
 ];
 
 #[test]

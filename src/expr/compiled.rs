@@ -296,8 +296,17 @@ impl Template {
 
     /// What is wrong with it, by what is known of its roots.
     pub fn infer(&self, known: &mut Known<'_>) -> Inferred {
-        let inference = Inference::new(&self.body.text, &self.body.roots, self.body.frame, known);
-        inference.whole_text(&self.body.code)
+        self.inference(known).whole_text(&self.body.code)
+    }
+
+    /// The same, where `declared` says of some roots that their value is written down once, and is there to be changed:
+    /// another one to compare them with is no fault.
+    pub fn infer_declared(&self, known: &mut Known<'_>, declared: &mut Known<'_>) -> Inferred {
+        self.inference(known).declared(declared).whole_text(&self.body.code)
+    }
+
+    fn inference(&self, known: &mut Known<'_>) -> Inference<'_> {
+        Inference::new(&self.body.text, &self.body.roots, self.body.frame, known)
     }
 
     /// Its text.

@@ -46,17 +46,28 @@ impl Field {
     /// The same, where the value at `path` is there and `known` says more of it. `None`: there is no such value.
     #[must_use]
     pub fn narrowed(&self, path: &[Step], known: &dyn Fn(&Type) -> Type) -> Option<Field> {
+        self.narrowed_to(Chance::Never, path, known)
+    }
+
+    /// The same, where nobody doubts that the value is there, and nobody says so.
+    #[must_use]
+    pub fn undoubted(&self, path: &[Step], known: &dyn Fn(&Type) -> Type) -> Option<Field> {
+        self.narrowed_to(Chance::Perhaps, path, known)
+    }
+
+    /// `most`: how far it may still be missing.
+    fn narrowed_to(&self, most: Chance, path: &[Step], known: &dyn Fn(&Type) -> Type) -> Option<Field> {
+        let missing = self.missing.min(most);
         let Some((step, rest)) = path.split_first() else {
             let ty = known(&self.ty);
-            return (!ty.is_never()).then_some(Field::sure(ty));
+            return (!ty.is_never()).then_some(Field { ty, missing });
         };
+        let inner = |field: &Field| field.narrowed_to(most, rest, known);
         let ty = match step {
-            Step::Field(name) => {
-                Type { objects: objects(&self.ty.objects, name, rest, known)?, ..Type::NEVER }
-            }
-            Step::Item(at) => lists(&self.ty, *at, rest, known)?,
+            Step::Field(name) => Type { objects: objects(&self.ty.objects, name, &inner)?, ..Type::NEVER },
+            Step::Item(at) => lists(&self.ty, *at, &inner)?,
         };
-        Some(Field::sure(ty))
+        Some(Field { ty, missing })
     }
 }
 
@@ -75,7 +86,7 @@ pub(super) fn item(ty: &Type, at: i64) -> Option<Field> {
     }
 }
 
-fn objects(objects: &Objects, name: &str, rest: &[Step], known: &dyn Fn(&Type) -> Type) -> Option<Objects> {
+fn objects(objects: &Objects, name: &str, known: &dyn Fn(&Field) -> Option<Field>) -> Option<Objects> {
     let open = [Arc::new(ObjectOf::open())];
     let shapes = match objects {
         Objects::None => return None,
@@ -84,7 +95,7 @@ fn objects(objects: &Objects, name: &str, rest: &[Step], known: &dyn Fn(&Type) -
     };
     let mut kept = Vec::with_capacity(shapes.len());
     for shape in shapes {
-        let Some(field) = shape.field(name).and_then(|field| field.narrowed(rest, known)) else { continue };
+        let Some(field) = shape.field(name).as_ref().and_then(known) else { continue };
         let mut fields = shape.fields.clone();
         fields.insert(name.to_owned(), field);
         kept.push(Arc::new(ObjectOf { fields, rest: shape.rest.clone() }));
@@ -92,12 +103,12 @@ fn objects(objects: &Objects, name: &str, rest: &[Step], known: &dyn Fn(&Type) -
     (!kept.is_empty()).then(|| Objects::of(kept))
 }
 
-fn lists(ty: &Type, at: i64, rest: &[Step], known: &dyn Fn(&Type) -> Type) -> Option<Type> {
+fn lists(ty: &Type, at: i64, known: &dyn Fn(&Field) -> Option<Field>) -> Option<Type> {
     if let Lists::Of(list) = &ty.lists
         && let ListOf::Tuple(items) = &**list
     {
         let place = place(at, items.len())?;
-        let narrowed = Field::sure(items[place].clone()).narrowed(rest, known)?;
+        let narrowed = known(&Field::sure(items[place].clone()))?;
         let mut items = items.clone();
         items[place] = narrowed.ty;
         return Some(Type::tuple(items));

@@ -221,5 +221,5 @@ impl Places<'_, '_> {
 }
 
 fn fault(code: Code, span: Span, message: String, help: Option<String>) -> Finding {
-    Finding { code, span, message, help, about: Vec::new(), doubt: None }
+    Finding { code, span, message, help, about: Vec::new(), doubt: None, decided: false }
 }

@@ -19,6 +19,7 @@ mod misread;
 mod outcome;
 mod outputs;
 mod places;
+mod prompts;
 mod races;
 mod report;
 mod results;

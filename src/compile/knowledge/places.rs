@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use crate::compile::draft::Draft;
 use crate::diag::Diagnostics;
@@ -17,10 +16,8 @@ use super::flow::Flow;
 use super::given::{Given, Receiver};
 use super::misread::Misread;
 use super::outcome::Outcomes;
+use super::prompts::{self, Prompts};
 use super::{doubt, outputs, report, writes};
-
-/// Bytes of prompts that are judged, each node that uses one counted: beyond, they are left to the run.
-const PROMPTS: usize = 16 << 20;
 
 /// Where an expression stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,8 +57,8 @@ pub(super) struct Places<'a, 'd> {
     results: Vec<Type>,
     /// By reader and node: what was found out, `None` where it is never seen.
     pub(super) seen: RefCell<BTreeMap<(NodeIx, NodeIx), Option<Outcomes>>>,
-    /// By prompt: the variables that it was last judged for, and how much text may still be judged.
-    prompts: RefCell<(BTreeMap<*const Template, Type>, usize)>,
+    /// What prompts were judged for.
+    pub(super) prompts: RefCell<Prompts>,
     /// The courses of runs that succeed, once it is known how conditions decide.
     pub(super) courses: Option<Courses<'a>>,
     /// By node: does it surely give its output in a run that succeeds?
@@ -94,7 +91,7 @@ impl<'a, 'd> Places<'a, 'd> {
             written: BTreeMap::new(),
             results: vec![Type::ANY; plan.outputs.len()],
             seen: RefCell::new(BTreeMap::new()),
-            prompts: RefCell::new((BTreeMap::new(), PROMPTS)),
+            prompts: RefCell::new(Prompts::default()),
             courses: None,
             surely: BTreeMap::new(),
             behind: RefCell::new(vec![None; plan.nodes.len()]),
@@ -112,6 +109,7 @@ impl<'a, 'd> Places<'a, 'd> {
                 }
             }
         }
+        self.prompts.borrow_mut().report(diagnostics);
     }
 
     fn node(&mut self, at: NodeIx, diagnostics: &mut Diagnostics) {
@@ -185,14 +183,14 @@ impl<'a, 'd> Places<'a, 'd> {
             }
             Action::Render(rendered) => {
                 let vars = self.vars(place, facts, &rendered.vars, [&*rendered.prompt], diagnostics);
-                report::prompt(self, at, &rendered.prompt, &vars, diagnostics);
+                prompts::check(self, at, &rendered.prompt, &vars, &rendered.vars, diagnostics);
                 Type::ANY
             }
             Action::Llm(conversation) => {
                 let prompts = conversation.messages.iter().map(|(_, prompt)| &**prompt);
                 let vars = self.vars(place, facts, &conversation.vars, prompts, diagnostics);
                 for (_, prompt) in &conversation.messages {
-                    report::prompt(self, at, prompt, &vars, diagnostics);
+                    prompts::check(self, at, prompt, &vars, &conversation.vars, diagnostics);
                 }
                 Type::ANY
             }
@@ -321,20 +319,6 @@ impl<'a, 'd> Places<'a, 'd> {
             Place::Node(_) | Place::Outputs => return Field::ANY,
         };
         result.at(&[Step::Field(name.to_owned())]).unwrap_or(Field::ANY)
-    }
-
-    /// Is a prompt to be judged for these variables? Once for the same ones.
-    pub(super) fn is_new(&self, prompt: &Arc<Template>, vars: &Type) -> bool {
-        let mut prompts = self.prompts.borrow_mut();
-        let (last, left) = &mut *prompts;
-        let key = Arc::as_ptr(prompt);
-        if last.get(&key) == Some(vars) {
-            return false;
-        }
-        let Some(less) = left.checked_sub(prompt.source().len()) else { return false };
-        *left = less;
-        last.insert(key, vars.clone());
-        true
     }
 
     /// What a doubt is about may be settled by what is around the place.

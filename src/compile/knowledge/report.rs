@@ -1,15 +1,14 @@
 //! Findings of expressions at their place in the file, each with the other side of it.
 
 use std::fmt::Write as _;
-use std::sync::Arc;
 
 use crate::compile::draft::DraftNode;
 use crate::diag::{Diagnostic, Diagnostics, codes};
-use crate::expr::{Finding, Readable, Reference, Root, Template};
+use crate::expr::{Finding, Reference, Root};
 use crate::model::Uses;
 use crate::plan::NodeIx;
 use crate::source::Span;
-use crate::types::{Field, Kind, Objects, Step, Type};
+use crate::types::{Kind, Step, Type};
 
 use super::places::{Facts, Place, Places};
 use super::search::{Done, Ways as _, on_every_way};
@@ -18,7 +17,7 @@ use super::search::{Done, Ways as _, on_every_way};
 pub(super) const OK_EXIT: &str =
     "add `ok_exit: any` to the command: with an exit code that it does not take, it fails with `exit`";
 /// Other sides that are shown with one finding.
-const SIDES: usize = 2;
+pub(super) const SIDES: usize = 2;
 
 /// Reports what was found in an expression (at `whole`), but for doubts that are settled around it.
 pub(super) fn findings(
@@ -204,43 +203,6 @@ fn never_seen(places: &Places<'_, '_>, place: Place, node: NodeIx, reference: &R
     let found = Diagnostic::new(codes::NOT_BEFORE, reference.span, message).help(help);
     let declared = &places.draft.nodes[node.0 as usize].node.id;
     found.label(declared.span, format!("`{id}`"))
-}
-
-/// A prompt, by the types of its variables.
-pub(super) fn prompt(
-    places: &Places<'_, '_>,
-    at: NodeIx,
-    prompt: &Arc<Template>,
-    vars: &Type,
-    diagnostics: &mut Diagnostics,
-) {
-    if !places.is_new(prompt, vars) {
-        return;
-    }
-    let known = |name: &str| match &vars.objects {
-        Objects::Of(_) => vars.field(name).unwrap_or(Field::ANY),
-        _ => Field::ANY,
-    };
-    let inferred = prompt.infer(&mut |root| match root {
-        Root::Local(name) => known(name),
-        _ => Field::ANY,
-    });
-    let node = &places.draft.nodes[at.0 as usize];
-    let given = node.parameter("vars").map(|field| &field.value);
-    // what is wrong with a guard guards nothing
-    let sure = prompt.readable() == Readable::Wholly;
-    for finding in inferred.findings.into_iter().filter(|finding| sure || finding.doubt.is_none()) {
-        let names = finding.about.iter().filter_map(|root| match root {
-            Root::Local(name) => Some(name.as_str()),
-            _ => None,
-        });
-        let sides = names.filter_map(|name| Some((given?.get(name)?.span, name))).take(SIDES);
-        let mut found = Diagnostic::new(finding.code, finding.span, finding.message).maybe_help(finding.help);
-        for (span, name) in sides {
-            found = found.label(span, format!("`{}` gives `{name}` here", node.id()));
-        }
-        diagnostics.push(found);
-    }
 }
 
 /// Steps, as an author writes them.

@@ -201,8 +201,9 @@ pub(super) fn values(call: &mut Call<'_, '_>) -> Field {
 
 pub(super) fn map_attribute(call: &mut Call<'_, '_>) -> Field {
     let item = call.items();
-    let field = call.attribute(&item, 0).unwrap_or(Field::ANY);
     let default = call.arg(1).cloned();
+    let field = if default.is_some() { call.attribute_if_there(&item, 0) } else { call.attribute(&item, 0) };
+    let field = field.unwrap_or(Field::ANY);
     if field.missing == Chance::Known && default.is_none() && !call.is_guarded() {
         call.missing_attribute(0);
     }

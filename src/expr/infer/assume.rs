@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::expr::Root;
 use crate::expr::ir::{Comparison, Kind, Node};
 use crate::types::{Chance, Field, Kind as ValueKind, Numbers, ObjectOf, Objects, Step, Texts, Type};
 
@@ -10,18 +11,12 @@ use super::path::visit;
 use super::{Base, Inference, Path};
 
 impl Inference<'_> {
-    /// The condition has come to `truth`.
-    pub(super) fn assume(&mut self, node: &Node, truth: bool) {
+    /// The condition has come to `truth`. `false`: it never does.
+    pub(super) fn assume(&mut self, node: &Node, truth: bool) -> bool {
         match &node.kind {
             Kind::Not(of) => self.assume(of, !truth),
-            Kind::And(a, b) if truth => {
-                self.assume(a, true);
-                self.assume(b, true);
-            }
-            Kind::Or(a, b) if !truth => {
-                self.assume(a, false);
-                self.assume(b, false);
-            }
+            Kind::And(a, b) if truth => self.assume(a, true) & self.assume(b, true),
+            Kind::Or(a, b) if !truth => self.assume(a, false) & self.assume(b, false),
             // one of the two, and which is not known: the first, or the second where the first did not decide
             Kind::And(a, b) | Kind::Or(a, b) => self.either((a, truth), (b, truth)),
             Kind::Defined(of) => self.defined(of, truth),
@@ -37,30 +32,53 @@ impl Inference<'_> {
         }
     }
 
-    fn either(&mut self, (a, a_truth): (&Node, bool), (b, b_truth): (&Node, bool)) {
+    fn either(&mut self, (a, a_truth): (&Node, bool), (b, b_truth): (&Node, bool)) -> bool {
         let before = (self.slots.clone(), self.locals.clone());
-        self.assume(a, a_truth);
+        let by_first = self.assume(a, a_truth);
         let first = (std::mem::take(&mut self.slots), std::mem::take(&mut self.locals));
         (self.slots, self.locals) = before;
-        self.assume(a, !a_truth);
-        self.assume(b, b_truth);
+        let by_second = self.assume(a, !a_truth) & self.assume(b, b_truth);
+        match (by_first, by_second) {
+            (true, false) => {
+                (self.slots, self.locals) = first;
+                return true;
+            }
+            (false, true) => return true,
+            _ => {}
+        }
         let join = |ours: &mut Vec<Field>, theirs: Vec<Field>| {
             ours.iter_mut().zip(theirs).for_each(|(ours, theirs)| *ours = ours.or(&theirs));
         };
         join(&mut self.slots, first.0);
         join(&mut self.locals, first.1);
+        by_first
     }
 
-    fn defined(&mut self, of: &Node, truth: bool) {
+    fn defined(&mut self, of: &Node, truth: bool) -> bool {
         match path_of(of) {
             Some(path) if truth => self.narrow(&path, &Type::clone),
             // that something is missing says nothing of what is there
-            Some(_) => {}
+            Some(path) => !self.is_there(&path),
             None => self.mentioned(of),
         }
     }
 
-    fn compared(&mut self, a: &Node, comparison: Comparison, b: &Node, truth: bool) {
+    /// Is a value surely there? Of results more is said than is known: where a way is long, they are taken to be there.
+    pub(super) fn is_there(&mut self, path: &Path) -> bool {
+        let of_node = match path.base {
+            Base::Slot(slot) => {
+                matches!(self.roots.get(slot), Some(Root::Node(_) | Root::Output | Root::Error) | None)
+            }
+            Base::Local(_) => false,
+        };
+        if of_node || self.vague.contains(&path.base) {
+            return false;
+        }
+        let field = self.base_type(path.base).and_then(|field| field.at(&path.steps));
+        field.is_some_and(|field| field.missing == Chance::Never)
+    }
+
+    fn compared(&mut self, a: &Node, comparison: Comparison, b: &Node, truth: bool) -> bool {
         let name = match comparison {
             Comparison::Equal => "eq",
             Comparison::NotEqual => "ne",
@@ -68,7 +86,8 @@ impl Inference<'_> {
             Comparison::NotIn => "not in",
             _ => "lt",
         };
-        let mut understood = self.has_key(a, comparison, b, truth);
+        let has_key = self.has_key(a, comparison, b, truth);
+        let (mut understood, mut possible) = (has_key.is_some(), has_key.unwrap_or(true));
         for (one, other, turned) in [(a, b, false), (b, a, true)] {
             let Some(path) = path_of(one) else { continue };
             if turned && matches!(name, "in" | "not in") {
@@ -76,55 +95,60 @@ impl Inference<'_> {
             }
             let other = self.value(other);
             understood = true;
-            self.narrow(&path, &|ty| tested(name, ty, Some(&other.ty), truth));
+            possible &= self.narrow(&path, &|ty| tested(name, ty, Some(&other.ty), truth));
         }
         if !understood {
             self.mentioned(a);
             self.mentioned(b);
         }
+        possible
     }
 
     /// `'a' in o`, and `'a' in (o | keys)`: an object that has a key has what stands under it.
-    fn has_key(&mut self, key: &Node, comparison: Comparison, of: &Node, truth: bool) -> bool {
+    /// `None`: it asks for something else.
+    fn has_key(&mut self, key: &Node, comparison: Comparison, of: &Node, truth: bool) -> Option<bool> {
         let holds = truth == matches!(comparison, Comparison::In);
-        let Kind::Const(serde_json::Value::String(name)) = &key.kind else { return false };
+        let Kind::Const(serde_json::Value::String(name)) = &key.kind else { return None };
         if !holds || !matches!(comparison, Comparison::In | Comparison::NotIn) {
-            return false;
+            return None;
         }
         let of = match &of.kind {
             Kind::Filter(filter, whole, _) if filter.name == "keys" => &**whole,
             _ => of,
         };
-        let Some(mut path) = path_of(of) else { return false };
+        let mut path = path_of(of)?;
         // in a text and in a list it asks for something else
         let whole = self.base_type(path.base).and_then(|field| field.at(&path.steps));
         if !whole.is_some_and(|field| field.ty.without(ValueKind::Null).kinds().eq([ValueKind::Object])) {
-            return false;
+            return None;
         }
         path.steps.push(Step::Field(name.clone()));
-        self.narrow(&path, &Type::clone);
-        true
+        Some(self.narrow(&path, &Type::clone))
     }
 
-    fn tested(&mut self, node: &Node, name: &str, of: &Node, args: &[Option<Node>], truth: bool) {
+    fn tested(&mut self, node: &Node, name: &str, of: &Node, args: &[Option<Node>], truth: bool) -> bool {
         let Some(path) = path_of(of) else { return self.mentioned(node) };
         let other = match args.first() {
             Some(Some(arg)) => Some(self.value(arg).ty),
             _ => None,
         };
-        self.narrow(&path, &|ty| tested(name, ty, other.as_ref(), truth));
+        self.narrow(&path, &|ty| tested(name, ty, other.as_ref(), truth))
     }
 
-    fn narrow(&mut self, path: &Path, known: &dyn Fn(&Type) -> Type) {
-        let Some(field) = self.base_type(path.base) else { return };
+    /// `false`: there is no such value.
+    fn narrow(&mut self, path: &Path, known: &dyn Fn(&Type) -> Type) -> bool {
+        let vague = self.vague.contains(&path.base);
+        let Some(field) = self.base_type(path.base) else { return true };
         // a value that can't be is left as it was: what is wrong with it has been said
-        if let Some(narrowed) = field.narrowed(&path.steps, known) {
-            *field = narrowed;
+        match field.narrowed(&path.steps, known) {
+            Some(narrowed) => *field = narrowed,
+            None => return vague,
         }
+        true
     }
 
-    /// Takes away doubt about each value that a part mentions.
-    fn mentioned(&mut self, node: &Node) {
+    /// Takes away doubt about each value that a part mentions. Whether it is there, and what it is, is not known by that.
+    fn mentioned(&mut self, node: &Node) -> bool {
         let mut paths: Vec<Path> = Vec::new();
         let mut computed: Vec<Path> = Vec::new();
         visit(node, &mut |part| {
@@ -136,12 +160,21 @@ impl Inference<'_> {
             }
         });
         paths.sort_by_key(|path| path.steps.len());
-        for path in paths {
-            self.narrow(&path, &|ty| Type { null: ty.null.min(Chance::Perhaps), ..ty.clone() });
+        let undoubted = |ty: &Type| Type { null: ty.null.min(Chance::Perhaps), ..ty.clone() };
+        let any = |_: &Type| Type::ANY;
+        let of_paths = paths.into_iter().map(|path| (path, &undoubted as &dyn Fn(&Type) -> Type));
+        let of_computed = computed.into_iter().map(|path| (path, &any as &dyn Fn(&Type) -> Type));
+        for (path, known) in of_paths.chain(of_computed) {
+            if let Some(field) = self.base_type(path.base)
+                && let Some(mentioned) = field.undoubted(&path.steps, known)
+            {
+                *field = mentioned;
+            }
+            if !self.vague.contains(&path.base) {
+                self.vague.push(path.base);
+            }
         }
-        for path in computed {
-            self.narrow(&path, &|_| Type::ANY);
-        }
+        true
     }
 }
 

@@ -98,6 +98,14 @@ impl Call<'_, '_> {
         Some(self.inference.attribute(item, arg, "an item"))
     }
 
+    /// The same where it may be missing.
+    pub(in crate::expr) fn attribute_if_there(&mut self, item: &Type, at: usize) -> Option<Field> {
+        self.inference.guards += 1;
+        let field = self.attribute(item, at);
+        self.inference.guards -= 1;
+        field
+    }
+
     /// An item may not have the attribute that is looked at.
     pub(in crate::expr) fn missing_attribute(&mut self, at: usize) {
         let Some(Some(arg)) = self.args.get(at) else { return };

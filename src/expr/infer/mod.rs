@@ -39,6 +39,9 @@ pub struct Finding {
     pub about: Vec<Root>,
     /// It holds only if this is not excluded by what is around the expression.
     pub doubt: Option<Doubt>,
+    /// Nothing fails by it: it says that something is decided here. In a text that is used in several places it is a
+    /// fault only where it is one in each.
+    pub decided: bool,
 }
 
 /// A value that may be missing or null.
@@ -133,6 +136,12 @@ pub(in crate::expr) struct Inference<'a> {
     guards: usize,
     /// Looks again at what was reported already.
     quiet: usize,
+    /// How many parts are around that are never come to, by what was reported as decided.
+    idle: usize,
+    /// How much was found, reported or not.
+    faults: usize,
+    /// Bases about a part of which something was asked that makes nothing known.
+    vague: Vec<Base>,
     findings: Vec<Finding>,
     open: Open,
     /// The name of an attribute that stands for what an item has there.
@@ -161,10 +170,19 @@ impl<'a> Inference<'a> {
             locals: vec![Field::ANY; frame.locals],
             guards: 0,
             quiet: 0,
+            idle: 0,
+            faults: 0,
+            vague: Vec::new(),
             findings: Vec::new(),
             open: Open::default(),
             attribute: None,
         }
+    }
+
+    /// With roots whose values are written down once, and are there to be changed.
+    pub(in crate::expr) fn declared(mut self, known: &mut Known<'_>) -> Self {
+        self.declared = self.roots.iter().map(known).collect();
+        self
     }
 
     /// The whole of an expression, whose value is needed.
@@ -196,8 +214,8 @@ impl<'a> Inference<'a> {
             match (is_empty(then), is_empty(otherwise)) {
                 (true, false) => self.assume(condition, false),
                 (false, true) => self.assume(condition, true),
-                _ => {}
-            }
+                _ => true,
+            };
         }
         self.slots
     }
@@ -220,13 +238,24 @@ impl<'a> Inference<'a> {
         about: Vec<Root>,
         doubt: Option<Doubt>,
     ) {
+        self.faults += 1;
         if self.quiet > 0 {
             return;
         }
+        let decided = self.idle > 0;
         let length = self.text.as_str().len();
         let start = (at.start as usize).min(length);
         let end = (at.end as usize).clamp(start, length);
-        self.findings.push(Finding { code, span: self.text.part(start, end), message, help, about, doubt });
+        let span = self.text.part(start, end);
+        self.findings.push(Finding { code, span, message, help, about, doubt, decided });
+    }
+
+    /// Judges what by itself makes nothing fail.
+    fn deciding<T>(&mut self, decides: bool, judge: impl FnOnce(&mut Self) -> T) -> T {
+        self.idle += usize::from(decides);
+        let judged = judge(self);
+        self.idle -= usize::from(decides);
+        judged
     }
 
     /// A part of the source, as it is shown.

@@ -168,7 +168,8 @@ impl Inference<'_> {
             }
             None => None,
         };
-        self.push(codes::UNKNOWN_VALUE, constant.at, message, help, self.roots_of(&[subject]), None);
+        let about = self.roots_of(&[subject]);
+        self.deciding(true, |of| of.push(codes::UNKNOWN_VALUE, constant.at, message, help, about, None));
     }
 
     /// `<` and its like: two numbers or two strings.

@@ -132,7 +132,12 @@ impl Inference<'_> {
             let names = field_names(ty);
             let help = suggestion(name, names.iter().map(String::as_str))
                 .or_else(|| names.is_empty().then(|| format!("remove it: {shown} has no fields at all")));
-            self.report(codes::UNKNOWN_FIELD, name_at, of, format!("{shown} has no field `{name}`"), help);
+            // what is missing then is taken by what is around
+            let taken = self.guards > 0 && ty.kinds().eq([ValueKind::Object]);
+            let message = format!("{shown} has no field `{name}`");
+            self.deciding(taken, |inference| {
+                inference.report(codes::UNKNOWN_FIELD, name_at, of, message, help);
+            });
         } else if ty.kinds().eq([ValueKind::List]) {
             let message = format!("{shown} is a list, and has no field `{name}`");
             let help = format!("write `[0].{name}` or `| map(attribute='{name}')`");
@@ -244,7 +249,10 @@ impl Inference<'_> {
                 };
                 let names = field_names(&here.ty);
                 let help = suggestion(name, names.iter().map(String::as_str));
-                self.report(codes::UNKNOWN_FIELD, attribute.at, attribute, message, help);
+                let objects = here.ty.without(ValueKind::Null).kinds().eq([ValueKind::Object]);
+                self.deciding(self.guards > 0 && objects, |inference| {
+                    inference.report(codes::UNKNOWN_FIELD, attribute.at, attribute, message, help);
+                });
                 return Field::ANY;
             };
             here = Field { ty: inner.ty, missing: inner.missing.max(here.missing).max(here.ty.null) };

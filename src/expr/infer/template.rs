@@ -1,7 +1,7 @@
 //! Texts: what becomes a part of them, and their statements.
 
 use crate::expr::ir::{For, Step};
-use crate::types::{Kind as ValueKind, Type};
+use crate::types::{Field, Kind as ValueKind, Type};
 
 use super::value::item_of;
 use super::{Inference, Inferred};
@@ -31,23 +31,38 @@ impl Inference<'_> {
     }
 
     fn branches(&mut self, branches: &[(crate::expr::ir::Node, Vec<Step>)], otherwise: &[Step]) {
-        let before = self.slots.clone();
+        let before = (self.slots.clone(), self.locals.clone());
+        let idle = self.idle;
+        let mut reached = true;
+        // what was set where each branch ends
+        let mut ends: Vec<Vec<Field>> = Vec::new();
         for (condition, body) in branches {
-            self.condition(condition);
+            let (_, faulty) = self.asked(condition);
             let outside = (self.slots.clone(), self.locals.clone());
-            self.assume_quietly(condition, true);
-            self.steps(body);
+            let possible = self.assume_quietly(condition, true);
+            // what is never come to is not looked at, unless that is by a fault
+            if possible || faulty {
+                self.deciding(!possible, |of| of.steps(body));
+                ends.push(std::mem::take(&mut self.locals));
+            }
             (self.slots, self.locals) = outside;
-            self.assume_quietly(condition, false);
+            let possible = self.assume_quietly(condition, false);
+            reached = possible || faulty;
+            if !reached {
+                break;
+            }
+            self.idle += usize::from(!possible);
         }
-        self.steps(otherwise);
-        self.slots = before;
-    }
-
-    fn assume_quietly(&mut self, condition: &crate::expr::ir::Node, truth: bool) {
-        self.quiet += 1;
-        self.assume(condition, truth);
-        self.quiet -= 1;
+        if reached {
+            self.steps(otherwise);
+            ends.push(std::mem::take(&mut self.locals));
+        }
+        self.idle = idle;
+        let either = |one: Vec<Field>, other: Vec<Field>| {
+            one.iter().zip(&other).map(|(one, other)| one.or(other)).collect()
+        };
+        self.slots = before.0;
+        self.locals = ends.into_iter().reduce(either).unwrap_or(before.1);
     }
 
     fn repeat(&mut self, repeat: &For) {
@@ -55,11 +70,13 @@ impl Inference<'_> {
         let list = self.takes(&repeat.list, &seen, &[ValueKind::List], "`for` takes a list");
         let before = (self.slots.clone(), self.locals.clone());
         self.bind(&repeat.targets, &item_of(&list));
-        if let Some(condition) = &repeat.condition {
-            self.condition(condition);
-            self.assume_quietly(condition, true);
+        match &repeat.condition {
+            Some(condition) => {
+                let (_, faulty) = self.asked(condition);
+                self.where_asked(condition, true, faulty, |of| of.steps(&repeat.body));
+            }
+            None => self.steps(&repeat.body),
         }
-        self.steps(&repeat.body);
         (self.slots, self.locals) = before;
         self.steps(&repeat.otherwise);
     }

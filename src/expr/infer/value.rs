@@ -69,30 +69,52 @@ impl Inference<'_> {
     }
 
     fn both(&mut self, a: &Node, b: &Node, needed: bool) -> Seen {
-        let first = self.condition(a);
+        let (first, faulty) = self.asked(a);
         let before = (self.slots.clone(), self.locals.clone());
-        self.quiet += 1;
-        self.assume(a, needed);
-        self.quiet -= 1;
-        let second = self.condition(b);
+        let second = self.where_asked(a, needed, faulty, |of| of.condition(b)).unwrap_or(Chance::Never);
         (self.slots, self.locals) = before;
         Seen { missing: first.max(second), ..Seen::sure(Type::BOOL) }
     }
 
     fn choice(&mut self, parts: &[Node; 3]) -> Seen {
         let [condition, then, otherwise] = parts;
-        let missing = self.condition(condition);
+        let (missing, faulty) = self.asked(condition);
         let before = (self.slots.clone(), self.locals.clone());
         let mut seen = Seen { missing, ..Seen::sure(Type::NEVER) };
         for (part, truth) in [(then, true), (otherwise, false)] {
-            self.quiet += 1;
-            self.assume(condition, truth);
-            self.quiet -= 1;
-            let branch = self.needed(part);
-            seen = Seen { ty: seen.ty.or(&branch.ty), missing: seen.missing.max(branch.missing), path: None };
+            if let Some(branch) = self.where_asked(condition, truth, faulty, |of| of.needed(part)) {
+                let missing = seen.missing.max(branch.missing);
+                seen = Seen { ty: seen.ty.or(&branch.ty), missing, path: None };
+            }
             (self.slots, self.locals) = before.clone();
         }
         seen
+    }
+
+    /// A condition, and whether something is wrong with it.
+    pub(super) fn asked(&mut self, condition: &Node) -> (Chance, bool) {
+        let before = self.faults;
+        (self.condition(condition), self.faults > before)
+    }
+
+    /// What is come to where a condition has come to `truth`: nothing is, where it never does. Where that is so by a
+    /// fault of the condition, it is looked at all the same.
+    pub(super) fn where_asked<T>(
+        &mut self,
+        condition: &Node,
+        truth: bool,
+        faulty: bool,
+        judge: impl FnOnce(&mut Self) -> T,
+    ) -> Option<T> {
+        let possible = self.assume_quietly(condition, truth);
+        (possible || faulty).then(|| self.deciding(!possible, judge))
+    }
+
+    pub(super) fn assume_quietly(&mut self, condition: &Node, truth: bool) -> bool {
+        self.quiet += 1;
+        let possible = self.assume(condition, truth);
+        self.quiet -= 1;
+        possible
     }
 
     fn list(&mut self, items: &[Node]) -> Seen {
@@ -143,6 +165,9 @@ impl Inference<'_> {
 
     fn default(&mut self, of: &Node, otherwise: &Node) -> Seen {
         let seen = self.guarded(of);
+        if seen.path.as_ref().is_some_and(|path| self.is_there(path)) {
+            return Seen { path: None, ..seen };
+        }
         let other = self.needed(otherwise);
         if seen.missing == Chance::Never {
             return Seen { path: None, ..seen };
@@ -240,7 +265,11 @@ impl Inference<'_> {
         let looked_at = match &keep.attribute {
             Some(attribute) => {
                 missing = missing.max(self.needed(attribute).missing);
-                self.attribute(&item, attribute, "an item")
+                let takes_none = usize::from(matches!(keep.condition, Condition::Defined));
+                self.guards += takes_none;
+                let field = self.attribute(&item, attribute, "an item");
+                self.guards -= takes_none;
+                field
             }
             None => Field::sure(item.clone()),
         };
@@ -314,7 +343,9 @@ impl Inference<'_> {
             return item.clone();
         }
         let narrowed = Field::sure(item.clone()).narrowed(&path, &known);
-        narrowed.map_or_else(|| item.clone(), |field| field.ty)
+        // no item has what is asked for
+        let none = keep.satisfied && matches!(keep.condition, Condition::Defined);
+        narrowed.map_or_else(|| if none { Type::NEVER } else { item.clone() }, |field| field.ty)
     }
 
     /// Takes the variables of a `for`: one item, or its parts.
