@@ -778,6 +778,93 @@ nodes:
       f: \"{% if inputs.u is string or inputs.u is integer %}{{ inputs.l | upper }}{% endif %}\"
 ",
     ),
+    (
+        "an output is there where a node has succeeded, and where it ran out of iterations: on one way each, behind a node of each",
+        &[],
+        "nodes:
+  p: { uses: values, with: { x: 1 } }
+  t: { uses: exec, with: { argv: [x], ok_exit: any } }
+  good: { uses: values, with: { m: good } }
+  bad: { uses: values, with: { m: '{{ nodes.t.output.stderr }}' } }
+  rep: { uses: values, with: { m: '{{ first_of(nodes.good.output.m, nodes.bad.output.m) }}', c: '{{ nodes.t.output.exit_code }}', first: '{{ first_of(nodes.t.output.stdout) }}' } }
+  end: { uses: values, with: { c: '{{ nodes.t.output.exit_code }}', kind: \"{{ nodes.t.error.kind if nodes.t.status == 'failed' else '' }}\" } }
+edges:
+  - p -> t
+  - { from: t, to: p, when: output.exit_code != 0, loop: { max: 3 } }
+  - { from: t, to: good, otherwise: true }
+  - { from: t, to: bad, catch: [exhausted] }
+  - { from: [good, bad], to: rep }
+  - rep -> end
+outputs: { m: '{{ nodes.rep.output.m }}', c: '{{ nodes.t.output.exit_code }}' }
+",
+    ),
+    (
+        "also where a condition had no value, if all that the node is given has one, and where a loop around turns on what ran out",
+        &[],
+        "inputs: { s: { type: string, default: a } }
+nodes:
+  v: { uses: values, with: { x: '{{ inputs.s }}', y: \"{{ inputs.s ~ '!' if inputs.s != '' else inputs.s | upper }}\" } }
+  good: { uses: values }
+  bad: { uses: values, with: { x: '{{ nodes.v.output.x }}' } }
+  all: { uses: values, with: { x: '{{ nodes.v.output.x }}' } }
+  h: { uses: values }
+  t: { uses: exec, with: { argv: [x], ok_exit: any } }
+  stop: { uses: values, with: { c: '{{ nodes.t.output.exit_code }}' } }
+edges:
+  - { from: v, to: good, when: output.x | int > 3 }
+  - { from: v, to: bad, catch: [expression] }
+  - { from: [good, bad], to: all }
+  - h -> t
+  - { from: t, to: t, when: output.exit_code != 0, loop: { max: 2 } }
+  - { from: t, to: h, catch: [exhausted], loop: { max: 2 } }
+  - { from: t, to: stop, catch: [exhausted] }
+outputs: { x: '{{ nodes.v.output.x }}' }
+",
+    ),
+    (
+        "it may be missing where what the node is given, or what it writes, had no value, also with a condition behind it",
+        &["may-be-missing", "may-be-missing", "may-be-missing", "may-be-missing", "may-be-missing"],
+        "inputs: { s: { type: string, default: abc } }
+state: { n: { type: integer, reduce: replace, default: 0 } }
+nodes:
+  v: { uses: values, with: { x: '{{ inputs.s | int }}' } }
+  e: { uses: values, with: { o: '{{ nodes.v.output.x }}' } }
+  w: { uses: values, with: { x: '{{ inputs.s | int }}' } }
+  f: { uses: values, with: { o: '{{ nodes.w.output.x }}' } }
+  u: { uses: values, update: { n: '{{ inputs.s | int }}' } }
+  g: { uses: values, with: { o: '{{ nodes.u.output }}' } }
+  r: { uses: render, with: { prompt: p, vars: { s: '{{ inputs.s }}' } } }
+  k: { uses: values, with: { o: '{{ nodes.r.output.text }}' } }
+  c: { uses: exec, with: { argv: [x] } }
+  l: { uses: values, with: { o: '{{ nodes.c.output.stdout }}' } }
+prompts: { p: { text: '{{ 10 // (s | int) }}' } }
+edges:
+  - { from: v, to: e, catch: [expression] }
+  - { from: w, to: f, catch: [expression], when: error.message != '' }
+  - { from: w, to: w, when: output.x > 3, loop: { max: 2 } }
+  - { from: u, to: g, catch: [expression] }
+  - { from: r, to: k, catch: [expression] }
+  - { from: c, to: c, catch: [exit], loop: { max: 2, exhausted: fail } }
+  - { from: c, to: l, catch: [exhausted] }
+",
+    ),
+    (
+        "and in outputs",
+        &["may-be-missing", "may-be-missing"],
+        "inputs: { s: { type: string, default: abc } }
+nodes:
+  v: { uses: values, with: { x: '{{ inputs.s | int }}' } }
+  e: { uses: values, with: { o: 1 } }
+  c: { uses: exec, with: { argv: [x] } }
+  l: { uses: values }
+edges:
+  - { from: v, to: e, always: true }
+  - { from: v, to: e, catch: [expression] }
+  - { from: c, to: c, catch: [exit], loop: { max: 2, exhausted: fail } }
+  - { from: c, to: l, catch: [exhausted] }
+outputs: { x: '{{ nodes.v.output.x }}', c: '{{ nodes.c.output.stdout }}' }
+",
+    ),
 ];
 
 #[test]

@@ -13,7 +13,7 @@ use super::canonical;
 use super::decide::Subjects;
 use super::evaluate::Evaluation;
 use super::fault;
-use super::infer::{Inference, Inferred, Known};
+use super::infer::{Inference, Inferred, Known, are_plain, is_plain};
 use super::ir::{At, Frame, Kind, Node, Step};
 use super::lower::{Lowering, Names};
 use super::parse;
@@ -179,6 +179,12 @@ impl Expression {
         self.inference(known).whole(&self.body.code)
     }
 
+    /// Has it a value wherever the values that it names are there and of the kinds that it takes? A division, a number that
+    /// a string spells, an item of a list may have none all the same.
+    pub fn is_plain(&self) -> bool {
+        is_plain(&self.body.code)
+    }
+
     /// The same for a condition.
     pub fn infer_condition(&self, known: &mut Known<'_>) -> Inferred {
         self.inference(known).whole_condition(&self.body.code)
@@ -297,6 +303,11 @@ impl Template {
     /// What is wrong with it, by what is known of its roots.
     pub fn infer(&self, known: &mut Known<'_>) -> Inferred {
         self.inference(known).whole_text(&self.body.code)
+    }
+
+    /// Has each expression in it a value wherever the values that it names are there and of the kinds that it takes?
+    pub fn is_plain(&self) -> bool {
+        are_plain(&self.body.code)
     }
 
     /// The same, where `declared` says of some roots that their value is written down once, and is there to be changed:

@@ -8,6 +8,7 @@ use crate::expr::{Expression, Root};
 use crate::plan::{Action, EdgeIx, EdgeOutcome, NodeIx, Plan, PlanNode};
 
 use super::conditions::{Decisions, leaves_when_run_out};
+use super::remainder::{Keeps, keeps};
 
 /// One way in which a node may end, in the last iteration of the loops around it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,12 +20,12 @@ pub(super) struct Choice {
 }
 
 /// By node: no way at all, where the run fails in any case once the node runs.
-pub(super) fn of(plan: &Plan, decisions: &Decisions) -> Vec<Vec<Choice>> {
+pub(super) fn of(plan: &Plan, decisions: &Decisions, unsteady: &BTreeSet<NodeIx>) -> Vec<Vec<Choice>> {
     let mut all: Vec<Vec<Choice>> = vec![Vec::new(); plan.nodes.len()];
     let mut doomed = Doomed::default();
     for &at in plan.order.iter().rev() {
         let fails = doomed.never_succeeds(plan.node(at));
-        let mut choices = Choices { plan, at, fails }.all(decisions);
+        let mut choices = Choices { plan, at, fails, steady: !unsteady.contains(&at) }.all(decisions);
         // what leads to a node that can only end in failure is no way to succeed
         let ends_badly = |edge: &EdgeIx| {
             let to = plan.edge(*edge).to;
@@ -90,6 +91,8 @@ struct Choices<'p> {
     at: NodeIx,
     /// Does it fail in any case?
     fails: bool,
+    /// Has all that it is given, and all that it writes, a value?
+    steady: bool,
 }
 
 impl Choices<'_> {
@@ -219,8 +222,7 @@ impl Choices<'_> {
     fn caught(&self, kind: &ErrorKind) -> Vec<Choice> {
         let catches =
             |outcome: &EdgeOutcome| matches!(outcome, EdgeOutcome::Catch(kinds) if kinds.contains(kind));
-        let node = self.plan.node(self.at);
-        let turns = node.outgoing.iter().any(|at| {
+        let turns = self.plan.node(self.at).outgoing.iter().any(|at| {
             let edge = self.plan.edge(*at);
             edge.turns.is_some()
                 && edge.when.is_none()
@@ -240,8 +242,7 @@ impl Choices<'_> {
         if !perhaps.is_empty() {
             sets.push(plain.into_iter().chain(perhaps).collect());
         }
-        let inner = matches!(node.action, Action::Graph { .. });
-        let keeps = matches!(kind, ErrorKind::Exhausted | ErrorKind::Expression) && !inner;
-        sets.into_iter().flat_map(|taken| self.with_always(keeps, taken)).collect()
+        let gives = keeps(self.plan, self.at, kind, self.steady) == Keeps::Surely;
+        sets.into_iter().flat_map(|taken| self.with_always(gives, taken)).collect()
     }
 }

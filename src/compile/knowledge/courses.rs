@@ -49,8 +49,8 @@ pub(super) struct Courses<'p> {
 }
 
 impl<'p> Courses<'p> {
-    pub(super) fn of(plan: &'p Plan, decisions: &Decisions) -> Self {
-        let choices = choices::of(plan, decisions);
+    pub(super) fn of(plan: &'p Plan, decisions: &Decisions, unsteady: &BTreeSet<NodeIx>) -> Self {
+        let choices = choices::of(plan, decisions, unsteady);
         let starts = starts(plan, &choices);
         Self { plan, choices, starts, left: Cell::new(ALL_STEPS) }
     }

@@ -151,16 +151,18 @@ fn one_is_there(places: &Places<'_, '_>, place: Place, doubt: &Doubt) -> bool {
     // one that was skipped has no output
     nodes.retain(|node| !skips(places.plan.node(*node)));
     let before = |at: NodeIx| {
-        let mut done = Done::succeeded(places.plan, places.flow, at, &nodes);
+        let done = Done::succeeded(places.plan, places.flow, at, &nodes);
+        let mut done = done.or_taken(places.keeping(&nodes));
         on_every_way(places.plan, at, &mut done).unwrap_or(true)
     };
     match place {
         Place::Node(at) | Place::Update(at) => before(at),
-        Place::Edge(edge) => {
-            let edge = places.plan.edge(edge);
+        Place::Edge(ix) => {
+            let edge = places.plan.edge(ix);
             let own = nodes.contains(&edge.from);
             match &edge.outcome {
                 EdgeOutcome::Success | EdgeOutcome::Otherwise if own => true,
+                EdgeOutcome::Catch(_) if places.keeping(&nodes).contains(&ix) => true,
                 // it is followed also where its source never started
                 EdgeOutcome::Always => false,
                 _ => before(edge.from),

@@ -130,6 +130,7 @@ impl Places<'_, '_> {
             ValueTemplate::Text(text) => {
                 report::not_before(self, place, text.references(), diagnostics);
                 let inferred = self.judged(place, facts, &|known| text.infer(known));
+                self.notice(place, text.is_plain() && inferred.is_whole());
                 report::findings(self, place, facts, text.span(), inferred.findings, diagnostics);
                 if let Some(Misfit::Stranger(..)) = misfit(&Type::TEXT, wanted) {
                     let message = format!("this is a text, and {} takes {wanted}", receiver.name());

@@ -21,6 +21,7 @@ mod outputs;
 mod places;
 mod prompts;
 mod races;
+mod remainder;
 mod report;
 mod results;
 mod search;

@@ -1,7 +1,7 @@
 //! The places of a graph where expressions stand, and what is known at each of what they look at.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use crate::compile::draft::Draft;
@@ -63,6 +63,8 @@ pub(super) struct Places<'a, 'd> {
     pub(super) courses: Option<Courses<'a>>,
     /// By node: does it surely give its output in a run that succeeds?
     pub(super) surely: BTreeMap<NodeIx, bool>,
+    /// Nodes of which something that they are given, or write, may have no value.
+    pub(super) unsteady: RefCell<BTreeSet<NodeIx>>,
     /// By node: what the edges that lead to it make known.
     pub(super) behind: RefCell<Vec<Option<Rc<Facts>>>>,
 }
@@ -94,6 +96,7 @@ impl<'a, 'd> Places<'a, 'd> {
             prompts: RefCell::new(Prompts::default()),
             courses: None,
             surely: BTreeMap::new(),
+            unsteady: RefCell::default(),
             behind: RefCell::new(vec![None; plan.nodes.len()]),
         }
     }
@@ -224,7 +227,7 @@ impl<'a, 'd> Places<'a, 'd> {
     /// The graph's outputs: an output that is null fails the run.
     pub(super) fn check_outputs(&mut self, decisions: &Decisions, diagnostics: &mut Diagnostics) {
         let plan = self.plan;
-        let courses = self.courses.insert(Courses::of(plan, decisions));
+        let courses = self.courses.insert(Courses::of(plan, decisions, &self.unsteady.borrow()));
         for root in plan.outputs.iter().flat_map(|output| output.value.roots()) {
             let Root::Node(id) = root else { continue };
             if let Some(&node) = self.index.get(id.as_str()) {
@@ -247,6 +250,7 @@ impl<'a, 'd> Places<'a, 'd> {
     fn condition(&self, place: Place, facts: &Facts, when: &Expression, diagnostics: &mut Diagnostics) {
         report::not_before(self, place, when.references(), diagnostics);
         let inferred = self.judged(place, facts, &|known| when.infer_condition(known));
+        self.notice(place, when.is_plain() && inferred.is_whole());
         report::findings(self, place, facts, when.span(), inferred.findings, diagnostics);
     }
 
@@ -260,8 +264,16 @@ impl<'a, 'd> Places<'a, 'd> {
     ) -> Given {
         report::not_before(self, place, expression.references(), diagnostics);
         let inferred = self.judged(place, facts, &|known| expression.infer(known));
+        self.notice(place, expression.is_plain() && inferred.is_whole());
         report::findings(self, place, facts, expression.span(), inferred.findings, diagnostics);
         Given { ty: inferred.ty, subject: inferred.subject }
+    }
+
+    /// Whether what a node is given, or writes, has its value in every run.
+    pub(super) fn notice(&self, place: Place, steady: bool) {
+        if let (Place::Node(at) | Place::Update(at), false) = (place, steady) {
+            self.unsteady.borrow_mut().insert(at);
+        }
     }
 
     /// What is known of a root.

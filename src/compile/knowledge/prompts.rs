@@ -10,7 +10,7 @@ use crate::plan::NodeIx;
 use crate::source::Span;
 use crate::types::{Field, Objects, Type};
 
-use super::places::Places;
+use super::places::{Place, Places};
 use super::report::SIDES;
 
 /// Bytes of prompts that are judged, each node that uses one counted: beyond, they are left to the run.
@@ -31,6 +31,8 @@ pub(super) struct Prompts {
 struct Judged {
     /// The variables that it was last judged for, as they are and as they are declared.
     last: Option<(Type, Type)>,
+    /// Has all of it a value then?
+    steady: bool,
     times: usize,
     /// Some uses were left to the run.
     left_out: bool,
@@ -81,9 +83,17 @@ pub(super) fn check(
     let mut prompts = places.prompts.borrow_mut();
     let declared = as_declared(value, vars);
     if !prompts.is_new(prompt, (vars, &declared)) {
-        return;
+        let steady = prompts.by_text.get(&Arc::as_ptr(prompt)).is_none_or(|judged| judged.steady);
+        return places.notice(Place::Node(at), steady);
     }
     let inferred = prompt.infer_declared(&mut variables(vars), &mut variables(&declared));
+    let fails = |finding: &Finding| !finding.decided;
+    let whole = !inferred.findings.iter().any(fails) && !inferred.open.missing && !inferred.open.kind;
+    let steady = prompt.is_plain() && whole;
+    if let Some(judged) = prompts.by_text.get_mut(&Arc::as_ptr(prompt)) {
+        judged.steady = steady;
+    }
+    places.notice(Place::Node(at), steady);
     // what is wrong with a guard guards nothing
     let sure = prompt.readable() == Readable::Wholly;
     let mut counted = BTreeSet::new();

@@ -144,7 +144,8 @@ fn way_past(places: &Places<'_, '_>, place: Place, finding: &Finding) -> Option<
     let plan = places.plan;
     let past = plan.node(at).incoming.iter().copied().find(|&edge| {
         let from = plan.edge(edge).from;
-        let mut done = Done::succeeded(plan, places.flow, at, &[target]);
+        let done = Done::succeeded(plan, places.flow, at, &[target]);
+        let mut done = done.or_taken(places.keeping(&[target]));
         let holds = done.edge(edge).or_else(|| on_every_way(plan, from, &mut done));
         holds == Some(false)
     })?;

@@ -1,12 +1,15 @@
 //! How nodes have ended, as a place of the graph sees them, and what `nodes.ID` is there.
 
+use std::collections::BTreeSet;
+
 use crate::effect::ErrorKind;
-use crate::plan::{Action, EdgeOutcome, NodeIx, PlanEdge, PlanNode};
+use crate::plan::{EdgeIx, EdgeOutcome, NodeIx, PlanEdge, PlanNode};
 use crate::types::{Field, Type};
 
 use super::outcome::{Outcomes, Remains, error_of};
 use super::outputs;
 use super::places::{Place, Places};
+use super::remainder::{Keeps, keeps};
 use super::search::{Done, leads, on_every_way};
 
 impl Places<'_, '_> {
@@ -55,14 +58,30 @@ impl Places<'_, '_> {
                 Outcomes { succeeded: true, skipped: skips, ..Outcomes::default() }
             }
             EdgeOutcome::Catch(kinds) => {
-                let keeps = |kind: &ErrorKind| matches!(kind, ErrorKind::Exhausted | ErrorKind::Expression);
-                // an expression may fail before the node has an output, and most often does behind it
-                let kept = kinds.iter().all(keeps);
-                let inner = matches!(self.plan.node(node).action, Action::Graph { .. });
-                Outcomes { failed: !kept || inner, kept: kinds.iter().any(keeps), ..Outcomes::default() }
+                let kept = |kind: &ErrorKind| self.keeps(node, kind);
+                Outcomes {
+                    failed: kinds.iter().any(|kind| kept(kind) != Keeps::Surely),
+                    kept: kinds.iter().any(|kind| kept(kind) != Keeps::Never),
+                    ..Outcomes::default()
+                }
             }
             EdgeOutcome::Always => Outcomes::ENDED,
         }
+    }
+
+    fn keeps(&self, node: NodeIx, kind: &ErrorKind) -> Keeps {
+        keeps(self.plan, node, kind, !self.unsteady.borrow().contains(&node))
+    }
+
+    /// The edges that catch a failure of one of these nodes which leaves it its output.
+    pub(super) fn keeping(&self, nodes: &[NodeIx]) -> BTreeSet<EdgeIx> {
+        let edges = nodes.iter().flat_map(|node| self.plan.node(*node).outgoing.iter().copied());
+        let keeping = edges.filter(|edge| {
+            let edge = self.plan.edge(*edge);
+            let kept = |kind: &ErrorKind| self.keeps(edge.from, kind) == Keeps::Surely;
+            matches!(&edge.outcome, EdgeOutcome::Catch(kinds) if kinds.iter().all(kept))
+        });
+        keeping.collect()
     }
 
     fn before(&self, at: NodeIx, node: NodeIx) -> Option<Outcomes> {
@@ -95,18 +114,27 @@ impl Places<'_, '_> {
         if on_every_way(plan, at, &mut Done::failed(plan, node)) == Some(true) {
             return Some(self.caught(at, node));
         }
+        // with its output, whether it has succeeded or not
+        let keeping = self.keeping(&[node]);
+        if !keeping.is_empty() {
+            let mut given = Done::succeeded(plan, self.flow, at, &[node]).or_taken(keeping);
+            if on_every_way(plan, at, &mut given).unwrap_or(true) {
+                return Some(Outcomes { kept: true, ..self.good(node) });
+            }
+        }
         Some(Outcomes { open: true, ..Outcomes::ENDED })
     }
 
-    /// A node that failed on every way here: with its output, where only running out of iterations leads here.
+    /// A node that failed on every way here: with its output, where no other failure leads here.
     fn caught(&self, at: NodeIx, node: NodeIx) -> Outcomes {
-        let direct = self.catching(at, node);
-        let mut outcomes: Vec<Outcomes> = direct.map(|edge| self.just_ended(node, &edge.outcome)).collect();
-        let first = outcomes.pop();
-        match (first, outcomes.is_empty()) {
-            (Some(only), true) => only,
-            _ => Outcomes { failed: true, kept: true, ..Outcomes::default() },
-        }
+        let outcomes = self.catching(at, node).map(|edge| self.just_ended(node, &edge.outcome));
+        let all = outcomes.fold(Outcomes::default(), |all, one| Outcomes {
+            failed: all.failed || one.failed,
+            kept: all.kept || one.kept,
+            ..all
+        });
+        // where it is too far to tell which
+        if all == Outcomes::default() { Outcomes { failed: true, kept: true, ..all } } else { all }
     }
 
     /// The edges that catch a failure of `node`, and lead to `at` in any case.

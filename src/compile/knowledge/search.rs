@@ -82,6 +82,8 @@ pub(super) struct Done<'p> {
     promise: BTreeSet<NodeIx>,
     /// Of these, the ones whose failure does so as well, where it is caught.
     anyway: BTreeSet<NodeIx>,
+    /// Edges that will do as well.
+    taken: BTreeSet<EdgeIx>,
 }
 
 impl<'p> Done<'p> {
@@ -106,12 +108,25 @@ impl<'p> Done<'p> {
         done
     }
 
+    /// Or one of these edges was taken.
+    #[must_use]
+    pub(super) fn or_taken(self, taken: BTreeSet<EdgeIx>) -> Self {
+        Self { taken, ..self }
+    }
+
     pub(super) fn failed(plan: &'p Plan, target: NodeIx) -> Self {
         Self::of(plan, vec![target], true)
     }
 
     fn of(plan: &'p Plan, targets: Vec<NodeIx>, failed: bool) -> Self {
-        Self { plan, targets, failed, promise: BTreeSet::new(), anyway: BTreeSet::new() }
+        Self {
+            plan,
+            targets,
+            failed,
+            promise: BTreeSet::new(),
+            anyway: BTreeSet::new(),
+            taken: BTreeSet::new(),
+        }
     }
 
     /// A node whose failure nothing catches has succeeded wherever the run goes on; and so has one before it, if that
@@ -160,6 +175,9 @@ fn leads_when_caught(plan: &Plan, from: NodeIx, to: NodeIx) -> bool {
 
 impl Ways for Done<'_> {
     fn edge(&mut self, at: EdgeIx) -> Option<bool> {
+        if self.taken.contains(&at) {
+            return Some(true);
+        }
         let edge = self.plan.edge(at);
         let good = match edge.outcome {
             EdgeOutcome::Always => return Some(false),

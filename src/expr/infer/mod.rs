@@ -5,6 +5,7 @@ mod assume;
 mod call;
 mod operator;
 mod path;
+mod plain;
 mod template;
 mod value;
 
@@ -19,6 +20,7 @@ use super::ir::{At, Frame, Kind, Node};
 pub(in crate::expr) use call::Call;
 pub(in crate::expr) use operator::whole_or_not;
 pub(in crate::expr) use path::values_of;
+pub(in crate::expr) use plain::{are_plain, is_plain};
 pub(in crate::expr) use value::{item_of, part_of};
 
 /// Tells what stands behind a root.
@@ -98,6 +100,13 @@ pub struct Open {
     pub missing: bool,
     /// Something may be of a kind that does not fit.
     pub kind: bool,
+}
+
+impl Inferred {
+    /// Has it a value in every run, as far as its type says?
+    pub fn is_whole(&self) -> bool {
+        self.findings.is_empty() && !self.open.missing && !self.open.kind
+    }
 }
 
 /// What is known of a part of an expression.
