@@ -1,4 +1,4 @@
-//! `cargo test` as text: libtest's lines, panics, and what the compiler said. Knows no other harness.
+//! `cargo test` as text: libtest's lines, panics, and what the compiler and cargo said. Knows no other harness.
 
 use std::collections::BTreeMap;
 
@@ -6,22 +6,11 @@ use super::report::{Finding, Outcome, Report, Severity, Test, place};
 
 pub(super) fn parse(text: &str) -> Result<Report, String> {
     let lines: Vec<&str> = text.lines().collect();
-    let mut report = Report::default();
-    let mut ended = false;
-    for (at, line) in lines.iter().enumerate() {
-        if let Some(test) = test_line(line) {
-            report.tests.push(test);
-        } else if let Some(finding) = compiler_line(&lines, at) {
-            report.findings.push(finding);
-        }
-        if let Some(result) = line.strip_prefix("test result: ") {
-            ended = true;
-            report.failed |= !result.starts_with("ok");
-        }
+    let mut reader = Reader::default();
+    for at in 0..lines.len() {
+        reader.line(&lines, at)?;
     }
-    if !ended && report.tests.is_empty() && report.findings.is_empty() {
-        return Err("has neither a test result nor a message of the compiler".to_owned());
-    }
+    let mut report = reader.into_report()?;
     let mut messages = messages(&lines);
     for test in &mut report.tests {
         let Some(message) = messages.remove(&test.name) else { continue };
@@ -31,6 +20,106 @@ pub(super) fn parse(text: &str) -> Result<Report, String> {
         test.message = Some(message);
     }
     Ok(report)
+}
+
+#[derive(Default)]
+struct Reader {
+    report: Report,
+    /// The programs that have begun and not ended: how many tests each said it runs, and how many were known before.
+    running: Vec<(u64, usize)>,
+    /// A program of tests has ended, or a build.
+    results: bool,
+    built: bool,
+    /// What cargo says of what is said elsewhere as well.
+    sums: Vec<String>,
+}
+
+impl Reader {
+    fn line(&mut self, lines: &[&str], at: usize) -> Result<(), String> {
+        let line = lines[at];
+        if let Some(test) = test_line(line) {
+            self.report.tests.push(test);
+        } else if let Some(finding) = compiler_line(lines, at) {
+            self.report.findings.push(finding);
+        } else if let Some(count) = begin_line(line) {
+            self.running.push((count, self.report.tests.len()));
+        } else if let Some(result) = line.strip_prefix("test result: ") {
+            self.end(result)?;
+        } else if let Some(message) = line.strip_prefix("error: ").filter(|_| self.running.is_empty()) {
+            // between programs it is cargo that speaks; within one, whatever a test wrote
+            if sums_up(message) {
+                self.sums.push(message.to_owned());
+            } else {
+                self.report.broken(message);
+            }
+        } else if line.trim_start().starts_with("Finished ") {
+            self.built = true;
+        } else if line.starts_with(r#"{"reason":"build-finished","success":false"#) {
+            self.sums.push("the build failed".to_owned());
+        }
+        Ok(())
+    }
+
+    /// `ok. 1 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s`
+    fn end(&mut self, result: &str) -> Result<(), String> {
+        self.results = true;
+        let count = |word: &str| -> u64 {
+            let mut parts = result.split(['.', ';']).filter_map(|part| part.trim().split_once(' '));
+            parts.find(|(_, of)| *of == word).and_then(|(count, _)| count.parse().ok()).unwrap_or_default()
+        };
+        if !result.starts_with("ok") {
+            self.report.fails("a program of tests failed");
+        }
+        let (tests, known) = self.running.pop().unwrap_or_default();
+        let came_to = [
+            ("passed", Outcome::Passed, count("passed").saturating_add(count("measured"))),
+            ("failed", Outcome::Failed, count("failed")),
+            ("ignored", Outcome::Skipped, count("ignored")),
+        ];
+        for (word, outcome, count) in came_to {
+            self.report.count_unnamed(word, outcome, self.report.listed(known, outcome), count)?;
+        }
+        let ended = came_to.iter().fold(0, |sum: u64, (_, _, count)| sum.saturating_add(*count));
+        if ended < tests {
+            self.report.broken(format!("of {tests} tests that began {ended} have a result"));
+        }
+        Ok(())
+    }
+
+    fn into_report(mut self) -> Result<Report, String> {
+        for (tests, _) in self.running {
+            let these = if tests == 1 { "1 test".to_owned() } else { format!("{tests} tests") };
+            self.report
+                .broken(format!("`running {these}` has no `test result`: the program did not end by itself"));
+        }
+        self.sums.into_iter().for_each(|sum| self.report.fails(sum));
+        if self.results || self.report.failed.is_some() {
+            return Ok(self.report);
+        }
+        if self.report.tests.is_empty() && self.report.findings.is_empty() {
+            return Err("has neither a test result nor a message of the compiler".to_owned());
+        }
+        if !self.built || !self.report.tests.is_empty() {
+            self.report.fails("the report ends before a `test result` or `Finished`");
+        }
+        Ok(self.report)
+    }
+}
+
+/// `running 3 tests`
+fn begin_line(line: &str) -> Option<u64> {
+    let (count, word) = line.strip_prefix("running ")?.split_once(' ')?;
+    matches!(word, "test" | "tests").then(|| count.parse().ok()).flatten()
+}
+
+/// `error: could not compile …`, `error: test failed, …`: they sum up what is most often said elsewhere.
+fn sums_up(message: &str) -> bool {
+    let of_targets =
+        |rest: &str| rest.trim_start_matches(|c: char| c.is_ascii_digit()).starts_with(" target");
+    ["could not compile", "test failed", "doctest failed", "bench failed", "aborting due to", "build failed"]
+        .iter()
+        .any(|start| message.starts_with(start))
+        || of_targets(message)
 }
 
 /// `test a::b ... ok`, `FAILED`, `ignored, REASON`, with `- should panic` before it.
@@ -61,7 +150,6 @@ fn compiler_line(lines: &[&str], at: usize) -> Option<Finding> {
         _ => return None,
     };
     let spot = lines[at + 1..].iter().take(3).find_map(|line| place(line.trim_start().strip_prefix("--> ")?));
-    // `error: could not compile …`, `error: test failed, …`: they sum up what is said elsewhere
     let (file, line, column) = spot.or_else(|| code.is_some().then(|| (String::new(), 0, None)))?;
     let file = Some(file).filter(|file| !file.is_empty());
     Some(Finding { code, file, line: Some(line), column, ..Finding::new(severity, message) })

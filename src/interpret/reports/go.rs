@@ -1,56 +1,23 @@
-//! `go test`: its text with `-v` or without, and its `-json` events.
+//! `go test`: its `-json` events, and what they share with its text.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::go_text;
 use super::report::{Finding, Outcome, Report, Severity, Test, millis, place};
 
 pub(super) fn parse(text: &str) -> Result<Report, String> {
     let json = text.lines().find(|line| !line.trim().is_empty()).is_some_and(|line| line.starts_with('{'));
-    let report = if json { parse_events(text)? } else { parse_text(text) };
-    if report.tests.is_empty() && report.findings.is_empty() && !says_anything(text) {
-        return Err("has neither tests nor packages".to_owned());
-    }
-    Ok(report)
+    if json { parse_events(text) } else { go_text::parse(text) }
 }
 
-fn says_anything(text: &str) -> bool {
-    text.lines().any(|line| {
-        line.starts_with("ok  \t")
-            || line.starts_with("?   \t")
-            || line.starts_with("PASS")
-            || line.starts_with('{')
-    })
+/// A test that has begun and has no result: of a benchmark none is written.
+pub(super) fn unended(name: &str) -> Option<&'static str> {
+    (!name.starts_with("Benchmark")).then_some("it began and has no result")
 }
 
-fn parse_text(text: &str) -> Report {
-    let mut report = Report::default();
-    let mut started: Option<usize> = None;
-    for line in text.lines() {
-        if let Some((name, outcome, seconds)) = result_line(line.trim_start()) {
-            started = Some(report.tests.len());
-            report.tests.push(Test { duration_ms: millis(seconds), ..Test::new(name, outcome) });
-        } else if let Some((file, at, column)) = error_line(line) {
-            let message =
-                line.splitn(if column.is_some() { 4 } else { 3 }, ':').last().unwrap_or_default().trim();
-            match started.filter(|_| line.starts_with(' ')) {
-                Some(last) => note(&mut report.tests[last], &file, at, message),
-                None => report.findings.push(Finding {
-                    file: Some(file),
-                    line: Some(at),
-                    column,
-                    ..Finding::new(Severity::Error, message)
-                }),
-            }
-        } else if line.starts_with("FAIL") {
-            report.failed = true;
-        }
-    }
-    report
-}
-
-fn note(test: &mut Test, file: &str, line: u64, message: &str) {
+pub(super) fn note(test: &mut Test, file: &str, line: u64, message: &str) {
     if test.file.is_none() {
         (test.file, test.line) = (Some(file.to_owned()), Some(line));
     }
@@ -58,78 +25,137 @@ fn note(test: &mut Test, file: &str, line: u64, message: &str) {
     test.message = Some(before + message);
 }
 
-/// `--- FAIL: TestAdd (0.00s)`
-fn result_line(line: &str) -> Option<(&str, Outcome, f64)> {
-    let (word, rest) = line.strip_prefix("--- ")?.split_once(": ")?;
-    let outcome = match word {
-        "PASS" => Outcome::Passed,
-        "FAIL" => Outcome::Failed,
-        "SKIP" => Outcome::Skipped,
-        _ => return None,
-    };
-    let (name, seconds) = rest.rsplit_once(" (")?;
-    Some((name, outcome, seconds.strip_suffix("s)")?.parse().ok()?))
+/// A line that names a place.
+pub(super) struct Placed<'t> {
+    pub(super) file: String,
+    pub(super) line: u64,
+    pub(super) column: Option<u64>,
+    pub(super) message: &'t str,
+}
+
+impl Placed<'_> {
+    pub(super) fn into_error(self) -> Finding {
+        let (line, column) = (Some(self.line), self.column);
+        Finding { file: Some(self.file), line, column, ..Finding::new(Severity::Error, self.message) }
+    }
 }
 
 /// `    add_test.go:9: got 1`, `./add.go:3:5: undefined: x`
-fn error_line(line: &str) -> Option<(String, u64, Option<u64>)> {
+pub(super) fn placed(line: &str) -> Option<Placed<'_>> {
     let trimmed = line.trim_start();
     let end = trimmed.find(".go:")? + ".go:".len();
     if trimmed[..end].contains(char::is_whitespace) {
         return None;
     }
-    let numbers = trimmed[end..].find(": ").map(|to| &trimmed[..end + to])?;
-    place(numbers)
+    let to = end + trimmed[end..].find(": ")?;
+    let (file, line, column) = place(&trimmed[..to])?;
+    Some(Placed { file, line, column, message: trimmed[to + 2..].trim() })
 }
 
-/// By package and test, in the order of their begin.
+/// The events of a run.
+#[derive(Default)]
+struct Events {
+    report: Report,
+    /// By package and test, in the order of their begin.
+    tests: BTreeMap<(String, String), usize>,
+    /// The tests that have begun and not ended.
+    running: BTreeSet<(String, String)>,
+    /// By package: what its end said, once there is one, and what it wrote about places.
+    packages: BTreeMap<String, (Option<bool>, Vec<Finding>)>,
+}
+
 fn parse_events(text: &str) -> Result<Report, String> {
-    let mut report = Report::default();
-    let mut known: BTreeMap<(String, String), usize> = BTreeMap::new();
+    let mut events = Events::default();
     for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let event: Value =
             serde_json::from_str(line).map_err(|_| format!("has no JSON on line {}", at + 1))?;
-        let word = |key: &str| event.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let (action, package, name) = (word("Action"), word("Package"), word("Test"));
-        if name.is_empty() {
-            package_event(&action, &word("Output"), &mut report);
-            continue;
-        }
-        let full = if package.is_empty() { name.clone() } else { format!("{package}.{name}") };
-        let index = *known.entry((package, name)).or_insert_with(|| {
-            report.tests.push(Test::new(full, Outcome::Error));
-            report.tests.len() - 1
-        });
-        let seconds = event.get("Elapsed").and_then(Value::as_f64);
-        test_event(&mut report.tests[index], &action, &word("Output"), seconds);
-    }
-    Ok(report)
-}
-
-fn package_event(action: &str, output: &str, report: &mut Report) {
-    report.failed |= action == "fail" || action == "build-fail";
-    if let ("output" | "build-output", Some((file, line, column))) = (action, error_line(output)) {
-        let message =
-            output.splitn(if column.is_some() { 4 } else { 3 }, ':').last().unwrap_or_default().trim();
-        let finding = Finding::new(Severity::Error, message);
-        report.findings.push(Finding { file: Some(file), line: Some(line), column, ..finding });
-    }
-}
-
-fn test_event(test: &mut Test, action: &str, output: &str, seconds: Option<f64>) {
-    let outcome = match action {
-        "pass" => Outcome::Passed,
-        "fail" => Outcome::Failed,
-        "skip" => Outcome::Skipped,
-        "output" => {
-            if let Some((file, line, _)) = error_line(output) {
-                let message = output.splitn(3, ':').last().unwrap_or_default().trim();
-                note(test, &file, line, message);
+        let word = |key: &str| event.get(key).and_then(Value::as_str);
+        let action = word("Action").ok_or_else(|| format!("has no event on line {}", at + 1))?;
+        let output = word("Output").unwrap_or_default();
+        let package = word("Package").unwrap_or_default();
+        match word("Test").filter(|name| !name.is_empty()) {
+            Some(name) => {
+                let seconds = event.get("Elapsed").and_then(Value::as_f64);
+                events.of_test(package, name, action, output, seconds);
             }
-            return;
+            None => events.of_package(package, action, output),
         }
-        _ => return,
-    };
-    test.outcome = outcome;
-    test.duration_ms = seconds.and_then(millis);
+    }
+    Ok(events.into_report())
+}
+
+impl Events {
+    fn of_package(&mut self, package: &str, action: &str, output: &str) {
+        match action {
+            "build-output" => self.report.findings.extend(placed(output).map(Placed::into_error)),
+            "build-fail" => self.report.fails("the build failed"),
+            _ => {
+                let (ended, places) = self.packages.entry(package.to_owned()).or_default();
+                match action {
+                    "pass" | "skip" => *ended = Some(*ended != Some(false)),
+                    "fail" => *ended = Some(false),
+                    _ => places.extend(placed(output).map(Placed::into_error)),
+                }
+            }
+        }
+    }
+
+    fn of_test(&mut self, package: &str, name: &str, action: &str, output: &str, seconds: Option<f64>) {
+        let key = (package.to_owned(), name.to_owned());
+        self.packages.entry(package.to_owned()).or_default();
+        let tests = &mut self.report.tests;
+        let index = *self.tests.entry(key.clone()).or_insert_with(|| {
+            let full = if package.is_empty() { name.to_owned() } else { format!("{package}.{name}") };
+            tests.push(Test::new(full, Outcome::Passed));
+            tests.len() - 1
+        });
+        let test = &mut tests[index];
+        let outcome = match action {
+            "pass" | "bench" => Outcome::Passed,
+            "fail" => Outcome::Failed,
+            "skip" => Outcome::Skipped,
+            "run" => {
+                self.running.insert(key);
+                return;
+            }
+            _ => {
+                if let Some(Placed { file, line, message, .. }) = placed(output) {
+                    note(test, &file, line, message);
+                }
+                return;
+            }
+        };
+        // a test that is run several times has come to the worst of it
+        test.outcome = test.outcome.max(outcome);
+        test.duration_ms = seconds.and_then(millis);
+        self.running.remove(&key);
+    }
+
+    fn into_report(mut self) -> Report {
+        for key in self.running {
+            let Some(why) = unended(&key.1) else { continue };
+            let test = &mut self.report.tests[self.tests[&key]];
+            test.outcome = Outcome::Error;
+            test.message.get_or_insert_with(|| why.to_owned());
+        }
+        if self.packages.is_empty() {
+            self.report.fails("no package was tested");
+        }
+        for (package, (ended, places)) in self.packages {
+            let named = if package.is_empty() {
+                "the package".to_owned()
+            } else {
+                format!("the package `{package}`")
+            };
+            match ended {
+                Some(true) => {}
+                Some(false) => {
+                    self.report.findings.extend(places);
+                    self.report.fails(format!("{named} failed"));
+                }
+                None => self.report.broken(format!("{named} has no end")),
+            }
+        }
+        self.report
+    }
 }

@@ -2,6 +2,7 @@
 
 mod cargo;
 mod go;
+mod go_text;
 mod jest;
 mod junit;
 mod pytest;
@@ -10,14 +11,19 @@ mod sarif;
 mod xml;
 
 #[cfg(test)]
+mod data_samples;
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
 mod tests;
 
 use serde_json::Value;
 
-use report::Report;
+use report::plain;
 
 /// Reads the report `text` of the given format (`auto` tells by the text), or says why it cannot.
 pub(super) fn parse(format: &str, text: &str) -> Result<Value, String> {
+    let text = &plain(text);
     let format = if format == "auto" { detect(text).ok_or(UNKNOWN)? } else { format };
     let report = match format {
         "cargo" => cargo::parse(text),
@@ -28,9 +34,17 @@ pub(super) fn parse(format: &str, text: &str) -> Result<Value, String> {
         "sarif" => sarif::parse(text),
         other => return Err(format!("`{other}` is no format of a report")),
     };
-    report
-        .map(|report| Report::into_value(report, format))
-        .map_err(|why| format!("the {format} report {why}"))
+    let mut report = report.map_err(|why| format!("the {format} report {why}"))?;
+    if let Some(gap) = text.lines().find(|line| is_gap(line)) {
+        report.broken(format!("the report is not whole: {gap}"));
+    }
+    Ok(report.into_value(format))
+}
+
+/// What stands for the middle of an output that was too long for the result of a command.
+fn is_gap(line: &str) -> bool {
+    let count = line.strip_prefix("[… ").and_then(|rest| rest.strip_suffix(" bytes left out …]"));
+    count.is_some_and(|count| count.parse::<u64>().is_ok())
 }
 
 const UNKNOWN: &str = "the report is of none of the formats that are known: name its format";

@@ -7,16 +7,19 @@ use serde_json::{Map, Value, json};
 pub(super) struct Report {
     pub(super) tests: Vec<Test>,
     pub(super) findings: Vec<Finding>,
-    /// The verifier says that it failed, whatever its tests say.
-    pub(super) failed: bool,
+    /// The verifier says that it failed, and how: a finding of its own where nothing else in the report says so.
+    pub(super) failed: Option<String>,
 }
 
-/// What became of a test.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The most tests and warnings that are only counted: each becomes an entry, and a number alone must not fill the memory.
+const UNNAMED: u64 = 250_000;
+
+/// What became of a test, the worst last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Outcome {
     Passed,
-    Failed,
     Skipped,
+    Failed,
     /// It could not be run.
     Error,
 }
@@ -64,8 +67,46 @@ impl Finding {
 }
 
 impl Report {
+    /// The report says that it is not whole, or that something went wrong which is no test.
+    pub(super) fn broken(&mut self, why: impl Into<String>) {
+        self.findings.push(Finding::new(Severity::Error, why));
+    }
+
+    /// The verifier failed, which is most often said of what is listed as well.
+    pub(super) fn fails(&mut self, how: impl Into<String>) {
+        self.failed.get_or_insert_with(|| how.into());
+    }
+
+    /// How many tests came to this, from the one at `from` on.
+    pub(super) fn listed(&self, from: usize, outcome: Outcome) -> u64 {
+        self.tests[from..].iter().filter(|test| test.outcome == outcome).count() as u64
+    }
+
+    /// Does nothing that is listed say that something failed?
+    pub(super) fn says_nothing_bad(&self) -> bool {
+        self.tests.iter().all(|test| test.outcome < Outcome::Failed)
+            && self.findings.iter().all(|finding| finding.severity != Severity::Error)
+    }
+
+    /// Tests that are counted and not named, behind the `known` ones.
+    pub(super) fn count_unnamed(
+        &mut self,
+        word: &str,
+        outcome: Outcome,
+        known: u64,
+        count: u64,
+    ) -> Result<(), String> {
+        bounded(count)?;
+        let unnamed = (known..count).map(|at| Test::new(format!("{word} test {}", at + 1), outcome));
+        self.tests.extend(unnamed);
+        Ok(())
+    }
+
     /// The value of `lgflow.verifier_report/v1`.
-    pub(super) fn into_value(self, format: &str) -> Value {
+    pub(super) fn into_value(mut self, format: &str) -> Value {
+        if let Some(how) = self.failed.take().filter(|_| self.says_nothing_bad()) {
+            self.broken(how);
+        }
         let count = |outcome: Outcome| self.tests.iter().filter(|test| test.outcome == outcome).count();
         let found = |severity: Severity| self.findings.iter().filter(|f| f.severity == severity).count();
         let failed = count(Outcome::Failed);
@@ -73,7 +114,7 @@ impl Report {
         json!({
             "schema": "lgflow.verifier_report/v1",
             "format": format,
-            "ok": !self.failed && failed == 0 && errors == 0,
+            "ok": failed == 0 && errors == 0,
             "summary": {
                 "total": self.tests.len(),
                 "passed": count(Outcome::Passed),
@@ -141,6 +182,26 @@ pub(super) fn place(text: &str) -> Option<(String, u64, Option<u64>)> {
         _ if !before.is_empty() => Some((before.to_owned(), last, None)),
         _ => None,
     }
+}
+
+/// A count that is small enough to be spelled out.
+pub(super) fn bounded(count: u64) -> Result<u64, String> {
+    if count > UNNAMED {
+        return Err(format!("counts {count} of which it names none, more than {UNNAMED}"));
+    }
+    Ok(count)
+}
+
+/// Without the colours and movements of a terminal.
+pub(super) fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("\u{1b}[") {
+        plain.push_str(&rest[..at]);
+        rest = rest[at + 2..].trim_start_matches(|c| matches!(c, ' '..='?'));
+        rest = rest.strip_prefix(|c| matches!(c, '@'..='~')).unwrap_or(rest);
+    }
+    plain + rest
 }
 
 /// Whole milliseconds of a duration in seconds; none where it is no such thing.

@@ -1,0 +1,127 @@
+//! `go test` as text, with `-v` or without.
+
+use std::collections::BTreeMap;
+
+use super::go::{Placed, note, placed, unended};
+use super::report::{Outcome, Report, Test, millis};
+
+pub(super) fn parse(text: &str) -> Result<Report, String> {
+    let mut reader = Reader::default();
+    text.lines().for_each(|line| reader.line(line));
+    reader.into_report()
+}
+
+#[derive(Default)]
+struct Reader<'t> {
+    report: Report,
+    /// The tests that have begun and not ended, with what they have said of places.
+    running: BTreeMap<&'t str, Vec<Placed<'t>>>,
+    /// The one that speaks.
+    current: Option<&'t str>,
+    /// The one that has ended last.
+    last: Option<usize>,
+    /// Something was said whose package has not ended yet.
+    open: bool,
+    /// A program of tests has said `PASS`, and `go test` nothing of its package yet.
+    passed: bool,
+    /// `go test` has said something of packages.
+    packages: bool,
+}
+
+impl<'t> Reader<'t> {
+    fn line(&mut self, line: &'t str) {
+        if let Some(name) = line.strip_prefix("=== RUN   ") {
+            self.running.entry(name).or_default();
+            (self.current, self.open) = (Some(name), true);
+        } else if let Some(name) = line.strip_prefix("=== CONT  ").or_else(|| line.strip_prefix("=== NAME  "))
+        {
+            self.current = Some(name).filter(|name| self.running.contains_key(name));
+        } else if let Some((name, outcome, seconds)) = result_line(line) {
+            self.result(name, outcome, seconds);
+        } else if let Some(placed) = placed(line) {
+            self.place(placed, line.starts_with(' '));
+        } else if line.starts_with("ok  \t") || line.starts_with("?   \t") {
+            self.package_ends();
+        } else if line.starts_with("FAIL") {
+            self.report.fails(match line.strip_prefix("FAIL\t") {
+                Some(package) => format!("the package `{}` failed", package.replace('\t', " ")),
+                None => "a program of tests failed".to_owned(),
+            });
+            if line.starts_with("FAIL\t") {
+                self.package_ends();
+            } else {
+                self.open = false;
+            }
+        } else if line.trim_end() == "PASS" {
+            (self.open, self.passed) = (false, true);
+        } else if ["exit status ", "signal: ", "panic: "].iter().any(|start| line.starts_with(start)) {
+            // the package fails, and says so in a line of its own
+            self.open = true;
+        }
+    }
+
+    fn result(&mut self, name: &'t str, outcome: Outcome, seconds: f64) {
+        let mut test = Test { duration_ms: millis(seconds), ..Test::new(name, outcome) };
+        for placed in self.running.remove(name).unwrap_or_default() {
+            note(&mut test, &placed.file, placed.line, placed.message);
+        }
+        self.last = Some(self.report.tests.len());
+        self.report.tests.push(test);
+        (self.current, self.open) = (None, true);
+    }
+
+    /// What a test says of a place is its message; an error is what nobody else can have written.
+    fn place(&mut self, placed: Placed<'t>, indented: bool) {
+        let quiet = self.running.is_empty();
+        if let Some(said) = self.current.filter(|_| indented).and_then(|name| self.running.get_mut(name)) {
+            said.push(placed);
+        } else if let Some(last) = self.last.filter(|_| indented) {
+            note(&mut self.report.tests[last], &placed.file, placed.line, placed.message);
+        } else if quiet {
+            self.report.findings.push(placed.into_error());
+        }
+    }
+
+    fn package_ends(&mut self) {
+        self.tests_end();
+        (self.packages, self.open, self.passed) = (true, false, false);
+    }
+
+    fn tests_end(&mut self) {
+        for (name, said) in std::mem::take(&mut self.running) {
+            let Some(why) = unended(name) else { continue };
+            let mut test = Test::new(name, Outcome::Error);
+            for placed in said {
+                note(&mut test, &placed.file, placed.line, placed.message);
+            }
+            test.message.get_or_insert_with(|| why.to_owned());
+            self.report.tests.push(test);
+        }
+        (self.current, self.last) = (None, None);
+    }
+
+    fn into_report(mut self) -> Result<Report, String> {
+        self.tests_end();
+        let says_anything = self.packages || self.open || self.passed || self.report.failed.is_some();
+        if self.report.tests.is_empty() && self.report.findings.is_empty() && !says_anything {
+            return Err("has neither tests nor packages".to_owned());
+        }
+        if self.open || self.passed && self.packages {
+            self.report.broken("the report ends before its last package does");
+        } else if !self.packages && !self.passed {
+            self.report.fails("the report has no package");
+        }
+        Ok(self.report)
+    }
+}
+
+/// `--- FAIL: TestAdd (0.00s)`, which stands behind whatever the test has written without the end of a line.
+fn result_line(line: &str) -> Option<(&str, Outcome, f64)> {
+    let words = [("PASS", Outcome::Passed), ("FAIL", Outcome::Failed), ("SKIP", Outcome::Skipped)];
+    let (at, outcome) = words
+        .into_iter()
+        .filter_map(|(word, outcome)| Some((line.rfind(&format!("--- {word}: "))?, outcome)))
+        .max_by_key(|(at, _)| *at)?;
+    let (name, seconds) = line[at + "--- FAIL: ".len()..].trim_end().rsplit_once(" (")?;
+    Some((name, outcome, seconds.strip_suffix("s)")?.parse().ok()?))
+}
