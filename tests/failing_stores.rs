@@ -16,8 +16,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crash::{Bench, powered_off_at_every_event};
+use lgflow::ledger::{KeptResult, Ledger};
 use program::holding::{begun, ended, goes_on, has_ended, let_go, status_of};
-use program::kept::{database, only_run, store_of};
+use program::kept::{database, find, only_run, store_of};
 use program::processes::{all_gone, children, command_line, signal};
 use program::{Workspace, holding};
 use serde_json::Value;
@@ -120,6 +121,20 @@ fn a_call_whose_end_cannot_be_put_on_record_has_none_and_the_run_goes_on_once_it
     goes_on(&workspace, &run, 2, &|arguments| workspace.lgflow(arguments));
 }
 
+#[test]
+fn a_result_that_was_written_in_part_takes_no_later_one_with_it() {
+    let state = tempfile::tempdir().unwrap();
+    let ledger = Ledger::open(state.path(), "w").unwrap();
+    let kept = |key: &str| KeptResult { key: key.to_owned(), result: serde_json::json!({ "ok": true }) };
+    ledger.keep_result("run", &kept("one")).unwrap();
+    let file = find(state.path(), "results/run.jsonl");
+    // the disk was full in the middle of the second
+    let whole = fs::read(&file).unwrap();
+    fs::write(&file, [&whole[..], &whole[..whole.len() / 2]].concat()).unwrap();
+    ledger.keep_result("run", &kept("three")).unwrap();
+    assert_eq!(ledger.kept_results("run").unwrap(), [kept("one"), kept("three")]);
+}
+
 const ASKS_TWICE: &str = "\
 schema: lgflow.graph/v1
 name: asks-twice
@@ -150,7 +165,7 @@ fn a_run_that_was_rolled_back_is_not_answered() {
 
 #[test]
 fn a_run_whose_machine_loses_power_at_any_event_ends_as_it_would_have_with_each_effect_once() {
-    let lost = powered_off_at_every_event(&|| Bench::new("local").apart());
+    let lost = powered_off_at_every_event(&|| Bench::new("local"));
     // those that end the run, at the least: they are told together, and waited for by nobody
     assert!(lost >= 3, "no more than {lost} events were lost");
 }

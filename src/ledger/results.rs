@@ -1,12 +1,15 @@
 //! Results of a run's commands, from when they end until the run is over: a runner that dies before it has answered leaves
 //! them to the next one. Sealed like all else here.
 
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::files::private::{open_to_add, read_lossy, remove, remove_folder};
+use crate::files::private::{PrivateError, open_to_add, read_lossy, remove, remove_folder};
 
 use super::records::{seal, unseal};
 use super::{Ledger, LedgerError, ReceiptFile};
@@ -20,12 +23,24 @@ pub struct KeptResult {
     pub result: Value,
 }
 
+/// Does a file end in the middle of a line?
+fn is_cut(file: &File) -> io::Result<bool> {
+    let (length, mut last) = (file.metadata()?.len(), [b'\n']);
+    if length > 0 {
+        file.read_exact_at(&mut last, length - 1)?;
+    }
+    Ok(last != [b'\n'])
+}
+
 impl Ledger {
     /// Keeps what a call of a run came to. It survives our own death, not a power failure.
     pub fn keep_result(&self, run: &str, kept: &KeptResult) -> Result<(), LedgerError> {
         let Some(path) = self.results_path(run) else { return Ok(()) };
         let line = seal(self.key(), &format!("results/{run}"), kept);
-        ReceiptFile::write_line(&mut open_to_add(&path)?, &path, &line)
+        let mut file = open_to_add(&path)?;
+        // one that was not written to its end, for want of room or of time, takes no other with it
+        let part = is_cut(&file).map_err(PrivateError::io("read", &path))?;
+        ReceiptFile::write_line(&mut file, &path, &format!("{}{line}", if part { "\n" } else { "" }))
     }
 
     /// What was kept of a run; lines that are not ours, or were not written to their end, are none.

@@ -3,7 +3,6 @@
 //! what it is told to at the event that it is told. Where the front is to die, it is a process of its own as well.
 #![allow(dead_code, reason = "each test program uses its part")]
 
-use std::cell::Cell;
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::Shutdown;
@@ -14,24 +13,27 @@ use std::os::unix::process::parent_id;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use lgflow::client::Connection;
 use lgflow::compile::check_bundle;
 use lgflow::diag::Diagnostics;
+use lgflow::digest::Digest;
 use lgflow::effect::{
-    Confinement, FrontFrame, FrozenLayer, InterpreterFrame, InterpreterStart, LayerRole, SandboxLayer,
+    Confinement, FrameBuffer, FrontFrame, FrozenLayer, InterpreterFrame, InterpreterStart, LayerRole,
+    SandboxLayer,
 };
-use lgflow::front::{Finished, Place, Resume, stored_run};
+use lgflow::front::{Finished, KnownRun, Place, Resume, stored_run};
 use lgflow::session::{
     Clock, FrontLink, Interrupts, Journal, JournalError, Recorder, Session, fold, resumable, system_clock,
 };
 use lgflow::source::Sources;
 use lgflow::store::{RunId, Store};
-use lgflow::trace::{Appended, Chain, EventBody, Redaction, RunStarted, RunState, RunStatus};
+use lgflow::trace::{Appended, Chain, EventBody, Redaction, RunStarted, RunState, RunStatus, verify};
 use lgflow::wire::{FirstFrame, receive_first, send_frame};
+use rustix::event::{PollFd, PollFlags, poll};
 use serde_json::{Value, json};
 
 use crate::program::begun::{self, place_in};
@@ -81,11 +83,14 @@ const MORTAL: &str = "crash::the_mortal";
 const FRONT: &str = "crash::the_front";
 /// With this variable the clock of the interpreter goes backwards.
 const BACKWARDS: &str = "LGFLOW_TEST_BACKWARDS";
+/// With this variable all that is on the disk is copied at each event, into the folder that it names.
+const SHOTS: &str = "LGFLOW_TEST_SHOTS";
 
 /// Not a test of its own: what runs in the interpreter's place, told by variables when to kill whom.
 #[test]
 fn the_mortal() {
     let Ok(kill) = std::env::var("LGFLOW_TEST_KILL") else { return };
+    let shots = std::env::var_os(SHOTS).map(PathBuf::from);
     let front = UnixStream::from(std::io::stdin().as_fd().try_clone_to_owned().unwrap());
     let mut first: FirstFrame<FrontFrame> = receive_first(&front).unwrap();
     let [calls] = first.take().unwrap();
@@ -98,8 +103,10 @@ fn the_mortal() {
     std::thread::spawn(move || ear.listen());
     let kill = Kill::parse(&kill);
     let waits = Arc::new(AtomicBool::new(false));
-    let calls = relay(UnixStream::from(calls), kill.clone(), waits.clone());
-    let interrupted = drive(&start, (kill, waits), calls, link, interrupts);
+    let open = Arc::new(Open::default());
+    let calls = relay(UnixStream::from(calls), kill.clone(), waits.clone(), Arc::clone(&open));
+    let shots = shots.map(|folder| (folder, open));
+    let interrupted = drive(&start, (kill, waits, shots), calls, link, interrupts);
     send_frame(&front, &InterpreterFrame::Ended { interrupted }).unwrap();
 }
 
@@ -109,6 +116,8 @@ struct Mortal {
     kill: Option<Kill>,
     /// Is whom to kill killed by the next answer of the runner?
     waits: Arc<AtomicBool>,
+    /// Where all that is on the disk is copied to, and the requests on which the runner is at work.
+    shots: Option<(PathBuf, Arc<Open>)>,
     lines: Vec<String>,
 }
 
@@ -120,6 +129,11 @@ impl Journal for Mortal {
 
     fn commit(&mut self, awaited: bool) -> Result<(), JournalError> {
         self.link.commit(awaited)?;
+        if let Some((folder, open)) = self.shots.as_ref().filter(|_| !self.lines.is_empty()) {
+            self.link.commit(true)?;
+            open.wait_for_none();
+            shoot(folder, self.lines.len() as u64);
+        }
         for line in self.lines.drain(..) {
             match self.kill.as_ref().filter(|kill| kill.is_due(&line)) {
                 Some(kill) if kill.answered => self.waits.store(true, Ordering::SeqCst),
@@ -141,24 +155,105 @@ impl Journal for Mortal {
     }
 }
 
+/// Copies the workspace and the state as they are on the disk, while the front stands still. Events that were written
+/// together are there together.
+fn shoot(folder: &Path, events: u64) {
+    let front = parent_id();
+    assert!(command_line(front).contains(FRONT), "{}", command_line(front));
+    let name = format!("{:04}-{events}", fs::read_dir(folder).unwrap().count());
+    let shot = folder.join(name);
+    fs::create_dir(&shot).unwrap();
+    signal(front, "STOP");
+    while !is_stopped(front) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let outside = folder.parent().unwrap();
+    let copied =
+        Command::new("cp").arg("-a").args([outside.join("work"), outside.join("state"), shot]).status();
+    signal(front, "CONT");
+    assert!(copied.unwrap().success());
+}
+
+fn is_stopped(id: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{id}/stat")).unwrap();
+    stat.rsplit_once(')').unwrap().1.trim_start().starts_with('T')
+}
+
+/// The requests that are on their way to the runner, or that it has not answered.
+#[derive(Debug, Default)]
+struct Open {
+    /// Held while some are taken off the socket, or are looked for on it.
+    carrying: Mutex<Option<UnixStream>>,
+    count: AtomicI64,
+}
+
+impl Open {
+    /// Waits until there is none: the session, which waits for this, asks for no more.
+    fn wait_for_none(&self) {
+        loop {
+            let socket = self.carrying.lock().unwrap();
+            let on_the_way = socket.as_ref().map_or(0, |socket| rustix::io::ioctl_fionread(socket).unwrap());
+            if on_the_way == 0 && self.count.load(Ordering::SeqCst) == 0 {
+                return;
+            }
+            drop(socket);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Counts the frames that are whole by these bytes, as many times as `each` says of one.
+    fn note(&self, buffer: &mut FrameBuffer, bytes: &[u8], each: impl Fn(&Value) -> i64) {
+        buffer.push(bytes);
+        while let Some(frame) = buffer.take::<Value>().unwrap() {
+            self.count.fetch_add(each(&frame), Ordering::SeqCst);
+        }
+    }
+
+    /// Carries requests from the session to the runner, until one of them has gone.
+    fn carry(&self, requests: &mut UnixStream, runner: &mut UnixStream) {
+        let (mut buffer, mut part) = (FrameBuffer::default(), vec![0; 1 << 16]);
+        *self.carrying.lock().unwrap() = Some(requests.try_clone().unwrap());
+        loop {
+            // there is something, or never will be
+            let mut waiting = [PollFd::new(requests, PollFlags::IN)];
+            if poll(&mut waiting, None).is_err() {
+                return;
+            }
+            let carrying = self.carrying.lock().unwrap();
+            let Ok(length @ 1..) = requests.read(&mut part) else { return };
+            self.note(&mut buffer, &part[..length], |_| 1);
+            drop(carrying);
+            if runner.write_all(&part[..length]).is_err() {
+                return;
+            }
+        }
+    }
+}
+
 /// Carries requests to the runner, and its answers to the session. Where an answer is waited for, it comes to nobody: the
 /// runner has done what it was asked and has given its answer, and who is to be killed is.
-fn relay(mut calls: UnixStream, kill: Option<Kill>, waits: Arc<AtomicBool>) -> UnixStream {
+fn relay(mut calls: UnixStream, kill: Option<Kill>, waits: Arc<AtomicBool>, open: Arc<Open>) -> UnixStream {
     calls.set_nonblocking(false).unwrap();
     let (mut session, own) = UnixStream::pair().unwrap();
     let (mut requests, mut runner) = (session.try_clone().unwrap(), calls.try_clone().unwrap());
+    let asked = Arc::clone(&open);
     std::thread::spawn(move || {
-        // whichever of them has gone ends it
-        let _ = std::io::copy(&mut requests, &mut runner);
+        asked.carry(&mut requests, &mut runner);
         let _ = runner.shutdown(Shutdown::Both);
     });
     std::thread::spawn(move || {
-        let mut answer = vec![0; 1 << 16];
+        let (mut answer, mut buffer) = (vec![0; 1 << 16], FrameBuffer::default());
         while let Ok(length @ 1..) = calls.read(&mut answer) {
             if let Some(kill) = kill.as_ref().filter(|_| waits.load(Ordering::SeqCst)) {
                 kill.carry_out();
                 break;
             }
+            // pieces come before their answer
+            open.note(
+                &mut buffer,
+                &answer[..length],
+                |frame| if frame["body"]["type"] == "piece" { 0 } else { -1 },
+            );
             if session.write_all(&answer[..length]).is_err() {
                 break;
             }
@@ -170,7 +265,7 @@ fn relay(mut calls: UnixStream, kill: Option<Kill>, waits: Arc<AtomicBool>) -> U
 
 fn drive(
     start: &InterpreterStart,
-    (kill, waits): (Option<Kill>, Arc<AtomicBool>),
+    (kill, waits, shots): (Option<Kill>, Arc<AtomicBool>, Option<(PathBuf, Arc<Open>)>),
     calls: UnixStream,
     link: FrontLink,
     interrupts: Interrupts,
@@ -185,7 +280,7 @@ fn drive(
     } else {
         (RunState::new(run, &plan), Chain::new(run, Redaction::default()), Vec::new())
     };
-    let mortal = Mortal { link, kill, waits, lines: Vec::new() };
+    let mortal = Mortal { link, kill, waits, shots, lines: Vec::new() };
     let recorder = Recorder::new(chain, mortal, clock());
     let begin = EventBody::RunStarted(Box::new(RunStarted {
         inputs: Arc::new(start.inputs.clone()),
@@ -332,6 +427,8 @@ pub struct Bench {
     backwards: bool,
     /// What becomes of the store when the front has died.
     then: Option<Then>,
+    /// Is all that is on the disk copied at each event?
+    shots: bool,
 }
 
 /// What becomes of the store.
@@ -348,7 +445,15 @@ impl Bench {
             .write("put.sh", PUT)
             .write("made/.keep", "");
         let marker = workspace.outside().join("killed");
-        Self { workspace, marker, store: store.to_owned(), apart: false, backwards: false, then: None }
+        Self {
+            workspace,
+            marker,
+            store: store.to_owned(),
+            apart: false,
+            backwards: false,
+            then: None,
+            shots: false,
+        }
     }
 
     /// The same, where the front is a process that can be killed.
@@ -367,9 +472,17 @@ impl Bench {
     }
 
     fn program(&self, kill: &str) -> PathBuf {
+        let was_killed = self.marker.exists() || kill.is_empty();
+        if was_killed && !self.backwards && !self.shots {
+            // nobody is killed any more
+            return env!("CARGO_BIN_EXE_lgflow").into();
+        }
         let path = self.workspace.outside().join("lgflow-mortal");
         let own = std::env::current_exe().unwrap();
-        let clock = if self.backwards { format!("export {BACKWARDS}=1; ") } else { String::new() };
+        let mut clock = if self.backwards { format!("export {BACKWARDS}=1; ") } else { String::new() };
+        if self.shots {
+            clock += &format!("export {SHOTS}='{}'; ", self.shots_folder().display());
+        }
         let text = format!(
             "#!/bin/sh\ncase \"$1\" in\n  __interpreter) {clock}export LGFLOW_TEST_KILL='{kill}'; exec '{}' --exact {MORTAL} --nocapture ;;\n  *) exec '{}' \"$@\" ;;\nesac\n",
             own.display(),
@@ -383,7 +496,7 @@ impl Bench {
     /// Begins the run, or goes on with it; nothing where the front was killed.
     fn go(&self, run: Option<RunId>, kill: &str) -> Option<Came> {
         let program = self.program(kill);
-        if !self.apart {
+        if !self.apart || self.marker.exists() {
             return Some(Came::of(&carry_out(&self.place(), &program, run)));
         }
         let came = self.workspace.outside().join("came");
@@ -416,7 +529,13 @@ impl Bench {
 
     /// Runs to the end: approves what is asked, goes on after what dies.
     pub fn to_the_end(&self, kill: &str) -> RunId {
-        let mut run = None;
+        self.goes_to_the_end(None, kill)
+    }
+
+    fn goes_to_the_end(&self, mut run: Option<RunId>, kill: &str) -> RunId {
+        if let Some(over) = run.as_ref().filter(|run| self.is_over(run)) {
+            return over.clone();
+        }
         for _ in 0..8 {
             let came = self.go(run.clone(), kill);
             run = match &came {
@@ -470,8 +589,43 @@ impl Bench {
 
     /// The whole of what is shown of a run but for what differs between two runs of anything.
     pub fn outcome(&self, run: &RunId) -> Value {
-        let shown = self.lgflow(&["runs", "show", run.as_str(), "--format", "json"]).ended(0).json();
-        json!([shown["status"], shown["outputs"], shown["path"]])
+        let summary = stored_run(&self.place(), run).unwrap().stored.state.summary();
+        json!([summary.status.map(RunStatus::as_str), summary.outputs.as_deref(), summary.path])
+    }
+
+    /// What `trace verify` and `replay` look at holds.
+    #[track_caller]
+    fn holds(&self, run: &RunId) {
+        let store = self.stored();
+        let (log, blobs) = (store.log(run).unwrap(), store.blobs());
+        let payload = |digest: &Digest| blobs.get(digest);
+        let verified = verify(log.lines(), Some(&payload));
+        assert!(verified.complete && verified.fault.is_none(), "{verified:?}");
+        let known = KnownRun::in_workspace(&self.place(), &store.id(), run).unwrap().unwrap();
+        assert!(!known.seal(&log).unwrap().is_broken());
+        let (vouched, unheard) = known.vouched(&log, None, &payload).unwrap();
+        assert!(vouched.discord.is_none() && unheard.is_none(), "{vouched:?}");
+        let retraced = known.retraced(&log, &payload).unwrap().unwrap();
+        assert!(retraced.compared && retraced.misfit.is_none(), "{retraced:?}");
+    }
+
+    /// The same, all that is on the disk copied at each event.
+    fn shot(self) -> Self {
+        fs::create_dir(self.shots_folder()).unwrap();
+        Self { shots: true, ..self }
+    }
+
+    fn shots_folder(&self) -> PathBuf {
+        self.workspace.outside().join("shots")
+    }
+
+    /// The disk is as it was then.
+    fn is_again(&self, shot: &Path) {
+        for part in ["work", "state"] {
+            let there = self.workspace.outside().join(part);
+            fs::remove_dir_all(&there).unwrap();
+            fs::rename(shot.join(part), there).unwrap();
+        }
     }
 
     /// The files of the workspace that the run makes; those of commands by how often each was made.
@@ -502,17 +656,30 @@ pub fn killed_at_every_answer(bench: &dyn Fn() -> Bench, who: &'static str) {
     honest.ends_the_same(bench, "answered", &kills);
 }
 
-/// The front is killed at every event, once it has written that, and with it the machine loses power: of its database file nothing is there that was not
-/// flushed to the disk. How many events that were is given back.
+/// The machine loses power at every event, once that is written: of its database file nothing is there that was not flushed to
+/// the disk. How many events that were is given back. What is on the disk at an event is copied there, in one run that goes
+/// on, so that not each of them needs a run that comes to it.
 pub fn powered_off_at_every_event(bench: &dyn Fn() -> Bench) -> u64 {
-    let lost = Rc::new(Cell::new(0));
-    let count = Rc::clone(&lost);
-    let then: Then = Rc::new(move |bench| count.set(count.get() + power_off(bench)));
-    killed_at_every_event(&|| bench().and_then(Rc::clone(&then)), &|_| "machine");
-    lost.get()
+    let bench = bench().apart().shot();
+    let honest = Honest::run_on(&bench);
+    let bench = Bench { apart: false, shots: false, ..bench };
+    let mut shots: Vec<PathBuf> =
+        fs::read_dir(bench.shots_folder()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    shots.sort();
+    let (mut events, mut lost) = (0, 0);
+    for shot in shots {
+        let written = shot.to_str().unwrap().rsplit_once('-').unwrap().1;
+        events += written.parse::<u64>().unwrap();
+        bench.is_again(&shot);
+        lost += power_off(&bench);
+        let run = bench.goes_to_the_end(bench.stored().runs().unwrap().pop(), "");
+        honest.is_the_same(&bench, &run, &format!("off at event {events}"));
+    }
+    assert_eq!(events, honest.events, "each event is one at which it lost power");
+    lost
 }
 
-/// The same at every so-manieth event, where `then` takes what was not flushed.
+/// The front is killed at every so-manieth event, once it has written that, and `then` takes what was not flushed.
 pub fn powered_off_at_some_events(bench: &dyn Fn() -> Bench, step: usize, then: &Then) {
     let honest = Honest::of(bench);
     let kills: Vec<(u64, &str)> = (1..=honest.events).step_by(step).map(|at| (at, "machine")).collect();
@@ -586,7 +753,10 @@ struct Honest {
 
 impl Honest {
     fn of(bench: &dyn Fn() -> Bench) -> Self {
-        let honest = bench();
+        Self::run_on(&bench())
+    }
+
+    fn run_on(honest: &Bench) -> Self {
         let run = honest.to_the_end("");
         let log = honest.stored().log(&run).unwrap();
         let events = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
@@ -595,6 +765,11 @@ impl Honest {
         let (events, outcome, effects) = (honest.events(&run), honest.outcome(&run), honest.effects());
         assert_eq!(effects, json!([1, 3, "x", "y", "z", "two\n"]));
         assert_eq!(outcome[0], RunStatus::Succeeded.as_str());
+        // what is asked of the others without a process is what the program says
+        honest.holds(&run);
+        honest.lgflow(&["replay", run.as_str()]).ended(0);
+        let shown = honest.lgflow(&["runs", "show", run.as_str(), "--format", "json"]).ended(0).json();
+        assert_eq!(outcome, json!([shown["status"], shown["outputs"], shown["path"]]));
         Self { events, calls, outcome, effects }
     }
 
@@ -604,11 +779,15 @@ impl Honest {
             let bench = bench();
             let run = bench.to_the_end(&format!("{when} {who} {at} {}", bench.marker.display()));
             killed += usize::from(bench.marker.exists());
-            assert_eq!(bench.effects(), self.effects, "{who} killed, event {at} {when}");
-            assert_eq!(bench.outcome(&run), self.outcome, "{who} killed, event {at} {when}");
-            bench.lgflow(&["trace", "verify", run.as_str()]).ended(0);
-            bench.lgflow(&["replay", run.as_str()]).ended(0);
+            self.is_the_same(&bench, &run, &format!("{who} killed, event {at} {when}"));
         }
         assert_eq!(killed, kills.len(), "each time something was killed");
+    }
+
+    #[track_caller]
+    fn is_the_same(&self, bench: &Bench, run: &RunId, what: &str) {
+        assert_eq!(bench.effects(), self.effects, "{what}");
+        assert_eq!(bench.outcome(run), self.outcome, "{what}");
+        bench.holds(run);
     }
 }
