@@ -153,6 +153,52 @@ fn everything_that_a_run_changed_is_taken_back_and_that_can_be_taken_back_too() 
     assert_eq!(tree(&workspace), before);
 }
 
+/// Every folder of the workspace.
+fn folders(workspace: &Workspace) -> Vec<String> {
+    fn gather(root: &Path, folder: &Path, found: &mut Vec<String>) {
+        for path in
+            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir())
+        {
+            found.push(path.strip_prefix(root).unwrap().display().to_string());
+            gather(root, &path, found);
+        }
+    }
+    let mut found = Vec::new();
+    gather(&workspace.path(), &workspace.path(), &mut found);
+    found.sort();
+    found
+}
+
+#[test]
+fn a_folder_that_was_there_before_stays_and_one_that_the_run_made_goes() {
+    let graph = r#"schema: lgflow.graph/v1
+name: folders
+nodes:
+  one: { uses: apply_patch, with: { changes: [{ op: put, path: there/a.txt, content: "A\n" }, { op: put, path: there/made/b.txt, content: "B\n" }] } }
+  two: { uses: apply_patch, with: { changes: [{ op: delete, path: there/made/b.txt }, { op: rename, path: full/c.txt, to: made/too/c.txt }] } }
+  three: { uses: apply_patch, with: { changes: [{ op: put, path: there/made/d.txt, content: "D\n" }, { op: put, path: other/e.txt, content: "E\n" }] } }
+  not_so: { uses: rollback, with: { to: three } }
+edges: [one -> two -> three -> not_so]
+"#;
+    let workspace = workspace();
+    workspace.write("full/c.txt", "C\n");
+    for empty in ["there", "other", "never/touched"] {
+        fs::create_dir_all(workspace.path().join(empty)).unwrap();
+    }
+    fs::write(workspace.outside().join("graph.yaml"), graph).unwrap();
+    let before = (tree(&workspace), folders(&workspace));
+    let first = run(&workspace);
+    // a run's own rollback leaves what it did not make as well
+    assert_eq!(folders(&workspace), ["made", "made/too", "never", "never/touched", "other", "there"]);
+    let after = (tree(&workspace), folders(&workspace));
+    let second = undo(&workspace, &first, &[], 0)["run"].as_str().unwrap().to_owned();
+    assert_eq!((tree(&workspace), folders(&workspace)), before);
+    let third = undo(&workspace, &second, &[], 0)["run"].as_str().unwrap().to_owned();
+    assert_eq!((tree(&workspace), folders(&workspace)), after);
+    undo(&workspace, &third, &[], 0);
+    assert_eq!((tree(&workspace), folders(&workspace)), before);
+}
+
 #[test]
 fn what_is_no_text_is_taken_back_as_well() {
     let workspace = workspace();

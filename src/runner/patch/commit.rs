@@ -70,6 +70,8 @@ pub(crate) struct Author {
     pub inverse: String,
     /// What the call will answer.
     pub result: Option<serde_json::Value>,
+    /// The folders that may go with their last file, where not each does.
+    pub clears: Option<BTreeSet<String>>,
 }
 
 /// Carries out `wanted`. `at` is asked at each point; its error there counts as a failure of the step.
@@ -109,15 +111,21 @@ impl Workshop<'_> {
             before: wanted.before.as_ref().map(|version| PastContent::of(&version.content)),
             after: wanted.after.as_ref().map(PastContent::of),
         });
-        let Author { run, node, key, undoes, inverse, result } = author;
+        let steps = steps(self.root, wanted);
+        let made = steps.iter().filter_map(|step| match step {
+            Step::MakeFolder { path } => Some(path.clone()),
+            _ => None,
+        });
+        let (files, made) = (files.collect(), made.collect());
+        let Author { run, node, key, undoes, inverse, result, clears } = author;
         let number = history.next_number()?;
-        let past = Past { run, node, key, number, undoes, inverse, files: files.collect(), result };
+        let past = Past { run, node, key, number, undoes, inverse, files, made, result };
         let mut random = [0; 8];
         getrandom::fill(&mut random).map_err(|error| {
             PatchError::io("naming", "the journal", std::io::Error::other(error.to_string()))
         })?;
         let id = format!("{:016x}", u64::from_be_bytes(random));
-        Ok(Journal::new(id, self.identity()?, steps(self.root, wanted), past))
+        Ok(Journal { clears, ..Journal::new(id, self.identity()?, steps, past) })
     }
 
     /// Undoes what was done; the error is that of the change, and what stood in the way of taking it back.

@@ -36,6 +36,9 @@ pub(crate) struct Past {
     pub inverse: String,
     /// The files.
     pub files: Vec<PastFile>,
+    /// The folders that it made.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub made: Vec<String>,
     /// What the call answers: a runner that dies before it does answers it later.
     #[serde(default)]
     pub result: Option<Value>,

@@ -1,6 +1,8 @@
 //! The journal of one change while it happens: what was planned, how far it came. It lies in the runner's state
 //! folder, is replaced in one step, and is enough to go back or to finish after a crash at any point.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
@@ -32,6 +34,9 @@ pub(super) struct Journal {
     pub(super) steps: Vec<Step>,
     /// What the history gets.
     pub(super) past: Past,
+    /// The folders that may go with their last file; none where each does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) clears: Option<BTreeSet<String>>,
 }
 
 /// How far a change came.
@@ -79,7 +84,8 @@ impl Step {
 impl Journal {
     pub(super) fn new(id: String, root: (u64, u64), steps: Vec<Step>, past: Past) -> Self {
         let staging = format!(".lgflow-{id}.tmp");
-        Self { schema: SCHEMA.to_owned(), id, phase: Phase::Pending, root, staging, steps, past }
+        let (schema, phase) = (SCHEMA.to_owned(), Phase::Pending);
+        Self { schema, id, phase, root, staging, steps, past, clears: None }
     }
 
     /// Writes it in one step, on disk when this returns.

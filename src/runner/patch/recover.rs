@@ -1,5 +1,6 @@
 //! After a failure or a crash: back to before, or on to after, never between.
 
+use std::collections::BTreeSet;
 use std::io::ErrorKind;
 
 use crate::files::{FileError, RelPath, Root};
@@ -184,7 +185,7 @@ pub(super) fn finish(shop: Workshop<'_>, journal: &Journal) -> Result<(), PatchE
         if let Step::Remove { path, .. } = step
             && let Ok(path) = RelPath::parse(path)
         {
-            remove_empty_folders(shop, &path);
+            remove_empty_folders(shop, &path, journal.clears.as_ref());
         }
     }
     Ok(())
@@ -211,11 +212,12 @@ fn remove_staging(shop: Workshop<'_>, journal: &Journal, kept: &[String]) -> Res
     if kept.is_empty() { gone(&folder, shop.root.remove_folder(&folder)) } else { Ok(()) }
 }
 
-/// As git does: a folder whose last file is gone goes as well.
-fn remove_empty_folders(shop: Workshop<'_>, path: &RelPath) {
+/// As git does: a folder whose last file is gone goes as well, if it may.
+fn remove_empty_folders(shop: Workshop<'_>, path: &RelPath, clears: Option<&BTreeSet<String>>) {
     let mut above = path.split().map(|(folder, _)| folder);
     while let Some(folder) = above.filter(|folder| !folder.is_root()) {
-        if shop.root.remove_folder(&folder).is_err() {
+        let stays = clears.is_some_and(|clears| !clears.contains(folder.as_str()));
+        if stays || shop.root.remove_folder(&folder).is_err() {
             return;
         }
         above = folder.split().map(|(folder, _)| folder);

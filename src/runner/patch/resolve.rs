@@ -29,6 +29,8 @@ pub(crate) struct Planned {
     pub binary: BTreeSet<RelPath>,
     /// Does the inverse hold what must not leave, where nobody would find it?
     pub is_kept_back: bool,
+    /// The folders that may go with their last file, where not each does.
+    pub clears: Option<BTreeSet<String>>,
 }
 
 /// What happens to one file.
@@ -152,7 +154,7 @@ impl Resolver<'_> {
                 wanted.push(Wanted { path, before, after });
             }
         }
-        Ok(Planned { wanted, changed, inverse, binary, is_kept_back: false })
+        Ok(Planned { wanted, changed, inverse, binary, is_kept_back: false, clears: None })
     }
 
     fn one(&mut self, file: &FilePatch, vacated: &BTreeSet<RelPath>) -> Result<Resolved, PatchError> {

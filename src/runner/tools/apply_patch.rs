@@ -51,6 +51,7 @@ pub(in crate::runner) fn apply_patch(
             undoes: Vec::new(),
             inverse: planned.inverse.clone(),
             result: answer(call, &result),
+            clears: planned.clears.clone(),
         };
         carry_out(world, &planned, author, cancel)?;
     }

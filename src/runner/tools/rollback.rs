@@ -39,6 +39,7 @@ pub(in crate::runner) fn rollback(
         undoes: undone.iter().map(|past| past.number).collect(),
         inverse: planned.inverse.clone(),
         result: answer(call, &result),
+        clears: planned.clears.clone(),
     };
     carry_out(world, &planned, author, cancel)?;
     Ok(result)
@@ -96,7 +97,8 @@ impl Changes {
     /// What taking them back does to the workspace as it is.
     pub(super) fn plan(&self, obligations: &Obligations, world: &ToolWorld) -> Result<Planned, ToolError> {
         let history = History::of(&world.state, &self.run).map_err(|error| patch_error(&error))?;
-        plan(&Writing::of(obligations, world), world, &history, &self.paths)
+        let planned = plan(&Writing::of(obligations, world), world, &history, &self.paths)?;
+        Ok(Planned { clears: Some(made_by(&self.undone)), ..planned })
     }
 }
 
@@ -181,6 +183,20 @@ fn touched(undone: &[Past]) -> Result<States, ToolError> {
         .collect()
 }
 
+/// The folders that were not there before the first of `undone` that has to do with what is in them: that one made them.
+fn made_by(undone: &[Past]) -> BTreeSet<String> {
+    let (mut met, mut made) = (BTreeSet::new(), BTreeSet::new());
+    for past in undone {
+        let paths = past.files.iter().filter_map(|file| RelPath::parse(&file.path).ok());
+        let above = |path: &RelPath| path.split().map(|(folder, _)| folder);
+        let folders = paths.flat_map(|path| std::iter::successors(above(&path), above));
+        let folders: BTreeSet<String> = folders.map(|folder| folder.to_string()).collect();
+        made.extend(past.made.iter().filter(|folder| !met.contains(*folder)).cloned());
+        met.extend(folders);
+    }
+    made
+}
+
 /// The paths of which the patches that take changes back tell what is no text.
 fn binary_of(undone: &[Past]) -> BTreeSet<RelPath> {
     let files = undone.iter().flat_map(|past| parse(&past.inverse).unwrap_or_default());
@@ -231,7 +247,7 @@ fn plan(
     let patch = compose(&back, &Telling::LINES);
     let changed = patch.iter().map(|file| changed(file, &back)).collect();
     let inverse = inverse(&back, writing, world);
-    Ok(Planned { wanted, changed, inverse, binary: BTreeSet::new(), is_kept_back: false })
+    Ok(Planned { wanted, changed, inverse, binary: BTreeSet::new(), is_kept_back: false, clears: None })
 }
 
 fn changed(file: &FilePatch, sides: &BTreeMap<RelPath, Side>) -> Changed {
