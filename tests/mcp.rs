@@ -229,6 +229,37 @@ fn what_is_kept_of_a_session_goes_by_the_bounds_of_runs_once_it_has_ended() {
 }
 
 #[test]
+fn a_session_whose_record_cannot_be_written_does_nothing_more_and_says_that_another_one_would() {
+    let workspace = workspace();
+    let mut client = Client::stdio(&workspace, &SERVE, "auto");
+    let session = asked(&client.call("apply_patch", &json!({"patch": PATCH}))).0;
+    assert_ne!(client.call("read_file", &json!({"path": "a.txt"}))["isError"], true);
+    // the results of commands cannot be kept for a while
+    let ledger = std::fs::read_dir(workspace.state().join("ledger")).unwrap().next().unwrap().unwrap().path();
+    let results = ledger.join("results");
+    let there = std::fs::rename(&results, ledger.join("away")).is_ok();
+    std::fs::write(&results, "").unwrap();
+    let anew = "this session answers no more calls; once that can be written, begin another one";
+    let unkept = client.call("exec", &json!({"argv": ["sleep", "0"]}));
+    assert_eq!(unkept["isError"], true, "{unkept}");
+    assert!(text(&unkept).contains("has no receipt") && text(&unkept).contains(anew), "{unkept}");
+    std::fs::remove_file(&results).unwrap();
+    if there {
+        std::fs::rename(ledger.join("away"), &results).unwrap();
+    }
+    // what could not be answered is not begun
+    let receipts = || std::fs::read_to_string(ledger.join(format!("receipts/{session}.jsonl"))).unwrap();
+    let before = receipts();
+    let refused = client.call("exec", &json!({"argv": ["sleep", "0"]}));
+    assert!(text(&refused).contains("so nothing was done") && text(&refused).contains(anew), "{refused}");
+    assert_eq!(receipts(), before);
+    client.end();
+    let mut client = Client::stdio(&workspace, &SERVE, "auto");
+    assert_ne!(client.call("exec", &json!({"argv": ["sleep", "0"]}))["isError"], true);
+    client.end();
+}
+
+#[test]
 fn a_call_that_the_client_cancels_is_gone_with_everything_that_it_started() {
     for mode in MODES {
         let workspace = workspace();

@@ -94,7 +94,8 @@ impl Receipts {
         Ok((Self { book, patterns, policy, earlier, kept, broken }, spent))
     }
 
-    /// A request has arrived. None where it asks for no call.
+    /// A request has arrived. None where it asks for no call. Refused where it could not be answered any more: nothing is done
+    /// whose end nobody would hear.
     pub(super) fn received(&self, body: &RequestBody) -> Result<Option<Ticket>, String> {
         let told = |call: &ToolCall| ToolCall { provenance: None, ..call.clone() };
         let order = match body {
@@ -105,6 +106,9 @@ impl Receipts {
                 return Ok(None);
             }
         };
+        if let Some(why) = self.broken.get() {
+            return Err(why.clone());
+        }
         let tool = order.calls().first().map(|call| call.tool.clone()).unwrap_or_default();
         let list = matches!(order, CallOrder::Batch(_));
         let request = match &self.book {

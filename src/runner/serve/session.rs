@@ -24,6 +24,9 @@ use super::receipts::Ticket;
 /// More calls than this at once are refused: the interpreter's own limits are far below.
 const CALLS_AT_ONCE: usize = 256;
 
+/// What can be done where something cannot be put on record.
+const ANEW: &str = "this session answers no more calls; once that can be written, begin another one";
+
 /// The runner could not do its work.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -155,7 +158,9 @@ fn take_up(
         Err(error) => return problem(format!("this is no request: {error}")),
     };
     match desk.receipts.received(&body) {
-        Err(why) => problem(format!("the runner could not write its receipt, so nothing was done: {why}")),
+        Err(why) => {
+            problem(format!("the runner could not write its receipt, so nothing was done: {why}; {ANEW}"))
+        }
         Ok(Some(ticket)) if running >= CALLS_AT_ONCE => {
             let body = ticket.failed(&format!("more than {CALLS_AT_ONCE} calls at once"));
             settle(desk, writer, id, Some(&ticket), body);
@@ -233,7 +238,7 @@ fn settle(desk: &Desk, writer: &Mutex<UnixStream>, id: u64, ticket: Option<&Tick
     let bytes = match written {
         Ok(()) => bytes,
         Err(why) => {
-            let message = format!("what became of a call has no receipt: {why}");
+            let message = format!("what became of a call has no receipt: {why}; {ANEW}");
             frame(ReplyBody::Problem { message }).1
         }
     };
