@@ -29,7 +29,7 @@ use lgflow::trace::verify;
 use program::holding::{begun, ended, goes_on, has_ended, let_go};
 use program::processes::{all_gone, children, signal, signal_if_there};
 use program::{Ran, Workspace, holding};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The user `nobody`, where root runs the tests: the server refuses root.
 const NOBODY: u32 = 65534;
@@ -469,4 +469,241 @@ fn who_may_use_the_tables_needs_no_right_to_make_any() {
     log.finish().unwrap();
     open(&narrow).enqueue(&RunId::new(2, [4; 10])).unwrap();
     assert_eq!(open(&narrow).log(&run).unwrap(), "one\n");
+}
+
+/// A payload of some kilobytes that several runs name, and a change that can be taken back.
+const CHANGES: &str = "\
+schema: lgflow.graph/v1
+name: changes
+inputs: { file: { type: string } }
+nodes:
+  read: { uses: read_file, with: { path: a.txt } }
+  put: { uses: apply_patch, with: { changes: [{ op: put, path: \"{{ inputs.file }}\", content: \"x\\n\" }] } }
+edges: [read -> put]
+outputs: { text: \"{{ nodes.read.output.content }}\" }
+";
+
+const MAY_CHANGE: &str = "\
+schema: lgflow.policy/v1
+name: changes
+tools: { read_file: allow, apply_patch: allow }
+paths: { read: { allow: [\"**\"] }, write: { allow: [\"*.txt\"] } }
+";
+
+const HOLDS_ON: &str = "\
+schema: lgflow.graph/v1
+name: holds-on
+nodes: { hold: { uses: exec, with: { argv: [sh, hold.sh] }, on_crash: retry } }
+";
+
+/// One of several installations that are at work in one workspace, on one server.
+struct Installation<'a> {
+    workspace: &'a Workspace,
+    server: &'a Server,
+    state: PathBuf,
+}
+
+impl Installation<'_> {
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = lgflow(self.workspace, self.server, arguments);
+        command.env("LGFLOW_STATE_DIR", &self.state);
+        command
+    }
+
+    #[track_caller]
+    fn ran(&self, arguments: &[&str], code: i32) -> Ran {
+        Ran::from(self.command(arguments).output().unwrap()).ended(code)
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        self.ran(&[arguments, &["--format", "json"]].concat(), 0).json()
+    }
+
+    /// Puts a run into the queue, and gives its id.
+    fn queues(&self, arguments: &[&str]) -> String {
+        self.ran(&[&["run", "--queue"][..], arguments].concat(), 0).stdout.trim().to_owned()
+    }
+
+    /// Each run of the store: how it stands, whether it was started here, and whether it can be gone on with.
+    fn rows(&self) -> BTreeMap<String, (String, bool, bool)> {
+        let list = self.json(&["runs", "list"]);
+        let row = |row: &Value| {
+            let text = |name: &str| row[name].as_str().unwrap().to_owned();
+            let is = |name: &str| row[name].as_bool().unwrap();
+            (text("run"), (text("status"), is("started_here"), is("resumable")))
+        };
+        list["runs"].as_array().unwrap().iter().map(row).collect()
+    }
+
+    /// What is said of a run whose events and payloads hold.
+    fn verdicts(&self, run: &str) -> String {
+        let verified = self.json(&["trace", "verify", run, "--allow", "incomplete"]);
+        assert_eq!(verified["payloads_checked"], true);
+        let verdicts = verified["verdicts"].as_array().unwrap();
+        verdicts.iter().map(|verdict| verdict.as_str().unwrap()).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// What one installation has in the store.
+struct Begun {
+    waits: String,
+    over: String,
+    /// Its worker was killed while its command was made.
+    cut: String,
+    queued: String,
+}
+
+impl Begun {
+    fn by(installation: &Installation<'_>, name: &str) -> Self {
+        let (over, queued) = (format!("file={name}-over.txt"), format!("file={name}-queued.txt"));
+        let changes = ["-g", "changes.yaml", "--policy", "changes-policy.yaml", "-i"];
+        let begins = |arguments: &[&str], code: i32| {
+            let ran = installation.ran(&[&["run", "--format", "json"], arguments].concat(), code).json();
+            ran["run"].as_str().unwrap().to_owned()
+        };
+        Self {
+            waits: begins(&["-g", "asks.yaml"], 5),
+            over: begins(&[&changes[..], &[&over]].concat(), 0),
+            cut: cut_off(installation),
+            queued: installation.queues(&[&changes[..], &[&queued]].concat()),
+        }
+    }
+
+    /// Each with how it stands, and whether it can be gone on with where it was started.
+    fn all(&self) -> [(&str, &str, bool); 4] {
+        [
+            (&self.waits, "suspended", true),
+            (&self.over, "succeeded", false),
+            (&self.cut, "interrupted", true),
+            (&self.queued, "queued", false),
+        ]
+    }
+}
+
+/// A run of the queue whose worker is killed while its command is made.
+fn cut_off(installation: &Installation<'_>) -> String {
+    let workspace = installation.workspace;
+    for left in ["made/hold", "made/go"] {
+        // the first time there is none
+        let _ = fs::remove_file(workspace.path().join(left));
+    }
+    let run = installation.queues(&["-g", "holds.yaml", "--policy", "policy.yaml"]);
+    let mut worker = begun(workspace, installation.command(&["worker", "--until-empty"]));
+    let processes: Vec<u32> = children(worker.id()).into_iter().chain([worker.id()]).collect();
+    for process in &processes {
+        signal_if_there(*process, "KILL");
+    }
+    worker.wait().unwrap();
+    all_gone(&processes);
+    let_go(workspace);
+    run
+}
+
+/// What would go on with runs of another one, answer them, or make something of them, does not.
+fn refuses(here: &Installation<'_>, others: &Begun) {
+    let Begun { waits, over, cut, queued } = others;
+    for command in [
+        &["approve", waits, "sure"][..],
+        &["reject", waits, "sure"],
+        &["runs", "resume", waits],
+        &["runs", "resume", over],
+        &["runs", "resume", cut],
+        &["runs", "resume", queued],
+        &["runs", "fork", over, "--from", "put"],
+        &["runs", "fork", cut, "--from", "hold"],
+        &["runs", "undo", over],
+        &["runs", "undo", over, "--dry-run"],
+        &["runs", "undo", cut],
+    ] {
+        let why = here.ran(command, 7).stderr;
+        assert!(why.contains("was not started by this installation"), "{command:?}: {why}");
+    }
+}
+
+#[test]
+fn of_two_installations_on_one_server_each_goes_on_with_its_own_runs_and_leaves_the_others() {
+    let server = Server::start();
+    let workspace = holding::workspace("retry");
+    workspace
+        .write("asks.yaml", ASKS)
+        .write("changes.yaml", CHANGES)
+        .write("changes-policy.yaml", MAY_CHANGE)
+        .write("holds.yaml", HOLDS_ON)
+        // a payload that runs of both name is there once
+        .write("a.txt", "word ".repeat(3_000));
+    let one = Installation { workspace: &workspace, server: &server, state: workspace.state() };
+    let other = Installation { state: workspace.outside().join("other"), ..one };
+    let (ours, theirs) = (Begun::by(&one, "one"), Begun::by(&other, "other"));
+    let both = [(&one, &ours, &theirs), (&other, &theirs, &ours)];
+    let store = Store::open_at(&server.address(), &one.state, &workspace.path()).unwrap();
+    let recorded = || {
+        let runs = [&ours, &theirs].map(Begun::all).concat();
+        runs.into_iter().map(|(run, ..)| store.log(&run.parse().unwrap()).ok()).collect::<Vec<_>>()
+    };
+    let before = (recorded(), store.queued().unwrap());
+    for (here, own, others) in both {
+        let rows = here.rows();
+        assert_eq!(rows.len(), 8, "{rows:?}");
+        for (run, status, resumable) in own.all() {
+            assert_eq!(rows[run], (status.to_owned(), true, resumable), "{run}");
+        }
+        for (run, status, _) in others.all() {
+            assert_eq!(rows[run], (status.to_owned(), false, false), "{run}");
+        }
+        refuses(here, others);
+        // that its hashes agree can be said of what another one did, and no more
+        assert!(here.verdicts(&own.over).starts_with("consistent, signed by local:"));
+        assert_eq!(here.verdicts(&others.over), "hashes agree, unanchored");
+        assert_eq!(here.verdicts(&others.waits), "incomplete, unanchored");
+        here.ran(&["runs", "show", &others.cut], 0);
+        let gone = here.json(&["runs", "gc", "--keep", "0", "--dry-run"]);
+        assert_eq!(
+            (&gone["runs"][0]["run"], &gone["left_to_others"]),
+            (&json!(own.over), &json!(4)),
+            "{gone}"
+        );
+    }
+    assert_eq!((recorded(), store.queued().unwrap()), before, "nothing of it was touched");
+    // workers of both, side by side: each executes what its own installation has queued, and what its own worker has left
+    let workers = both.map(|(here, ..)| {
+        let mut worker = here.command(&["worker", "--until-empty", "--format", "json"]);
+        worker.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    });
+    for (worker, (_, own, others)) in workers.into_iter().zip(both) {
+        let worked = Ran::from(worker.wait_with_output().unwrap()).ended(0);
+        let done = |run: &str| json!({ "run": run, "status": "succeeded" });
+        assert_eq!(worked.json()["runs"], json!([done(&own.cut), done(&own.queued)]));
+        let left: Vec<&str> =
+            worked.stderr.lines().filter(|line| line.contains("is left to the one that did")).collect();
+        let named =
+            |line: &&str| [&others.cut, &others.queued].iter().any(|run| line.starts_with(run.as_str()));
+        assert!(left.iter().all(named), "{}", worked.stderr);
+    }
+    assert!(store.queued().unwrap().is_empty());
+    for (here, own, others) in both {
+        here.ran(&["approve", &own.waits, "sure"], 0);
+        here.ran(&["runs", "resume", &own.waits], 0);
+        for (run, ..) in own.all() {
+            assert!(here.verdicts(run).starts_with("consistent, signed by local:"), "{run}");
+            here.ran(&["replay", run], 0);
+        }
+        for (run, ..) in others.all() {
+            assert!(here.rows()[run].0 == "succeeded" || run == others.waits, "{run}");
+        }
+    }
+    // what one removes takes nothing from the other, payloads of both included
+    let gone = one.json(&["runs", "gc", "--keep", "0"]);
+    assert_eq!((gone["runs"].as_array().unwrap().len(), &gone["left_to_others"]), (4, &json!(4)), "{gone}");
+    for here in [&one, &other] {
+        here.ran(&["trace", "verify", "--all"], 0);
+        assert_eq!(here.rows().len(), 4);
+    }
+    for (run, ..) in theirs.all() {
+        assert!(other.verdicts(run).starts_with("consistent, signed by local:"), "{run}");
+        other.ran(&["replay", run], 0);
+    }
+    other.ran(&["runs", "undo", &theirs.over], 0);
+    assert!(
+        !workspace.path().join("other-over.txt").exists() && workspace.path().join("one-over.txt").exists()
+    );
 }

@@ -157,7 +157,8 @@ fn the_queue_is_executed_in_order_by_a_worker_and_bound_to_what_it_was_given() {
     assert_eq!(ran.json()["runs"], json!([]));
     ran.says(&format!("{foreign}: was not started by this installation, and is left to the one that did"));
     assert_eq!(store_of(&workspace).queued().unwrap(), [foreign.parse().unwrap()]);
-    workspace.lgflow(&["runs", "dequeue", foreign]).ended(0);
+    let taken = workspace.lgflow(&["runs", "dequeue", foreign]).ended(0).stdout;
+    assert!(taken.contains("where another installation had put it"), "{taken}");
     assert!(store_of(&workspace).queued().unwrap().is_empty());
     // and one is taken out before it begins, with all that was kept of it
     let unwanted = queue("unwanted");
@@ -206,6 +207,10 @@ fn what_another_installation_started_is_shown_and_left_to_it() {
     let text = workspace.lgflow(&["runs", "show", &waits]).ended(0).stdout;
     assert!(text.contains("another installation started it") && !text.contains("lgflow approve"), "{text}");
     workspace.lgflow(&["runs", "show", &over, "--at", "2"]).ended(2).says("lgflow trace show");
+    let shown = workspace.lgflow(&["runs", "show", &queued, "--format", "json"]).ended(0).json();
+    assert_eq!((&shown["status"], &shown["started_here"]), (&json!("queued"), &json!(false)), "{shown}");
+    workspace.lgflow(&["runs", "resume", &queued]).ended(7).says("was not started by this installation");
+    reads_and_vouches_for_nothing(&workspace, &over);
     let verified = workspace.lgflow(&["trace", "verify", &over, "--format", "json"]).ended(0).json();
     assert_eq!(
         (&verified["verdicts"], &verified["receipts"]),
@@ -223,6 +228,42 @@ fn what_another_installation_started_is_shown_and_left_to_it() {
     workspace.lgflow(&["approve", &waits, "sure"]).ended(0);
     workspace.lgflow(&["runs", "resume", &waits]).ended(0);
     workspace.lgflow(&["trace", "verify", "--all"]).ended(0);
+}
+
+/// What tells of a run of another installation says that nobody here has seen it; what others would believe is not made.
+fn reads_and_vouches_for_nothing(workspace: &Workspace, run: &str) {
+    const SAID: &str =
+        "was started by another installation: this is what its events tell, and nobody here vouches for it";
+    let lgflow = |arguments: &[&str], code: i32| workspace.lgflow(arguments).ended(code);
+    for (command, name) in [
+        (&["trace", "show", run][..], "trace"),
+        (&["trace", "export", run, "--to", "json"], "trace-export"),
+        (&["runs", "diff", run, run], "comparison"),
+        (&["replay", run, "-g", "graph.yaml"], "replay"),
+    ] {
+        lgflow(command, 0).says(SAID);
+        let told = lgflow(&[command, &["--format", "json"]].concat(), 0).says(SAID).json();
+        assert!(lgflow::schema::Validator::new(&schema(name)).unwrap().accepts(&told), "{told:#}");
+        let marked = if name == "comparison" { &told["b"]["started_here"] } else { &told["started_here"] };
+        assert_eq!(marked, &json!(false), "{told:#}");
+    }
+    lgflow(&["trace", "export", run, "--to", "mermaid"], 0).says(SAID);
+    let page = lgflow(&["trace", "export", run, "--to", "html"], 0).says(SAID).stdout;
+    assert!(page.contains("this installation knows nothing of the run"), "{page}");
+    let generated = Command::new("openssl")
+        .args(["genpkey", "-algorithm", "ed25519", "-out"])
+        .arg(workspace.outside().join("signing.pem"))
+        .output()
+        .unwrap();
+    assert!(generated.status.success());
+    for command in [
+        &["trace", "sign", run, "--key", "../signing.pem"][..],
+        &["trace", "anchor", run, "--to", "file:../anchors"],
+        &["trace", "export", run, "--to", "in-toto", "--key", "../signing.pem"],
+    ] {
+        lgflow(command, 7).says("was started by another installation, which has its receipts");
+    }
+    assert!(!workspace.outside().join("anchors").exists());
 }
 
 fn schema(name: &str) -> Value {

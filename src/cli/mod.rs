@@ -20,6 +20,7 @@ mod init;
 mod inputs;
 mod man;
 mod mcp;
+mod of_another;
 mod output;
 mod pack;
 mod plan;

@@ -20,11 +20,11 @@ use crate::store::RunId;
 use crate::trace::Envelope;
 use crate::view::escaped;
 
-use super::Exit;
 use super::output::Output;
 use super::problem::Problem;
 use super::trace::{Found, Named, open};
 use super::validate::print_instead;
+use super::{Exit, of_another};
 
 /// The longest value that is shown to a person.
 const SHOWN: usize = 300;
@@ -55,7 +55,9 @@ pub(super) fn run(args: &ReplayArgs, output: Output) -> Result<Exit, Problem> {
     let Some(by) = decides(&first, args.graph.as_deref(), output)? else { return Ok(Exit::Invalid) };
     let blob = |digest: &Digest| found.blobs.as_ref()?.get(digest);
     let replayed = replay(&by.plan, lines, &blob, by.redaction);
-    Ok(report(&first.run, &replayed, earlier(&found, &replayed), output))
+    let exit = report((&first.run, found.is_of_another()), &replayed, earlier(&found, &replayed), output);
+    of_another::say(&found, output);
+    Ok(exit)
 }
 
 /// The lines but for the beginning of one that a process left which died.
@@ -145,10 +147,17 @@ fn earlier(found: &Found, replayed: &Replay) -> Option<(u64, Discord)> {
     replayed.difference.as_ref().is_none_or(|difference| seq < difference.seq).then_some((seq, discord))
 }
 
-fn report(run: &str, replayed: &Replay, earlier: Option<(u64, Discord)>, output: Output) -> Exit {
+fn report(
+    (run, is_of_another): (&str, bool),
+    replayed: &Replay,
+    earlier: Option<(u64, Discord)>,
+    output: Output,
+) -> Exit {
     let as_recorded = earlier.is_none() && replayed.difference.is_none();
     if output.format == super::Format::Json {
-        output.document(&document(run, replayed, earlier));
+        let mut document = document(run, replayed, earlier);
+        of_another::mark(is_of_another, &mut document);
+        output.document(&document);
     } else if as_recorded {
         output.data(&sound_text(run, replayed));
     } else if let Some((_, discord)) = earlier {

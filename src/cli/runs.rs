@@ -211,12 +211,13 @@ fn dequeue(place: &Place, run: &RunId, output: Output) -> Result<Exit, Problem> 
             "the run `{run}` is not in the queue; `lgflow runs list` says what is"
         )));
     }
+    let ledger = Ledger::open(&place.state, &store.id()).map_err(|error| failed(&error))?;
+    let whose = if ledger.knows(run.as_str()) { "" } else { ", where another installation had put it" };
     if !store.knows(run).map_err(|error| failed(&error))? {
-        let ledger = Ledger::open(&place.state, &store.id()).map_err(|error| failed(&error))?;
         ledger.forget_run(run.as_str()).map_err(|error| failed(&error))?;
     }
     let document = || json!({ "schema": "lgflow.queued/v1", "run": run.as_str(), "queued": false });
-    Ok(output.either(|| format!("{run} is not in the queue any more\n"), document))
+    Ok(output.either(|| format!("{run} is not in the queue any more{whose}\n"), document))
 }
 
 pub(super) fn show(place: &Place, run: &RunId, output: Output) -> Result<Exit, Problem> {

@@ -9,7 +9,7 @@ use crate::view::{comparison_document, comparison_text, escaped};
 use super::output::Output;
 use super::problem::Problem;
 use super::trace::{Found, Named, open};
-use super::{Exit, Format};
+use super::{Exit, Format, of_another};
 
 /// Arguments of `lgflow runs diff`.
 #[derive(Debug, Args)]
@@ -23,24 +23,36 @@ pub(super) struct DiffArgs {
 }
 
 pub(super) fn diff(args: &DiffArgs, output: Output) -> Result<Exit, Problem> {
-    let (a, b) = (events(&args.a)?, events(&args.b)?);
+    let (one, other) = (opened(&args.a)?, opened(&args.b)?);
+    let (a, b) = (events(&one)?, events(&other)?);
     let found = compare(&a, &b);
     let run = |events: &[Envelope]| events.first().map(|event| event.run.clone()).unwrap_or_default();
     let (a, b) = (run(&a), run(&b));
-    match output.format {
-        Format::Json => output.document(&comparison_document(&found, &a, &b)),
-        _ => output.data(&comparison_text(&found, &a, &b)),
+    if output.format == Format::Json {
+        let mut document = comparison_document(&found, &a, &b);
+        of_another::mark(one.is_of_another(), &mut document["a"]);
+        of_another::mark(other.is_of_another(), &mut document["b"]);
+        output.document(&document);
+    } else {
+        output.data(&comparison_text(&found, &a, &b));
+    }
+    of_another::say(&one, output);
+    if other.name != one.name {
+        of_another::say(&other, output);
     }
     Ok(if found.is_same() { Exit::Done } else { Exit::Failed })
 }
 
-/// The events of a trace that holds, payloads in their places.
-fn events(named: &str) -> Result<Vec<Envelope>, Problem> {
+fn opened(named: &str) -> Result<Found, Problem> {
     // like other programs that compare: 1 says that two things differ, and so never that one is not there
-    let found = open(&Named::of(named)).map_err(|problem| match problem.exit {
+    open(&Named::of(named)).map_err(|problem| match problem.exit {
         Exit::Failed => Problem { exit: Exit::Usage, ..problem },
         _ => problem,
-    })?;
+    })
+}
+
+/// The events of a trace that holds, payloads in their places.
+fn events(found: &Found) -> Result<Vec<Envelope>, Problem> {
     let unsound = |why: String| {
         let path = escaped(&found.name);
         Problem::with(Exit::Unverified, "not compared", format!("`{path}`: {why}"))
@@ -54,7 +66,7 @@ fn events(named: &str) -> Result<Vec<Envelope>, Problem> {
     if verified.events == 0 {
         return Err(unsound("it is empty: there is no event".to_owned()));
     }
-    believed(&found).map_err(unsound)?;
+    believed(found).map_err(unsound)?;
     let whole = |line: &str| {
         let (mut event, _) = Envelope::parse(line)?;
         Some(event.move_in(payload).map(|()| event))

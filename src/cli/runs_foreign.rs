@@ -15,16 +15,19 @@ use crate::trace::{
 };
 use crate::view::{RunFacts, question_line, run_document};
 
-use super::Exit;
 use super::output::Output;
 use super::problem::Problem;
 use super::run::exit_of_status;
 use super::runs::show_text;
 use super::trace::{Named, open};
 use super::verification::demand;
+use super::{Exit, of_another};
 
 /// Shows it, if its trace holds.
 pub(super) fn show_foreign(run: &RunId, past: Option<&PastRun>, output: Output) -> Result<Exit, Problem> {
+    if past.is_some_and(|past| past.status == "queued") {
+        return Ok(show_queued(run, output));
+    }
     let found = open(&Named::of(run.as_str()))?;
     demand(&found, true)?;
     let recorded = Recorded::read(&found.text, &|digest| found.payload(digest))
@@ -40,7 +43,41 @@ pub(super) fn show_foreign(run: &RunId, past: Option<&PastRun>, output: Output) 
         graph_digest: digest.to_owned(),
         trace: None,
     };
-    Ok(output.either(|| text(&summary, &facts, past), || run_document(&summary, &facts)))
+    Ok(output.either(|| text(&summary, &facts, past), || document(&summary, &facts)))
+}
+
+/// One that waits has told nothing yet.
+fn show_queued(run: &RunId, output: Output) -> Exit {
+    let facts = RunFacts {
+        run: run.as_str(),
+        status: "queued",
+        exit_code: Exit::Failed.code(),
+        graph: "",
+        graph_digest: String::new(),
+        trace: None,
+    };
+    let summary = Summary {
+        status: None,
+        inputs: Arc::new(json!({})),
+        outputs: None,
+        error: None,
+        nodes: BTreeMap::new(),
+        path: Vec::new(),
+        totals: Totals::default(),
+        waiting: Vec::new(),
+    };
+    let text = || {
+        format!(
+            "run      {run}\nstatus   queued\nanother installation has put it into the queue, and a worker of that one executes it\n"
+        )
+    };
+    output.either(text, || document(&summary, &facts))
+}
+
+fn document(summary: &Summary, facts: &RunFacts<'_>) -> Value {
+    let mut document = run_document(summary, facts);
+    of_another::mark(true, &mut document);
+    document
 }
 
 fn text(summary: &Summary, facts: &RunFacts<'_>, past: Option<&PastRun>) -> String {

@@ -22,7 +22,7 @@ use super::trace_site::SiteArgs;
 use super::trace_witness::{AnchorArgs, SignArgs};
 use super::verification::{check, check_all};
 use super::witnessed::Witnesses;
-use super::{Exit, Format, trace_export, trace_site, trace_witness};
+use super::{Exit, Format, of_another, trace_export, trace_site, trace_witness};
 
 /// The most that is read of a trace, or of its receipts.
 const LIMIT: u64 = 1024 * 1024 * 1024;
@@ -173,6 +173,11 @@ impl Found {
     /// A payload of it.
     pub(super) fn payload(&self, digest: &Digest) -> Option<Vec<u8>> {
         self.blobs.as_ref()?.get(digest)
+    }
+
+    /// Is it of the store, and did another installation start it?
+    pub(super) fn is_of_another(&self) -> bool {
+        self.named_run.is_some() && self.known.is_none()
     }
 
     /// The first line that is not written as events are, and why: its digest as a file would be another one.
@@ -338,10 +343,13 @@ fn show(found: &Found, output: Output) -> Result<Exit, Problem> {
     if output.format == Format::Json {
         let events: Vec<Value> =
             events.iter().filter_map(|(_, line)| serde_json::from_str(line).ok()).collect();
-        output.document(&json!({ "schema": "lgflow.trace/v1", "events": events }));
+        let mut document = json!({ "schema": "lgflow.trace/v1", "events": events });
+        of_another::mark(found.is_of_another(), &mut document);
+        output.document(&document);
     } else {
         let lines: Vec<String> = events.iter().map(|(event, _)| event_text(event)).collect();
         output.data(&(lines.join("\n") + "\n"));
     }
+    of_another::say(found, output);
     Ok(Exit::Done)
 }

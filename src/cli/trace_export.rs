@@ -16,12 +16,12 @@ use crate::front::{TakenBack, read_signing_key};
 use crate::store::RunId;
 use crate::view::json_text;
 
-use super::Exit;
 use super::output::Output;
 use super::problem::Problem;
 use super::terminal::stdout_is_a_terminal;
 use super::trace::{Found, Named, open};
 use super::verification::{checked, verification};
+use super::{Exit, of_another};
 
 /// Arguments of `lgflow trace export`.
 #[derive(Debug, Args)]
@@ -81,7 +81,11 @@ pub(super) fn run(args: &ExportArgs, output: Output) -> Result<Exit, Problem> {
     let recorded = recorded(&found)?;
     let story = told(&found, &recorded, &mut BTreeMap::new());
     let form = match args.to {
-        Target::Json => Form::Document(trace_document(&story, &recorded)),
+        Target::Json => {
+            let mut document = trace_document(&story, &recorded);
+            of_another::mark(found.is_of_another(), &mut document);
+            Form::Document(document)
+        }
         Target::Otlp => Form::Text(otlp_json(&story, &recorded)),
         Target::OtlpProtobuf => Form::Bytes(otlp_protobuf(&story, &recorded)),
         Target::Perfetto => Form::Bytes(perfetto(&story, &recorded)),
@@ -90,6 +94,7 @@ pub(super) fn run(args: &ExportArgs, output: Output) -> Result<Exit, Problem> {
         Target::InToto => in_toto(&found, &story, &recorded, args.key.as_deref())?,
     };
     form.put(args.output.as_deref(), output)?;
+    of_another::say(&found, output);
     if recorded.missing > 0 {
         let missing = recorded.missing;
         output.note(&format!(
@@ -134,6 +139,7 @@ pub(super) fn told(found: &Found, recorded: &Recorded, taken_back: &mut TakenBac
 /// Only a trace that holds is vouched for.
 fn in_toto(found: &Found, story: &Story, recorded: &Recorded, key: Option<&Path>) -> Result<Form, Problem> {
     let key = signing_key(key)?;
+    of_another::refuse(found, "no statement is made of it")?;
     let verification = verification(found)?;
     if verification.get("ok") != Some(&Value::Bool(true)) {
         let detail =

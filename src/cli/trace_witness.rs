@@ -12,12 +12,12 @@ use crate::session::system_clock;
 use crate::view::escaped;
 use crate::witness::{Anchor, AnchorPlace, ReceiptsThen, TraceSignature};
 
-use super::Exit;
 use super::output::Output;
 use super::problem::Problem;
 use super::trace::{Allow, Found, Named, open};
 use super::verification::demand;
 use super::witnessed::{commit_of, hashes, root, signatures, signatures_of};
+use super::{Exit, of_another};
 
 /// Arguments of `lgflow trace sign`.
 #[derive(Debug, Args)]
@@ -48,6 +48,7 @@ pub(super) struct AnchorArgs {
 pub(super) fn sign(args: &SignArgs, output: Output) -> Result<Exit, Problem> {
     let key = read_signing_key(&args.key).map_err(|error| Problem::usage(error.to_string()))?;
     let found = open(&args.named)?;
+    of_another::refuse(&found, "it is not signed")?;
     demand(&found, args.allow.is_some())?;
     let (run, events, digest) = head(&found)?;
     let signature = TraceSignature::sign(&run, events, digest, &key);
@@ -79,6 +80,7 @@ pub(super) fn sign(args: &SignArgs, output: Output) -> Result<Exit, Problem> {
 
 pub(super) fn anchor(args: &AnchorArgs, output: Output) -> Result<Exit, Problem> {
     let found = open(&args.named)?;
+    of_another::refuse(&found, "it is not anchored")?;
     demand(&found, true)?;
     let (run, events, digest) = head(&found)?;
     let receipts = found

@@ -98,7 +98,13 @@ pub fn stored_run(place: &Place, run: &RunId) -> Result<Again, AgainError> {
 pub fn standing_run(place: &Place, run: &RunId) -> Result<Again, AgainError> {
     let store = place.runs()?;
     let ledger = Ledger::open(&place.state, &store.id())?;
-    let log = sealed_log(&store, &ledger, run)?;
+    let log = match sealed_log(&store, &ledger, run) {
+        // it waits for a worker of whoever has put it into the queue
+        Err(AgainError::Store(StoreError::Waits(_))) if !ledger.knows(run.as_str()) => {
+            return Err(AgainError::Foreign(run.clone()));
+        }
+        log => log?,
+    };
     let record = ledger.begun(run.as_str())?.ok_or_else(|| AgainError::Foreign(run.clone()))?;
     let plan = plan_of(&record, run)?;
     let blobs = store.blobs();
