@@ -110,14 +110,17 @@ fn the_mortal() {
     send_frame(&front, &InterpreterFrame::Ended { interrupted }).unwrap();
 }
 
+/// The folder of the copies, and the requests whose ends are waited for before one is made.
+type Shots = Option<(PathBuf, Arc<Open>)>;
+
 /// What an interpreter does with its front, but for the killing.
 struct Mortal {
     link: FrontLink,
     kill: Option<Kill>,
     /// Is whom to kill killed by the next answer of the runner?
     waits: Arc<AtomicBool>,
-    /// Where all that is on the disk is copied to, and the requests on which the runner is at work.
-    shots: Option<(PathBuf, Arc<Open>)>,
+    /// Where all that is on the disk is copied to.
+    shots: Shots,
     lines: Vec<String>,
 }
 
@@ -265,7 +268,7 @@ fn relay(mut calls: UnixStream, kill: Option<Kill>, waits: Arc<AtomicBool>, open
 
 fn drive(
     start: &InterpreterStart,
-    (kill, waits, shots): (Option<Kill>, Arc<AtomicBool>, Option<(PathBuf, Arc<Open>)>),
+    (kill, waits, shots): (Option<Kill>, Arc<AtomicBool>, Shots),
     calls: UnixStream,
     link: FrontLink,
     interrupts: Interrupts,
@@ -479,12 +482,12 @@ impl Bench {
         }
         let path = self.workspace.outside().join("lgflow-mortal");
         let own = std::env::current_exe().unwrap();
-        let mut clock = if self.backwards { format!("export {BACKWARDS}=1; ") } else { String::new() };
-        if self.shots {
-            clock += &format!("export {SHOTS}='{}'; ", self.shots_folder().display());
-        }
+        let clock = if self.backwards { format!("export {BACKWARDS}=1; ") } else { String::new() };
+        let folder = self.shots_folder();
+        let shots =
+            if self.shots { format!("export {SHOTS}='{}'; ", folder.display()) } else { String::new() };
         let text = format!(
-            "#!/bin/sh\ncase \"$1\" in\n  __interpreter) {clock}export LGFLOW_TEST_KILL='{kill}'; exec '{}' --exact {MORTAL} --nocapture ;;\n  *) exec '{}' \"$@\" ;;\nesac\n",
+            "#!/bin/sh\ncase \"$1\" in\n  __interpreter) {clock}{shots}export LGFLOW_TEST_KILL='{kill}'; exec '{}' --exact {MORTAL} --nocapture ;;\n  *) exec '{}' \"$@\" ;;\nesac\n",
             own.display(),
             env!("CARGO_BIN_EXE_lgflow"),
         );
