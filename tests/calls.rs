@@ -196,7 +196,7 @@ fn batch(second: &str) -> String {
     format!(
         "inputs: {{ calls: {{ type: array, default: [{{ tool: apply_patch, input: {{ changes: [{{ op: put, path: a.txt, content: x }}] }} }}, {second}] }} }}\n\
          nodes: {{ b: {{ uses: batch, with: {{ calls: '{{{{ inputs.calls }}}}', tools: [apply_patch, read_file, list_files], max_calls: 2 }} }}, h: {{ uses: values }} }}\n\
-         edges: [{{ from: b, to: h, catch: [invalid_input], when: error.index == 1 }}]\n"
+         edges: [{{ from: b, to: h, catch: [invalid_input], when: error.index | default(0) == 1 }}]\n"
     )
 }
 

@@ -865,6 +865,78 @@ edges:
 outputs: { x: '{{ nodes.v.output.x }}', c: '{{ nodes.c.output.stdout }}' }
 ",
     ),
+    (
+        "a part of an error that one of the node itself lacks may be missing: of its own time, of what it is given, of its outputs, of its list",
+        &["may-be-missing", "may-be-missing", "may-be-missing", "may-be-missing", "may-be-missing", "may-be-missing"],
+        "inputs: { n: { type: integer, default: 7 }, calls: { type: array } }
+graphs:
+  g: { inputs: { n: { type: integer, maximum: 5 } }, nodes: { s: { uses: exec, with: { argv: [x] } } } }
+  o: { inputs: { n: {} }, nodes: { s: { uses: values, with: { x: '{{ inputs.n }}' } } }, outputs: { x: '{{ nodes.s.output.x.y }}' } }
+nodes:
+  a: { uses: graph, with: { graph: g, inputs: { n: 3 } }, timeout: 1s }
+  b: { uses: values, with: { p: '{{ nodes.a.error.path }}' } }
+  c: { uses: graph, with: { graph: g, inputs: { n: '{{ inputs.n }}' } } }
+  d: { uses: values, with: { p: '{{ nodes.c.error.path }}' } }
+  e: { uses: graph, with: { graph: o, inputs: { n: 4 } } }
+  f: { uses: values, with: { p: '{{ nodes.e.error.path }}' } }
+  h: { uses: batch, with: { calls: '{{ inputs.calls }}', tools: [exec], max_calls: 4 } }
+  i: { uses: values, with: { p: '{{ nodes.h.error.index }}', q: '{{ nodes.h.error.output.results }}' } }
+  k: { uses: values, with: { q: '{{ nodes.h.error.output.results }}' } }
+edges:
+  - { from: a, to: b, catch: [any] }
+  - { from: c, to: d, catch: [invalid_input] }
+  - { from: e, to: f, catch: [expression] }
+  - { from: h, to: i, catch: [any] }
+  - { from: h, to: k, catch: [denied] }
+",
+    ),
+    (
+        "and is taken to be there of what failed in it: of other kinds, without a time of its own, of calls that are written out",
+        &[],
+        "inputs: { n: { type: integer, default: 7 }, x: { type: string, default: x } }
+graphs:
+  g: { inputs: { n: { type: integer, maximum: 5 } }, nodes: { s: { uses: exec, with: { argv: [x] } } }, outputs: { x: '{{ nodes.s.output.stdout }}' } }
+nodes:
+  a: { uses: graph, with: { graph: g, inputs: { n: 3 } } }
+  b: { uses: values, with: { p: '{{ nodes.a.error.path }}' } }
+  c: { uses: graph, with: { graph: g, inputs: { n: '{{ inputs.n }}' } }, timeout: 1s }
+  d: { uses: values, with: { p: '{{ nodes.c.error.path }}', q: 1 } }
+  h: { uses: batch, with: { calls: [{ tool: exec, input: { argv: ['{{ inputs.x }}'] } }], tools: [exec], max_calls: 4 } }
+  i: { uses: values, with: { p: '{{ nodes.h.error.index }}', q: '{{ nodes.h.error.output.results }}' } }
+edges:
+  - { from: a, to: b, catch: [any, expression] }
+  - { from: c, to: d, catch: [exit] }
+  - { from: h, to: i, catch: [any] }
+",
+    ),
+    (
+        "a field of a `merge` channel that nothing ever writes is never there",
+        &["may-be-missing", "unknown-field", "unknown-field"],
+        "state:
+  m: { type: object, properties: { a: { type: integer }, b: { type: integer } }, additionalProperties: false, reduce: merge }
+  o: { type: object, reduce: merge, default: { d: 1 } }
+nodes:
+  w: { uses: values, update: { m: { b: 1 }, o: { name: '{{ output }}' } } }
+  r: { uses: values, with: { x: '{{ state.m.a }}', y: '{{ state.m.b }}', z: '{{ state.o.nmae }}', n: \"{{ state.o.nmae | default('') }}\", d: '{{ state.o.d }}', e: '{{ state.o.name }}' } }
+edges: [w -> r]
+",
+    ),
+    (
+        "one that some node writes may be there, and of computed keys nothing is known",
+        &[],
+        "inputs: { o: { type: object } }
+state:
+  m: { type: object, properties: { a: { type: integer } }, additionalProperties: false, reduce: merge }
+  o: { type: object, reduce: merge }
+nodes:
+  s: { uses: values }
+  r: { uses: values, with: { x: '{{ state.m.a }}', y: '{{ state.o.name }}' } }
+  w: { uses: values, update: { m: { a: 1 }, o: '{{ inputs.o }}' } }
+edges:
+  - s -> r -> w
+  - { from: w, to: s, loop: { max: 2, exhausted: leave } }
+",
+    ),
 ];
 
 #[test]

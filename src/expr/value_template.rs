@@ -152,6 +152,19 @@ impl ValueTemplate {
         found
     }
 
+    /// Has each expression in it a value wherever the values that it names are there and of the kinds that it takes?
+    pub fn is_plain(&self) -> bool {
+        let mut plain = true;
+        self.visit(&mut |part| {
+            plain &= match part {
+                Self::Expression(expression) => expression.is_plain(),
+                Self::Text(template) => template.is_plain(),
+                Self::Literal(_) | Self::List(_) | Self::Object(_) => true,
+            }
+        });
+        plain
+    }
+
     fn visit<'v>(&'v self, see: &mut impl FnMut(&'v Self)) {
         see(self);
         match self {

@@ -15,6 +15,7 @@ mod joins;
 mod kept;
 mod late;
 mod lost;
+mod merged;
 mod misread;
 mod outcome;
 mod outputs;

@@ -78,6 +78,15 @@ pub(super) struct Remains {
     pub(super) path: bool,
     /// Which limit.
     pub(super) limit: bool,
+    pub(super) lacks: Lacks,
+}
+
+/// What of a failure is missing where it is one of the node itself, and not of something in it: nobody may rely on that.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Lacks {
+    pub(super) output: bool,
+    pub(super) index: bool,
+    pub(super) path: bool,
 }
 
 impl Remains {
@@ -89,27 +98,26 @@ impl Remains {
             index: node.for_each.is_some() || node.uses == Uses::Batch,
             path: node.uses == Uses::Graph,
             limit: !computes,
+            lacks: Lacks::default(),
         }
     }
 }
 
 /// What a failure of some kind leaves.
 pub(super) fn error_of(kind: Type, remains: Remains) -> Type {
-    let perhaps = |ty: Type, is_there: bool| {
-        if is_there {
-            Field { ty, missing: Chance::Perhaps }
-        } else {
-            Field { ty: Type::NEVER, missing: Chance::Known }
-        }
+    let perhaps = |ty: Type, is_there: bool, lacks: bool| match (is_there, lacks) {
+        (true, false) => Field { ty, missing: Chance::Perhaps },
+        (true, true) => Field { ty, missing: Chance::Known },
+        (false, _) => Field { ty: Type::NEVER, missing: Chance::Known },
     };
-    let is_output = remains.output.is_some();
+    let (is_output, lacks) = (remains.output.is_some(), remains.lacks);
     let fields = BTreeMap::from([
         ("kind".to_owned(), Field::sure(kind)),
         ("message".to_owned(), Field::sure(Type::TEXT)),
-        ("output".to_owned(), perhaps(remains.output.unwrap_or(Type::NEVER), is_output)),
-        ("index".to_owned(), perhaps(Type::WHOLE, remains.index)),
-        ("limit".to_owned(), perhaps(Type::TEXT, remains.limit)),
-        ("path".to_owned(), perhaps(Type::TEXT, remains.path)),
+        ("output".to_owned(), perhaps(remains.output.unwrap_or(Type::NEVER), is_output, lacks.output)),
+        ("index".to_owned(), perhaps(Type::WHOLE, remains.index, lacks.index)),
+        ("limit".to_owned(), perhaps(Type::TEXT, remains.limit, false)),
+        ("path".to_owned(), perhaps(Type::TEXT, remains.path, lacks.path)),
     ]);
     Type::object(ObjectOf { fields, rest: Type::NEVER })
 }

@@ -17,7 +17,7 @@ use super::given::{Given, Receiver};
 use super::misread::Misread;
 use super::outcome::Outcomes;
 use super::prompts::{self, Prompts};
-use super::{doubt, outputs, report, writes};
+use super::{doubt, merged, outputs, report, writes};
 
 /// Where an expression stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,8 +72,9 @@ pub(super) struct Places<'a, 'd> {
 impl<'a, 'd> Places<'a, 'd> {
     pub(super) fn new(draft: &'a Draft<'d>, plan: &'a Plan, flow: &'a Flow, misread: &'a Misread) -> Self {
         let nodes = (0..).map(NodeIx).zip(&plan.nodes);
-        let channels =
-            plan.channels.iter().map(|channel| (channel.name.as_str(), outputs::of_channel(channel)));
+        let channels = (0..).map(ChannelIx).zip(&plan.channels);
+        let channels = channels
+            .map(|(at, channel)| (channel.name.as_str(), merged::of(plan, at, outputs::of_channel(channel))));
         Self {
             draft,
             plan,

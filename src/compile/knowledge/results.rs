@@ -9,7 +9,7 @@ use crate::types::{Field, Type};
 use super::outcome::{Outcomes, Remains, error_of};
 use super::outputs;
 use super::places::{Place, Places};
-use super::remainder::{Keeps, keeps};
+use super::remainder::{Keeps, keeps, own_failure};
 use super::search::{Done, leads, on_every_way};
 
 impl Places<'_, '_> {
@@ -160,8 +160,10 @@ impl Places<'_, '_> {
                 kinds.extend(caught);
             }
         }
+        let steady = !self.unsteady.borrow().contains(&node);
+        let own = own_failure(self.plan, node, &kinds, steady);
         let node = self.plan.node(node);
-        let mut remains = Remains::of(node);
+        let mut remains = Remains { lacks: own, ..Remains::of(node) };
         if kinds.is_empty() {
             return error_of(Type::TEXT, remains);
         }
