@@ -28,7 +28,7 @@ pub use decide::Subjects;
 pub use domain::Domain;
 pub use infer::{Doubt, Finding, Inferred, Known, Open, Subject};
 pub use limits::{EXPRESSION_BYTES, OUTPUT_BYTES, TEMPLATE_BYTES};
-pub use number::in_one_form;
+pub use number::{in_one_form, sum_of};
 pub use reference::{Reference, Root, Segment};
 pub use value_template::{SECRET_KEY, ValueTemplate};
 

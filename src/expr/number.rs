@@ -186,6 +186,15 @@ pub fn in_one_form(value: &Value) -> Value {
     }
 }
 
+/// What `+` makes of two numbers of JSON; none where they come to more than a number can be.
+pub fn sum_of(a: &Number, b: &Number) -> Option<Number> {
+    let sum = Num::from_json(a).arithmetic(Arithmetic::Add, Num::from_json(b)).ok()?;
+    match sum.to_json().ok()? {
+        Value::Number(sum) => Some(sum),
+        _ => None,
+    }
+}
+
 fn too_large() -> Stop {
     Stop::failed("the number is too large")
 }

@@ -52,8 +52,8 @@ pub(super) fn is_skipped(
 ) -> Result<bool, NodeError> {
     let Some(condition) = &frame.plan().node(at.node).skip_when else { return Ok(false) };
     let scope = Scope { state, frame, node: at.node, item, own: None, writes: &[] };
-    condition
-        .evaluate_bool(&mut |root| scope.value(root))
+    scope
+        .read(|values| condition.evaluate_bool(values))
         .map_err(|error| NodeError::new(ErrorKind::Expression, error.message))
 }
 
@@ -74,9 +74,8 @@ fn list(
     rule: &crate::plan::ForEachRule,
 ) -> Result<Arc<Value>, NodeError> {
     let scope = Scope { state, frame, node: at.node, item: None, own: None, writes: &[] };
-    let value = rule
-        .items
-        .evaluate(&mut |root| scope.value(root))
+    let value = scope
+        .read(|values| rule.items.evaluate(values))
         .map_err(|error| NodeError::new(ErrorKind::Expression, error.message))?;
     let Some(count) = value.as_array().map(Vec::len) else {
         let message = format!("`for_each.in` wants a list, and `{}` gives none", rule.items.source());

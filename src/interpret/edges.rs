@@ -108,7 +108,7 @@ impl Source<'_> {
             own: Some(result),
             writes: self.writes,
         };
-        match when.evaluate_bool(&mut |root| scope.value(root)) {
+        match scope.read(|values| when.evaluate_bool(values)) {
             Ok(holds) => Ok(holds),
             Err(error) if strict => Err(Trouble::Expression(error)),
             Err(_) => Ok(false),

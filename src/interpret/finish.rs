@@ -92,11 +92,19 @@ pub(super) fn updates(
     let item = item_of(frame, unit);
     let scope = Scope { state, frame, node: unit.at.node, item, own: Some(result), writes: &[] };
     let value = |(channel, template): &(ChannelIx, crate::expr::ValueTemplate)| {
-        let value = template
-            .evaluate(&mut |root| scope.value(root))
+        let value = scope
+            .read(|values| template.evaluate(values))
             .map_err(|error| NodeError::new(ErrorKind::Expression, error.message))?;
-        check_write(&frame.plan().channels[channel.0 as usize], &value)?;
-        Ok((*channel, Arc::new(value)))
+        let written = &frame.plan().channels[channel.0 as usize];
+        check_write(written, &value)?;
+        let value = Arc::new(value);
+        if written.reduce == crate::model::Reduce::Sum {
+            // it adds to what it sees: whatever runs beside it has no part in that
+            frame
+                .channel_for(unit.at.node, *channel, &[Arc::clone(&value)])
+                .map_err(|error| NodeError::new(ErrorKind::Expression, error.to_string()))?;
+        }
+        Ok((*channel, value))
     };
     node.update.iter().map(value).collect()
 }

@@ -28,7 +28,7 @@ fn outputs(state: &RunState, frame: &Frame) -> GraphOutcome {
     let mut outputs = Map::new();
     for output in &frame.plan().outputs {
         let name = output.name.as_str();
-        let problem = match output.value.evaluate(&mut |root| scope.value(root)) {
+        let problem = match scope.read(|values| output.value.evaluate(values)) {
             Ok(Value::Null) => format!("the output `{name}` is null"),
             Ok(value) => {
                 outputs.insert(name.to_owned(), value);

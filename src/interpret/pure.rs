@@ -42,8 +42,8 @@ pub(super) fn evaluate(state: &RunState, unit: Unit, template: &ValueTemplate) -
     let Some(frame) = state.frame(unit.at.frame) else { return Ok(Value::Null) };
     let item = item_of(frame, unit);
     let scope = Scope { state, frame, node: unit.at.node, item, own: None, writes: &[] };
-    template
-        .evaluate(&mut |root| scope.value(root))
+    scope
+        .read(|values| template.evaluate(values))
         .map_err(|error| NodeError::new(ErrorKind::Expression, error.message))
 }
 

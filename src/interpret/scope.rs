@@ -4,9 +4,29 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::expr::Root;
+use crate::expr::{EvalError, Root, Values};
 use crate::plan::{ChannelIx, NodeIx};
-use crate::trace::{Frame, NodeResult, RunState};
+use crate::trace::{Frame, NodeResult, RunState, Seen, TooLarge};
+
+/// The value behind a root, if there is one; an error that nothing in an expression forgives.
+type Found = Result<Option<Arc<Value>>, TooLarge>;
+
+fn read<T>(
+    value: impl Fn(&Root) -> Found,
+    evaluate: impl FnOnce(&mut Values<'_>) -> Result<T, EvalError>,
+) -> Result<T, EvalError> {
+    let mut flaw = None;
+    let came = evaluate(&mut |root| {
+        value(root).unwrap_or_else(|error| {
+            flaw.get_or_insert(error);
+            None
+        })
+    });
+    match flaw {
+        Some(error) => Err(EvalError { message: error.to_string() }),
+        None => came,
+    }
+}
 
 /// The place of a node: its parameters, its `update`, its edges.
 #[derive(Clone)]
@@ -23,18 +43,25 @@ pub(super) struct Scope<'a> {
 }
 
 impl Scope<'_> {
-    /// The value behind a root, if there is one.
-    pub(super) fn value(&self, root: &Root) -> Option<Arc<Value>> {
-        match root {
+    /// What an expression comes to here.
+    pub(super) fn read<T>(
+        &self,
+        evaluate: impl FnOnce(&mut Values<'_>) -> Result<T, EvalError>,
+    ) -> Result<T, EvalError> {
+        read(|root| self.value(root), evaluate)
+    }
+
+    fn value(&self, root: &Root) -> Found {
+        Ok(match root {
             Root::Input(name) => self.frame.inputs.get(name).cloned(),
             Root::Node(name) => self.node_value(name),
-            Root::Channel(name) => self.channel_value(name),
+            Root::Channel(name) => self.channel_value(name).transpose()?,
             Root::Loop(name) => self.loop_value(name),
             Root::Run => Some(Arc::clone(&self.state.run_view)),
-            Root::Output => self.own?.output().cloned().map(Arc::new),
-            Root::Error => self.own?.error().map(|error| Arc::new(error.view())),
+            Root::Output => self.own.and_then(NodeResult::output).cloned().map(Arc::new),
+            Root::Error => self.own.and_then(NodeResult::error).map(|error| Arc::new(error.view())),
             Root::Local(name) => self.local(name),
-        }
+        })
     }
 
     fn node_value(&self, name: &str) -> Option<Arc<Value>> {
@@ -43,7 +70,7 @@ impl Scope<'_> {
         result.map(|result| Arc::clone(result.view()))
     }
 
-    fn channel_value(&self, name: &str) -> Option<Arc<Value>> {
+    fn channel_value(&self, name: &str) -> Option<Seen> {
         let channel = self.frame.plan.index.channel(name)?;
         let own = self.writes.iter().filter(|(written, _)| *written == channel);
         let own: Vec<Arc<Value>> = own.map(|(_, value)| Arc::clone(value)).collect();
@@ -76,17 +103,26 @@ pub(super) struct OutputScope<'a> {
 }
 
 impl OutputScope<'_> {
-    /// The value behind a root, if there is one.
-    pub(super) fn value(&self, root: &Root) -> Option<Arc<Value>> {
-        match root {
+    /// What an expression comes to here.
+    pub(super) fn read<T>(
+        &self,
+        evaluate: impl FnOnce(&mut Values<'_>) -> Result<T, EvalError>,
+    ) -> Result<T, EvalError> {
+        read(|root| self.value(root), evaluate)
+    }
+
+    fn value(&self, root: &Root) -> Found {
+        let index = &self.frame.plan.index;
+        Ok(match root {
             Root::Input(name) => self.frame.inputs.get(name).cloned(),
-            Root::Node(name) => {
-                let node = self.frame.plan.index.node(name)?;
+            Root::Node(name) => index.node(name).and_then(|node| {
                 self.frame.node(node).result.as_ref().map(|result| Arc::clone(result.view()))
+            }),
+            Root::Channel(name) => {
+                index.channel(name).map(|channel| self.frame.channel_at_end(channel)).transpose()?
             }
-            Root::Channel(name) => Some(self.frame.channel_at_end(self.frame.plan.index.channel(name)?)),
             Root::Run => Some(Arc::clone(&self.state.run_view)),
             Root::Loop(_) | Root::Output | Root::Error | Root::Local(_) => None,
-        }
+        })
     }
 }

@@ -427,7 +427,7 @@ impl Stage<'_> {
     fn end(self, plan: &Plan, is_whole: bool) -> Rehearsal {
         let root = self.state.frame(FrameId::ROOT);
         let channels = plan.channels.iter().enumerate().filter_map(|(at, channel)| {
-            let value = root?.channel_at_end(crate::plan::ChannelIx(at as u32));
+            let value = root?.channel_shown(crate::plan::ChannelIx(at as u32));
             Some((channel.name.as_str().to_owned(), value))
         });
         Rehearsal {

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 
+use crate::expr::sum_of;
 use crate::model::Reduce;
 use crate::plan::{ChannelIx, LoopIx, NodeIx, PlanChannel};
 
@@ -19,7 +20,17 @@ pub(crate) struct Writes {
     log: Log,
     /// By loop: the value at the begin of the present iteration. All nodes of a body see the same one, for all ways
     /// into a body pass the loop's target, and earlier iterations are visible to each.
-    begin: BTreeMap<LoopIx, Arc<Value>>,
+    begin: BTreeMap<LoopIx, Seen>,
+}
+
+/// What a reader sees of a channel.
+pub(crate) type Seen = Result<Arc<Value>, TooLarge>;
+
+/// The writes to a `sum` come to more than a number can be. It is an error of whoever sees all of them.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the sum in the channel `{channel}` is too large")]
+pub(crate) struct TooLarge {
+    channel: String,
 }
 
 /// Why a value cannot be written.
@@ -51,30 +62,23 @@ pub(crate) fn writable(channel: &PlanChannel, value: &Value) -> Result<(), Write
 }
 
 /// Folds one more write into a value.
-pub(crate) fn fold(reduce: Reduce, into: &mut Value, write: &Value) {
+fn fold(channel: &PlanChannel, into: &mut Value, write: &Value) -> Result<(), TooLarge> {
+    let reduce = channel.reduce;
     match (reduce, into, write) {
         (Reduce::Append, Value::Array(list), write) => list.push(write.clone()),
         (Reduce::Extend, Value::Array(list), Value::Array(more)) => list.extend(more.iter().cloned()),
         (Reduce::Merge, Value::Object(object), Value::Object(more)) => merge(object, more),
-        (Reduce::Sum, into @ Value::Number(_), Value::Number(more)) => add(into, more),
+        (Reduce::Sum, Value::Number(sum), Value::Number(more)) => {
+            let too_large = || TooLarge { channel: channel.name.as_str().to_owned() };
+            *sum = sum_of(sum, more).ok_or_else(too_large)?;
+        }
         (_, into, write) => *into = write.clone(),
     }
+    Ok(())
 }
 
 fn merge(into: &mut Map<String, Value>, more: &Map<String, Value>) {
     into.extend(more.iter().map(|(key, value)| (key.clone(), value.clone())));
-}
-
-/// Whole numbers stay whole as long as they fit 64 bits.
-fn add(into: &mut Value, more: &Number) {
-    let whole = into.as_i64().zip(more.as_i64()).and_then(|(a, b)| a.checked_add(b));
-    let sum = whole.map(Number::from).or_else(|| {
-        let (a, b) = (into.as_f64()?, more.as_f64()?);
-        Number::from_f64(a + b)
-    });
-    if let Some(sum) = sum {
-        *into = Value::Number(sum);
-    }
 }
 
 impl Frame {
@@ -92,7 +96,7 @@ impl Frame {
     }
 
     /// What `reader` sees of a channel. `own` adds what it wrote itself, as its own edges see it.
-    pub(crate) fn channel_for(&self, reader: NodeIx, channel: ChannelIx, own: &[Arc<Value>]) -> Arc<Value> {
+    pub(crate) fn channel_for(&self, reader: NodeIx, channel: ChannelIx, own: &[Arc<Value>]) -> Seen {
         let (start, prefix) = self.region(reader, channel);
         let seen = within(&self.channels[channel.0 as usize].log, &prefix)
             .filter(|(writer, _)| self.plan.index.sees_writes(reader, *writer))
@@ -115,9 +119,14 @@ impl Frame {
     }
 
     /// What an output sees of a channel: every write.
-    pub(crate) fn channel_at_end(&self, channel: ChannelIx) -> Arc<Value> {
-        let start = Arc::new(self.plan().channels[channel.0 as usize].start.clone());
+    pub(crate) fn channel_at_end(&self, channel: ChannelIx) -> Seen {
+        let start = Ok(Arc::new(self.plan().channels[channel.0 as usize].start.clone()));
         self.folded(channel, start, self.channels[channel.0 as usize].log.values().map(|(_, value)| value))
+    }
+
+    /// As `channel_at_end`, for people: in place of what is no value, why it is none.
+    pub(crate) fn channel_shown(&self, channel: ChannelIx) -> Arc<Value> {
+        self.channel_at_end(channel).unwrap_or_else(|error| Arc::new(error.to_string().into()))
     }
 
     /// An iteration is over: keeps the value that the next begins with. Call it before the iteration is counted.
@@ -127,13 +136,10 @@ impl Frame {
         let prefix = self.prefix(turned.target, turned.outer.len() + 1);
         for &channel in &index.loops[l.0 as usize].written {
             let kept = self.channels[channel.0 as usize].begin.remove(&l);
-            let mut value = kept.unwrap_or_else(|| self.channel_for(turned.target, channel, &[]));
-            let writes = &mut self.channels[channel.0 as usize];
-            let reduce = plan.channels[channel.0 as usize].reduce;
-            for (_, write) in within(&writes.log, &prefix) {
-                fold(reduce, Arc::make_mut(&mut value), write);
-            }
-            writes.begin.insert(l, value);
+            let value = kept.unwrap_or_else(|| self.channel_for(turned.target, channel, &[]));
+            let more = within(&self.channels[channel.0 as usize].log, &prefix).map(|(_, write)| write);
+            let value = self.folded(channel, value, more);
+            self.channels[channel.0 as usize].begin.insert(l, value);
         }
         for inner in &index.loops[l.0 as usize].inner_loops {
             self.channels.iter_mut().for_each(|writes| drop(writes.begin.remove(inner)));
@@ -142,13 +148,13 @@ impl Frame {
 
     /// Where a reader's view begins: the innermost loop around it that has a value for its present iteration, else
     /// the whole execution.
-    fn region(&self, reader: NodeIx, channel: ChannelIx) -> (Arc<Value>, Vec<u32>) {
+    fn region(&self, reader: NodeIx, channel: ChannelIx) -> (Seen, Vec<u32>) {
         let around = &self.plan().node(reader).loops;
         let begin = &self.channels[channel.0 as usize].begin;
         let inner = (0..around.len()).rev().find_map(|at| Some((at, begin.get(&around[at])?)));
         match inner {
-            Some((at, value)) => (Arc::clone(value), self.prefix(reader, at + 1)),
-            None => (Arc::new(self.plan().channels[channel.0 as usize].start.clone()), Vec::new()),
+            Some((at, value)) => (value.clone(), self.prefix(reader, at + 1)),
+            None => (Ok(Arc::new(self.plan().channels[channel.0 as usize].start.clone())), Vec::new()),
         }
     }
 
@@ -163,14 +169,14 @@ impl Frame {
     fn folded<'a>(
         &self,
         channel: ChannelIx,
-        mut value: Arc<Value>,
+        value: Seen,
         writes: impl Iterator<Item = &'a Arc<Value>>,
-    ) -> Arc<Value> {
-        let reduce = self.plan().channels[channel.0 as usize].reduce;
+    ) -> Seen {
+        let mut value = value?;
         for write in writes {
-            fold(reduce, Arc::make_mut(&mut value), write);
+            fold(&self.plan().channels[channel.0 as usize], Arc::make_mut(&mut value), write)?;
         }
-        value
+        Ok(value)
     }
 }
 

@@ -41,7 +41,7 @@ pub use wire::{
     results_data,
 };
 
-pub(crate) use channel::writable;
+pub(crate) use channel::{Seen, TooLarge, writable};
 pub(crate) use cost::cost_of;
 pub(crate) use frame::Frame;
 pub(crate) use state::Task;

@@ -178,7 +178,7 @@ impl Frame {
             .channels
             .iter()
             .enumerate()
-            .map(|(at, channel)| (channel.name.to_string(), self.channel_at_end(ChannelIx(at as u32))));
+            .map(|(at, channel)| (channel.name.to_string(), self.channel_shown(ChannelIx(at as u32))));
         Execution {
             path: (!address.is_empty()).then(|| address.to_owned()),
             graph: plan.name.clone(),

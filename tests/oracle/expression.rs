@@ -9,6 +9,8 @@ use serde_json::{Value as Json, json};
 pub enum Fault {
     /// Something in it is missing: `default` and `is defined` forgive that.
     Missing,
+    /// More than a number can be: nothing forgives that.
+    TooLarge,
     /// Anything else: nothing forgives that.
     Wrong(String),
 }
@@ -16,7 +18,7 @@ pub enum Fault {
 pub type Valued = Result<Json, Fault>;
 
 /// What a name means: a root, and behind `nodes`, `inputs`, `state` and `loops` the name after it.
-pub type Scope<'s> = &'s dyn Fn(&str, Option<&str>) -> Option<Json>;
+pub type Scope<'s> = &'s dyn Fn(&str, Option<&str>) -> Valued;
 
 /// The value of a bare expression.
 pub fn evaluate(source: &str, scope: Scope<'_>) -> Valued {
@@ -158,7 +160,7 @@ impl Reader<'_, '_> {
         let mut left = self.filtered();
         while self.take("%") {
             let right = self.filtered();
-            left = left.and_then(|left| Ok(json!(whole(&left)?.rem_euclid(whole(&right?)?))));
+            left = left.and_then(|left| number(whole(&left)?.rem_euclid(whole(&right?)?)));
         }
         left
     }
@@ -199,7 +201,7 @@ impl Reader<'_, '_> {
                     let number = text.parse::<i64>();
                     number.map(Json::from).map_err(|_| Fault::Wrong(format!("{text} is no number")))
                 }
-                other => Ok(json!(whole(other)?)),
+                other => number(whole(other)?),
             }),
             ("map", Some(attribute)) => {
                 let attribute = attribute?;
@@ -260,7 +262,7 @@ impl Reader<'_, '_> {
             "range" => {
                 assert!(self.take("("), "range takes a number");
                 let to = self.argument();
-                return to.and_then(|to| Ok((0..whole(&to)?).collect()));
+                return to.and_then(|to| numbers(whole(&to)?));
             }
             "nodes" | "inputs" | "state" | "loops" => {
                 assert!(self.take("."), "`{name}` is no value");
@@ -268,7 +270,7 @@ impl Reader<'_, '_> {
             }
             _ => None,
         };
-        (self.scope)(name, second.as_deref()).ok_or(Fault::Missing)
+        (self.scope)(name, second.as_deref())
     }
 }
 
@@ -277,8 +279,23 @@ fn truth(value: Valued) -> Result<bool, Fault> {
     value.as_bool().ok_or_else(|| Fault::Wrong(format!("{value} is neither true nor false")))
 }
 
-fn whole(value: &Json) -> Result<i64, Fault> {
-    value.as_i64().ok_or_else(|| Fault::Wrong(format!("{value} is no whole number")))
+/// A whole number is one of 64 bits, with a sign or without.
+fn whole(value: &Json) -> Result<i128, Fault> {
+    let known = value.as_i64().map(i128::from).or_else(|| value.as_u64().map(i128::from));
+    known.ok_or_else(|| Fault::Wrong(format!("{value} is no whole number")))
+}
+
+fn number(whole: i128) -> Valued {
+    let with_sign = i64::try_from(whole).map(|whole| json!(whole));
+    with_sign.or_else(|_| u64::try_from(whole).map(|whole| json!(whole))).map_err(|_| Fault::TooLarge)
+}
+
+/// The numbers from 0; of a list that no expression may make there is none.
+fn numbers(to: i128) -> Valued {
+    if to > 100_000 {
+        return Err(Fault::Wrong(format!("{to} items are too many")));
+    }
+    (0..to).map(number).collect()
 }
 
 fn add(left: Json, right: Json) -> Valued {
@@ -287,8 +304,13 @@ fn add(left: Json, right: Json) -> Valued {
             left.extend(right);
             Ok(Json::Array(left))
         }
-        (left, right) => Ok(json!(whole(&left)? + whole(&right)?)),
+        (left, right) => sum(&left, &right),
     }
+}
+
+/// `+` of two numbers, in expressions and in channels.
+pub fn sum(left: &Json, right: &Json) -> Valued {
+    number(whole(left)? + whole(right)?)
 }
 
 fn compare(sign: &str, left: &Json, right: &Json) -> Valued {

@@ -53,6 +53,8 @@ struct Maker<'r> {
     random: &'r mut dyn Draw,
     exact: bool,
     depth: u32,
+    /// Do some of its writes add up to more than a number can be?
+    large: bool,
     kinds: Vec<Kind>,
     timed: Vec<bool>,
     links: Vec<Link>,
@@ -71,10 +73,12 @@ pub fn graph(name: &str, random: &mut dyn Draw) -> Json {
 fn make(random: &mut dyn Draw, exact: bool, depth: u32) -> Json {
     let most = [10, 4, 2][depth as usize];
     let count = 2 + random.below(most) as usize;
+    let large = random.chance(12);
     let mut maker = Maker {
         random,
         exact,
         depth,
+        large,
         kinds: Vec::new(),
         timed: Vec::new(),
         links: Vec::new(),
@@ -427,6 +431,19 @@ impl Maker<'_> {
                 continue;
             }
             update[channel] = match channel {
+                "count" if self.large => {
+                    const LARGE: [&str; 4] = [
+                        "{{ 9223372036854775807 + 9223372036854775807 + 1 }}",
+                        "{{ 9223372036854775807 + 1 }}",
+                        "{{ 9223372036854775807 }}",
+                        "{{ 4611686018427387904 }}",
+                    ];
+                    match self.random.below(6) {
+                        0 => json!(i64::MIN),
+                        1 => json!(1 + self.random.below(3)),
+                        at => json!(LARGE[at as usize - 2]),
+                    }
+                }
                 "count" => json!(1 + self.random.below(3)),
                 "list" if each => json!("{{ it_index + state.count }}"),
                 // has no value while the list is short

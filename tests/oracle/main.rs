@@ -304,6 +304,7 @@ fn shard(part: u64) {
         "a message",
         "calls beside each other",
         "a loop within a loop",
+        "a sum that is too large",
     ];
     // sources in an inner loop, with edges that leave one or both
     let nested = [

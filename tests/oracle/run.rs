@@ -316,16 +316,25 @@ impl<'r> Execution<'r> {
                 Reduce::Merge => value.is_object(),
                 Reduce::Sum => value.is_number(),
             };
-            if fits {
-                Ok((channel.clone(), value))
-            } else {
-                Err(Fault::Wrong(format!("`{channel}` takes no {value}")))
+            if !fits {
+                return Err(Fault::Wrong(format!("`{channel}` takes no {value}")));
             }
+            let write = (channel.clone(), value);
+            if self.reading.channels[channel].reduce == Reduce::Sum {
+                // what it sees, with what it adds
+                self.channel(node, channel, std::slice::from_ref(&write))?;
+            }
+            Ok(write)
         };
         let writes: Result<Vec<_>, Fault> = self.reading.nodes[node].update.iter().map(update).collect();
         match writes {
             Ok(writes) => (ended, writes),
-            Err(_) => (Ended::badly(Failure::new("expression")), Vec::new()),
+            Err(fault) => {
+                if matches!(fault, Fault::TooLarge) {
+                    self.met.insert("a sum that is too large");
+                }
+                (Ended::badly(Failure::new("expression")), Vec::new())
+            }
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use lgflow::model::Reduce;
 use serde_json::{Value as Json, json};
 
+use super::expression::{Fault, Valued, sum};
 use super::run::{Execution, Own, Write};
 use super::told::{Ended, Failure};
 
@@ -15,8 +16,22 @@ impl Execution<'_> {
         node: usize,
         item: Option<(usize, &'s Json)>,
         own: Own<'s>,
-    ) -> impl Fn(&str, Option<&str>) -> Option<Json> + 's {
+    ) -> impl Fn(&str, Option<&str>) -> Valued + 's {
         move |root, second| match (root, second) {
+            ("state", Some(name)) => self.channel(node, name, own.map_or(&[], |(_, writes)| writes)),
+            _ => self.named(node, item, own, root, second).ok_or(Fault::Missing),
+        }
+    }
+
+    fn named(
+        &self,
+        node: usize,
+        item: Option<(usize, &Json)>,
+        own: Own<'_>,
+        root: &str,
+        second: Option<&str>,
+    ) -> Option<Json> {
+        match (root, second) {
             ("inputs", Some(name)) => self.inputs.get(name).cloned(),
             ("nodes", Some(name)) => {
                 let at = self.reading.nodes.iter().position(|known| known.id == name)?;
@@ -25,7 +40,6 @@ impl Execution<'_> {
                 }
                 self.ended[at].as_ref().filter(|_| self.reading.is_ancestor(at, node)).map(Ended::view)
             }
-            ("state", Some(name)) => Some(self.channel(node, name, own.map_or(&[], |(_, writes)| writes))),
             ("loops", Some(name)) => {
                 let around = self.reading.around(node);
                 let named = |one: &&usize| self.reading.nodes[self.reading.loops[**one].target].id == name;
@@ -39,25 +53,26 @@ impl Execution<'_> {
         }
     }
 
-    pub(super) fn seen_at_the_end(&self, root: &str, second: Option<&str>) -> Option<Json> {
-        match (root, second?) {
+    pub(super) fn seen_at_the_end(&self, root: &str, second: Option<&str>) -> Valued {
+        let found = match (root, second.ok_or(Fault::Missing)?) {
             ("inputs", name) => self.inputs.get(name).cloned(),
             ("nodes", name) => {
-                let at = self.reading.nodes.iter().position(|known| known.id == name)?;
-                self.ended[at].as_ref().map(Ended::view)
+                let at = self.reading.nodes.iter().position(|known| known.id == name);
+                at.and_then(|at| self.ended[at].as_ref().map(Ended::view))
             }
-            ("state", name) => Some(self.at_the_end(name)),
+            ("state", name) => return self.at_the_end(name),
             _ => None,
-        }
+        };
+        found.ok_or(Fault::Missing)
     }
 
     /// Every write.
-    fn at_the_end(&self, name: &str) -> Json {
+    fn at_the_end(&self, name: &str) -> Valued {
         let mut value = self.reading.channels[name].start.clone();
         for write in self.writes.iter().filter(|write| write.channel == name) {
-            fold(self.reading.channels[name].reduce, &mut value, &write.value);
+            fold(self.reading.channels[name].reduce, &mut value, &write.value)?;
         }
-        value
+        Ok(value)
     }
 
     /// The channels at the end, all of whose writers had their turn until some moment.
@@ -69,19 +84,19 @@ impl Execution<'_> {
             writers.all(|(_, began)| *began <= until)
         };
         let names = self.reading.channels.keys().filter(settled);
-        names.map(|name| (name.clone(), self.at_the_end(name))).collect()
+        names.filter_map(|name| Some((name.clone(), self.at_the_end(name).ok()?))).collect()
     }
 
     /// The start value with the writes of forward ancestors and of earlier iterations of common loops.
-    fn channel(&self, reader: usize, name: &str, own: &[(String, Json)]) -> Json {
+    pub(super) fn channel(&self, reader: usize, name: &str, own: &[(String, Json)]) -> Valued {
         let reduce = self.reading.channels[name].reduce;
         let mut value = self.reading.channels[name].start.clone();
         let seen = self.writes.iter().filter(|write| write.channel == name && self.is_seen(write, reader));
         let own = own.iter().filter(|(channel, _)| channel == name).map(|(_, value)| value);
         for write in seen.map(|write| &write.value).chain(own) {
-            fold(reduce, &mut value, write);
+            fold(reduce, &mut value, write)?;
         }
-        value
+        Ok(value)
     }
 
     fn is_seen(&self, write: &Write, reader: usize) -> bool {
@@ -96,15 +111,13 @@ impl Execution<'_> {
     }
 }
 
-fn fold(reduce: Reduce, value: &mut Json, write: &Json) {
+fn fold(reduce: Reduce, value: &mut Json, write: &Json) -> Result<(), Fault> {
     match (reduce, &mut *value, write) {
         (Reduce::Append, Json::Array(list), write) => list.push(write.clone()),
         (Reduce::Extend, Json::Array(list), Json::Array(more)) => list.extend(more.iter().cloned()),
         (Reduce::Merge, Json::Object(object), Json::Object(more)) => object.extend(more.clone()),
-        (Reduce::Sum, Json::Number(sum), Json::Number(more)) => {
-            let whole = |number: &serde_json::Number| number.as_i64().expect("a whole number");
-            *value = json!(whole(sum) + whole(more));
-        }
+        (Reduce::Sum, value, write) => *value = sum(value, write)?,
         (_, value, write) => *value = write.clone(),
     }
+    Ok(())
 }
