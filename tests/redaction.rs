@@ -251,3 +251,214 @@ for = [
         assert!(found.iter().any(|one| one == expected), "{expected} is not in {found:?}");
     }
 }
+
+/// What a pattern matches comes in by an input and by a person, and goes through every place that a run has.
+const KEPT: &str = r#"schema: lgflow.graph/v1
+name: kept
+inputs: { v: { type: string } }
+state: { note: { type: string, default: "", reduce: replace } }
+graphs:
+  inner:
+    inputs: { w: { type: string } }
+    nodes: { text: { uses: values, with: { t: "in-{{ inputs.w }}" } } }
+    outputs: { t: "{{ nodes.text.output.t }}" }
+nodes:
+  text: { uses: values, with: { id: "id-{{ inputs.v }}" }, update: { note: "note-{{ inputs.v }}" } }
+  inner: { uses: graph, with: { graph: inner, inputs: { w: "{{ inputs.v }}" } } }
+  ask: { uses: approval, with: { show: "go on with {{ inputs.v }}?", response: { type: object } } }
+  wait: { uses: approval, with: { show: "sure?" } }
+  put:
+    uses: apply_patch
+    with:
+      changes:
+        - op: put
+          path: out.txt
+          content: "{{ inputs.v }} {{ nodes.text.output.id }} {{ state.note }} {{ nodes.inner.output.t }} {{ nodes.ask.output.comment }} {{ nodes.ask.output.response.n }}"
+edges: [text -> inner -> ask -> wait -> put]
+"#;
+
+const KEPT_POLICY: &str = "\
+schema: lgflow.policy/v1
+name: p
+tools: { apply_patch: allow }
+paths: { read: { allow: ['**'] }, write: { allow: ['**'] } }
+redact: [{ name: num, pattern: '[0-9]{6,}' }]
+";
+
+/// What the run has in the end, as nothing was taken out of it.
+const WHOLE: &str = "order-1234567 id-order-1234567 note-order-1234567 in-order-1234567 see 7654321 11223344";
+
+fn kept() -> (Workspace, String) {
+    let workspace = Workspace::git();
+    workspace.write("graph.yaml", KEPT).write("policy.yaml", KEPT_POLICY);
+    let arguments =
+        ["run", "-g", "graph.yaml", "--policy", "policy.yaml", "-i", "v=order-1234567", "--format", "json"];
+    let run = workspace.lgflow(&arguments).ended(5).json()["run"].as_str().unwrap().to_owned();
+    let answer = ["--comment", "see 7654321", "--response", r#"{"n": "11223344"}"#];
+    workspace.lgflow(&[&["approve", &run, "ask"], &answer[..]].concat()).ended(0);
+    workspace.lgflow(&["runs", "resume", &run]).ended(5);
+    workspace.lgflow(&["approve", &run, "wait"]).ended(0);
+    (workspace, run)
+}
+
+#[track_caller]
+fn untold(workspace: &Workspace, run: &str) {
+    let trace = workspace.lgflow(&["trace", "show", run, "--format", "json"]).ended(0).stdout;
+    for number in ["1234567", "7654321", "11223344"] {
+        assert!(!trace.contains(number), "{number} is in the trace:\n{trace}");
+    }
+    assert!(trace.contains("[redacted:num]"), "{trace}");
+    workspace.lgflow(&["trace", "verify", run, "--allow", "incomplete"]).ended(0);
+    workspace.lgflow(&["replay", run]).ended(0);
+}
+
+#[test]
+fn a_run_that_is_gone_on_with_has_what_patterns_took_out_of_its_trace() {
+    let (workspace, run) = kept();
+    untold(&workspace, &run);
+    workspace.lgflow(&["runs", "resume", &run]).ended(0);
+    assert_eq!(workspace.read("out.txt"), WHOLE);
+    untold(&workspace, &run);
+    // and so has one that is forked from it
+    let forked =
+        workspace.lgflow(&["runs", "fork", &run, "--from", "ask", "--format", "json"]).ended(5).json();
+    let forked = forked["run"].as_str().unwrap();
+    let answer = ["--comment", "see 7654321", "--response", r#"{"n": "11223344"}"#];
+    workspace.lgflow(&[&["approve", forked, "ask"], &answer[..]].concat()).ended(0);
+    workspace.lgflow(&["runs", "resume", forked]).ended(5);
+    workspace.lgflow(&["approve", forked, "wait"]).ended(0);
+    workspace.write("out.txt", "");
+    workspace.lgflow(&["runs", "resume", forked]).ended(0);
+    assert_eq!(workspace.read("out.txt"), WHOLE);
+    untold(&workspace, forked);
+}
+
+#[test]
+fn a_run_does_not_go_on_without_what_patterns_took_out_of_its_trace() {
+    let (workspace, run) = kept();
+    let replies = fs::read_dir(workspace.state().join("ledger")).unwrap().find_map(|folder| {
+        let folder = folder.unwrap().path().join("replies");
+        folder.is_dir().then_some(folder)
+    });
+    // the answer that is in the trace already, and not whole
+    let answered: Vec<_> = fs::read_dir(replies.unwrap()).unwrap().map(|file| file.unwrap().path()).collect();
+    let answered =
+        answered.iter().find(|path| fs::read_to_string(path).unwrap().contains("7654321")).unwrap();
+    let text = fs::read(answered).unwrap();
+    fs::remove_file(answered).unwrap();
+    let refused = workspace.lgflow(&["runs", "resume", &run]).ended(1).stderr;
+    assert!(
+        refused.contains("a redaction pattern took something out of event ")
+            && refused.contains("(`approval.granted`), and what it was is not on record"),
+        "{refused}"
+    );
+    assert!(!workspace.path().join("out.txt").exists());
+    fs::write(answered, text).unwrap();
+    workspace.lgflow(&["runs", "resume", &run]).ended(0);
+    assert_eq!(workspace.read("out.txt"), WHOLE);
+}
+
+/// Commands, patches, a question with choices, one of the policy, and names that are long.
+const WORDS: &str = r#"schema: lgflow.graph/v1
+name: words
+inputs: { v: { type: string, default: one } }
+nodes:
+  command: { uses: exec, with: { argv: [printf, "%s%s", dead, beef] } }
+  patch: { uses: apply_patch, with: { changes: [{ op: put, path: a/b.txt, content: "a\n" }] } }
+  asked: { uses: approval, with: { show: "sure?", options: [deploytheserviceeverywhere, no] } }
+  last: { uses: apply_patch, with: { changes: [{ op: put, path: last.txt, content: "{{ nodes.asked.output.choice }} {{ inputs.v }}\n" }] } }
+edges: [command -> patch -> asked -> last]
+"#;
+
+const WORDS_POLICY: &str = "\
+schema: lgflow.policy/v1
+name: p
+tools: { exec: allow, apply_patch: allow }
+paths: { read: { allow: ['**'] }, write: { allow: ['a/**'], ask: ['last.txt'] } }
+commands: [{ name: printf, program: printf, args: [['*', '*', '*']] }]
+redact: [{ name: hex, pattern: '[0-9a-f]{6,}' }, { name: token, pattern: '[A-Za-z0-9]{20,}' }]
+sandbox: { mode: best_effort }
+";
+
+const RUN_WORDS: [&str; 7] = ["run", "-g", "graph.yaml", "--policy", "policy.yaml", "--format", "json"];
+
+#[test]
+fn patterns_leave_the_traces_own_words() {
+    let workspace = Workspace::git();
+    workspace.write("graph.yaml", WORDS).write("policy.yaml", WORDS_POLICY);
+    let on = |run: &str, code: i32| {
+        let resumed = workspace.lgflow(&["runs", "resume", run, "--format", "json"]);
+        resumed.ended(code).json()
+    };
+    let through = |run: &str| {
+        let choice = ["approve", run, "asked", "--choice", "deploytheserviceeverywhere"];
+        workspace.lgflow(&choice).ended(0);
+        on(run, 5);
+        workspace.approve(run);
+        on(run, 0)
+    };
+    let run = workspace.lgflow(&RUN_WORDS).ended(5).json();
+    let run = run["run"].as_str().unwrap();
+    through(run);
+    assert_eq!(workspace.read("last.txt"), "deploytheserviceeverywhere one\n");
+    let exported = workspace.lgflow(&["trace", "export", run, "--to", "json"]).ended(0).json();
+    let facts = &exported["facts"];
+    for name in ["graph_digest", "policy_digest", "inputs_digest"] {
+        assert!(facts[name].as_str().unwrap().starts_with("sha256:"), "{name}: {facts:#}");
+        assert!(!facts[name].as_str().unwrap().contains("redacted"), "{name}: {facts:#}");
+    }
+    let trace = workspace.lgflow(&["trace", "show", run, "--format", "json"]).ended(0).stdout;
+    assert!(!trace.contains("deadbeef") && trace.contains("[redacted:hex]"), "{trace}");
+    workspace.lgflow(&["trace", "verify", run]).ended(0);
+    workspace.lgflow(&["replay", run]).ended(0);
+    // a patch is known by its digests, and taken over
+    workspace.lgflow(&["runs", "undo", run, "--to", "last"]).ended(5);
+    let undo = workspace.lgflow(&["runs", "list", "--format", "json"]).ended(0).json();
+    let undo =
+        undo["runs"].as_array().unwrap().iter().find(|row| row["status"] == "suspended").unwrap().clone();
+    let undo = undo["run"].as_str().unwrap();
+    workspace.approve(undo);
+    on(undo, 0);
+    assert!(!workspace.path().join("last.txt").exists());
+    let forked = ["runs", "fork", run, "--from", "last", "-i", "v=two", "--format", "json"];
+    let forked = workspace.lgflow(&forked).ended(5).json()["run"].as_str().unwrap().to_owned();
+    let ended = through(&forked);
+    let nodes = ended["forked"]["nodes"].as_array().unwrap();
+    let patch = nodes.iter().find(|node| node["node"] == "patch").unwrap();
+    assert_eq!((&patch["reused"], &patch["made"]), (&1.into(), &0.into()), "{ended:#}");
+    assert_eq!(workspace.read("last.txt"), "deploytheserviceeverywhere two\n");
+    workspace.lgflow(&["trace", "verify", &forked]).ended(0);
+}
+
+#[test]
+fn an_answer_that_carries_a_secret_is_refused_and_recorded_nowhere() {
+    let workspace = workspace();
+    let graph = "schema: lgflow.graph/v1\nname: g\nnodes:\n  q: { uses: approval, with: { show: 'on?', response: { type: object } } }\n  \
+                 c: { uses: read_file, with: { path: graph.yaml } }\nedges: [q -> c]\n";
+    let asks =
+        "schema: lgflow.policy/v1\nname: p\ntools: { read_file: ask }\npaths: { read: { allow: ['**'] } }\n";
+    workspace.write("asked.yaml", graph).write("asks.yaml", asks);
+    let run = lgflow(&workspace, &["run", "-g", "asked.yaml", "--policy", "asks.yaml", "--format", "json"])
+        .ended(5)
+        .json();
+    let run = run["run"].as_str().unwrap();
+    let response = serde_json::json!({ "deep": [{ "t": format!("x {TOKEN}") }] }).to_string();
+    let said = format!("use {TOKEN} now");
+    let refused = |arguments: &[&str], place: &str| {
+        let ran = lgflow(&workspace, arguments).ended(1);
+        let says = format!("{place} holds the value of the secret `TOKEN`");
+        assert!(ran.stderr.contains(&says), "{}", ran.stderr);
+        assert_clean("the refusal", &ran.stderr);
+        assert_folder_clean(&workspace.state());
+    };
+    refused(&["approve", run, "q", "--response", &response], "the response");
+    refused(&["approve", run, "q", "--response", "{}", "--comment", &said], "the comment of the answer");
+    refused(&["approve", run, "q", "--response", "{}", "--choice", TOKEN], "the choice");
+    lgflow(&workspace, &["approve", run, "q", "--response", "{}", "--comment", "fine"]).ended(0);
+    lgflow(&workspace, &["runs", "resume", run]).ended(5);
+    // the policy's own question as well
+    refused(&["reject", run, "--comment", &said], "the comment of the answer");
+    lgflow(&workspace, &["reject", run, "--comment", "no"]).ended(0);
+    lgflow(&workspace, &["runs", "resume", run]).ended(1);
+    assert_folder_clean(&workspace.state());
+}

@@ -10,8 +10,8 @@ use serde_json::Value;
 use crate::digest::Digest;
 use crate::effect::{APPROVE, ApprovalRequest};
 use crate::front::{
-    AgainError, Answering, Asked, Outcome, SessionQuestions, Word, discard_typed, is_attended, read_answer,
-    sealed_log, settings, signer,
+    AgainError, AnswerError, Answering, Asked, Outcome, SessionQuestions, Word, discard_typed, is_attended,
+    read_answer, sealed_log, settings, signer,
 };
 use crate::ledger::Ledger;
 use crate::session::{OpenQuestion, StoredError, open_questions};
@@ -165,7 +165,8 @@ impl Desk {
             settings(&place, Vec::new(), &mut sources, &mut found).map_err(|error| failed(&error))?;
         let key = settings.signing_key().map(std::path::PathBuf::from);
         let signer = signer(key.as_deref(), &ledger).map_err(|error| failed(&error))?;
-        let answering = Answering { ledger, signer, run: run.to_string() };
+        let secrets = settings.declared().secrets.clone();
+        let answering = Answering { ledger, signer, run: run.to_string(), secrets };
         let SessionQuestions { open, answered } = if session {
             answering.session_questions().map_err(|error| failed(&error))?
         } else {
@@ -190,7 +191,10 @@ impl Desk {
         let before =
             self.answering.recorded(asked).map_err(|error| Problem::failed("cannot answer", &error))?;
         let (granted, choice) = (word.granted, word.choice.clone());
-        let said = self.answering.say(asked, word).map_err(|error| Problem::usage(error.to_string()))?;
+        let said = self.answering.say(asked, word).map_err(|error| match error {
+            AnswerError::KeepOut(error) => Problem::failed("cannot answer", &error),
+            error => Problem::usage(error.to_string()),
+        })?;
         let node = escaped(&asked.node);
         output.note(&match said {
             Outcome::Short { have, want } => format!("{node}: {have} of {want} keys have approved\n"),

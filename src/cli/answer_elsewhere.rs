@@ -6,7 +6,9 @@ use clap::Args;
 
 use crate::diag::Diagnostics;
 use crate::effect::{AnswerOutcome, AnswerTaken};
-use crate::front::{Asked, AskedThere, CarryError, Carrying, Word, is_attended, settings, signer};
+use crate::front::{
+    AnswerError, Asked, AskedThere, CarryError, Carrying, Word, is_attended, settings, signer,
+};
 use crate::ledger::Ledger;
 use crate::source::Sources;
 use crate::view::escaped;
@@ -69,6 +71,7 @@ pub(super) fn answer(answer: &AnswerThere<'_>, output: Output) -> Result<Exit, P
         }
         let taken = carrying.say(request, word).map_err(|error| match error {
             // like a key that does not fit here
+            CarryError::Answer(AnswerError::KeepOut(error)) => Problem::failed("cannot answer", &error),
             CarryError::Answer(error) => Problem::usage(error.to_string()),
             error => Problem::failed("cannot answer", &error),
         })?;
@@ -108,5 +111,6 @@ fn there(url: &str, args: &ThereArgs) -> Result<(Carrying, Vec<AskedThere>), Pro
         settings(&place, key.collect(), &mut sources, &mut found).map_err(|error| failed(&error))?;
     let there = runner_at(url, args.runner_token_file.as_deref(), settings.runner_key())?;
     let signer = signer(settings.signing_key().map(Path::new), &ledger).map_err(|error| failed(&error))?;
-    Carrying::open(there, signer).map_err(|error| failed(&error))
+    let secrets = settings.declared().secrets.clone();
+    Carrying::open(there, signer, secrets).map_err(|error| failed(&error))
 }

@@ -133,6 +133,9 @@ pub(super) fn problem(error: &AgainError) -> Problem {
             let detail = format!("nothing can be made of the run `{run}`: {empty}");
             Problem::with(Exit::Failed, "the run has not begun", detail)
         }
+        AgainError::Stored(_, StoredError::Untold { .. }) => {
+            Problem::with(Exit::Failed, "the run cannot be gone on with", detail)
+        }
         AgainError::OtherTrace(_)
         | AgainError::Ledger(LedgerError::Altered(_))
         | AgainError::Discord(..)

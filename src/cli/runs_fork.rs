@@ -4,17 +4,16 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::diag::{Diagnostics, suggestion};
 use crate::front::{
-    Again, Fork, ForkError, Named, Place, TakenOver, Task, choose, fork, in_use, layers, named_as_then,
-    settings, stored_run,
+    Again, Fork, ForkError, Named, Place, TakenOver, Task, choose, fork, given_inputs, in_use, layers,
+    named_as_then, settings, stored_run,
 };
 use crate::plan::Plan;
 use crate::source::Sources;
 use crate::store::RunId;
-use crate::trace::Summary;
 use crate::view::escaped;
 
 use super::Exit;
@@ -107,7 +106,7 @@ fn prepared<'a>(
     }
     let bound = named_as_then(&record.layers, bound.layers);
     let plan = chosen.plan.bounded(&limits(&settings));
-    let inputs = inputs(args, &again.stored.state.summary(), &plan, &chosen.name)?;
+    let inputs = inputs(args, (run, again), &plan, &chosen.name)?;
     let fork =
         fork(place, (run, again), (&plan, &bound), &args.from).map_err(|error| refused(&error, &plan))?;
     let named = args.graph.as_ref().map(std::path::absolute).transpose();
@@ -122,16 +121,27 @@ fn prepared<'a>(
 }
 
 /// The earlier run's inputs, as far as the graph has them still, with those that were given in their place.
-fn inputs(args: &ForkArgs, then: &Summary, plan: &Plan, name: &str) -> Result<Value, Problem> {
-    let known = |input: &&String| plan.inputs.iter().any(|own| own.name.as_str() == input.as_str());
-    let kept: Map<String, Value> = then
-        .inputs
-        .as_object()
-        .into_iter()
-        .flatten()
-        .filter(|(input, _)| known(input))
-        .map(|(input, value)| (input.clone(), value.clone()))
-        .collect();
+fn inputs(
+    args: &ForkArgs,
+    (run, again): (&RunId, &Again),
+    plan: &Plan,
+    name: &str,
+) -> Result<Value, Problem> {
+    let known = |input: &str| plan.inputs.iter().any(|own| own.name.as_str() == input);
+    let (mut kept, mut lost) = given_inputs(again);
+    kept.retain(|input, _| known(input));
+    let typed: Vec<&str> =
+        args.inputs.iter().filter_map(|input| Some(input.split_once('=')?.0.trim())).collect();
+    lost.retain(|input| known(input) && !typed.contains(&input.as_str()));
+    if !lost.is_empty() {
+        let lost: Vec<String> = lost.iter().map(|input| format!("`{}`", escaped(input))).collect();
+        let detail = format!(
+            "a redaction pattern took something out of the inputs of the run `{run}`, and what it was is not on record; give them with \
+             `-i`: {}",
+            lost.join(", ")
+        );
+        return Err(Problem::with(Exit::Failed, "not forked", detail));
+    }
     GivenInputs { inputs: &args.inputs, kept }.bind(plan, name)
 }
 

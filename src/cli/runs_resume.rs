@@ -10,7 +10,7 @@ use crate::diag::Diagnostics;
 use crate::effect::FrozenLayer;
 use crate::front::{
     Again, Fork, HearError, LostSource, Place, Resume, TakenBack, Task, UNDO, choose, differences, fork,
-    graph_changes, hear, layer_changes, layers, layers_of_both, lost_source, past_runs, settings,
+    graph_changes, hear, kept_words, layer_changes, layers, layers_of_both, lost_source, past_runs, settings,
     standing_run, stored_run, taken_back_by, taken_back_now, touched,
 };
 use crate::ledger::RunRecord;
@@ -127,6 +127,9 @@ pub(super) fn meant<'a>(
     let layers = layers_of_both(&record.layers, &bound.layers)
         .map_err(|names| bound_to(run, &[Some(policies_changed((&record.layers, &bound.layers), names))]))?;
     let fork = forked_again(place, (run, &record), (&now, &layers))?;
+    let began = stored.verified.events > 0;
+    let kept = if began { kept_words(place, (run, &record, &plan), &layers) } else { Ok(None) };
+    let kept = kept.map_err(|error| problem(&error))?;
     Ok(Some(Task {
         limits: record.limits,
         held: record.held,
@@ -135,7 +138,7 @@ pub(super) fn meant<'a>(
         durability: Durability::parse(&record.durability).unwrap_or_default(),
         trace: record.trace,
         elsewhere: elsewhere_again(record.elsewhere.as_ref())?,
-        resume: Some(Resume { run: run.clone(), state: stored.state, verified: stored.verified }),
+        resume: Some(Resume { run: run.clone(), state: stored.state, verified: stored.verified, kept }),
         ..task(place, &settings, (now, chosen.bundle), layers)
     }))
 }
@@ -234,13 +237,14 @@ fn undo_again<'a>(
         return Err(Problem::with(Exit::Failed, "the run is bound to what it was started with", detail));
     }
     let layers = layers_of_undo(place, &record, settings)?;
+    let kept = kept_words(place, (run, &record, &plan), &layers).map_err(|error| problem(&error))?;
     Ok(Task {
         limits: record.limits,
         undoes,
         inputs: Value::Null,
         durability: Durability::parse(&record.durability).unwrap_or_default(),
         trace: record.trace,
-        resume: Some(Resume { run: run.clone(), state: stored.state, verified: stored.verified }),
+        resume: Some(Resume { run: run.clone(), state: stored.state, verified: stored.verified, kept }),
         ..task(place, settings, (plan, record.bundle), layers)
     })
 }

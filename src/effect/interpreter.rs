@@ -125,6 +125,20 @@ pub struct InterpreterStart {
     /// Go on with a run that is in the store, instead of beginning it.
     #[serde(default)]
     pub resume: bool,
+    /// What patterns took out of the trace of the run that is gone on with, where they did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<KeptWords>,
+}
+
+/// What patterns took out of the trace of a run, as it was kept: the run itself has it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct KeptWords {
+    /// Its inputs.
+    pub inputs: Option<Value>,
+    /// What people have answered.
+    pub answers: Vec<PersonsAnswer>,
+    /// The patterns that were in force when it began: a name and a regular expression each.
+    pub patterns: Vec<(String, String)>,
 }
 
 /// The texts of a graph and of all that it names: the interpreter compiles them again and opens nothing.

@@ -42,7 +42,8 @@ pub use frame::{
     CallFrame, Capabilities, ControlFrame, OutputStream, ReplyBody, ReplyFrame, RequestBody, ToolInfo,
 };
 pub use interpreter::{
-    BundledFile, Confinement, FrontFrame, GraphBundle, InterpreterFrame, InterpreterStart, PersonsAnswer,
+    BundledFile, Confinement, FrontFrame, GraphBundle, InterpreterFrame, InterpreterStart, KeptWords,
+    PersonsAnswer,
 };
 pub use ok_exit::OkExit;
 pub use part::{part_of, session_of};

@@ -4,10 +4,12 @@
 use serde_json::Value;
 
 use crate::approval::{Approver, LOCAL, Refusal, Signer, add_signature, shows_what_it_binds};
-use crate::effect::{ApprovalRequest, ApprovalSignature, PersonsAnswer, approves};
+use crate::effect::{ApprovalRequest, ApprovalSignature, PersonsAnswer, SecretDeclaration, approves};
 use crate::ledger::{Answered, ClockThere, Ledger, LedgerError, Reply, moment};
 use crate::schema::validate_value;
 use crate::view::{approval_text, question_text};
+
+use super::keep_out::{KeepOutError, refuse_said};
 
 /// Whoever answers: the ledger, and the key.
 #[derive(Debug)]
@@ -18,6 +20,8 @@ pub struct Answering {
     pub signer: Signer,
     /// The run.
     pub run: String,
+    /// The declared secrets: an answer carries none of their values.
+    pub secrets: Vec<SecretDeclaration>,
 }
 
 /// A question of a run, from whatever its front knows of it.
@@ -81,6 +85,9 @@ pub enum AnswerError {
     /// The ledger.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// It would carry a secret.
+    #[error(transparent)]
+    KeepOut(#[from] KeepOutError),
     /// The key refuses.
     #[error("it cannot be approved: {0}")]
     Refused(#[from] Refusal),
@@ -238,6 +245,7 @@ impl Answering {
 
     /// Records what a person said of a question that was shown to them.
     pub fn say(&self, asked: &Asked, word: Word) -> Result<Outcome, AnswerError> {
+        refuse_said(&self.secrets, &word)?;
         let by = self.signer.key();
         if asked.policy {
             let request = match &asked.request {

@@ -9,10 +9,11 @@ use tokio::runtime::Runtime;
 
 use crate::approval::{Refusal, Signer, add_signature, request_digest, shows_what_it_binds};
 use crate::client::{RemoteError, RunnerUrl, fetch, post};
-use crate::effect::{AnswerTaken, ApprovalRequest, OpenRequest, OpenRequests, Rejection};
+use crate::effect::{AnswerTaken, ApprovalRequest, OpenRequest, OpenRequests, Rejection, SecretDeclaration};
 use crate::ledger::{ClockThere, moment};
 
 use super::answering::{AnswerError, signed};
+use super::keep_out::refuse_said;
 use super::{Asked, Elsewhere, Word};
 
 /// A runner elsewhere, as people answer it.
@@ -22,6 +23,7 @@ pub struct Carrying {
     signer: Signer,
     clock: ClockThere,
     runtime: Runtime,
+    secrets: Vec<SecretDeclaration>,
 }
 
 /// A question there.
@@ -53,8 +55,12 @@ pub enum CarryError {
 }
 
 impl Carrying {
-    /// Asks the runner what waits. What does not show what would be signed is no question.
-    pub fn open(there: Elsewhere, signer: Signer) -> Result<(Self, Vec<AskedThere>), CarryError> {
+    /// Asks the runner what waits; `secrets` are those whose values are not brought there. What does not show what would be signed is no question.
+    pub fn open(
+        there: Elsewhere,
+        signer: Signer,
+        secrets: Vec<SecretDeclaration>,
+    ) -> Result<(Self, Vec<AskedThere>), CarryError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let said = runtime.block_on(fetch(&there.url, there.caller(), "/v1/approvals"))?;
         let open: OpenRequests = understood(&there, said)?;
@@ -66,11 +72,12 @@ impl Carrying {
             signed,
         });
         let asked = asked.collect();
-        Ok((Self { there, signer, clock, runtime }, asked))
+        Ok((Self { there, signer, clock, runtime, secrets }, asked))
     }
 
     /// Brings what a person said of a request that was shown to them.
     pub fn say(&self, request: &ApprovalRequest, word: &Word) -> Result<AnswerTaken, CarryError> {
+        refuse_said(&self.secrets, word).map_err(AnswerError::from)?;
         if !word.granted {
             let no = Rejection {
                 schema: "lgflow.rejection/v1".into(),

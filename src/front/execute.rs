@@ -141,7 +141,7 @@ fn execute_with(task: &Task<'_>, narrator: &mut Narrator, logs: &mut Logs) -> Re
     let store = task.place.runs()?;
     let known = task.resume.as_ref().map(|resume| &resume.run).or(task.serving.as_ref());
     let run = known.map_or_else(new_run_id, |run| Ok(run.clone()))?;
-    let answering = answering(task, &run, &store)?;
+    let answering = answering((task, &kept_out), &run, &store)?;
     let undone = held_meanwhile(task.undoes.as_ref(), &store)?;
     let copy = if task.trace { Some(TraceCopy::create(&root, &run)?) } else { None };
     let (log, before) = begin_log(task, &run, &store)?;
@@ -270,13 +270,19 @@ fn supervise<'a>(
 }
 
 /// Opens the ledger, and records what the run is started with.
-fn answering(task: &Task<'_>, run: &RunId, store: &Store) -> Result<Answering, BeginError> {
+fn answering(
+    (task, kept_out): (&Task<'_>, &KeptOut),
+    run: &RunId,
+    store: &Store,
+) -> Result<Answering, BeginError> {
     let ledger = Ledger::open(&task.place.state, &store.id())?;
     let signer = signer(task.signing_key.as_deref(), &ledger)?;
     if task.resume.is_none() {
-        ledger.begin(run.as_str(), &record(task, &signer, None))?;
+        let given = kept_out.untold(&task.inputs, task.elsewhere.is_some());
+        ledger.begin(run.as_str(), &RunRecord { given, ..record(task, &signer, None) })?;
     }
-    Ok(Answering { ledger, signer, run: run.to_string() })
+    let secrets = task.declared.secrets.clone();
+    Ok(Answering { ledger, signer, run: run.to_string(), secrets })
 }
 
 /// Puts a run into the queue, with all that decides it, for a worker of this installation.
@@ -316,6 +322,7 @@ fn record(task: &Task<'_>, signer: &Signer, inputs: Option<Value>) -> RunRecord 
         trace: task.trace,
         elsewhere: task.elsewhere.as_ref().map(Elsewhere::record),
         inputs,
+        given: None,
     }
 }
 
@@ -364,6 +371,7 @@ fn interpreter_start(
         redact: kept_out.patterns(),
         facts: facts((task, kept_out), runner),
         resume: task.resume.is_some(),
+        kept: task.resume.as_ref().and_then(|resume| resume.kept.clone()),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::redact::Redaction;
 use crate::runner::{SecretError, redaction};
 use crate::source::Sources;
 
-use super::Task;
+use super::{Task, Word};
 
 /// A run that would carry a secret where it can be read.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +28,17 @@ pub enum KeepOutError {
     Found {
         /// The input, or the file.
         place: String,
+        /// The secret.
+        name: String,
+    },
+    /// A person has said it.
+    #[error(
+        "{place} holds the value of the secret `{name}`, and would carry it into the trace and to whoever reads it; nothing was \
+         recorded: answer without it"
+    )]
+    Said {
+        /// The comment, the choice or the response.
+        place: &'static str,
         /// The secret.
         name: String,
     },
@@ -101,12 +112,45 @@ impl KeptOut {
         json!({ "patterns": self.patterns.iter().map(pattern).collect::<Vec<_>>(), "secrets": self.secrets })
     }
 
+    /// Inputs that the trace will not hold as they are; those of a run whose runner is elsewhere it may not, by patterns that
+    /// are known there.
+    pub(super) fn untold(&self, inputs: &Value, elsewhere: bool) -> Option<Value> {
+        (elsewhere || self.recorded(inputs) != *inputs).then(|| inputs.clone())
+    }
+
     /// Inputs as the trace will hold them.
     pub(super) fn recorded(&self, inputs: &Value) -> Value {
         let mut inputs = inputs.clone();
         self.redaction.redact(&mut inputs);
         inputs
     }
+}
+
+/// Refuses an answer that carries a secret, before it is recorded anywhere.
+pub(super) fn refuse_said(secrets: &[SecretDeclaration], word: &Word) -> Result<(), KeepOutError> {
+    let redaction = redaction(secrets, &[])?;
+    let refuse = |place: &'static str, text: &str| match redaction.values().found_in(text.as_bytes()) {
+        Some(name) => Err(KeepOutError::Said { place, name: name.to_owned() }),
+        None => Ok(()),
+    };
+    refuse("the comment of the answer", &word.comment)?;
+    refuse("the choice", word.choice.as_deref().unwrap_or_default())?;
+    let Some(response) = &word.response else { return Ok(()) };
+    refuse("the response", &response.to_string())?;
+    // texts as they are, too: what is escaped in JSON is only one of their forms
+    let mut open = vec![response];
+    while let Some(value) = open.pop() {
+        match value {
+            Value::String(text) => refuse("the response", text)?,
+            Value::Array(items) => open.extend(items),
+            Value::Object(members) => {
+                open.extend(members.values());
+                members.keys().try_for_each(|name| refuse("the response", name))?;
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+    Ok(())
 }
 
 /// Inputs as the trace of a run under these layers will hold them; refused where they carry a secret.

@@ -25,8 +25,8 @@ use crate::store::{RunId, Store, StoreError, own_holder};
 
 use super::calling::Questions;
 use super::execute::new_run_id;
-use super::keep_out::patterns;
-use super::{Place, RunnerProcess, StartError};
+use super::keep_out::{patterns, refuse_said};
+use super::{Place, RunnerProcess, StartError, Word};
 
 /// Layers that a run of elsewhere may bring.
 const CEILINGS: usize = 64;
@@ -126,7 +126,12 @@ impl Service {
             None => vec![String::new()],
         };
         let guard = Guard::new(bound.hosts().cloned(), tokens.clone(), OPEN, &limits);
+        let secrets = serving.declared.secrets.clone();
         let protocol = Protocol::new(serving.opener(), names, (identity, ledger), limits);
+        let protocol = protocol.refusing(Box::new(move |comment| {
+            let word = Word { comment: comment.to_owned(), ..Word::default() };
+            refuse_said(&secrets, &word).err().map(|error| error.to_string())
+        }));
         Ok(Self { protocol: Arc::new(protocol), guard: Arc::new(guard), bound, limits, tokens, key })
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::config::Retention;
-use crate::effect::{Declared, FrozenLayer, GraphBundle, HeldPlan, RunLimits};
+use crate::effect::{Declared, FrozenLayer, GraphBundle, HeldPlan, KeptWords, RunLimits};
 use crate::plan::Plan;
 use crate::store::{Durability, RunId};
 use crate::trace::{RunState, Verified};
@@ -119,4 +119,6 @@ pub struct Resume {
     pub state: RunState,
     /// The trace up to there.
     pub verified: Verified,
+    /// What patterns took out of it, where they did.
+    pub kept: Option<KeptWords>,
 }

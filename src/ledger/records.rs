@@ -133,6 +133,16 @@ pub struct RunRecord {
     /// Of a run that was put into the queue: its inputs, which no event tells yet.
     #[serde(default)]
     pub inputs: Option<Value>,
+    /// Its inputs, where its trace may not tell all of them: a pattern takes something out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given: Option<Value>,
+}
+
+impl RunRecord {
+    /// The inputs that it was started with, where they were kept.
+    pub fn kept_inputs(&self) -> Option<&Value> {
+        self.given.as_ref().or(self.inputs.as_ref())
+    }
 }
 
 /// What a session was opened with: somebody else calls tools in it, one by one, and no graph stands behind the calls.

@@ -76,6 +76,7 @@ fn record(starter: &str) -> RunRecord {
         trace: false,
         elsewhere: None,
         inputs: None,
+        given: None,
     }
 }
 

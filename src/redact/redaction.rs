@@ -51,6 +51,19 @@ impl Redaction {
         if self.is_empty() {
             return 0;
         }
+        self.redact_all(value)
+    }
+
+    /// The same with values alone: what patterns match stays.
+    pub fn redact_values(&self, value: &mut Value) -> usize {
+        if self.values.is_empty() {
+            return 0;
+        }
+        let values = Self { values: self.values.clone(), patterns: Vec::new() };
+        values.redact_all(value)
+    }
+
+    fn redact_all(&self, value: &mut Value) -> usize {
         let mut removed = 0;
         let mut open = vec![value];
         while let Some(value) = open.pop() {

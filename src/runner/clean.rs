@@ -6,8 +6,9 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::digest::{Digest, MacKey};
-use crate::effect::{ReplyBody, ToolError, ToolResult};
+use crate::effect::{ReplyBody, ToolResult};
 use crate::redact::Redaction;
+use crate::trace::redact_result;
 
 /// Cleans what leaves.
 #[derive(Debug, Clone)]
@@ -50,41 +51,12 @@ impl Cleaner {
         if self.redaction.is_empty() {
             return result;
         }
-        let mut removed = self.redaction.redact(&mut result.output);
-        for text in [&mut result.stdout, &mut result.stderr] {
-            removed += self.redaction.redact_text(text);
-        }
-        for artifact in &mut result.artifacts {
-            removed += self.redaction.redact_text(&mut artifact.path);
-        }
-        for asked in &mut result.tool_calls {
-            for text in [&mut asked.id, &mut asked.tool, &mut asked.arguments] {
-                removed += self.redaction.redact_text(text);
-            }
-        }
-        if let Some(program) = &mut result.program {
-            removed += self.redaction.redact_text(&mut program.path);
-        }
-        if let Some(model) = &mut result.model {
-            removed += self.redaction.redact_text(&mut model.provider);
-            removed += self.redaction.redact_text(&mut model.name);
-        }
-        if let Some(error) = &mut result.error {
-            removed += self.error(error);
-        }
+        let removed = redact_result(&mut result, &self.redaction);
         result.redacted += removed as u64;
         if result.redacted > 0 {
             self.key_digests(&mut result);
         }
         result
-    }
-
-    fn error(&self, error: &mut ToolError) -> usize {
-        let mut removed = self.redaction.redact_text(&mut error.message);
-        for value in [&mut error.output, &mut error.diagnostics].into_iter().flatten() {
-            removed += self.redaction.redact(value);
-        }
-        removed
     }
 
     /// The plain digest of a short secret is as good as the secret.
@@ -118,7 +90,7 @@ impl Cleaner {
 mod tests {
     use serde_json::json;
 
-    use crate::effect::{Artifact, ErrorKind};
+    use crate::effect::{Artifact, ErrorKind, ToolError};
     use crate::redact::Values;
 
     use super::*;

@@ -22,6 +22,6 @@ pub use guard::{Guard, guarded};
 pub use hosts::Hosts;
 pub use limits::Limits;
 pub use listen::serve;
-pub use protocol::{Begun, GoesOn, OPEN, OpenError, Opener, Order, Protocol, openapi, router};
+pub use protocol::{Begun, GoesOn, OPEN, OpenError, Opener, Order, Protocol, Refuses, openapi, router};
 pub use role::Role;
 pub use tokens::{NewToken, Token, TokenBook, TokenError};

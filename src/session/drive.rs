@@ -291,7 +291,8 @@ impl<'a> Session<'a> {
             (ReplyBody::Problem { message }, _) => return Err(Interrupted::Unanswered(message)),
             (_, order) => failed(order, "the runner answered something else than it was asked"),
         };
-        Ok(Some(EventBody::CallFinished { call, outcome: Arc::new(outcome) }))
+        let outcome = Arc::new(self.recorder.heard(outcome));
+        Ok(Some(EventBody::CallFinished { call, outcome }))
     }
 }
 

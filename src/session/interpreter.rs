@@ -24,8 +24,8 @@ use crate::trace::{Chain, EventBody, Redaction, RunStarted, RunState, WaitId};
 use crate::wire::{FirstFrame, WireError, receive_first, send_frame};
 
 use super::{
-    Ended, FrontEar, FrontLink, Interrupts, JournalError, Recorder, Session, StoredError, fold, resumable,
-    system_clock,
+    Ended, FrontEar, FrontLink, Interrupts, JournalError, Recorder, Retold, Session, Stored, StoredError,
+    fold, fold_whole, resumable, system_clock,
 };
 
 /// The hidden first argument that makes our own program an interpreter.
@@ -120,7 +120,7 @@ impl Begin {
     ) -> Result<Self, BeginError> {
         let (run, redaction) = (start.run.as_str(), redaction(start)?);
         if start.resume {
-            let stored = fold(run, plan, &link.recorded()?, &|digest| link.payload(digest), &system_clock())?;
+            let stored = recorded(start, plan, link, &redaction)?;
             resumable(&stored.state)?;
             let chain = Chain::resume(run, &stored.verified, redaction);
             return Ok(Self { state: stored.state, chain, first: None, waits: stored.waits });
@@ -132,6 +132,20 @@ impl Begin {
             waits: Vec::new(),
         })
     }
+}
+
+/// Where a run that is gone on with was left.
+fn recorded(
+    start: &InterpreterStart,
+    plan: &Arc<Plan>,
+    link: &FrontLink,
+    redaction: &Redaction,
+) -> Result<Stored, BeginError> {
+    let (run, log, now) = (start.run.as_str(), link.recorded()?, system_clock());
+    let blob = |digest: &Digest| link.payload(digest);
+    let Some(kept) = &start.kept else { return Ok(fold(run, plan, &log, &blob, &now)?) };
+    let redactions = [patterns(&kept.patterns)?, redaction.clone()];
+    Ok(fold_whole((run, plan), &log, &blob, &now, Retold { kept, redactions: &redactions })?)
 }
 
 /// What the test of the walls will come to.
@@ -175,8 +189,12 @@ fn compile(start: &InterpreterStart) -> Result<Arc<Plan>, BeginError> {
 
 /// What the policy's patterns keep out of the trace. The runner has taken it out of results already.
 fn redaction(start: &InterpreterStart) -> Result<Redaction, BeginError> {
+    patterns(&start.redact)
+}
+
+fn patterns(given: &[(String, String)]) -> Result<Redaction, BeginError> {
     let build = |(name, pattern): &(String, String)| Some((name.clone(), Regex::new(pattern).ok()?));
-    let patterns: Option<Vec<_>> = start.redact.iter().map(build).collect();
+    let patterns: Option<Vec<_>> = given.iter().map(build).collect();
     let patterns = patterns.ok_or(BeginError::Task("a pattern that was checked cannot be compiled"))?;
     Ok(Redaction::new(Values::default(), patterns))
 }

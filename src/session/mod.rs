@@ -2,6 +2,7 @@
 //! interrupts and timers; a recorded run decided again, for a replay; and, for the front, the loading of the files that
 //! a run begins with. Holds no rule of the graph language and no rule of the policy, and speaks to no terminal.
 
+mod deciding;
 mod drive;
 mod front_link;
 mod graph_tests;
@@ -15,6 +16,7 @@ mod questions;
 mod recorder;
 mod refusals;
 mod replay;
+mod retelling;
 mod stored;
 mod strays;
 mod test_files;
@@ -35,5 +37,6 @@ pub use questions::{OpenQuestion, open_questions};
 pub use recorder::{Clock, Recorder, system_clock};
 pub use refusals::{refused_calls, refused_of};
 pub use replay::{Difference, Differs, Place as DifferingPlace, Replay, replay};
-pub use stored::{Stored, StoredError, fold, resumable};
+pub use retelling::{Retold, is_marked, is_untold};
+pub use stored::{Stored, StoredError, fold, fold_whole, resumable};
 pub use test_files::check_given;

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::digest::Digest;
-use crate::trace::{Chain, EventBody, RunState};
+use crate::trace::{CallOutcome, Chain, EventBody, RunState};
 
 use super::{Journal, JournalError};
 
@@ -41,6 +41,11 @@ impl Recorder {
         let line = appended.line.clone();
         self.journal.append(appended);
         line
+    }
+
+    /// What a call came to, as it is recorded.
+    pub fn heard(&self, outcome: CallOutcome) -> CallOutcome {
+        self.chain.heard(outcome)
     }
 
     /// Hands on what was recorded; with `awaited`, it is on the disk when this returns, unless it is kept in memory.

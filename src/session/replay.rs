@@ -1,15 +1,15 @@
 //! A recorded run decided again: what came from outside is taken from the record, everything else is asked of the
 //! interpreter and held against what was recorded. A function of the plan and of the lines: it does nothing, and asks nobody.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use crate::digest::Digest;
-use crate::interpret;
 use crate::plan::Plan;
 use crate::trace::{Appended, Chain, Envelope, EventBody, Phase, Redaction, RunState, apply, read_event};
+
+use super::deciding::Deciding;
 
 /// The most places that are told of two events that differ.
 const MOST_PLACES: usize = 10;
@@ -133,8 +133,7 @@ pub fn replay<'a>(
     let mut again = Again {
         state: RunState::new(run.as_str(), plan),
         chain: Chain::new(run, redaction),
-        pending: VecDeque::new(),
-        resumes: false,
+        deciding: Deciding::default(),
         blob,
         replay: Replay { events: 0, decided: 0, finished: false, redacted: 0, difference: None },
     };
@@ -151,10 +150,7 @@ pub fn replay<'a>(
 struct Again<'a> {
     state: RunState,
     chain: Chain,
-    /// What is decided and not compared yet.
-    pending: VecDeque<EventBody>,
-    /// Is this where a process goes on with the run? What had run out by then comes before anything is decided.
-    resumes: bool,
+    deciding: Deciding,
     blob: &'a dyn Fn(&Digest) -> Option<Vec<u8>>,
     replay: Replay,
 }
@@ -183,25 +179,16 @@ impl Again<'_> {
 
     /// The event that comes next by the interpreter's word.
     fn decided(&mut self, recorded: &Envelope) -> Result<EventBody, Box<Difference>> {
-        self.resumes = false;
-        self.decide();
-        let next = self.pending.pop_front();
+        let next = self.deciding.next(&self.state);
         next.ok_or_else(|| self.differs(Differs::NothingToDecide, Some(recorded), None))
     }
 
     /// The recorded event, where something may come from outside: when nothing is left to decide, or where a process died
     /// over its decisions and another goes on.
     fn heard(&mut self, line: &str, recorded: &Envelope) -> Result<EventBody, Box<Difference>> {
-        if recorded.kind == "run.resumed" {
-            self.pending.clear();
-            self.resumes = true;
-        } else if !(self.resumes && recorded.kind == "wait.finished") {
-            self.resumes = false;
-            self.decide();
-            if let Some(next) = self.pending.front() {
-                let appended = self.chain.append_again(&self.state, next, recorded);
-                return Err(self.differs(Differs::DecisionLeftOut, Some(recorded), Some(&appended)));
-            }
+        if let Some(next) = self.deciding.left_out(&self.state, &recorded.kind) {
+            let appended = self.chain.append_again(&self.state, next, recorded);
+            return Err(self.differs(Differs::DecisionLeftOut, Some(recorded), Some(&appended)));
         }
         read_event(&self.state, line, self.blob).map_err(|error| {
             let what = match error {
@@ -210,12 +197,6 @@ impl Again<'_> {
             };
             self.differs(what, Some(recorded), None)
         })
-    }
-
-    fn decide(&mut self) {
-        if self.pending.is_empty() {
-            self.pending = interpret::next(&self.state).into_iter().map(|request| request.record).collect();
-        }
     }
 
     /// Two lines that are not the same. Where they tell the same, one of them is not as it was hashed.

@@ -14,6 +14,8 @@ use crate::trace::{
     verify,
 };
 
+use super::retelling::{Retelling, Retold};
+
 /// A run as it was left.
 #[derive(Debug)]
 pub struct Stored {
@@ -52,6 +54,18 @@ pub enum StoredError {
     /// An event does not fit.
     #[error(transparent)]
     Illegal(#[from] IllegalEvent),
+    /// A pattern took something out of its trace that it cannot go on without.
+    #[error(
+        "a redaction pattern took something out of event {seq} of its trace (`{kind}`), and {why}; start a new run"
+    )]
+    Untold {
+        /// The number of the event.
+        seq: u64,
+        /// Its kind.
+        kind: String,
+        /// Why it is not known what that was.
+        why: &'static str,
+    },
     /// It is over.
     #[error("it is over: {0}")]
     Over(&'static str),
@@ -70,6 +84,30 @@ pub fn fold(
     blob: &dyn Fn(&Digest) -> Option<Vec<u8>>,
     now: &str,
 ) -> Result<Stored, StoredError> {
+    folded((run, plan), log, blob, now, None)
+}
+
+/// The same of a log of which patterns took something out, into where the run itself stood.
+///
+/// # Errors
+/// Also where that cannot be known.
+pub fn fold_whole(
+    (run, plan): (&str, &Arc<Plan>),
+    log: &str,
+    blob: &dyn Fn(&Digest) -> Option<Vec<u8>>,
+    now: &str,
+    by: Retold<'_>,
+) -> Result<Stored, StoredError> {
+    folded((run, plan), log, blob, now, Some(Retelling::new(by)))
+}
+
+fn folded(
+    (run, plan): (&str, &Arc<Plan>),
+    log: &str,
+    blob: &dyn Fn(&Digest) -> Option<Vec<u8>>,
+    now: &str,
+    mut retelling: Option<Retelling<'_>>,
+) -> Result<Stored, StoredError> {
     let verified = verify(log.lines(), Some(blob));
     if let Some(fault) = &verified.fault {
         return Err(StoredError::Unverified { seq: fault.seq, line: fault.line, what: fault.what.as_str() });
@@ -83,7 +121,10 @@ pub fn fold(
     let mut state = RunState::new(run, plan);
     let mut clock = Clock::default();
     for line in log.lines() {
-        let event = read_event(&state, line, blob)?;
+        let event = match &mut retelling {
+            Some(retelling) => retelling.event(&state, line, blob)?,
+            None => read_event(&state, line, blob)?,
+        };
         if let Some((envelope, _)) = Envelope::parse(line) {
             clock.tick(&state, &event, &envelope.ts);
         }

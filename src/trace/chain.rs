@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use crate::digest::Digest;
+use crate::effect::ToolResult;
 
 use super::state::RunState;
-use super::wire::{Blob, Envelope, Wire, encode};
-use super::{EventBody, Redaction};
+use super::wire::{Blob, Envelope, Wire, encode, redact_data, redact_result};
+use super::{CallOutcome, EventBody, Redaction};
 
 /// The end of a trace that grows.
 #[derive(Debug, Clone)]
@@ -45,26 +46,49 @@ impl Chain {
     /// The line of `event` as it happens to `state` (before it is applied), at `ts` (RFC 3339, UTC).
     pub fn append(&mut self, state: &RunState, event: &EventBody, ts: &str) -> Appended {
         let mut wire = self.wire(state, event);
-        let removed: usize = wire.data.values_mut().map(|value| self.redaction.redact(value)).sum();
-        if removed > 0 {
-            wire.data.insert("redacted".into(), json!(removed));
+        clean(&mut wire, event, &self.redaction);
+        let envelope = self.envelope(wire, event, ts);
+        self.link(envelope)
+    }
+
+    /// What a call came to, as it is recorded and gone on with: the runner has taken out of it what must not leave, and what
+    /// is found in what is left of it is taken out here as well, so that no one goes on with what the trace has not.
+    pub fn heard(&self, outcome: CallOutcome) -> CallOutcome {
+        let clean = |mut result: ToolResult| {
+            redact_result(&mut result, &self.redaction);
+            result
+        };
+        match outcome {
+            CallOutcome::Single(result) => CallOutcome::Single(clean(result)),
+            CallOutcome::Batch(results) => CallOutcome::Batch(results.into_iter().map(clean).collect()),
         }
-        self.link(wire, event, ts)
     }
 
     /// The line of an event that happens again as it was recorded: at the time of then. What came from outside is taken as
     /// it was written, after redaction; how much that removed cannot be counted again.
     pub fn append_again(&mut self, state: &RunState, event: &EventBody, recorded: &Envelope) -> Appended {
         let mut wire = self.wire(state, event);
+        let removed = recorded.data.get("redacted").filter(|removed| removed.is_u64());
+        let whole = removed.filter(|_| !event.is_from_outside()).map(|_| wire.clone());
         if !event.is_from_outside() {
-            for value in wire.data.values_mut() {
+            redact_data(event.kind(), &mut wire.data, &self.redaction);
+        }
+        let counted = |mut wire: Wire| {
+            wire.data.extend(removed.map(|removed| ("redacted".to_owned(), removed.clone())));
+            self.envelope(wire, event, &recorded.ts)
+        };
+        let mut told = counted(wire);
+        // earlier versions took out of the whole of it
+        if let Some(mut whole) = whole.filter(|_| told.0.data != recorded.data) {
+            for value in whole.data.values_mut() {
                 self.redaction.redact(value);
             }
+            let before = counted(whole);
+            if before.0.data == recorded.data {
+                told = before;
+            }
         }
-        if let Some(removed) = recorded.data.get("redacted").filter(|removed| removed.is_u64()) {
-            wire.data.insert("redacted".into(), removed.clone());
-        }
-        self.link(wire, event, &recorded.ts)
+        self.link(told)
     }
 
     fn wire(&self, state: &RunState, event: &EventBody) -> Wire {
@@ -76,7 +100,7 @@ impl Chain {
         wire
     }
 
-    fn link(&mut self, wire: Wire, event: &EventBody, ts: &str) -> Appended {
+    fn envelope(&self, wire: Wire, event: &EventBody, ts: &str) -> (Envelope, Vec<Blob>) {
         let mut envelope = Envelope {
             run: self.run.clone(),
             seq: self.seq + 1,
@@ -90,6 +114,10 @@ impl Chain {
             prev: self.head,
         };
         let blobs = envelope.move_out();
+        (envelope, blobs)
+    }
+
+    fn link(&mut self, (envelope, blobs): (Envelope, Vec<Blob>)) -> Appended {
         let (line, hash) = envelope.line();
         (self.seq, self.head) = (self.seq + 1, Some(hash));
         Appended { line, blobs, seq: self.seq }
@@ -104,6 +132,25 @@ impl Chain {
     pub fn seq(&self) -> u64 {
         self.seq
     }
+}
+
+/// Takes what `redaction` finds out of what an event tells, and counts it there.
+fn clean(wire: &mut Wire, event: &EventBody, redaction: &Redaction) {
+    let removed = redact_data(event.kind(), &mut wire.data, redaction);
+    if removed > 0 {
+        wire.data.insert("redacted".into(), json!(removed));
+    }
+}
+
+/// Is `recorded` what a trace tells of `event`, as it happens to `state`, without what `redaction` finds?
+pub fn is_told(state: &RunState, event: &EventBody, recorded: &Envelope, redaction: &Redaction) -> bool {
+    let mut wire = encode(state, event);
+    clean(&mut wire, event, redaction);
+    let Wire { node, path, iteration, attempt, data } = wire;
+    let kind = event.kind().to_owned();
+    let mut told = Envelope { kind, node, path, iteration, attempt, data, ..recorded.clone() };
+    told.move_out();
+    told == *recorded
 }
 
 /// The end of a trace that somebody else makes grow: each further line is held against it.

@@ -23,7 +23,7 @@ mod writer_set;
 
 pub use crate::redact::Redaction;
 pub use apply::{IllegalEvent, apply};
-pub use chain::{Appended, Blobs, Chain, Fault, Tampering, Tip, Verified, verify};
+pub use chain::{Appended, Blobs, Chain, Fault, Tampering, Tip, Verified, is_told, verify};
 pub use channel::WriteError;
 pub use event::{
     Answer, Budget, CallOrder, CallOutcome, Cancel, Cost, DeadReason, EventBody, NodeDecided, NodeFinished,
@@ -37,8 +37,8 @@ pub use standing::{CallInFlight, Doing, Execution, NodeStanding, OpenWait, Stand
 pub use state::{Phase, RunState, Totals};
 pub use summary::{NodeSummary, Summary, Waiting};
 pub use wire::{
-    Blob, Envelope, ReadError, is_told_rightly, order_data, read_envelope, read_event, result_data,
-    results_data,
+    Blob, Envelope, ReadError, is_told_rightly, order_data, read_envelope, read_event, redact_data,
+    redact_result, result_data, results_data,
 };
 
 pub(crate) use channel::{Seen, TooLarge, writable};

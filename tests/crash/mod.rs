@@ -406,7 +406,7 @@ impl Came {
 fn carry_out(place: &Place, program: &Path, run: Option<RunId>) -> Finished {
     let resume = run.map(|run| {
         let stored = stored_run(place, &run).unwrap().stored;
-        Resume { run, state: stored.state, verified: stored.verified }
+        Resume { run, state: stored.state, verified: stored.verified, kept: None }
     });
     let layer = FrozenLayer {
         name: "policy.yaml".into(),

@@ -213,3 +213,42 @@ fn what_one_token_asks_is_no_approval_for_another_one_and_nobody_asks_without_en
     assert_eq!(open["requests"].as_array().unwrap().len(), 65);
     assert_eq!(kind(&execute(&served, &a, &put("a\n", ""))), "approval_required", "each has its own");
 }
+
+#[test]
+fn a_remark_that_carries_a_secret_is_refused_on_both_sides() {
+    let work = Workspace::git();
+    let key = "correct-horse-battery-staple";
+    let declare = |home: &Workspace| {
+        let config = home.outside().join("home/.config/lgflow");
+        std::fs::create_dir_all(&config).unwrap();
+        let file = home.outside().join("key.txt");
+        std::fs::write(&file, key).unwrap();
+        std::fs::write(config.join("config.toml"), format!("[secrets.KEY]\nfile = \"{}\"\n", file.display()))
+            .unwrap();
+    };
+    declare(&work);
+    work.write("policy.yaml", asking("approvers: [local]"));
+    let (ci, people) = (made(&work, "ci", &[]), made(&work, "people", &["--role", "approve"]));
+    let served = running(&work);
+    work.write("a.txt", "one\n");
+    assert_eq!(kind(&execute(&served, &ci, &put("two\n", ""))), "approval_required");
+    let open = served.ask_as(&people, "GET /v1/approvals", "").result();
+    let nonce = &open["requests"][0]["request"]["binding"]["nonce"];
+    let no = json!({
+        "schema": "lgflow.rejection/v1", "nonce": nonce, "comment": format!("use {key}"),
+        "request": format!("sha256:{}", "0".repeat(64)),
+    });
+    let detail = served.ask_as(&people, "POST /v1/rejections", &no.to_string()).refused(400);
+    assert!(detail.contains("the comment of the answer holds the value of the secret `KEY`"), "{detail}");
+    assert!(!detail.contains(key), "{detail}");
+    // and it does not leave where it is known
+    let runner_key = served.listening["key"].as_str().unwrap();
+    let there = ["--runner", served.url(), "--runner-key", runner_key, "--comment", &format!("use {key}")];
+    let person = Workspace::git();
+    declare(&person);
+    let variables = [("LGFLOW_RUNNER_TOKEN", people.as_str())];
+    let mut command = person.command(&[&["reject"], &there[..]].concat());
+    let said = crate::program::Ran::from(command.envs(variables).output().unwrap()).ended(1).stderr;
+    assert!(said.contains("the comment of the answer holds the value of the secret `KEY`"), "{said}");
+    assert!(!said.contains(key), "{said}");
+}

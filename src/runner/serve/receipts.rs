@@ -1,10 +1,11 @@
 //! The runner's receipts, as it writes them: what it was asked, what it began, what that came to, what it answered. On a chain of
 //! its own, with a key that the interpreter cannot read, in a place that it cannot open.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::digest::{Digest, hex};
 use crate::effect::{ErrorKind, ReplyBody, RequestBody, SandboxLayer, ToolCall, ToolError, ToolResult};
@@ -14,7 +15,7 @@ use crate::receipt::{
     ReceiptChain, ResultFact, Used, What, begun, calls_of, check, key_name, results_of, used,
 };
 use crate::redact::Redaction;
-use crate::trace::{CallOrder, order_data, result_data, results_data};
+use crate::trace::{CallOrder, order_data, redact_data, redact_result, result_data, results_data};
 
 /// The receipts of one session.
 #[derive(Debug)]
@@ -76,12 +77,10 @@ impl Receipts {
         getrandom::fill(&mut session).map_err(|error| error.to_string())?;
         let chain = ReceiptChain::after(&checked, run, &hex(&session), ledger.key().clone());
         let mut book = Book { file, chain, ledger: ledger.clone(), run: run.to_owned() };
-        let mut walls = json!(walls);
-        patterns.redact(&mut walls);
         book.write(
             What::Opened {
                 policy,
-                sandbox: Digest::of_json(&walls),
+                sandbox: Digest::of_json(&json!(walls)),
                 key: key_name(ledger.key()),
                 version: env!("CARGO_PKG_VERSION").into(),
             },
@@ -114,7 +113,9 @@ impl Receipts {
         let request = match &self.book {
             None => 0,
             Some(book) => {
-                let calls = calls_of(self.recorded(order_data(&order)));
+                let mut data = order_data(&order);
+                redact_data("call.started", &mut data, &self.patterns);
+                let calls = calls_of(data);
                 self.put(locked(book).write(What::Received { calls }, false))?
             }
         };
@@ -124,7 +125,7 @@ impl Receipts {
     /// A call is about to be done; one that changes something is on record, on the disk, before it is.
     pub(super) fn begun(&self, call: &ToolCall, approval: Option<String>) -> Result<(), String> {
         let what = || What::Begun {
-            key: self.key(call),
+            key: call.idempotency_key.clone(),
             tool: call.tool.clone(),
             patch_bytes: call.patch_bytes(),
             approval,
@@ -136,7 +137,7 @@ impl Receipts {
     pub(super) fn recalled(&self, call: &ToolCall, result: &ToolResult) -> Result<(), String> {
         let Some(recalled) = &result.recalled else { return Err("it names no earlier call".to_owned()) };
         let what = || What::Recalled {
-            key: self.key(call),
+            key: call.idempotency_key.clone(),
             tool: call.tool.clone(),
             patch_bytes: call.patch_bytes(),
             recalled: (**recalled).clone(),
@@ -151,12 +152,12 @@ impl Receipts {
 
     /// Had the call begun in an earlier session of its run?
     pub(super) fn had_begun(&self, call: &ToolCall) -> bool {
-        call.changes() && self.earlier.contains(&self.key(call))
+        call.changes() && self.earlier.contains(&call.idempotency_key)
     }
 
     /// What was kept of a call that had ended in an earlier session.
     pub(super) fn kept(&self, call: &ToolCall) -> Option<ToolResult> {
-        serde_json::from_value(self.kept.get(&self.key(call))?.clone()).ok()
+        serde_json::from_value(self.kept.get(&call.idempotency_key)?.clone()).ok()
     }
 
     /// A call has come to an end; of a command, `result` is kept until the run is over. A change of the workspace keeps
@@ -167,29 +168,42 @@ impl Receipts {
         }
         if let Some(book) = self.book.as_ref().filter(|_| call.tool == Uses::Exec.as_str()) {
             let book = locked(book);
-            let kept = KeptResult { key: self.key(call), result: json!(result) };
+            let kept = KeptResult { key: call.idempotency_key.clone(), result: json!(result) };
             self.put(book.ledger.keep_result(&book.run, &kept).map_err(|error| error.to_string()))?;
         }
-        self.add(|| What::Ended { key: self.key(call), ok: result.ok }, false)
+        self.add(|| What::Ended { key: call.idempotency_key.clone(), ok: result.ok }, false)
     }
 
     /// A call that had begun was not made after all.
     pub(super) fn withdrawn(&self, call: &ToolCall) -> Result<(), String> {
-        self.add(|| What::Withdrawn { key: self.key(call) }, false)
+        self.add(|| What::Withdrawn { key: call.idempotency_key.clone() }, false)
     }
 
-    /// What the receipt of an answer will say; nothing where it answers no call, or none are written.
+    /// What the receipt of an answer will say, as the interpreter records it; nothing where it answers no call, or none are
+    /// written.
     pub(super) fn facts(&self, body: &ReplyBody) -> Vec<ResultFact> {
+        let clean = |result| {
+            if self.patterns.is_empty() {
+                return Cow::Borrowed(result);
+            }
+            let mut result: ToolResult = ToolResult::clone(result);
+            redact_result(&mut result, &self.patterns);
+            Cow::Owned(result)
+        };
         let data = match body {
             _ if self.book.is_none() => return Vec::new(),
-            ReplyBody::Result { result } => result_data(result),
-            ReplyBody::Results { results } => results_data(results),
+            ReplyBody::Result { result } => result_data(&clean(result)),
+            ReplyBody::Results { results } => {
+                let results: Vec<ToolResult> =
+                    results.iter().map(|result| clean(result).into_owned()).collect();
+                results_data(&results)
+            }
             ReplyBody::Capabilities { .. }
             | ReplyBody::Piece { .. }
             | ReplyBody::Cancelled { .. }
             | ReplyBody::Problem { .. } => return Vec::new(),
         };
-        results_of(&self.recorded(data))
+        results_of(&data)
     }
 
     /// An answer is about to be sent. To be called in the order in which answers are.
@@ -210,22 +224,6 @@ impl Receipts {
     fn put<T>(&self, put: Result<T, String>) -> Result<T, String> {
         // of several faults the first is told
         put.inspect_err(|why| drop(self.broken.set(why.clone())))
-    }
-
-    /// Members of an event's data, as the interpreter records them.
-    fn recorded(&self, mut data: Map<String, Value>) -> Map<String, Value> {
-        if !self.patterns.is_empty() {
-            for value in data.values_mut() {
-                self.patterns.redact(value);
-            }
-        }
-        data
-    }
-
-    fn key(&self, call: &ToolCall) -> String {
-        let mut key = call.idempotency_key.clone();
-        self.patterns.redact_text(&mut key);
-        key
     }
 }
 

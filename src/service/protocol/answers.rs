@@ -189,6 +189,9 @@ impl Protocol {
             let detail = format!("the remark has more than {REMARK} characters");
             return Err(Refusal::new(StatusCode::BAD_REQUEST, detail));
         }
+        if let Some(why) = (self.refuses)(&rejection.comment) {
+            return Err(Refusal::new(StatusCode::BAD_REQUEST, why));
+        }
         let request = self.asked(sessions, &rejection.nonce)?;
         if request_digest(&request) != rejection.request {
             return Err(Refusal::new(

@@ -18,7 +18,7 @@ mod turns;
 
 pub use openapi::openapi;
 pub use opener::{Begun, GoesOn, OpenError, Opener, Order};
-pub use state::Protocol;
+pub use state::{Protocol, Refuses};
 
 use std::sync::Arc;
 

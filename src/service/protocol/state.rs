@@ -42,7 +42,12 @@ pub struct Protocol {
     pub(super) answering: Mutex<()>,
     counts: Mutex<Counts>,
     ending: AtomicBool,
+    /// Why a remark is not put on record.
+    pub(super) refuses: Refuses,
 }
+
+/// Why what a person says is not put on record, where it is not.
+pub type Refuses = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
 impl std::fmt::Debug for Protocol {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -148,7 +153,14 @@ impl Protocol {
             answering: Mutex::default(),
             counts: Mutex::default(),
             ending: AtomicBool::new(false),
+            refuses: Box::new(|_| None),
         }
+    }
+
+    /// Remarks that `refuses` names a reason for are not put on record.
+    #[must_use]
+    pub fn refusing(self, refuses: Refuses) -> Self {
+        Self { refuses, ..self }
     }
 
     /// Opens the session of a token ahead of its first call.

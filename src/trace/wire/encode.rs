@@ -13,7 +13,7 @@ use super::calls::{order_data, result_data, results_data};
 use super::fields::{answer_to, dead_to, edges_to, error_to, outcome_to, result_to};
 
 /// What of an event stands beside its data.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Wire {
     pub(crate) node: Option<String>,
     pub(crate) path: Option<String>,
