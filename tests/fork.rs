@@ -137,7 +137,9 @@ fn what_is_unchanged_is_taken_over_and_the_rest_is_done() {
     );
 
     // a fork can be forked; other inputs are other questions, and an edited node is another node
-    let asked = fork(&workspace, &first, &["--from", "report", "-i", "aside=y"], 0);
+    // the patches are taken back first: a command would look at what comes only behind it
+    workspace.lgflow(&["runs", "undo", first["run"].as_str().unwrap(), "--to", "patch"]).ended(0);
+    let asked = fork(&workspace, &first, &["--from", "patch", "-i", "aside=y"], 0);
     assert_eq!(why(&asked, "other"), "the earlier run has no result for what it asks now");
     let edited = GRAPH.replace("made/look-XXXXXX", "made/seen-XXXXXX");
     workspace.write("edited.yaml", edited);
@@ -150,8 +152,10 @@ fn what_is_unchanged_is_taken_over_and_the_rest_is_done() {
     let again = ["turn1"; 3].into_iter().chain(["turn2"; 3]).chain(["turn3"; 3]);
     let all: Vec<&str> = ["look", "other-x", "other-y", "other-y", "seen"].into_iter().chain(again).collect();
     assert_eq!(made(&workspace), all);
-    // a patch that is still there is
-    assert!(counts(&third).contains(&("patch".to_owned(), 1, 0)), "{third}");
+    // and so is a patch that stood there already when they looked
+    assert!(counts(&third).contains(&("patch".to_owned(), 0, 1)), "{third}");
+    let why = why(&third, "patch");
+    assert_eq!(why, "this run has looked at `out.txt` as `patch` left it later in the earlier run");
 }
 
 /// A file is changed, changed again, and looked at.
@@ -204,6 +208,82 @@ fn what_a_look_came_to_is_not_taken_over_once_the_fork_has_changed_what_it_looke
     workspace.write("other.yaml", LOOKS.replacen("path: h.txt, content", "path: i.txt, content", 1));
     let other = fork(&workspace, &fourth, &["--from", "last", "-g", "other.yaml"], 0);
     assert_eq!(why(&other, "read"), "the workspace is not what it was then: `one` changed `i.txt`");
+}
+
+/// A look between two patches of the same file.
+const BETWEEN: &str = r#"schema: lgflow.graph/v1
+name: between
+inputs: { v: { type: string, default: a } }
+nodes:
+  p0: { uses: apply_patch, with: { changes: [{ op: put, path: g.txt, content: "{{ inputs.v }}" }] } }
+  p1: { uses: apply_patch, with: { changes: [{ op: put, path: f.txt, content: "1" }] } }
+  r1: { uses: read_file, with: { path: f.txt } }
+  p2: { uses: apply_patch, with: { changes: [{ op: put, path: f.txt, content: "2" }] } }
+  last: { uses: read_file, with: { path: g.txt } }
+edges: [p0 -> p1 -> r1 -> p2 -> last]
+outputs: { r1: "{{ nodes.r1.output.content }}" }
+"#;
+
+/// The run that broke off.
+fn interrupted(workspace: &Workspace) -> String {
+    let listed = workspace.lgflow(&["runs", "list", "--format", "json"]).ended(0).json();
+    let listed = listed["runs"].as_array().unwrap();
+    listed.iter().find(|row| row["status"] == "interrupted").unwrap()["run"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_look_is_not_answered_with_what_a_later_patch_left() {
+    let workspace = looks(BETWEEN);
+    let first = run(&workspace);
+    let id = first["run"].as_str().unwrap();
+    let arguments = ["runs", "fork", id, "--from", "last", "-i", "v=b"];
+    let refused = workspace.lgflow(&arguments).ended(1).stderr;
+    assert!(refused.contains("`r1` would look at `f.txt` as `p2` left it later"), "{refused}");
+    assert!(refused.contains(&format!("`lgflow runs undo {id} --to p2`")), "{refused}");
+    // what it says to do makes it right
+    let broken = interrupted(&workspace);
+    assert!(refused.contains(&format!("`lgflow runs undo {broken}`")), "{refused}");
+    workspace.lgflow(&["runs", "undo", &broken]).ended(0);
+    workspace.lgflow(&["runs", "undo", id, "--to", "p2"]).ended(0);
+    let second = fork(&workspace, &first, &["--from", "p2", "-i", "v=b"], 0);
+    assert_eq!((&second["outputs"]["r1"], workspace.read("f.txt")), (&json!("1"), "2".to_owned()));
+    // a look at what no later patch has touched is made where it stands
+    let reads = BETWEEN.replace(
+        "r1: { uses: read_file, with: { path: f.txt } }",
+        "r1: { uses: read_file, with: { path: g.txt } }",
+    );
+    workspace.write("graph.yaml", &reads);
+    let first = run(&workspace);
+    let second = fork(&workspace, &first, &["--from", "last", "-i", "v=c"], 0);
+    assert_eq!(second["outputs"]["r1"], "c");
+}
+
+#[test]
+fn a_loop_does_not_end_early_by_what_its_next_iteration_left() {
+    let graph = r#"schema: lgflow.graph/v1
+name: turns
+inputs: { note: { type: string, default: one } }
+nodes:
+  note: { uses: apply_patch, with: { changes: [{ op: put, path: note.txt, content: "{{ inputs.note }}" }] } }
+  fix: { uses: apply_patch, with: { changes: [{ op: put, path: n.txt, content: "{{ loops.fix.iteration | string }}" }] } }
+  test: { uses: exec, with: { argv: [grep, -q, "2", n.txt], ok_exit: [0, 1] } }
+  done: { uses: values, with: { n: 1 } }
+edges:
+  - note -> fix -> test
+  - { from: test, to: fix, when: "output.exit_code == 1", loop: { max: 4 } }
+  - { from: test, to: done, otherwise: true }
+"#;
+    let workspace = looks(graph);
+    let grep = "commands:\n  - { name: grep, program: grep, args: [[-q, '*', '*']] }\n";
+    workspace.write("policy.yaml", workspace.read("policy.yaml").replace("commands:\n", grep));
+    let first = run(&workspace);
+    let id = first["run"].as_str().unwrap();
+    let refused = workspace.lgflow(&["runs", "fork", id, "--from", "done", "-i", "note=two"]).ended(1).stderr;
+    assert!(refused.contains("`test` would look at `n.txt` as `fix` left it later"), "{refused}");
+    workspace.lgflow(&["runs", "undo", &interrupted(&workspace)]).ended(0);
+    workspace.lgflow(&["runs", "undo", id, "--to", "fix"]).ended(0);
+    let second = fork(&workspace, &first, &["--from", "fix", "-i", "note=two"], 0);
+    assert_eq!(second["path"], first["path"], "{second}");
 }
 
 #[test]

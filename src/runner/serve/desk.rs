@@ -185,7 +185,17 @@ impl Desk {
 
     /// Answers one request, with nothing that must not leave.
     pub(super) fn answer(&self, request: RequestBody) -> ReplyBody {
-        self.cleaner.reply(self.decide(request))
+        let answers = !matches!(
+            request,
+            RequestBody::Capabilities | RequestBody::Explain { .. } | RequestBody::Cancel { .. }
+        );
+        let reply = self.decide(request);
+        let stopped = self.reused.stopped().filter(|_| answers);
+        self.cleaner.reply(match stopped {
+            // no result of the call: nothing of the graph may go on from it
+            Some(why) => ReplyBody::Problem { message: why.to_owned() },
+            None => reply,
+        })
     }
 
     /// The same; `hearing` hears the output of its call while it comes, as the command wrote it.
@@ -298,6 +308,10 @@ impl Desk {
         }
         let decision = self.gate.decide(call);
         said::decided(&decision);
+        let denied = matches!(decision, GateDecision::Denied(_));
+        if !denied && let Some(stopped) = self.stopped_before(call) {
+            return stopped;
+        }
         let asked = match decision {
             GateDecision::Denied(verdict) => return denial(call, &verdict),
             GateDecision::Ask(asked) => match self.reused.answer_to(call, &self.world.root) {
@@ -314,6 +328,15 @@ impl Desk {
             Err(open) => open,
         };
         self.put_question(&[asked], 0, binding, refused.as_ref())
+    }
+
+    /// A call that would look at what its run has not come to is not made.
+    fn stopped_before(&self, call: &ToolCall) -> Option<ToolResult> {
+        if self.reused.answer_to(call, &self.world.root).is_some() {
+            return None;
+        }
+        let why = self.reused.stops(call, &self.world.root)?;
+        Some(ToolResult::failure(&call.tool, ToolError::new(ErrorKind::Internal, why)))
     }
 
     /// Does a call, or answers it with what is known of it; `approval` is what was spent for it.
@@ -346,6 +369,9 @@ impl Desk {
     /// Makes a call, once it is on record that it is about to be.
     fn make(&self, granted: &Granted<ToolCall>, approval: Option<String>, cancel: &Cancel) -> ToolResult {
         let call = granted.request();
+        if let Some(stopped) = self.stopped_before(call) {
+            return stopped;
+        }
         if let Err(why) = self.receipts.begun(call, approval) {
             return unrecorded(call, &why);
         }

@@ -1,7 +1,7 @@
 //! What a run that was forked has made of its workspace so far, beside what the earlier run had made of it by then: where the two
 //! differ, what that one has seen there is not what this one would see.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::digest::Digest;
 use crate::effect::{At, FileChange, Footprint, LeftFile};
@@ -15,6 +15,20 @@ pub(super) struct Footing {
     touched: BTreeMap<String, Touched>,
     /// The first command of this run that may have changed more than anybody knows: its node.
     beyond: Option<String>,
+    /// The calls that this run has come to by now, by key.
+    come_to: BTreeSet<String>,
+    /// Has it taken over what an earlier call saw of the workspace, or changed in it?
+    joined: bool,
+    /// It has looked at what the earlier run did later than that, before it took anything over: nothing is taken over then.
+    parted: Option<Ahead>,
+}
+
+/// A change of the earlier run that this one has not come to, and that stands in the workspace all the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Ahead {
+    pub(super) path: String,
+    /// Who made it.
+    pub(super) node: String,
 }
 
 #[derive(Debug)]
@@ -41,8 +55,10 @@ impl Footing {
 
     /// A call of this run has ended. `stands` tells what stands at a path now.
     pub(super) fn note(&mut self, did: &Footprint, stands: &dyn Fn(&str) -> Option<LeftFile>) {
+        self.come_to.insert(did.key.clone());
         if did.recalled {
             // nothing was done
+            self.joined = true;
             return;
         }
         for (path, FileChange { before, after }) in &did.files {
@@ -67,6 +83,53 @@ impl Footing {
         if did.beyond && self.beyond.is_none() {
             self.beyond = Some(did.node().to_owned());
         }
+    }
+
+    /// Which later change a look at the workspace would see, at a path of which `looks` is true.
+    pub(super) fn ahead(
+        &self,
+        looks: &dyn Fn(&str) -> bool,
+        stands: &dyn Fn(&str) -> Option<LeftFile>,
+    ) -> Option<Ahead> {
+        let later = self.then.iter().filter(|then| !self.come_to.contains(&then.key));
+        let changes =
+            later.flat_map(|then| then.files.iter().map(move |(path, change)| (then, path, change)));
+        let mut seen = changes.filter(|(_, path, _)| looks(path));
+        let found = seen.find(|(_, path, change)| {
+            let now = stands(path);
+            now == change.after && !self.is_due(path, now.as_ref())
+        });
+        found.map(|(then, path, _)| Ahead { path: path.clone(), node: then.node().to_owned() })
+    }
+
+    /// Is this what stands at a path by what this run has come to?
+    fn is_due(&self, path: &str, now: Option<&LeftFile>) -> bool {
+        if let Some(touched) = self.touched.get(path) {
+            return touched.now.as_ref() == now;
+        }
+        let mut changes = self.then.iter().filter_map(|then| Some((&then.key, then.files.get(path)?)));
+        let come_to = changes.clone().rev().find(|(key, _)| self.come_to.contains(*key));
+        match (come_to, changes.next()) {
+            (Some((_, change)), _) => change.after.as_ref() == now,
+            (None, Some((_, change))) => change.before == now.map(|file| file.digest),
+            (None, None) => true,
+        }
+    }
+
+    /// Has anything been taken over that is of the workspace?
+    pub(super) fn is_joined(&self) -> bool {
+        self.joined
+    }
+
+    /// Nothing is taken over from here on: this run goes on from the workspace as it is.
+    pub(super) fn part(&mut self, ahead: Ahead) {
+        self.parted.get_or_insert(ahead);
+    }
+
+    /// Why nothing is taken over any more.
+    pub(super) fn parted(&self) -> Option<String> {
+        let Ahead { path, node } = self.parted.as_ref()?;
+        Some(format!("this run has looked at `{path}` as `{node}` left it later in the earlier run"))
     }
 
     /// Why what a call of the earlier run has seen of the workspace, which began there at `at`, is not there now.
@@ -184,6 +247,29 @@ mod tests {
         assert_eq!(footing.seen_otherwise((9, 0)), None, "it stands as it was left all the same");
         let why = "the workspace is not what it was then: `one` did not change `h`";
         assert_eq!(footing.seen_otherwise((6, 0)).as_deref(), Some(why));
+    }
+
+    #[test]
+    fn what_stands_already_and_was_not_come_to_is_ahead() {
+        let mut footing = then();
+        let (all, better) = (|_: &str| true, |_: &str| left("better"));
+        let two = Some(Ahead { path: "h".to_owned(), node: "two".to_owned() });
+        assert_eq!(footing.ahead(&all, &better), two);
+        assert_eq!(footing.ahead(&|path| path != "h", &better), None);
+        // it was taken back, or somebody has written something else
+        assert_eq!((footing.ahead(&all, &nothing), footing.ahead(&all, &|_| left("x"))), (None, None));
+        footing.note(&Footprint { recalled: true, ..did("one!1", 3, &[]) }, &nothing);
+        assert!(footing.is_joined());
+        assert_eq!((footing.ahead(&all, &better), footing.ahead(&all, &|_| left("good"))), (two, None));
+        footing.note(&Footprint { recalled: true, ..did("two!1", 4, &[]) }, &nothing);
+        assert_eq!(footing.ahead(&all, &better), None);
+        // what it has made itself is its own
+        let mut footing = then();
+        footing.note(&did("new!1", 3, &[("h", "better", "better")]), &better);
+        assert_eq!((footing.ahead(&all, &better), footing.is_joined()), (None, false));
+        footing.part(Ahead { path: "h".to_owned(), node: "two".to_owned() });
+        let why = "this run has looked at `h` as `two` left it later in the earlier run";
+        assert_eq!(footing.parted().as_deref(), Some(why));
     }
 
     #[test]

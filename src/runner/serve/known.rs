@@ -41,6 +41,7 @@ impl Desk {
             return unrecorded(call, &why);
         }
         self.took_effect(granted, &result);
+        self.reused.took_over(call, &result);
         result
     }
 }

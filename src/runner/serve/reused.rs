@@ -1,8 +1,8 @@
 //! Results of the run that this one was forked from. The front has taken them from a trace that agrees with the receipts, and
 //! says which may be used; here each is held against the call that is made, and the patches among them against the workspace.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde_json::Value;
 
@@ -11,12 +11,13 @@ use crate::effect::{
     changed_files,
 };
 use crate::files::{RelPath, Root};
+use crate::patch::paths_of_patch;
 use crate::policy::Asked;
 use crate::runner::ToolWorld;
 use crate::runner::patch::Version;
 
 use super::desk::{Desk, unrecorded};
-use super::footing::Footing;
+use super::footing::{Ahead, Footing};
 use super::known::Known;
 
 /// Behind everything that was done before.
@@ -28,6 +29,8 @@ pub(super) struct Reused {
     run: String,
     results: BTreeMap<String, ReusableResult>,
     footing: Mutex<Footing>,
+    /// Why no call is answered any more.
+    stopped: OnceLock<String>,
 }
 
 impl Reused {
@@ -50,8 +53,14 @@ impl Reused {
         for did in &done {
             footing.note(did, &stands);
         }
+        // it may have looked at all of it
+        let ahead =
+            if done.is_empty() || footing.is_joined() { None } else { footing.ahead(&|_| true, &stands) };
+        if let Some(ahead) = ahead {
+            footing.part(ahead);
+        }
         let results = results.into_iter().map(|result| (result.key.clone(), result)).collect();
-        Ok(Self { run, results, footing: Mutex::new(footing) })
+        Ok(Self { run, results, footing: Mutex::new(footing), stopped: OnceLock::new() })
     }
 
     /// What the earlier run has for a call; marked as what it is. What it has seen of the workspace, or changed in it, must be
@@ -86,9 +95,53 @@ impl Reused {
             "llm" | "http" => None,
             "apply_patch" | "rollback" if known.result.ok && !tried => {
                 let stands = |path: &str| standing(root, path).unwrap_or_default();
-                self.footing().left_otherwise(&changed_files(&known.result), &stands)
+                let footing = self.footing();
+                let otherwise = footing.left_otherwise(&changed_files(&known.result), &stands);
+                otherwise.or_else(|| footing.parted())
             }
-            _ => self.footing().seen_otherwise(known.began),
+            _ => {
+                let footing = self.footing();
+                footing.seen_otherwise(known.began).or_else(|| footing.parted())
+            }
+        }
+    }
+
+    /// Why a call cannot be made: it would look at what the earlier run did only later, and what it comes to would be beside
+    /// what was taken over of before. Where nothing was taken over yet, it is made, and nothing is from then on.
+    pub(super) fn stops(&self, call: &ToolCall, root: &Root) -> Option<String> {
+        if self.results.is_empty() {
+            return None;
+        }
+        let (looks, mut footing) = (Looks::of(call), self.footing());
+        let stands = |path: &str| standing(root, path).unwrap_or_default();
+        let ahead = footing.ahead(&|path| looks.at(path), &stands)?;
+        if !footing.is_joined() {
+            footing.part(ahead);
+            return None;
+        }
+        let Ahead { path, node } = ahead;
+        let why = format!(
+            "`{}` would look at `{path}` as `{node}` left it later in the run `{run}`, which this one has not come to; take back this \
+             one, and then that (`lgflow runs undo {}`, `lgflow runs undo {run} --to {node}`), and fork from `{node}` or from before it",
+            call.node,
+            call.run,
+            run = self.run
+        );
+        // of several the first is told
+        let _ = self.stopped.set(why.clone());
+        Some(why)
+    }
+
+    /// Why no call is answered any more, where that is so.
+    pub(super) fn stopped(&self) -> Option<&str> {
+        self.stopped.get().map(String::as_str)
+    }
+
+    /// A call was answered with what was known of it.
+    pub(super) fn took_over(&self, call: &ToolCall, result: &ToolResult) {
+        if !self.results.is_empty() && !matches!(Looks::of(call), Looks::Elsewhere) {
+            let did = Footprint::of(&call.run, &call.idempotency_key, NOW, &call.input, result);
+            self.footing().note(&did, &|_| None);
         }
     }
 
@@ -107,6 +160,53 @@ impl Reused {
     /// A thread that panicked while it held the lock leaves what was noted.
     fn footing(&self) -> MutexGuard<'_, Footing> {
         self.footing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a call looks at before it comes to something.
+#[derive(Debug)]
+enum Looks {
+    /// Not at the workspace.
+    Elsewhere,
+    /// At these paths.
+    At(BTreeSet<String>),
+    /// Nobody knows.
+    Everywhere,
+}
+
+impl Looks {
+    fn of(call: &ToolCall) -> Self {
+        let input = &call.input;
+        let own = |path: &str| RelPath::parse(path).map(|path| path.to_string());
+        match call.tool.as_str() {
+            "llm" | "http" => Self::Elsewhere,
+            "read_file" => match input["path"].as_str().map(own) {
+                Some(Ok(path)) => Self::At(BTreeSet::from([path])),
+                _ => Self::Everywhere,
+            },
+            "apply_patch" => {
+                let patch = input["patch"].as_str().and_then(|patch| paths_of_patch(patch).ok());
+                let changes = input["changes"].as_array().into_iter().flatten();
+                // what is put stands afterwards, whatever was there
+                let changes = changes.filter(|change| change["op"] != "put");
+                let changes = changes.flat_map(|change| [&change["path"], &change["to"]]);
+                let expected = input["expect"].as_object().into_iter().flat_map(|expected| expected.keys());
+                let named = changes.filter_map(Value::as_str).chain(expected.map(String::as_str));
+                let named = named.filter_map(|path| own(path).ok());
+                Self::At(patch.into_iter().flatten().chain(named).collect())
+            }
+            // of what this run has changed itself
+            "rollback" => Self::At(BTreeSet::new()),
+            _ => Self::Everywhere,
+        }
+    }
+
+    fn at(&self, path: &str) -> bool {
+        match self {
+            Self::Elsewhere => false,
+            Self::At(paths) => paths.contains(path),
+            Self::Everywhere => true,
+        }
     }
 }
 
@@ -138,6 +238,7 @@ impl Desk {
             return unrecorded(call, &why);
         }
         self.gate.note_recalled(asked, &result);
+        self.reused.took_over(call, &result);
         self.held.note(call, &result);
         self.counters.charge(call, &result);
         result

@@ -227,6 +227,8 @@ fn failed_answer(ticket: Option<&Ticket>, message: &str) -> ReplyBody {
 /// Writes the receipt of an answer and sends it, both before the next one: receipts and answers have one order.
 fn settle(desk: &Desk, writer: &Mutex<UnixStream>, id: u64, ticket: Option<&Ticket>, body: ReplyBody) {
     let frame = |body: ReplyBody| (desk.receipts.facts(&body), encode_frame(&ReplyFrame { id, body }));
+    // what is no answer to a call has no receipt
+    let ticket = ticket.filter(|_| !matches!(body, ReplyBody::Problem { .. }));
     let body = if json_bytes(&body) > MAX_ANSWER { sendable(body) } else { body };
     let (facts, bytes) = match frame(body) {
         (facts, Ok(bytes)) => (facts, Ok(bytes)),
