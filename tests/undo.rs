@@ -269,6 +269,50 @@ edges: [one -> two -> three -> four]
 }
 
 #[test]
+fn what_was_taken_back_is_not_taken_back_again_from_a_later_node_on() {
+    let graph = r#"schema: lgflow.graph/v1
+name: scratch
+nodes:
+  make:
+    uses: apply_patch
+    with: { changes: [{ op: add, path: tmp, content: "scratch\n" }, { op: put, path: a, content: "new\n" }] }
+  tidy: { uses: apply_patch, with: { changes: [{ op: delete, path: tmp }, { op: put, path: c, content: "new\n" }] } }
+  last: { uses: apply_patch, with: { changes: [{ op: put, path: d, content: "new\n" }] } }
+edges: [make -> tidy -> last]
+"#;
+    let workspace = workspace();
+    fs::write(workspace.outside().join("graph.yaml"), graph).unwrap();
+    let before = tree(&workspace);
+    let first = run(&workspace);
+    let after = tree(&workspace);
+    let all = undo(&workspace, &first, &[], 0)["run"].as_str().unwrap().to_owned();
+    let list = || {
+        let list = workspace.lgflow(&["runs", "list", "--format", "json"]).ended(0).json();
+        list["runs"].as_array().unwrap().iter().find(|row| row["run"] == first.as_str()).unwrap().clone()
+    };
+    for (to, more) in [("tidy", None), ("last", None), ("make", Some("--dry-run"))] {
+        let arguments = [&["runs", "undo", &first, "--to", to][..], more.as_slice()].concat();
+        let refused = workspace.lgflow(&arguments).ended(1).stderr;
+        let says = format!(
+            "nothing stands any more of what the run `{first}` changed from `{to}` on: it was taken back by {all}"
+        );
+        assert!(refused.contains(&says), "{refused}");
+        assert_eq!(tree(&workspace), before);
+    }
+    assert_eq!(list()["taken_back_by"], all.as_str());
+    // once that is taken back, it stands again; and what was taken back in part goes back farther, and no less far
+    undo(&workspace, &all, &[], 0);
+    assert_eq!(tree(&workspace), after);
+    undo(&workspace, &first, &["--to", "tidy"], 0);
+    workspace
+        .lgflow(&["runs", "undo", &first, "--to", "last"])
+        .ended(1)
+        .says("it was taken back from `tidy` on by");
+    undo(&workspace, &first, &["--to", "make"], 0);
+    assert_eq!(tree(&workspace), before);
+}
+
+#[test]
 fn a_run_that_was_taken_back_does_not_go_on_as_if_its_changes_were_there() {
     let workspace = workspace();
     fs::write(workspace.outside().join("graph.yaml"), GATED).unwrap();

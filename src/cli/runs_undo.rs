@@ -11,8 +11,8 @@ use crate::config::Settings;
 use crate::diag::Diagnostics;
 use crate::effect::{ErrorKind, FrozenLayer, ToolCall, ToolResult};
 use crate::front::{
-    Again, Demanded, Place, START, Task, Touched, UNDO, bound_by_both, call_tool, choose, in_use_by_any,
-    layers, settings, stored_run, touched,
+    Again, Demanded, Place, START, Task, Touched, UNDO, bound_by_both, call_tool, choose, gone_from,
+    in_use_by_any, layers, settings, stored_run, touched,
 };
 use crate::ledger::RunRecord;
 use crate::source::Sources;
@@ -53,6 +53,7 @@ pub(super) fn undo(place: &Place, args: &UndoArgs, output: Output) -> Result<Exi
     changed_here(place, &run, &again)?;
     nothing_running(place, &run)?;
     check_node(&again, args.to.as_deref())?;
+    still_stands(place, &run, args.to.as_deref())?;
     let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
     let profile = profile_flag(again.record.profile.as_deref());
     let flags = profile.into_iter().chain(args.told.flags()).collect();
@@ -88,6 +89,21 @@ fn changed_here(place: &Place, run: &RunId, again: &Again) -> Result<(), Problem
 pub(super) fn nothing_running(place: &Place, run: &RunId) -> Result<(), Problem> {
     let found = in_use_by_any(place, run).map_err(|error| problem(&error))?;
     found.map_or(Ok(()), |found| Err(Problem::with(Exit::Failed, "not taken back", found.to_string())))
+}
+
+/// Of what was taken back already nothing stands that could be taken back again: a file may be there once more that a later
+/// node of the run had made.
+fn still_stands(place: &Place, run: &RunId, to: Option<&str>) -> Result<(), Problem> {
+    let Some(to) = to.filter(|to| *to != START) else { return Ok(()) };
+    let gone = gone_from(place, run, to).map_err(|error| problem(&error))?;
+    let Some(gone) = gone else { return Ok(()) };
+    let detail = format!(
+        "nothing stands any more of what the run `{run}` changed from `{}` on: it was {}; `lgflow runs undo {}` brings it again",
+        escaped(to),
+        gone.words(),
+        gone.by
+    );
+    Err(Problem::with(Exit::Failed, "not taken back", detail))
 }
 
 fn check_node(again: &Again, to: Option<&str>) -> Result<(), Problem> {

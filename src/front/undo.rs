@@ -64,9 +64,20 @@ pub fn taken_back_by(place: &Place, run: &RunId) -> Result<Option<TakenBack>, Ag
 
 /// Which runs were taken back by these, and how.
 pub(super) fn taken_back(undoes: &[StandingUndo]) -> BTreeMap<RunId, TakenBack> {
-    // of several the latest counts: it goes back the farthest
-    let how = |undone: &StandingUndo| TakenBack { by: undone.by.clone(), from: undone.from.clone() };
-    undoes.iter().map(|undone| (undone.of.clone(), how(undone))).collect()
+    let mut found = BTreeMap::new();
+    for undone in undoes {
+        let known: &mut TakenBack = found.entry(undone.of.clone()).or_insert_with(|| how(undone));
+        // of several the latest counts, which goes back the farthest: nothing is beyond all of it
+        if known.from.is_some() {
+            *known = how(undone);
+        }
+    }
+    found
+}
+
+/// How a run was taken back by this one.
+pub(super) fn how(undone: &StandingUndo) -> TakenBack {
+    TakenBack { by: undone.by.clone(), from: undone.from.clone() }
 }
 
 /// A run that took another one back, which stands.
@@ -74,7 +85,7 @@ pub(super) fn taken_back(undoes: &[StandingUndo]) -> BTreeMap<RunId, TakenBack> 
 pub(super) struct StandingUndo {
     pub(super) by: RunId,
     pub(super) of: RunId,
-    from: Option<String>,
+    pub(super) from: Option<String>,
     /// Is it known what it has taken back, because it came to its end?
     pub(super) ended: bool,
 }
