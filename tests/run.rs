@@ -300,6 +300,26 @@ fn an_input_that_cannot_be_meant_is_said_as_it_was_typed() {
 }
 
 #[test]
+fn an_input_that_takes_text_among_others_takes_what_is_none_of_them_as_text() {
+    let workspace = Workspace::git();
+    let graph = "schema: lgflow.graph/v1\nname: g\ninputs: { u: { type: [string, integer] } }\nnodes: { v: { uses: values } }\n\
+                 outputs: { u: '{{ inputs.u | tojson }}' }\n";
+    workspace.write("graph.yaml", graph);
+    for (given, taken) in [
+        ("3", "3"),
+        ("three", "\"three\""),
+        ("true", "\"true\""),
+        ("1.5", "\"1.5\""),
+        ("{a}", "\"{a}\""),
+        ("\"3\"", "\"3\""),
+        ("99999999999999999999999", "\"99999999999999999999999\""),
+    ] {
+        let ran = workspace.lgflow(&["run", "-g", "graph.yaml", "-i", &format!("u={given}")]).ended(0);
+        assert_eq!(ran.stdout.trim(), taken, "{given}");
+    }
+}
+
+#[test]
 fn a_trace_is_checked_with_its_payloads_wherever_it_is_named_from() {
     let workspace = Workspace::git();
     workspace.write("a.rs", "fn main() {}\n".repeat(400)).write("README.md", "# A\n\nB.\n");

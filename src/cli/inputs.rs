@@ -127,7 +127,8 @@ fn bound(plan: &Plan, given: Map<String, Value>, name: &str) -> Result<Value, Pr
     })
 }
 
-/// A name and its value. Where the input's schema wants text, the value is text as it stands; otherwise it is JSON.
+/// A name and its value. Where the input's schema wants text, the value is text as it stands; where it takes text
+/// among others, what is none of the others; otherwise it is JSON.
 fn pair(pair: &str, plan: &Plan) -> Result<(String, Value), Problem> {
     let Some((name, text)) = pair.split_once('=') else {
         return Err(Problem::usage(format!("`-i {pair}` has no `=`; write `-i KEY=VALUE`")));
@@ -140,8 +141,14 @@ fn pair(pair: &str, plan: &Plan) -> Result<(String, Value), Problem> {
     if input.schema["type"] == "string" {
         return Ok((name.to_owned(), Value::from(text)));
     }
+    let text_stands = takes(&input.schema["type"], "string");
     match read(text) {
+        // text of which no other kind can be meant
+        Ok(value) if text_stands && !kinds(&value).iter().any(|kind| takes(&input.schema["type"], kind)) => {
+            Ok((name.to_owned(), Value::from(text)))
+        }
         Ok(value) => Ok((name.to_owned(), value)),
+        Err(_) if text_stands => Ok((name.to_owned(), Value::from(text))),
         // digits that would be lost
         Err(found) if found.code == codes::NUMBER => {
             Err(Problem::usage(format!("the input `{name}`: {}", escaped(&found.message))))
@@ -149,6 +156,24 @@ fn pair(pair: &str, plan: &Plan) -> Result<(String, Value), Problem> {
         // without a type, text may stand for itself
         Err(_) if input.schema.get("type").is_none() => Ok((name.to_owned(), Value::from(text))),
         Err(found) => Err(Problem::usage(not_wanted(name, text, &input.schema["type"], &found))),
+    }
+}
+
+/// Is this kind among those of a schema's `type`?
+fn takes(types: &Value, kind: &str) -> bool {
+    types == kind || types.as_array().is_some_and(|types| types.iter().any(|one| one == kind))
+}
+
+/// What a schema can call a value.
+fn kinds(value: &Value) -> &'static [&'static str] {
+    match value {
+        Value::Null => &["null"],
+        Value::Bool(_) => &["boolean"],
+        Value::Number(number) if number.as_f64().is_some_and(|number| number.fract() != 0.0) => &["number"],
+        Value::Number(_) => &["number", "integer"],
+        Value::String(_) => &["string"],
+        Value::Array(_) => &["array"],
+        Value::Object(_) => &["object"],
     }
 }
 

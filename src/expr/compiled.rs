@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::diag::Diagnostics;
+use crate::diag::{Diagnostics, codes};
 use crate::document::Text;
 use crate::source::{Sources, Span};
 use crate::types::Field;
@@ -13,7 +13,7 @@ use super::canonical;
 use super::decide::Subjects;
 use super::evaluate::Evaluation;
 use super::fault;
-use super::infer::{Inference, Inferred, Known, are_plain, is_plain};
+use super::infer::{Finding, Inference, Inferred, Known, are_plain, is_plain};
 use super::ir::{At, Frame, Kind, Node, Step};
 use super::lower::{Lowering, Names};
 use super::parse;
@@ -176,7 +176,8 @@ impl Expression {
 
     /// Its type, and what is wrong with it, by what is known of its roots.
     pub fn infer(&self, known: &mut Known<'_>) -> Inferred {
-        self.inference(known).whole(&self.body.code)
+        let inferred = self.inference(known).whole(&self.body.code);
+        self.tried(inferred, || self.evaluate(&mut |_| None).err())
     }
 
     /// Has it a value wherever the values that it names are there and of the kinds that it takes? A division, a number that
@@ -187,7 +188,28 @@ impl Expression {
 
     /// The same for a condition.
     pub fn infer_condition(&self, known: &mut Known<'_>) -> Inferred {
-        self.inference(known).whole_condition(&self.body.code)
+        let inferred = self.inference(known).whole_condition(&self.body.code);
+        self.tried(inferred, || self.evaluate_bool(&mut |_| None).err())
+    }
+
+    /// What looks at nothing can be asked before the run: without a value then, it never has one.
+    fn tried(&self, mut inferred: Inferred, flaw: impl FnOnce() -> Option<EvalError>) -> Inferred {
+        let is_constant = self.body.roots.is_empty() && self.body.readable == Readable::Wholly;
+        if is_constant
+            && inferred.findings.is_empty()
+            && let Some(error) = flaw()
+        {
+            inferred.findings.push(Finding {
+                code: codes::WRONG_OPERAND,
+                span: self.span(),
+                message: format!("this never has a value: {error}"),
+                help: None,
+                about: Vec::new(),
+                doubt: None,
+                decided: false,
+            });
+        }
+        inferred
     }
 
     /// What is known of each of its roots, in their order, where it has come to `truth`.

@@ -370,12 +370,20 @@ fn bounds_of_all(layer: &Layer) -> Terms {
 
 /// A program is a bare name.
 fn check_program(program: &str) -> Result<(), String> {
-    if program.contains(['/', '\\', '\0']) || program.is_empty() || program.starts_with(['.', '-', '~']) {
-        let name = program.rsplit(['/', '\\']).next().unwrap_or_default();
-        return Err(format!(
-            "`{program}` is not a bare name; a program is looked up in toolchains and system folders, never in the \
-             workspace: write `{name}`"
-        ));
+    if is_bare(program) {
+        return Ok(());
     }
-    Ok(())
+    if program.is_empty() {
+        return Err("the program has no name".to_owned());
+    }
+    let name = program.rsplit(['/', '\\']).next().unwrap_or_default();
+    let help = if is_bare(name) { format!(": write `{name}`") } else { String::new() };
+    Err(format!(
+        "`{program}` is not a bare name; a program is looked up in toolchains and system folders, never in the \
+         workspace{help}"
+    ))
+}
+
+fn is_bare(program: &str) -> bool {
+    !program.is_empty() && !program.contains(['/', '\\', '\0']) && !program.starts_with(['.', '-', '~'])
 }

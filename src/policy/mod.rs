@@ -57,7 +57,7 @@ pub use machine::{Machine, STRICT_WALLS, SYSTEM_FOLDERS};
 pub use network::{NetworkRules, OriginBound, WebRequest};
 pub use openings::{Widening, widenings, wider};
 pub use packs::{LockOwner, LockedPack, PackLack, PackTexts, Packs};
-pub use paths::{PathRule, PathRules};
+pub use paths::{PathRule, PathRules, path_glob_flaw};
 pub use protected::{Guard, Protected};
 pub use requests::{Request, requests_beyond_contained};
 pub use reserved::is_kept_from_calls;

@@ -271,6 +271,11 @@ pub(super) fn with_folders(path: &str) -> impl Iterator<Item = &str> {
     folders.chain(std::iter::once(path))
 }
 
+/// Why a text is no glob; none where it is one.
+pub fn path_glob_flaw(text: &str) -> Option<String> {
+    path_glob(text).err().map(|error| error.kind().to_string())
+}
+
 /// A glob over paths: `*` and `?` stay within a folder, `**` crosses.
 ///
 /// # Errors

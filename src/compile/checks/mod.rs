@@ -3,6 +3,7 @@
 mod table;
 
 mod batch_calls;
+mod call_values;
 mod catch_kind;
 mod cycle;
 mod defaults;
@@ -17,6 +18,7 @@ mod loop_agreement;
 mod loop_depth;
 mod loop_target;
 mod modifier;
+mod no_calls;
 mod not_built;
 mod parameters;
 mod prompt_variables;

@@ -5,10 +5,10 @@ use crate::compile::draft::Draft;
 use crate::diag::{Code, Diagnostics, codes};
 
 use super::{
-    batch_calls, catch_kind, cycle, defaults, duplicate_edge, edge_ends, fail_kind, folded_bound,
-    forgotten_edge, group, idle_kind, loop_agreement, loop_depth, loop_target, modifier, not_built,
-    parameters, prompt_variables, reachable, retry_kind, secret, shadowed, subgraph_inputs, taken_back,
-    unconnected, undo_call,
+    batch_calls, call_values, catch_kind, cycle, defaults, duplicate_edge, edge_ends, fail_kind,
+    folded_bound, forgotten_edge, group, idle_kind, loop_agreement, loop_depth, loop_target, modifier,
+    no_calls, not_built, parameters, prompt_variables, reachable, retry_kind, secret, shadowed,
+    subgraph_inputs, taken_back, unconnected, undo_call,
 };
 
 /// One check.
@@ -45,7 +45,19 @@ pub(in crate::compile) const CHECKS: &[Check] = &[
         codes: &[codes::WRONG_TYPE, codes::BAD_VALUE, codes::UNKNOWN_KEY, codes::MISSING_KEY],
         run: parameters::check,
     },
-    Check { file: "batch_calls", codes: &[codes::BAD_VALUE, codes::WRONG_TYPE], run: batch_calls::check },
+    Check {
+        file: "batch_calls",
+        codes: &[
+            codes::BAD_VALUE,
+            codes::WRONG_TYPE,
+            codes::UNKNOWN_KEY,
+            codes::MISSING_KEY,
+            codes::CONFLICTING_KEYS,
+        ],
+        run: batch_calls::check,
+    },
+    Check { file: "call_values", codes: &[codes::BAD_PATTERN, codes::BAD_VALUE], run: call_values::check },
+    Check { file: "no_calls", codes: &[codes::BAD_VALUE], run: no_calls::check },
     Check { file: "taken_back", codes: &[codes::BAD_VALUE], run: taken_back::check },
     Check { file: "undo_call", codes: &[codes::BAD_VALUE], run: undo_call::check },
     Check { file: "folded_bound", codes: &[codes::BAD_VALUE], run: folded_bound::check },

@@ -93,7 +93,7 @@ pub struct Inferred {
 }
 
 /// What could not be known before the run. Apart from these an expression without findings fails by the values of its
-/// numbers and strings alone: a division by zero, a string that spells no number, a limit.
+/// numbers and strings alone: a division by zero, a string that spells no number, a limit; one that looks at nothing never does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Open {
     /// Something may be missing.
