@@ -937,6 +937,23 @@ edges:
   - { from: w, to: s, loop: { max: 2, exhausted: leave } }
 ",
     ),
+    (
+        "of a list that is written out it is known how long it is, and whether it is empty",
+        &["may-be-missing"],
+        "prompts:
+  r: { text: \"{% set n = items | length %}{% if n == 0 %}none{% else %}{{ items[0].a }}{% endif %}{% if items is empty %}{{ items | length + 1 }}{% else %}{{ items[0].a }}{% endif %}\" }
+  s: { text: \"{% if items | length > 1 %}{{ items[1].a }}{% elif items is not empty %}{{ items[0].a }}{% endif %}{{ items[0].a if 0 < (items | length) else '' }}\" }
+  t: { text: \"{% if items | length > 0 %}{{ items[1].a }}{% endif %}\" }
+nodes:
+  a: { uses: render, with: { prompt: r, vars: { items: [] } } }
+  b: { uses: render, with: { prompt: r, vars: { items: [{ a: x }] } } }
+  c: { uses: render, with: { prompt: s, vars: { items: [] } } }
+  d: { uses: render, with: { prompt: s, vars: { items: [{ a: x }] } } }
+  e: { uses: render, with: { prompt: t, vars: { items: [{ a: x }, { a: y }] } } }
+  f: { uses: render, with: { prompt: t, vars: { items: [{ a: x }] } } }
+edges: [a -> b -> c -> d -> e -> f]
+",
+    ),
 ];
 
 #[test]

@@ -89,8 +89,9 @@ pub(super) fn string(call: &mut Call<'_, '_>) -> Field {
 }
 
 pub(super) fn length(call: &mut Call<'_, '_>) -> Field {
-    call.takes(&[Kind::Text, Kind::List, Kind::Object], "a string, a list or an object");
-    sure(Type::WHOLE)
+    let ty = call.takes(&[Kind::Text, Kind::List, Kind::Object], "a string, a list or an object");
+    let length = ty.lists.length().filter(|_| ty.kinds().eq([Kind::List]));
+    sure(length.map_or(Type::WHOLE, |length| Type::of_value(&length.into())))
 }
 
 /// One of the items; missing where there is none.

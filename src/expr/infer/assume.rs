@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::expr::Root;
 use crate::expr::ir::{Comparison, Kind, Node};
-use crate::types::{Chance, Field, Kind as ValueKind, Numbers, ObjectOf, Objects, Step, Texts, Type};
+use crate::types::{Chance, Field, Kind as ValueKind, Lists, Numbers, ObjectOf, Objects, Step, Texts, Type};
 
 use super::path::visit;
 use super::{Base, Inference, Path};
@@ -88,6 +88,9 @@ impl Inference<'_> {
         };
         let has_key = self.has_key(a, comparison, b, truth);
         let (mut understood, mut possible) = (has_key.is_some(), has_key.unwrap_or(true));
+        if let (Some(one), Some(other)) = (self.number(a), self.number(b)) {
+            possible &= holds(comparison, one, other).is_none_or(|holds| holds == truth);
+        }
         for (one, other, turned) in [(a, b, false), (b, a, true)] {
             let Some(path) = path_of(one) else { continue };
             if turned && matches!(name, "in" | "not in") {
@@ -102,6 +105,21 @@ impl Inference<'_> {
             self.mentioned(b);
         }
         possible
+    }
+
+    /// The one whole number that a part can give: a constant, a value that is named, its length.
+    fn number(&mut self, node: &Node) -> Option<i64> {
+        let of = match &node.kind {
+            Kind::Filter(filter, of, _) if filter.name == "length" => of,
+            _ => node,
+        };
+        if !matches!(of.kind, Kind::Const(_)) && path_of(of).is_none() {
+            return None;
+        }
+        match self.value(node).ty.values().as_deref() {
+            Some([serde_json::Value::Number(number)]) => number.as_i64(),
+            _ => None,
+        }
     }
 
     /// `'a' in o`, and `'a' in (o | keys)`: an object that has a key has what stands under it.
@@ -170,7 +188,8 @@ impl Inference<'_> {
             {
                 *field = mentioned;
             }
-            if !self.vague.contains(&path.base) {
+            // what is around it was taken to be an object that has it
+            if !path.steps.is_empty() && !self.vague.contains(&path.base) {
                 self.vague.push(path.base);
             }
         }
@@ -233,18 +252,43 @@ pub(super) fn tested(name: &str, ty: &Type, other: Option<&Type>, truth: bool) -
             without_all(ty, other)
         }
         ("empty", _, false) => filled(&ty.without(ValueKind::Null)),
+        ("empty", _, true) => emptied(&ty.without(ValueKind::Null)),
         // the order of null is none, and so it is no null
-        (
-            "lt" | "le" | "gt" | "ge" | "odd" | "even" | "divisibleby" | "startingwith" | "endingwith"
-            | "empty",
-            ..,
-        ) => ty.without(ValueKind::Null),
+        ("lt" | "le" | "gt" | "ge" | "odd" | "even" | "divisibleby" | "startingwith" | "endingwith", ..) => {
+            ty.without(ValueKind::Null)
+        }
         _ => ty.clone(),
     }
 }
 
+fn holds(comparison: Comparison, one: i64, other: i64) -> Option<bool> {
+    match comparison {
+        Comparison::Equal => Some(one == other),
+        Comparison::NotEqual => Some(one != other),
+        Comparison::Less => Some(one < other),
+        Comparison::LessOrEqual => Some(one <= other),
+        Comparison::Greater => Some(one > other),
+        Comparison::GreaterOrEqual => Some(one >= other),
+        Comparison::In | Comparison::NotIn => None,
+    }
+}
+
+/// Without lists and objects that surely hold something.
+fn emptied(ty: &Type) -> Type {
+    let lists =
+        if ty.lists.length().is_some_and(|length| length > 0) { Lists::None } else { ty.lists.clone() };
+    let Objects::Of(shapes) = &ty.objects else { return Type { lists, ..ty.clone() } };
+    let may_be_empty =
+        |shape: &&Arc<ObjectOf>| shape.fields.values().all(|field| field.missing != Chance::Never);
+    let shapes: Vec<_> = shapes.iter().filter(may_be_empty).cloned().collect();
+    let objects = if shapes.is_empty() { Objects::None } else { Objects::Of(shapes) };
+    Type { lists, objects, ..ty.clone() }
+}
+
 /// Without what is empty: an object that can have one field alone has it then.
 fn filled(ty: &Type) -> Type {
+    let lists = if ty.lists.length() == Some(0) { Lists::None } else { ty.lists.clone() };
+    let ty = &Type { lists, ..ty.clone() };
     let Objects::Of(shapes) = &ty.objects else { return ty.clone() };
     let filled = shapes.iter().filter_map(|shape| match shape.fields.len() {
         0 if shape.rest.is_never() => None,
@@ -280,7 +324,7 @@ fn less(ty: &Type, other: &Type) -> Type {
 }
 
 fn without_all(ty: &Type, list: &Type) -> Type {
-    use crate::types::{ListOf, Lists};
+    use crate::types::ListOf;
     let Lists::Of(items) = &list.lists else { return ty.clone() };
     let ListOf::Tuple(items) = &**items else { return ty.clone() };
     items.iter().fold(ty.clone(), |ty, item| less(&ty, item))
