@@ -1,5 +1,6 @@
 //! Whole processes, from start to end: what a person waits for, and what the machine spends on it. For each case the
-//! median and the ninth decile of the wall time, the mean of user and system time, and what a run leaves in the store.
+//! median and the ninth decile of the wall time, the mean of user and system time, and what a run leaves in the store. Then
+//! what `dev` takes from a file's being put in place to the line that tells of it, the 40 ms included that it waits for more.
 
 #![allow(
     clippy::disallowed_methods,
@@ -9,6 +10,7 @@
 )]
 
 use std::fmt::Write as _;
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -20,6 +22,43 @@ fn main() {
     for case in cases() {
         case.measure(if measured { case.runs } else { 1 });
     }
+    for nodes in [20, 1_000] {
+        reload(nodes, if measured { 100 } else { 1 });
+    }
+}
+
+/// Changes a graph again and again while `dev` watches it.
+fn reload(nodes: usize, turns: usize) {
+    let folder = tempfile::tempdir().unwrap();
+    let (own, aside) = (folder.path().join(".lg"), folder.path().join("aside"));
+    std::fs::create_dir(&own).unwrap();
+    let graph = chain(nodes);
+    std::fs::write(own.join("graph.yaml"), &graph).unwrap();
+    let mut dev = Command::new(env!("CARGO_BIN_EXE_lgflow"))
+        .args(["dev", "--format", "json"])
+        .current_dir(folder.path())
+        .env("LGFLOW_STATE_DIR", folder.path().join("state"))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(dev.stdout.take().unwrap()).lines();
+    let mut told = || assert!(lines.next().unwrap().unwrap().contains("\"sound\":true"));
+    told();
+    let mut walls: Vec<Duration> = (0..turns)
+        .map(|turn| {
+            std::fs::write(&aside, graph.replace("default: 1", &format!("default: {}", turn + 2))).unwrap();
+            let start = Instant::now();
+            std::fs::rename(&aside, own.join("graph.yaml")).unwrap();
+            told();
+            start.elapsed()
+        })
+        .collect();
+    dev.kill().unwrap();
+    dev.wait().unwrap();
+    walls.sort_unstable();
+    let (median, decile) = (walls[walls.len() / 2], walls[walls.len() * 9 / 10]);
+    println!("{:44} {} {}", format!("reload a graph of {nodes} nodes"), shown(median), shown(decile));
 }
 
 struct Case {
