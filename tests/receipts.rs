@@ -38,6 +38,7 @@ use lgflow::wire::{FirstFrame, next_frame, receive_first, send_frame};
 use program::Workspace;
 use program::begun::{carry_out, place_in};
 use program::kept::{anew, find, log_of, only_run, rewrite_log, store_of};
+use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 
 const GRAPH: &str = "\
@@ -368,20 +369,36 @@ fn any_byte_of_the_events_or_of_the_receipts_that_is_changed_is_found_on_its_lin
     let key = known_key(&workspace.state()).unwrap();
     let told = Told::of_log(&log, &|_| None);
     let line_of = |text: &str, at: usize| text[..at].matches('\n').count() as u64 + 1;
-    let changed = |text: &str, at: usize| {
+    let changed = |text: &str, at: usize, by: u8| {
         let mut bytes = text.as_bytes().to_vec();
-        bytes[at] = if bytes[at] == b'x' { b'y' } else { b'x' };
+        // another byte for each `by`; all that there is in these files is ASCII, and so is what takes its place
+        bytes[at] = (bytes[at] + 1 + by) % 128;
         String::from_utf8(bytes).unwrap()
     };
+    assert!(log.is_ascii() && receipts.is_ascii());
     assert_eq!(vouch(&told, &receipts, Some(run), Some(&key)).discord, None);
+    let receipt_changed = |at: usize, by: u8| {
+        let found = vouch(&told, &changed(&receipts, at, by), Some(run), Some(&key)).discord.unwrap();
+        assert_eq!(found.receipt, Some(line_of(&receipts, at)), "byte {at}, {by}: {found}");
+    };
+    let event_changed = |at: usize, by: u8| {
+        let fault =
+            verify(changed(&log, at, by).lines(), None).fault.unwrap_or_else(|| panic!("byte {at}, {by}"));
+        assert_eq!(fault.line as u64, line_of(&log, at), "byte {at}, {by}: {fault:?}");
+    };
     for at in (0..receipts.len()).step_by(7) {
-        let found = vouch(&told, &changed(&receipts, at), Some(run), Some(&key)).discord.unwrap();
-        assert_eq!(found.receipt, Some(line_of(&receipts, at)), "byte {at}: {found}");
+        receipt_changed(at, 0);
     }
     for at in (0..log.len()).step_by(7) {
-        let fault = verify(changed(&log, at).lines(), None).fault.unwrap_or_else(|| panic!("byte {at}"));
-        assert_eq!(fault.line as u64, line_of(&log, at), "byte {at}: {fault:?}");
+        event_changed(at, 0);
     }
+    let places = (0..receipts.len(), 0..log.len(), 0..127_u8);
+    let tried = TestRunner::new(Config::with_cases(400)).run(&places, |(receipt, event, by)| {
+        receipt_changed(receipt, by);
+        event_changed(event, by);
+        Ok(())
+    });
+    tried.unwrap();
 }
 
 /// The same events with `alter` done to those of a kind, and every hash computed again.
