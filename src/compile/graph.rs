@@ -1,5 +1,8 @@
 //! One graph: its checks, then its plan. Pure, and knows no file.
 
+use std::panic::resume_unwind;
+use std::thread;
+
 use crate::diag::Diagnostics;
 use crate::model::Graph;
 use crate::plan::Plan;
@@ -11,6 +14,9 @@ use super::draft::{Draft, Origin};
 use super::knowledge;
 use super::names;
 use super::parts::Parts;
+
+/// From so many nodes on, a plan is digested beside what else is learned of it: the start of a thread is nothing to that.
+const MANY: usize = 500;
 
 /// A graph of which a plan came.
 pub(super) struct Compiled {
@@ -40,7 +46,28 @@ pub(super) fn compile(
     // another fault would bring faults after it
     let known = sound && knowledge::is_possible(diagnostics);
     if known {
-        knowledge::check(&draft, &mut plan, diagnostics);
+        let (digest, learned) = beside(
+            plan.nodes.len() >= MANY,
+            || plan.compute_digest(),
+            || knowledge::check(&draft, &plan, diagnostics),
+        );
+        plan.digest = digest;
+        learned.tell(&mut plan);
+    } else {
+        plan.digest = plan.compute_digest();
     }
     Some(Compiled { plan, known })
+}
+
+/// Does both, the first in a thread of its own if that is `worth_it` and there can be one.
+fn beside<A: Send, B>(worth_it: bool, first: impl Fn() -> A + Sync, second: impl FnOnce() -> B) -> (A, B) {
+    thread::scope(|scope| {
+        let ahead = worth_it.then(|| thread::Builder::new().spawn_scoped(scope, &first).ok()).flatten();
+        let second = second();
+        let first = match ahead {
+            Some(ahead) => ahead.join().unwrap_or_else(|panic| resume_unwind(panic)),
+            None => first(),
+        };
+        (first, second)
+    })
 }

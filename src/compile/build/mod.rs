@@ -35,7 +35,7 @@ pub(super) fn nodes(
     (0..draft.nodes.len()).map(|at| builder.node(at)).collect()
 }
 
-/// The plan, or `None` where any part of it could not be compiled; all of it is tried in any case.
+/// The plan without its digest, or `None` where any part of it could not be compiled; all of it is tried in any case.
 pub(super) fn plan(
     draft: &Draft<'_>,
     names: &Names,
@@ -68,7 +68,6 @@ pub(super) fn plan(
         file: String::new(),
     };
     connect(&mut plan, draft, &flow);
-    plan.digest = plan.compute_digest();
     Some(plan)
 }
 

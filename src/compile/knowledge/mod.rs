@@ -33,6 +33,7 @@ mod writes;
 
 use crate::diag::Diagnostics;
 use crate::plan::{Apart, Plan};
+use crate::types::Type;
 
 use super::draft::Draft;
 
@@ -44,8 +45,25 @@ use places::Places;
 pub(super) use misread::is_possible;
 pub use together::{MOST_AT_ONCE, Sides, at_once};
 
-/// Checks a graph that has no fault but names that are not there, and tells the plan the types of its outputs.
-pub(super) fn check(draft: &Draft<'_>, plan: &mut Plan, diagnostics: &mut Diagnostics) {
+/// What the plan is told of itself. It follows from the rest of the plan, and is no part of its digest.
+pub(super) struct Learned {
+    /// Of the outputs, in their order.
+    types: Vec<Type>,
+    apart: Apart,
+}
+
+impl Learned {
+    /// Writes it down in the plan that it was learned of.
+    pub(super) fn tell(self, plan: &mut Plan) {
+        for (output, ty) in plan.outputs.iter_mut().zip(self.types) {
+            output.ty = ty;
+        }
+        plan.apart = self.apart;
+    }
+}
+
+/// Checks a graph that has no fault but names that are not there.
+pub(super) fn check(draft: &Draft<'_>, plan: &Plan, diagnostics: &mut Diagnostics) -> Learned {
     let flow = Flow::of(plan);
     let misread = Misread::of(plan, diagnostics);
     let mut found = Diagnostics::default();
@@ -72,9 +90,6 @@ pub(super) fn check(draft: &Draft<'_>, plan: &mut Plan, diagnostics: &mut Diagno
     } else {
         apart::of(&places, &decisions)
     };
-    for (output, ty) in plan.outputs.iter_mut().zip(types) {
-        output.ty = ty;
-    }
-    plan.apart = apart;
     misread.report(found, diagnostics);
+    Learned { types, apart }
 }
