@@ -11,8 +11,12 @@
 
 mod program;
 
+use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
 
+use lgflow::front::{Place, Removed, remove_run};
+use lgflow::ledger::Ledger;
+use lgflow::store::{Removable, Retention, RunId, StoreAddress};
 use program::kept::{database, only_run, store_of};
 use program::processes::{signal, wait_for_descendant, wait_until};
 use program::{Ran, Workspace};
@@ -96,6 +100,84 @@ fn old_runs_are_removed_with_all_that_only_they_named_and_none_that_can_be_gone_
         (0, 0, 0)
     );
     workspace.lgflow(&["runs", "gc", "--older-than", "soon"]).ended(2).says("a duration");
+}
+
+/// Each run of it changes a file, asks, and changes another one.
+const GATED: &str = "\
+schema: lgflow.graph/v1
+name: gated
+inputs: { n: { type: string, default: a } }
+nodes:
+  one: { uses: apply_patch, with: { changes: [{ op: put, path: '{{ inputs.n }}1.txt', content: one }] } }
+  sure: { uses: approval, with: { show: \"really?\" } }
+  two: { uses: apply_patch, with: { changes: [{ op: put, path: '{{ inputs.n }}2.txt', content: two }] } }
+edges: [one -> sure -> two]
+";
+
+const PATCHES: &str = "schema: lgflow.policy/v1\nname: patches\ntools: { apply_patch: allow, rollback: allow }\n\
+    paths: { read: { allow: [\"**\"] }, write: { allow: [\"*.txt\"] } }\n";
+
+fn patched(workspace: &Workspace, n: &str) -> String {
+    let run = run_of(workspace, &["gated.yaml", "--policy", "patches.yaml", "-i", &format!("n={n}")], 5);
+    workspace.lgflow(&["approve", &run, "sure"]).ended(0);
+    workspace.lgflow(&["runs", "resume", &run]).ended(0);
+    run
+}
+
+/// The runs that are old, with all that there are.
+fn old(workspace: &Workspace) -> (Vec<Removable>, BTreeSet<RunId>) {
+    let store = store_of(workspace);
+    let all: BTreeSet<RunId> = store.runs().unwrap().into_iter().collect();
+    let none = Retention { keep: Some(0), ..Retention::default() };
+    (store.removable(&none, (&all, &BTreeSet::new()), &|_| 0).unwrap(), all)
+}
+
+#[test]
+fn what_was_forked_or_taken_back_since_it_was_found_to_be_old_is_kept() {
+    let workspace = workspace();
+    workspace.write("gated.yaml", GATED).write("patches.yaml", PATCHES);
+    let runs = ["b", "c", "d"].map(|n| patched(&workspace, n));
+    let (found, known) = old(&workspace);
+    assert_eq!(found.len(), 3);
+    workspace.lgflow(&["runs", "fork", &runs[0], "--from", "two"]).ended(5);
+    workspace.lgflow(&["runs", "undo", &runs[2]]).ended(0);
+    let store = store_of(&workspace);
+    let place = Place {
+        root: workspace.path(),
+        state: workspace.state(),
+        config: workspace.outside().join("config"),
+        base: None,
+        store: StoreAddress::Local,
+    };
+    let since: Vec<RunId> = store.runs().unwrap().into_iter().filter(|run| !known.contains(run)).collect();
+    let [fork, undo] = &since[..] else { panic!("{since:?}") };
+    let mut left = found.iter().map(|run| remove_run(&place, &store, run, &known).unwrap());
+    assert!(matches!(left.next(), Some(Removed::Needed(by)) if by == *fork));
+    assert!(matches!(left.next(), Some(Removed::Yes)));
+    assert!(matches!(left.next(), Some(Removed::Needed(by)) if by == *undo));
+    // none is held any more
+    workspace.lgflow(&["approve", fork.as_str(), "sure"]).ended(0);
+    workspace.lgflow(&["runs", "resume", fork.as_str()]).ended(0);
+    workspace.lgflow(&["runs", "show", &runs[1]]).ended(1).says("was removed on");
+}
+
+#[test]
+fn a_fork_does_not_begin_whose_source_is_removed_in_that_moment() {
+    let workspace = workspace();
+    workspace.write("gated.yaml", GATED).write("patches.yaml", PATCHES);
+    let run = patched(&workspace, "b");
+    let store = store_of(&workspace);
+    let ledger = Ledger::open(&workspace.state(), &store.id()).unwrap();
+    let database = database(&workspace);
+    // it has looked at the earlier run, and waits to be put into the store
+    database.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let mut fork = workspace.command(&["runs", "fork", &run, "--from", "two"]);
+    let fork = fork.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    wait_until(|| ledger.begun_runs().unwrap().len() == 2, "it does not begin");
+    database.execute("DELETE FROM runs WHERE run = ?1", [&run]).unwrap();
+    database.execute_batch("COMMIT").unwrap();
+    Ran::from(fork.wait_with_output().unwrap()).ended(1).says(&format!("there is no run `{run}`"));
+    assert!(store.runs().unwrap().is_empty() && store.executed().unwrap().is_empty());
 }
 
 #[test]
@@ -460,6 +542,16 @@ fn a_run_that_is_damaged_is_named_kept_and_takes_no_other_with_it() {
     assert_eq!(all["unreadable"][0]["run"], name);
     workspace.lgflow(&["runs", "gc", "--keep", "0"]).ended(0);
     assert_eq!(count(&workspace, "runs"), 1, "what is left of it may be needed");
+}
+
+#[test]
+fn a_store_that_cannot_be_read_does_not_verify() {
+    let workspace = workspace();
+    let run = run_of(&workspace, &["graph.yaml"], 0);
+    std::fs::write(store_of(&workspace).folder().join("runs.db"), "hello").unwrap();
+    for command in [&["trace", "verify", &run][..], &["trace", "verify", "--all"], &["runs", "list"]] {
+        workspace.lgflow(command).ended(7).says("is damaged");
+    }
 }
 
 #[test]

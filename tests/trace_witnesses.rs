@@ -127,6 +127,28 @@ fn a_key_signs_a_trace_and_is_asked_for_again() {
 }
 
 #[test]
+fn a_signature_is_read_and_written_through_no_link_that_nobody_named() {
+    let subject = Subject::new(GRAPH, 0);
+    let (key, public) = (text(&subject.secret), text(&subject.public));
+    let (beside, outside) = (subject.copy.with_extension("sig"), subject.workspace.outside().join("kept"));
+    fs::write(&outside, "mine\n").unwrap();
+    std::os::unix::fs::symlink(&outside, &beside).unwrap();
+    for named in [&subject.run, text(&subject.copy)] {
+        subject.trace(&["sign", named, "--key", key]).ended(7).says("cannot read the signatures");
+        subject.trace(&["verify", named, "--key", public]).ended(7).says("cannot read the signatures");
+    }
+    assert_eq!(fs::read_to_string(&outside).unwrap(), "mine\n");
+    // what the user names is his own word
+    subject.trace(&["sign", &subject.run, "--key", key, "-o", text(&beside)]).ended(0);
+    assert_eq!(fs::read_to_string(&outside).unwrap().lines().count(), 2);
+    subject.trace(&["verify", &subject.run, "--key", public, "--signature", text(&beside)]).ended(0);
+    // nor is one that leads to nothing
+    fs::remove_file(&outside).unwrap();
+    subject.trace(&["sign", &subject.run, "--key", key]).ended(7);
+    assert!(!outside.exists());
+}
+
+#[test]
 fn a_trace_written_anew_is_not_the_signed_one_and_a_signature_is_not_made_up() {
     let subject = Subject::new(GRAPH, 0);
     let public = text(&subject.public);

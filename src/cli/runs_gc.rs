@@ -172,6 +172,8 @@ fn sound(store: &Store, old: Vec<Removable>) -> Result<(Vec<Removable>, Vec<Kept
 
 /// What is known of the runs that there are.
 struct Known {
+    /// All that were looked at.
+    all: BTreeSet<RunId>,
     /// Those that this installation has started: the others are left to whoever has.
     own: BTreeSet<RunId>,
     /// How many others there are.
@@ -205,7 +207,12 @@ impl Known {
 fn known(place: &Place, store: &Store) -> Result<Known, Problem> {
     let failed = |error: &dyn std::error::Error| Problem::failed("cannot remove runs", error);
     let ledger = Ledger::open(&place.state, &store.id()).map_err(|error| failed(&error))?;
+    let executed = store.executed().map_err(|error| failed(&error))?;
+    // a process that is out of sight may be dead, and what it executed can be gone on with
+    let own = executed.into_iter().filter(|run| ledger.knows(run.as_str())).collect();
+    store.still_executed(own).map_err(|error| failed(&error))?;
     let mut known = Known {
+        all: BTreeSet::new(),
         own: BTreeSet::new(),
         others: 0,
         needed: BTreeSet::new(),
@@ -213,9 +220,10 @@ fn known(place: &Place, store: &Store) -> Result<Known, Problem> {
         undoes: BTreeMap::new(),
         damaged: Vec::new(),
     };
-    for PastRun { run, damage, resumable, .. } in
+    for PastRun { run, damage, resumable, status, .. } in
         past_runs(place).map_err(|error| super::runs::problem(&error))?
     {
+        known.all.insert(run.clone());
         // a record that cannot be believed is damage
         let record = ledger.begun(run.as_str());
         if matches!(record, Ok(None)) {
@@ -227,7 +235,8 @@ fn known(place: &Place, store: &Store) -> Result<Known, Problem> {
         known.own.insert(run.clone());
         known.profiles.insert(run.clone(), profile);
         known.needed.extend(forked);
-        if resumable || damage.is_some() {
+        // what is not over may come to wait in the next moment
+        if resumable || damage.is_some() || ["queued", "running"].contains(&status.as_str()) {
             known.needed.extend(undoes.clone());
             known.needed.insert(run.clone());
         }
@@ -287,13 +296,20 @@ fn remove(place: &Place, store: &Store, known: &Known, old: Vec<Removable>) -> R
             continue;
         }
         let anchors = anchored_in(place, &run.run).unwrap_or_default();
-        match remove_run(place, store, &run).map_err(|error| failed(&error))? {
+        match remove_run(place, store, &run, &known.all).map_err(|error| failed(&error))? {
             Removed::Yes => done.removed.push((run, anchors)),
             Removed::InPart(error) => {
                 done.keep(&run.run, format!("only in part: {error}; the next `lgflow runs gc` tries again"));
                 done.removed.push((run, anchors));
             }
-            Removed::TakenUp => drop(stays.insert(run.run)),
+            Removed::TakenUp => {
+                done.keep(&run.run, "it was taken up meanwhile".to_owned());
+                stays.insert(run.run);
+            }
+            Removed::Needed(by) => {
+                done.keep(&run.run, format!("the run {by}, which goes back to it, has begun meanwhile"));
+                stays.insert(run.run);
+            }
             Removed::Odd(error) => {
                 done.keep(&run.run, error.to_string());
                 stays.insert(run.run);

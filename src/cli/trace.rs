@@ -139,8 +139,8 @@ fn verify(args: &VerifyArgs, witnesses: &Witnesses<'_>, output: Output) -> Resul
         return check(&open(&Named { trace })?, witnesses, incomplete, output);
     }
     let place = super::trust::here()?;
-    let store = place.runs().map_err(|error| Problem::failed("cannot open the store", &error))?;
-    let failed = |error: StoreError| Problem::failed("cannot list the runs", &error);
+    let store = place.runs().map_err(|error| Problem::store("cannot open the store", &error))?;
+    let failed = |error: StoreError| Problem::store("cannot list the runs", &error);
     let (runs, misnamed) = (store.runs().map_err(failed)?, store.misnamed().map_err(failed)?);
     let gone = gone_runs(&place, args.anchor.as_ref())
         .map_err(|error| Problem::with(Exit::Unverified, "not verified", error.to_string()))?;

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::Value;
 
-use crate::files::write_given;
 use crate::front::{add_anchor, is_ours, make_artifacts_folder, read_signing_key};
 use crate::session::system_clock;
 use crate::view::escaped;
@@ -16,7 +15,7 @@ use super::output::Output;
 use super::problem::Problem;
 use super::trace::{Allow, Found, Named, open};
 use super::verification::demand;
-use super::witnessed::{commit_of, hashes, root, signatures, signatures_of};
+use super::witnessed::{SignatureFile, commit_of, hashes, root};
 use super::{Exit, of_another};
 
 /// Arguments of `lgflow trace sign`.
@@ -52,20 +51,19 @@ pub(super) fn sign(args: &SignArgs, output: Output) -> Result<Exit, Problem> {
     demand(&found, args.allow.is_some())?;
     let (run, events, digest) = head(&found)?;
     let signature = TraceSignature::sign(&run, events, digest, &key);
-    let path = match &args.output {
-        Some(path) => path.clone(),
+    let file = match &args.output {
+        Some(path) => SignatureFile::named(path),
         None => beside(&found)?,
     };
-    let mut lines = signatures(&path)?;
+    let mut lines = file.lines()?;
     if !lines.lines().any(|line| line == signature.line()) {
         if !lines.is_empty() && !lines.ends_with('\n') {
             lines.push('\n');
         }
         lines += &(signature.line() + "\n");
-        write_given(&path, &lines)
-            .map_err(|error| Problem::failed(format!("cannot write `{}`", path.display()), &error))?;
+        file.write(&lines)?;
     }
-    let shown = path.display().to_string();
+    let shown = file.path.display().to_string();
     Ok(output.either(
         || {
             format!(
@@ -130,12 +128,12 @@ fn absolute(place: &AnchorPlace) -> Result<AnchorPlace, Problem> {
 }
 
 /// The file that signatures stand in if nobody says otherwise; its folder is there.
-fn beside(found: &Found) -> Result<PathBuf, Problem> {
+fn beside(found: &Found) -> Result<SignatureFile, Problem> {
     if found.named_run.is_some() {
         make_artifacts_folder(&root(found))
             .map_err(|error| Problem::failed("cannot make the folder `artifacts/runs`", &error))?;
     }
-    Ok(signatures_of(found))
+    Ok(SignatureFile::of(found))
 }
 
 /// How far a trace goes.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use crate::digest::{Digest, PublicKey};
-use crate::files::{FileError, read_given};
+use crate::files::{FileError, Links, RelPath, Root, read_given, write_given, write_within};
 use crate::front::read_anchors;
 use crate::trace::Envelope;
 use crate::view::escaped;
@@ -41,8 +41,8 @@ impl Witnesses<'_> {
         let (run, hashes) = hashes(&found.text);
         let signed = self.key.map(|key| -> Result<_, Problem> {
             let key = public_key(key)?;
-            let path = self.signature.map_or_else(|| signatures_of(found), Path::to_owned);
-            Ok((key, signed(&signatures(&path)?, &key, &run, &hashes)))
+            let file = self.signature.map_or_else(|| SignatureFile::of(found), SignatureFile::named);
+            Ok((key, signed(&file.lines()?, &key, &run, &hashes)))
         });
         let anchored = self.anchor.map(|place| -> Result<_, Problem> {
             let commit = commit_of(&found.text);
@@ -151,23 +151,63 @@ pub(super) fn root(found: &Found) -> PathBuf {
     here.unwrap_or_else(|_| beside())
 }
 
-/// Where signatures of a trace stand if nobody says otherwise: beside the file, or where a copy of the run is put.
-pub(super) fn signatures_of(found: &Found) -> PathBuf {
-    match (&found.named_run, super::trust::here()) {
-        (Some(run), Ok(place)) => place.root.join(format!("artifacts/runs/run-{run}.sig")),
-        _ => found.file.as_deref().unwrap_or(Path::new(&found.name)).with_extension("sig"),
-    }
+/// A file of signatures.
+pub(super) struct SignatureFile {
+    /// To name it by.
+    pub(super) path: PathBuf,
+    /// The folder that it is reached from through no link, and its path there, where nobody named it.
+    within: Option<(PathBuf, String)>,
 }
 
-/// The lines of a file of signatures; none where it is not there.
-pub(super) fn signatures(path: &Path) -> Result<String, Problem> {
-    match read_given(path, LIMIT) {
-        Ok(text) => Ok(text),
-        Err(FileError::NotFound { .. }) => Ok(String::new()),
-        Err(error) => {
-            let detail = format!("cannot read the signatures: {error}");
-            Err(Problem::with(Exit::Unverified, "not verified", detail))
+impl SignatureFile {
+    /// One that the user named: links are followed.
+    pub(super) fn named(path: &Path) -> Self {
+        Self { path: path.to_owned(), within: None }
+    }
+
+    /// Where signatures of a trace stand if nobody says otherwise: beside the file, or where a copy of the run is put.
+    pub(super) fn of(found: &Found) -> Self {
+        let (folder, place) = match (&found.named_run, super::trust::here()) {
+            (Some(run), Ok(here)) => (here.root, format!("artifacts/runs/run-{run}.sig")),
+            _ => {
+                let path = found.file.as_deref().unwrap_or(Path::new(&found.name)).with_extension("sig");
+                let folder = path.parent().filter(|folder| *folder != Path::new(""));
+                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                (folder.unwrap_or(Path::new(".")).to_owned(), name)
+            }
+        };
+        Self { path: folder.join(&place), within: Some((folder, place)) }
+    }
+
+    /// Its lines; none where it is not there.
+    pub(super) fn lines(&self) -> Result<String, Problem> {
+        match self.read() {
+            Ok(text) => Ok(text),
+            Err(FileError::NotFound { .. }) => Ok(String::new()),
+            Err(error) => {
+                let detail = format!("cannot read the signatures: {error}");
+                Err(Problem::with(Exit::Unverified, "not verified", detail))
+            }
         }
+    }
+
+    fn read(&self) -> Result<String, FileError> {
+        let Some((folder, place)) = &self.within else { return read_given(&self.path, LIMIT) };
+        let place = RelPath::parse(place)?;
+        let bytes = Root::open(folder)?.file(&place, Links::Refuse)?.read(LIMIT)?;
+        // a line that is no text is no signature
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// Writes it anew.
+    pub(super) fn write(&self, lines: &str) -> Result<(), Problem> {
+        let written = match &self.within {
+            None => write_given(&self.path, lines),
+            Some((folder, place)) => {
+                Root::open(folder).and_then(|folder| write_within(&folder, place, lines))
+            }
+        };
+        written.map_err(|error| Problem::failed(format!("cannot write `{}`", self.path.display()), &error))
     }
 }
 

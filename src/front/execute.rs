@@ -142,7 +142,7 @@ fn execute_with(task: &Task<'_>, narrator: &mut Narrator, logs: &mut Logs) -> Re
     let known = task.resume.as_ref().map(|resume| &resume.run).or(task.serving.as_ref());
     let run = known.map_or_else(new_run_id, |run| Ok(run.clone()))?;
     let answering = answering((task, &kept_out), &run, &store)?;
-    let undone = held_meanwhile(task.undoes.as_ref(), &store)?;
+    let undone = held_meanwhile(task, &store)?;
     let copy = if task.trace { Some(TraceCopy::create(&root, &run)?) } else { None };
     let (log, before) = begin_log(task, &run, &store)?;
     begun_meanwhile(task, (&store, &answering.ledger))?.map_or(Ok(()), Err)?;

@@ -1,7 +1,7 @@
 //! A run is removed from the store and the ledger. Where it was anchored, that is noted first: else it would look as if it were
 //! gone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::files::{FileError, Root};
@@ -13,6 +13,7 @@ use crate::trace::Envelope;
 use crate::witness::{AnchorPlace, Removal};
 
 use super::gone::trail;
+use super::origin::Origin;
 use super::{AnchoringError, Place, add_anchor};
 
 /// So long a run may take to begin.
@@ -39,6 +40,8 @@ pub enum Removed {
     Yes,
     /// Somebody has taken it up meanwhile.
     TakenUp,
+    /// It is kept: this run, which goes back to it, has begun meanwhile.
+    Needed(RunId),
     /// It is kept: it is anchored in this place, where its removal cannot be noted.
     Kept(String, AnchoringError),
     /// It is kept: what is known of it cannot be read.
@@ -52,9 +55,20 @@ pub fn anchored_in(place: &Place, run: &RunId) -> Result<Vec<String>, RemoveErro
     Ok(Ledger::open(&place.state, &place.runs()?.id())?.anchored_in(run.as_str())?)
 }
 
-/// Removes a run with all that is kept of it.
-pub fn remove_run(place: &Place, store: &Store, run: &Removable) -> Result<Removed, RemoveError> {
+/// Removes a run with all that is kept of it. It was found to be old beside the runs `known`, and more may have happened since:
+/// it is held first, and then looked at once more. Whoever begins a run that goes back to it has made that seen before it looks
+/// for this, so at least one of the two steps back.
+pub fn remove_run(
+    place: &Place,
+    store: &Store,
+    run: &Removable,
+    known: &BTreeSet<RunId>,
+) -> Result<Removed, RemoveError> {
     let ledger = Ledger::open(&place.state, &store.id())?;
+    let Some(doomed) = store.take_to_remove(run)? else { return Ok(Removed::TakenUp) };
+    if let Some(by) = begun_since((store, &ledger), &run.run, known)? {
+        return Ok(Removed::Needed(by));
+    }
     let anchors = match ledger.anchored_in(run.run.as_str()) {
         Ok(anchors) => anchors,
         Err(error) => return Ok(Removed::Odd(error)),
@@ -64,10 +78,25 @@ pub fn remove_run(place: &Place, store: &Store, run: &Removable) -> Result<Remov
             return Ok(Removed::Kept(anchors, error));
         }
     }
-    if !store.remove(run)? {
+    if !doomed.remove()? {
         return Ok(Removed::TakenUp);
     }
     Ok(forget(store, &ledger, &run.run).map_or_else(Removed::InPart, |()| Removed::Yes))
+}
+
+/// A run that was forked from `run`, or has taken it back, and is none of those that are known.
+fn begun_since(
+    (store, ledger): (&Store, &Ledger),
+    run: &RunId,
+    known: &BTreeSet<RunId>,
+) -> Result<Option<RunId>, StoreError> {
+    let goes_back = |other: &RunId| {
+        let Origin { undoes, forked } = Origin::of(store, ledger, other);
+        [undoes, forked].iter().flatten().any(|of| of == run)
+    };
+    // one that has recorded nothing yet is executed
+    let there = store.runs()?.into_iter().chain(store.executed()?);
+    Ok(there.filter(|other| !known.contains(other)).find(goes_back))
 }
 
 /// What is kept of a run beside the store goes with it. Files of the workspace as they were go first: what is left of the

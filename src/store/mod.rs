@@ -7,6 +7,7 @@ mod blobs;
 mod durability;
 mod error;
 mod holder;
+mod lease;
 mod pack;
 mod password;
 #[cfg(feature = "postgres")]
@@ -20,6 +21,7 @@ mod sql;
 mod sqlite;
 #[expect(clippy::module_inception, reason = "the room is named for the one thing that it gives")]
 mod store;
+mod watch;
 
 #[cfg(test)]
 mod tests;
@@ -31,7 +33,9 @@ pub use error::StoreError;
 pub use holder::{may_live, own_holder};
 pub use password::{passwords_in, without_password};
 pub use queue::Claim;
-pub use retention::{Bound, Removable, Retention};
+pub use retention::{Bound, Doomed, Removable, Retention};
 pub use run_id::RunId;
 pub use run_log::RunLog;
 pub use store::{RunFacts, Store};
+#[cfg(test)]
+pub(crate) use tests::move_out_of_sight;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::holder::{Holder, Life};
-use super::{Durability, RunId, Store, StoreError};
+use super::{Durability, RunId, RunLog, Store, StoreError};
 
 /// How long runs are kept. What is not bounded is kept.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -107,19 +107,16 @@ impl Store {
         Ok(found)
     }
 
-    /// Removes a run, unless it was taken up meanwhile: was it removed? That it was stays on record.
-    pub fn remove(&self, removed: &Removable) -> Result<bool, StoreError> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
-        let [workspace, run] = self.named(&removed.run);
-        self.write(Durability::Sync, |driver| {
-            let values = [workspace.clone(), run.clone(), removed.touched.into()];
-            if driver.execute(REMOVE, &values)? == 0 {
-                return Ok(false);
-            }
-            let values = [workspace, run, now.into(), removed.why.as_str().into()];
-            driver.execute(RECORD, &values)?;
-            Ok(true)
-        })
+    /// Holds a run that is to be removed, so that nobody goes on with it or makes anything of it: nothing where it was taken up,
+    /// went on, or was put into the queue, since it was found to be old. What it takes to decide is decided under this.
+    pub fn take_to_remove(&self, old: &Removable) -> Result<Option<Doomed>, StoreError> {
+        let log = match RunLog::take(self.clone(), &old.run, Durability::Sync) {
+            Ok(log) => log,
+            Err(StoreError::Busy(_) | StoreError::NoRun(_)) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let is_old = log.touched() == old.touched && !self.queued()?.contains(&old.run);
+        Ok(is_old.then(|| Doomed { store: self.clone(), log, old: old.clone() }))
     }
 
     /// Removes payloads that no run names any more, and gives their space back.
@@ -145,11 +142,36 @@ impl Store {
     }
 }
 
+/// A run that is about to be removed. Dropped, it is given back as it was.
+#[derive(Debug)]
+pub struct Doomed {
+    store: Store,
+    log: RunLog,
+    old: Removable,
+}
+
+impl Doomed {
+    /// Removes it, unless it was taken over meanwhile: was it removed? That it was stays on record.
+    pub fn remove(self) -> Result<bool, StoreError> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
+        let Some(row) = self.log.row() else { return Ok(false) };
+        let [workspace, run] = self.store.named(&self.old.run);
+        self.store.write(Durability::Sync, |driver| {
+            if driver.execute(REMOVE, &row)? == 0 {
+                return Ok(false);
+            }
+            let values = [workspace, run, now.into(), self.old.why.as_str().into()];
+            driver.execute(RECORD, &values)?;
+            Ok(true)
+        })
+    }
+}
+
 const SIZES: &str = "SELECT r.run, r.touched, CAST( \
         COALESCE((SELECT SUM(LENGTH(s.data)) FROM segments s WHERE s.run = r.id), 0) + \
         COALESCE((SELECT SUM(LENGTH(b.data)) FROM links l JOIN blobs b ON b.id = l.blob WHERE l.run = r.id), 0) \
     AS BIGINT), r.holder FROM runs r WHERE r.workspace = ?1 ORDER BY r.run DESC";
-const REMOVE: &str = "DELETE FROM runs WHERE workspace = ?1 AND run = ?2 AND touched = ?3";
+const REMOVE: &str = "DELETE FROM runs WHERE id = ?1 AND run = ?2 AND fence = ?3";
 const RECORD: &str = "INSERT INTO removals (workspace, run, removed, bound) VALUES (?1, ?2, ?3, ?4)";
 const REMOVED: &str =
     "SELECT removed, bound FROM removals WHERE workspace = ?1 AND run = ?2 ORDER BY removed DESC";

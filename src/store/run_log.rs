@@ -4,21 +4,15 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::holder::{Hold, Holder, Life};
+use super::holder::Hold;
+use super::lease::{Held, Reached, first_fence, hold};
 use super::pack::{PLAIN, Packed};
-use super::sql::{Driver, Row, Value};
+use super::sql::{Driver, Value};
 use super::{Durability, RunId, Store, StoreError};
 use crate::digest::Digest;
 
 /// Lines are kept as they come until there are so many bytes of them; then they become one piece.
 const PIECE: usize = 64 << 10;
-
-/// A process that shows no sign of life for so long is dead; it shows one every quarter of that.
-#[cfg(not(test))]
-const SILENCE: Duration = Duration::from_mins(1);
-/// Tests have signs more often.
-#[cfg(test)]
-const SILENCE: Duration = Duration::from_secs(2);
 
 /// An append-only log of lines, held by this process. Dropping it gives the run back.
 #[derive(Debug)]
@@ -39,12 +33,6 @@ pub struct RunLog {
     touched: i64,
     /// A commit has failed, and may have come to the database all the same.
     unsure: bool,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Held {
-    id: i64,
-    fence: i64,
 }
 
 /// What is not written yet.
@@ -81,23 +69,38 @@ impl RunLog {
         run: &RunId,
         durability: Durability,
     ) -> Result<(Self, String), StoreError> {
+        let mut log = Self::take(store, run, durability)?;
+        let before = log.recorded()?;
+        Ok((log, before))
+    }
+
+    /// Holds the run, and reads nothing of what it has recorded.
+    pub(super) fn take(store: Store, run: &RunId, durability: Durability) -> Result<Self, StoreError> {
         let own = Hold::take();
-        let (id, fence, events, touched) = hold(&store, run, &own)?;
-        let mut log = Self {
+        let (held, Reached { events, touched }) = hold(&store, run, &own)?;
+        Ok(Self {
             store,
             run: run.clone(),
             durability,
             hold: own,
-            held: Some(Held { id, fence }),
+            held: Some(held),
             events,
             tail: String::new(),
             tail_first: events + 1,
             waiting: Waiting::default(),
             touched,
             unsure: false,
-        };
-        let before = log.recorded(id)?;
-        Ok((log, before))
+        })
+    }
+
+    /// When something was added to it last, in milliseconds since 1970.
+    pub(super) fn touched(&self) -> i64 {
+        self.touched
+    }
+
+    /// The values that name the row that is held; none before it is written.
+    pub(super) fn row(&self) -> Option<[Value; 3]> {
+        self.held.map(|held| held.named(&self.run))
     }
 
     /// Adds a line, without its line break, and the payloads that it names. Nothing is written before
@@ -166,8 +169,7 @@ impl RunLog {
 
     /// Shows others that this process still executes the run, where they cannot look.
     pub fn beat(&mut self) -> Result<(), StoreError> {
-        let Some(Held { id, fence }) = self.held else { return Ok(()) };
-        let values = [id.into(), fence.into()];
+        let Some(values) = self.row() else { return Ok(()) };
         let beaten = self.store.write(Durability::Batch, |driver| driver.execute(BEAT, &values))?;
         if beaten == 1 { Ok(()) } else { Err(StoreError::TakenOver(self.run.to_string())) }
     }
@@ -175,15 +177,16 @@ impl RunLog {
     fn begin(&mut self) -> Result<(), StoreError> {
         let [workspace, run] = self.store.named(&self.run);
         let (durability, holder) = (self.durability.as_str(), self.hold.text());
-        let values = [workspace, run, durability.into(), self.now().into(), Value::Text(holder)];
+        let (now, fence) = (self.now(), first_fence()?);
+        let values = [workspace, run, durability.into(), now.into(), Value::Text(holder), fence.into()];
         let rows = self.store.write(self.durability, |driver| driver.query(CREATE, &values))?;
         if let Some(row) = rows.first() {
-            self.held = Some(Held { id: row.int(0)?, fence: 1 });
+            self.held = Some(Held { id: row.int(0)?, fence });
             return Ok(());
         }
         // a process that has died may have begun it, and recorded nothing
-        let (id, fence, events, _) = hold(&self.store, &self.run, &self.hold)?;
-        self.held = Some(Held { id, fence });
+        let (held, Reached { events, .. }) = hold(&self.store, &self.run, &self.hold)?;
+        self.held = Some(held);
         if events == 0 { Ok(()) } else { Err(StoreError::Busy(self.run.to_string())) }
     }
 
@@ -196,8 +199,8 @@ impl RunLog {
         let grown = self.tail.len() + self.waiting.lines.len() >= PIECE;
         let piece = grown || last && self.tail_first <= events;
         let written = self.store.write(durability, |driver| {
-            let values =
-                [events.into(), touched.into(), held.id.into(), held.fence.into(), self.events.into()];
+            let [id, run, fence] = held.named(&self.run);
+            let values = [id, run, fence, events.into(), touched.into(), self.events.into()];
             if driver.execute(ADVANCE, &values)? != 1 {
                 return Err(StoreError::TakenOver(self.run.to_string()));
             }
@@ -230,7 +233,8 @@ impl RunLog {
 
     /// After a commit of which nobody knows what became: is the run still held, and what is known of it on the disk?
     fn confirm(&self, held: Held) -> Result<(), StoreError> {
-        let values = [self.now().into(), held.id.into(), held.fence.into()];
+        let [id, run, fence] = held.named(&self.run);
+        let values = [id, run, fence, self.now().into()];
         match self.store.write(Durability::Sync, |driver| driver.execute(CONFIRM, &values))? {
             1 => Ok(()),
             _ => Err(StoreError::TakenOver(self.run.to_string())),
@@ -250,8 +254,9 @@ impl RunLog {
     }
 
     /// What is written already. What of it stands line by line at the end will be part of the next piece.
-    fn recorded(&mut self, id: i64) -> Result<String, StoreError> {
-        let rows = self.store.read(|driver| driver.query(RECORDED, &[id.into()]))?.unwrap_or_default();
+    fn recorded(&mut self) -> Result<String, StoreError> {
+        let Some(values) = self.row() else { return Ok(String::new()) };
+        let rows = self.store.read(|driver| driver.query(RECORDED, &values))?.unwrap_or_default();
         let mut text = String::new();
         let mut plain = String::new();
         for mut row in rows {
@@ -283,8 +288,7 @@ impl RunLog {
 
 impl Drop for RunLog {
     fn drop(&mut self) {
-        let Some(Held { id, fence }) = self.held else { return };
-        let values = [id.into(), fence.into()];
+        let Some(values) = self.row() else { return };
         // a run that cannot be given back is free for this process, and for others as soon as it is gone
         let _ = self.store.write(Durability::Batch, |driver| {
             driver.execute(GIVE_BACK, &values)?;
@@ -294,75 +298,22 @@ impl Drop for RunLog {
 }
 
 const CREATE: &str = "INSERT INTO runs (workspace, run, events, durability, touched, holder, fence, beat) \
-    VALUES (?1, ?2, 0, ?3, ?4, ?5, 1, 0) ON CONFLICT (workspace, run) DO NOTHING RETURNING id";
-const HELD_BY: &str =
-    "SELECT id, fence, holder, events, touched, beat FROM runs WHERE workspace = ?1 AND run = ?2";
-const HOLD: &str = "UPDATE runs SET holder = ?3, fence = fence + 1 WHERE id = ?1 AND fence = ?2";
-const BEAT: &str = "UPDATE runs SET beat = beat + 1 WHERE id = ?1 AND fence = ?2";
-const ADVANCE: &str =
-    "UPDATE runs SET events = ?1, touched = ?2 WHERE id = ?3 AND fence = ?4 AND events = ?5";
-const CONFIRM: &str = "UPDATE runs SET touched = ?1 WHERE id = ?2 AND fence = ?3";
-const GIVE_BACK: &str = "UPDATE runs SET holder = NULL WHERE id = ?1 AND fence = ?2";
-const FORGET_EMPTY: &str = "DELETE FROM runs WHERE id = ?1 AND fence = ?2 AND events = 0";
+    VALUES (?1, ?2, 0, ?3, ?4, ?5, ?6, 0) ON CONFLICT (workspace, run) DO NOTHING RETURNING id";
+const BEAT: &str = "UPDATE runs SET beat = beat + 1 WHERE id = ?1 AND run = ?2 AND fence = ?3";
+const ADVANCE: &str = "UPDATE runs SET events = ?4, touched = ?5 \
+    WHERE id = ?1 AND run = ?2 AND fence = ?3 AND events = ?6";
+const CONFIRM: &str = "UPDATE runs SET touched = ?4 WHERE id = ?1 AND run = ?2 AND fence = ?3";
+const GIVE_BACK: &str = "UPDATE runs SET holder = NULL WHERE id = ?1 AND run = ?2 AND fence = ?3";
+const FORGET_EMPTY: &str = "DELETE FROM runs WHERE id = ?1 AND run = ?2 AND fence = ?3 AND events = 0";
 const DROP_TAIL: &str = "DELETE FROM segments WHERE run = ?1 AND first_seq >= ?2";
 const ADD: &str =
     "INSERT INTO segments (run, first_seq, events, codec, size, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-const RECORDED: &str = "SELECT codec, size, data, first_seq FROM segments WHERE run = ?1 ORDER BY first_seq";
+const RECORDED: &str = "SELECT s.codec, s.size, s.data, s.first_seq FROM segments s JOIN runs r ON r.id = s.run \
+    WHERE r.id = ?1 AND r.run = ?2 AND r.fence = ?3 ORDER BY s.first_seq";
 const HAS_BLOB: &str = "SELECT id FROM blobs WHERE digest = ?1";
 const ADD_BLOB: &str = "INSERT INTO blobs (digest, codec, size, data) VALUES (?1, ?2, ?3, ?4) \
     ON CONFLICT (digest) DO NOTHING";
 const LINK: &str = "INSERT INTO links (run, blob) SELECT CAST(?1 AS BIGINT), id FROM blobs WHERE digest = ?2 ON CONFLICT DO NOTHING";
-
-/// Takes a run that nobody executes: its row, the number under which it is held, and how far it has come.
-fn hold(store: &Store, run: &RunId, own: &Hold) -> Result<(i64, i64, u64, i64), StoreError> {
-    let named = store.named(run);
-    let known = store.read(|driver| driver.query(HELD_BY, &named))?.unwrap_or_default();
-    if known.is_empty() {
-        return Err(StoreError::NoRun(run.to_string()));
-    }
-    if let [row] = &known[..]
-        && is_out_of_sight(store, row)?
-    {
-        watch(store, run, row)?;
-    }
-    let seen = known.first().map(|row| row.int(1)).transpose()?;
-    store.write(Durability::Batch, |driver| {
-        let rows = driver.query(HELD_BY, &named)?;
-        let row = rows.first().ok_or_else(|| StoreError::NoRun(run.to_string()))?;
-        let (id, fence) = (row.int(0)?, row.int(1)?);
-        let shared = driver.is_shared();
-        // one that is out of sight was watched
-        let alive = row.maybe(2).is_some_and(|holder| Holder::life(holder, shared) == Life::Alive);
-        if alive || seen != Some(fence) {
-            return Err(StoreError::Busy(run.to_string()));
-        }
-        let values = [id.into(), fence.into(), Value::Text(own.text())];
-        if driver.execute(HOLD, &values)? != 1 {
-            return Err(StoreError::Busy(run.to_string()));
-        }
-        Ok((id, fence + 1, u64::try_from(row.int(3)?).unwrap_or_default(), row.int(4)?))
-    })
-}
-
-/// Does a process hold it of which nobody here can say whether it lives?
-fn is_out_of_sight(store: &Store, row: &Row) -> Result<bool, StoreError> {
-    let shared = store.read(|driver| Ok(driver.is_shared()))?.unwrap_or_default();
-    Ok(row.maybe(2).is_some_and(|holder| Holder::life(holder, shared) == Life::Unknown))
-}
-
-/// Watches a run that somebody elsewhere holds: one that shows no sign of life for so long is dead. Counts signs, and reads
-/// no clock of anybody's.
-fn watch(store: &Store, run: &RunId, before: &Row) -> Result<(), StoreError> {
-    std::thread::sleep(SILENCE);
-    let now = store.read(|driver| driver.query(HELD_BY, &store.named(run)))?.unwrap_or_default();
-    let now = now.first().ok_or_else(|| StoreError::NoRun(run.to_string()))?;
-    for sign in [1, 3, 5] {
-        if now.int(sign)? != before.int(sign)? {
-            return Err(StoreError::Busy(run.to_string()));
-        }
-    }
-    Ok(())
-}
 
 fn write_segment(
     driver: &mut dyn Driver,

@@ -64,6 +64,11 @@ impl Row {
         }
     }
 
+    /// Some of its values, next to each other.
+    pub(super) fn part(&self, at: std::ops::Range<usize>) -> &[Value] {
+        self.0.get(at).unwrap_or_default()
+    }
+
     pub(super) fn bytes(&mut self, at: usize) -> Result<Vec<u8>, StoreError> {
         match self.0.get_mut(at) {
             Some(Value::Bytes(value)) => Ok(std::mem::take(value)),

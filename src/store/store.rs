@@ -139,18 +139,6 @@ impl Store {
         }
     }
 
-    /// The runs that a process executes right now, oldest first: also those that have recorded nothing yet.
-    pub fn executed(&self) -> Result<Vec<RunId>, StoreError> {
-        let held = self.read(|driver| {
-            let shared = driver.is_shared();
-            driver.query(HELD, &[self.workspace()]).map(|rows| (rows, shared))
-        })?;
-        let (rows, shared) = held.unwrap_or_default();
-        let lives =
-            |row: &&Row| row.maybe(1).is_some_and(|holder| Holder::life(holder, shared) != Life::Dead);
-        Ok(rows.iter().filter(lives).filter_map(|row| row.text(0).ok()?.parse().ok()).collect())
-    }
-
     /// Brings all that is recorded of a run to the disk: somebody else is about to be told that it is there. A store that can
     /// only be read has nobody that writes it.
     pub fn flush(&self, run: &RunId) -> Result<(), StoreError> {
@@ -289,7 +277,6 @@ impl fmt::Debug for Store {
 const FACTS: &str = "SELECT events, durability, touched, holder FROM runs WHERE workspace = ?1 AND run = ?2";
 const FLUSH: &str = "UPDATE runs SET touched = touched WHERE workspace = ?1 AND run = ?2";
 const RUNS: &str = "SELECT run FROM runs WHERE workspace = ?1 AND events <> 0 ORDER BY run";
-const HELD: &str = "SELECT run, holder FROM runs WHERE workspace = ?1 AND holder IS NOT NULL ORDER BY run";
 const SEGMENTS: &str = "SELECT s.codec, s.size, s.data FROM segments s JOIN runs r ON r.id = s.run \
     WHERE r.workspace = ?1 AND r.run = ?2 ORDER BY s.first_seq";
 const ENDS: &str = "SELECT s.codec, s.size, s.data FROM segments s JOIN runs r ON r.id = s.run \

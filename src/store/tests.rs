@@ -8,6 +8,10 @@ use std::path::Path;
 use super::*;
 use crate::digest::Digest;
 
+mod holding;
+
+pub(crate) use holding::move_out_of_sight;
+
 fn store(state: &tempfile::TempDir) -> Store {
     Store::open(&state.path().join("lgflow"), Path::new("/some/where")).unwrap()
 }
@@ -274,30 +278,4 @@ fn a_clock_that_was_set_back_makes_no_run_older() {
     assert!(
         store.removable(&retention, (&own, &std::collections::BTreeSet::new()), &|_| 0).unwrap().is_empty()
     );
-}
-
-#[test]
-fn a_holder_out_of_sight_is_left_alone_while_it_shows_that_it_lives() {
-    let state = tempfile::tempdir().unwrap();
-    let store = store(&state);
-    let mut log = store.create(&run(1), Durability::Batch).unwrap();
-    add(&mut log, "one");
-    log.commit().unwrap();
-    // as if it ran in another container
-    let file = rusqlite::Connection::open(store.folder().join("runs.db")).unwrap();
-    let holder: String = file.query_row("SELECT holder FROM runs", [], |row| row.get(0)).unwrap();
-    let mut parts: Vec<&str> = holder.split('/').collect();
-    parts[1] = "1";
-    file.execute("UPDATE runs SET holder = ?1", [parts.join("/")]).unwrap();
-    let other = self::store(&state);
-    let waits = std::thread::spawn(move || other.reopen(&run(1), Durability::Batch).map(drop));
-    while !waits.is_finished() {
-        log.beat().unwrap();
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
-    assert!(matches!(waits.join().unwrap(), Err(StoreError::Busy(_))));
-    // and taken over once it does not
-    let (_again, before) = self::store(&state).reopen(&run(1), Durability::Batch).unwrap();
-    assert_eq!(before, "one\n");
-    assert!(matches!(log.beat(), Err(StoreError::TakenOver(_))));
 }
