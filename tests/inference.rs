@@ -493,3 +493,70 @@ fn what_is_refused_without_doubt_fails() {
     }
     assert!(refused > 5_000, "{refused}");
 }
+
+/// An operation on one input, in a place that is come to only where a test of its kind says so: what is refused there fails
+/// for a value that passes the test, and where no value does, nothing is.
+#[test]
+fn what_is_refused_behind_a_test_fails_for_a_value_that_passes_it() {
+    let inputs = inputs();
+    let with_arguments = [
+        "default",
+        "map",
+        "select",
+        "reject",
+        "selectattr",
+        "rejectattr",
+        "groupby",
+        "head",
+        "tail",
+        "indent",
+        "product",
+        "zip",
+        "replace",
+    ];
+    let filters: Vec<&str> =
+        names::filters().iter().copied().filter(|name| !with_arguments.contains(name)).collect();
+    let (mut refused, mut silent) = (0, 0);
+    for seed in 1..=30_000_u64 {
+        let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        for _ in 0..4 {
+            dice.roll(2);
+        }
+        let (name, schema, values) = &inputs[dice.roll(inputs.len())];
+        // of a value of any kind there are not all kinds among these
+        if *name == "any" {
+            continue;
+        }
+        let done = match dice.roll(3) {
+            0 => format!("(inputs.{name} | {})", dice.one(&filters[..])),
+            1 => format!(
+                "(inputs.{name} {})",
+                dice.one(&["+ 1", "< 1", "== 1", "== 'a'", "~ 'a'", "+ []"][..])
+            ),
+            _ => format!("inputs.{name}.{}", dice.one(&["x", "nothing"][..])),
+        };
+        let kind = dice.one(&["none", "boolean", "number", "string", "list", "object"][..]);
+        let source = match dice.roll(4) {
+            0 => format!("({done} if inputs.{name} is {kind} else 0)"),
+            1 => format!("(0 if inputs.{name} is {kind} else {done})"),
+            2 => format!("(inputs.{name} is {kind} and [{done}] != [])"),
+            _ => format!("(inputs.{name} is {kind} or [{done}] != [])"),
+        };
+        let expression = Expression::from_source(&source).unwrap();
+        let inferred = expression.infer(&mut |_| Field::sure(Type::of_schema(schema)));
+        let doubtful = ["may-be-missing", "may-be-null", "unknown-value"];
+        let Some(finding) = inferred.findings.iter().find(|found| !doubtful.contains(&found.code.as_str()))
+        else {
+            silent += 1;
+            continue;
+        };
+        refused += 1;
+        let fails = |value: &Value| expression.evaluate(&mut |_| Some(Arc::new(value.clone()))).is_err();
+        assert!(
+            values.iter().any(fails),
+            "`{source}` always has a value, and was refused: {}",
+            finding.message
+        );
+    }
+    assert!(refused > 3_000 && silent > 3_000, "{refused} {silent}");
+}

@@ -66,3 +66,63 @@ fn an_output_that_is_accepted_is_there_in_every_run_that_succeeds() {
         "{sure} sure, {unsure} not, {succeeded} runs succeeded"
     );
 }
+
+/// The graph with one node more, which reads all of another one's output and follows it by one or two edges.
+fn with_reader(graph: &Json, random: &mut Random) -> Json {
+    let mut graph = graph.clone();
+    let ids: Vec<String> = graph["nodes"].as_object().unwrap().keys().cloned().collect();
+    let read = &ids[random.below(ids.len() as u64) as usize];
+    graph["nodes"]["seen"] = json!({
+        "uses": "exec",
+        "with": { "argv": ["seen", format!("{{{{ nodes.{read}.output | tojson }}}}")] },
+    });
+    for _ in 0..1 + random.below(2) {
+        let other = &ids[random.below(ids.len() as u64) as usize];
+        let from = if random.chance(80) { read } else { other };
+        let mut edge = json!({ "from": from, "to": "seen" });
+        let caught = [
+            json!(["expression"]),
+            json!(["exhausted"]),
+            json!(["exhausted", "expression"]),
+            json!(["any", "exhausted"]),
+        ];
+        if let Some(kinds) = caught.get(random.below(7) as usize) {
+            edge["catch"] = kinds.clone();
+        }
+        graph["edges"].as_array_mut().unwrap().push(edge);
+    }
+    graph["outputs"] = json!({});
+    graph
+}
+
+#[test]
+fn an_output_that_a_node_is_accepted_to_read_is_there_whenever_it_runs() {
+    let (mut accepted, mut refused, mut read) = (0, 0, 0);
+    for seed in 1..=5 * GRAPHS {
+        let random = &mut Random(seed ^ 0x5eed);
+        let graph = with_reader(&generate::graph(&format!("g{seed}"), &mut Random(seed)), random);
+        let plan = match engine::compile(&graph.to_string()) {
+            Ok(plan) => plan,
+            Err(found) => {
+                refused += u32::from(found.iter().any(|found| found.contains("may be missing")));
+                continue;
+            }
+        };
+        accepted += 1;
+        for world in 1..=WORLDS {
+            let call = |key: &str, input: &Json| answer(&format!("{world} {key}"), input);
+            let says = |node: &str| person(&format!("{world} {node}"));
+            let outside = World { call: &call, person: &says, withdrawn: &BTreeMap::new() };
+            let Some(ran) = engine::run(&plan, &outside, world) else { continue };
+            read += u32::from(ran.calls.keys().any(|key| key.contains("/seen")));
+            let error = ran.summary.nodes.get("seen").and_then(|seen| seen.error.as_ref());
+            assert!(
+                error.is_none_or(|error| error.kind.as_str() != "expression"),
+                "seed {seed}, world {world}: {error:?}\n{}",
+                shrink::graph_file(&graph)
+            );
+        }
+    }
+    // the graphs are worth something
+    assert!(accepted > 60 && refused > 60 && read > 60, "{accepted} accepted, {refused} not, {read} read");
+}

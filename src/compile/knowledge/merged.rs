@@ -16,11 +16,13 @@ pub(super) fn of(plan: &Plan, at: ChannelIx, ty: Type) -> Type {
     let begins = |name: &str| channel.start.get(name).is_some();
     let shape = |shape: &ObjectOf| {
         let declared = shape.fields.iter().map(|(name, field)| {
-            let missing = match written.contains(name.as_str()) {
-                _ if begins(name) => Chance::Never,
-                true => field.missing,
+            let missing = if begins(name) {
+                Chance::Never
+            } else if written.contains(name.as_str()) {
+                field.missing
+            } else {
                 // nothing brings it
-                false => Chance::Known,
+                Chance::Known
             };
             (name.clone(), Field { ty: field.ty.clone(), missing })
         });
