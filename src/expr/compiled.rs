@@ -1,5 +1,6 @@
 //! Compiled expressions and templates, and their evaluation against values that the caller supplies.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -15,6 +16,7 @@ use super::evaluate::Evaluation;
 use super::fault;
 use super::infer::{Finding, Inference, Inferred, Known, are_plain, is_plain};
 use super::ir::{At, Frame, Kind, Node, Step};
+use super::literal_keys::literal_keys;
 use super::lower::{Lowering, Names};
 use super::parse;
 use super::stop::Stop;
@@ -226,6 +228,14 @@ impl Expression {
     /// whose `output` and `error` it looks at.
     pub fn tells_apart(&self, subjects: &mut Subjects, own: Option<&str>, known: &mut Known<'_>) -> bool {
         subjects.add(&self.body.code, &self.body.roots, own, known)
+    }
+
+    /// The keys that its text writes out of an object that it may come to: of each branch, and of what stands in for what is
+    /// missing.
+    pub fn literal_keys(&self) -> BTreeSet<&str> {
+        let mut found = BTreeSet::new();
+        literal_keys(&self.body.code, &mut found);
+        found
     }
 
     fn inference(&self, known: &mut Known<'_>) -> Inference<'_> {

@@ -11,6 +11,7 @@ mod filters;
 mod infer;
 mod ir;
 mod limits;
+mod literal_keys;
 mod lower;
 pub mod names;
 mod number;

@@ -131,13 +131,15 @@ fn writers(plan: &Plan) -> BTreeMap<Contended, Vec<NodeIx>> {
     writers
 }
 
+/// The keys that are written out, in a mapping or in the object of an expression.
 fn literal_keys(value: &ValueTemplate) -> Vec<String> {
     match value {
         ValueTemplate::Literal(value) => {
             value.as_object().map(|fields| fields.keys().cloned().collect()).unwrap_or_default()
         }
         ValueTemplate::Object(fields) => fields.iter().map(|(name, _)| name.clone()).collect(),
-        ValueTemplate::Expression(_) | ValueTemplate::Text(_) | ValueTemplate::List(_) => Vec::new(),
+        ValueTemplate::Expression(written) => written.literal_keys().into_iter().map(str::to_owned).collect(),
+        ValueTemplate::Text(_) | ValueTemplate::List(_) => Vec::new(),
     }
 }
 
