@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::types::{Field, Step};
+use crate::types::{Chance, Field, Step, Type};
 
 use super::Root;
 use super::domain::{Domain, Used};
@@ -24,9 +24,18 @@ const LONGEST: f64 = 1000.0;
 
 /// What is told apart of some values.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Subjects(BTreeMap<Subject, Used>);
+pub struct Subjects {
+    found: BTreeMap<Subject, Used>,
+    /// Is what is surely missing a value like others?
+    absent: bool,
+}
 
 impl Subjects {
+    /// For conditions that are asked also where what they look at is surely missing.
+    pub fn with_absent() -> Self {
+        Self { absent: true, ..Self::default() }
+    }
+
     /// Adds what a condition tells apart; `false` where that can't be told, and then nothing is added.
     pub(super) fn add(
         &mut self,
@@ -47,13 +56,13 @@ impl Subjects {
 
     /// The values to try for each subject.
     pub fn domains(&self) -> Vec<Domain> {
-        self.0.iter().map(|(subject, used)| used.domain(subject)).collect()
+        self.found.iter().map(|(subject, used)| used.domain(subject)).collect()
     }
 
     /// Is none a part of another? Their values go together in any way.
     fn are_apart(&self) -> bool {
-        let next = self.0.keys().skip(1);
-        self.0.keys().zip(next).all(|(a, b)| a.root != b.root || !b.path.starts_with(&a.path))
+        let next = self.found.keys().skip(1);
+        self.found.keys().zip(next).all(|(a, b)| a.root != b.root || !b.path.starts_with(&a.path))
     }
 }
 
@@ -129,8 +138,16 @@ impl Reading<'_> {
     /// The value behind a root that a part does nothing but name.
     fn subject(&self, node: &Node) -> Option<(Subject, Field)> {
         let (slot, path) = path_of(node)?;
-        let field = self.slots.get(slot)?.at(&path)?;
+        let whole = self.slots.get(slot)?;
+        let field = whole.at(&path).or_else(|| self.absent(whole, &path))?;
         Some((Subject { root: self.roots.get(slot)?.clone(), path }.of_node(self.own), field))
+    }
+
+    /// What lies behind a part that is surely missing, where that counts.
+    fn absent(&self, whole: &Field, path: &[Step]) -> Option<Field> {
+        let missing = |to: usize| whole.at(&path[..to]).is_some_and(|part| is_absent(&part));
+        let found = self.found.absent && (0..path.len()).any(missing);
+        found.then_some(Field { ty: Type::NEVER, missing: Chance::Known })
     }
 
     /// A value of which anything is looked at: all of its values have to be tried.
@@ -210,10 +227,10 @@ impl Reading<'_> {
 
     /// Nothing is told apart of the value but by what is asked, and by its kind.
     fn told(&mut self, (subject, field): (Subject, Field), asked: Asked) -> bool {
-        if field.ty.is_never() {
+        if field.ty.is_never() && !(self.found.absent && is_absent(&field)) {
             return false;
         }
-        let used = self.found.0.entry(subject).or_insert_with(|| Used::of(field.clone()));
+        let used = self.found.found.entry(subject).or_insert_with(|| Used::of(field.clone()));
         // where the conditions stand in different places, more may be known of it in one of them
         if used.field != field {
             return false;
@@ -226,6 +243,11 @@ impl Reading<'_> {
         }
         true
     }
+}
+
+/// Is there surely nothing?
+fn is_absent(field: &Field) -> bool {
+    field.ty.is_never() && field.missing != Chance::Never
 }
 
 /// The lengths around a constant that lengths are compared with; nothing, where they are too long to be tried.

@@ -8,6 +8,7 @@ use crate::expr::{Expression, Root};
 use crate::plan::{Action, EdgeIx, EdgeOutcome, NodeIx, Plan, PlanNode};
 
 use super::conditions::{Decisions, leaves_when_run_out};
+use super::endings::{Ending, Endings};
 use super::remainder::{Keeps, keeps};
 
 /// One way in which a node may end, in the last iteration of the loops around it.
@@ -20,12 +21,18 @@ pub(super) struct Choice {
 }
 
 /// By node: no way at all, where the run fails in any case once the node runs.
-pub(super) fn of(plan: &Plan, decisions: &Decisions, unsteady: &BTreeSet<NodeIx>) -> Vec<Vec<Choice>> {
+pub(super) fn of(
+    plan: &Plan,
+    decisions: &Decisions,
+    endings: &Endings,
+    unsteady: &BTreeSet<NodeIx>,
+) -> Vec<Vec<Choice>> {
     let mut all: Vec<Vec<Choice>> = vec![Vec::new(); plan.nodes.len()];
     let mut doomed = Doomed::default();
     for &at in plan.order.iter().rev() {
         let fails = doomed.never_succeeds(plan.node(at));
-        let mut choices = Choices { plan, at, fails, steady: !unsteady.contains(&at) }.all(decisions);
+        let steady = !unsteady.contains(&at);
+        let mut choices = Choices { plan, at, fails, steady, endings }.all(decisions);
         // what leads to a node that can only end in failure is no way to succeed
         let ends_badly = |edge: &EdgeIx| {
             let to = plan.edge(*edge).to;
@@ -93,6 +100,7 @@ struct Choices<'p> {
     fails: bool,
     /// Has all that it is given, and all that it writes, a value?
     steady: bool,
+    endings: &'p Endings,
 }
 
 impl Choices<'_> {
@@ -113,21 +121,32 @@ impl Choices<'_> {
         node.outgoing.iter().filter(fits).copied().collect()
     }
 
-    /// With what is taken whatever happened, and with what may be.
-    fn with_always(&self, gives: bool, taken: Vec<EdgeIx>) -> Vec<Choice> {
+    /// With what is taken whatever happened, and with what may be. `chosen` are the conditional edges among those taken.
+    fn with_always(
+        &self,
+        gives: bool,
+        ending: &Ending,
+        chosen: &[EdgeIx],
+        taken: Vec<EdgeIx>,
+    ) -> Vec<Choice> {
         let always = |outcome: &EdgeOutcome| *outcome == EdgeOutcome::Always;
-        let choice = |mut taken: Vec<EdgeIx>| {
-            taken.sort_unstable();
-            Choice { gives, taken }
+        let perhaps = self.edges(always, true);
+        let sets = match self.endings.get(self.at, ending) {
+            _ if perhaps.is_empty() => vec![Vec::new()],
+            Some(together) => {
+                let beside = together.beside(chosen, &perhaps);
+                if beside.is_empty() { together.alone(&perhaps) } else { beside }
+            }
+            None => vec![Vec::new(), perhaps],
         };
         let mut taken = taken;
         taken.extend(self.edges(always, false));
-        let perhaps = self.edges(always, true);
-        let mut choices = vec![choice(taken.clone())];
-        if !perhaps.is_empty() {
-            choices.push(choice(taken.into_iter().chain(perhaps).collect()));
-        }
-        choices
+        let choice = |set: Vec<EdgeIx>| {
+            let mut taken: Vec<EdgeIx> = taken.iter().copied().chain(set).collect();
+            taken.sort_unstable();
+            Choice { gives, taken }
+        };
+        sets.into_iter().map(choice).collect()
     }
 
     fn good(&self, decisions: &Decisions) -> Vec<Choice> {
@@ -137,12 +156,13 @@ impl Choices<'_> {
         let plain = self.edges(|outcome| *outcome == EdgeOutcome::Success, false);
         let otherwise = self.edges(|outcome| *outcome == EdgeOutcome::Otherwise, false);
         let sets = self.chosen(decisions, !otherwise.is_empty());
-        let with_rest = |mut chosen: Vec<EdgeIx>| {
+        let with_rest = |chosen: Vec<EdgeIx>| {
+            let mut taken = chosen.clone();
             if plain.is_empty() && chosen.is_empty() {
-                chosen.clone_from(&otherwise);
+                taken.clone_from(&otherwise);
             }
-            chosen.extend(&plain);
-            self.with_always(true, chosen)
+            taken.extend(&plain);
+            self.with_always(true, &Ending::Well, &chosen, taken)
         };
         sets.into_iter().flat_map(with_rest).collect()
     }
@@ -233,16 +253,24 @@ impl Choices<'_> {
             return Vec::new();
         }
         let (plain, perhaps) = (self.edges(catches, false), self.edges(catches, true));
-        let mut sets: Vec<Vec<EdgeIx>> = Vec::new();
-        if plain.is_empty() {
-            sets.extend(perhaps.iter().map(|edge| vec![*edge]));
-        } else {
-            sets.push(plain.clone());
-        }
-        if !perhaps.is_empty() {
-            sets.push(plain.into_iter().chain(perhaps).collect());
-        }
+        let ending = Ending::Badly(kind.clone());
+        let known = self.endings.get(self.at, &ending);
+        let known = known.filter(|known| perhaps.iter().all(|edge| known.edges.contains(edge)));
+        let sets: Vec<Vec<EdgeIx>> = match known {
+            Some(together) => together.alone(&perhaps),
+            // what the conditions come to is not known
+            None if plain.is_empty() => {
+                perhaps.iter().map(|edge| vec![*edge]).chain([perhaps.clone()]).collect()
+            }
+            None => vec![Vec::new(), perhaps],
+        };
         let gives = keeps(self.plan, self.at, kind, self.steady) == Keeps::Surely;
-        sets.into_iter().flat_map(|taken| self.with_always(gives, taken)).collect()
+        let caught = sets.into_iter().filter(|chosen| !(plain.is_empty() && chosen.is_empty()));
+        caught
+            .flat_map(|chosen| {
+                let taken = plain.iter().chain(&chosen).copied().collect();
+                self.with_always(gives, &ending, &chosen, taken)
+            })
+            .collect()
     }
 }

@@ -9,6 +9,7 @@ use crate::plan::{EdgeIx, EdgeOutcome, NodeIx, Plan, PlanNode};
 
 use super::choices::{self, Choice};
 use super::conditions::Decisions;
+use super::endings::Endings;
 use super::flow::by_source;
 
 /// Nodes that one search looks at.
@@ -49,8 +50,13 @@ pub(super) struct Courses<'p> {
 }
 
 impl<'p> Courses<'p> {
-    pub(super) fn of(plan: &'p Plan, decisions: &Decisions, unsteady: &BTreeSet<NodeIx>) -> Self {
-        let choices = choices::of(plan, decisions, unsteady);
+    pub(super) fn of(
+        plan: &'p Plan,
+        decisions: &Decisions,
+        endings: &Endings,
+        unsteady: &BTreeSet<NodeIx>,
+    ) -> Self {
+        let choices = choices::of(plan, decisions, endings, unsteady);
         let starts = starts(plan, &choices);
         Self { plan, choices, starts, left: Cell::new(ALL_STEPS) }
     }

@@ -8,6 +8,7 @@ mod conditions;
 mod constant;
 mod courses;
 mod doubt;
+mod endings;
 mod failing;
 mod flow;
 mod given;

@@ -12,6 +12,7 @@ use crate::types::{Chance, Field, Kind, ObjectOf, Step, Type};
 
 use super::conditions::Decisions;
 use super::courses::Courses;
+use super::endings::Endings;
 use super::flow::Flow;
 use super::given::{Given, Receiver};
 use super::misread::Misread;
@@ -228,7 +229,8 @@ impl<'a, 'd> Places<'a, 'd> {
     /// The graph's outputs: an output that is null fails the run.
     pub(super) fn check_outputs(&mut self, decisions: &Decisions, diagnostics: &mut Diagnostics) {
         let plan = self.plan;
-        let courses = self.courses.insert(Courses::of(plan, decisions, &self.unsteady.borrow()));
+        let courses = Courses::of(plan, decisions, &Endings::of(self), &self.unsteady.borrow());
+        let courses = self.courses.insert(courses);
         for root in plan.outputs.iter().flat_map(|output| output.value.roots()) {
             let Root::Node(id) = root else { continue };
             if let Some(&node) = self.index.get(id.as_str()) {

@@ -24,8 +24,7 @@ pub(super) fn keeps(plan: &Plan, at: NodeIx, kind: &ErrorKind, steady: bool) -> 
     // a graph fails with what failed in it, and one that was skipped has none
     let doubtful = matches!(node.action, Action::Graph { .. }) || skips(node);
     let edges = || node.outgoing.iter().map(|edge| (*edge, plan.edge(*edge)));
-    // after a failure of another kind there is none to keep; after one of these edges make no trouble again
-    let by_edges = |kind: &ErrorKind| matches!(kind, ErrorKind::Exhausted | ErrorKind::Expression);
+    // after a failure of another kind there is none to keep
     let after_failure = |outcome: &EdgeOutcome| match outcome {
         EdgeOutcome::Catch(kinds) => !kinds.iter().all(by_edges),
         EdgeOutcome::Always => true,
@@ -50,6 +49,11 @@ pub(super) fn keeps(plan: &Plan, at: NodeIx, kind: &ErrorKind, steady: bool) -> 
         (true, true) => Keeps::Perhaps,
         (true, false) => Keeps::Surely,
     }
+}
+
+/// Is it a kind with which edges fail their node? After such a failure they make no trouble again.
+pub(super) fn by_edges(kind: &ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Exhausted | ErrorKind::Expression)
 }
 
 /// What an error lacks if it is one of the node itself, where that may be one of these kinds.

@@ -217,12 +217,37 @@ fn lasting_table(
 
 /// Each combination of values; nothing, where they are many, or there is none.
 fn try_all(own: &str, domains: Vec<Domain>, conditions: &[&Expression]) -> Option<Table> {
+    let (mut rows, mut failed) = (Vec::new(), Vec::new());
+    each(own, &domains, conditions, &mut |values, holds| match holds.into_iter().collect() {
+        Some(holds) => rows.push(Row { values, holds }),
+        None => failed.push(values),
+    })?;
+    let counted = vec![false; domains.len()];
+    Some(Table { domains, rows, counted, failed })
+}
+
+/// Shows each combination of the values that some conditions tell apart, and what the conditions come to with it, if anything;
+/// nothing, where they are many, or there is none.
+pub(super) fn try_each(
+    places: &Places<'_, '_>,
+    own: &str,
+    subjects: &Subjects,
+    conditions: &[&Expression],
+    see: &mut dyn FnMut(Vec<Option<Value>>, Vec<Option<bool>>),
+) -> Option<()> {
+    each(own, &bounded(places, subjects), conditions, see)
+}
+
+fn each(
+    own: &str,
+    domains: &[Domain],
+    conditions: &[&Expression],
+    see: &mut dyn FnMut(Vec<Option<Value>>, Vec<Option<bool>>),
+) -> Option<()> {
     let count = domains.iter().try_fold(1usize, |count, domain| {
         let count = count.checked_mul(domain.values.len())?;
         (count <= TRIED).then_some(count)
     })?;
-    let mut rows = Vec::with_capacity(count);
-    let mut failed = Vec::new();
     for at in 0..count {
         let mut rest = at;
         let values: Vec<Option<Value>> = domains
@@ -233,22 +258,17 @@ fn try_all(own: &str, domains: Vec<Domain>, conditions: &[&Expression]) -> Optio
                 value
             })
             .collect();
-        let roots = roots(&domains, &values);
+        let roots = roots(domains, &values);
         let mut known = |root: &Root| match root {
             Root::Output => roots.get(&Root::Node(own.to_owned()))?.get("output").cloned().map(Arc::new),
             Root::Error => roots.get(&Root::Node(own.to_owned()))?.get("error").cloned().map(Arc::new),
             root => roots.get(root).cloned().map(Arc::new),
         };
-        let holds: Result<Vec<bool>, _> =
-            conditions.iter().map(|when| when.evaluate_bool(&mut known)).collect();
-        match holds {
-            Ok(holds) => rows.push(Row { values, holds }),
-            Err(_) => failed.push(values),
-        }
+        let holds = conditions.iter().map(|when| when.evaluate_bool(&mut known).ok()).collect();
+        see(values, holds);
     }
-    let counted = vec![false; domains.len()];
     // of values that can't be there nothing is known
-    (count > 0).then_some(Table { domains, rows, counted, failed })
+    (count > 0).then_some(())
 }
 
 /// The values to try, within what is known of some of them that a type does not say.
