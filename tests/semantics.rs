@@ -12,7 +12,7 @@ mod plans;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use lgflow::compile::{CheckedRoot, FileRef, LoadProblem, Root, check_files};
+use lgflow::compile::{CheckedRoot, FileRef, LoadProblem, Loaded, Root, check_files};
 use lgflow::diag::Diagnostics;
 use lgflow::effect::{ErrorKind, ToolCall, ToolError, ToolResult};
 use lgflow::files::RelPath;
@@ -24,6 +24,11 @@ use serde_json::{Value, json};
 use plans::drive::{Drive, Open, Random};
 
 fn plan(body: &str) -> Arc<Plan> {
+    plan_with(body, &[])
+}
+
+/// The plan of a graph that names these files.
+fn plan_with(body: &str, files: &[(&str, &str)]) -> Arc<Plan> {
     let text = format!("schema: lgflow.graph/v1\nname: g\n{body}");
     let (mut sources, mut diagnostics) = (Sources::default(), Diagnostics::default());
     let root = Root {
@@ -31,7 +36,13 @@ fn plan(body: &str) -> Arc<Plan> {
         name: "g.yaml".into(),
         bytes: text.clone().into_bytes(),
     };
-    let mut load = |file: &FileRef| Err(LoadProblem::new(format!("`{}` does not exist", file.path)));
+    let mut load = |file: &FileRef| {
+        let known = files.iter().find(|(path, _)| *path == file.path.as_str());
+        let (path, body) =
+            known.ok_or_else(|| LoadProblem::new(format!("`{}` does not exist", file.path)))?;
+        let bytes = format!("schema: lgflow.graph/v1\nname: f\n{body}").into_bytes();
+        Ok(Loaded { name: (*path).to_owned(), bytes })
+    };
     let checked = check_files(vec![root], &mut load, &mut sources, &mut diagnostics);
     let found: Vec<String> =
         diagnostics.iter().map(|found| format!("{}: {}", found.code, found.message)).collect();
@@ -518,6 +529,101 @@ fn slots_are_taken_by_leaf_calls_alone() {
         drive.answer(0);
     }
     assert_eq!((most, drive.state.summary().status), (2, Some(RunStatus::Succeeded)));
+}
+
+#[test]
+fn a_condition_without_a_value_does_not_stand_for_the_failure_before_it() {
+    let graph = |more: &str| {
+        format!(
+            "state: {{ l: {{ type: array, items: {{ type: integer }}, reduce: append }} }}\nnodes:\n  a: {{ uses: exec, with: {{ argv: [a] }} }}\n  n: {{ uses: values }}\n  m: {{ uses: values }}\n  e: {{ uses: values }}\nedges:\n  - {{ from: a, to: n, always: true, when: 'state.l[9] == 1' }}\n  - {{ from: a, to: m, catch: [conflict] }}\n{more}"
+        )
+    };
+    let plain = graph("  - { from: a, to: e, catch: [expression] }\n");
+    let message = |summary: &Summary| summary.error.as_ref().unwrap().error.message.clone();
+    let first = run(&plain, &[("a", "exit")]);
+    assert_eq!((kind(&first).as_str(), path(&first).as_str()), ("a exit", "a"));
+    assert_eq!(
+        message(&first),
+        "as the script says; besides, the condition `state.l[9] == 1` of the edge `a -> n` has no value: in `state.l[9]`: the list has no item 9, its length is 0"
+    );
+    let said = |summary: &Summary, node: &str| summary.nodes[node].reason.clone().unwrap_or_default();
+    assert!(said(&first, "n").contains("has no value: in `state.l[9]`"), "{}", said(&first, "n"));
+    // what the failure is caught by leaves the condition to fail
+    let both = run(&graph("  - m -> e\n"), &[("a", "conflict")]);
+    assert_eq!((kind(&both).as_str(), path(&both).as_str()), ("a expression", "a"));
+    assert!(
+        message(&both).ends_with("; before that it failed with `conflict`: as the script says"),
+        "{}",
+        message(&both)
+    );
+    let saved = run(&plain, &[("a", "conflict")]);
+    assert_eq!((saved.status, path(&saved).as_str()), (Some(RunStatus::Succeeded), "a e"));
+    // a success has nothing before it
+    let alone = run(&graph("  - m -> e\n"), &[]);
+    assert_eq!(kind(&alone), "a expression");
+    assert!(
+        message(&alone).starts_with("the condition `state.l[9] == 1` of the edge `a -> n` has no value: ")
+    );
+}
+
+/// Runs a graph in some orders of completion; each must come to the most calls at once whose argument begins with a word.
+fn most_at_once(graph: &Arc<Plan>, words: &[(&str, usize)]) {
+    let answer = |_: &ToolCall| ToolResult::success("exec", json!({}));
+    for seed in 0..8 {
+        let (mut drive, mut random) = (Drive::new(graph, &answer), Random(seed));
+        drive.start(json!({}));
+        let mut most = vec![0; words.len()];
+        while !drive.open.is_empty() {
+            let open: Vec<String> = drive
+                .state
+                .open_calls()
+                .map(|(_, order)| order.calls()[0].input["argv"][0].as_str().unwrap().to_owned())
+                .collect();
+            for (most, (word, _)) in most.iter_mut().zip(words) {
+                *most = (*most).max(open.iter().filter(|told| told.starts_with(word)).count());
+            }
+            drive.answer(random.below(drive.open.len() as u64) as usize);
+        }
+        assert_eq!(drive.state.summary().status, Some(RunStatus::Succeeded));
+        let wanted: Vec<usize> = words.iter().map(|(_, most)| *most).collect();
+        assert_eq!(most, wanted, "{words:?}, order {seed}");
+    }
+}
+
+#[test]
+fn a_group_is_one_for_all_executions_of_its_graph() {
+    let inner = "graphs:\n  deep:\n    concurrency: { groups: { build: 2 } }\n    nodes: { d: { uses: exec, with: { argv: [deep] }, group: build } }\nconcurrency: { groups: { build: 1 } }\nnodes:\n  w: { uses: exec, with: { argv: [build] }, group: build }\n  free: { uses: exec, with: { argv: [free] } }\n  g: { uses: graph, with: { graph: deep } }\n";
+    let outer =
+        "graphs: { inner: { file: inner.yaml } }\nnodes: { x: { uses: graph, with: { graph: inner } } }\n";
+    let graph = plan_with(
+        "graphs: { one: { file: ci/inner.yaml }, two: { file: ci/../ci/inner.yaml }, outer: { file: ci/outer.yaml } }\nconcurrency: { groups: { build: 1 } }\nnodes:\n  a: { uses: graph, with: { graph: one } }\n  b: { uses: graph, with: { graph: one } }\n  c: { uses: graph, with: { graph: two } }\n  d: { uses: graph, with: { graph: outer } }\n  e: { uses: graph, with: { graph: one }, for_each: { in: '[1, 2, 3]', as: n, parallel: 3 } }\n  own: { uses: exec, with: { argv: [own] }, group: build, for_each: { in: '[1, 2, 3]', as: n, parallel: 3 } }\n",
+        &[("ci/inner.yaml", inner), ("ci/outer.yaml", outer)],
+    );
+    most_at_once(&graph, &[("build", 1), ("deep", 2), ("own", 1), ("free", 7)]);
+}
+
+#[test]
+fn groups_of_one_name_in_several_graphs_are_several() {
+    let text = "concurrency: { groups: { build: 1 } }\nnodes: { w: { uses: exec, with: { argv: [WORD] }, group: build } }\n";
+    let inline = |word: &str| text.replace("WORD", word).trim_end().replace('\n', "\n    ");
+    // the same text in two places is two graphs
+    let graph = plan_with(
+        &format!(
+            "graphs:\n  a:\n    {}\n  b:\n    {}\n  c: {{ file: c.yaml }}\n  d: {{ file: d.yaml }}\nnodes:\n  a: {{ uses: graph, with: {{ graph: a }}, for_each: {{ in: '[1, 2]', as: n, parallel: 2 }} }}\n  b: {{ uses: graph, with: {{ graph: b }} }}\n  c: {{ uses: graph, with: {{ graph: c }} }}\n  d: {{ uses: graph, with: {{ graph: d }} }}\n",
+            inline("x"),
+            inline("x")
+        ),
+        &[("c.yaml", &text.replace("WORD", "y")), ("d.yaml", &text.replace("WORD", "y"))],
+    );
+    most_at_once(&graph, &[("x", 2), ("y", 2)]);
+}
+
+#[test]
+fn calls_at_once_are_bounded_in_each_execution() {
+    let graph = plan(
+        "graphs:\n  child:\n    concurrency: { max: 1 }\n    nodes: { v: { uses: exec, with: { argv: [v] } }, w: { uses: exec, with: { argv: [w] } } }\nnodes:\n  a: { uses: graph, with: { graph: child } }\n  b: { uses: graph, with: { graph: child } }\n",
+    );
+    most_at_once(&graph, &[("", 2)]);
 }
 
 #[test]

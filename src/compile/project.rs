@@ -166,6 +166,8 @@ struct Source<'s> {
     origin: Origin<'s>,
     /// The path of its file.
     path: &'s RelPath,
+    /// Where it is defined.
+    place: &'s str,
     /// Places where everything that could be said was said while decoding.
     damaged: &'s [Span],
     depth: usize,
@@ -260,6 +262,7 @@ impl Project<'_, '_> {
                 graph: &graph,
                 origin,
                 path,
+                place: path.as_str(),
                 damaged: &graph.damaged,
                 depth: self.open.len(),
                 errors: before,
@@ -292,7 +295,7 @@ impl Project<'_, '_> {
             self.mild += self.errors().all - before.all;
         }
         let plan = (known || !found.has_errors()).then_some(plan)?;
-        Some(Plan { file: source.path.to_string(), ..plan })
+        Some(Plan { file: source.path.to_string(), place: source.place.into(), ..plan })
     }
 
     fn parts(&mut self, source: &Source<'_>) -> Parts {
@@ -332,7 +335,9 @@ impl Project<'_, '_> {
     fn inline(&mut self, outer: &Source<'_>, name: &str, graph: &Graph) -> Option<Arc<Plan>> {
         let tree = outer.origin.tree.get("graphs").and_then(|graphs| graphs.get(name));
         let origin = Origin { tree: tree.unwrap_or(outer.origin.tree), damage: outer.origin.damage };
-        let source = Source { graph, origin, depth: outer.depth + 1, ..*outer };
+        // no path has two slashes in a row, and no name has one
+        let place = format!("{}//{name}", outer.place);
+        let source = Source { graph, origin, place: &place, depth: outer.depth + 1, ..*outer };
         self.compile(&source).map(Arc::new)
     }
 

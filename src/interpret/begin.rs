@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::effect::ErrorKind;
+use crate::expr::EvalError;
 use crate::plan::{Action, EdgeIx, PlanNode};
 use crate::trace::{
     At, EventBody, Frame, NodeDecided, NodeError, NodeFinished, NodeResult, RunState, Status, Unit,
@@ -39,7 +40,7 @@ pub(super) fn not_reached(state: &RunState, at: At) -> Vec<EventBody> {
     let Some(frame) = state.frame(at.frame) else { return Vec::new() };
     let dead = |edge: &&EdgeIx| frame.edges[edge.0 as usize] == Some(false);
     let first = frame.plan().node(at.node).incoming.iter().find(dead);
-    let reason = first.map_or_else(|| "no edge leads to it".to_owned(), |edge| describe(frame, *edge));
+    let reason = first.map_or_else(|| "no edge leads to it".to_owned(), |edge| describe(state, frame, *edge));
     unrun(state, frame, at, Status::NotReached, reason)
 }
 
@@ -52,9 +53,12 @@ pub(super) fn is_skipped(
 ) -> Result<bool, NodeError> {
     let Some(condition) = &frame.plan().node(at.node).skip_when else { return Ok(false) };
     let scope = Scope { state, frame, node: at.node, item, own: None, writes: &[] };
-    scope
-        .read(|values| condition.evaluate_bool(values))
-        .map_err(|error| NodeError::new(ErrorKind::Expression, error.message))
+    scope.read(|values| condition.evaluate_bool(values)).map_err(|error| without_value("`skip_when`", &error))
+}
+
+/// The failure of a node of which a part has no value.
+pub(super) fn without_value(what: &str, error: &EvalError) -> NodeError {
+    NodeError::new(ErrorKind::Expression, format!("{what} has no value: {error}"))
 }
 
 /// What computes alone is started and finished in one go.
@@ -76,7 +80,7 @@ fn list(
     let scope = Scope { state, frame, node: at.node, item: None, own: None, writes: &[] };
     let value = scope
         .read(|values| rule.items.evaluate(values))
-        .map_err(|error| NodeError::new(ErrorKind::Expression, error.message))?;
+        .map_err(|error| without_value("`for_each.in`", &error))?;
     let Some(count) = value.as_array().map(Vec::len) else {
         let message = format!("`for_each.in` wants a list, and `{}` gives none", rule.items.source());
         return Err(NodeError::new(ErrorKind::Expression, message));

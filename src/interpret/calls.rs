@@ -20,18 +20,19 @@ use super::pure::{evaluate, prompt};
 /// The first unit, in canonical order within its execution and group, that has a slot begins its call.
 pub(super) fn start_one(state: &RunState) -> Vec<EventBody> {
     let free = state.queues.iter().find_map(|((id, group), waiting)| {
-        let has_slot = has_slot(state, *id, group.as_deref());
+        let has_slot = has_slot(state, *id, group.as_ref());
         let (_, item, node) = waiting.first().filter(|_| has_slot)?;
         Some(Unit { at: crate::trace::At { frame: *id, node: *node }, item: *item })
     });
     free.map(|unit| begin_call(state, unit)).unwrap_or_default()
 }
 
-fn has_slot(state: &RunState, id: FrameId, group: Option<&str>) -> bool {
+fn has_slot(state: &RunState, id: FrameId, group: Option<&Arc<str>>) -> bool {
     let Some(frame) = state.frame(id) else { return false };
     let in_group = group.is_none_or(|group| {
-        let most = frame.plan().groups.get(group);
-        most.is_none_or(|most| frame.busy_groups.get(group).is_none_or(|busy| busy < most))
+        let plan = frame.plan();
+        let busy = state.busy_groups.get(&(Arc::clone(&plan.place), Arc::clone(group)));
+        plan.groups.get(&**group).is_none_or(|most| busy.is_none_or(|busy| busy < most))
     });
     in_group && state.chain(id).all(|frame| frame.plan().concurrency.is_none_or(|most| frame.busy < most))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::effect::ErrorKind;
-use crate::expr::EvalError;
+use crate::expr::{EvalError, Expression};
 use crate::plan::{ChannelIx, EdgeIx, EdgeOutcome, LoopIx, NodeIx, PlanEdge};
 use crate::trace::{DeadReason, Frame, NodeError, NodeResult, RunState, Status};
 
@@ -30,7 +30,8 @@ pub(super) struct Source<'a> {
 
 /// Why the edges of a node turn it into a failed one.
 enum Trouble {
-    Expression(EvalError),
+    /// The condition of an edge has no value.
+    Expression(EdgeIx, EvalError),
     Exhausted(LoopIx),
 }
 
@@ -45,9 +46,12 @@ impl Source<'_> {
         }
         match self.attempt(&result, true) {
             Ok(taken) => Decided { result, taken },
+            Err(Trouble::Expression(edge, error)) if self.stays(&result) => {
+                self.decide_failed(self.with_both(result, edge, &error))
+            }
             Err(trouble) => {
                 let output = result.output().cloned();
-                self.decide_failed(NodeResult::failed(self.error(trouble), output))
+                self.decide_failed(NodeResult::failed(self.error(trouble, result.error()), output))
             }
         }
     }
@@ -58,9 +62,34 @@ impl Source<'_> {
         Decided { result, taken }
     }
 
-    fn error(&self, trouble: Trouble) -> NodeError {
+    /// Did the node end before its edges made trouble, by what no edge of it handles? Then that is what happened.
+    fn stays(&self, result: &NodeResult) -> bool {
+        let plan = self.frame.plan();
+        let handles = |at: &EdgeIx| {
+            let edge = plan.edge(*at);
+            let catches = matches!(edge.outcome, EdgeOutcome::Catch(_)) && is_for(edge, result);
+            catches && self.holds(*at, result).unwrap_or(false)
+        };
+        let ended = matches!(result.status(), Status::Failed | Status::Cancelled);
+        ended && !plan.node(self.node).outgoing.iter().any(handles)
+    }
+
+    /// The first failure, which tells of the condition as well; once, when the node is done.
+    fn with_both(&self, result: NodeResult, edge: EdgeIx, error: &EvalError) -> NodeResult {
+        let Some(first) = result.error().filter(|_| self.over.is_none()) else { return result };
+        let message = format!("{}; besides, {}", first.message, without_value(self.frame, edge, error));
+        NodeResult::failed(NodeError { message, ..NodeError::clone(first) }, result.output().cloned())
+    }
+
+    fn error(&self, trouble: Trouble, before: Option<&Arc<NodeError>>) -> NodeError {
         match trouble {
-            Trouble::Expression(error) => NodeError::new(ErrorKind::Expression, error.message),
+            Trouble::Expression(edge, error) => {
+                let mut message = without_value(self.frame, edge, &error);
+                if let Some(before) = before {
+                    message += &format!("; before that it failed with `{}`: {}", before.kind, before.message);
+                }
+                NodeError::new(ErrorKind::Expression, message)
+            }
             Trouble::Exhausted(l) => {
                 let plan = self.frame.plan();
                 let turned = &plan.loops[l.0 as usize];
@@ -78,8 +107,13 @@ impl Source<'_> {
         let outgoing = &plan.node(self.node).outgoing;
         let mut holding = Vec::new();
         for &at in outgoing {
-            if is_for(plan.edge(at), result) && self.holds(plan.edge(at), result, strict)? {
-                holding.push(at);
+            if !is_for(plan.edge(at), result) {
+                continue;
+            }
+            match self.holds(at, result) {
+                Ok(true) => holding.push(at),
+                Err(error) if strict => return Err(Trouble::Expression(at, error)),
+                Ok(false) | Err(_) => {}
             }
         }
         let mut taken = Vec::new();
@@ -98,8 +132,8 @@ impl Source<'_> {
         Ok(taken)
     }
 
-    fn holds(&self, edge: &PlanEdge, result: &NodeResult, strict: bool) -> Result<bool, Trouble> {
-        let Some(when) = &edge.when else { return Ok(true) };
+    fn holds(&self, at: EdgeIx, result: &NodeResult) -> Result<bool, EvalError> {
+        let Some(when) = &self.frame.plan().edge(at).when else { return Ok(true) };
         let scope = Scope {
             state: self.state,
             frame: self.frame,
@@ -108,11 +142,7 @@ impl Source<'_> {
             own: Some(result),
             writes: self.writes,
         };
-        match scope.read(|values| when.evaluate_bool(values)) {
-            Ok(holds) => Ok(holds),
-            Err(error) if strict => Err(Trouble::Expression(error)),
-            Err(_) => Ok(false),
-        }
+        scope.read(|values| when.evaluate_bool(values))
     }
 
     /// Is the loop in its last iteration? For an edge that leaves an inner loop that is known once that is over, and stays
@@ -144,8 +174,35 @@ fn is_for(edge: &PlanEdge, result: &NodeResult) -> bool {
     }
 }
 
+/// `` the condition `…` of the edge `a -> b` has no value: … ``
+fn without_value(frame: &Frame, at: EdgeIx, error: &EvalError) -> String {
+    let when = frame.plan().edge(at).when.as_ref().map_or("", Expression::source);
+    format!("the condition `{}` of the edge {} has no value: {error}", when.trim(), arrow(frame, at))
+}
+
+/// Why the condition of an edge has no value, of a node that has failed. After a success it would have failed the node.
+fn fault(state: &RunState, frame: &Frame, at: EdgeIx) -> Option<EvalError> {
+    let edge = frame.plan().edge(at);
+    let result = frame.node(edge.from).result.as_ref()?;
+    let asked = matches!(result.status(), Status::Failed | Status::Cancelled) && is_for(edge, result);
+    if !asked || edge.when.is_none() {
+        return None;
+    }
+    let writes = frame.own_writes(edge.from);
+    let source = Source { state, frame, node: edge.from, writes: &writes, over: None };
+    source.holds(at, result).err()
+}
+
 /// Why an edge of a node that is done is dead.
-pub(super) fn dead_reason(frame: &Frame, at: EdgeIx) -> DeadReason {
+pub(super) fn dead_reason(state: &RunState, frame: &Frame, at: EdgeIx) -> DeadReason {
+    match outcome_reason(frame, at) {
+        DeadReason::ConditionFalse if fault(state, frame, at).is_some() => DeadReason::NoValue,
+        reason => reason,
+    }
+}
+
+/// The same, but that a condition without a value is one that was false.
+fn outcome_reason(frame: &Frame, at: EdgeIx) -> DeadReason {
     let edge = frame.plan().edge(at);
     let status = frame.node(edge.from).result.as_ref().map_or(Status::NotReached, NodeResult::status);
     let good = matches!(status, Status::Succeeded | Status::Skipped);
@@ -173,14 +230,13 @@ fn has_later_loop(frame: &Frame, otherwise: EdgeIx) -> bool {
 }
 
 /// `edge a -> b (when: …)`, for people.
-pub(super) fn describe(frame: &Frame, at: EdgeIx) -> String {
-    let edge = frame.plan().edge(at);
-    let name = |node: NodeIx| frame.plan().node(node).id.as_str();
-    let arrow = format!("`{} -> {}`", name(edge.from), name(edge.to));
-    let why = match dead_reason(frame, at) {
-        DeadReason::ConditionFalse => match &edge.when {
-            Some(when) => format!("its condition `{}` was false", when.source()),
-            None => "its condition was false".to_owned(),
+pub(super) fn describe(state: &RunState, frame: &Frame, at: EdgeIx) -> String {
+    let when = frame.plan().edge(at).when.as_ref().map_or("", Expression::source).trim();
+    let why = match outcome_reason(frame, at) {
+        DeadReason::ConditionFalse | DeadReason::NoValue => match fault(state, frame, at) {
+            Some(error) => format!("its condition `{when}` has no value: {error}"),
+            None if when.is_empty() => "its condition was false".to_owned(),
+            None => format!("its condition `{when}` was false"),
         },
         DeadReason::OtherTaken if has_later_loop(frame, at) => {
             "another edge was taken, or is a loop edge whose loop had its last iteration, which is known only when an inner \
@@ -193,5 +249,12 @@ pub(super) fn describe(frame: &Frame, at: EdgeIx) -> String {
         DeadReason::NotCaught => "it does not catch this kind of failure".to_owned(),
         DeadReason::Source(status) => format!("its source is `{status}`"),
     };
-    format!("the edge {arrow} was not taken: {why}")
+    format!("the edge {} was not taken: {why}", arrow(frame, at))
+}
+
+/// `` `a -> b` ``
+fn arrow(frame: &Frame, at: EdgeIx) -> String {
+    let edge = frame.plan().edge(at);
+    let name = |node: NodeIx| frame.plan().node(node).id.as_str();
+    format!("`{} -> {}`", name(edge.from), name(edge.to))
 }

@@ -9,6 +9,7 @@ use crate::plan::{ChannelIx, PlanChannel};
 use crate::schema::validate_value;
 use crate::trace::{EventBody, Frame, NodeError, NodeFinished, NodeResult, RunState, Status, Unit, writable};
 
+use super::begin::without_value;
 use super::edges::{Decided, Source};
 use super::items::item_of;
 use super::scope::Scope;
@@ -92,10 +93,10 @@ pub(super) fn updates(
     let item = item_of(frame, unit);
     let scope = Scope { state, frame, node: unit.at.node, item, own: Some(result), writes: &[] };
     let value = |(channel, template): &(ChannelIx, crate::expr::ValueTemplate)| {
-        let value = scope
-            .read(|values| template.evaluate(values))
-            .map_err(|error| NodeError::new(ErrorKind::Expression, error.message))?;
         let written = &frame.plan().channels[channel.0 as usize];
+        let value = scope.read(|values| template.evaluate(values)).map_err(|error| {
+            without_value(&format!("what is written to the channel `{}`", written.name), &error)
+        })?;
         check_write(written, &value)?;
         let value = Arc::new(value);
         if written.reduce == crate::model::Reduce::Sum {

@@ -62,7 +62,7 @@ fn deliver(state: &RunState) -> Vec<EventBody> {
             if taken {
                 return EventBody::EdgeTaken { frame, edge };
             }
-            let why = state.frame(frame).map(|known| edges::dead_reason(known, edge));
+            let why = state.frame(frame).map(|known| edges::dead_reason(state, known, edge));
             EventBody::EdgeDead { frame, edge, why: why.unwrap_or(DeadReason::ConditionFalse) }
         })
         .collect()

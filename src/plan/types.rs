@@ -54,9 +54,9 @@ pub struct Plan {
     pub outputs: Vec<PlanOutput>,
     /// What a run may use up.
     pub budgets: PlanBudgets,
-    /// Leaf calls at once, in all.
+    /// Leaf calls at once, in each execution of it.
     pub concurrency: Option<u32>,
-    /// Leaf calls at once, by group.
+    /// Leaf calls at once, by group, in all executions of it together.
     pub groups: BTreeMap<Name, u32>,
     /// The policy layers that the graph names, as written: the first is the grant.
     pub policy: Vec<String>,
@@ -65,6 +65,9 @@ pub struct Plan {
     /// The path of its file, from the folder of the graph that was named: what its policies are named from. It means nothing
     /// for what the graph is.
     pub file: String,
+    /// Where it is defined: its file, and the graphs of that file that it is written within (`ci.yaml//check//lint`). Its groups
+    /// are one for all of its executions in a run.
+    pub place: Arc<str>,
 }
 
 /// What never happens together, by what conditions, statuses and kinds of failures say.

@@ -257,6 +257,8 @@ pub struct NodeFinished {
 pub enum DeadReason {
     /// Its condition was false.
     ConditionFalse,
+    /// Its condition had no value, and its source had failed already.
+    NoValue,
     /// `otherwise`, and another edge was taken.
     OtherTaken,
     /// A loop edge in the last iteration.

@@ -41,8 +41,6 @@ pub(crate) struct Frame {
     pub(crate) exceeded: Vec<Budget>,
     /// Leaf calls that run, here and in executions inside.
     pub(crate) busy: u32,
-    /// By group.
-    pub(crate) busy_groups: BTreeMap<Arc<str>, u32>,
     /// What ran, in real order.
     pub(crate) ran: Vec<Ran>,
 }
@@ -146,7 +144,6 @@ impl Frame {
             spent: Cost::default(),
             exceeded: Vec::new(),
             busy: 0,
-            busy_groups: BTreeMap::new(),
             ran: Vec::new(),
             plan,
         };

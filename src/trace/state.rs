@@ -28,6 +28,8 @@ pub struct RunState {
     pub(crate) agenda: VecDeque<Task>,
     /// Units that wait for a slot, by execution and group; within, in canonical order.
     pub(crate) queues: BTreeMap<(FrameId, Option<Arc<str>>), Queue>,
+    /// Leaf calls that run, by group: a group is one for all executions of the graph that defines it.
+    pub(crate) busy_groups: BTreeMap<Group, u32>,
     pub(crate) calls: BTreeMap<CallId, OpenCall>,
     pub(crate) waits: BTreeMap<WaitId, (WaitFor, Duration)>,
     pub(crate) questions: BTreeMap<QuestionId, Question>,
@@ -45,6 +47,9 @@ pub struct RunState {
 
 /// Units that wait for a slot: rank, item, node.
 pub(crate) type Queue = BTreeSet<(u32, Option<u32>, NodeIx)>;
+
+/// A group: the place of the graph that defines it, and its name.
+pub(crate) type Group = (Arc<str>, Arc<str>);
 
 /// Sums over the whole run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -123,6 +128,7 @@ impl RunState {
             frames: vec![Some(Box::new(root))],
             agenda: VecDeque::new(),
             queues: BTreeMap::new(),
+            busy_groups: BTreeMap::new(),
             calls: BTreeMap::new(),
             waits: BTreeMap::new(),
             questions: BTreeMap::new(),

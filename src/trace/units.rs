@@ -100,11 +100,13 @@ impl RunState {
         self.agenda.retain(|task| !matches!(task, Task::Wait(known, _) if *known == reason));
     }
 
-    /// Changes how many leaf calls run, in an execution and all around it.
+    /// Changes how many leaf calls run, in an execution and all around it, and of a group.
     fn count_busy(&mut self, unit: Unit, change: impl Fn(&mut u32)) {
-        let Some(frame) = self.frame_mut(unit.at.frame) else { return };
-        if let Some(group) = frame.plan.plan.node(unit.at.node).group.as_ref() {
-            change(frame.busy_groups.entry(group.as_str().into()).or_default());
+        let Some(frame) = self.frame(unit.at.frame) else { return };
+        let plan = frame.plan();
+        if let Some(group) = plan.node(unit.at.node).group.as_ref() {
+            let group = (Arc::clone(&plan.place), group.as_str().into());
+            change(self.busy_groups.entry(group).or_default());
         }
         let mut around = Some(unit.at.frame);
         while let Some(frame) = around.and_then(|id| self.frame_mut(id)) {

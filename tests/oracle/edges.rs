@@ -26,6 +26,18 @@ impl Execution<'_> {
         if !by_its_edges {
             let conditions: Vec<_> = edges.iter().map(|at| self.condition(*at, &ended, writes)).collect();
             let without_value = conditions.iter().any(Result::is_err);
+            // "a node that had failed, and whose failure no edge catches, stays failed with that"
+            let is_caught = || {
+                let catches = |at: &usize| matches!(self.reading.edges[*at].outcome, Outcome::Catch(_));
+                edges.iter().zip(&conditions).any(|(at, held)| catches(at) && matches!(held, Ok(true)))
+            };
+            if without_value && ["failed", "cancelled"].contains(&ended.status) && !is_caught() {
+                if let Some(failure) = &mut ended.failure {
+                    // it tells of the condition as well, in the engine's own words
+                    failure.message = None;
+                }
+                return (ended.clone(), self.taken(&edges, &ended, writes, over));
+            }
             let ran_out = edges.iter().zip(&conditions).any(|(at, held)| {
                 matches!(held, Ok(true)) && self.has_run_out(*at, over) && !self.leaves(*at)
             });
@@ -34,8 +46,20 @@ impl Execution<'_> {
                 ended = Ended { status: "failed", failure: Some(Failure::new(kind)), ..ended };
             }
         }
+        let taken = self.taken(&edges, &ended, writes, over);
+        (ended, taken)
+    }
+
+    /// Those of a node's edges that are taken, as it has ended.
+    fn taken(
+        &self,
+        edges: &[usize],
+        ended: &Ended,
+        writes: &[(String, Json)],
+        over: Option<usize>,
+    ) -> Vec<usize> {
         let is_taken = |at: &usize| {
-            matches!(self.condition(*at, &ended, writes), Ok(true)) && !self.has_run_out(*at, over)
+            matches!(self.condition(*at, ended, writes), Ok(true)) && !self.has_run_out(*at, over)
         };
         let mut taken: Vec<usize> = edges.iter().copied().filter(is_taken).collect();
         let good = ["succeeded", "skipped"].contains(&ended.status);
@@ -43,7 +67,7 @@ impl Execution<'_> {
         if good && !taken.iter().any(|at| *outcome(at) == Outcome::Success) {
             taken.extend(edges.iter().filter(|at| *outcome(at) == Outcome::Otherwise));
         }
-        (ended, taken)
+        taken
     }
 
     /// Is the edge one for how the node ended, and does its condition hold?

@@ -18,7 +18,10 @@ use lgflow::trace::{
 };
 use serde_json::{Value as Json, json};
 
+use super::model;
 use super::plans::drive::Random;
+use super::reading::Reading;
+use super::slots::are_kept;
 use super::told::{Answer, Ended, Failure, Person, World};
 
 /// Pairs of nodes that are said to be able to run at the same time, with the names of the nodes around them.
@@ -28,6 +31,7 @@ type Together = BTreeSet<(String, String, String)>;
 pub struct Compiled {
     plan: Arc<Plan>,
     together: Together,
+    reading: Reading,
 }
 
 /// The plan of a graph, or the codes of what is wrong with it.
@@ -41,7 +45,7 @@ pub fn compile(text: &str) -> Result<Compiled, Vec<String>> {
         CheckedRoot::Graph(plan) => {
             let mut together = Together::new();
             collect(plan, "", &mut together);
-            Ok(Compiled { plan: Arc::clone(plan), together })
+            Ok(Compiled { plan: Arc::clone(plan), together, reading: Reading::of(&model(text)) })
         }
         _ => Err(found.iter().map(|finding| format!("{}: {}", finding.code, finding.message)).collect()),
     }
@@ -81,6 +85,8 @@ pub struct Ran {
     pub withdrawn: BTreeMap<String, Ended>,
     /// Were calls of two nodes of one graph ever open at the same time?
     pub beside: bool,
+    /// Were calls of several executions of a graph ever open in one group?
+    pub shared: bool,
 }
 
 enum Open {
@@ -98,7 +104,9 @@ struct Driver<'w> {
     ending: BTreeMap<(u32, u32), String>,
     world: &'w World<'w>,
     together: &'w Together,
+    reading: &'w Reading,
     beside: bool,
+    shared: bool,
     children: BTreeMap<String, Channels>,
     /// Has a call begun since it was looked at which are open together?
     began: bool,
@@ -107,7 +115,7 @@ struct Driver<'w> {
 /// Runs a plan; what ends first is drawn. A clock that ends something rings when nothing else can go on.
 /// Nothing where the run waits for what never comes.
 pub fn run(compiled: &Compiled, world: &World<'_>, schedule: u64) -> Option<Ran> {
-    let Compiled { plan, together } = compiled;
+    let Compiled { plan, together, reading } = compiled;
     let inputs = bind_inputs(plan, serde_json::Map::new()).expect("every input has a default");
     let state = RunState::new("run", plan);
     let mut driver = Driver {
@@ -119,7 +127,9 @@ pub fn run(compiled: &Compiled, world: &World<'_>, schedule: u64) -> Option<Ran>
         ending: BTreeMap::new(),
         world,
         together,
+        reading,
         beside: false,
+        shared: false,
         children: BTreeMap::new(),
         began: false,
     };
@@ -149,6 +159,7 @@ impl Driver<'_> {
             calls: self.calls,
             withdrawn: self.withdrawn,
             beside: self.beside,
+            shared: self.shared,
         }
     }
 
@@ -241,6 +252,17 @@ impl Driver<'_> {
     fn is_as_foreseen(&mut self) {
         if !std::mem::take(&mut self.began) {
             return;
+        }
+        // what is to end holds its slot until it has ended
+        let all: Vec<&str> = (self.open.iter())
+            .filter_map(|open| match open {
+                Open::Call(_, order) => Some(order.calls().first()?.idempotency_key.as_str()),
+                Open::Wait(..) => None,
+            })
+            .collect();
+        match are_kept(self.reading, &all) {
+            Ok(shared) => self.shared |= shared,
+            Err(what) => panic!("{what}"),
         }
         let calls = self.open.iter().filter_map(|open| match open {
             Open::Call(call, order) if !self.ended.contains(call) => {

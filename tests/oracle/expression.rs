@@ -233,6 +233,9 @@ impl Reader<'_, '_> {
         if self.take("[") {
             return self.list();
         }
+        if self.take("{") {
+            return self.object();
+        }
         if self.take("'") {
             let (text, rest) = self.rest.split_once('\'').expect("a string is closed");
             self.rest = rest;
@@ -253,6 +256,22 @@ impl Reader<'_, '_> {
             let _ = self.take(",");
         }
         items.into_iter().collect()
+    }
+
+    fn object(&mut self) -> Valued {
+        let mut entries = serde_json::Map::new();
+        let mut fault = None;
+        while !self.take("}") {
+            let key = self.single();
+            assert!(self.take(":"), "a key has a value: {}", self.rest);
+            match (key, self.either()) {
+                (Ok(Json::String(key)), Ok(value)) => drop(entries.insert(key, value)),
+                (Err(stop), _) | (_, Err(stop)) => fault = fault.or(Some(stop)),
+                (Ok(key), _) => panic!("the key {key} is no text"),
+            }
+            let _ = self.take(",");
+        }
+        fault.map_or(Ok(Json::Object(entries)), Err)
     }
 
     fn named(&mut self, name: &str) -> Valued {

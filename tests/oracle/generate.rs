@@ -109,6 +109,10 @@ impl Maker<'_> {
             0 if at > 0 => Kind::Fail { named: self.random.chance(50) },
             1..=4 => Kind::Values,
             5..=7 => Kind::Each { collects: self.random.chance(50) },
+            // several nodes may run one graph
+            8..=10 if !timed && !self.children.is_empty() && self.random.chance(40) => {
+                Kind::Graph { child: self.random.below(self.children.len() as u64) as usize }
+            }
             8..=10 if self.depth < 2 => {
                 let child = make(self.random, self.exact || timed, self.depth + 1);
                 self.children.push(child);
@@ -186,7 +190,14 @@ impl Maker<'_> {
                 Some("(output.stdout | default('x') | int) > 20".to_owned())
             }
             4 => Some("state.count % 2 == 0".to_owned()),
-            5 if class == Class::Always => Some(format!("nodes.{}.status == 'failed'", self.id(from))),
+            5 if class == Class::Always => {
+                let id = self.id(from);
+                Some(match self.random.below(4) {
+                    0 => format!("nodes.{id}.status != 'failed'"),
+                    1 => format!("(nodes.{id}.error.kind | default('-')) == 'exit'"),
+                    _ => format!("nodes.{id}.status == 'failed'"),
+                })
+            }
             5 if class == Class::Catch => Some("error.kind != 'timeout'".to_owned()),
             // has no value while the list is short
             6 if self.random.chance(40) => Some("state.list[1] != 3".to_owned()),
@@ -217,8 +228,12 @@ impl Maker<'_> {
             "outputs": self.outputs(),
         });
         graph["x-exact"] = json!(self.exact);
-        if self.depth == 0 && self.random.chance(30) {
-            graph["concurrency"] = json!({ "max": 1 + self.random.below(3), "groups": { "g": 1 } });
+        if self.random.chance(if self.depth == 0 { 30 } else { 60 }) {
+            // the same name in each graph: it is another group
+            graph["concurrency"] = json!({ "groups": { "g": 1 + self.random.below(3) } });
+            if self.depth == 0 || self.random.chance(20) {
+                graph["concurrency"]["max"] = json!(1 + self.random.below(3));
+            }
             self.grouped(&mut graph["nodes"]);
         }
         if self.depth == 0 && self.random.chance(25) {
@@ -240,7 +255,7 @@ impl Maker<'_> {
     fn grouped(&mut self, nodes: &mut Json) {
         let nodes = nodes.as_object_mut().expect("they are an object");
         for node in nodes.values_mut().filter(|node| node["uses"] == "exec") {
-            if self.random.chance(40) {
+            if self.random.chance(if self.depth == 0 { 40 } else { 60 }) {
                 node["group"] = json!("g");
             }
         }
@@ -450,6 +465,7 @@ impl Maker<'_> {
                 "list" if self.random.chance(10) => json!("{{ state.list[1] + 1 }}"),
                 "list" => json!("{{ state.count + 1 }}"),
                 "ext" => json!("{{ [state.count, inputs.n] }}"),
+                "facts" if self.random.chance(30) => json!(format!("{{{{ {{'{id}': state.count}} }}}}")),
                 "facts" => json!({ id.clone(): "{{ state.count }}" }),
                 // concurrent writers of the last value would have no order
                 _ if self.exact && !each => json!("{{ state.last + 1 }}"),

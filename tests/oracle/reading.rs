@@ -21,6 +21,9 @@ pub struct Reading {
     pub outputs: Vec<(String, Json)>,
     pub graphs: BTreeMap<String, Reading>,
     pub tool_calls: Option<u64>,
+    /// Calls at once.
+    pub max: Option<u32>,
+    pub groups: BTreeMap<String, u32>,
 }
 
 pub struct Node {
@@ -117,6 +120,10 @@ impl Reading {
             outputs: fields(&graph.outputs).collect(),
             graphs: subgraphs(graph),
             tool_calls: graph.budgets.tool_calls.as_ref().map(|most| most.value),
+            max: graph.concurrency.max.as_ref().map(|most| most.value),
+            groups: (graph.concurrency.groups.iter())
+                .map(|group| (group.name.value.to_string(), group.max.value))
+                .collect(),
         };
         reading.items = reading.in_order(None);
         for at in 0..reading.loops.len() {
@@ -219,6 +226,7 @@ fn read_node(node: &WrittenNode, defaults: &[Defaults]) -> Node {
     if let Some(default) = default {
         modifiers.retry = modifiers.retry.or_else(|| default.modifiers.retry.clone());
         modifiers.timeout = modifiers.timeout.or_else(|| default.modifiers.timeout.clone());
+        modifiers.group = modifiers.group.or_else(|| default.modifiers.group.clone());
         modifiers.join = modifiers.join.or_else(|| default.modifiers.join.clone());
     }
     let update = fields(&node.modifiers.update).collect();

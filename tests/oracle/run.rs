@@ -401,7 +401,16 @@ impl<'r> Execution<'r> {
 
     /// A node is done: its edges are decided together; those that leave a body wait for the end of the loop.
     fn settle(&mut self, node: usize, ended: Ended, writes: Vec<(String, Json)>) {
+        let said = |ended: &Ended| ended.failure.as_ref().is_some_and(|failure| failure.message.is_some());
+        let had_said = said(&ended);
         let (ended, taken) = self.decide(node, ended, &writes, None);
+        let is_first = ended
+            .failure
+            .as_ref()
+            .is_some_and(|failure| !["expression", "exhausted"].contains(&&*failure.kind));
+        if had_said && !said(&ended) && is_first {
+            self.met.insert("a failure, and beside it a condition without a value");
+        }
         if ended.output.is_some() {
             let around = self.reading.around(node);
             let iterations: BTreeMap<usize, u32> =

@@ -190,6 +190,7 @@ impl Builder {
             groups: self.groups,
             policy: Vec::new(),
             file: String::new(),
+            place: name.into(),
         })
     }
 }

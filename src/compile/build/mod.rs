@@ -66,6 +66,7 @@ pub(super) fn plan(
         policy: draft.graph.policy.iter().map(|layer| layer.value.clone()).collect(),
         apart: Apart::default(),
         file: String::new(),
+        place: "".into(),
     };
     connect(&mut plan, draft, &flow);
     Some(plan)

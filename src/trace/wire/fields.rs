@@ -85,6 +85,7 @@ pub(super) fn edges_from(value: &Value) -> Option<Vec<EdgeIx>> {
 pub(super) fn dead_to(why: &DeadReason) -> &'static str {
     match why {
         DeadReason::ConditionFalse => "condition_false",
+        DeadReason::NoValue => "no_value",
         DeadReason::OtherTaken => "other_taken",
         DeadReason::LastIteration => "last_iteration",
         DeadReason::NoFailure => "no_failure",
@@ -96,6 +97,7 @@ pub(super) fn dead_to(why: &DeadReason) -> &'static str {
 pub(super) fn dead_from(word: &str) -> Option<DeadReason> {
     let plain = [
         DeadReason::ConditionFalse,
+        DeadReason::NoValue,
         DeadReason::OtherTaken,
         DeadReason::LastIteration,
         DeadReason::NoFailure,
