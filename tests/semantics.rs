@@ -603,6 +603,33 @@ fn a_group_is_one_for_all_executions_of_its_graph() {
 }
 
 #[test]
+fn a_failed_item_cancels_later_ones_that_run_a_graph() {
+    let graph = plan(
+        "graphs:\n  g:\n    inputs: { n: { type: integer } }\n    nodes:\n      x: { uses: exec, with: { argv: ['{{ inputs.n | string }}'] } }\n      ask: { uses: approval, with: { show: go } }\n      last: { uses: exec, with: { argv: ['{{ inputs.n | string }}'] } }\n    edges: [x -> last, ask -> last]\nnodes:\n  all: { uses: graph, with: { graph: g, inputs: { n: '{{ n }}' } }, for_each: { in: 'range(4)', as: n, parallel: 4 } }\n",
+    );
+    let answer = |call: &ToolCall| match call.input["argv"][0].as_str() {
+        Some("1") => ToolResult::failure("exec", ToolError::new(ErrorKind::Exit, "no")),
+        _ => ToolResult::success("exec", json!({})),
+    };
+    for seed in 0..8 {
+        let mut drive = Drive::new(&graph, &answer).traced();
+        drive.start(json!({}));
+        drive.finish(&mut Random(seed));
+        // the item before it goes on, and asks; those behind it are ended, and ask nobody
+        let asked: Vec<_> = drive.state.open_questions().map(|question| question.id).collect();
+        assert_eq!(asked.len(), 1, "order {seed}");
+        let answer = Box::new(lgflow::trace::Answer { by: "ada".into(), ..Default::default() });
+        drive.record(EventBody::ApprovalGranted { question: asked[0], answer });
+        drive.finish(&mut Random(seed));
+        let summary = drive.state.summary();
+        assert_eq!(kind(&summary), "all/x exit", "order {seed}");
+        assert_eq!(summary.error.as_ref().unwrap().error.index, Some(1));
+        let replayed = drive.replayed(&drive.lines);
+        assert_eq!(replayed.difference, None);
+    }
+}
+
+#[test]
 fn groups_of_one_name_in_several_graphs_are_several() {
     let text = "concurrency: { groups: { build: 1 } }\nnodes: { w: { uses: exec, with: { argv: [WORD] }, group: build } }\n";
     let inline = |word: &str| text.replace("WORD", word).trim_end().replace('\n', "\n    ");

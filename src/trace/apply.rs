@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::effect::ErrorKind;
 
+use super::ending::cancelled;
 use super::state::{Phase, RunState, Task};
 use super::work::{Returned, Stage, Step, UnitState, Work};
 use super::{
@@ -189,7 +190,10 @@ impl RunState {
             work.bound = Some(work.bound.map_or(index, |bound| bound.min(index)));
             let later = index + 1..work.units.len() as u32;
             for item in later {
-                self.interrupt(Unit { item: Some(item), ..unit }, &Returned::Cancelled);
+                let inside = self.interrupt(Unit { item: Some(item), ..unit }, &Returned::Cancelled);
+                if let Some(inside) = inside {
+                    self.end_frame(inside, Vec::new(), cancelled());
+                }
             }
         }
         self.look_at_items_anew(unit.at);

@@ -184,7 +184,8 @@ impl Frame {
     }
 }
 
-fn cancelled() -> GraphError {
+/// What an execution ends with whose node is cancelled.
+pub(super) fn cancelled() -> GraphError {
     let error = NodeError::new(ErrorKind::Cancelled, "the node that uses the graph was cancelled");
     GraphError { node: None, error: Arc::new(error) }
 }
