@@ -954,6 +954,24 @@ nodes:
 edges: [a -> b -> c -> d -> e -> f]
 ",
     ),
+    (
+        "what runs out around an inner loop is caught by what leaves both: an edge within the inner one is past then",
+        &["may-be-missing"],
+        "nodes:
+  o: { uses: values }
+  t: { uses: exec, with: { argv: [x], ok_exit: any } }
+  within: { uses: values, with: { text: x } }
+  out: { uses: values }
+edges:
+  - o -> t
+  - { from: t, to: within, otherwise: true }
+  - { from: within, to: t, loop: { max: 2, exhausted: leave } }
+  - { from: t, to: o, when: output.exit_code != 0, loop: { max: 2 } }
+  - { from: t, to: within, catch: [exhausted] }
+  - { from: t, to: out, catch: [exhausted] }
+outputs: { text: '{{ nodes.within.output.text }}' }
+",
+    ),
 ];
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::effect::ErrorKind;
 use crate::expr::{Expression, Root};
-use crate::plan::{Action, EdgeIx, EdgeOutcome, NodeIx, Plan, PlanNode};
+use crate::plan::{Action, EdgeIx, EdgeOutcome, LoopIx, NodeIx, Plan, PlanNode};
 
 use super::conditions::{Decisions, leaves_when_run_out};
 use super::endings::{Ending, Endings};
@@ -266,11 +266,32 @@ impl Choices<'_> {
         };
         let gives = keeps(self.plan, self.at, kind, self.steady) == Keeps::Surely;
         let caught = sets.into_iter().filter(|chosen| !(plain.is_empty() && chosen.is_empty()));
-        caught
+        let choices: Vec<Choice> = caught
             .flat_map(|chosen| {
                 let taken = plain.iter().chain(&chosen).copied().collect();
                 self.with_always(gives, &ending, &chosen, taken)
             })
-            .collect()
+            .collect();
+        let past = self.over(kind).into_iter().flat_map(|over| {
+            let goes_on =
+                move |edge: &EdgeIx| over.iter().all(|left| self.plan.edge(*edge).leaves.contains(left));
+            choices.iter().map(move |choice| Choice {
+                gives,
+                taken: choice.taken.iter().copied().filter(goes_on).collect(),
+            })
+        });
+        let handled = |choice: &Choice| choice.taken.iter().any(|at| catches(&self.plan.edge(*at).outcome));
+        let past: Vec<Choice> = past.filter(handled).collect();
+        choices.into_iter().chain(past).collect()
+    }
+
+    /// The loops that may be over when the node fails so: that one around them has run out is known only then, and an edge
+    /// that stays in them is past.
+    fn over(&self, kind: &ErrorKind) -> Vec<&[LoopIx]> {
+        let ends =
+            |at: &&EdgeIx| self.plan.edge(**at).turns.is_some() && !leaves_when_run_out(self.plan, **at);
+        let ending = self.plan.node(self.at).outgoing.iter().filter(ends);
+        let over = ending.map(|at| &self.plan.edge(*at).leaves[..]).filter(|left| !left.is_empty());
+        over.filter(|_| *kind == ErrorKind::Exhausted).collect()
     }
 }
