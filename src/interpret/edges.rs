@@ -86,7 +86,10 @@ impl Source<'_> {
             Trouble::Expression(edge, error) => {
                 let mut message = without_value(self.frame, edge, &error);
                 if let Some(before) = before {
-                    message += &format!("; before that it failed with `{}`: {}", before.kind, before.message);
+                    message = format!(
+                        "{message}; before that it failed with `{}`: {}",
+                        before.kind, before.message
+                    );
                 }
                 NodeError::new(ErrorKind::Expression, message)
             }

@@ -96,7 +96,7 @@ impl<'a> Retelling<'a> {
                 }
                 match &self.by.kept.inputs {
                     Some(inputs) if self.is_of(inputs, &started.inputs) => {
-                        started.inputs = inputs.clone().into()
+                        started.inputs = inputs.clone().into();
                     }
                     None if !is_marked(&started.inputs) => {}
                     _ => return Err(NOT_KEPT),

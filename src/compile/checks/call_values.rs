@@ -59,11 +59,8 @@ fn finding(code: Code, span: Span, message: String, help: &str) -> Diagnostic {
 }
 
 fn pattern(text: &Located<String>) -> Option<Diagnostic> {
-    let error = match regex::bytes::Regex::new(&text.value) {
-        Err(regex::Error::Syntax(error)) => error,
-        // whether it is too large is asked by its tool
-        _ => return None,
-    };
+    // whether it is too large is asked by its tool
+    let Err(regex::Error::Syntax(error)) = regex::bytes::Regex::new(&text.value) else { return None };
     let why = error.lines().last().unwrap_or_default().trim_start_matches("error: ");
     let message = format!("`{}` is no regular expression: {why}", text.value);
     Some(finding(codes::BAD_PATTERN, text.span, message, "write a `\\` before what is meant literally"))

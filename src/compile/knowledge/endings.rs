@@ -40,21 +40,21 @@ impl Together {
     pub(super) fn beside(&self, chosen: &[EdgeIx], some: &[EdgeIx]) -> Vec<Vec<EdgeIx>> {
         let others = || self.edges.iter().filter(|edge| !some.contains(edge));
         let agrees = |set: &&Vec<EdgeIx>| others().all(|edge| set.contains(edge) == chosen.contains(edge));
-        self.parts(self.sets.iter().filter(agrees), some)
+        parts(self.sets.iter().filter(agrees), some)
     }
 
     /// The parts that some of its edges have in all sets.
     pub(super) fn alone(&self, some: &[EdgeIx]) -> Vec<Vec<EdgeIx>> {
-        self.parts(self.sets.iter(), some)
+        parts(self.sets.iter(), some)
     }
+}
 
-    fn parts<'s>(&self, sets: impl Iterator<Item = &'s Vec<EdgeIx>>, some: &[EdgeIx]) -> Vec<Vec<EdgeIx>> {
-        let part = |set: &Vec<EdgeIx>| set.iter().copied().filter(|edge| some.contains(edge)).collect();
-        let mut parts: Vec<Vec<EdgeIx>> = sets.map(part).collect();
-        parts.sort();
-        parts.dedup();
-        parts
-    }
+fn parts<'s>(sets: impl Iterator<Item = &'s Vec<EdgeIx>>, some: &[EdgeIx]) -> Vec<Vec<EdgeIx>> {
+    let part = |set: &Vec<EdgeIx>| set.iter().copied().filter(|edge| some.contains(edge)).collect();
+    let mut parts: Vec<Vec<EdgeIx>> = sets.map(part).collect();
+    parts.sort();
+    parts.dedup();
+    parts
 }
 
 /// By node and ending, where all that the conditions tell apart could be tried.

@@ -104,7 +104,7 @@ fn a_process_that_was_taken_over_writes_into_no_run_that_has_its_place() {
         add(&mut hung, "stale");
         assert!(matches!(hung.commit(), Err(StoreError::TakenOver(_))), "{next}");
         drop(hung);
-        assert_eq!(store.executed().unwrap(), [next.clone()]);
+        assert_eq!(store.executed().unwrap(), std::slice::from_ref(&next));
         add(&mut log, "own");
         log.commit().unwrap();
         assert_eq!(store.log(&next).unwrap(), "own\n");
