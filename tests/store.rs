@@ -547,6 +547,7 @@ fn a_run_that_is_damaged_is_named_kept_and_takes_no_other_with_it() {
 #[test]
 fn a_store_that_cannot_be_read_does_not_verify() {
     let workspace = workspace();
+    workspace.forges();
     let run = run_of(&workspace, &["graph.yaml"], 0);
     std::fs::write(store_of(&workspace).folder().join("runs.db"), "hello").unwrap();
     for command in [&["trace", "verify", &run][..], &["trace", "verify", "--all"], &["runs", "list"]] {
