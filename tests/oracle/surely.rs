@@ -76,7 +76,7 @@ fn with_reader(graph: &Json, random: &mut Random) -> Json {
         "uses": "exec",
         "with": { "argv": ["seen", format!("{{{{ nodes.{read}.output | tojson }}}}")] },
     });
-    for _ in 0..1 + random.below(2) {
+    for _ in 0..=random.below(2) {
         let other = &ids[random.below(ids.len() as u64) as usize];
         let from = if random.chance(80) { read } else { other };
         let mut edge = json!({ "from": from, "to": "seen" });
