@@ -1,4 +1,5 @@
-//! `cargo test` as text: libtest's lines, panics, and what the compiler and cargo said. Knows no other harness.
+//! `cargo test` as text: libtest's lines, panics, and what the compiler and cargo said; and the counts of nextest. Knows
+//! no other harness.
 
 use std::collections::BTreeMap;
 
@@ -27,6 +28,8 @@ struct Reader {
     report: Report,
     /// The programs that have begun and not ended: how many tests each said it runs, and how many were known before.
     running: Vec<(u64, usize)>,
+    /// The one that runs is nextest.
+    nextest: bool,
     /// A program of tests has ended, or a build.
     results: bool,
     built: bool,
@@ -39,10 +42,15 @@ impl Reader {
         let line = lines[at];
         if let Some(test) = test_line(line) {
             self.report.tests.push(test);
-        } else if let Some(finding) = compiler_line(lines, at) {
+        } else if let Some(finding) = compiler_line(lines, at).filter(|_| self.running.is_empty()) {
             self.report.findings.push(finding);
         } else if let Some(count) = begin_line(line) {
             self.running.push((count, self.report.tests.len()));
+        } else if let Some(count) = nextest_begins(line).filter(|_| self.running.is_empty()) {
+            self.nextest = true;
+            self.running.push((count, self.report.tests.len()));
+        } else if let Some(counts) = nextest_ends(line).filter(|_| self.nextest && self.running.len() == 1) {
+            self.nextest(&counts)?;
         } else if let Some(result) = line.strip_prefix("test result: ") {
             self.end(result)?;
         } else if let Some(message) = line.strip_prefix("error: ").filter(|_| self.running.is_empty()) {
@@ -79,10 +87,32 @@ impl Reader {
         for (word, outcome, count) in came_to {
             self.report.count_unnamed(word, outcome, self.report.listed(known, outcome), count)?;
         }
-        let ended = came_to.iter().fold(0, |sum: u64, (_, _, count)| sum.saturating_add(*count));
+        self.all_ended(tests, came_to.iter().map(|(_, _, count)| *count));
+        Ok(())
+    }
+
+    fn all_ended(&mut self, tests: u64, counts: impl Iterator<Item = u64>) {
+        let ended = counts.fold(0, u64::saturating_add);
         if ended < tests {
             self.report.broken(format!("of {tests} tests that began {ended} have a result"));
         }
+    }
+
+    /// What nextest counts at its end. The tests that it skips are none of those that it says it starts.
+    fn nextest(&mut self, counts: &[(u64, &str)]) -> Result<(), String> {
+        (self.results, self.nextest) = (true, false);
+        let (tests, known) = self.running.pop().unwrap_or_default();
+        for (count, word) in counts {
+            let outcome = match *word {
+                "passed" => Outcome::Passed,
+                "skipped" => Outcome::Skipped,
+                "failed" => Outcome::Failed,
+                _ => Outcome::Error,
+            };
+            let listed = self.report.listed(known, outcome);
+            self.report.count_unnamed(word, outcome, listed, *count)?;
+        }
+        self.all_ended(tests, counts.iter().filter(|(_, word)| *word != "skipped").map(|(count, _)| *count));
         Ok(())
     }
 
@@ -110,6 +140,30 @@ impl Reader {
 fn begin_line(line: &str) -> Option<u64> {
     let (count, word) = line.strip_prefix("running ")?.split_once(' ')?;
     matches!(word, "test" | "tests").then(|| count.parse().ok()).flatten()
+}
+
+/// `    Starting 5 tests across 1 binary (1 test skipped)`
+fn nextest_begins(line: &str) -> Option<u64> {
+    let (count, rest) = line.trim_start().strip_prefix("Starting ")?.split_once(" test")?;
+    rest.trim_start_matches('s').starts_with(" across ").then(|| count.parse().ok()).flatten()
+}
+
+/// `     Summary [   2.034s] 5 tests run: 2 passed (1 flaky), 2 failed, 1 timed out, 1 skipped`
+fn nextest_ends(line: &str) -> Option<Vec<(u64, &str)>> {
+    let (_, said) = line.trim_start().strip_prefix("Summary [")?.split_once("] ")?;
+    let (_, mut rest) = said.split_once(" run: ")?;
+    let mut counts = Vec::new();
+    while !rest.is_empty() {
+        let (count, after) = rest.split_once(' ')?;
+        let end = after.find([',', '(']).unwrap_or(after.len());
+        counts.push((count.parse().ok()?, after[..end].trim()));
+        rest = &after[end..];
+        if rest.starts_with('(') {
+            rest = rest.split_once(')')?.1;
+        }
+        rest = rest.trim_start_matches([',', ' ']);
+    }
+    Some(counts)
 }
 
 /// `error: could not compile …`, `error: test failed, …`: they sum up what is most often said elsewhere.

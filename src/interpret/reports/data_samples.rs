@@ -160,11 +160,9 @@ fn sarif() {
             ),
             (
                 "accepted, passed, and gone",
-                &of(
-                    r#""results":[{"level":"error","suppressions":[{"kind":"inSource"},{"kind":"external","status":"rejected"}]},
+                &of(r#""results":[{"level":"error","suppressions":[{"kind":"inSource"}]},
                     {"level":"error","suppressions":[{"kind":"external","status":"accepted"}]},
-                    {"kind":"pass","level":"none"},{"level":"error","baselineState":"absent"}]"#,
-                ),
+                    {"kind":"pass","level":"none"},{"level":"error","baselineState":"absent"}]"#),
             ),
         ],
     );

@@ -1,6 +1,6 @@
 //! `go test` as text, with `-v` or without.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::go::{Placed, note, placed, unended};
 use super::report::{Outcome, Report, Test, millis};
@@ -26,33 +26,45 @@ struct Reader<'t> {
     passed: bool,
     /// `go test` has said something of packages.
     packages: bool,
+    /// A package has ended by a line that one of the running tests can have printed.
+    doubt: Option<Doubt<'t>>,
+}
+
+/// What holds unless one of these tests ends after all: its package has ended without it, and no test printed that.
+#[derive(Default)]
+struct Doubt<'t> {
+    tests: BTreeSet<&'t str>,
+    failed: Vec<String>,
+    places: Vec<Placed<'t>>,
 }
 
 impl<'t> Reader<'t> {
     fn line(&mut self, line: &'t str) {
         if let Some(name) = line.strip_prefix("=== RUN   ") {
+            if self.running.contains_key(name) {
+                // the same test of another package
+                self.settle();
+            }
             self.running.entry(name).or_default();
             (self.current, self.open) = (Some(name), true);
         } else if let Some(name) = line.strip_prefix("=== CONT  ").or_else(|| line.strip_prefix("=== NAME  "))
         {
             self.current = Some(name).filter(|name| self.running.contains_key(name));
         } else if let Some((name, outcome, seconds)) = result_line(line) {
-            self.result(name, outcome, seconds);
+            // where a test runs, one that did not begin is what it printed
+            if self.quiet() || self.running.contains_key(name) || unended(name).is_none() {
+                self.result(name, outcome, seconds);
+            }
         } else if let Some(placed) = placed(line) {
             self.place(placed, line.starts_with(' '));
         } else if line.starts_with("ok  \t") || line.starts_with("?   \t") {
-            self.package_ends();
-        } else if line.starts_with("FAIL") {
-            self.report.fails(match line.strip_prefix("FAIL\t") {
-                Some(package) => format!("the package `{}` failed", package.replace('\t', " ")),
-                None => "a program of tests failed".to_owned(),
-            });
-            if line.starts_with("FAIL\t") {
-                self.package_ends();
-            } else {
-                self.open = false;
-            }
-        } else if line.trim_end() == "PASS" {
+            self.package(None);
+        } else if let Some(package) = line.strip_prefix("FAIL\t") {
+            self.package(Some(format!("the package `{}` failed", package.replace('\t', " "))));
+        } else if line.trim_end() == "FAIL" && self.quiet() {
+            self.report.fails("a program of tests failed");
+            self.open = false;
+        } else if line.trim_end() == "PASS" && self.quiet() {
             (self.open, self.passed) = (false, true);
         } else if ["exit status ", "signal: ", "panic: "].iter().any(|start| line.starts_with(start)) {
             // the package fails, and says so in a line of its own
@@ -64,6 +76,9 @@ impl<'t> Reader<'t> {
         let mut test = Test { duration_ms: millis(seconds), ..Test::new(name, outcome) };
         for placed in self.running.remove(name).unwrap_or_default() {
             note(&mut test, &placed.file, placed.line, placed.message);
+        }
+        if self.doubt.as_ref().is_some_and(|doubt| doubt.tests.contains(name)) {
+            self.doubt = None;
         }
         self.last = Some(self.report.tests.len());
         self.report.tests.push(test);
@@ -79,16 +94,49 @@ impl<'t> Reader<'t> {
             note(&mut self.report.tests[last], &placed.file, placed.line, placed.message);
         } else if quiet {
             self.report.findings.push(placed.into_error());
+        } else if let Some(doubt) = self.doubt.as_mut().filter(|_| !indented) {
+            doubt.places.push(placed);
         }
     }
 
-    fn package_ends(&mut self) {
-        self.tests_end();
+    /// Is there no test whose result is still to come?
+    fn quiet(&self) -> bool {
+        self.running.keys().all(|name| unended(name).is_none())
+    }
+
+    /// `go test` says that a package has ended, and how it failed; or a test that still runs has printed that.
+    fn package(&mut self, failed: Option<String>) {
+        if self.quiet() {
+            if let Some(how) = failed {
+                self.report.fails(how);
+            }
+            let running = std::mem::take(&mut self.running);
+            self.package_ends(running);
+        } else {
+            let doubt = self.doubt.get_or_insert_default();
+            doubt.tests.extend(self.running.keys());
+            doubt.failed.extend(failed);
+        }
+    }
+
+    /// None of the tests that could have printed it has ended: so it was no test.
+    fn settle(&mut self) {
+        let Some(doubt) = self.doubt.take() else { return };
+        doubt.failed.into_iter().for_each(|how| self.report.fails(how));
+        self.report.findings.extend(doubt.places.into_iter().map(Placed::into_error));
+        let (ended, running) =
+            std::mem::take(&mut self.running).into_iter().partition(|(name, _)| doubt.tests.contains(name));
+        self.running = running;
+        self.package_ends(ended);
+    }
+
+    fn package_ends(&mut self, running: BTreeMap<&'t str, Vec<Placed<'t>>>) {
+        self.tests_end(running);
         (self.packages, self.open, self.passed) = (true, false, false);
     }
 
-    fn tests_end(&mut self) {
-        for (name, said) in std::mem::take(&mut self.running) {
+    fn tests_end(&mut self, running: BTreeMap<&'t str, Vec<Placed<'t>>>) {
+        for (name, said) in running {
             let Some(why) = unended(name) else { continue };
             let mut test = Test::new(name, Outcome::Error);
             for placed in said {
@@ -101,7 +149,9 @@ impl<'t> Reader<'t> {
     }
 
     fn into_report(mut self) -> Result<Report, String> {
-        self.tests_end();
+        self.settle();
+        let running = std::mem::take(&mut self.running);
+        self.tests_end(running);
         let says_anything = self.packages || self.open || self.passed || self.report.failed.is_some();
         if self.report.tests.is_empty() && self.report.findings.is_empty() && !says_anything {
             return Err("has neither tests nor packages".to_owned());

@@ -1,26 +1,28 @@
 //! `JUnit` XML as the tools of this world write it: `testsuites`, `testsuite`, `testcase`, with `failure`, `error`,
 //! `skipped`.
 
-use std::collections::BTreeMap;
-
-use super::report::{Finding, Outcome, Report, Severity, Test, millis};
+use super::junit_case::{Attributes, Case};
+use super::report::{Finding, Outcome, Report, Severity};
 use super::xml::{Piece, pieces};
-
-type Attributes = BTreeMap<String, String>;
 
 pub(super) fn parse(text: &str) -> Result<Report, String> {
     let mut reader = Reader::default();
     for piece in pieces(text)? {
         match piece {
-            Piece::Start(name, attributes) => reader.start(&name, &attributes),
+            Piece::Start(name, attributes) => reader.start(local(&name), &attributes),
             Piece::Text(text) => reader.text(&text),
-            Piece::End(name) => reader.end(&name),
+            Piece::End(name) => reader.end(local(&name)),
         }
     }
     if reader.seen == 0 {
         return Err("has no `testsuite`".to_owned());
     }
     Ok(reader.report)
+}
+
+/// The name of an element without the prefix of its namespace.
+fn local(name: &str) -> &str {
+    name.rsplit_once(':').map_or(name, |(_, local)| local)
 }
 
 #[derive(Default)]
@@ -38,15 +40,11 @@ struct Reader {
     bad: u64,
 }
 
-struct Case {
-    test: Test,
-    /// Known to fail: what it comes to does not count.
-    todo: bool,
-}
-
 /// What a suite says of itself, and how much was known before it.
 struct Suite {
     name: String,
+    /// By its name it is what pytest writes, which fails where no test ran.
+    of_pytest: bool,
     tests: Option<u64>,
     failures: Option<u64>,
     errors: Option<u64>,
@@ -59,12 +57,13 @@ impl Reader {
         let outcome = match name {
             "testsuites" | "testsuite" => {
                 self.seen += 1;
-                self.suites.push(suite(attributes, self.report.tests.len(), self.bad));
+                let suite = self.suite(attributes);
+                self.suites.push(suite);
                 return;
             }
             "testcase" => {
-                let before = self.case.replace(Case { test: case(attributes), todo: false });
-                self.report.tests.extend(before.map(|case| case.test));
+                let before = self.case.replace(Case::new(attributes));
+                self.report.tests.extend(before.map(Case::into_test));
                 return;
             }
             "failure" => Outcome::Failed,
@@ -75,13 +74,7 @@ impl Reader {
         self.bad += u64::from(outcome > Outcome::Skipped);
         let message = attributes.get("message").cloned();
         match &mut self.case {
-            Some(case) => {
-                case.todo |= attributes.get("type").is_some_and(|kind| kind == "todo");
-                if outcome >= case.test.outcome {
-                    case.test.outcome = outcome;
-                    case.test.message = message;
-                }
-            }
+            Some(case) => case.is(outcome, message, attributes),
             None if outcome > Outcome::Skipped => self.outside = Some(message.unwrap_or_default()),
             None => return,
         }
@@ -97,11 +90,7 @@ impl Reader {
     fn end(&mut self, name: &str) {
         match name {
             "testcase" => {
-                let Some(mut case) = self.case.take() else { return };
-                if case.todo {
-                    case.test.outcome = Outcome::Skipped;
-                }
-                self.report.tests.push(case.test);
+                self.report.tests.extend(self.case.take().map(Case::into_test));
             }
             "testsuites" | "testsuite" => {
                 if let Some(suite) = self.suites.pop() {
@@ -115,10 +104,33 @@ impl Reader {
                     let said = said.unwrap_or_else(|| "something outside of a test failed".to_owned());
                     self.report.findings.push(Finding::new(Severity::Error, said));
                 } else if let Some(case) = self.case.as_mut().filter(|_| !text.is_empty()) {
-                    case.test.message = Some(joined(case.test.message.take(), &text));
+                    case.message = Some(joined(case.message.take(), &text));
                 }
             }
             _ => {}
+        }
+    }
+
+    fn suite(&mut self, attributes: &Attributes) -> Suite {
+        let named = attributes.get("name").filter(|name| !name.is_empty());
+        let name = named.map_or_else(|| "a suite".to_owned(), |name| format!("the suite `{name}`"));
+        let mut said = |key: &str| {
+            let said = attributes.get(key).map(|said| said.trim()).filter(|said| !said.is_empty())?;
+            let count = count(said);
+            if count.is_none() {
+                self.report.broken(format!("{name} counts its {key} as `{said}`, which is no number"));
+            }
+            count
+        };
+        let (tests, failures, errors) = (said("tests"), said("failures").max(said("failed")), said("errors"));
+        Suite {
+            name,
+            of_pytest: named.is_some_and(|name| name == "pytest"),
+            tests,
+            failures,
+            errors,
+            cases_before: self.report.tests.len(),
+            bad_before: self.bad,
         }
     }
 
@@ -139,6 +151,9 @@ impl Reader {
         if tests > cases && !known && declared <= bad {
             self.report.broken(format!("{name} counts {tests} tests, and {cases} are listed"));
         }
+        if suite.of_pytest && suite.tests == Some(0) && cases == 0 && declared == 0 {
+            self.report.broken("no tests ran");
+        }
     }
 }
 
@@ -151,41 +166,9 @@ fn joined(message: Option<String>, text: &str) -> String {
     }
 }
 
-fn suite(attributes: &Attributes, cases_before: usize, bad_before: u64) -> Suite {
-    let count = |key: &str| attributes.get(key).and_then(|count| count.trim().parse().ok());
-    let named = attributes.get("name").filter(|name| !name.is_empty());
-    Suite {
-        name: named.map_or_else(|| "a suite".to_owned(), |name| format!("the suite `{name}`")),
-        tests: count("tests"),
-        failures: count("failures"),
-        errors: count("errors"),
-        cases_before,
-        bad_before,
-    }
-}
-
-fn case(attributes: &Attributes) -> Test {
-    let get = |key: &str| attributes.get(key).filter(|value| !value.is_empty());
-    let name = get("name").cloned().unwrap_or_default();
-    let full = get("classname").map_or(name.clone(), |class| format!("{class}.{name}"));
-    Test {
-        file: get("file").cloned(),
-        line: get("line").and_then(|line| line.parse().ok()),
-        duration_ms: get("time").and_then(|time| time.replace(',', "").parse().ok()).and_then(millis),
-        ..Test::new(full, said_outcome(attributes))
-    }
-}
-
-/// Some say it in an attribute as well, and some there alone.
-fn said_outcome(attributes: &Attributes) -> Outcome {
-    let said = |key: &str| attributes.get(key).map(|value| value.to_ascii_lowercase());
-    let words = [said("status"), said("result")];
-    let is = |all: &[&str]| words.iter().flatten().any(|word| all.contains(&word.as_str()));
-    if is(&["error", "errored", "crashed", "timeout"]) {
-        Outcome::Error
-    } else if is(&["fail", "failed", "failure"]) {
-        Outcome::Failed
-    } else {
-        Outcome::Passed
-    }
+/// A count that an attribute gives; its thousands may stand apart.
+fn count(said: &str) -> Option<u64> {
+    let apart = |c: char| matches!(c, ',' | '_' | '\'' | ' ' | '\u{a0}' | '\u{202f}');
+    let digits: String = said.chars().filter(|c| !apart(*c)).collect();
+    digits.strip_suffix(".0").unwrap_or(&digits).parse().ok()
 }

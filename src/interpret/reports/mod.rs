@@ -5,15 +5,21 @@ mod go;
 mod go_text;
 mod jest;
 mod junit;
+mod junit_case;
 mod pytest;
 mod report;
 mod sarif;
+mod sarif_run;
 mod xml;
 
 #[cfg(test)]
 mod data_samples;
 #[cfg(test)]
+mod fates;
+#[cfg(test)]
 mod samples;
+#[cfg(test)]
+mod sarif_samples;
 #[cfg(test)]
 mod tests;
 
@@ -23,7 +29,7 @@ use report::plain;
 
 /// Reads the report `text` of the given format (`auto` tells by the text), or says why it cannot.
 pub(super) fn parse(format: &str, text: &str) -> Result<Value, String> {
-    let text = &plain(text);
+    let text = &plain(text.trim_start_matches('\u{feff}'));
     let format = if format == "auto" { detect(text).ok_or(UNKNOWN)? } else { format };
     let report = match format {
         "cargo" => cargo::parse(text),
