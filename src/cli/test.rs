@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use serde_json::Value;
 
 use crate::compile::CheckedTests;
 use crate::diag::{Diagnostic, Diagnostics, Severity};
@@ -14,7 +15,7 @@ use crate::session::{GraphTestFile, given_graph_tests, own_graph_tests};
 use crate::source::{Sources, Span};
 use crate::testing::{
     Blessed, CaseReport, Coverage, Covered, Difference, FileReport, Problem as CaseProblem, Rehearsal, bless,
-    judge, junit, rehearse, tests_document, tests_text,
+    judge, junit, no_file_holds, rehearse, tests_document, tests_text,
 };
 use crate::view::escaped;
 
@@ -209,10 +210,9 @@ fn report(file: &GraphTestFile, played: Vec<Played<'_>>, blessed: Option<&Blesse
         differences.retain(|one| !(one.can_be_blessed && is_written(one.span)));
         let unwritten = blessed.into_iter().flat_map(|blessed| &blessed.unwritten);
         let here = |span: &&Span| own.contains(span);
-        problems.extend(unwritten.filter(here).map(|span| CaseProblem {
-            span: *span,
-            message: "what was found cannot be written here without changing more than that".to_owned(),
-            help: "edit it by hand".to_owned(),
+        problems.extend(unwritten.filter(here).map(|span| {
+            let found = differences.iter().find(|one| one.span == *span).and_then(|one| one.found.as_ref());
+            cannot_be_written(*span, found.or(came_to.summary.outputs.as_deref()))
         }));
         let summary = came_to.summary;
         CaseReport {
@@ -225,6 +225,20 @@ fn report(file: &GraphTestFile, played: Vec<Played<'_>>, blessed: Option<&Blesse
         }
     });
     FileReport { name: file.name.clone(), graph: file.graph.clone(), cases: cases.collect() }
+}
+
+fn cannot_be_written(span: Span, found: Option<&Value>) -> CaseProblem {
+    let (message, help) = match found.and_then(no_file_holds) {
+        Some(number) => (
+            format!("what was found holds `{number}`, and a file holds whole numbers up to {}", i64::MAX),
+            "let the graph give it out as text (`| string`), and expect that",
+        ),
+        None => {
+            let message = "what was found cannot be written here without changing more than that";
+            (message.to_owned(), "edit it by hand")
+        }
+    };
+    CaseProblem { span, message, help: help.to_owned() }
 }
 
 fn expects_nothing(case: &GraphCase, is_whole: bool) -> CaseProblem {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Number, Value, json};
 
 use crate::diag::Diagnostics;
 use crate::document::{Limits, Syntax, Tree, inline, parse};
@@ -54,6 +54,16 @@ pub fn bless(sources: &Sources, file: FileId, cases: &[(&GraphCase, &Rehearsal, 
     let mut unwritten = Vec::new();
     page.write(&values.into_iter().collect::<Vec<_>>(), &mut unwritten);
     Blessed { text: page.last, unwritten }
+}
+
+/// The first whole number in a value that is larger than any that a file can hold: a `sum` comes to such.
+pub fn no_file_holds(value: &Value) -> Option<&Number> {
+    match value {
+        Value::Number(number) => Some(number).filter(|number| number.is_u64() && !number.is_i64()),
+        Value::Array(items) => items.iter().find_map(no_file_holds),
+        Value::Object(entries) => entries.values().find_map(no_file_holds),
+        _ => None,
+    }
 }
 
 /// A file's text, and the values that can be written into it together.

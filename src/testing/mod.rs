@@ -13,7 +13,7 @@ mod report;
 mod rewrite;
 mod script;
 
-pub use bless::{Blessed, bless};
+pub use bless::{Blessed, bless, no_file_holds};
 pub use coverage::{Coverage, Covered};
 pub use difference::{Difference, text_difference};
 pub use judge::judge;

@@ -57,6 +57,19 @@ fn a_value_that_cannot_be_written_keeps_no_other_out() {
 }
 
 #[test]
+fn a_number_that_no_file_holds_is_told_to_be_one() {
+    let sum = "schema: lgflow.graph/v1\nname: sum\nstate: { n: { type: integer, reduce: sum } }\nnodes:\n  a: { uses: values, update: { n: 9223372036854775807 } }\n  \
+               b: { uses: values, update: { n: 1 } }\nedges: [a -> b]\noutputs: { n: '{{ state.n }}', text: '{{ state.n | string }}' }\n";
+    let workspace = yaml("  - name: c\n    expect: { outputs: { n: 1, text: a } }\n");
+    workspace.write(".lg/graph.yaml", sum);
+    let ran = workspace.lgflow(&["test", "--bless"]).ended(1);
+    let said = "what was found holds `9223372036854775808`, and a file holds whole numbers up to 9223372036854775807";
+    assert!(ran.stdout.contains(said) && ran.stdout.contains("`| string`"), "{}", ran.stdout);
+    let blessed = workspace.read(".lg/tests/g.yaml");
+    assert!(blessed.contains("n: 1, text: \"9223372036854775808\""), "{blessed}");
+}
+
+#[test]
 fn of_what_is_long_the_parts_that_differ_are_shown() {
     let case = "  - name: n\n    results: [{ tool: read_file, output: { content: \"one\\ntwo\\nthree\\n\" } }]\n    \
                 expect: { outputs: { deep: { text: \"one\\ntwx\\nthree\\n\", list: [{ n: 1.0 }, { n: 3 }], fine: true, more: 4 } } }\n";
