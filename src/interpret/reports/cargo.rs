@@ -28,6 +28,8 @@ struct Reader {
     report: Report,
     /// The programs that have begun and not ended: how many tests each said it runs, and how many were known before.
     running: Vec<(u64, usize)>,
+    /// What looks like a message of the compiler while a program runs: a test printed it, if the program ends.
+    printed: Vec<Finding>,
     /// The one that runs is nextest.
     nextest: bool,
     /// A program of tests has ended, or a build.
@@ -42,8 +44,9 @@ impl Reader {
         let line = lines[at];
         if let Some(test) = test_line(line) {
             self.report.tests.push(test);
-        } else if let Some(finding) = compiler_line(lines, at).filter(|_| self.running.is_empty()) {
-            self.report.findings.push(finding);
+        } else if let Some(finding) = compiler_line(lines, at) {
+            let to = if self.running.is_empty() { &mut self.report.findings } else { &mut self.printed };
+            to.push(finding);
         } else if let Some(count) = begin_line(line) {
             self.running.push((count, self.report.tests.len()));
         } else if let Some(count) = nextest_begins(line).filter(|_| self.running.is_empty()) {
@@ -78,7 +81,7 @@ impl Reader {
         if !result.starts_with("ok") {
             self.report.fails("a program of tests failed");
         }
-        let (tests, known) = self.running.pop().unwrap_or_default();
+        let (tests, known) = self.ended();
         let came_to = [
             ("passed", Outcome::Passed, count("passed").saturating_add(count("measured"))),
             ("failed", Outcome::Failed, count("failed")),
@@ -91,6 +94,15 @@ impl Reader {
         Ok(())
     }
 
+    /// What was known of the program that ends.
+    fn ended(&mut self) -> (u64, usize) {
+        let ended = self.running.pop().unwrap_or_default();
+        if self.running.is_empty() {
+            self.printed.clear();
+        }
+        ended
+    }
+
     fn all_ended(&mut self, tests: u64, counts: impl Iterator<Item = u64>) {
         let ended = counts.fold(0, u64::saturating_add);
         if ended < tests {
@@ -101,7 +113,7 @@ impl Reader {
     /// What nextest counts at its end. The tests that it skips are none of those that it says it starts.
     fn nextest(&mut self, counts: &[(u64, &str)]) -> Result<(), String> {
         (self.results, self.nextest) = (true, false);
-        let (tests, known) = self.running.pop().unwrap_or_default();
+        let (tests, known) = self.ended();
         for (count, word) in counts {
             let outcome = match *word {
                 "passed" => Outcome::Passed,
@@ -117,6 +129,7 @@ impl Reader {
     }
 
     fn into_report(mut self) -> Result<Report, String> {
+        self.report.findings.append(&mut self.printed);
         for (tests, _) in self.running {
             let these = if tests == 1 { "1 test".to_owned() } else { format!("{tests} tests") };
             self.report

@@ -202,6 +202,8 @@ fn what_a_test_of_go_prints() {
             ("no test failed", "testing: race detected outside of test execution\nFAIL\n"),
         ],
     );
+    let glued = "=== RUN   TestA\nx=== RUN   TestA/b\n    --- FAIL: TestA/b (0.00s)\n--- FAIL: TestA (0.00s)\nFAIL\nFAIL\tx/a\t0.01s\nFAIL\n";
+    assert_eq!(parse("go", glued).unwrap()["summary"]["failed"], 2);
     let crash = "=== RUN   TestA\npanic: boom\nFAIL\tx/a\t0.01s\n# x/b\n./b.go:3:5: undefined: y\nFAIL\tx/b [build failed]\nFAIL\n";
     let report = parse("go", crash).unwrap();
     assert_eq!((&report["tests"][0]["status"], &report["findings"][0]["line"]), (&"error".into(), &3.into()));
@@ -293,4 +295,6 @@ fn what_a_test_for_cargo_prints() {
     let printed = "running 1 test\nerror[E0308]: mismatched types\n --> ui/a.rs:2:5\n  |\nerror: no\n --> ui/b.rs:2:5\n\
                    test ui ... ok\n\ntest result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out\n";
     well("cargo", &[("messages of a compiler", printed)]);
+    let cut = parse("cargo", printed.split_once("test ui").unwrap().0).unwrap();
+    assert_eq!((&cut["ok"], &cut["findings"][0]["code"]), (&false.into(), &"E0308".into()), "{cut:#}");
 }

@@ -51,8 +51,9 @@ impl<'t> Reader<'t> {
         {
             self.current = Some(name).filter(|name| self.running.contains_key(name));
         } else if let Some((name, outcome, seconds)) = result_line(line) {
-            // where a test runs, one that did not begin is what it printed
-            if self.quiet() || self.running.contains_key(name) || unended(name).is_none() {
+            // where a test runs, one that did not begin is what it printed; a part of one can begin behind other text
+            let known = name.split('/').next().is_some_and(|whole| self.running.contains_key(whole));
+            if known || self.quiet() || self.running.contains_key(name) || unended(name).is_none() {
                 self.result(name, outcome, seconds);
             }
         } else if let Some(placed) = placed(line) {
