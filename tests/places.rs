@@ -122,6 +122,38 @@ fn a_workspace_that_cannot_be_written() {
     give(workspace.path(), 0o755);
 }
 
+/// A file that somebody else owns, and that takes what is added: where the machine lets the owner say so, nothing but that.
+#[test]
+fn an_anchor_stands_in_a_file_of_somebody_else() {
+    let workspace = Workspace::git();
+    workspace.write("a.rs", "fn main() {}\n");
+    fs::create_dir(workspace.state()).unwrap();
+    give(workspace.state(), 0o700);
+    give(workspace.path(), 0o755);
+    let file = workspace.outside().join("anchors.jsonl");
+    fs::write(&file, "begun\n").unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o646)).unwrap();
+    let attribute = |change: &str| Command::new("chattr").arg(change).arg(&file).output();
+    let only_added_to = is_root() && attribute("+a").is_ok_and(|done| done.status.success());
+    let ran = as_a_user(&workspace, &[&REQUEST[..], &["--format", "json"]].concat()).ended(0).json();
+    let (run, place) = (ran["run"].as_str().unwrap(), format!("file:{}", file.display()));
+    let said = as_a_user(&workspace, &["trace", "anchor", run, "--to", &place]).ended(0);
+    // nobody but root makes a file of somebody else
+    assert_eq!((said.stdout + &said.stderr).contains("your own file"), !is_root());
+    let text = fs::read_to_string(&file).unwrap();
+    assert!(text.starts_with("begun\n{") && text.lines().count() == 2, "{text}");
+    let verified = as_a_user(&workspace, &["trace", "verify", run, "--anchor", &place]).ended(0);
+    assert!((verified.stdout + &verified.stderr).contains("complete up to anchor"));
+    if only_added_to {
+        // what has been added stays, whoever holds the state
+        fs::write(&file, "").unwrap_err();
+        attribute("-a").unwrap();
+    }
+    // one that may not be added to
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o444)).unwrap();
+    as_a_user(&workspace, &["trace", "anchor", run, "--to", &place]).ended(1).says("anchors.jsonl");
+}
+
 #[test]
 fn a_state_folder_that_cannot_be_written_or_is_not_ours() {
     let workspace = Workspace::git();

@@ -22,7 +22,7 @@ use std::process::{Child, Command, Stdio};
 use std::rc::Rc;
 use std::time::Duration;
 
-use crash::{Bench, Then, killed_at_every_event, powered_off_at_some_events};
+use crash::{Bench, Then, killed_at_every_answer, killed_at_every_event, powered_off_at_some_events};
 use lgflow::digest::Digest;
 use lgflow::store::{Durability, RunId, Store, StoreAddress, StoreError};
 use lgflow::trace::verify;
@@ -213,6 +213,12 @@ fn a_run_that_is_killed_at_any_event_ends_as_it_would_have_with_each_effect_once
     let server = Server::start();
     let who = |at: u64| ["interpreter", "runner", "both", "front"][at as usize % 4];
     killed_at_every_event(&|| Bench::new(&server.url()).apart(), &who);
+}
+
+#[test]
+fn what_was_done_and_whose_answer_nobody_heard_is_not_done_again() {
+    let server = Server::start();
+    killed_at_every_answer(&|| Bench::new(&server.url()), "both");
 }
 
 /// One whose memory keeps what nobody waits for: it is lost when the server crashes.
