@@ -255,7 +255,7 @@ impl Project<'_, '_> {
     fn graph(&mut self, path: &RelPath, parsed: &Parsed, before: Errors) -> Option<Built> {
         self.graphs.insert(path.clone(), Progress::Open);
         self.open.push(path.clone());
-        let decoded = model::decode_graph(&parsed.tree, &parsed.damage, self.diagnostics);
+        let decoded = model::decode_graph(parsed, self.diagnostics);
         let plan = decoded.and_then(|graph| {
             let origin = Origin { tree: &parsed.tree, damage: &parsed.damage };
             let source = Source {

@@ -14,6 +14,8 @@ pub struct Parsed {
     pub tree: Tree,
     /// What could not. Where it is not empty, [`Damage::lost`] tells real findings from follow-on noise.
     pub damage: Damage,
+    /// What it was written in.
+    pub syntax: Syntax,
 }
 
 /// Reads a file of `sources`. Each fault goes into `diagnostics`, all of them and not only the first; where a
@@ -41,7 +43,7 @@ pub fn parse(
     };
     hand_over(found, file, limits, diagnostics);
     let (tree, unread) = parsed?;
-    Some(Parsed { tree, damage: Damage::new(text, unread) })
+    Some(Parsed { tree, damage: Damage::new(text, unread), syntax })
 }
 
 /// The first findings of a file up to the limit; nobody reads the thousandth duplicate.

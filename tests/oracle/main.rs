@@ -106,7 +106,7 @@ fn model(text: &str) -> Graph {
     let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
     let file = sources.add("g.json", text);
     let parsed = parse(&sources, file, Syntax::Json, &Limits::default(), &mut found).expect("it is JSON");
-    decode_graph(&parsed.tree, &parsed.damage, &mut found).expect("it is a graph")
+    decode_graph(&parsed, &mut found).expect("it is a graph")
 }
 
 /// What of a run may not depend on timing, and does not agree.

@@ -25,7 +25,7 @@ pub fn decode(text: &str, syntax: Syntax) -> (Option<Graph>, Diagnostics) {
     let Some(parsed) = parse(&sources, file, syntax, &Limits::default(), &mut found) else {
         return (None, found);
     };
-    let graph = decode_graph(&parsed.tree, &parsed.damage, &mut found);
+    let graph = decode_graph(&parsed, &mut found);
     if let Some(graph) = &graph {
         parameters(graph, &mut found);
     }

@@ -2,7 +2,7 @@
 //! that is indented too far. They are named, and read as if they stood where they belong.
 
 use crate::diag::{Diagnostic, codes};
-use crate::document::{Entry, Syntax, Tree, Value};
+use crate::document::{Entry, Parsed, Syntax, Tree, Value};
 use crate::model::decode::Decoder;
 use crate::model::{PACK_PREFIX, Uses};
 
@@ -12,11 +12,12 @@ use super::root::ROOT_KEYS;
 use super::section::BUDGET_KEYS;
 
 /// The tree with misplaced keys at the top; `None` where there are none.
-pub(super) fn put_right(decoder: &mut Decoder<'_>, tree: &Tree) -> Option<Tree> {
+pub(super) fn put_right(decoder: &mut Decoder<'_>, parsed: &Parsed) -> Option<Tree> {
+    let tree = &parsed.tree;
     if !may_be_misplaced(tree) {
         return None;
     }
-    let mut search = Search { root: tree, found: Vec::new() };
+    let mut search = Search { root: tree, syntax: parsed.syntax, found: Vec::new() };
     let sections: Vec<Entry> = tree.entries().iter().map(|entry| search.section(entry)).collect();
     if search.found.is_empty() {
         return None;
@@ -49,6 +50,7 @@ fn may_be_misplaced(tree: &Tree) -> bool {
 
 struct Search<'t> {
     root: &'t Tree,
+    syntax: Syntax,
     found: Vec<(Entry, String)>,
 }
 
@@ -56,7 +58,9 @@ impl Search<'_> {
     fn section(&mut self, section: &Entry) -> Entry {
         let name = section.key.value.as_str();
         let keep = |search: &mut Self, entry: &Entry| {
-            if search.belongs_to_root(entry) && misfits(name, entry) {
+            if search.belongs_to_root(entry)
+                && (misfits(name, entry) || search.is_behind_own_table(name, entry))
+            {
                 search.found.push((entry.clone(), format!("`{name}`")));
                 return None;
             }
@@ -87,7 +91,11 @@ impl Search<'_> {
                 search.found.push((entry.clone(), place.clone()));
                 return None;
             }
-            Some(if key == "with" { search.parameters(uses, entry, &place) } else { entry.clone() })
+            Some(match key {
+                "with" => search.parameters(uses, entry, &place),
+                "retry" | "for_each" | "update" => search.modifier(entry, &place),
+                _ => entry.clone(),
+            })
         };
         self.filtered(member, keep)
     }
@@ -106,11 +114,33 @@ impl Search<'_> {
         self.filtered(with, keep)
     }
 
+    /// A modifier that is a mapping of its own; the keys of `update` are channels.
+    fn modifier(&mut self, modifier: &Entry, place: &str) -> Entry {
+        let name = modifier.key.value.as_str();
+        let channels = self.root.get("state");
+        let keep = |search: &mut Self, entry: &Entry| {
+            let is_channel = channels.is_some_and(|channels| channels.get(&entry.key.value).is_some());
+            let stranger = name != "update" || !is_channel && means_the_graph(entry);
+            if search.belongs_to_root(entry) && stranger {
+                search.found.push((entry.clone(), format!("`{name}` of {place}")));
+                return None;
+            }
+            Some(entry.clone())
+        };
+        self.filtered(modifier, keep)
+    }
+
     fn filtered(&mut self, entry: &Entry, keep: impl Fn(&mut Self, &Entry) -> Option<Entry>) -> Entry {
         let Value::Map(entries) = &entry.value.value else { return entry.clone() };
         let entries = entries.iter().filter_map(|entry| keep(self, entry)).collect();
         let value = Tree { value: Value::Map(entries), span: entry.value.span };
         Entry { key: entry.key.clone(), value }
+    }
+
+    /// Does a key stand in an author's own table that was hardly meant for it? In TOML alone, where every key behind a header
+    /// belongs to that table; elsewhere it was put there.
+    fn is_behind_own_table(&self, table: &str, entry: &Entry) -> bool {
+        self.syntax == Syntax::Toml && table.starts_with("x-") && means_the_graph(entry)
     }
 
     /// Is it a key of the graph that the graph lacks?

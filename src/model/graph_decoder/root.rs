@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::diag::{Diagnostic, Diagnostics, codes};
-use crate::document::{Damage, Tree, Value};
+use crate::document::{Parsed, Tree, Value};
 use crate::model::decode::{Decoder, Fields, OwnKeys, Shape, Slot};
 use crate::model::{Graph, Section};
 use crate::source::{Located, Span};
@@ -52,16 +52,17 @@ const FILE: Shape = Shape {
     own: OwnKeys::Extensions,
 };
 
-/// Reads a graph file. `None` where there is nothing to go on with: another schema, or no nodes at all. `damage`
-/// is what the parser skipped: nothing that follows from it is reported.
-pub fn decode_graph(tree: &Tree, damage: &Damage, diagnostics: &mut Diagnostics) -> Option<Graph> {
-    let mut decoder = Decoder::new(diagnostics, damage);
+/// Reads a graph file. `None` where there is nothing to go on with: another schema, or no nodes at all. Nothing that follows
+/// from what the parser had to skip is reported.
+pub fn decode_graph(parsed: &Parsed, diagnostics: &mut Diagnostics) -> Option<Graph> {
+    let mut decoder = Decoder::new(diagnostics, &parsed.damage);
+    let tree = &parsed.tree;
     let place = first_line(tree);
     if !matches!(tree.value, Value::Map(_)) {
         decoder.wrong_type("a graph file", "a mapping", tree);
         return None;
     }
-    let put_right = put_right(&mut decoder, tree);
+    let put_right = put_right(&mut decoder, parsed);
     let tree = put_right.as_ref().unwrap_or(tree);
     if !decoder.knows_schema(tree, "a graph", &SCHEMAS) {
         return None;
