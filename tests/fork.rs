@@ -205,7 +205,8 @@ fn what_a_look_came_to_is_not_taken_over_once_the_fork_has_changed_what_it_looke
     let fourth = fork(&workspace, &third, &["--from", "last"], 0);
     assert_eq!(counts(&fourth)[3], ("read".to_owned(), 1, 0));
     // another file is another workspace
-    workspace.write("other.yaml", LOOKS.replacen("path: h.txt, content", "path: i.txt, content", 1));
+    let more = "[{ op: put, path: i.txt, content: x }, { op: put, path: h.txt, content";
+    workspace.write("other.yaml", LOOKS.replacen("[{ op: put, path: h.txt, content", more, 1));
     let other = fork(&workspace, &fourth, &["--from", "last", "-g", "other.yaml"], 0);
     assert_eq!(why(&other, "read"), "the workspace is not what it was then: `one` changed `i.txt`");
 }
@@ -256,6 +257,225 @@ fn a_look_is_not_answered_with_what_a_later_patch_left() {
     let first = run(&workspace);
     let second = fork(&workspace, &first, &["--from", "last", "-i", "v=c"], 0);
     assert_eq!(second["outputs"]["r1"], "c");
+}
+
+#[test]
+fn a_look_behind_a_link_is_not_answered_with_what_a_later_patch_left() {
+    let workspace =
+        looks(&BETWEEN.replace("read_file, with: { path: f.txt }", "read_file, with: { path: link }"));
+    std::os::unix::fs::symlink("f.txt", workspace.path().join("link")).unwrap();
+    let first = run(&workspace);
+    let arguments = ["runs", "fork", first["run"].as_str().unwrap(), "--from", "last", "-i", "v=b"];
+    let refused = workspace.lgflow(&arguments).ended(1).stderr;
+    assert!(refused.contains("`r1` would look at `f.txt` as `p2` left it later"), "{refused}");
+}
+
+#[test]
+fn a_file_that_is_put_does_not_keep_a_mode_that_it_has_only_later() {
+    let modes = BETWEEN
+        .replace("path: f.txt, content: \"1\"", "path: f.txt, content: \"{{ inputs.v }}\"")
+        .replace("path: g.txt, content: \"{{ inputs.v }}\"", "path: g.txt, content: \"0\"")
+        .replace("content: \"2\"", "content: \"2\", mode: \"100755\"");
+    let workspace = looks(&modes);
+    let first = run(&workspace);
+    let id = first["run"].as_str().unwrap();
+    let refused = workspace.lgflow(&["runs", "fork", id, "--from", "last", "-i", "v=b"]).ended(1).stderr;
+    assert!(refused.contains("`p1` would look at `f.txt` as `p2` left it later"), "{refused}");
+    // with a mode of its own it keeps none
+    let workspace =
+        looks(&modes.replace("content: \"{{ inputs.v }}\"", "content: \"{{ inputs.v }}\", mode: \"100644\""));
+    let first = run(&workspace);
+    let second = fork(&workspace, &first, &["--from", "last", "-i", "v=b"], 0);
+    assert_eq!(second["outputs"]["r1"], "b");
+}
+
+/// A patch, a test of what is wanted, and taking back where it is not there.
+const TAKEN_BACK: &str = r#"schema: lgflow.graph/v1
+name: back
+inputs: { want: { type: string, default: one } }
+nodes:
+  fix: { uses: apply_patch, with: { changes: [{ op: put, path: f.txt, content: "one" }, { op: add, path: new/n.txt, content: "n" }] } }
+  test: { uses: exec, with: { argv: [grep, -q, "{{ inputs.want }}", f.txt], ok_exit: [0, 1] } }
+  more: { uses: apply_patch, with: { changes: [{ op: put, path: g.txt, content: "{{ inputs.want }}" }] } }
+  shown: { uses: workspace_diff, with: { since: start } }
+  back: { uses: rollback, with: { to: start } }
+edges:
+  - fix -> test -> more -> shown
+  - { from: shown, to: back, when: "nodes.test.output.exit_code == 1" }
+outputs: { shown: "{{ nodes.shown.output.files | map(attribute='path') }}" }
+"#;
+
+#[test]
+fn what_a_fork_has_taken_over_is_taken_back_and_shown_with_what_it_did() {
+    let workspace = looks(TAKEN_BACK);
+    let grep = "commands:\n  - { name: grep, program: grep, args: [[-q, '*', '*']] }\n";
+    let policy = workspace.read("policy.yaml").replace("commands:\n", grep);
+    let policy = policy.replace("exec: allow", "exec: allow, rollback: allow, workspace_diff: allow");
+    workspace.write("policy.yaml", policy).write("f.txt", "zero");
+    let there =
+        || ["f.txt", "g.txt", "new/n.txt"].map(|path| fs::read_to_string(workspace.path().join(path)).ok());
+    let text = |text: &str| Some(text.to_owned());
+    let first = run(&workspace);
+    assert_eq!(there(), [text("one"), text("one"), text("n")]);
+    let id = first["run"].as_str().unwrap();
+    workspace.lgflow(&["runs", "undo", id, "--to", "more"]).ended(0);
+    let second = fork(&workspace, &first, &["--from", "test", "-i", "want=two"], 0);
+    assert!(counts(&second).contains(&("fix".to_owned(), 1, 0)), "{second}");
+    assert_eq!(second["outputs"]["shown"], json!(["f.txt", "g.txt", "new/n.txt"]));
+    assert_eq!(there(), [text("zero"), None, None], "all of it is taken back");
+    sound(&workspace, second["run"].as_str().unwrap());
+    // what the fork did was to take it back: that is undone, and what it had taken over stands again
+    workspace.lgflow(&["runs", "undo", second["run"].as_str().unwrap()]).ended(0);
+    assert_eq!(there(), [text("one"), None, text("n")]);
+    // so that it can be forked once more, from the same place; only to the patch that it did itself this time
+    workspace.write("graph.yaml", TAKEN_BACK.replace("to: start }", "to: fix }"));
+    let third = fork(&workspace, &first, &["--from", "test", "-i", "want=three", "-g", "graph.yaml"], 0);
+    assert!(counts(&third).contains(&("fix".to_owned(), 1, 0)), "{third}");
+    assert_eq!(there(), [text("zero"), None, None]);
+    sound(&workspace, third["run"].as_str().unwrap());
+}
+
+/// A patch of a file that an input names, and a test that looks at all of them.
+const ELSEWHERE: &str = r#"schema: lgflow.graph/v1
+name: elsewhere
+inputs: { where: { type: string, default: f/old }, text: { type: string, default: "ok 1111111" } }
+nodes:
+  begin: { uses: apply_patch, with: { changes: [{ op: put, path: f/begin, content: "-" }] } }
+  fix: { uses: apply_patch, with: { changes: [{ op: put, path: "{{ inputs.where }}", content: "{{ inputs.text }}" }] } }
+  sure: { uses: approval, with: { show: sure? } }
+  test: { uses: exec, with: { argv: [grep, -rq, ok, f], ok_exit: [0, 1] } }
+  later: { uses: apply_patch, with: { changes: [{ op: put, path: f/later, content: "ok 2222222" }] } }
+edges: [begin -> fix -> sure -> test -> later]
+outputs: { code: "{{ nodes.test.output.exit_code }}" }
+"#;
+
+/// A workspace with it, under a policy with `more`, and a run of it.
+fn elsewhere(graph: &str, more: &str) -> (Workspace, Value) {
+    let workspace = looks(graph);
+    let grep = "commands:\n  - { name: grep, program: grep, args: [[-rq, '*', '*']] }\n";
+    workspace.write("policy.yaml", workspace.read("policy.yaml").replace("commands:\n", grep) + more);
+    let first = workspace.lgflow(&RUN).ended(5).json();
+    let id = first["run"].as_str().unwrap();
+    workspace.lgflow(&["approve", id, "sure"]).ended(0);
+    workspace.lgflow(&["runs", "resume", id]).ended(0);
+    (workspace, first)
+}
+
+#[test]
+fn what_the_earlier_run_made_of_another_file_is_not_what_the_fork_made() {
+    let (workspace, first) = elsewhere(ELSEWHERE, "");
+    let id = first["run"].as_str().unwrap();
+    workspace.lgflow(&["runs", "undo", id, "--to", "later"]).ended(0);
+    let arguments = ["runs", "fork", id, "--from", "fix", "-i", "where=f/new", "-i", "text=bad"];
+    workspace.lgflow(&arguments).ended(5);
+    let forked = waiting(&workspace);
+    workspace.lgflow(&["approve", &forked, "sure"]).ended(0);
+    let refused = workspace.lgflow(&["runs", "resume", &forked]).ended(1).stderr;
+    assert!(refused.contains("`test` would look at `f/old` as `fix` left it in the run"), "{refused}");
+    // what it says to do makes it right
+    workspace.lgflow(&["runs", "undo", &forked]).ended(0);
+    workspace.lgflow(&["runs", "undo", id, "--to", "fix"]).ended(0);
+    workspace.lgflow(&arguments).ended(5);
+    let forked = waiting(&workspace);
+    workspace.lgflow(&["approve", &forked, "sure"]).ended(0);
+    let done = workspace.lgflow(&["runs", "resume", &forked, "--format", "json"]).ended(0).json();
+    assert_eq!(done["outputs"]["code"], 1, "{done}");
+    assert_eq!(counts(&done)[0], ("begin".to_owned(), 1, 0), "{done}");
+}
+
+#[test]
+fn what_a_patch_that_is_left_out_or_comes_in_another_order_has_left_is_not_seen() {
+    // the first patch is left out: the look behind it is not taken over, and would see what it left
+    let skipped = BETWEEN
+        .replace(
+            "path: f.txt, content: \"1\" }] } }",
+            "path: f.txt, content: \"1\" }] }, skip_when: \"inputs.v == 'b'\" }",
+        )
+        .replace("path: g.txt, content: \"{{ inputs.v }}\"", "path: g.txt, content: \"0\"")
+        .replace("edges: [p0 -> p1 -> r1 -> p2 -> last]", "edges: [p0 -> p1 -> r1 -> last]")
+        .lines()
+        .filter(|line| !line.contains("  p2:"))
+        .collect::<Vec<_>>()
+        .join("\n");
+    let skipped = skipped.replace("nodes.r1.output.content", "nodes.last.output.content");
+    let workspace = looks(&skipped);
+    let first = run(&workspace);
+    let arguments = ["runs", "fork", first["run"].as_str().unwrap(), "--from", "last", "-i", "v=b"];
+    let refused = workspace.lgflow(&arguments).ended(1).stderr;
+    assert!(refused.contains("`r1` would look at `f.txt` as `p1` left it later in the run"), "{refused}");
+    // two patches change places: what comes first now is made, and so is what comes behind it
+    let workspace = looks(BETWEEN);
+    let first = run(&workspace);
+    workspace
+        .write("graph.yaml", BETWEEN.replace("p0 -> p1 -> r1 -> p2 -> last", "p0 -> p2 -> r1 -> p1 -> last"));
+    let second = fork(&workspace, &first, &["--from", "last", "-g", "graph.yaml"], 0);
+    assert_eq!(
+        (&second["outputs"]["r1"], workspace.read("f.txt")),
+        (&json!("2"), "1".to_owned()),
+        "{second}"
+    );
+}
+
+#[test]
+fn a_fork_of_a_fork_that_broke_off_does_not_look_ahead_either() {
+    let (workspace, first) = elsewhere(ELSEWHERE, "");
+    let id = first["run"].as_str().unwrap();
+    let said = format!("`test` would look at `f/later` as `later` left it later in the run `{id}`");
+    let mut from = id.to_owned();
+    for (node, text) in [("later", "text=bad"), ("test", "text=bad")] {
+        workspace.lgflow(&["runs", "fork", &from, "--from", node, "-i", text]).ended(5);
+        let forked = waiting(&workspace);
+        workspace.lgflow(&["approve", &forked, "sure"]).ended(0);
+        let refused = workspace.lgflow(&["runs", "resume", &forked]).ended(1).stderr;
+        assert!(refused.contains(&said), "{refused}");
+        from = forked;
+    }
+}
+
+/// The run that waits.
+fn waiting(workspace: &Workspace) -> String {
+    let listed = workspace.lgflow(&["runs", "list", "--format", "json"]).ended(0).json();
+    let listed = listed["runs"].as_array().unwrap();
+    listed.iter().find(|row| row["status"] == "suspended").unwrap()["run"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn what_was_taken_out_of_a_trace_is_held_against_the_workspace_all_the_same() {
+    let (workspace, first) = elsewhere(ELSEWHERE, "redact: [{ name: digits, pattern: '[0-9]{6,}' }]\n");
+    let id = first["run"].as_str().unwrap();
+    let arguments = ["runs", "fork", id, "--from", "later", "-i", "text=bad 3333333"];
+    // `later` is ahead, although its trace tells no digest
+    workspace.lgflow(&arguments).ended(5);
+    let forked = waiting(&workspace);
+    workspace.lgflow(&["approve", &forked, "sure"]).ended(0);
+    let refused = workspace.lgflow(&["runs", "resume", &forked]).ended(1).stderr;
+    assert!(
+        refused.contains("`test` would look at `f/later` as `later` left it later in the run"),
+        "{refused}"
+    );
+    workspace.lgflow(&["runs", "undo", &forked]).ended(0);
+    workspace.lgflow(&["runs", "undo", id, "--to", "later"]).ended(0);
+    // and a fork that is gone on with knows that it wrote something else into the file
+    workspace.lgflow(&arguments).ended(5);
+    let forked = waiting(&workspace);
+    workspace.lgflow(&["approve", &forked, "sure"]).ended(0);
+    let done = workspace.lgflow(&["runs", "resume", &forked, "--format", "json"]).ended(0).json();
+    assert_eq!(
+        (&done["outputs"]["code"], counts(&done)[3].clone()),
+        (&json!(1), ("test".to_owned(), 0, 1)),
+        "{done}"
+    );
+}
+
+#[test]
+fn what_a_fork_of_a_fork_wants_taken_back_is_said_of_the_run_that_made_it() {
+    let workspace = looks(BETWEEN);
+    let first = run(&workspace);
+    let id = first["run"].as_str().unwrap();
+    let second = fork(&workspace, &first, &["--from", "last"], 0);
+    let arguments = ["runs", "fork", second["run"].as_str().unwrap(), "--from", "last", "-i", "v=b"];
+    let refused = workspace.lgflow(&arguments).ended(1).stderr;
+    assert!(refused.contains(&format!("`lgflow runs undo {id} --to p2`")), "{refused}");
 }
 
 #[test]

@@ -28,12 +28,15 @@ pub struct Footprint {
 }
 
 /// A file before a call and behind it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileChange {
     /// The bytes that stood there; none where nothing did.
     pub before: Option<Digest>,
     /// What stands there; none where nothing does.
     pub after: Option<LeftFile>,
+    /// Is it not told what the bytes are, because something was taken out of the result? Then neither of both counts.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub untold: bool,
 }
 
 impl Footprint {
@@ -65,13 +68,15 @@ pub fn changed_files(result: &ToolResult) -> BTreeMap<String, FileChange> {
         let text = |name: &str| file[name].as_str().map(str::to_owned);
         let digest = |name: &str| text(name).and_then(|digest| digest.parse::<Digest>().ok());
         let (from, before) = (text("from").filter(|_| file["op"] == "rename"), digest("before"));
+        // a digest that is there and is none was keyed
+        let untold = ["before", "after"].iter().any(|name| text(name).is_some() && digest(name).is_none());
         let moved = from.is_some();
         if let Some(from) = from {
-            found.insert(from, FileChange { before, after: None });
+            found.insert(from, FileChange { before, after: None, untold });
         }
         let after = digest("after").zip(text("mode")).map(|(digest, mode)| LeftFile { digest, mode });
         if let Some(path) = text("path") {
-            found.insert(path, FileChange { before: before.filter(|_| !moved), after });
+            found.insert(path, FileChange { before: before.filter(|_| !moved), after, untold });
         }
     }
     found

@@ -20,6 +20,10 @@ pub struct Reuse {
     pub left: BTreeMap<String, Option<LeftFile>>,
     /// What all its calls have changed, in the order of their ends.
     pub changes: Vec<Footprint>,
+    /// The runs that the earlier one was forked from, the last first, with what their calls have changed: what it did not come to
+    /// of that may stand there, too. None before one that took nothing over.
+    #[serde(default)]
+    pub earlier: Vec<(String, Vec<Footprint>)>,
     /// What the run itself has done by now, where it is gone on with.
     pub done: Vec<Footprint>,
 }

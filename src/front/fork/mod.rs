@@ -128,6 +128,7 @@ pub fn fork(
         at.is_some_and(|at| stays[at] && reach.leaves(NodeIx(at as u32), iteration))
     };
     fork.reuse = results::reusable(run, &events, &may);
+    fork.reuse.earlier = source::earlier(place, run, &events)?;
     Ok(fork)
 }
 

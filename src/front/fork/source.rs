@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::effect::{LeftFile, ToolResult};
+use crate::effect::{Footprint, LeftFile, ToolResult};
 use crate::ledger::Ledger;
 use crate::store::{RunId, Store};
+use crate::trace::Envelope;
 
-use super::results::note_files;
+use super::results::{footprints, note_files};
 use crate::front::origin::{Origin, sources};
 use crate::front::undo::{StandingUndo, events, results_in, standing_undoes};
 use crate::front::{AgainError, Place};
@@ -84,6 +85,27 @@ fn lost(
         }
     }
     Ok(None)
+}
+
+/// What the runs changed that `run`, which has `told`, was forked from, the last first. One that took nothing over began with the
+/// workspace as it stood, and what was before is none of it.
+pub(super) fn earlier(
+    place: &Place,
+    run: &RunId,
+    told: &[Envelope],
+) -> Result<Vec<(String, Vec<Footprint>)>, AgainError> {
+    let store = place.runs()?;
+    let ledger = Ledger::open(&place.state, &store.id())?;
+    let (mut did, mut found) = (footprints(run, told), Vec::new());
+    for source in sources(&store, &ledger, run) {
+        if !did.iter().any(|did| did.recalled) {
+            break;
+        }
+        did = footprints(&source, &events(&store, &source)?);
+        let changes = did.iter().filter(|did| !did.files.is_empty()).cloned().collect();
+        found.push((source.to_string(), changes));
+    }
+    Ok(found)
 }
 
 /// What the patches of a run that are meant have left; one that was only tried left nothing.

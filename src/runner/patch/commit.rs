@@ -119,7 +119,7 @@ impl Workshop<'_> {
         let (files, made) = (files.collect(), made.collect());
         let Author { run, node, key, undoes, inverse, result, clears } = author;
         let number = history.next_number()?;
-        let past = Past { run, node, key, number, undoes, inverse, files, made, result };
+        let past = Past { run, node, key, number, undoes, inverse, files, made, result, taken_from: None };
         let mut random = [0; 8];
         getrandom::fill(&mut random).map_err(|error| {
             PatchError::io("naming", "the journal", std::io::Error::other(error.to_string()))

@@ -12,7 +12,7 @@ use crate::files::{FileError, Links, NewFiles, RelPath, Root};
 
 use super::journal::{folder, in_folder, journal_error};
 use super::version::MAX_FILE;
-use super::{Content, PatchError};
+use super::{Content, Mode, PatchError};
 
 /// What stands behind the folder of a session in those of its parts.
 const PARTS: char = '.';
@@ -42,6 +42,9 @@ pub(crate) struct Past {
     /// What the call answers: a runner that dies before it does answers it later.
     #[serde(default)]
     pub result: Option<Value>,
+    /// The run that made it, where this one has taken it over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken_from: Option<String>,
 }
 
 /// One file of a change.
@@ -68,6 +71,11 @@ impl PastContent {
     /// What `content` is recorded as.
     pub(crate) fn of(content: &Content) -> Self {
         Self { digest: content.digest(), bits: content.bits }
+    }
+
+    /// The mode that git would keep.
+    pub(crate) fn mode(self) -> &'static str {
+        Mode::of_bits(self.bits).as_str()
     }
 }
 
@@ -149,6 +157,21 @@ impl<'a> History<'a> {
         Ok(all.into_iter().filter(|past| past.undoes.is_empty() && !undone.contains(&past.number)).collect())
     }
 
+    /// The changes that the run made itself and that still hold, oldest first. What took back one that was taken over is a
+    /// change of its own, and so is what was taken back beside it.
+    pub(crate) fn own(&self) -> Result<Vec<Past>, PatchError> {
+        let all = self.all()?;
+        let taken: BTreeSet<u64> =
+            all.iter().filter(|past| past.taken_from.is_some()).map(|past| past.number).collect();
+        let cancels =
+            |past: &Past| !past.undoes.is_empty() && !past.undoes.iter().any(|at| taken.contains(at));
+        let cancelled: BTreeSet<u64> =
+            all.iter().filter(|past| cancels(past)).flat_map(|past| past.undoes.iter().copied()).collect();
+        let holds =
+            |past: &Past| past.taken_from.is_none() && !cancels(past) && !cancelled.contains(&past.number);
+        Ok(all.iter().filter(|past| holds(past)).cloned().collect())
+    }
+
     /// For each file that `changes` touched, how it stood before and after each of them: never empty, what it was before the
     /// first one first, and what the last one left last.
     pub(crate) fn states(changes: &[Past]) -> BTreeMap<String, Vec<Option<PastContent>>> {
@@ -205,6 +228,14 @@ impl<'a> History<'a> {
             renamed => renamed.map_err(failed)?,
         }
         self.state.sync_folder(&self.folder).map_err(failed)
+    }
+
+    /// Gives an entry the time of another history's.
+    pub(super) fn dated_as(&self, past: &Past, other: &Self, theirs: &Past) -> Result<(), PatchError> {
+        let (entry, model) = (self.entry(past, "json")?, other.entry(theirs, "json")?);
+        let dated =
+            other.state.facts(&model).and_then(|facts| self.state.set_modified(&entry, facts.modified));
+        dated.map_err(|error| journal_error("writing the history", error))
     }
 
     fn entry(&self, past: &Past, end: &str) -> Result<RelPath, PatchError> {

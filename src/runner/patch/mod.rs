@@ -13,6 +13,7 @@ mod places;
 mod recover;
 mod render;
 mod resolve;
+mod taken_over;
 mod version;
 
 pub(crate) use crate::patch::{
@@ -28,6 +29,7 @@ pub(crate) use recover::recover;
 pub use recover::{Recovered, Recovery};
 pub(crate) use render::{head, render};
 pub(crate) use resolve::{Changed, Planned, resolve_changes, resolve_patch};
+pub(crate) use taken_over::{TakenOver, take_over};
 pub(crate) use version::{Content, Version};
 
 #[cfg(test)]

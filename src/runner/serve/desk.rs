@@ -103,7 +103,7 @@ impl Desk {
         recover_workspace(&world).map_err(|error| error.message)?;
         let protected = start.protected.clone();
         let machine = Machine { declared: start.declared.clone(), ..machine_without_walls(protected) };
-        let reused = Reused::of(start.reuse.clone(), &world)?;
+        let reused = Reused::of(start.reuse.clone(), &start.run, &world)?;
         let mut gate = Gate::new(policy, machine);
         if may_run_commands(&gate) {
             gate.found_walls(walls());
@@ -335,7 +335,7 @@ impl Desk {
         if self.reused.answer_to(call, &self.world.root).is_some() {
             return None;
         }
-        let why = self.reused.stops(call, &self.world.root)?;
+        let why = self.reused.stops(call, &self.world)?;
         Some(ToolResult::failure(&call.tool, ToolError::new(ErrorKind::Internal, why)))
     }
 

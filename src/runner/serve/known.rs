@@ -37,6 +37,9 @@ impl Desk {
         let call = granted.request();
         // the rules are those that allow it now
         let result = ToolResult { rules: granted.obligations().rules.clone(), ..known };
+        if let Err(why) = self.joins_history(call, &result) {
+            return why;
+        }
         if let Err(why) = self.receipts.recalled(call, &result) {
             return unrecorded(call, &why);
         }

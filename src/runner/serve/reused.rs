@@ -1,7 +1,7 @@
 //! Results of the run that this one was forked from. The front has taken them from a trace that agrees with the receipts, and
 //! says which may be used; here each is held against the call that is made, and the patches among them against the workspace.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde_json::Value;
@@ -11,7 +11,6 @@ use crate::effect::{
     changed_files,
 };
 use crate::files::{RelPath, Root};
-use crate::patch::paths_of_patch;
 use crate::policy::Asked;
 use crate::runner::ToolWorld;
 use crate::runner::patch::Version;
@@ -19,6 +18,8 @@ use crate::runner::patch::Version;
 use super::desk::{Desk, unrecorded};
 use super::footing::{Ahead, Footing};
 use super::known::Known;
+use super::looks::{Looks, is_elsewhere, keeps_modes};
+use super::past_changes::{in_full, maker_of};
 
 /// Behind everything that was done before.
 const NOW: At = (u64::MAX, 0);
@@ -35,8 +36,13 @@ pub(super) struct Reused {
 
 impl Reused {
     /// Takes what the front offers, where the workspace is as the patches among it left it; else names what is not.
-    pub(super) fn of(offered: Option<Reuse>, world: &ToolWorld) -> Result<Self, String> {
-        let Some(Reuse { run, results, left, changes, done }) = offered else { return Ok(Self::default()) };
+    pub(super) fn of(offered: Option<Reuse>, own: &str, world: &ToolWorld) -> Result<Self, String> {
+        let Some(Reuse { run, results, left, changes, earlier, done }) = offered else {
+            return Ok(Self::default());
+        };
+        let (changes, done) = (in_full(changes, &run, world)?, in_full(done, own, world)?);
+        let earlier = earlier.into_iter().map(|(run, did)| Ok((run.clone(), in_full(did, &run, world)?)));
+        let earlier = earlier.collect::<Result<Vec<_>, String>>()?;
         let moved_on: Vec<String> = left
             .iter()
             .filter(|(path, left)| !standing(&world.root, path).is_ok_and(|now| now == **left))
@@ -48,7 +54,7 @@ impl Reused {
                 moved_on.join(", ")
             ));
         }
-        let mut footing = Footing::beside(changes);
+        let mut footing = Footing::beside(changes, earlier);
         let stands = |path: &str| standing(&world.root, path).unwrap_or_default();
         for did in &done {
             footing.note(did, &stands);
@@ -91,8 +97,7 @@ impl Reused {
     fn moved_on(&self, call: &ToolCall, known: &ReusableResult, root: &Root) -> Option<String> {
         let tried = call.input.get("dry_run") == Some(&Value::Bool(true));
         match call.tool.as_str() {
-            // what they come to is not of the workspace
-            "llm" | "http" => None,
+            _ if is_elsewhere(call) => None,
             "apply_patch" | "rollback" if known.result.ok && !tried => {
                 let stands = |path: &str| standing(root, path).unwrap_or_default();
                 let footing = self.footing();
@@ -108,24 +113,26 @@ impl Reused {
 
     /// Why a call cannot be made: it would look at what the earlier run did only later, and what it comes to would be beside
     /// what was taken over of before. Where nothing was taken over yet, it is made, and nothing is from then on.
-    pub(super) fn stops(&self, call: &ToolCall, root: &Root) -> Option<String> {
+    pub(super) fn stops(&self, call: &ToolCall, world: &ToolWorld) -> Option<String> {
         if self.results.is_empty() {
             return None;
         }
-        let (looks, mut footing) = (Looks::of(call), self.footing());
-        let stands = |path: &str| standing(root, path).unwrap_or_default();
-        let ahead = footing.ahead(&|path| looks.at(path), &stands)?;
+        let (looks, mut footing) = (Looks::of(call, world), self.footing());
+        let stands = |path: &str| standing(&world.root, path).unwrap_or_default();
+        let keeps = keeps_modes(call);
+        let sees = |path: &str| looks.at(path) || keeps.contains(path) && footing.has_several_modes(path);
+        let ahead = footing.ahead(&sees, &stands)?;
         if !footing.is_joined() {
             footing.part(ahead);
             return None;
         }
-        let Ahead { path, node } = ahead;
+        let (when, Ahead { path, node, key, .. }) = (ahead.when(), &ahead);
+        let run = ahead.run.as_ref().unwrap_or(&self.run);
+        let maker = maker_of(run, key, world).unwrap_or_else(|| run.clone());
         let why = format!(
-            "`{}` would look at `{path}` as `{node}` left it later in the run `{run}`, which this one has not come to; take back this \
-             one, and then that (`lgflow runs undo {}`, `lgflow runs undo {run} --to {node}`), and fork from `{node}` or from before it",
-            call.node,
-            call.run,
-            run = self.run
+            "`{}` would look at `{path}` as `{node}` left it {when}in the run `{run}`, which this one has not come to; take back this \
+             one, and then that (`lgflow runs undo {}`, `lgflow runs undo {maker} --to {node}`), and fork from `{node}` or from before it",
+            call.node, call.run,
         );
         // of several the first is told
         let _ = self.stopped.set(why.clone());
@@ -139,7 +146,7 @@ impl Reused {
 
     /// A call was answered with what was known of it.
     pub(super) fn took_over(&self, call: &ToolCall, result: &ToolResult) {
-        if !self.results.is_empty() && !matches!(Looks::of(call), Looks::Elsewhere) {
+        if !self.results.is_empty() && !is_elsewhere(call) {
             let did = Footprint::of(&call.run, &call.idempotency_key, NOW, &call.input, result);
             self.footing().note(&did, &|_| None);
         }
@@ -160,53 +167,6 @@ impl Reused {
     /// A thread that panicked while it held the lock leaves what was noted.
     fn footing(&self) -> MutexGuard<'_, Footing> {
         self.footing.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// What a call looks at before it comes to something.
-#[derive(Debug)]
-enum Looks {
-    /// Not at the workspace.
-    Elsewhere,
-    /// At these paths.
-    At(BTreeSet<String>),
-    /// Nobody knows.
-    Everywhere,
-}
-
-impl Looks {
-    fn of(call: &ToolCall) -> Self {
-        let input = &call.input;
-        let own = |path: &str| RelPath::parse(path).map(|path| path.to_string());
-        match call.tool.as_str() {
-            "llm" | "http" => Self::Elsewhere,
-            "read_file" => match input["path"].as_str().map(own) {
-                Some(Ok(path)) => Self::At(BTreeSet::from([path])),
-                _ => Self::Everywhere,
-            },
-            "apply_patch" => {
-                let patch = input["patch"].as_str().and_then(|patch| paths_of_patch(patch).ok());
-                let changes = input["changes"].as_array().into_iter().flatten();
-                // what is put stands afterwards, whatever was there
-                let changes = changes.filter(|change| change["op"] != "put");
-                let changes = changes.flat_map(|change| [&change["path"], &change["to"]]);
-                let expected = input["expect"].as_object().into_iter().flat_map(|expected| expected.keys());
-                let named = changes.filter_map(Value::as_str).chain(expected.map(String::as_str));
-                let named = named.filter_map(|path| own(path).ok());
-                Self::At(patch.into_iter().flatten().chain(named).collect())
-            }
-            // of what this run has changed itself
-            "rollback" => Self::At(BTreeSet::new()),
-            _ => Self::Everywhere,
-        }
-    }
-
-    fn at(&self, path: &str) -> bool {
-        match self {
-            Self::Elsewhere => false,
-            Self::At(paths) => paths.contains(path),
-            Self::Everywhere => true,
-        }
     }
 }
 
@@ -234,6 +194,9 @@ impl Desk {
         }
         let rules = asked.verdict().reasons.iter().map(|reason| reason.rule.clone()).collect();
         let result = ToolResult { rules, ..known };
+        if let Err(why) = self.joins_history(call, &result) {
+            return why;
+        }
         if let Err(why) = self.receipts.recalled(call, &result) {
             return unrecorded(call, &why);
         }

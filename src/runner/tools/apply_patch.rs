@@ -11,7 +11,7 @@ use crate::files::RelPath;
 use crate::policy::{GrantLimits, Granted, Obligations};
 use crate::runner::answer_size::{demand_sendable, shortened};
 use crate::runner::patch::{
-    Action, Author, Change, Changed, FilePatch, History, Planned, Point, Side, Workshop, commit, parse,
+    Action, Author, Change, Changed, FilePatch, History, Past, Planned, Point, Side, Workshop, commit, parse,
     read_changes, resolve_changes, resolve_patch, still_wanted,
 };
 use crate::runner::{Cancel, ToolWorld};
@@ -83,7 +83,8 @@ pub(super) fn answer(call: &Granted<ToolCall>, result: &ToolResult) -> Option<Va
 /// What an earlier runner's call answers, if it was carried out: by its run and its key.
 pub(in crate::runner) fn answered_before(call: &ToolCall, world: &ToolWorld) -> Option<ToolResult> {
     let history = History::of(&world.state, &call.run).and_then(|history| history.all()).ok()?;
-    let past = history.into_iter().find(|past| past.key == call.idempotency_key)?;
+    let own = |past: &Past| past.taken_from.is_none() && past.key == call.idempotency_key;
+    let past = history.into_iter().find(own)?;
     serde_json::from_value(past.result?).ok()
 }
 

@@ -72,7 +72,8 @@ impl Changes {
     pub(super) fn of(run: &str, around: &Around<'_>, to: &str, world: &ToolWorld) -> Result<Self, ToolError> {
         let failed = |error: PatchError| patch_error(&error);
         let history = History::of(&world.state, run).map_err(failed)?;
-        let undone = around.since(to, history.standing().map_err(failed)?)?;
+        let held = if around.keys.is_some() { history.standing() } else { history.own() };
+        let undone = around.since(to, held.map_err(failed)?)?;
         let (paths, binary) = (touched(&undone)?, binary_of(&undone));
         Ok(Self { run: run.to_owned(), undone, paths, binary })
     }
