@@ -384,3 +384,29 @@ fn the_statement_of_a_fork_sets_what_it_took_over_apart() {
     assert_eq!(statement["predicate"]["takenOver"], json!({ "b.txt": left }));
     assert_eq!(statement["predicate"]["removed"], json!([]));
 }
+
+#[test]
+fn the_statement_names_a_file_whose_digest_was_taken_out_of_the_trace() {
+    let workspace = Workspace::new();
+    let graph = "schema: lgflow.graph/v1\nname: g\nnodes:\n  p: { uses: apply_patch, with: { changes: [{ op: add, path: card.txt, content: \"no 12345678\" }] } }\n  q: { uses: apply_patch, with: { changes: [{ op: add, path: plain.txt, content: plain }, { op: delete, path: old.txt }] } }\nedges: [p -> q]\n";
+    let policy = "schema: lgflow.policy/v1\nname: p\ntools: { apply_patch: allow }\npaths: { read: { allow: ['**'] }, write: { allow: ['**'] } }\nredact: [{ name: card, pattern: '[0-9]{8}' }]\n";
+    workspace.write("graph.yaml", graph).write("policy.yaml", policy).write("old.txt", "old");
+    let ran = workspace
+        .lgflow(&["run", "-g", "graph.yaml", "--policy", "policy.yaml", "--format", "json"])
+        .ended(0);
+    let (ran, outside) = (ran.json(), workspace.outside());
+    let ((secret, public), (_, other)) = (keys(outside, "mine"), keys(outside, "other"));
+    let place = workspace.outside().join("run.intoto.json");
+    let named = ["--key", secret.to_str().unwrap(), "-o", place.to_str().unwrap()];
+    let run = ran["run"].as_str().unwrap();
+    workspace.lgflow(&[&["trace", "export", run, "--to", "in-toto"], &named[..]].concat()).ended(0);
+    let told = script("exports/in_toto_verify.py", &[&place, &public, &other]);
+    let predicate = &told["statement"]["predicate"];
+    assert_eq!(
+        (&predicate["withheld"], &predicate["removed"]),
+        (&json!(["card.txt"]), &json!(["old.txt"])),
+        "{told}"
+    );
+    let subjects = told["statement"]["subject"].as_array().unwrap().iter().map(|one| &one["name"]);
+    assert_eq!(subjects.collect::<Vec<_>>(), ["plain.txt", &format!("run-{run}.jsonl")]);
+}

@@ -15,10 +15,12 @@ const PREDICATE_TYPE: &str = "https://lgflow.dev/attestation/run/v1";
 /// The statement. `verification` is what was found when the trace was verified.
 pub fn statement(story: &Story, recorded: &Recorded, verification: &Value) -> Value {
     let trace = format!("run-{}.jsonl", story.run);
-    let (mut subjects, mut removed) = (Vec::new(), Vec::new());
+    let (mut subjects, mut removed, mut withheld) = (Vec::new(), Vec::new(), Vec::new());
     for (path, after) in story.changed() {
-        match after.as_deref().and_then(|after| after.strip_prefix("sha256:")) {
-            Some(hex) => subjects.push(json!({ "name": path, "digest": { "sha256": hex } })),
+        match after.as_deref().map(|after| after.strip_prefix("sha256:")) {
+            Some(Some(hex)) => subjects.push(json!({ "name": path, "digest": { "sha256": hex } })),
+            // something was taken out of the result, and the digest with it
+            Some(None) => withheld.push(path),
             None => removed.push(path),
         }
     }
@@ -28,11 +30,16 @@ pub fn statement(story: &Story, recorded: &Recorded, verification: &Value) -> Va
         "_type": "https://in-toto.io/Statement/v1",
         "subject": subjects,
         "predicateType": PREDICATE_TYPE,
-        "predicate": predicate(story, recorded, &removed, verification),
+        "predicate": predicate(story, recorded, (&removed, &withheld), verification),
     })
 }
 
-fn predicate(story: &Story, recorded: &Recorded, removed: &[String], verification: &Value) -> Value {
+fn predicate(
+    story: &Story,
+    recorded: &Recorded,
+    (removed, withheld): (&[String], &[String]),
+    verification: &Value,
+) -> Value {
     let fact = |name: &str| story.facts.get(name).cloned().unwrap_or_default();
     json!({
         "run": story.run,
@@ -50,6 +57,7 @@ fn predicate(story: &Story, recorded: &Recorded, removed: &[String], verificatio
         "sandbox": fact("sandbox"),
         "trace": { "events": recorded.events.len(), "digest": recorded.digest() },
         "removed": removed,
+        "withheld": withheld,
         "takenOver": story.taken_over(),
         "approvals": approvals(story),
         "calls": calls(story),
