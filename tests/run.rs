@@ -317,6 +317,24 @@ fn an_input_that_takes_text_among_others_takes_what_is_none_of_them_as_text() {
         let ran = workspace.lgflow(&["run", "-g", "graph.yaml", "-i", &format!("u={given}")]).ended(0);
         assert_eq!(ran.stdout.trim(), taken, "{given}");
     }
+    // however its schema says so
+    let graph = "schema: lgflow.graph/v1\nname: g\ninputs: { a: { anyOf: [{ type: string }, { type: integer }], default: a }, e: { \
+                 enum: ['1', '2'], default: '1' }, l: { type: [string, array], default: a } }\nnodes: { v: { uses: values } }\n\
+                 outputs: { all: '{{ [inputs.a, inputs.e, inputs.l] | tojson }}' }\n";
+    workspace.write("graph.yaml", graph);
+    for (given, taken) in [
+        ("a=true", r#"["true","1","a"]"#),
+        ("a=3", r#"[3,"1","a"]"#),
+        ("e=2", r#"["a","2","a"]"#),
+        ("l=[1]", r#"["a","1",[1]]"#),
+        ("l={1", r#"["a","1","{1"]"#),
+        ("l=\"[1\"", r#"["a","1","[1"]"#),
+    ] {
+        let ran = workspace.lgflow(&["run", "-g", "graph.yaml", "-i", given]).ended(0);
+        assert_eq!(ran.stdout.trim(), taken, "{given}");
+    }
+    let ran = workspace.lgflow(&["run", "-g", "graph.yaml", "-i", "l=[1"]).ended(2);
+    ran.says("`[1` begins as JSON, and is none");
 }
 
 #[test]

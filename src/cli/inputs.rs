@@ -12,6 +12,7 @@ use crate::files::read_given;
 use crate::interpret::bind_inputs;
 use crate::plan::Plan;
 use crate::source::{Sources, Span};
+use crate::types::{Kind, Numbers, Type};
 use crate::view::escaped;
 
 use super::output::Output;
@@ -138,43 +139,57 @@ fn pair(pair: &str, plan: &Plan) -> Result<(String, Value), Problem> {
         let hint = near.map(|near| format!("; write `{near}`")).unwrap_or_default();
         return Err(Problem::usage(format!("the graph has no input `{name}`{hint}")));
     };
-    if input.schema["type"] == "string" {
+    let ty = Type::of_schema(&input.schema);
+    if ty.kinds().eq([Kind::Text]) {
         return Ok((name.to_owned(), Value::from(text)));
     }
-    let text_stands = takes(&input.schema["type"], "string");
-    match read(text) {
+    let taken = match read(text) {
         // text of which no other kind can be meant
-        Ok(value) if text_stands && !kinds(&value).iter().any(|kind| takes(&input.schema["type"], kind)) => {
-            Ok((name.to_owned(), Value::from(text)))
+        Ok(value) if ty.has(Kind::Text) && !takes(&ty, &value) => Value::from(text),
+        Ok(value) => value,
+        // a list or an object with a bracket too few is none of both
+        Err(found) if ty.has(Kind::Text) && !ty.is_any() && is_begun(&ty, text) => {
+            return Err(Problem::usage(begun(name, text, &found)));
         }
-        Ok(value) => Ok((name.to_owned(), value)),
-        Err(_) if text_stands => Ok((name.to_owned(), Value::from(text))),
+        Err(_) if ty.has(Kind::Text) && !ty.is_any() => Value::from(text),
         // digits that would be lost
         Err(found) if found.code == codes::NUMBER => {
-            Err(Problem::usage(format!("the input `{name}`: {}", escaped(&found.message))))
+            return Err(Problem::usage(format!("the input `{name}`: {}", escaped(&found.message))));
         }
-        // without a type, text may stand for itself
-        Err(_) if input.schema.get("type").is_none() => Ok((name.to_owned(), Value::from(text))),
-        Err(found) => Err(Problem::usage(not_wanted(name, text, &input.schema["type"], &found))),
-    }
+        // where anything is taken, text may stand for itself
+        Err(_) if ty.is_any() => Value::from(text),
+        Err(found) => return Err(Problem::usage(not_wanted(name, text, &input.schema["type"], &found))),
+    };
+    Ok((name.to_owned(), taken))
 }
 
-/// Is this kind among those of a schema's `type`?
-fn takes(types: &Value, kind: &str) -> bool {
-    types == kind || types.as_array().is_some_and(|types| types.iter().any(|one| one == kind))
-}
-
-/// What a schema can call a value.
-fn kinds(value: &Value) -> &'static [&'static str] {
+/// Is there a value of this kind? A whole number is also one with a fraction of zero.
+fn takes(ty: &Type, value: &Value) -> bool {
     match value {
-        Value::Null => &["null"],
-        Value::Bool(_) => &["boolean"],
-        Value::Number(number) if number.as_f64().is_some_and(|number| number.fract() != 0.0) => &["number"],
-        Value::Number(_) => &["number", "integer"],
-        Value::String(_) => &["string"],
-        Value::Array(_) => &["array"],
-        Value::Object(_) => &["object"],
+        Value::Null => ty.has(Kind::Null),
+        Value::Bool(_) => ty.has(Kind::Bool),
+        Value::Number(number) => {
+            let whole = number.as_f64().is_none_or(|number| number.fract() == 0.0);
+            ty.has(Kind::Number) && (whole || ty.numbers == Numbers::Any)
+        }
+        Value::String(_) => true,
+        Value::Array(_) => ty.has(Kind::List),
+        Value::Object(_) => ty.has(Kind::Object),
     }
+}
+
+/// Does a text begin like a list or an object, where such is taken?
+fn is_begun(ty: &Type, text: &str) -> bool {
+    let text = text.trim_start();
+    (text.starts_with('[') && ty.has(Kind::List)) || (text.starts_with('{') && ty.has(Kind::Object))
+}
+
+fn begun(name: &str, text: &str, found: &Diagnostic) -> String {
+    let shown = escaped(&text.chars().take(60).collect::<String>());
+    let (message, quoted) = (escaped(&found.message), escaped(&Value::from(text).to_string()));
+    format!(
+        "the input `{name}`: `{shown}` begins as JSON, and is none ({message}); if it is text, write {quoted}, quoted for your shell"
+    )
 }
 
 /// JSON, read as strictly as in a file: no digit is lost, and no key is given twice.
