@@ -17,6 +17,7 @@ use super::fault;
 use super::infer::{Finding, Inference, Inferred, Known, are_plain, is_plain};
 use super::ir::{At, Frame, Kind, Node, Step};
 use super::literal_keys::literal_keys;
+use super::longest::{Lengths, counts, longest};
 use super::lower::{Lowering, Names};
 use super::parse;
 use super::stop::Stop;
@@ -236,6 +237,16 @@ impl Expression {
         let mut found = BTreeSet::new();
         literal_keys(&self.body.code, &mut found);
         found
+    }
+
+    /// The most items that it can come to, by how long the lists are that it names; `None` where that is not known.
+    pub fn longest(&self, known: &mut Lengths<'_>) -> Option<usize> {
+        longest(&self.body.code, &self.body.roots, known)
+    }
+
+    /// Does it count something? Such a number is never too large to be added.
+    pub fn counts(&self) -> bool {
+        counts(&self.body.code)
     }
 
     fn inference(&self, known: &mut Known<'_>) -> Inference<'_> {

@@ -23,6 +23,58 @@ pub fn misfit(given: &Type, wanted: &Type) -> Option<Misfit> {
     fault(given, wanted, &mut path)
 }
 
+/// Is every value of type `given` one of `wanted`? `false` also where that is not known.
+pub fn surely_fits(given: &Type, wanted: &Type) -> bool {
+    if given.is_never() || wanted.is_any() {
+        return true;
+    }
+    let met = given.and(wanted);
+    (given.null == Chance::Never || wanted.null == Chance::Known)
+        && met.bools == given.bools
+        && met.numbers == given.numbers
+        && met.texts == given.texts
+        && lists_fit(&given.lists, &wanted.lists)
+        && objects_fit(&given.objects, &wanted.objects)
+}
+
+fn lists_fit(given: &Lists, wanted: &Lists) -> bool {
+    match (given, wanted) {
+        (Lists::None, _) | (_, Lists::Any) => true,
+        (Lists::Any, _) | (_, Lists::None) => false,
+        (Lists::Of(list), Lists::Of(into)) => match (&**list, &**into) {
+            (ListOf::Tuple(items), ListOf::Each(wanted)) => {
+                items.iter().all(|item| surely_fits(item, wanted))
+            }
+            (ListOf::Each(item), ListOf::Each(wanted)) => surely_fits(item, wanted),
+            (_, ListOf::Tuple(_)) => false,
+        },
+    }
+}
+
+fn objects_fit(given: &Objects, wanted: &Objects) -> bool {
+    match (given, wanted) {
+        (Objects::None, _) | (_, Objects::Any) => true,
+        (Objects::Any, _) | (_, Objects::None) => false,
+        (Objects::Of(shapes), Objects::Of(into)) => {
+            shapes.iter().all(|shape| into.iter().any(|wanted| shape_fits(shape, wanted)))
+        }
+    }
+}
+
+fn shape_fits(given: &ObjectOf, wanted: &ObjectOf) -> bool {
+    let mut fields = given.fields.iter().filter(|(_, field)| !field.ty.is_never());
+    surely_fits(&given.rest, &wanted.rest)
+        && fields.all(|(name, field)| {
+            let into = wanted.fields.get(name).map_or(&wanted.rest, |field| &field.ty);
+            surely_fits(&field.ty, into)
+        })
+        && wanted.fields.iter().all(|(name, field)| match given.fields.get(name) {
+            Some(known) => field.missing != Chance::Never || known.missing == Chance::Never,
+            // what may stand there unnamed
+            None => field.missing != Chance::Never && surely_fits(&given.rest, &field.ty),
+        })
+}
+
 fn fault(given: &Type, wanted: &Type, path: &mut Vec<Step>) -> Option<Misfit> {
     if given.is_any() || wanted.is_any() || given.is_never() {
         return None;

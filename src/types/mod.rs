@@ -5,11 +5,13 @@ mod describe;
 mod fit;
 mod meet;
 mod narrow;
+mod said;
 mod schema;
 mod shape;
 mod ty;
 
-pub use fit::{Misfit, misfit};
+pub use fit::{Misfit, misfit, surely_fits};
 pub use narrow::{Step, place};
+pub use said::says_more;
 pub use shape::{Field, ListOf, Lists, Numbers, ObjectOf, Objects, Texts};
 pub use ty::{Chance, Kind, Type};

@@ -55,6 +55,29 @@ impl Field {
         self.narrowed_to(Chance::Perhaps, path, known)
     }
 
+    /// The same, where nothing is at `path`. `None`: there surely is something.
+    #[must_use]
+    pub fn lacking(&self, path: &[Step]) -> Option<Field> {
+        let Some((step, rest)) = path.split_first() else {
+            let none = Field { ty: Type::NEVER, missing: Chance::Known };
+            return (self.missing != Chance::Never).then_some(none);
+        };
+        // how long a list is, and what an open object holds, is not kept
+        let (Step::Field(name), Objects::Of(shapes)) = (step, &self.ty.objects) else {
+            return Some(self.clone());
+        };
+        let kept = shapes.iter().filter_map(|shape| {
+            let Some(field) = shape.field(name) else { return Some(Arc::clone(shape)) };
+            let mut fields = shape.fields.clone();
+            fields.insert(name.clone(), field.lacking(rest)?);
+            Some(Arc::new(ObjectOf { fields, rest: shape.rest.clone() }))
+        });
+        let kept: Vec<_> = kept.collect();
+        let objects = if kept.is_empty() { Objects::None } else { Objects::of(kept) };
+        let ty = Type { objects, ..self.ty.clone() };
+        (!ty.is_never() || self.missing != Chance::Never).then_some(Field { ty, missing: self.missing })
+    }
+
     /// `most`: how far it may still be missing.
     fn narrowed_to(&self, most: Chance, path: &[Step], known: &dyn Fn(&Type) -> Type) -> Option<Field> {
         let missing = self.missing.min(most);

@@ -8,7 +8,7 @@ use crate::expr::ir::{Comparison, Kind, Node};
 use crate::types::{Chance, Field, Kind as ValueKind, Lists, Numbers, ObjectOf, Objects, Step, Texts, Type};
 
 use super::path::visit;
-use super::{Base, Inference, Path};
+use super::{Base, Inference, Path, Subject};
 
 impl Inference<'_> {
     /// The condition has come to `truth`. `false`: it never does.
@@ -57,25 +57,37 @@ impl Inference<'_> {
     fn defined(&mut self, of: &Node, truth: bool) -> bool {
         match path_of(of) {
             Some(path) if truth => self.narrow(&path, &Type::clone),
-            // that something is missing says nothing of what is there
-            Some(path) => !self.is_there(&path),
+            Some(path) => self.lack(&path),
             None => self.mentioned(of),
         }
     }
 
-    /// Is a value surely there? Of results more is said than is known: where a way is long, they are taken to be there.
-    pub(super) fn is_there(&mut self, path: &Path) -> bool {
+    /// A part has no value, for something in it is missing: what is behind `default`, and the next of `first_of`, is come to
+    /// where that is so. `false`: it surely has one.
+    pub(super) fn is_missing(&mut self, node: &Node) -> bool {
+        match &node.kind {
+            Kind::Default(of, otherwise) => self.is_missing(of) & self.is_missing(otherwise),
+            Kind::FirstOf(choices) => choices.iter().fold(true, |all, choice| all & self.is_missing(choice)),
+            _ => path_of(node).is_none_or(|path| self.lack(&path)),
+        }
+    }
+
+    /// Nothing is there. `false`: something surely is. Of results more is said than is known: where a way is long, they are
+    /// taken to be there.
+    fn lack(&mut self, path: &Path) -> bool {
         let of_node = match path.base {
             Base::Slot(slot) => {
                 matches!(self.roots.get(slot), Some(Root::Node(_) | Root::Output | Root::Error) | None)
             }
             Base::Local(_) => false,
         };
-        if of_node || self.vague.contains(&path.base) {
-            return false;
+        let vague = of_node || self.vague.contains(&path.base);
+        let Some(field) = self.base_type(path.base) else { return true };
+        match field.lacking(&path.steps) {
+            Some(lacking) => *field = lacking,
+            None => return vague,
         }
-        let field = self.base_type(path.base).and_then(|field| field.at(&path.steps));
-        field.is_some_and(|field| field.missing == Chance::Never)
+        true
     }
 
     fn compared(&mut self, a: &Node, comparison: Comparison, b: &Node, truth: bool) -> bool {
@@ -122,12 +134,12 @@ impl Inference<'_> {
         }
     }
 
-    /// `'a' in o`, and `'a' in (o | keys)`: an object that has a key has what stands under it.
+    /// `'a' in o`, and `'a' in (o | keys)`: an object that has a key has what stands under it, and one that has not, has not.
     /// `None`: it asks for something else.
     fn has_key(&mut self, key: &Node, comparison: Comparison, of: &Node, truth: bool) -> Option<bool> {
         let holds = truth == matches!(comparison, Comparison::In);
         let Kind::Const(serde_json::Value::String(name)) = &key.kind else { return None };
-        if !holds || !matches!(comparison, Comparison::In | Comparison::NotIn) {
+        if !matches!(comparison, Comparison::In | Comparison::NotIn) {
             return None;
         }
         let of = match &of.kind {
@@ -141,7 +153,7 @@ impl Inference<'_> {
             return None;
         }
         path.steps.push(Step::Field(name.clone()));
-        Some(self.narrow(&path, &Type::clone))
+        Some(if holds { self.narrow(&path, &Type::clone) } else { self.lack(&path) })
     }
 
     fn tested(&mut self, node: &Node, name: &str, of: &Node, args: &[Option<Node>], truth: bool) -> bool {
@@ -197,8 +209,14 @@ impl Inference<'_> {
     }
 }
 
+/// The value behind a root that a part does nothing but name.
+pub(in crate::expr) fn subject_of(node: &Node, roots: &[Root]) -> Option<Subject> {
+    let Path { base: Base::Slot(slot), steps } = path_of(node)? else { return None };
+    Some(Subject { root: roots.get(slot)?.clone(), path: steps })
+}
+
 /// The value that a part does nothing but name.
-fn path_of(node: &Node) -> Option<Path> {
+pub(super) fn path_of(node: &Node) -> Option<Path> {
     match &node.kind {
         Kind::Slot(slot) => Some(Path { base: Base::Slot(*slot), steps: Vec::new() }),
         Kind::Local(local) => Some(Path { base: Base::Local(*local), steps: Vec::new() }),

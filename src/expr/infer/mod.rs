@@ -7,6 +7,7 @@ mod operator;
 mod path;
 mod plain;
 mod template;
+mod trials;
 mod value;
 
 use crate::diag::Code;
@@ -17,6 +18,9 @@ use crate::types::{Chance, Field, Step, Type};
 use super::Root;
 use super::ir::{At, Frame, Kind, Node};
 
+use trials::Trials;
+
+pub(in crate::expr) use assume::subject_of;
 pub(in crate::expr) use call::Call;
 pub(in crate::expr) use operator::whole_or_not;
 pub(in crate::expr) use path::values_of;
@@ -155,6 +159,7 @@ pub(in crate::expr) struct Inference<'a> {
     open: Open,
     /// The name of an attribute that stands for what an item has there.
     attribute: Option<At>,
+    trials: Trials,
 }
 
 impl Seen {
@@ -185,6 +190,7 @@ impl<'a> Inference<'a> {
             findings: Vec::new(),
             open: Open::default(),
             attribute: None,
+            trials: Trials::new(),
         }
     }
 

@@ -5,6 +5,7 @@ use crate::expr::Root;
 use crate::expr::ir::{At, Condition, Kind, Node};
 use crate::types::{Chance, Field, Kind as ValueKind, ListOf, Lists, Numbers, Objects, Step, Type, place};
 
+use super::assume::path_of;
 use super::{Base, Doubt, Inference, Path, Seen};
 
 impl Inference<'_> {
@@ -56,15 +57,38 @@ impl Inference<'_> {
         }
     }
 
+    /// What may be missing in some parts, each by its name.
     fn paths_of(&mut self, nodes: &[Node]) -> Vec<super::Subject> {
         self.quiet += 1;
         self.guards += 1;
-        let seen: Vec<Seen> = nodes.iter().map(|node| self.value(node)).collect();
+        let mut found = Vec::new();
+        for node in nodes {
+            self.lacking_in(node, &mut found);
+        }
         self.guards -= 1;
         self.quiet -= 1;
-        let found: Option<Vec<_>> =
-            seen.iter().map(|seen| seen.path.as_ref().and_then(|path| self.subject(path))).collect();
-        found.unwrap_or_default()
+        found
+    }
+
+    fn lacking_in(&mut self, node: &Node, found: &mut Vec<super::Subject>) {
+        let mut named: Vec<Path> = Vec::new();
+        visit(node, &mut |part| {
+            if let Kind::Field(..) | Kind::Item(..) | Kind::Slot(_) = &part.kind {
+                named.extend(path_of(part));
+            }
+        });
+        // the whole of a path is met before its parts
+        let mut whole: Vec<Path> = Vec::new();
+        for path in named {
+            if !whole.iter().any(|known| known.base == path.base && known.steps.starts_with(&path.steps)) {
+                whole.push(path);
+            }
+        }
+        for path in whole {
+            let field = self.base_type(path.base).map(|field| field.at(&path.steps));
+            let lacks = field.is_some_and(|field| field.is_none_or(|field| field.missing == Chance::Known));
+            found.extend(self.subject(&path).filter(|_| lacks));
+        }
     }
 
     /// Null that is not accepted: reported, and taken away.
@@ -110,7 +134,7 @@ impl Inference<'_> {
             return Seen { ty: Type::ANY, missing: Chance::Perhaps.max(seen.missing).max(null), path };
         }
         let Some(field) = ty.field(name) else {
-            self.no_field(of, &ty, name, at);
+            self.no_field(of, &ty, name, at, path.as_ref());
             return Seen { ty: Type::ANY, missing: Chance::Perhaps, path };
         };
         let missing = field.missing.max(seen.missing).max(null);
@@ -125,7 +149,7 @@ impl Inference<'_> {
         (self.without_null(of, seen, why), Chance::Never)
     }
 
-    fn no_field(&mut self, of: &Node, ty: &Type, name: &str, at: At) {
+    fn no_field(&mut self, of: &Node, ty: &Type, name: &str, at: At, path: Option<&Path>) {
         let shown = self.shown(of.at);
         let name_at = self.end_of(at, name);
         if ty.has(ValueKind::Object) {
@@ -134,6 +158,10 @@ impl Inference<'_> {
                 .or_else(|| names.is_empty().then(|| format!("remove it: {shown} has no fields at all")));
             // what is missing then is taken by what is around
             let taken = self.guards > 0 && ty.kinds().eq([ValueKind::Object]);
+            // one that only what is known here takes away is no mistake of its name
+            if taken && path.is_some_and(|path| self.is_declared(path)) {
+                return;
+            }
             let message = format!("{shown} has no field `{name}`");
             self.deciding(taken, |inference| {
                 inference.report(codes::UNKNOWN_FIELD, name_at, of, message, help);
@@ -147,6 +175,11 @@ impl Inference<'_> {
             let help = format!("remove `.{name}`, or name another value before it");
             self.report(codes::UNKNOWN_FIELD, name_at, of, message, Some(help));
         }
+    }
+
+    fn is_declared(&self, path: &Path) -> bool {
+        let Base::Slot(slot) = path.base else { return false };
+        self.declared.get(slot).is_some_and(|field| field.at(&path.steps).is_some())
     }
 
     /// The name at the end of a part, where it is written so.

@@ -1,8 +1,10 @@
 //! Texts: what becomes a part of them, and their statements.
 
-use crate::expr::ir::{For, Step};
+use crate::diag::codes;
+use crate::expr::ir::{For, Node, Step};
 use crate::types::{Field, Kind as ValueKind, Type};
 
+use super::trials::is_constant;
 use super::value::item_of;
 use super::{Inference, Inferred};
 
@@ -17,27 +19,43 @@ impl Inference<'_> {
         for step in steps {
             match step {
                 Step::Text(_) => {}
-                Step::Emit(node) => {
-                    self.spliced(node);
-                }
+                Step::Emit(node) => self.trying(node, |of| {
+                    of.spliced(node);
+                }),
                 Step::If(branches, otherwise) => self.branches(branches, otherwise),
                 Step::For(repeat) => self.repeat(repeat),
                 Step::Set(local, node) => {
-                    let seen = self.needed(node);
+                    let seen = self.trying(node, |of| of.needed(node));
                     self.set(*local, seen.ty);
                 }
             }
         }
     }
 
-    fn branches(&mut self, branches: &[(crate::expr::ir::Node, Vec<Step>)], otherwise: &[Step]) {
+    /// Judges a part. One that looks at nothing can be asked before the run: without a value then, it never has one.
+    fn trying<T>(&mut self, node: &Node, judge: impl FnOnce(&mut Self) -> T) -> T {
+        let before = self.faults;
+        let judged = judge(self);
+        if self.faults == before
+            && self.quiet == 0
+            && self.trials.is_open()
+            && is_constant(node)
+            && let Some(stop) = self.trials.flaw(node)
+        {
+            let message = format!("this never has a value: {}", stop.message(self.text.as_str()));
+            self.report(codes::WRONG_OPERAND, node.at, node, message, None);
+        }
+        judged
+    }
+
+    fn branches(&mut self, branches: &[(Node, Vec<Step>)], otherwise: &[Step]) {
         let before = (self.slots.clone(), self.locals.clone());
         let idle = self.idle;
         let mut reached = true;
         // what was set where each branch ends
         let mut ends: Vec<Vec<Field>> = Vec::new();
         for (condition, body) in branches {
-            let (_, faulty) = self.asked(condition);
+            let (_, faulty) = self.trying(condition, |of| of.asked(condition));
             let outside = (self.slots.clone(), self.locals.clone());
             let possible = self.assume_quietly(condition, true);
             // what is never come to is not looked at, unless that is by a fault
@@ -66,7 +84,7 @@ impl Inference<'_> {
     }
 
     fn repeat(&mut self, repeat: &For) {
-        let seen = self.needed(&repeat.list);
+        let seen = self.trying(&repeat.list, |of| of.needed(&repeat.list));
         let list = self.takes(&repeat.list, &seen, &[ValueKind::List], "`for` takes a list");
         let before = (self.slots.clone(), self.locals.clone());
         self.bind(&repeat.targets, &item_of(&list));

@@ -154,21 +154,26 @@ impl Inference<'_> {
     }
 
     fn first_of(&mut self, choices: &[Node]) -> Seen {
+        let before = (self.slots.clone(), self.locals.clone());
         let mut seen = Seen { missing: Chance::Known, ..Seen::sure(Type::NEVER) };
         for choice in choices {
             let next = self.guarded(choice);
             let ty = if seen.missing == Chance::Never { seen.ty } else { seen.ty.or(&next.ty) };
             seen = Seen { ty, missing: seen.missing.min(next.missing), path: None };
+            // the next is asked where nothing was there before it
+            self.is_missing(choice);
         }
+        (self.slots, self.locals) = before;
         seen
     }
 
     fn default(&mut self, of: &Node, otherwise: &Node) -> Seen {
         let seen = self.guarded(of);
-        if seen.path.as_ref().is_some_and(|path| self.is_there(path)) {
-            return Seen { path: None, ..seen };
-        }
-        let other = self.needed(otherwise);
+        let before = (self.slots.clone(), self.locals.clone());
+        let other = self.is_missing(of).then(|| self.needed(otherwise));
+        (self.slots, self.locals) = before;
+        // what would stand in is never come to
+        let Some(other) = other else { return Seen { path: None, ..seen } };
         if seen.missing == Chance::Never {
             return Seen { path: None, ..seen };
         }
