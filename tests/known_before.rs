@@ -955,6 +955,304 @@ edges: [a -> b -> c -> d -> e -> f]
 ",
     ),
     (
+        "`first_of` wants one that is there: an error, its parts, inputs and channels count as outputs do",
+        &["may-be-missing"; 10],
+        "inputs: { m: { enum: [a, b], default: b }, f: { type: boolean, default: false }, o: { type: object, properties: { a: { type: string }, b: { type: string } }, additionalProperties: false, default: {} } }
+state: { facts: { type: object, properties: { a: { type: string } }, reduce: merge } }
+nodes:
+  s: { uses: exec, with: { argv: [c] }, skip_when: \"inputs.m == 'b'\" }
+  t: { uses: exec, with: { argv: [c] } }
+  u: { uses: values, with: { w: y, l: '{{ [1, 2] }}' } }
+  v: { uses: values, with: { a: '{{ first_of(nodes.t.output.stdout, nodes.t.error.path) }}' } }
+  w: { uses: values, with: { w: y } }
+  x: { uses: values, with: { a: '{{ first_of(inputs.o.a, inputs.o.b) }}', b: '{{ first_of(nodes.w.output.w, inputs.o.a) }}', c: '{{ first_of(nodes.w.output.w, state.facts.a) }}', d: '{{ first_of(nodes.w.output.w, nodes.u.output.l[5]) }}', e: '{{ first_of(nodes.w.output.w | upper, inputs.o.a | lower) }}' } }
+  y: { uses: values }
+edges:
+  - s -> t
+  - { from: t, to: v }
+  - { from: t, to: v, catch: [exit] }
+  - { from: u, to: w, when: inputs.f }
+  - { from: u, to: x, otherwise: true }
+  - w -> x
+  - { from: u, to: y, always: true, when: \"first_of(nodes.u.output.w, nodes.u.error.path) == 'y'\" }
+outputs:
+  a: '{{ first_of(nodes.s.output.exit_code, nodes.s.error.kind) }}'
+  b: '{{ first_of(nodes.s.output.exit_code, nodes.t.error.kind) }}'
+  c: '{{ first_of(nodes.t.output.exit_code, nodes.t.error.index) }}'
+",
+    ),
+    (
+        "one is there where each way brings one, of whatever it is: an error that is caught, a field that is asked for, one of each shape",
+        &[],
+        "inputs: { l: { type: array, items: { type: object, properties: { name: { type: string } } }, default: [] }, f: { type: boolean, default: false }, o: { type: object, properties: { a: { type: string } }, additionalProperties: false, default: {} }, m: { oneOf: [{ type: object, properties: { a: { type: integer }, d: { type: integer } }, required: [a], additionalProperties: false }, { type: object, properties: { b: { type: integer } }, required: [b], additionalProperties: false }], default: { a: 1 } } }
+nodes:
+  t: { uses: exec, with: { argv: [c] } }
+  u: { uses: values, with: { v: 1 } }
+  n: { uses: values, with: { v: 2 } }
+  v: { uses: values, with: { a: '{{ first_of(nodes.t.output.stdout, nodes.t.error.kind) }}', b: '{{ nodes.t.output.stdout | default(nodes.t.error.kind) }}', c: '{{ first_of(nodes.u.output.v | string, nodes.n.output.v) }}', d: '{{ first_of(inputs.m.a, inputs.m.b) }}', e: '{{ inputs.m.a | default(inputs.m.b) + 1 }}', f: '{{ first_of(inputs.m.a, inputs.m.d, inputs.m.b) }}', g: '{% for x in inputs.l %}{{ first_of(x.name, nodes.u.output.v, nodes.n.output.v) }}{% endfor %}' } }
+  w: { uses: values, with: { w: y } }
+  x: { uses: values, with: { z: '{{ first_of(nodes.w.output.w, inputs.o.a) }}' } }
+  k: { uses: values, with: { t: k }, skip_when: inputs.f }
+  p: { uses: values, with: { t: p }, skip_when: not inputs.f }
+  q: { uses: values, with: { t: '{{ first_of(nodes.k.output.t, nodes.p.output.t) }}' } }
+edges:
+  - t -> u -> v
+  - { from: t, to: n, catch: [exit] }
+  - n -> v
+  - { from: v, to: w, when: inputs.o.a is undefined }
+  - { from: v, to: x, otherwise: true }
+  - w -> x
+  - k -> p -> q
+outputs: { a: '{{ first_of(nodes.t.output.stdout, nodes.t.error.kind) }}', z: '{{ first_of(nodes.w.output.w, inputs.o.a) }}' }
+",
+    ),
+    (
+        "what is not there is known where it is asked for: of shapes that are told apart by a key, in prompts of several nodes",
+        &[],
+        "inputs: { m: { oneOf: [{ type: object, properties: { a: { type: integer } }, required: [a], additionalProperties: false }, { type: object, properties: { b: { type: integer } }, required: [b], additionalProperties: false }], default: { a: 1 } } }
+prompts:
+  p: { text: \"{% if 'a' in m %}{{ m.a }}{% else %}{{ m.b }}{% endif %}\" }
+  q: { text: \"{% if 'a' not in (m | keys) %}{{ m.b }}{% else %}{{ m.a }}{% endif %}\" }
+nodes:
+  s: { uses: values, with: { x: \"{{ inputs.m.a if 'a' in inputs.m else inputs.m.b }}\", y: '{{ inputs.m.a if inputs.m.a is defined else inputs.m.b }}' } }
+  a: { uses: values, with: { x: '{{ inputs.m.a }}' } }
+  b: { uses: values, with: { x: '{{ inputs.m.b }}' } }
+  c: { uses: values, with: { x: '{{ inputs.m.a }}' } }
+  d: { uses: values, with: { x: '{{ inputs.m.b }}' } }
+  k: { uses: values }
+  e: { uses: exec, with: { argv: [c] } }
+  f: { uses: values, with: { x: '{{ nodes.e.output.stdout if nodes.e.output is defined else nodes.e.error.kind }}', y: '{{ nodes.e.error.kind if nodes.e.error is defined else nodes.e.output.stdout }}' } }
+  g: { uses: render, with: { prompt: p, vars: { m: { a: 1 } } } }
+  h: { uses: render, with: { prompt: p, vars: { m: { b: 1 } } } }
+  i: { uses: render, with: { prompt: q, vars: { m: { a: 1 } } } }
+  j: { uses: render, with: { prompt: q, vars: { m: { b: 1 } } } }
+edges:
+  - { from: s, to: a, when: \"'a' in inputs.m\" }
+  - { from: s, to: b, otherwise: true }
+  - { from: k, to: c, when: \"'b' not in inputs.m\" }
+  - { from: k, to: d, when: inputs.m.a is undefined }
+  - e -> f
+  - { from: e, to: f, catch: [exit] }
+  - g -> h -> i -> j
+",
+    ),
+    (
+        "and is an error where it is read all the same, or where a third shape has neither",
+        &["may-be-missing", "may-be-missing"],
+        "inputs: { o: { type: object, properties: { a: { type: integer } }, default: {} }, m: { oneOf: [{ type: object, properties: { a: { type: integer } }, required: [a], additionalProperties: false }, { type: object, properties: { b: { type: integer } }, required: [b], additionalProperties: false }, { type: object, properties: { c: { type: integer } }, required: [c], additionalProperties: false }] } }
+nodes:
+  s: { uses: values, with: { x: \"{{ 1 if 'a' in inputs.o else inputs.o.a }}\", y: '{{ first_of(inputs.m.a, inputs.m.b) }}' } }
+",
+    ),
+    (
+        "an item that is collected has succeeded or failed, unless it may be skipped",
+        &["may-be-null"],
+        "inputs: { l: { type: array, items: { type: string }, default: [a, b] } }
+nodes:
+  m: { uses: exec, with: { argv: [c, '{{ i }}'] }, for_each: { in: inputs.l, as: i, on_error: collect } }
+  r: { uses: values, with: { t: \"{% for x in nodes.m.output %}{% if x.status == 'succeeded' %}{{ x.output.stdout }}{% else %}{{ x.error.kind }}{% endif %}{% endfor %}\", k: \"{{ nodes.m.output | rejectattr('status', 'eq', 'succeeded') | map(attribute='error.kind') | join(',') }}\" } }
+  q: { uses: values, for_each: { in: nodes.m.output, as: x }, with: { z: \"{{ x.output.stdout if x.status == 'succeeded' else x.error.kind }}\" } }
+  n: { uses: exec, with: { argv: [c, '{{ i }}'] }, for_each: { in: inputs.l, as: i, on_error: collect }, skip_when: \"i == 'a'\" }
+  s: { uses: values, for_each: { in: nodes.n.output, as: x }, with: { z: \"{{ x.output.stdout if x.status == 'succeeded' else x.error.kind }}\" } }
+edges: [m -> r -> q, n -> s]
+",
+    ),
+    (
+        "a list that is longer than `max`, or none, has no item that failed; nor has a batch that took too long, that a person refused, or whose loop has run out, a call",
+        &["may-be-missing"; 7],
+        "inputs: { files: { type: array, items: { type: string }, default: [a, b, c] }, text: { type: string, default: '[]' } }
+graphs: { g: { inputs: { f: { type: string } }, nodes: { x: { uses: exec, with: { argv: [lint, '{{ inputs.f }}'] } } } } }
+nodes:
+  a: { uses: exec, with: { argv: [lint, '{{ f }}'] }, for_each: { in: inputs.files, as: f, max: 2 } }
+  b: { uses: values, with: { at: '{{ nodes.a.error.index }}' } }
+  c: { uses: graph, with: { graph: g, inputs: { f: '{{ f }}' } }, for_each: { in: inputs.files, as: f, max: 2 } }
+  d: { uses: values, with: { at: '{{ nodes.c.error.path }}' } }
+  e: { uses: exec, with: { argv: [lint, '{{ f }}'] }, for_each: { in: inputs.text | fromjson, as: f } }
+  f: { uses: values, with: { at: '{{ nodes.e.error.index }}' } }
+  h: { uses: batch, with: { calls: [{ tool: exec, input: { argv: [c] } }], tools: [exec], max_calls: 2 }, timeout: 1s }
+  i: { uses: values, with: { at: '{{ nodes.h.error.index }}' } }
+  j: { uses: values, with: { at: '{{ nodes.h.error.output.results }}' } }
+  k: { uses: graph, with: { graph: g, inputs: { f: a } }, timeout: 1s, for_each: { in: '[1, 2]', as: x, on_error: collect } }
+  l: { uses: values, with: { o: \"{{ nodes.k.output | selectattr('status', 'eq', 'failed') | map(attribute='error.path') }}\" } }
+  n: { uses: exec, with: { argv: [c, '{{ f }}'] }, for_each: { in: \"['a']\", as: f } }
+  o: { uses: values, with: { at: '{{ nodes.n.error.index }}' } }
+edges:
+  - { from: a, to: b, catch: [any] }
+  - { from: c, to: d, catch: [invalid_input] }
+  - { from: e, to: f, catch: [expression] }
+  - { from: h, to: i, catch: [timeout] }
+  - { from: h, to: j, catch: [rejected] }
+  - k -> l
+  - { from: n, to: n, loop: { max: 2 }, when: \"output[0].stdout == 'x'\" }
+  - { from: n, to: o, catch: [exit, exhausted] }
+",
+    ),
+    (
+        "there is one where the list can't be too long: by its schema, by what gives it, by a part that is taken",
+        &[],
+        "inputs: { files: { type: array, items: { type: string }, maxItems: 20, default: [a] }, more: { type: array, items: { type: string }, default: [a] } }
+nodes:
+  a: { uses: exec, with: { argv: [c, '{{ f }}'] }, for_each: { in: inputs.files, as: f, max: 20 } }
+  b: { uses: values, with: { at: '{{ nodes.a.error.index }}' } }
+  c: { uses: exec, with: { argv: [c, '{{ f }}'] }, for_each: { in: inputs.more, as: f, on_error: collect } }
+  d: { uses: exec, with: { argv: [c, '{{ f.error.kind }}'] }, for_each: { in: \"nodes.c.output | selectattr('status', 'eq', 'failed')\", as: f } }
+  e: { uses: values, with: { at: '{{ nodes.d.error.index }}' } }
+  l: { uses: batch, with: { calls: [{ tool: exec, input: { argv: [c] } }], tools: [exec], max_calls: 2 }, timeout: 1s }
+  m: { uses: values, with: { many: '{{ nodes.l.error.output.results | length }}' } }
+  f: { uses: exec, with: { argv: [c, '{{ f }}'] }, for_each: { in: \"inputs.more[:10] + ['z']\", as: f, max: 11 } }
+  g: { uses: values, with: { at: '{{ nodes.f.error.index }}' } }
+  h: { uses: values }
+  i: { uses: list_files, with: { max: 50 } }
+  j: { uses: exec, with: { argv: [c, '{{ f }}'] }, for_each: { in: nodes.i.output.files | sort, as: f, max: 50 } }
+  k: { uses: values, with: { at: '{{ nodes.j.error.index }}' } }
+edges:
+  - { from: a, to: b, catch: [any] }
+  - c -> d
+  - { from: d, to: e, catch: [any] }
+  - { from: d, to: h, when: output | length > 2 }
+  - { from: f, to: g, catch: [exit, invalid_input] }
+  - i -> j
+  - { from: j, to: k, catch: [any] }
+  - { from: l, to: m, catch: [timeout, exit] }
+",
+    ),
+    (
+        "what is written has to fit, and a sum has to be a number: else it is the node that had no value",
+        &["may-be-missing", "may-be-missing", "may-be-missing", "may-be-missing"],
+        "state:
+  n: { type: integer, minimum: 5, default: 9, reduce: replace }
+  s: { type: number, reduce: sum }
+  t: { type: number, reduce: sum }
+  u: { type: string, default: '', reduce: replace }
+inputs: { l: { type: array, items: { type: integer }, default: [1] }, v: { type: integer, default: 1 }, w: { type: [string, integer], default: a } }
+nodes:
+  a: { uses: values, with: { x: 1 }, update: { n: '{{ inputs.v }}' } }
+  b: { uses: values, with: { y: '{{ nodes.a.output.x }}' } }
+  c: { uses: values, with: { x: 1 }, update: { s: 1.7e308 } }
+  d: { uses: values, with: { y: '{{ nodes.c.output.x }}' } }
+  e: { uses: values, update: { t: 1.7e308 } }
+  f: { uses: values, update: { t: 1.7e308 } }
+  g: { uses: values, with: { x: '{{ state.t }}' } }
+  h: { uses: values, with: { y: '{{ nodes.g.output.x }}' } }
+  i: { uses: values }
+  j: { uses: values, with: { x: 1 }, update: { u: '{{ inputs.w }}' } }
+  k: { uses: values, with: { y: '{{ nodes.j.output.x }}' } }
+edges:
+  - { from: a, to: i, when: 'inputs.l[5] == 1' }
+  - { from: a, to: b, catch: [expression] }
+  - { from: c, to: i, when: 'inputs.l[5] == 1' }
+  - { from: c, to: d, catch: [expression] }
+  - { from: [e, f], to: g }
+  - { from: g, to: i, when: 'inputs.l[5] == 1' }
+  - { from: g, to: h, catch: [expression] }
+  - { from: j, to: i, when: 'inputs.l[5] == 1' }
+  - { from: j, to: k, catch: [expression] }
+",
+    ),
+    (
+        "what fits in every run, and small sums, leave a node what it gave",
+        &[],
+        "state:
+  n: { type: integer, reduce: sum }
+  k: { type: integer, reduce: sum }
+  last: { type: string, default: '', reduce: replace }
+  log: { type: array, items: { type: object, properties: { a: { type: string }, n: { type: integer } }, required: [a], additionalProperties: false }, reduce: append }
+inputs: { s: { type: string, default: a } }
+nodes:
+  c: { uses: exec, with: { argv: [c, '{{ state.n | string }}'], ok_exit: any }, update: { n: 1, k: '{{ inputs.s | length }}', last: '{{ output.stdout }}', log: { a: '{{ output.stdout }}', n: 3 } } }
+  d: { uses: values, with: { y: '{{ nodes.c.output.stdout }}' } }
+  e: { uses: values }
+edges:
+  - { from: c, to: e, when: output.stdout | lines | first == inputs.s }
+  - { from: c, to: d, catch: [expression] }
+",
+    ),
+    (
+        "what was surely written to a channel is there, and what it began with where nothing takes it away",
+        &[],
+        "state:
+  v: { type: [string, 'null'], default: null, reduce: replace }
+  last: { type: [string, 'null'], default: null, reduce: replace }
+  o: { type: object, properties: { a: { type: integer } }, additionalProperties: false, default: {}, reduce: replace }
+  b: { type: [string, 'null'], default: x, reduce: replace }
+inputs: { f: { type: boolean, default: false } }
+nodes:
+  s: { uses: values, with: { b: '{{ state.b }}!' } }
+  w: { uses: values, update: { v: x, o: { a: 1 } } }
+  u: { uses: values, update: { v: y, o: { a: 2 } } }
+  r: { uses: values, with: { n: '{{ state.v }}!', a: '{{ state.o.a }}' } }
+  c: { uses: values }
+  d: { uses: values, update: { b: '{{ none }}' } }
+  t: { uses: exec, with: { argv: [c, \"{{ state.last if state.last is not none else '' }}\"], ok_exit: any }, update: { last: '{{ output.stdout }}' } }
+  g: { uses: values, with: { v: 'was {{ state.last }}' } }
+  h: { uses: values, with: { v: 'gave up at {{ state.last }}' } }
+edges:
+  - { from: s, to: w, when: inputs.f }
+  - { from: s, to: u, otherwise: true }
+  - { from: [w, u], to: r }
+  - { from: r, to: c, when: \"state.v != 'x'\" }
+  - { from: r, to: d, otherwise: true }
+  - { from: t, to: t, when: output.exit_code != 0, loop: { max: 3 } }
+  - { from: t, to: g, otherwise: true }
+  - { from: t, to: h, catch: [exhausted] }
+outputs: { last: '{{ state.last }}', v: '{{ state.v }}' }
+",
+    ),
+    (
+        "and may be null where another writes beside it or after it, where the writer may be skipped, where a loop turns, and behind `always`",
+        &["may-be-null"; 7],
+        "state:
+  a: { type: [string, 'null'], default: null, reduce: replace }
+  b: { type: [string, 'null'], default: null, reduce: replace }
+  c: { type: [string, 'null'], default: x, reduce: replace }
+  d: { type: [string, 'null'], default: null, reduce: replace }
+  e: { type: [string, 'null'], default: x, reduce: replace }
+  f: { type: [string, 'null'], default: x, reduce: replace }
+inputs: { f: { type: boolean, default: false } }
+nodes:
+  a1: { uses: values, update: { a: x } }
+  a2: { uses: values, with: { n: '{{ state.a }}!' } }
+  a3: { uses: values, update: { a: '{{ none }}' } }
+  b1: { uses: values, update: { b: x } }
+  b2: { uses: values }
+  b3: { uses: values, with: { n: '{{ state.b }}!' } }
+  c1: { uses: values }
+  c2: { uses: values }
+  c3: { uses: values, update: { c: '{{ none }}' } }
+  c4: { uses: values, join: all, with: { n: '{{ state.c }}!' } }
+  d1: { uses: values, update: { d: x }, skip_when: inputs.f }
+  d2: { uses: values, with: { n: '{{ state.d }}!' } }
+  e1: { uses: values, with: { n: '{{ state.e }}!' } }
+  e2: { uses: values, update: { e: '{{ none }}' } }
+  f1: { uses: values, with: { n: '{{ state.f }}!' }, update: { f: w } }
+  f2: { uses: values, update: { f: '{{ none }}' } }
+  f3: { uses: values }
+edges:
+  - a1 -> a2
+  - a1 -> a3
+  - b1 -> b2
+  - { from: b2, to: b3, always: true }
+  - c1 -> c2 -> c4
+  - c1 -> c3 -> c4
+  - d1 -> d2
+  - e1 -> e2
+  - { from: e2, to: e1, when: loops.e1.iteration < 2, loop: { max: 3 } }
+  - f1 -> f2
+  - { from: f2, to: f3, always: true }
+  - { from: f3, to: f1, when: loops.f1.iteration < 2, loop: { max: 3 } }
+outputs: { d: '{{ state.d }}' }
+",
+    ),
+    (
+        "a constant in a text or a prompt is asked for its value as well",
+        &["wrong-operand", "wrong-operand"],
+        "prompts: { p: { text: '{{ 3 // 2 }}{% if x %}n = {{ 1 // 0 }}{% endif %}{% for i in range(3) %}{{ i }}{% endfor %}' } }
+nodes:
+  a: { uses: values, with: { v: \"n = {{ 1 // 0 }} {{ '1' | int }}\" } }
+  b: { uses: render, with: { prompt: p, vars: { x: true } } }
+",
+    ),
+    (
         "what runs out around an inner loop is caught by what leaves both: an edge within the inner one is past then",
         &["may-be-missing"],
         "nodes:

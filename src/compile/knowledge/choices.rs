@@ -9,7 +9,7 @@ use crate::plan::{Action, EdgeIx, EdgeOutcome, LoopIx, NodeIx, Plan, PlanNode};
 
 use super::conditions::{Decisions, leaves_when_run_out};
 use super::endings::{Ending, Endings};
-use super::remainder::{Keeps, keeps};
+use super::remainder::{Keeps, Shaky, keeps};
 
 /// One way in which a node may end, in the last iteration of the loops around it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,17 +21,12 @@ pub(super) struct Choice {
 }
 
 /// By node: no way at all, where the run fails in any case once the node runs.
-pub(super) fn of(
-    plan: &Plan,
-    decisions: &Decisions,
-    endings: &Endings,
-    unsteady: &BTreeSet<NodeIx>,
-) -> Vec<Vec<Choice>> {
+pub(super) fn of(plan: &Plan, decisions: &Decisions, endings: &Endings, shaky: &[Shaky]) -> Vec<Vec<Choice>> {
     let mut all: Vec<Vec<Choice>> = vec![Vec::new(); plan.nodes.len()];
     let mut doomed = Doomed::default();
     for &at in plan.order.iter().rev() {
         let fails = doomed.never_succeeds(plan.node(at));
-        let steady = !unsteady.contains(&at);
+        let steady = shaky[at.0 as usize].is_steady();
         let mut choices = Choices { plan, at, fails, steady, endings }.all(decisions);
         // what leads to a node that can only end in failure is no way to succeed
         let ends_badly = |edge: &EdgeIx| {

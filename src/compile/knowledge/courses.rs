@@ -11,6 +11,7 @@ use super::choices::{self, Choice};
 use super::conditions::Decisions;
 use super::endings::Endings;
 use super::flow::by_source;
+use super::remainder::Shaky;
 
 /// Nodes that one search looks at.
 const FARTHEST: usize = 512;
@@ -50,13 +51,8 @@ pub(super) struct Courses<'p> {
 }
 
 impl<'p> Courses<'p> {
-    pub(super) fn of(
-        plan: &'p Plan,
-        decisions: &Decisions,
-        endings: &Endings,
-        unsteady: &BTreeSet<NodeIx>,
-    ) -> Self {
-        let choices = choices::of(plan, decisions, endings, unsteady);
+    pub(super) fn of(plan: &'p Plan, decisions: &Decisions, endings: &Endings, shaky: &[Shaky]) -> Self {
+        let choices = choices::of(plan, decisions, endings, shaky);
         let starts = starts(plan, &choices);
         Self { plan, choices, starts, left: Cell::new(ALL_STEPS) }
     }

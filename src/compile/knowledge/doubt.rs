@@ -2,16 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::expr::{Doubt, Expression, Root, Subject, ValueTemplate};
-use crate::model::Reduce;
-use crate::plan::{ChannelIx, EdgeIx, EdgeOutcome, NodeIx, PlanEdge};
-use crate::types::{Chance, Field, Step, Type};
+use crate::expr::{Doubt, Expression, Root, Subject};
+use crate::plan::{EdgeIx, EdgeOutcome, NodeIx, PlanEdge};
+use crate::types::{Chance, Field, Step};
 
 use super::courses::{Must, Question};
+use super::one_of;
 use super::places::{Facts, Place, Places};
 use super::results::skips;
-use super::search::{Done, FARTHEST, Ways, leads, on_every_way};
+use super::search::{FARTHEST, Ways, leads, on_every_way};
 use super::tried::exclude;
+use super::written::{Written, replaces};
 
 pub(super) fn is_settled(places: &Places<'_, '_>, place: Place, facts: &Facts, doubt: &Doubt) -> bool {
     // a misspelt guard may be about anything
@@ -19,19 +20,21 @@ pub(super) fn is_settled(places: &Places<'_, '_>, place: Place, facts: &Facts, d
         return true;
     }
     if doubt.subjects.len() > 1 {
-        return one_is_there(places, place, doubt);
+        return one_of::is_there(places, place, facts, &doubt.subjects);
     }
     let Some(subject) = doubt.subjects.first() else { return false };
     if known_in(facts, subject, doubt.missing) {
         return true;
     }
     match place {
-        Place::Node(at) | Place::Update(at) => led_by_condition(places, at, subject, doubt.missing),
-        Place::Edge(edge) => {
+        Place::Node(at) | Place::Update(at) => {
+            Conditions::of(places, subject, doubt.missing, Some(at)).lead_to(at)
+        }
+        Place::Edge(at) => {
+            let edge = places.plan.edge(at);
+            let ways = Conditions::of(places, subject, doubt.missing, Some(edge.from));
             // its edges see what it wrote
-            let edge = places.plan.edge(edge);
-            let written = is_good(&edge.outcome) && unsettles(places, edge.from, subject, doubt.missing);
-            !written && led_by_condition(places, edge.from, subject, doubt.missing)
+            ways.written_by(at).unwrap_or_else(|| ways.lead_to(edge.from))
         }
         Place::Outputs => always_asked(places, subject, doubt.missing),
     }
@@ -41,137 +44,52 @@ pub(super) fn is_settled(places: &Places<'_, '_>, place: Place, facts: &Facts, d
 fn always_asked(places: &Places<'_, '_>, subject: &Subject, missing: bool) -> bool {
     let Some(courses) = &places.courses else { return true };
     let owner = owner(places, subject);
-    let ways = Conditions { places, subject, missing, owner, reader: None };
+    let ways = Conditions::of(places, subject, missing, None);
+    if ways.written.as_ref().is_some_and(|written| written.calm) {
+        return true;
+    }
     let plan = places.plan;
-    let asks =
-        |edge: &PlanEdge| edge.when.as_ref().is_some_and(|when| mentions(places, edge.from, when, subject));
-    let beside = |edge: &PlanEdge| plan.node(edge.from).outgoing.iter().any(|other| asks(plan.edge(*other)));
     let edges = (0..).map(EdgeIx).zip(&plan.edges);
-    let settling = edges.filter(|(at, edge)| {
-        (asks(edge) || (edge.outcome == EdgeOutcome::Otherwise && beside(edge))) && ways.settled_by(*at)
-    });
+    let settling = edges.filter(|(at, _)| asks(places, *at, subject) && ways.settled_by(*at));
     // what is written behind it may be another value
-    let writes = |node: &NodeIx| unsettles(places, *node, subject, missing);
-    let writers: Vec<NodeIx> = plan.order.iter().copied().filter(writes).collect();
+    let writers = ways.written.as_ref().map_or(&[][..], |written| &written.writers);
     let stays =
         |to: NodeIx| !writers.iter().any(|writer| *writer == to || leads(plan, to, *writer) == Some(true));
     let settling = settling.filter(|(_, edge)| stays(edge.to));
     // that there is no output at all is one doubt, what is in it another
     let whole = missing && matches!(&subject.path[..], [Step::Field(part)] if part == "output");
+    let given = owner.filter(|node| whole && !skips(plan.node(*node)));
+    let last = plan
+        .order
+        .iter()
+        .copied()
+        .filter(|node| ways.written.as_ref().is_some_and(|written| written.is_last(places, *node)));
     let question = Question {
         settles: settling.map(|(at, _)| at).collect(),
-        gives: owner.filter(|node| whole && !skips(plan.node(*node))).into_iter().collect(),
+        gives: given.into_iter().chain(last).collect(),
         must: owner.filter(|_| !whole).map(Must::Give),
         ..Question::default()
     };
     courses.holds(&question).unwrap_or(true)
 }
 
-/// Does a node write to the channel what the doubt is about?
-fn unsettles(places: &Places<'_, '_>, node: NodeIx, subject: &Subject, missing: bool) -> bool {
-    let Some((to, value)) = replaces(places, node, subject) else { return false };
-    // what comes later in a loop has not been looked at yet
-    let written = places.written.get(&(node, to)).cloned();
-    let written = written.unwrap_or_else(|| as_written(places, node, value));
-    match Field::sure(written).at(&subject.path) {
-        Some(field) if missing => field.missing == Chance::Known,
-        Some(field) => field.ty.null == Chance::Known,
-        None => missing,
-    }
-}
-
-/// What a node puts in the place of what the channel held that the doubt is about.
-fn replaces<'p>(
-    places: &Places<'p, '_>,
-    node: NodeIx,
-    subject: &Subject,
-) -> Option<(ChannelIx, &'p ValueTemplate)> {
-    let Root::Channel(name) = &subject.root else { return None };
-    places.plan.node(node).update.iter().find_map(|(to, value)| {
-        let channel = &places.plan.channels[to.0 as usize];
-        let replaced = channel.reduce == Reduce::Replace && channel.name.as_str() == name;
-        replaced.then_some((*to, value))
-    })
-}
-
-/// What a value is, of what it is made from nothing being known but inputs and channels.
-fn as_written(places: &Places<'_, '_>, node: NodeIx, value: &ValueTemplate) -> Type {
-    match value {
-        ValueTemplate::Literal(value) => Type::of_value(value),
-        ValueTemplate::Expression(expression) => {
-            let known = &mut |root: &Root| match root {
-                Root::Input(_) | Root::Channel(_) => places.known(Place::Update(node), &Facts::new(), root),
-                _ => Field::ANY,
-            };
-            expression.infer(known).ty
-        }
-        ValueTemplate::Text(_) | ValueTemplate::List(_) | ValueTemplate::Object(_) => Type::ANY,
-    }
-}
-
-fn is_good(outcome: &EdgeOutcome) -> bool {
-    matches!(outcome, EdgeOutcome::Success | EdgeOutcome::Otherwise)
-}
-
-fn led_by_condition(places: &Places<'_, '_>, at: NodeIx, subject: &Subject, missing: bool) -> bool {
-    let owner = owner(places, subject);
-    let mut ways = Conditions { places, subject, missing, owner, reader: Some(at) };
-    on_every_way(places.plan, at, &mut ways).unwrap_or(true)
-}
-
 /// The node whose result it is.
-fn owner(places: &Places<'_, '_>, subject: &Subject) -> Option<NodeIx> {
+pub(super) fn owner(places: &Places<'_, '_>, subject: &Subject) -> Option<NodeIx> {
     match &subject.root {
         Root::Node(id) => places.index.get(id.as_str()).copied(),
         _ => None,
     }
 }
 
-fn known_in(facts: &Facts, subject: &Subject, missing: bool) -> bool {
+/// Is it known of a value, by what is known of its root?
+pub(super) fn known_in(facts: &Facts, subject: &Subject, missing: bool) -> bool {
     facts.get(&subject.root).is_some_and(|field| settles(field, &subject.path, missing))
 }
 
-fn settles(field: &Field, path: &[Step], missing: bool) -> bool {
+pub(super) fn settles(field: &Field, path: &[Step], missing: bool) -> bool {
     // what can't be at all is of no way that is taken
     let Some(found) = field.at(path) else { return true };
     if missing { found.missing != Chance::Known } else { found.ty.null != Chance::Known }
-}
-
-/// `first_of`: each way brings one of its arguments.
-fn one_is_there(places: &Places<'_, '_>, place: Place, doubt: &Doubt) -> bool {
-    let of_node = |subject: &Subject| match (&subject.root, subject.path.first()) {
-        (Root::Node(id), Some(Step::Field(part))) if part == "output" => {
-            places.index.get(id.as_str()).copied()
-        }
-        _ => None,
-    };
-    let Some(mut nodes) = doubt.subjects.iter().map(of_node).collect::<Option<Vec<NodeIx>>>() else {
-        return true;
-    };
-    // one that was skipped has no output
-    nodes.retain(|node| !skips(places.plan.node(*node)));
-    let before = |at: NodeIx| {
-        let done = Done::succeeded(places.plan, places.flow, at, &nodes);
-        let mut done = done.or_taken(places.keeping(&nodes));
-        on_every_way(places.plan, at, &mut done).unwrap_or(true)
-    };
-    match place {
-        Place::Node(at) | Place::Update(at) => before(at),
-        Place::Edge(ix) => {
-            let edge = places.plan.edge(ix);
-            let own = nodes.contains(&edge.from);
-            match &edge.outcome {
-                EdgeOutcome::Success | EdgeOutcome::Otherwise if own => true,
-                EdgeOutcome::Catch(_) if places.keeping(&nodes).contains(&ix) => true,
-                // it is followed also where its source never started
-                EdgeOutcome::Always => false,
-                _ => before(edge.from),
-            }
-        }
-        Place::Outputs => places.courses.as_ref().is_none_or(|courses| {
-            courses.holds(&Question { gives: nodes, ..Question::default() }).unwrap_or(true)
-        }),
-    }
 }
 
 /// Conditions on each way that settle the doubt.
@@ -182,6 +100,32 @@ struct Conditions<'c, 'a, 'd> {
     owner: Option<NodeIx>,
     /// The node where the doubt is; none where it is in the outputs.
     reader: Option<NodeIx>,
+    /// What is written, where the doubt is about a channel.
+    written: Option<Written>,
+}
+
+impl<'c, 'a, 'd> Conditions<'c, 'a, 'd> {
+    /// Whatever has been written.
+    fn asked(places: &'c Places<'a, 'd>, subject: &'c Subject, missing: bool) -> Self {
+        let owner = owner(places, subject);
+        Self { places, subject, missing, owner, reader: None, written: None }
+    }
+
+    fn of(places: &'c Places<'a, 'd>, subject: &'c Subject, missing: bool, reader: Option<NodeIx>) -> Self {
+        let written = Written::of(places, subject, missing, reader);
+        Self { reader, written, ..Self::asked(places, subject, missing) }
+    }
+
+    /// Does every way to a node settle it?
+    fn lead_to(mut self, at: NodeIx) -> bool {
+        self.written.as_ref().is_some_and(|written| written.calm)
+            || on_every_way(self.places.plan, at, &mut self).unwrap_or(true)
+    }
+
+    /// What the source of an edge, where it has written, has left there.
+    fn written_by(&self, at: EdgeIx) -> Option<bool> {
+        self.written.as_ref()?.by(self.places, at)
+    }
 }
 
 impl Ways for Conditions<'_, '_, '_> {
@@ -191,7 +135,11 @@ impl Ways for Conditions<'_, '_, '_> {
             return Some(true);
         }
         // what was asked before it was written says nothing of what was written
-        if is_good(&edge.outcome) && unsettles(self.places, edge.from, self.subject, self.missing) {
+        if let Some(settled) = self.written_by(at) {
+            return Some(settled);
+        }
+        // it is followed also where its source never started
+        if edge.outcome == EdgeOutcome::Always && self.written.is_some() {
             return Some(false);
         }
         // before the node itself nobody can have asked about it
@@ -199,7 +147,7 @@ impl Ways for Conditions<'_, '_, '_> {
     }
 
     fn entry(&mut self, _: NodeIx) -> bool {
-        false
+        self.written.as_ref().is_some_and(|written| written.begins(self.places))
     }
 
     fn turn(&mut self, target: NodeIx) -> bool {
@@ -222,16 +170,19 @@ impl Conditions<'_, '_, '_> {
         let (Some(turned), Root::Channel(_)) = (turned, &self.subject.root) else { return false };
         let within = |node: NodeIx| plan.node(node).loops.contains(&turned);
         let body = &plan.loops[turned.0 as usize].body;
-        if body.len() > FARTHEST || !self.reader.is_some_and(within) {
+        if body.len() > FARTHEST || self.reader.is_none() {
             return false;
         }
-        let writes = |node: NodeIx| unsettles(self.places, node, self.subject, self.missing);
+        let writers = self.written.as_ref().map_or(&[][..], |written| &written.writers);
+        let writes = |node: NodeIx| writers.contains(&node);
         let mut open: Vec<NodeIx> = body.iter().copied().filter(|node| writes(*node)).collect();
         let mut seen: BTreeSet<NodeIx> = open.iter().copied().collect();
         while let Some(at) = open.pop() {
             for (ix, edge) in plan.node(at).outgoing.iter().map(|ix| (*ix, plan.edge(*ix))) {
                 // what has failed has written nothing
-                if self.settled_by(ix) || (writes(at) && !is_good(&edge.outcome)) {
+                let failed = matches!(edge.outcome, EdgeOutcome::Catch(_));
+                let unwritten = failed && !self.places.keeping(&[at]).contains(&ix);
+                if self.settled_by(ix) || (writes(at) && unwritten) {
                     continue;
                 }
                 if edge.turns == Some(turned) {
@@ -283,6 +234,21 @@ impl Conditions<'_, '_, '_> {
             facts.get(&root).is_some_and(|field| settles(field, rest, self.missing))
         })
     }
+}
+
+/// Does what an edge asks settle that a value may be missing?
+pub(super) fn is_asked_for(places: &Places<'_, '_>, at: EdgeIx, subject: &Subject) -> bool {
+    asks(places, at, subject) && Conditions::asked(places, subject, true).settled_by(at)
+}
+
+/// Is something asked on an edge, or for an `otherwise` beside it, that looks at the value?
+fn asks(places: &Places<'_, '_>, at: EdgeIx, subject: &Subject) -> bool {
+    let plan = places.plan;
+    let edge = plan.edge(at);
+    let asks =
+        |edge: &PlanEdge| edge.when.as_ref().is_some_and(|when| mentions(places, edge.from, when, subject));
+    let beside = || plan.node(edge.from).outgoing.iter().any(|other| asks(plan.edge(*other)));
+    asks(edge) || (edge.outcome == EdgeOutcome::Otherwise && beside())
 }
 
 /// Does a condition look at the value, or at what is around it or in it?

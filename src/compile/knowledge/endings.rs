@@ -180,9 +180,9 @@ impl Ended<'_, '_, '_> {
                 (Outcomes { succeeded: true, skipped, ..Outcomes::default() }, Type::TEXT)
             }
             Ending::Badly(kind) => {
-                let steady = !self.places.unsteady.borrow().contains(&self.at);
-                remains.lacks = own_failure(plan, self.at, &[kind], steady);
-                let left = keeps(plan, self.at, kind, steady);
+                let shaky = self.places.shaky(self.at);
+                remains.lacks = own_failure(plan, self.at, &[kind], shaky);
+                let left = keeps(plan, self.at, kind, shaky.is_steady());
                 let outcomes = Outcomes {
                     failed: left != Keeps::Surely,
                     kept: left != Keeps::Never,

@@ -9,7 +9,7 @@ use crate::source::Span;
 use crate::types::{Misfit, Step, Type, misfit};
 
 use super::places::{Facts, Place, Places};
-use super::report;
+use super::{report, writes};
 
 /// What an expression gives.
 pub(super) struct Given {
@@ -130,7 +130,8 @@ impl Places<'_, '_> {
             ValueTemplate::Text(text) => {
                 report::not_before(self, place, text.references(), diagnostics);
                 let inferred = self.judged(place, facts, &|known| text.infer(known));
-                self.notice(place, text.is_plain() && inferred.is_whole());
+                let whole = text.is_plain() && inferred.is_whole();
+                self.notice(place, whole && !writes::may_overflow(self, text.roots()));
                 report::findings(self, place, facts, text.span(), inferred.findings, diagnostics);
                 if let Some(Misfit::Stranger(..)) = misfit(&Type::TEXT, wanted) {
                     let message = format!("this is a text, and {} takes {wanted}", receiver.name());

@@ -27,6 +27,19 @@ impl Outcomes {
     pub(super) const ENDED: Outcomes =
         Outcomes { succeeded: true, skipped: true, unreached: true, failed: true, kept: true, open: false };
 
+    /// Either.
+    #[must_use]
+    pub(super) fn or(self, other: Self) -> Self {
+        Self {
+            succeeded: self.succeeded || other.succeeded,
+            skipped: self.skipped || other.skipped,
+            unreached: self.unreached || other.unreached,
+            failed: self.failed || other.failed,
+            kept: self.kept || other.kept,
+            open: self.open || other.open,
+        }
+    }
+
     /// `nodes.ID` as expressions see it. `skips`: the node may be skipped.
     pub(super) fn result(self, output: &Type, error: &Type, skips: bool) -> Field {
         let mut ty = Type::NEVER;

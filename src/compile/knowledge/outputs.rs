@@ -12,7 +12,7 @@ use crate::plan::{Action, ForEachRule, PlanChannel, PlanNode};
 use crate::schema;
 use crate::types::{Chance, Field, Kind, Lists, ObjectOf, Objects, Step, Type};
 
-use super::outcome::{Remains, error_of};
+use super::outcome::{Lacks, Remains, error_of};
 
 static OUTPUTS: LazyLock<BTreeMap<Uses, Type>> = LazyLock::new(|| all(schema::tool_output));
 static INPUTS: LazyLock<BTreeMap<Uses, Type>> = LazyLock::new(|| all(schema::tool_input));
@@ -100,26 +100,32 @@ fn approval(options: &[String], response: Option<&serde_json::Value>) -> Type {
     Type::record(fields.into_iter().chain(response))
 }
 
-/// What a node gives as a whole.
-pub(super) fn whole(node: &PlanNode, one: &Type) -> Type {
+/// What a node gives as a whole. `lacks`: what the error of one of its items may lack.
+pub(super) fn whole(node: &PlanNode, one: &Type, lacks: Lacks) -> Type {
     match &node.for_each {
         None => one.clone(),
-        Some(ForEachRule { on_error: OnItemError::Collect, .. }) => Type::list(collected(node, one)),
+        Some(ForEachRule { on_error: OnItemError::Collect, .. }) => Type::list(collected(node, one, lacks)),
         Some(_) if node.skip_when.is_some() => Type::list(one.or(&Type::NULL)),
         Some(_) => Type::list(one.clone()),
     }
 }
 
-/// An item of what `on_error: collect` gives.
-fn collected(node: &PlanNode, one: &Type) -> Type {
-    let item = |status: &[&str], output: Type, error: Type| {
-        Type::record([("status", Type::words(status.iter().copied())), ("output", output), ("error", error)])
+/// An item of what `on_error: collect` gives. One that is cancelled ends the node, and gives nothing.
+fn collected(node: &PlanNode, one: &Type, lacks: Lacks) -> Type {
+    let item = |status: &str, output: Type, error: Type| {
+        Type::record([("status", Type::words([status])), ("output", output), ("error", error)])
     };
     // its number is that of the item's own part
-    let remains = Remains { index: node.uses == Uses::Batch, ..Remains::of(node) };
-    item(&["succeeded"], one.clone(), Type::NULL)
-        .or(&item(&["failed"], Type::NULL, error_of(Type::TEXT, remains)))
-        .or(&item(&["skipped", "cancelled"], Type::NULL, Type::NULL))
+    let remains = Remains { index: node.uses == Uses::Batch, lacks, ..Remains::of(node) };
+    let ended = item("succeeded", one.clone(), Type::NULL).or(&item(
+        "failed",
+        Type::NULL,
+        error_of(Type::TEXT, remains),
+    ));
+    match node.skip_when {
+        Some(_) => ended.or(&item("skipped", Type::NULL, Type::NULL)),
+        None => ended,
+    }
 }
 
 /// What a channel holds.

@@ -1,14 +1,14 @@
 //! The places of a graph where expressions stand, and what is known at each of what they look at.
 
-use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::{RefCell, RefMut};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::compile::draft::Draft;
 use crate::diag::Diagnostics;
 use crate::expr::{Expression, Root, Template, ValueTemplate};
 use crate::plan::{Action, ChannelIx, EdgeIx, NodeIx, Plan};
-use crate::types::{Chance, Field, Kind, ObjectOf, Step, Type};
+use crate::types::{Chance, Field, Kind, ObjectOf, Step, Type, surely_fits};
 
 use super::conditions::Decisions;
 use super::courses::Courses;
@@ -18,7 +18,9 @@ use super::given::{Given, Receiver};
 use super::misread::Misread;
 use super::outcome::Outcomes;
 use super::prompts::{self, Prompts};
-use super::{doubt, merged, outputs, report, writes};
+use super::remainder::{Shaky, of_collected};
+use super::writes::Sum;
+use super::{doubt, lengths, merged, outputs, report, writes};
 
 /// Where an expression stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,8 +66,10 @@ pub(super) struct Places<'a, 'd> {
     pub(super) courses: Option<Courses<'a>>,
     /// By node: does it surely give its output in a run that succeeds?
     pub(super) surely: BTreeMap<NodeIx, bool>,
-    /// Nodes of which something that they are given, or write, may have no value.
-    pub(super) unsteady: RefCell<BTreeSet<NodeIx>>,
+    /// By node: what of it may have no value.
+    shaky: RefCell<Vec<Shaky>>,
+    /// By `sum` channel: does it come to too much, perhaps?
+    pub(super) sums: RefCell<BTreeMap<ChannelIx, Sum>>,
     /// By node: what the edges that lead to it make known.
     pub(super) behind: RefCell<Vec<Option<Rc<Facts>>>>,
 }
@@ -98,7 +102,8 @@ impl<'a, 'd> Places<'a, 'd> {
             prompts: RefCell::new(Prompts::default()),
             courses: None,
             surely: BTreeMap::new(),
-            unsteady: RefCell::default(),
+            shaky: RefCell::new(vec![Shaky::default(); plan.nodes.len()]),
+            sums: RefCell::default(),
             behind: RefCell::new(vec![None; plan.nodes.len()]),
         }
     }
@@ -108,11 +113,15 @@ impl<'a, 'd> Places<'a, 'd> {
         for &at in &self.plan.order {
             self.look_back(at);
             self.node(at, diagnostics);
+            // what its own edges ask is not known before all of them have been looked at
+            self.shaken(at).edges = true;
+            let mut asked = true;
             for &edge in &self.plan.node(at).outgoing {
                 if let Some(when) = &self.plan.edge(edge).when {
-                    self.condition(Place::Edge(edge), &Facts::new(), when, diagnostics);
+                    asked &= self.condition(Place::Edge(edge), &Facts::new(), when, diagnostics);
                 }
             }
+            self.shaken(at).edges = !asked;
         }
         self.prompts.borrow_mut().report(diagnostics);
     }
@@ -125,6 +134,12 @@ impl<'a, 'd> Places<'a, 'd> {
             let given = self.expression(place, &facts, &rule.items, diagnostics);
             let receiver = Receiver::items(node.id.as_str());
             self.fits(place, &facts, &rule.items, &given, &Type::LIST, &receiver, diagnostics);
+            // what of it may have no value fails the node, and none of its items
+            let mut shaken = self.shaken(at);
+            shaken.list = std::mem::take(&mut shaken.parts) || !surely_fits(&given.ty, &Type::LIST);
+            drop(shaken);
+            let longest = lengths::longest(self, place, &facts, &rule.items);
+            self.shaken(at).long = longest.is_none_or(|longest| longest > rule.max as usize);
             let length = given.ty.lists.length().filter(|_| given.ty.kinds().eq([Kind::List]));
             if let Some(length) = length.filter(|length| *length > rule.max as usize) {
                 diagnostics.push(report::too_many_items(self, at, &rule.items, length));
@@ -139,7 +154,7 @@ impl<'a, 'd> Places<'a, 'd> {
         let values = self.action(at, &facts, diagnostics);
         let wrong = self.misread.is_given_wrong(self.draft.nodes[at.0 as usize].node.span);
         let one = if wrong { Type::ANY } else { outputs::of_one(node, &values) };
-        self.wholes[at.0 as usize] = outputs::whole(node, &one);
+        self.wholes[at.0 as usize] = outputs::whole(node, &one, of_collected(node, self.shaky(at)));
         self.ones[at.0 as usize] = one;
         for (channel, value) in &node.update {
             let wanted = &self.writable[channel.0 as usize];
@@ -150,6 +165,7 @@ impl<'a, 'd> Places<'a, 'd> {
                 writes::check(self, at, *channel, value, &mut found);
             }
             diagnostics.append(found);
+            self.notice(Place::Update(at), writes::surely_fits(self, *channel, value, &written));
             self.written.insert((at, *channel), written);
         }
     }
@@ -229,7 +245,7 @@ impl<'a, 'd> Places<'a, 'd> {
     /// The graph's outputs: an output that is null fails the run.
     pub(super) fn check_outputs(&mut self, decisions: &Decisions, diagnostics: &mut Diagnostics) {
         let plan = self.plan;
-        let courses = Courses::of(plan, decisions, &Endings::of(self), &self.unsteady.borrow());
+        let courses = Courses::of(plan, decisions, &Endings::of(self), &self.shaky.borrow());
         let courses = self.courses.insert(courses);
         for root in plan.outputs.iter().flat_map(|output| output.value.roots()) {
             let Root::Node(id) = root else { continue };
@@ -250,11 +266,20 @@ impl<'a, 'd> Places<'a, 'd> {
         self.results.iter().map(Type::widened).collect()
     }
 
-    fn condition(&self, place: Place, facts: &Facts, when: &Expression, diagnostics: &mut Diagnostics) {
+    /// A condition. Has it a value in every run?
+    fn condition(
+        &self,
+        place: Place,
+        facts: &Facts,
+        when: &Expression,
+        diagnostics: &mut Diagnostics,
+    ) -> bool {
         report::not_before(self, place, when.references(), diagnostics);
         let inferred = self.judged(place, facts, &|known| when.infer_condition(known));
-        self.notice(place, when.is_plain() && inferred.is_whole());
+        let steady = when.is_plain() && inferred.is_whole() && !writes::may_overflow(self, when.roots());
+        self.notice(place, steady);
         report::findings(self, place, facts, when.span(), inferred.findings, diagnostics);
+        steady
     }
 
     /// An expression that gives a value.
@@ -267,7 +292,8 @@ impl<'a, 'd> Places<'a, 'd> {
     ) -> Given {
         report::not_before(self, place, expression.references(), diagnostics);
         let inferred = self.judged(place, facts, &|known| expression.infer(known));
-        self.notice(place, expression.is_plain() && inferred.is_whole());
+        let whole = expression.is_plain() && inferred.is_whole();
+        self.notice(place, whole && !writes::may_overflow(self, expression.roots()));
         report::findings(self, place, facts, expression.span(), inferred.findings, diagnostics);
         Given { ty: inferred.ty, subject: inferred.subject }
     }
@@ -275,8 +301,17 @@ impl<'a, 'd> Places<'a, 'd> {
     /// Whether what a node is given, or writes, has its value in every run.
     pub(super) fn notice(&self, place: Place, steady: bool) {
         if let (Place::Node(at) | Place::Update(at), false) = (place, steady) {
-            self.unsteady.borrow_mut().insert(at);
+            self.shaken(at).parts = true;
         }
+    }
+
+    /// What of a node may have no value, as far as it has been looked at.
+    pub(super) fn shaky(&self, at: NodeIx) -> Shaky {
+        self.shaky.borrow()[at.0 as usize]
+    }
+
+    fn shaken(&self, at: NodeIx) -> RefMut<'_, Shaky> {
+        RefMut::map(self.shaky.borrow_mut(), |all| &mut all[at.0 as usize])
     }
 
     /// What is known of a root.

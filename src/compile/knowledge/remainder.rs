@@ -3,8 +3,9 @@
 
 use crate::effect::ErrorKind;
 use crate::expr::ValueTemplate;
+use crate::model::Uses;
 use crate::plan::{Action, EdgeOutcome, NodeIx, Plan, PlanNode};
-use crate::types::Type;
+use crate::types::says_more;
 
 use super::conditions::leaves_when_run_out;
 use super::outcome::Lacks;
@@ -56,26 +57,70 @@ pub(super) fn by_edges(kind: &ErrorKind) -> bool {
     matches!(kind, ErrorKind::Exhausted | ErrorKind::Expression)
 }
 
+/// What of a node may have no value, so that it is the node itself that fails.
+#[derive(Debug, Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "a set of a few parts, each with its name")]
+pub(super) struct Shaky {
+    /// Something that it is given, or writes.
+    pub(super) parts: bool,
+    /// The list of its `for_each`.
+    pub(super) list: bool,
+    /// That list may be longer than its `max`.
+    pub(super) long: bool,
+    /// A condition of one of its edges.
+    pub(super) edges: bool,
+}
+
+impl Shaky {
+    /// Has all that it is given, and all that it writes, a value?
+    pub(super) fn is_steady(self) -> bool {
+        !self.parts && !self.list
+    }
+}
+
 /// What an error lacks if it is one of the node itself, where that may be one of these kinds.
-pub(super) fn own_failure(plan: &Plan, at: NodeIx, kinds: &[&ErrorKind], steady: bool) -> Lacks {
+pub(super) fn own_failure(plan: &Plan, at: NodeIx, kinds: &[&ErrorKind], shaky: Shaky) -> Lacks {
     let node = plan.node(at);
     let may = |kind: ErrorKind| kinds.contains(&&kind);
-    let edges = || node.outgoing.iter().map(|edge| plan.edge(*edge));
-    let asks = !steady || edges().any(|edge| edge.when.is_some());
+    let turns = || node.outgoing.iter().any(|edge| plan.edge(*edge).turns.is_some());
+    let mut own = (may(ErrorKind::Exhausted) && turns()) || (may(ErrorKind::Expression) && shaky.edges);
+    if is_of_items(node) {
+        own |= (may(ErrorKind::Expression) && shaky.list) || (may(ErrorKind::InvalidInput) && shaky.long);
+    }
+    let part = of_part(node, &may, shaky.parts);
+    Lacks {
+        output: part.output || (own && node.uses == Uses::Batch),
+        // the number of an item is there with each of its failures
+        index: own || (part.index && !is_of_items(node)),
+        path: part.path || own,
+    }
+}
+
+/// What the error of an item that is collected lacks.
+pub(super) fn of_collected(node: &PlanNode, shaky: Shaky) -> Lacks {
+    let refused = |kind: &ErrorKind| matches!(kind, ErrorKind::Denied | ErrorKind::Rejected);
+    of_part(node, &|kind| !refused(&kind), shaky.parts)
+}
+
+/// The same of a node that runs once, or of one item. `shaky`: of what it is given, or writes, something may have no value.
+fn of_part(node: &PlanNode, may: &dyn Fn(ErrorKind) -> bool, shaky: bool) -> Lacks {
+    let late = may(ErrorKind::Timeout) && node.timeout.is_some();
+    let asks = may(ErrorKind::Expression) && shaky;
     match &node.action {
         Action::Graph { plan: inner, inputs } => {
-            let path = (may(ErrorKind::Timeout) && node.timeout.is_some())
+            let path = late
+                || asks
                 || (may(ErrorKind::InvalidInput) && may_misfit(inner, inputs))
-                || (may(ErrorKind::Expression) && (asks || !is_given(inner)))
-                || (may(ErrorKind::Exhausted) && edges().any(|edge| edge.turns.is_some()));
+                || (may(ErrorKind::Expression) && !is_given(inner));
             Lacks { path, ..Lacks::default() }
         }
         Action::Batch { calls, .. } => {
             let computed = !is_written_out(calls);
-            let none = computed && may(ErrorKind::InvalidInput) || asks && may(ErrorKind::Expression);
-            let output = none || computed && may(ErrorKind::Denied);
-            // the number of an item is always there
-            Lacks { output, index: none && !is_of_items(node), ..Lacks::default() }
+            // a person refuses the list, and none of its calls
+            let none = asks || may(ErrorKind::Rejected) || (computed && may(ErrorKind::InvalidInput));
+            let output = none || (computed && may(ErrorKind::Denied));
+            // what took too long is the whole of it, with what its calls had come to by then
+            Lacks { output, index: none || late, ..Lacks::default() }
         }
         _ => Lacks::default(),
     }
@@ -88,7 +133,6 @@ fn is_of_items(node: &PlanNode) -> bool {
 /// Says the schema of an input more than types do, of a value that is computed?
 fn may_misfit(inner: &Plan, given: &ValueTemplate) -> bool {
     inner.inputs.iter().any(|input| {
-        let ty = Type::of_schema(&input.schema);
         let computed = match given {
             ValueTemplate::Object(entries) => entries.iter().any(|(name, value)| {
                 input.name.as_str() == name && !matches!(value, ValueTemplate::Literal(_))
@@ -96,7 +140,7 @@ fn may_misfit(inner: &Plan, given: &ValueTemplate) -> bool {
             ValueTemplate::Literal(_) => false,
             ValueTemplate::Expression(_) | ValueTemplate::Text(_) | ValueTemplate::List(_) => true,
         };
-        computed && ty.loose && !ty.is_any()
+        computed && says_more(&input.schema)
     })
 }
 

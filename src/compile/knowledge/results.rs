@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use crate::effect::ErrorKind;
-use crate::plan::{EdgeIx, EdgeOutcome, NodeIx, PlanEdge, PlanNode};
+use crate::plan::{EdgeIx, EdgeOutcome, NodeIx, Plan, PlanEdge, PlanNode};
 use crate::types::{Field, Type};
 
 use super::outcome::{Outcomes, Remains, error_of};
 use super::outputs;
 use super::places::{Place, Places};
 use super::remainder::{Keeps, keeps, own_failure};
-use super::search::{Done, leads, on_every_way};
+use super::search::{Done, Ways, leads, on_every_way};
 
 impl Places<'_, '_> {
     /// `nodes.ID` at a place; any value, where it is never seen.
@@ -70,7 +70,7 @@ impl Places<'_, '_> {
     }
 
     fn keeps(&self, node: NodeIx, kind: &ErrorKind) -> Keeps {
-        keeps(self.plan, node, kind, !self.unsteady.borrow().contains(&node))
+        keeps(self.plan, node, kind, self.shaky(node).is_steady())
     }
 
     /// The edges that catch a failure of one of these nodes which leaves it its output.
@@ -122,31 +122,38 @@ impl Places<'_, '_> {
                 return Some(Outcomes { kept: true, ..self.good(node) });
             }
         }
+        // one of its edges was taken, and so it has ended as they say
+        if on_every_way(plan, at, &mut Ended { plan, node }) == Some(true) {
+            let led = self.leading(at, node).filter(|edge| edge.outcome != EdgeOutcome::Always);
+            return Some(
+                led.fold(Outcomes::default(), |all, edge| all.or(self.just_ended(node, &edge.outcome))),
+            );
+        }
         Some(Outcomes { open: true, ..Outcomes::ENDED })
     }
 
     /// A node that failed on every way here: with its output, where no other failure leads here.
     fn caught(&self, at: NodeIx, node: NodeIx) -> Outcomes {
         let outcomes = self.catching(at, node).map(|edge| self.just_ended(node, &edge.outcome));
-        let all = outcomes.fold(Outcomes::default(), |all, one| Outcomes {
-            failed: all.failed || one.failed,
-            kept: all.kept || one.kept,
-            ..all
-        });
+        let all = outcomes.fold(Outcomes::default(), Outcomes::or);
         // where it is too far to tell which
         if all == Outcomes::default() { Outcomes { failed: true, kept: true, ..all } } else { all }
     }
 
     /// The edges that catch a failure of `node`, and lead to `at` in any case.
     fn catching(&self, at: NodeIx, node: NodeIx) -> impl Iterator<Item = &PlanEdge> {
+        self.leading(at, node).filter(|edge| matches!(edge.outcome, EdgeOutcome::Catch(_)))
+    }
+
+    /// The edges of `node` by which a way may lead to `at`.
+    fn leading(&self, at: NodeIx, node: NodeIx) -> impl Iterator<Item = &PlanEdge> {
         let edges = self.plan.node(node).outgoing.iter().map(|edge| self.plan.edge(*edge));
-        let catching = edges.filter(|edge| matches!(edge.outcome, EdgeOutcome::Catch(_)));
-        catching.filter(move |edge| edge.to == at || leads(self.plan, edge.to, at) != Some(false))
+        edges.filter(move |edge| edge.to == at || leads(self.plan, edge.to, at) != Some(false))
     }
 
     /// `nodes.ID.error` at a place: of the kinds that lead there.
     fn error(&self, place: Place, node: NodeIx, outcomes: Outcomes) -> Type {
-        let none = outcomes.succeeded || outcomes.skipped || outcomes.unreached || outcomes.open;
+        let none = outcomes.unreached || outcomes.open;
         let edges: Vec<&PlanEdge> = match place {
             _ if none => Vec::new(),
             Place::Edge(edge) if self.plan.edge(edge).from == node => vec![self.plan.edge(edge)],
@@ -160,8 +167,7 @@ impl Places<'_, '_> {
                 kinds.extend(caught);
             }
         }
-        let steady = !self.unsteady.borrow().contains(&node);
-        let own = own_failure(self.plan, node, &kinds, steady);
+        let own = own_failure(self.plan, node, &kinds, self.shaky(node));
         let node = self.plan.node(node);
         let mut remains = Remains { lacks: own, ..Remains::of(node) };
         if kinds.is_empty() {
@@ -178,4 +184,25 @@ impl Places<'_, '_> {
 /// May the node itself be skipped? In a `for_each` its items are.
 pub(super) fn skips(node: &PlanNode) -> bool {
     node.skip_when.is_some() && node.for_each.is_none()
+}
+
+/// Is an edge of a node passed that is only taken when it has ended?
+struct Ended<'p> {
+    plan: &'p Plan,
+    node: NodeIx,
+}
+
+impl Ways for Ended<'_> {
+    fn edge(&mut self, at: EdgeIx) -> Option<bool> {
+        let edge = self.plan.edge(at);
+        match edge.outcome {
+            // it is followed also where its source never started
+            EdgeOutcome::Always => Some(false),
+            _ => (edge.from == self.node).then_some(true),
+        }
+    }
+
+    fn entry(&mut self, _: NodeIx) -> bool {
+        false
+    }
 }

@@ -5,12 +5,16 @@ use serde_json::{Map, Value};
 use crate::compile::pointer;
 use crate::diag::{Diagnostic, Diagnostics, codes};
 use crate::document::Tree;
-use crate::expr::ValueTemplate;
+use crate::expr::{Root, ValueTemplate};
 use crate::model::Reduce;
 use crate::plan::{ChannelIx, NodeIx, PlanChannel};
 use crate::schema::Validator;
+use crate::types::{self, Type, says_more};
 
+use super::outputs;
 use super::places::Places;
+use super::search::leads;
+use super::written::as_written;
 
 /// A fault of a write: where in it, what, and what helps.
 struct Fault {
@@ -38,6 +42,82 @@ pub(super) fn check(
         }
     };
     diagnostics.extend(found.map(|fault| diagnostic(places, channel, &written.value, fault)));
+}
+
+/// Is what is written there, and does it fit, in every run? `ty` is what it is by its expressions.
+pub(super) fn surely_fits(
+    places: &Places<'_, '_>,
+    channel: ChannelIx,
+    value: &ValueTemplate,
+    ty: &Type,
+) -> bool {
+    let declared = &places.plan.channels[channel.0 as usize];
+    // what is the same in every run has been judged by the whole schema
+    let fits = known(value).is_some()
+        || (!element(declared).is_some_and(says_more)
+            && types::surely_fits(ty, &outputs::writable(declared)));
+    fits && (declared.reduce != Reduce::Sum || sum(places, channel) == Sum::Small)
+}
+
+/// Does an expression look at a sum that may be too large for a number? Where it is, it has no value.
+pub(super) fn may_overflow(places: &Places<'_, '_>, roots: &[Root]) -> bool {
+    roots.iter().any(|root| {
+        let Root::Channel(name) = root else { return false };
+        let at = places.plan.channels.iter().position(|channel| channel.name.as_str() == name);
+        at.is_some_and(|at| sum(places, ChannelIx(at as u32)) == Sum::Overflows)
+    })
+}
+
+/// How large the sum of a channel may become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sum {
+    /// It is always a number.
+    Small,
+    /// Whoever adds too much fails.
+    Large,
+    /// Writes side by side may come to too much, so that it has no value for those who read it.
+    Overflows,
+}
+
+fn sum(places: &Places<'_, '_>, at: ChannelIx) -> Sum {
+    if let Some(known) = places.sums.borrow().get(&at) {
+        return *known;
+    }
+    let found = added(places, at);
+    places.sums.borrow_mut().insert(at, found);
+    found
+}
+
+fn added(places: &Places<'_, '_>, at: ChannelIx) -> Sum {
+    let plan = places.plan;
+    let channel = &plan.channels[at.0 as usize];
+    if channel.reduce != Reduce::Sum {
+        return Sum::Small;
+    }
+    let writes = |node: &NodeIx| plan.node(*node).update.iter().find(|(to, _)| *to == at);
+    let writers: Vec<NodeIx> = plan.order.iter().copied().filter(|node| writes(node).is_some()).collect();
+    let few = writers.iter().all(|node| {
+        writes(node).is_some_and(|(_, value)| match value {
+            ValueTemplate::Literal(value) => is_small(value),
+            ValueTemplate::Expression(counted) if counted.counts() => true,
+            _ => as_written(places, *node, value).values().is_some_and(|all| all.iter().all(is_small)),
+        })
+    });
+    if few && is_small(&channel.start) {
+        return Sum::Small;
+    }
+    let follows = |one: NodeIx, other: NodeIx| leads(plan, one, other) == Some(true);
+    let beside = |one: &NodeIx| {
+        plan.node(*one).for_each.is_some()
+            || writers.iter().any(|other| other != one && !follows(*one, *other) && !follows(*other, *one))
+    };
+    if writers.iter().any(beside) { Sum::Overflows } else { Sum::Large }
+}
+
+/// A number of which no run adds up too many.
+fn is_small(value: &Value) -> bool {
+    const SMALL: f64 = 4_294_967_296.0;
+    value.as_f64().is_none_or(|number| number.abs() <= SMALL)
 }
 
 fn diagnostic(places: &Places<'_, '_>, channel: &PlanChannel, written: &Tree, fault: Fault) -> Diagnostic {
