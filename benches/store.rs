@@ -128,7 +128,7 @@ fn a_run_of_10_000_events_is_gone_on_with(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| {
         let store = Store::open(folder.path(), Path::new("/bench")).unwrap();
         let (log, before) = store.reopen(&id, Durability::Batch).unwrap();
-        let stored = fold("run", &run.plan, &before, &none, &system_clock()).unwrap();
+        let stored = fold("run", &run.plan, &before.text, &none, &system_clock()).unwrap();
         assert_eq!(stored.verified.events, 10_000);
         (log, stored)
     });

@@ -26,6 +26,9 @@ use crash::{Bench, Then, killed_at_every_answer, killed_at_every_event, powered_
 use lgflow::digest::Digest;
 use lgflow::store::{Durability, RunId, Store, StoreAddress, StoreError};
 use lgflow::trace::verify;
+use program::forged::{
+    Forging, an_answer_that_nobody_gave_is_refused, another_answer_is_refused, other_inputs_are_refused,
+};
 use program::holding::{begun, ended, goes_on, has_ended, let_go};
 use program::processes::{all_gone, children, signal, signal_if_there};
 use program::{Ran, Workspace, holding};
@@ -193,7 +196,7 @@ fn who_was_taken_over_appends_nothing_and_a_later_form_is_refused() {
     assert_eq!(elsewhere.blobs().get(&digest).as_deref(), Some(&b"large"[..]));
     sql(&server, "UPDATE lgflow.runs SET holder = 'nobody'");
     let (mut log, before) = elsewhere.reopen(&run, Durability::Batch).unwrap();
-    assert_eq!(before, "one\n");
+    assert_eq!(before.text, "one\n");
     stale.append("stale", []);
     assert!(matches!(stale.commit(), Err(StoreError::TakenOver(_))));
     log.append("two", []);
@@ -248,7 +251,7 @@ fn what_is_to_be_on_the_disk_is_there_after_the_server_has_crashed() {
     // what could not be given back is not held by who has let go of it
     drop(log);
     let (mut log, before) = open().reopen(&run, Durability::Batch).unwrap();
-    assert_eq!(before, "one\ntwo\nthree\n");
+    assert_eq!(before.text, "one\ntwo\nthree\n");
     log.finish().unwrap();
 }
 
@@ -436,6 +439,37 @@ fn whichever_of_two_workers_is_killed_each_of_five_hundred_runs_ends_once() {
     assert!(met >= 5, "no more than {met} of {KILLS} kills met a run that was being executed");
 }
 
+/// Puts other lines in the place of those of a run, as who may write the tables and has no key.
+fn rewrite(server: &Server, run: &str, text: &str) {
+    let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let (events, size) = (text.lines().count(), text.len());
+    sql(
+        server,
+        &format!(
+            "BEGIN; \
+             DELETE FROM lgflow.segments WHERE run = (SELECT id FROM lgflow.runs WHERE run = '{run}'); \
+             INSERT INTO lgflow.segments (run, first_seq, events, codec, size, data) \
+             SELECT id, 1, {events}, 0, {size}, decode('{hex}', 'hex') FROM lgflow.runs WHERE run = '{run}'; \
+             UPDATE lgflow.runs SET events = {events} WHERE run = '{run}'; COMMIT"
+        ),
+    );
+}
+
+#[test]
+fn what_somebody_else_has_written_into_a_run_is_not_gone_on_with() {
+    let server = Server::start();
+    let attacks: [fn(&Forging<'_>); 3] =
+        [other_inputs_are_refused, another_answer_is_refused, an_answer_that_nobody_gave_is_refused];
+    for attack in attacks {
+        let workspace = Workspace::git();
+        attack(&Forging {
+            workspace: &workspace,
+            command: &|arguments| lgflow(&workspace, &server, arguments),
+            rewrite: &|run, text| rewrite(&server, run, text),
+        });
+    }
+}
+
 #[test]
 fn a_store_of_an_earlier_form_becomes_one_of_today() {
     let server = Server::start();
@@ -446,7 +480,11 @@ fn a_store_of_an_earlier_form_becomes_one_of_today() {
     log.append("one", []);
     log.finish().unwrap();
     drop(log);
-    sql(&server, "DROP TABLE lgflow.queue; DROP TABLE lgflow.removals; UPDATE lgflow.form SET version = 1");
+    sql(
+        &server,
+        "DROP TABLE lgflow.queue; DROP TABLE lgflow.removals; ALTER TABLE lgflow.runs DROP COLUMN code; \
+         UPDATE lgflow.form SET version = 1",
+    );
     let store = open();
     store.enqueue(&waits).unwrap();
     assert_eq!((store.log(&run).unwrap().as_str(), store.queued().unwrap()), ("one\n", vec![waits]));

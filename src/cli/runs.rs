@@ -137,6 +137,7 @@ pub(super) fn problem(error: &AgainError) -> Problem {
             Problem::with(Exit::Failed, "the run cannot be gone on with", detail)
         }
         AgainError::OtherTrace(_)
+        | AgainError::Unvouched(..)
         | AgainError::Ledger(LedgerError::Altered(_))
         | AgainError::Discord(..)
         | AgainError::Stored(..)

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::digest::Digest;
 use crate::export::Checked;
-use crate::front::{GoneRun, Retraced, Seal, Unheard};
+use crate::front::{GoneRun, Retraced, Seal, Stored, Unheard};
 use crate::receipt::Discord;
 use crate::store::RunId;
 use crate::trace::{Verified, verify};
@@ -14,6 +14,7 @@ use crate::view::escaped;
 
 use super::output::Output;
 use super::problem::Problem;
+use super::runs::problem;
 use super::trace::{Found, unverifiable};
 use super::witnessed::{Witnessed, Witnesses};
 use super::{Exit, Format};
@@ -24,6 +25,8 @@ struct Judged<'a> {
     verified: Verified,
     /// None where this installation knows nothing of the run.
     seal: Option<Seal>,
+    /// What the store says of one that this installation has started.
+    stored: Stored,
     /// None where its plan is not at hand.
     retraced: Option<Retraced>,
     /// What others know of it.
@@ -142,13 +145,21 @@ impl<'a> Judged<'a> {
         let verified = verify(found.text.lines(), payloads);
         let seal = found.known.as_ref().map(|known| known.seal(&found.text)).transpose();
         let seal = seal.map_err(|error| unverifiable("seal", &error))?;
+        let stored = match &found.known {
+            // whoever has sealed its end had recorded all of it
+            Some(_) if seal == Some(Seal::Whole) => Stored::AsRecorded,
+            Some(known) => {
+                known.stored(&found.text, found.named_run.is_none()).map_err(|error| problem(&error))?
+            }
+            None => Stored::Unknown,
+        };
         let retraced = match &found.known {
             Some(known) if verified.fault.is_none() => known.retraced(&found.text, &lookup),
             _ => Ok(None),
         };
         let retraced = retraced.map_err(|error| unverifiable("plan", &error))?;
         let witnessed = witnesses.hold(found)?;
-        Ok(Self { found, verified, seal, retraced, witnessed })
+        Ok(Self { found, verified, seal, stored, retraced, witnessed })
     }
 
     fn discord(&self) -> Option<Discord> {
@@ -172,6 +183,7 @@ impl<'a> Judged<'a> {
             && self.misfit().is_none()
             && self.found.form_fault().is_none()
             && !self.seal.is_some_and(Seal::is_broken)
+            && !matches!(self.stored, Stored::Otherwise | Stored::Unvouched(_))
             && self.discord().is_none()
             && self.witnessed.is_whole()
     }
@@ -236,7 +248,7 @@ impl<'a> Judged<'a> {
             Some(Seal::Anew(event)) => wrong.push(format!(
                 "it was written anew: event {event} is not the one that this installation sealed"
             )),
-            _ => {}
+            _ => wrong.extend(self.not_recorded()),
         }
         wrong.extend(self.found.form_fault().map(|(line, what)| format!("line {line} {what}")));
         wrong.extend(self.discord().map(|discord| discord.to_string()));
@@ -252,6 +264,17 @@ impl<'a> Judged<'a> {
             Some(unheard) => unheard_text(unheard, &self.verified),
             None if self.verified.complete => self.sound_text(),
             None => unfinished(self.verified.events),
+        }
+    }
+
+    fn not_recorded(&self) -> Option<String> {
+        match self.stored {
+            Stored::Otherwise => Some("it is not what this installation has recorded of the run".to_owned()),
+            Stored::Unvouched(since) => Some(format!(
+                "{since} was written, altered or cut in the store by somebody else, or stands there as an older version of lgflow \
+                 wrote it: this installation does not vouch for it"
+            )),
+            Stored::AsRecorded | Stored::Unknown => None,
         }
     }
 
@@ -304,6 +327,12 @@ impl<'a> Judged<'a> {
     fn seal_text(&self) -> String {
         match self.seal {
             Some(Seal::Whole) => "as sealed by this installation".into(),
+            Some(Seal::Part(events)) if self.stored == Stored::AsRecorded => format!(
+                "sealed by this installation as far as event {events}, and recorded by it to its end"
+            ),
+            Some(Seal::Missing) if self.stored == Stored::AsRecorded => {
+                "this installation has no seal of its end, and has recorded all of its events".into()
+            }
             Some(Seal::Part(events)) => format!("sealed by this installation as far as event {events}, and not at its end"),
             Some(Seal::Missing) => "this installation has no seal of its end: who wrote events anew that no receipt tells of would not \
                                     show"
@@ -334,6 +363,11 @@ impl<'a> Judged<'a> {
                 Some(Seal::Whole) => Some(true),
                 Some(Seal::Cut(_) | Seal::Anew(_)) => Some(false),
                 Some(Seal::Missing | Seal::Part(_)) | None => None,
+            },
+            "as_recorded": match self.stored {
+                Stored::AsRecorded => Some(true),
+                Stored::Otherwise | Stored::Unvouched(_) => Some(false),
+                Stored::Unknown => None,
             },
             "receipts": self.receipts_document(),
             "signature": self.witnessed.signature_document(),

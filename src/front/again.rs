@@ -8,16 +8,17 @@ use crate::compile::check_bundle;
 use crate::diag::Diagnostics;
 use crate::digest::Digest;
 use crate::effect::{FrozenLayer, LayerRole};
-use crate::ledger::{Head, Ledger, LedgerError, RunRecord};
+use crate::ledger::{Ledger, LedgerError, RunRecord};
 use crate::plan::Plan;
 use crate::receipt::Discord;
 use crate::redact::{Redaction, Values};
 use crate::session::{Stored, StoredError, fold, resumable, system_clock};
 use crate::source::Sources;
-use crate::store::{Durability, RunId, Store, StoreError};
-use crate::trace::{Envelope, Phase, QuestionId, RunState, Verified, Waiting};
+use crate::store::{Durability, RunId, StoreError};
+use crate::trace::{Phase, QuestionId, RunState, Verified, Waiting};
 
 use super::keep_out::patterns;
+use super::on_record::{Since, sealed_log};
 use super::vouching::{Unheard, believed, vouched_as_heard};
 use super::{Asked, Place};
 
@@ -55,6 +56,13 @@ pub enum AgainError {
     /// Its trace is not the one that its front has seen.
     #[error("the trace of the run `{0}` is not the one that was recorded: it was cut or written anew")]
     OtherTrace(RunId),
+    /// Not all that the store has of it was recorded by this installation.
+    #[error(
+        "the run `{0}`: {1} was written, altered or cut in the store by somebody else, or stands there as an older version of lgflow \
+         wrote it, so this installation does not vouch for it; it is not gone on with, and nothing is taken from it: `lgflow trace show \
+         {0}` shows what it tells"
+    )]
+    Unvouched(RunId, Since),
     /// Its trace is not what the runner did.
     #[error("the trace of the run `{0}` is not what the runner did: {1}")]
     Discord(RunId, Discord),
@@ -118,17 +126,6 @@ pub fn standing_run(place: &Place, run: &RunId) -> Result<Again, AgainError> {
     };
     holds.map_err(|discord| AgainError::Discord(run.clone(), discord))?;
     Ok(Again { stored, record, plan, unheard })
-}
-
-/// What a run has recorded, with the event in it that was the last when its front saw it.
-pub fn sealed_log(store: &Store, ledger: &Ledger, run: &RunId) -> Result<String, AgainError> {
-    // looked up before: a process that executes the run may seal more of it meanwhile
-    let head = ledger.reached(run.as_str());
-    let log = store.log(run)?;
-    match head? {
-        Some(head) if !holds(&log, &head) => Err(AgainError::OtherTrace(run.clone())),
-        _ => Ok(log),
-    }
 }
 
 /// A run of the queue that was never begun; nothing where this installation did not put it there, or has seen it end.
@@ -203,12 +200,6 @@ pub fn unanswerable(place: &Place, run: &RunId, waiting: &[Waiting]) -> Result<V
         open.policy && issued.is_none() && !refused
     };
     Ok(waiting.iter().filter(is_lost).map(|open| open.id).collect())
-}
-
-/// Does the log have the event that was the last when its front saw it?
-pub(super) fn holds(log: &str, head: &Head) -> bool {
-    let at = usize::try_from(head.events).unwrap_or(usize::MAX).saturating_sub(1);
-    log.lines().nth(at).and_then(Envelope::parse).is_some_and(|(_, hash)| hash == head.hash)
 }
 
 /// Where two plans differ, by the names of what differs. Order counts.

@@ -32,6 +32,7 @@ use super::keep_out::{KeepOutError, KeptOut};
 use super::keys::signer;
 use super::logs::Logs;
 use super::meanwhile::{begun_meanwhile, held_meanwhile};
+use super::on_record::on_record;
 use super::supervise::Supervision;
 use super::task::Named;
 use super::watchers::Watchers;
@@ -144,7 +145,7 @@ fn execute_with(task: &Task<'_>, narrator: &mut Narrator, logs: &mut Logs) -> Re
     let answering = answering((task, &kept_out), &run, &store)?;
     let undone = held_meanwhile(task, &store)?;
     let copy = if task.trace { Some(TraceCopy::create(&root, &run)?) } else { None };
-    let (log, before) = begin_log(task, &run, &store)?;
+    let (log, before) = begin_log(task, &run, (&store, &answering.ledger))?;
     begun_meanwhile(task, (&store, &answering.ledger))?.map_or(Ok(()), Err)?;
     TraceCopy::copy_lines(copy.as_ref(), &before)?;
     let (runner, mut interpreter) =
@@ -195,14 +196,24 @@ fn execute_with(task: &Task<'_>, narrator: &mut Narrator, logs: &mut Logs) -> Re
 }
 
 /// The log of the run, held by this process, and what it has recorded before.
-fn begin_log(task: &Task<'_>, run: &RunId, store: &Store) -> Result<(RunLog, String), StoreError> {
+fn begin_log(
+    task: &Task<'_>,
+    run: &RunId,
+    (store, ledger): (&Store, &Ledger),
+) -> Result<(RunLog, String), BeginError> {
     let Some(resume) = &task.resume else {
-        return Ok((store.create(run, task.durability)?, String::new()));
+        let mut log = store.create(run, task.durability)?;
+        log.vouched_by(ledger.key());
+        return Ok((log, String::new()));
     };
-    let (log, before) = store.reopen(run, task.durability)?;
+    let (mut log, before) = store.reopen(run, task.durability)?;
     // another process may have gone on with it since it was read
-    let unchanged = before.lines().count() as u64 == resume.verified.events;
-    if unchanged { Ok((log, before)) } else { Err(StoreError::Busy(run.to_string())) }
+    if before.text.lines().count() as u64 != resume.verified.events {
+        return Err(StoreError::Busy(run.to_string()).into());
+    }
+    on_record(run, &before, (ledger, ledger.reached(run.as_str())?.as_ref()))?;
+    log.vouched_by(ledger.key());
+    Ok((log, before.text))
 }
 
 /// Starts both processes; they come up side by side.

@@ -7,6 +7,7 @@ use crate::store::{Durability, RunId, StoreError};
 use crate::trace::Envelope;
 
 use super::elsewhere::{Opening, Word, hear_receipts};
+use super::on_record::on_record;
 use super::vouching::{believed, sealed, vouched};
 use super::{Again, AgainError, Elsewhere, ElsewhereError, Place};
 
@@ -48,7 +49,10 @@ pub fn hear(place: &Place, run: &RunId, again: &Again, there: &Elsewhere) -> Res
     let ledger = Ledger::open(&place.state, &store.id())?;
     let durability = Durability::parse(&again.record.durability).unwrap_or_default();
     // nobody goes on with it meanwhile, and no front that still lives has its session taken away
-    let (mut held, log) = store.reopen(run, durability)?;
+    let (mut held, recorded) = store.reopen(run, durability)?;
+    on_record(run, &recorded, (&ledger, ledger.reached(run.as_str())?.as_ref()))?;
+    held.vouched_by(ledger.key());
+    let log = recorded.text;
     if log.lines().count() as u64 != again.stored.verified.events {
         return Err(StoreError::Busy(run.to_string()).into());
     }

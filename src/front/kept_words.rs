@@ -15,9 +15,9 @@ use crate::session::{Retold, fold_whole, is_marked, is_untold, system_clock};
 use crate::store::RunId;
 use crate::trace::Envelope;
 
-use super::again::sealed_log;
 use super::answering::Asked;
 use super::keep_out::patterns;
+use super::on_record::sealed_log;
 use super::{Again, AgainError, Place};
 
 /// What a run that is gone on with under `layers` needs beside its trace; nothing where that tells all of it.

@@ -9,8 +9,9 @@ use crate::session::{Differs, Replay, replay};
 use crate::store::{RunId, Store, StoreError};
 use crate::trace::{Blobs, Envelope, Tampering};
 
-use super::again::{holds, plan_of};
+use super::again::plan_of;
 use super::keep_out::patterns;
+use super::on_record::{Since, holds, on_record};
 use super::undo::{TakenBack, standing_undoes, taken_back};
 use super::vouching::vouched_as_heard;
 use super::{AgainError, Place, Unheard};
@@ -38,6 +39,19 @@ pub enum Seal {
     Cut(u64),
     /// Another event stands in the place of the one with this number that it is on.
     Anew(u64),
+}
+
+/// What the store, as far as this installation has written it, says of a trace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stored {
+    /// It is what was recorded, or a part of that from its beginning on.
+    AsRecorded,
+    /// It is none.
+    Otherwise,
+    /// It is what stands in the store, and this was not written by this installation.
+    Unvouched(Since),
+    /// Nothing: what stands in the store is not known to be what was recorded, and not known to be this trace.
+    Unknown,
 }
 
 impl Seal {
@@ -146,6 +160,22 @@ impl KnownRun {
             _ if !holds(log, &head) => Seal::Anew(head.events),
             events if events == head.events => Seal::Whole,
             _ => Seal::Part(head.events),
+        })
+    }
+
+    /// What the store says of these lines, which were read there, or are a copy.
+    pub fn stored(&self, log: &str, is_copy: bool) -> Result<Stored, AgainError> {
+        let recorded = match self.store().and_then(|store| store.recorded(&self.run)) {
+            Err(_) if is_copy => return Ok(Stored::Unknown),
+            recorded => recorded?,
+        };
+        let head = self.ledger.reached(self.run.as_str())?;
+        Ok(match on_record(&self.run, &recorded, (&self.ledger, head.as_ref())) {
+            Ok(()) if recorded.text.starts_with(log) => Stored::AsRecorded,
+            Ok(()) => Stored::Otherwise,
+            Err(_) if is_copy => Stored::Unknown,
+            Err(AgainError::Ledger(error)) => return Err(error.into()),
+            Err(_) => Stored::Unvouched(Since(head.map_or(0, |head| head.events))),
         })
     }
 

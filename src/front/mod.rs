@@ -32,6 +32,7 @@ mod logs;
 mod meanwhile;
 mod moment;
 mod narrator;
+mod on_record;
 mod origin;
 mod past_runs;
 mod place;
@@ -58,8 +59,8 @@ mod watching;
 mod witnessing;
 
 pub use again::{
-    Again, AgainError, decided_by, differences, layers_of_both, named_as_then, queued_run, sealed_log,
-    standing_run, stored_run, unanswerable,
+    Again, AgainError, decided_by, differences, layers_of_both, named_as_then, queued_run, standing_run,
+    stored_run, unanswerable,
 };
 pub use anchoring::{AnchoringError, add_anchor, is_ours, read_all_anchors, read_anchors};
 pub use answering::{AnswerError, Answering, Asked, Outcome, SessionQuestions, Word};
@@ -80,10 +81,11 @@ pub use hearing::{HearError, hear};
 pub use interpreter_process::{InterpreterProcess, Past};
 pub use kept_words::{given_inputs, kept_words};
 pub use keys::{SigningKeyError, read_signing_key, signer};
-pub use known_run::{KnownRun, Retraced, Seal};
+pub use known_run::{KnownRun, Retraced, Seal, Stored};
 pub use meanwhile::{Meanwhile, in_use, in_use_by_any, taken_back_now};
 pub use moment::{Moment, MomentError, moment};
 pub use narrator::Narrator;
+pub use on_record::{Since, sealed_log};
 pub use origin::Origin;
 pub use past_runs::{PastRun, past_runs};
 pub use place::{Base, Place, PlaceError};

@@ -13,6 +13,7 @@ use crate::trace::Envelope;
 use crate::view::escaped;
 
 use super::again::said;
+use super::on_record::sealed_log;
 use super::origin::Origin;
 use super::past_runs::began;
 use super::{AgainError, Place};
@@ -35,7 +36,7 @@ pub const START: &str = "start";
 
 /// What a run did to the workspace, as its trace tells; from the first event of the node `to` on, where one is named.
 pub fn touched(place: &Place, run: &RunId, to: Option<&str>) -> Result<Touched, AgainError> {
-    Ok(touched_by(&events(&place.runs()?, run)?, to))
+    Ok(touched_by(&events_of(place, run)?, to))
 }
 
 /// How a run was taken back.
@@ -99,7 +100,7 @@ pub(super) fn standing_undoes(
     let mut found = Vec::new();
     for undo in among {
         let Some(of) = Origin::of(store, ledger, &undo).undoes else { continue };
-        found.extend(change_of(store, &undo)?.map(|change| (change, undo, of)));
+        found.extend(change_of((store, ledger), &undo)?.map(|change| (change, undo, of)));
     }
     let (mut undoes, mut told) = (Vec::new(), BTreeMap::new());
     for (change, undo, of) in &found {
@@ -157,13 +158,13 @@ impl Change {
 const SECOND: &str = "2000-01-01T00:00:00";
 
 /// What it has come to; nothing where it is not kept any more.
-fn change_of(store: &Store, undo: &RunId) -> Result<Option<Change>, AgainError> {
-    let events = match events(store, undo) {
+fn change_of(place: (&Store, &Ledger), undo: &RunId) -> Result<Option<Change>, AgainError> {
+    let events = match events(place, undo) {
+        Err(AgainError::Store(error)) if error.is_of_one_run() && !error.is_damage() => return Ok(None),
         // nobody knows whether it had begun to take back
-        Err(error) if error.is_damage() => {
+        Err(error) if error.is_of_one_run() || error.is_damage() => {
             return Ok(Some(Change::Some { from: None, broke_off: None, ended: false }));
         }
-        Err(error) if error.is_of_one_run() => return Ok(None),
         events => events?,
     };
     let to = events.first().and_then(|first| first.data.get("inputs")?.get("to")?.as_str());
@@ -179,9 +180,16 @@ fn change_of(store: &Store, undo: &RunId) -> Result<Option<Change>, AgainError> 
     Ok(Some(Change::Some { from, broke_off, ended }))
 }
 
-/// The events of a run, payloads in their places.
-pub(super) fn events(store: &Store, run: &RunId) -> Result<Vec<Envelope>, AgainError> {
-    let (log, blobs) = (store.log(run)?, store.blobs());
+/// The events of a run of this workspace.
+pub(super) fn events_of(place: &Place, run: &RunId) -> Result<Vec<Envelope>, AgainError> {
+    let store = place.runs()?;
+    let ledger = Ledger::open(&place.state, &store.id())?;
+    events((&store, &ledger), run)
+}
+
+/// The events of a run, payloads in their places, where they are what this installation has recorded.
+pub(super) fn events((store, ledger): (&Store, &Ledger), run: &RunId) -> Result<Vec<Envelope>, AgainError> {
+    let (log, blobs) = (sealed_log(store, ledger, run)?, store.blobs());
     let whole = |line: &str| {
         let (mut event, _) = Envelope::parse(line)?;
         // a payload that is gone tells nothing

@@ -30,7 +30,7 @@ pub fn gone_from(place: &Place, run: &RunId, to: &str) -> Result<Option<TakenBac
     if own.is_empty() {
         return Ok(None);
     }
-    let made = standing_changes(&events(&store, run)?);
+    let made = standing_changes(&events((&store, &ledger), run)?);
     let first = |node: &str| made.iter().position(|change| change.is_of(node));
     let Some(wanted) = first(to) else { return Ok(None) };
     let farther = |undone: &&&StandingUndo| match &undone.from {

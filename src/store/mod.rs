@@ -13,6 +13,7 @@ mod password;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod queue;
+mod recorded;
 mod retention;
 mod run_id;
 mod run_log;
@@ -33,6 +34,7 @@ pub use error::StoreError;
 pub use holder::{may_live, own_holder};
 pub use password::{passwords_in, without_password};
 pub use queue::Claim;
+pub use recorded::Recorded;
 pub use retention::{Bound, Doomed, Removable, Retention};
 pub use run_id::RunId;
 pub use run_log::RunLog;

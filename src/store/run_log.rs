@@ -7,9 +7,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use super::holder::Hold;
 use super::lease::{Held, Reached, first_fence, hold};
 use super::pack::{PLAIN, Packed};
+use super::recorded::{Of, Recorded, Vouching};
 use super::sql::{Driver, Value};
 use super::{Durability, RunId, Store, StoreError};
-use crate::digest::Digest;
+use crate::digest::{Digest, MacKey};
 
 /// Lines are kept as they come until there are so many bytes of them; then they become one piece.
 const PIECE: usize = 64 << 10;
@@ -30,6 +31,7 @@ pub struct RunLog {
     tail: String,
     tail_first: u64,
     waiting: Waiting,
+    vouching: Vouching,
     touched: i64,
     /// A commit has failed, and may have come to the database all the same.
     unsure: bool,
@@ -46,6 +48,7 @@ struct Waiting {
 impl RunLog {
     pub(super) fn create(store: Store, run: &RunId, durability: Durability) -> Result<Self, StoreError> {
         let mut log = Self {
+            vouching: Vouching::nobody(Of::new(&store, run)),
             store,
             run: run.clone(),
             durability,
@@ -68,7 +71,7 @@ impl RunLog {
         store: Store,
         run: &RunId,
         durability: Durability,
-    ) -> Result<(Self, String), StoreError> {
+    ) -> Result<(Self, Recorded), StoreError> {
         let mut log = Self::take(store, run, durability)?;
         let before = log.recorded()?;
         Ok((log, before))
@@ -79,6 +82,7 @@ impl RunLog {
         let own = Hold::take();
         let (held, Reached { events, touched }) = hold(&store, run, &own)?;
         Ok(Self {
+            vouching: Vouching::nobody(Of::new(&store, run)),
             store,
             run: run.clone(),
             durability,
@@ -91,6 +95,12 @@ impl RunLog {
             touched,
             unsure: false,
         })
+    }
+
+    /// From now on whoever has this key vouches for what is written, and for what was there when this was opened: to be said once
+    /// that is known to be so.
+    pub fn vouched_by(&mut self, key: &MacKey) {
+        self.vouching.by(key);
     }
 
     /// When something was added to it last, in milliseconds since 1970.
@@ -198,9 +208,11 @@ impl RunLog {
         let events = self.events + self.waiting.events;
         let grown = self.tail.len() + self.waiting.lines.len() >= PIECE;
         let piece = grown || last && self.tail_first <= events;
+        let whole = self.vouching.with(&self.waiting.lines);
+        let code = self.vouching.code(events, &whole).map_or(Value::Null, Value::Text);
         let written = self.store.write(durability, |driver| {
             let [id, run, fence] = held.named(&self.run);
-            let values = [id, run, fence, events.into(), touched.into(), self.events.into()];
+            let values = [id, run, fence, events.into(), touched.into(), self.events.into(), code];
             if driver.execute(ADVANCE, &values)? != 1 {
                 return Err(StoreError::TakenOver(self.run.to_string()));
             }
@@ -222,6 +234,7 @@ impl RunLog {
         self.unsure = written.is_err();
         written?;
         (self.events, self.touched) = (events, touched);
+        self.vouching.wrote(whole);
         if piece {
             self.tail.clear();
             self.tail_first = events + 1;
@@ -254,9 +267,11 @@ impl RunLog {
     }
 
     /// What is written already. What of it stands line by line at the end will be part of the next piece.
-    fn recorded(&mut self) -> Result<String, StoreError> {
-        let Some(values) = self.row() else { return Ok(String::new()) };
+    fn recorded(&mut self) -> Result<Recorded, StoreError> {
+        let (of, events) = (Of::new(&self.store, &self.run), self.events);
+        let Some(values) = self.row() else { return Ok(Recorded::nothing(of)) };
         let rows = self.store.read(|driver| driver.query(RECORDED, &values))?.unwrap_or_default();
+        let code = rows.first().and_then(|row| row.maybe(4)).map(str::to_owned);
         let mut text = String::new();
         let mut plain = String::new();
         for mut row in rows {
@@ -276,7 +291,8 @@ impl RunLog {
             self.tail_first = self.events + 1;
         }
         self.tail = plain;
-        Ok(text)
+        self.vouching.wrote(self.vouching.with(&text));
+        Ok(Recorded { text, of, events, code })
     }
 
     /// The time, which does not go back.
@@ -300,7 +316,7 @@ impl Drop for RunLog {
 const CREATE: &str = "INSERT INTO runs (workspace, run, events, durability, touched, holder, fence, beat) \
     VALUES (?1, ?2, 0, ?3, ?4, ?5, ?6, 0) ON CONFLICT (workspace, run) DO NOTHING RETURNING id";
 const BEAT: &str = "UPDATE runs SET beat = beat + 1 WHERE id = ?1 AND run = ?2 AND fence = ?3";
-const ADVANCE: &str = "UPDATE runs SET events = ?4, touched = ?5 \
+const ADVANCE: &str = "UPDATE runs SET events = ?4, touched = ?5, code = ?7 \
     WHERE id = ?1 AND run = ?2 AND fence = ?3 AND events = ?6";
 const CONFIRM: &str = "UPDATE runs SET touched = ?4 WHERE id = ?1 AND run = ?2 AND fence = ?3";
 const GIVE_BACK: &str = "UPDATE runs SET holder = NULL WHERE id = ?1 AND run = ?2 AND fence = ?3";
@@ -308,7 +324,7 @@ const FORGET_EMPTY: &str = "DELETE FROM runs WHERE id = ?1 AND run = ?2 AND fenc
 const DROP_TAIL: &str = "DELETE FROM segments WHERE run = ?1 AND first_seq >= ?2";
 const ADD: &str =
     "INSERT INTO segments (run, first_seq, events, codec, size, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-const RECORDED: &str = "SELECT s.codec, s.size, s.data, s.first_seq FROM segments s JOIN runs r ON r.id = s.run \
+const RECORDED: &str = "SELECT s.codec, s.size, s.data, s.first_seq, r.code FROM segments s JOIN runs r ON r.id = s.run \
     WHERE r.id = ?1 AND r.run = ?2 AND r.fence = ?3 ORDER BY s.first_seq";
 const HAS_BLOB: &str = "SELECT id FROM blobs WHERE digest = ?1";
 const ADD_BLOB: &str = "INSERT INTO blobs (digest, codec, size, data) VALUES (?1, ?2, ?3, ?4) \

@@ -1,7 +1,7 @@
 //! The tables, written once for both databases, and how an older store becomes one of today.
 
 /// The forms that a store has had, each a step from the one before. A step that was released is never changed.
-pub(super) const STEPS: &[&str] = &[FIRST, QUEUE];
+pub(super) const STEPS: &[&str] = &[FIRST, QUEUE, CODE];
 
 /// Marks a database file as ours: "lgfs".
 pub(super) const APPLICATION: i64 = 0x6c67_6673;
@@ -63,6 +63,9 @@ CREATE TABLE removals (
     bound TEXT NOT NULL
 ){strict};
 ";
+
+/// By which whoever has the key knows that what a run has recorded is all his.
+const CODE: &str = "ALTER TABLE runs ADD COLUMN code TEXT;";
 
 /// A database's own words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -64,6 +64,10 @@ impl Row {
         }
     }
 
+    pub(super) fn is_null(&self, at: usize) -> bool {
+        matches!(self.0.get(at), Some(Value::Null))
+    }
+
     /// Some of its values, next to each other.
     pub(super) fn part(&self, at: std::ops::Range<usize>) -> &[Value] {
         self.0.get(at).unwrap_or_default()

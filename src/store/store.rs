@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::holder::{Holder, Life};
 use super::pack::unpacked;
+use super::recorded::{Of, Recorded};
 use super::sql::{Driver, Row, Value, transact};
 use super::sqlite::Sqlite;
 use super::{Blobs, Durability, RunId, RunLog, StoreAddress, StoreError};
@@ -92,25 +93,35 @@ impl Store {
     }
 
     /// Goes on with the log of a run that nobody executes: holds it, and gives what it has recorded.
-    pub fn reopen(&self, run: &RunId, durability: Durability) -> Result<(RunLog, String), StoreError> {
+    pub fn reopen(&self, run: &RunId, durability: Durability) -> Result<(RunLog, Recorded), StoreError> {
         RunLog::reopen(self.clone(), run, durability)
     }
 
     /// What a run has recorded: one line for each event.
     pub fn log(&self, run: &RunId) -> Result<String, StoreError> {
+        self.recorded(run).map(|recorded| recorded.text)
+    }
+
+    /// The same, with the code that stands beside it.
+    pub fn recorded(&self, run: &RunId) -> Result<Recorded, StoreError> {
         let rows = self.read(|driver| {
-            let found = driver.query(FACTS, &self.named(run))?;
-            if found.is_empty() {
-                return Ok(None);
+            // where what is kept of all runs cannot be read, it is not this one that is damaged
+            if driver.query(FACTS, &self.named(run))?.is_empty() {
+                return Ok(Vec::new());
             }
-            driver.query(SEGMENTS, &self.named(run)).map(Some).map_err(|error| error.of_run(run))
+            // in one statement, so that it is of one moment
+            driver.query(RECORDED, &self.named(run)).map_err(|error| error.of_run(run))
         })?;
-        let Some(rows) = rows.flatten() else { return Err(self.not_there(run)?) };
+        let rows = rows.unwrap_or_default();
+        let Some(first) = rows.first() else { return Err(self.not_there(run)?) };
+        let events = u64::try_from(first.int(3)?).unwrap_or_default();
+        let code = first.maybe(4).map(str::to_owned);
         let mut text = String::new();
-        for mut row in rows {
+        // a run that has recorded nothing has a row without lines
+        for mut row in rows.into_iter().filter(|row| !row.is_null(0)) {
             text.push_str(&self.segment(&mut row).map_err(|error| error.of_run(run))?);
         }
-        Ok(text)
+        Ok(Recorded { text, of: Of::new(self, run), events, code })
     }
 
     /// The first line of a run and its last, without the rest; none where it has recorded nothing.
@@ -277,8 +288,8 @@ impl fmt::Debug for Store {
 const FACTS: &str = "SELECT events, durability, touched, holder FROM runs WHERE workspace = ?1 AND run = ?2";
 const FLUSH: &str = "UPDATE runs SET touched = touched WHERE workspace = ?1 AND run = ?2";
 const RUNS: &str = "SELECT run FROM runs WHERE workspace = ?1 AND events <> 0 ORDER BY run";
-const SEGMENTS: &str = "SELECT s.codec, s.size, s.data FROM segments s JOIN runs r ON r.id = s.run \
-    WHERE r.workspace = ?1 AND r.run = ?2 ORDER BY s.first_seq";
+const RECORDED: &str = "SELECT s.codec, s.size, s.data, r.events, r.code \
+    FROM runs r LEFT JOIN segments s ON s.run = r.id WHERE r.workspace = ?1 AND r.run = ?2 ORDER BY s.first_seq";
 const ENDS: &str = "SELECT s.codec, s.size, s.data FROM segments s JOIN runs r ON r.id = s.run \
     WHERE r.workspace = ?1 AND r.run = ?2 AND s.first_seq IN ( \
         (SELECT MIN(first_seq) FROM segments WHERE run = r.id), (SELECT MAX(first_seq) FROM segments WHERE run = r.id)) \

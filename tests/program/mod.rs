@@ -3,6 +3,7 @@
 
 pub mod begun;
 pub mod browser;
+pub mod forged;
 pub mod gated;
 pub mod holding;
 pub mod kept;

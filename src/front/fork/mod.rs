@@ -107,7 +107,7 @@ pub fn fork(
     from: &str,
 ) -> Result<Fork, ForkError> {
     let (node, iteration) = named(plan, from)?;
-    let events = super::undo::events(&place.runs().map_err(AgainError::from)?, run)?;
+    let events = super::undo::events_of(place, run)?;
     began(plan, (node, &iteration), &events, from)?;
     let reach = Reach::of(plan, node, &iteration);
     let same_policy = policy_of(&events) == policy_in_force(layers);
@@ -198,7 +198,7 @@ impl Fork {
     /// # Errors
     /// Its events cannot be read.
     pub fn gone_on_with(mut self, place: &Place, run: &RunId) -> Result<Self, AgainError> {
-        let events = super::undo::events(&place.runs()?, run)?;
+        let events = super::undo::events_of(place, run)?;
         self.reuse.done = results::footprints(run, &events);
         Ok(self)
     }
@@ -206,7 +206,7 @@ impl Fork {
     /// What became of it, as the trace of the forked run tells: the nodes that made calls, in the order of their first.
     pub fn taken_over(&self, place: &Place, forked: &RunId) -> Result<Vec<TakenOver>, AgainError> {
         let mut found: Vec<TakenOver> = Vec::new();
-        let events = super::undo::events(&place.runs()?, forked)?;
+        let events = super::undo::events_of(place, forked)?;
         for (event, _, result) in super::undo::results_in(events.iter()) {
             let (node, _) = results::node_of(event);
             let at = found.iter().position(|known| known.node == node).unwrap_or_else(|| {

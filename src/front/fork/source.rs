@@ -56,7 +56,7 @@ pub(in crate::front) fn lost_by_now(
     if undoes.is_empty() || Origin::of(store, ledger, run).forked.is_none() {
         return Ok(None);
     }
-    let left = left_by(store, run, |result| result.recalled.is_some())?;
+    let left = left_by((store, ledger), run, |result| result.recalled.is_some())?;
     lost((store, ledger), run, &left, undoes)
 }
 
@@ -67,7 +67,8 @@ fn lost(
     undoes: &[StandingUndo],
 ) -> Result<Option<LostSource>, AgainError> {
     let differs = |undone: &StandingUndo| -> Result<bool, AgainError> {
-        let told = if undone.ended { left_by(store, &undone.by, |_| true) } else { Ok(Left::new()) };
+        let told =
+            if undone.ended { left_by((store, ledger), &undone.by, |_| true) } else { Ok(Left::new()) };
         match told {
             Ok(now) if undone.ended => {
                 Ok(now.iter().any(|(path, now)| left.get(path).is_some_and(|then| then != now)))
@@ -109,9 +110,13 @@ pub(super) fn earlier(
 }
 
 /// What the patches of a run that are meant have left; one that was only tried left nothing.
-fn left_by(store: &Store, run: &RunId, is_meant: impl Fn(&ToolResult) -> bool) -> Result<Left, AgainError> {
+fn left_by(
+    place: (&Store, &Ledger),
+    run: &RunId,
+    is_meant: impl Fn(&ToolResult) -> bool,
+) -> Result<Left, AgainError> {
     let mut left = Left::new();
-    for (_, input, result) in results_in(events(store, run)?.iter()) {
+    for (_, input, result) in results_in(events(place, run)?.iter()) {
         let dry = input.is_some_and(|input| input["dry_run"] == true);
         let result: Option<ToolResult> = serde_json::from_value(result.clone()).ok();
         if let Some(result) = result.filter(|result| !dry && is_meant(result)) {

@@ -151,7 +151,7 @@ fn a_worker_out_of_sight_shows_that_it_lives_by_its_run() {
     }
     // both fall silent; the run is taken over with its place
     let again = soon(|| store.claim().unwrap());
-    assert_eq!(store.reopen(again.run(), Durability::Batch).unwrap().1, "one\n");
+    assert_eq!(store.reopen(again.run(), Durability::Batch).unwrap().1.text, "one\n");
     drop(far);
     assert!(matches!(log.beat(), Err(StoreError::TakenOver(_))));
 }
@@ -262,6 +262,6 @@ fn a_holder_out_of_sight_is_left_alone_while_it_shows_that_it_lives() {
     assert!(matches!(waits.join().unwrap(), Err(StoreError::Busy(_))));
     // and taken over once it does not
     let (_again, before) = self::store(&state).reopen(&run(1), Durability::Batch).unwrap();
-    assert_eq!(before, "one\n");
+    assert_eq!(before.text, "one\n");
     assert!(matches!(log.beat(), Err(StoreError::TakenOver(_))));
 }
