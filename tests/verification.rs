@@ -154,8 +154,20 @@ fn without_the_seal_what_was_decided_is_decided_again_and_the_rest_is_not_claime
     }
     for (what, alter) in OUTSIDE {
         subject.write(&anew(&subject.honest, alter));
-        let ran = subject.verify(&subject.run).ended(0);
+        subject.verify(&subject.run).ended(7).says("this installation does not vouch for it");
+        // what stands in the store is no word for a copy, nor against it
+        let ran = subject.verify(&subject.copy).ended(0);
         assert!(ran.stdout.contains("no seal of its end") && !ran.stdout.contains("signed by"), "{what}");
+    }
+    // what was recorded is
+    for (_, alter) in OUTSIDE {
+        subject.write(&subject.honest);
+        fs::write(&subject.copy, anew(&subject.honest, alter)).unwrap();
+        subject.verify(&subject.run).ended(0).says_out("has recorded all of its events");
+        subject
+            .verify(&subject.copy)
+            .ended(7)
+            .says("it is not what this installation has recorded of the run");
     }
 }
 

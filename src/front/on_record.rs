@@ -40,7 +40,7 @@ pub struct Since(pub u64);
 impl std::fmt::Display for Since {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.0 {
-            0 => f.write_str("its events"),
+            0 => f.write_str("what it tells"),
             sealed => write!(f, "what stands behind its event {sealed}"),
         }
     }
