@@ -57,7 +57,7 @@ impl Forging<'_> {
         let graph = if question {
             graph
         } else {
-            graph.lines().filter(|line| !line.contains("sure:")).map(|line| format!("{line}\n")).collect()
+            graph.split_inclusive('\n').filter(|line| !line.contains("sure:")).collect()
         };
         let workspace = self.workspace;
         workspace.write("graph.yaml", graph).write("policy.yaml", POLICY).write("hold.sh", HOLD);
