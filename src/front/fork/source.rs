@@ -102,7 +102,7 @@ pub(super) fn earlier(
         if !did.iter().any(|did| did.recalled) {
             break;
         }
-        did = footprints(&source, &events(&store, &source)?);
+        did = footprints(&source, &events((&store, &ledger), &source)?);
         let changes = did.iter().filter(|did| !did.files.is_empty()).cloned().collect();
         found.push((source.to_string(), changes));
     }
