@@ -1175,7 +1175,6 @@ edges:
   last: { type: [string, 'null'], default: null, reduce: replace }
   o: { type: object, properties: { a: { type: integer } }, additionalProperties: false, default: {}, reduce: replace }
   b: { type: [string, 'null'], default: x, reduce: replace }
-  k: { type: [string, 'null'], default: null, reduce: replace }
 inputs: { f: { type: boolean, default: false } }
 nodes:
   s: { uses: values, with: { b: '{{ state.b }}!' } }
@@ -1185,9 +1184,6 @@ nodes:
   c: { uses: values }
   d: { uses: values, update: { b: '{{ none }}' } }
   t: { uses: exec, with: { argv: [c, \"{{ state.last if state.last is not none else '' }}\"], ok_exit: any }, update: { last: '{{ output.stdout }}' } }
-  k: { uses: values, update: { k: x } }
-  l: { uses: values, with: { k: '{{ state.k }}!' } }
-  m: { uses: values }
   g: { uses: values, with: { v: 'was {{ state.last }}' } }
   h: { uses: values, with: { v: 'gave up at {{ state.last }}' } }
 edges:
@@ -1196,8 +1192,6 @@ edges:
   - { from: [w, u], to: r }
   - { from: r, to: c, when: \"state.v != 'x'\" }
   - { from: r, to: d, otherwise: true }
-  - m -> k -> l
-  - m -> l
   - { from: t, to: t, when: output.exit_code != 0, loop: { max: 3 } }
   - { from: t, to: g, otherwise: true }
   - { from: t, to: h, catch: [exhausted] }

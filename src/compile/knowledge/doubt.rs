@@ -118,7 +118,7 @@ impl<'c, 'a, 'd> Conditions<'c, 'a, 'd> {
 
     /// Does every way to a node settle it?
     fn lead_to(mut self, at: NodeIx) -> bool {
-        self.written.as_ref().is_some_and(|written| written.calm || written.is_sure(self.places, at))
+        self.written.as_ref().is_some_and(|written| written.calm)
             || on_every_way(self.places.plan, at, &mut self).unwrap_or(true)
     }
 

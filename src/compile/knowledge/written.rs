@@ -8,7 +8,7 @@ use crate::types::{Chance, Field, Type};
 use super::doubt::settles;
 use super::places::{Facts, Place, Places};
 use super::results::skips;
-use super::search::{Done, leads, on_every_way};
+use super::search::leads;
 
 /// What the nodes of a graph do to a doubt about a channel.
 pub(super) struct Written {
@@ -87,22 +87,6 @@ impl Written {
         };
         let settled = self.alone && self.writers.iter().all(kept) && self.settled_by(places, edge.from);
         settled.then_some(true)
-    }
-
-    /// Has a node surely written, in any case, before `at` starts, and nothing that the doubt is about after it?
-    pub(super) fn is_sure(&self, places: &Places<'_, '_>, at: NodeIx) -> bool {
-        let plan = places.plan;
-        let follows = |node: NodeIx, writer: NodeIx| {
-            let around = &plan.node(writer).loops;
-            leads(plan, node, writer) != Some(false)
-                || plan.node(node).loops.iter().any(|turned| around.contains(turned))
-        };
-        let stays = |node: &NodeIx| {
-            self.settled_by(places, *node) && !self.writers.iter().any(|writer| follows(*node, *writer))
-        };
-        let good: Vec<NodeIx> = plan.order.iter().copied().filter(stays).collect();
-        let done = Done::succeeded(plan, places.flow, at, &good);
-        self.alone && !good.is_empty() && on_every_way(plan, at, &mut { done }) == Some(true)
     }
 
     fn comes_before_reader(&self, places: &Places<'_, '_>, writer: NodeIx) -> bool {
