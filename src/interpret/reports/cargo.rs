@@ -150,19 +150,19 @@ impl Reader {
 }
 
 /// `running 3 tests`
-fn begin_line(line: &str) -> Option<u64> {
+pub(super) fn begin_line(line: &str) -> Option<u64> {
     let (count, word) = line.strip_prefix("running ")?.split_once(' ')?;
     matches!(word, "test" | "tests").then(|| count.parse().ok()).flatten()
 }
 
 /// `    Starting 5 tests across 1 binary (1 test skipped)`
-fn nextest_begins(line: &str) -> Option<u64> {
+pub(super) fn nextest_begins(line: &str) -> Option<u64> {
     let (count, rest) = line.trim_start().strip_prefix("Starting ")?.split_once(" test")?;
     rest.trim_start_matches('s').starts_with(" across ").then(|| count.parse().ok()).flatten()
 }
 
 /// `     Summary [   2.034s] 5 tests run: 2 passed (1 flaky), 2 failed, 1 timed out, 1 skipped`
-fn nextest_ends(line: &str) -> Option<Vec<(u64, &str)>> {
+pub(super) fn nextest_ends(line: &str) -> Option<Vec<(u64, &str)>> {
     let (_, said) = line.trim_start().strip_prefix("Summary [")?.split_once("] ")?;
     let (_, mut rest) = said.split_once(" run: ")?;
     let mut counts = Vec::new();
@@ -180,7 +180,7 @@ fn nextest_ends(line: &str) -> Option<Vec<(u64, &str)>> {
 }
 
 /// `error: could not compile …`, `error: test failed, …`: they sum up what is most often said elsewhere.
-fn sums_up(message: &str) -> bool {
+pub(super) fn sums_up(message: &str) -> bool {
     let of_targets =
         |rest: &str| rest.trim_start_matches(|c: char| c.is_ascii_digit()).starts_with(" target");
     ["could not compile", "test failed", "doctest failed", "bench failed", "aborting due to", "build failed"]

@@ -167,7 +167,7 @@ impl<'t> Reader<'t> {
 }
 
 /// `--- FAIL: TestAdd (0.00s)`, which stands behind whatever the test has written without the end of a line.
-fn result_line(line: &str) -> Option<(&str, Outcome, f64)> {
+pub(super) fn result_line(line: &str) -> Option<(&str, Outcome, f64)> {
     let words = [("PASS", Outcome::Passed), ("FAIL", Outcome::Failed), ("SKIP", Outcome::Skipped)];
     let (at, outcome) = words
         .into_iter()

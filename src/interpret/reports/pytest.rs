@@ -6,22 +6,24 @@ pub(super) fn parse(text: &str) -> Result<Report, String> {
     let mut report = Report::default();
     let lines: Vec<&str> = text.lines().collect();
     let (mut from, mut begun, mut ended) = (0, false, 0);
-    let mut crash = None;
+    // what failed in a session that did not say where it begins
+    let (mut crash, mut loose) = (None, false);
     for (at, line) in lines.iter().enumerate() {
         if is_bar(line) && line.contains(" test session starts ") {
-            if begun {
+            if begun || loose {
                 report.broken("a session has no last line with counts");
             }
             crash.take().into_iter().for_each(|crash: &str| report.broken(crash));
-            (begun, from) = (true, at);
+            (begun, from, loose) = (true, at, false);
         // one that begins with a bar ends with one: what else looks like its end is what a test wrote
         } else if let Some(counts) = counts(line).filter(|_| !begun || is_bar(line)) {
             session(&lines[from..at], line, &counts, &mut report)?;
-            (begun, from, ended, crash) = (false, at + 1, ended + 1, None);
+            (begun, from, ended, crash, loose) = (false, at + 1, ended + 1, None, false);
         } else if ended > 0 && !begun && line.starts_with("Fatal Python error: ") {
             // no test runs any more, unless another session follows that does not say where it begins
             crash = Some(*line);
         }
+        loose |= !begun && tells_of_failures(line);
         if let Some(why) = said_no(line) {
             report.fails(why);
         }
@@ -32,7 +34,7 @@ pub(super) fn parse(text: &str) -> Result<Report, String> {
     if ended == 0 {
         return Err("has no last line with counts (`= 3 passed in 0.10s =`)".to_owned());
     }
-    if begun {
+    if begun || loose {
         report.broken("the last session has no last line with counts");
     }
     for (file, line) in lines.iter().filter_map(|line| failure_place(line)) {
@@ -67,8 +69,14 @@ fn session(lines: &[&str], end: &str, counts: &[(u64, &str)], report: &mut Repor
 }
 
 /// `==== FAILURES ====`
-fn is_bar(line: &str) -> bool {
+pub(super) fn is_bar(line: &str) -> bool {
     line.starts_with('=') && line.ends_with('=')
+}
+
+/// A bar above what failed, which stands there without the last line as well (`-qq`).
+pub(super) fn tells_of_failures(line: &str) -> bool {
+    const BARS: [&str; 3] = [" FAILURES ", " ERRORS ", " short test summary info "];
+    is_bar(line) && BARS.iter().any(|bar| line.contains(bar))
 }
 
 /// `!!!! KeyboardInterrupt !!!!`, above the last line of a session. What pytest says there of its own it says in words
@@ -136,7 +144,7 @@ fn short_summary(line: &str, before: usize, counts: &[(u64, &str)], report: &mut
 }
 
 /// `== 1 failed, 2 passed, 1 skipped in 0.12s ==` → counts by word, none where no tests ran. With `-q` without the bars.
-fn counts(line: &str) -> Option<Vec<(u64, &str)>> {
+pub(super) fn counts(line: &str) -> Option<Vec<(u64, &str)>> {
     const WORDS: [&str; 9] =
         ["passed", "failed", "error", "errors", "skipped", "deselected", "warning", "warnings", "rerun"];
     let (counts, time) = line.trim_matches('=').trim().rsplit_once(" in ")?;
@@ -156,7 +164,7 @@ fn counts(line: &str) -> Option<Vec<(u64, &str)>> {
 }
 
 /// What a word of the last line counts, if it is tests.
-fn outcome(word: &str) -> Option<Outcome> {
+pub(super) fn outcome(word: &str) -> Option<Outcome> {
     Some(match word {
         "passed" | "xpassed" => Outcome::Passed,
         "skipped" | "xfailed" => Outcome::Skipped,

@@ -102,11 +102,23 @@ impl Report {
         Ok(())
     }
 
-    /// The value of `lgflow.verifier_report/v1`.
-    pub(super) fn into_value(mut self, format: &str) -> Value {
+    /// What the verifier says of itself becomes a finding where nothing else says so.
+    fn settle(&mut self) {
         if let Some(how) = self.failed.take().filter(|_| self.says_nothing_bad()) {
             self.broken(how);
         }
+    }
+
+    /// Another one of the same text.
+    pub(super) fn add(&mut self, mut other: Self) {
+        other.settle();
+        self.tests.append(&mut other.tests);
+        self.findings.append(&mut other.findings);
+    }
+
+    /// The value of `lgflow.verifier_report/v1`.
+    pub(super) fn into_value(mut self, format: &str) -> Value {
+        self.settle();
         let count = |outcome: Outcome| self.tests.iter().filter(|test| test.outcome == outcome).count();
         let found = |severity: Severity| self.findings.iter().filter(|f| f.severity == severity).count();
         let failed = count(Outcome::Failed);

@@ -31,6 +31,20 @@ pub(super) fn pieces(text: &str) -> Result<Vec<Piece>, String> {
     }
 }
 
+/// The text that stands outside of all elements.
+pub(super) fn outside(text: &str) -> Result<String, String> {
+    let (mut depth, mut outside) = (0_usize, String::new());
+    for piece in pieces(text)? {
+        match piece {
+            Piece::Start(..) => depth += 1,
+            Piece::End(_) => depth = depth.saturating_sub(1),
+            Piece::Text(text) if depth == 0 => outside = outside + &text + "\n",
+            Piece::Text(_) => {}
+        }
+    }
+    Ok(outside)
+}
+
 fn push_text(pieces: &mut Vec<Piece>, text: &str) -> Result<(), String> {
     if !text.is_empty() {
         pieces.push(Piece::Text(unescape(text)?));
