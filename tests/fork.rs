@@ -240,7 +240,7 @@ fn a_look_is_not_answered_with_what_a_later_patch_left() {
     let arguments = ["runs", "fork", id, "--from", "last", "-i", "v=b"];
     let refused = workspace.lgflow(&arguments).ended(1).stderr;
     assert!(refused.contains("`r1` would look at `f.txt` as `p2` left it later"), "{refused}");
-    assert!(refused.contains(&format!("`lgflow runs undo {id} --to p2`")), "{refused}");
+    assert!(refused.contains(&format!("`lgflow runs undo {id} --to 'p2'`")), "{refused}");
     // what it says to do makes it right
     let broken = interrupted(&workspace);
     assert!(refused.contains(&format!("`lgflow runs undo {broken}`")), "{refused}");
@@ -475,7 +475,7 @@ fn what_a_fork_of_a_fork_wants_taken_back_is_said_of_the_run_that_made_it() {
     let second = fork(&workspace, &first, &["--from", "last"], 0);
     let arguments = ["runs", "fork", second["run"].as_str().unwrap(), "--from", "last", "-i", "v=b"];
     let refused = workspace.lgflow(&arguments).ended(1).stderr;
-    assert!(refused.contains(&format!("`lgflow runs undo {id} --to p2`")), "{refused}");
+    assert!(refused.contains(&format!("`lgflow runs undo {id} --to 'p2'`")), "{refused}");
 }
 
 #[test]
@@ -499,11 +499,15 @@ edges:
     let first = run(&workspace);
     let id = first["run"].as_str().unwrap();
     let refused = workspace.lgflow(&["runs", "fork", id, "--from", "done", "-i", "note=two"]).ended(1).stderr;
-    assert!(refused.contains("`test` would look at `n.txt` as `fix` left it later"), "{refused}");
+    assert!(refused.contains("`test` would look at `n.txt` as `fix[2]` left it later"), "{refused}");
+    assert!(refused.contains("--to 'fix[2]'`"), "{refused}");
     workspace.lgflow(&["runs", "undo", &interrupted(&workspace)]).ended(0);
-    workspace.lgflow(&["runs", "undo", id, "--to", "fix"]).ended(0);
-    let second = fork(&workspace, &first, &["--from", "fix", "-i", "note=two"], 0);
+    workspace.lgflow(&["runs", "undo", id, "--to", "fix[2]"]).ended(0);
+    assert_eq!((workspace.read("n.txt"), workspace.read("note.txt")), ("1".to_owned(), "one".to_owned()));
+    // its first iteration is taken over
+    let second = fork(&workspace, &first, &["--from", "fix[2]", "-i", "note=two"], 0);
     assert_eq!(second["path"], first["path"], "{second}");
+    assert!(counts(&second).contains(&("fix".to_owned(), 1, 1)), "{second}");
 }
 
 #[test]

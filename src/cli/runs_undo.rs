@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::compile::{check_shipped, shipped_bundle};
 use crate::config::Settings;
 use crate::diag::Diagnostics;
-use crate::effect::{ErrorKind, FrozenLayer, ToolCall, ToolResult};
+use crate::effect::{ErrorKind, FrozenLayer, ToolCall, ToolResult, named_iteration};
 use crate::front::{
     Again, Demanded, Place, START, Task, Touched, UNDO, bound_by_both, call_tool, choose, gone_from,
     in_use_by_any, layers, settings, stored_run, touched,
@@ -34,7 +34,8 @@ pub(super) struct UndoArgs {
     /// The run's id
     #[arg(value_name = "RUN")]
     run: String,
-    /// Take back this node's first change that still stands and all that came after it, not the whole run
+    /// Take back this node's first change that still stands (`fix[2]`: of its second iteration) and all that came after it, not the
+    /// whole run
     #[arg(long, value_name = "NODE")]
     to: Option<String>,
     /// Say what would be taken back, and change nothing
@@ -110,12 +111,18 @@ fn check_node(again: &Again, to: Option<&str>) -> Result<(), Problem> {
     let ids: Vec<&str> = again.plan.nodes.iter().map(|node| node.id.as_str()).collect();
     // a node of a subgraph is known to the runner by the changes that it made
     let Some(to) = to.filter(|to| !to.contains('/') && !ids.contains(to)) else { return Ok(()) };
-    if let Some((node, _)) = to.split_once('[').filter(|(node, _)| ids.contains(node)) {
-        return Err(Problem::usage(format!(
-            "what is taken back begins with a node's first change that still stands, so it is named without an iteration: write \
-             `--to {}`",
-            escaped(node)
-        )));
+    if let Some((node, iteration)) = named_iteration(to).filter(|(_, iteration)| !iteration.is_empty()) {
+        let known = again.plan.nodes.iter().find(|known| known.id.as_str() == node);
+        match known.map(|known| known.loops.len()) {
+            Some(loops) if iteration.len() <= loops => return Ok(()),
+            Some(_) => {
+                return Err(Problem::usage(format!(
+                    "`{}` names an iteration of more loops than are around the node: write `--to {node}`",
+                    escaped(to)
+                )));
+            }
+            None => {}
+        }
     }
     let help = crate::diag::suggestion(to, ids).map(|help| format!("; {help}")).unwrap_or_default();
     Err(Problem::usage(format!("the graph has no node `{}`{help}", escaped(to))))

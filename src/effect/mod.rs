@@ -11,6 +11,7 @@ mod error_kind;
 mod footprint;
 mod frame;
 mod interpreter;
+mod iteration;
 mod ok_exit;
 mod part;
 mod planned;
@@ -45,6 +46,7 @@ pub use interpreter::{
     BundledFile, Confinement, FrontFrame, GraphBundle, InterpreterFrame, InterpreterStart, KeptWords,
     PersonsAnswer,
 };
+pub use iteration::{iteration_name, iteration_of_key, named_iteration};
 pub use ok_exit::OkExit;
 pub use part::{part_of, session_of};
 pub use planned::{

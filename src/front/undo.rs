@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::digest::Digest;
-use crate::effect::{FrozenLayer, LayerRole};
+use crate::effect::{FrozenLayer, LayerRole, named_iteration};
 use crate::ledger::Ledger;
 use crate::store::{RunId, Store};
 use crate::trace::Envelope;
@@ -200,8 +200,14 @@ pub(super) fn events((store, ledger): (&Store, &Ledger), run: &RunId) -> Result<
 }
 
 fn touched_by(events: &[Envelope], to: Option<&str>) -> Touched {
-    let begins =
-        |event: &&Envelope| to.is_none_or(|to| event.node.as_deref() == Some(to) && event.path.is_none());
+    let to = to.map(|to| named_iteration(to).unwrap_or((to, Vec::new())));
+    let begins = |event: &&Envelope| {
+        to.as_ref().is_none_or(|(node, iteration)| {
+            event.node.as_deref() == Some(*node)
+                && event.path.is_none()
+                && event.iteration.starts_with(iteration)
+        })
+    };
     let from = events.iter().find(begins).map_or(0, |event| event.seq);
     let mut touched = Touched::default();
     for (event, input, result) in results_in(events.iter().filter(|event| event.seq >= from)) {

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::effect::{ToolResult, changed_files};
+use crate::effect::{ToolResult, changed_files, named_iteration};
 use crate::ledger::Ledger;
 use crate::store::RunId;
 use crate::trace::Envelope;
 
+use super::fork::node_of;
 use super::undo::{StandingUndo, TakenBack, events, how, results_in, standing_undoes};
 use super::{AgainError, Place};
 
@@ -18,6 +19,8 @@ struct Made {
     node: String,
     /// The execution that it was made in.
     path: String,
+    /// The iteration of the node of the run's own graph.
+    iteration: Vec<u32>,
 }
 
 /// By which run all was taken back, and stays so, that `run` has changed from the node `to` on; nothing where something of it
@@ -31,7 +34,10 @@ pub fn gone_from(place: &Place, run: &RunId, to: &str) -> Result<Option<TakenBac
         return Ok(None);
     }
     let made = standing_changes(&events((&store, &ledger), run)?);
-    let first = |node: &str| made.iter().position(|change| change.is_of(node));
+    let first = |named: &str| {
+        let (node, iteration) = named_iteration(named)?;
+        made.iter().position(|change| change.is_of(node) && change.iteration.starts_with(&iteration))
+    };
     let Some(wanted) = first(to) else { return Ok(None) };
     let farther = |undone: &&&StandingUndo| match &undone.from {
         None => true,
@@ -59,7 +65,8 @@ fn standing_changes(events: &[Envelope]) -> Vec<Made> {
         if result.tool == "rollback" {
             roll_back(&mut made, event, input);
         } else if !files.is_empty() {
-            made.push(Made { node: node_path(event), path: event.path.clone().unwrap_or_default() });
+            let (path, (_, iteration)) = (event.path.clone().unwrap_or_default(), node_of(event));
+            made.push(Made { node: node_path(event), path, iteration });
         }
     }
     made

@@ -1,6 +1,7 @@
 //! A place in a run as a person names it, by the number of an event or by a node, and the event that it means. Reads events
 //! by their envelopes alone.
 
+use crate::effect::named_iteration;
 use crate::plan::{Action, Plan};
 
 use super::Envelope;
@@ -73,14 +74,7 @@ impl Point {
         if text.bytes().all(|byte| byte.is_ascii_digit()) {
             return text.parse().ok().map(Self::Seq);
         }
-        let (path, iteration) = match text.strip_suffix(']') {
-            None => (text, Vec::new()),
-            Some(open) => {
-                let (path, numbers) = open.split_once('[')?;
-                let number = |number: &str| number.parse().ok().filter(|number| *number > 0);
-                (path, numbers.split('.').map(number).collect::<Option<Vec<u32>>>()?)
-            }
-        };
+        let (path, iteration) = named_iteration(text)?;
         let is_id =
             |id: &&str| !id.is_empty() && id.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-');
         let ids: Vec<&str> = path.split('/').collect();

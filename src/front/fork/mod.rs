@@ -15,6 +15,7 @@ use crate::trace::{Envelope, Point};
 
 use super::{Again, AgainError, Place};
 use reach::Reach;
+pub(super) use results::node_of;
 pub(super) use source::lost_by_now;
 pub use source::{LostSource, lost_source};
 

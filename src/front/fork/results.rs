@@ -6,7 +6,9 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::effect::{At, ErrorKind, Footprint, LeftFile, ReusableResult, Reuse, ToolResult, changed_files};
+use crate::effect::{
+    At, ErrorKind, Footprint, LeftFile, ReusableResult, Reuse, ToolResult, changed_files, iteration_of_key,
+};
 use crate::store::RunId;
 use crate::trace::Envelope;
 
@@ -129,13 +131,12 @@ pub(super) fn footprints(run: &RunId, events: &[Envelope]) -> Vec<Footprint> {
 }
 
 /// The node of the run's own graph that an event belongs to, and its iteration.
-pub(super) fn node_of(event: &Envelope) -> (String, Vec<u32>) {
+pub(in crate::front) fn node_of(event: &Envelope) -> (String, Vec<u32>) {
     let Some(first) = event.path.as_deref().and_then(|path| path.split('/').next()) else {
         return (event.node.clone().unwrap_or_default(), event.iteration.clone());
     };
-    let end = first.find(['[', '!']).unwrap_or(first.len());
-    let (node, numbers) = first[..end].split_once('#').unwrap_or((&first[..end], ""));
-    (node.to_owned(), numbers.split('.').filter_map(|number| number.parse().ok()).collect())
+    let (node, iteration) = iteration_of_key(first);
+    (node.to_owned(), iteration)
 }
 
 fn millis(ts: &str) -> u64 {

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::effect::{
     At, Footprint, LeftFile, Recalled, RecalledFrom, ReusableResult, Reuse, ToolCall, ToolResult,
-    changed_files,
+    changed_files, iteration_name, iteration_of_key,
 };
 use crate::files::{RelPath, Root};
 use crate::policy::Asked;
@@ -126,12 +126,14 @@ impl Reused {
             footing.part(ahead);
             return None;
         }
-        let (when, Ahead { path, node, key, .. }) = (ahead.when(), &ahead);
+        let (when, Ahead { path, key, .. }) = (ahead.when(), &ahead);
+        let (node, iteration) = iteration_of_key(key);
+        let node = iteration_name(node, &iteration);
         let run = ahead.run.as_ref().unwrap_or(&self.run);
         let maker = maker_of(run, key, world).unwrap_or_else(|| run.clone());
         let why = format!(
             "`{}` would look at `{path}` as `{node}` left it {when}in the run `{run}`, which this one has not come to; take back this \
-             one, and then that (`lgflow runs undo {}`, `lgflow runs undo {maker} --to {node}`), and fork from `{node}` or from before it",
+             one, and then that (`lgflow runs undo {}`, `lgflow runs undo {maker} --to '{node}'`), and fork from `{node}` or from before it",
             call.node, call.run,
         );
         // of several the first is told

@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::effect::{ErrorKind, MAX_ANSWER, ToolCall, ToolError, ToolResult};
+use crate::effect::{
+    ErrorKind, MAX_ANSWER, ReusableResult, ToolCall, ToolError, ToolResult, iteration_of_key, named_iteration,
+};
 use crate::files::RelPath;
 use crate::policy::{Granted, Obligations};
 use crate::runner::answer_size::shortened;
@@ -142,9 +144,14 @@ impl<'c> Around<'c> {
         if to == "start" {
             return Ok(standing);
         }
+        // in a graph a node is named by its id; of a whole run an iteration of it may be
+        let iteration = named_iteration(to).filter(|_| self.keys.is_none());
+        let (named, iteration) = iteration.unwrap_or((to, Vec::new()));
         let is_its = |past: &Past| {
-            let rest = self.node_of(past).and_then(|node| node.strip_prefix(to));
+            let rest = self.node_of(past).and_then(|node| node.strip_prefix(named));
+            let key = ReusableResult::key_of(&past.run, &past.key);
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+                && iteration_of_key(&key).1.starts_with(&iteration)
         };
         let Some(first) = standing.iter().position(is_its) else {
             // a graph names its own nodes alone
