@@ -98,10 +98,41 @@ impl Frame {
     /// What `reader` sees of a channel. `own` adds what it wrote itself, as its own edges see it.
     pub(crate) fn channel_for(&self, reader: NodeIx, channel: ChannelIx, own: &[Arc<Value>]) -> Seen {
         let (start, prefix) = self.region(reader, channel);
+        let mut led = BTreeMap::new();
         let seen = within(&self.channels[channel.0 as usize].log, &prefix)
-            .filter(|(writer, _)| self.plan.index.sees_writes(reader, *writer))
-            .map(|(_, value)| value);
+            .filter(|(place, writer, _)| {
+                self.plan.index.sees_writes(reader, *writer)
+                    || self.came_before(reader, *writer, place, &mut led)
+            })
+            .map(|(_, _, value)| value);
         self.folded(channel, start, seen.chain(own))
+    }
+
+    /// Was it written in an earlier iteration of a loop that has led to the reader? `led` keeps what is known of loops that are not
+    /// around it: their last iteration, where they have.
+    fn came_before(
+        &self,
+        reader: NodeIx,
+        writer: NodeIx,
+        place: &[u32],
+        led: &mut BTreeMap<LoopIx, Option<u32>>,
+    ) -> bool {
+        let (plan, around) = (self.plan(), &self.plan().node(reader).loops);
+        for (depth, l) in plan.node(writer).loops.iter().enumerate() {
+            // of those around both, only the present iteration is asked about
+            if around.get(depth) == Some(l) {
+                continue;
+            }
+            let last = *led.entry(*l).or_insert_with(|| {
+                let target = plan.loops[l.0 as usize].target;
+                self.plan.index.sees_writes(reader, target).then(|| self.position(target)[2 * depth + 1])
+            });
+            let (Some(last), Some(iteration)) = (last, place.get(2 * depth + 1)) else { return false };
+            if *iteration < last {
+                return true;
+            }
+        }
+        false
     }
 
     /// What a node that is done wrote in its present iteration, as its edges see it.
@@ -111,8 +142,8 @@ impl Frame {
             self.plan().node(at).update.iter().map(|(channel, _)| *channel).collect();
         let of = |channel: ChannelIx| {
             let log = within(&self.channels[channel.0 as usize].log, &place);
-            log.filter(|(writer, _)| *writer == at)
-                .map(move |(_, value)| (channel, Arc::clone(value)))
+            log.filter(|(_, writer, _)| *writer == at)
+                .map(move |(_, _, value)| (channel, Arc::clone(value)))
                 .collect::<Vec<_>>()
         };
         channels.into_iter().flat_map(of).collect()
@@ -137,7 +168,7 @@ impl Frame {
         for &channel in &index.loops[l.0 as usize].written {
             let kept = self.channels[channel.0 as usize].begin.remove(&l);
             let value = kept.unwrap_or_else(|| self.channel_for(turned.target, channel, &[]));
-            let more = within(&self.channels[channel.0 as usize].log, &prefix).map(|(_, write)| write);
+            let more = within(&self.channels[channel.0 as usize].log, &prefix).map(|(_, _, write)| write);
             let value = self.folded(channel, value, more);
             self.channels[channel.0 as usize].begin.insert(l, value);
         }
@@ -180,8 +211,8 @@ impl Frame {
     }
 }
 
-fn within<'a>(log: &'a Log, prefix: &'a [u32]) -> impl Iterator<Item = (NodeIx, &'a Arc<Value>)> {
+fn within<'a>(log: &'a Log, prefix: &'a [u32]) -> impl Iterator<Item = (&'a [u32], NodeIx, &'a Arc<Value>)> {
     log.range(prefix.to_vec()..)
         .take_while(move |(place, _)| place.starts_with(prefix))
-        .map(|(_, (writer, value))| (*writer, value))
+        .map(|(place, (writer, value))| (place.as_slice(), *writer, value))
 }

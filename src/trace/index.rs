@@ -25,7 +25,7 @@ pub struct Index {
     visible: Vec<Box<[(String, NodeIx)]>>,
     /// Nodes that write channels, by node: their number in `ancestors`.
     writers: BTreeMap<NodeIx, usize>,
-    /// By node: which writers are its ancestors.
+    /// By node: which of them are its ancestors.
     ancestors: Vec<WriterSet>,
 }
 
@@ -88,7 +88,7 @@ impl Index {
         Some(seen[at].1)
     }
 
-    /// Is `writer` an ancestor of `reader`?
+    /// Is `writer`, which writes to a channel or is the target of a loop that does, an ancestor of `reader`?
     pub(crate) fn sees_writes(&self, reader: NodeIx, writer: NodeIx) -> bool {
         self.writers.get(&writer).is_some_and(|number| self.ancestors[reader.0 as usize].has(*number))
     }
@@ -133,8 +133,13 @@ pub(crate) fn common<'a>(a: &'a [LoopIx], b: &[LoopIx]) -> &'a [LoopIx] {
     &a[..shared]
 }
 
+/// The nodes that write to a channel, and the targets of the loops that they are in: who comes behind those sees what earlier
+/// iterations wrote.
 fn writers(plan: &Plan) -> BTreeMap<NodeIx, usize> {
-    let nodes = plan.order.iter().copied().filter(|at| !plan.node(*at).update.is_empty());
+    let writes = |at: &NodeIx| !plan.node(*at).update.is_empty();
+    let loops = plan.nodes.iter().filter(|node| !node.update.is_empty()).flat_map(|node| &node.loops);
+    let targets: BTreeSet<NodeIx> = loops.map(|l| plan.loops[l.0 as usize].target).collect();
+    let nodes = plan.order.iter().copied().filter(|at| writes(at) || targets.contains(at));
     nodes.enumerate().map(|(number, at)| (at, number)).collect()
 }
 

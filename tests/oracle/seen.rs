@@ -87,7 +87,7 @@ impl Execution<'_> {
         names.filter_map(|name| Some((name.clone(), self.at_the_end(name).ok()?))).collect()
     }
 
-    /// The start value with the writes of forward ancestors and of earlier iterations of common loops.
+    /// The start value with the writes of forward ancestors, and of earlier iterations of loops that contain both or have led here.
     pub(super) fn channel(&self, reader: usize, name: &str, own: &[(String, Json)]) -> Valued {
         let reduce = self.reading.channels[name].reduce;
         let mut value = self.reading.channels[name].start.clone();
@@ -100,11 +100,14 @@ impl Execution<'_> {
     }
 
     fn is_seen(&self, write: &Write, reader: usize) -> bool {
-        for one in self.reading.around(reader) {
-            match write.iterations.get(&one) {
-                Some(then) if *then < self.iteration[one] => return true,
-                Some(_) => {}
-                None => break,
+        let around = self.reading.around(reader);
+        for one in self.reading.around(write.writer) {
+            let target = self.reading.loops[one].target;
+            if !around.contains(&one) && !self.reading.is_ancestor(target, reader) {
+                break;
+            }
+            if write.iterations[&one] < self.iteration[one] {
+                return true;
             }
         }
         self.reading.is_ancestor(write.writer, reader)

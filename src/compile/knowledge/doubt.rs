@@ -161,7 +161,8 @@ impl Conditions<'_, '_, '_> {
         self.missing && matches!(&self.subject.path[..], [Step::Field(part)] if part == "output")
     }
 
-    /// May the loop around the reader turn after the value was written anew, with nothing asked about it since?
+    /// May the loop, which is around the reader or has led to it, turn after the value was written anew, with nothing asked about it
+    /// since?
     fn comes_back(&self, target: NodeIx) -> bool {
         let plan = self.places.plan;
         // of those around its target, a loop is the innermost

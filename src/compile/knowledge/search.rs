@@ -206,6 +206,15 @@ pub(super) fn leads(plan: &Plan, before: NodeIx, at: NodeIx) -> Option<bool> {
     reaches(plan, before, at, &|_| false)
 }
 
+/// May a reader at `at` see what `writer` writes to a channel: behind it, or behind a loop in which it is, of whose earlier
+/// iterations it sees all?
+pub(super) fn may_see(plan: &Plan, at: NodeIx, writer: NodeIx) -> bool {
+    let around = &plan.node(at).loops;
+    let mut left = plan.node(writer).loops.iter().filter(|l| !around.contains(l));
+    leads(plan, writer, at) != Some(false)
+        || left.any(|l| leads(plan, plan.loops[l.0 as usize].target, at) != Some(false))
+}
+
 /// Has `before` always ended when `at` starts? Behind an edge that leaves a loop all of the loop has. `None`: that is too
 /// far to tell.
 pub(super) fn is_over(plan: &Plan, before: NodeIx, at: NodeIx) -> Option<bool> {

@@ -7,7 +7,7 @@ use crate::plan::{Action, NodeIx, PlanNode};
 use crate::source::Span;
 
 use super::places::{Place, Places};
-use super::search::leads;
+use super::search::{leads, may_see};
 
 pub(super) fn check(places: &Places<'_, '_>, diagnostics: &mut Diagnostics) {
     for (at, node) in (0..).map(NodeIx).zip(&places.plan.nodes) {
@@ -137,7 +137,7 @@ impl Shown<'_, '_, '_> {
             let later = *node == self.at
                 || leads(plan, self.at, *node) != Some(false)
                 || leads(plan, *node, self.at) == Some(false);
-            writes(*node) && later && leads(plan, *node, self.of) == Some(true)
+            writes(*node) && later && may_see(plan, self.of, *node)
         });
         found.map(|node| plan.node(node).id.to_string())
     }

@@ -8,7 +8,7 @@ use crate::types::{Chance, Field, Type};
 use super::doubt::settles;
 use super::places::{Facts, Place, Places};
 use super::results::skips;
-use super::search::leads;
+use super::search::{leads, may_see};
 
 /// What the nodes of a graph do to a doubt about a channel.
 pub(super) struct Written {
@@ -42,7 +42,7 @@ impl Written {
             let turns = |writer: &NodeIx| {
                 plan.node(*writer).loops.iter().any(|turned| plan.node(at).loops.contains(turned))
             };
-            writers.iter().all(|writer| leads(plan, *writer, at) == Some(false) && !turns(writer))
+            !writers.iter().any(|writer| may_see(plan, at, *writer) || turns(writer))
         };
         let alone = reader.is_none_or(|at| {
             writers.iter().all(|writer| *writer == at || is_never_beside(places, *writer, at))
