@@ -18,9 +18,10 @@ fn cargo(ok: bool) -> String {
 }
 
 fn pytest(ok: bool) -> String {
-    let (said, counts) = match ok {
-        true => (String::new(), "1 passed"),
-        false => (format!("{BAR} short test summary info {BAR}\nFAILED t.py::a - assert 0\n"), "1 failed"),
+    let (said, counts) = if ok {
+        (String::new(), "1 passed")
+    } else {
+        (format!("{BAR} short test summary info {BAR}\nFAILED t.py::a - assert 0\n"), "1 failed")
     };
     format!(
         "{BAR} test session starts {BAR}\ncollected 1 item\n\nt.py x [100%]\n\n{said}{BAR} {counts} in 0.01s {BAR}\n"
@@ -33,17 +34,19 @@ fn quiet_pytest(ok: bool) -> String {
 }
 
 fn go(ok: bool) -> String {
-    match ok {
-        true => "ok  \tx/a\t0.01s\n?   \tx/b\t[no test files]\n",
-        false => "--- FAIL: TestA (0.00s)\n    a_test.go:5: no\nFAIL\nFAIL\tx/a\t0.01s\nFAIL\n",
+    if ok {
+        "ok  \tx/a\t0.01s\n?   \tx/b\t[no test files]\n"
+    } else {
+        "--- FAIL: TestA (0.00s)\n    a_test.go:5: no\nFAIL\nFAIL\tx/a\t0.01s\nFAIL\n"
     }
     .to_owned()
 }
 
 fn verbose_go(ok: bool) -> String {
-    match ok {
-        true => "=== RUN   TestA\n--- PASS: TestA (0.00s)\nPASS\nok  \tx/a\t0.01s\n",
-        false => "=== RUN   TestA\n--- FAIL: TestA (0.00s)\nFAIL\nFAIL\tx/a\t0.01s\nFAIL\n",
+    if ok {
+        "=== RUN   TestA\n--- PASS: TestA (0.00s)\nPASS\nok  \tx/a\t0.01s\n"
+    } else {
+        "=== RUN   TestA\n--- FAIL: TestA (0.00s)\nFAIL\nFAIL\tx/a\t0.01s\nFAIL\n"
     }
     .to_owned()
 }

@@ -193,7 +193,9 @@ impl<'t> Frames<'t> {
             }
             let of = was.or(open.as_ref().map(Open::of));
             frames.lines.push((line, of));
-            of.into_iter().for_each(|of| frames.sees(of, true));
+            if let Some(of) = of {
+                frames.sees(of, true);
+            }
         }
         frames
     }
