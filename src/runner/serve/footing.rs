@@ -141,7 +141,8 @@ impl Footing {
             return (file.now.clone(), file.untold);
         }
         let oldest = self.earlier.iter().rev().flat_map(|(_, did)| did).chain(&self.then);
-        let Some(first) = oldest.filter_map(|then| then.files.get(path)).next() else { return (now, false) };
+        let mut changes = oldest.filter_map(|then| then.files.get(path));
+        let Some(first) = changes.next() else { return (now, false) };
         let mode = now.map_or_else(|| PLAIN.to_owned(), |file| file.mode);
         (first.before.map(|digest| LeftFile { digest, mode }), first.untold)
     }
@@ -261,14 +262,9 @@ mod tests {
     }
 
     /// What `h` is as `node` left it.
-    fn ahead(node: &str, otherwise: bool) -> Option<Ahead> {
-        Some(Ahead {
-            path: "h".to_owned(),
-            node: node.to_owned(),
-            key: format!("{node}!1"),
-            run: None,
-            otherwise,
-        })
+    fn ahead(node: &str, otherwise: bool) -> Ahead {
+        let (path, key) = ("h".to_owned(), format!("{node}!1"));
+        Ahead { path, node: node.to_owned(), key, run: None, otherwise }
     }
 
     fn nothing(_: &str) -> Option<LeftFile> {
@@ -340,8 +336,8 @@ mod tests {
         assert_eq!(footing.seen_otherwise((6, 0)).as_deref(), Some(why));
         assert_eq!(footing.seen_otherwise((9, 0)).as_deref(), Some(why));
         // and what stands there is not this run's
-        assert_eq!(footing.ahead(&|_| true, &|_| left("good")), ahead("one", true));
-        assert_eq!(footing.ahead(&|_| true, &stands), ahead("two", false));
+        assert_eq!(footing.ahead(&|_| true, &|_| left("good")), Some(ahead("one", true)));
+        assert_eq!(footing.ahead(&|_| true, &stands), Some(ahead("two", false)));
         assert_eq!(footing.ahead(&|_| true, &nothing), None);
     }
 
@@ -349,7 +345,7 @@ mod tests {
     fn what_stands_already_and_was_not_come_to_is_ahead() {
         let mut footing = then();
         let (all, better) = (|_: &str| true, |_: &str| left("better"));
-        let two = ahead("two", false);
+        let two = Some(ahead("two", false));
         assert_eq!(footing.ahead(&all, &better), two);
         assert_eq!(footing.ahead(&|path| path != "h", &better), None);
         // it was taken back, or somebody has written something else
@@ -364,7 +360,7 @@ mod tests {
         let mut footing = then();
         footing.note(&did("new!1", 3, &[("h", "better", "better")]), &better);
         assert_eq!((footing.ahead(&all, &better), footing.is_joined()), (None, false));
-        footing.part(ahead("two", false).unwrap());
+        footing.part(ahead("two", false));
         let why = "this run has looked at `h` as `two` left it later in the earlier run";
         assert_eq!(footing.parted().as_deref(), Some(why));
     }

@@ -40,8 +40,8 @@ pub(super) fn maker_of(run: &str, key: &str, world: &ToolWorld) -> Option<String
     let mut maker = run.to_owned();
     loop {
         let history = History::of(&world.state, &maker).and_then(|history| history.all()).ok()?;
-        let taken = history.into_iter().filter(|past| ReusableResult::key_of(&maker, &past.key) == key);
-        match taken.filter_map(|past| past.taken_from).next() {
+        let mut taken = history.into_iter().filter(|past| ReusableResult::key_of(&maker, &past.key) == key);
+        match taken.find_map(|past| past.taken_from) {
             Some(from) => maker = from,
             None => return Some(maker),
         }
