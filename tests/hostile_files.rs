@@ -265,12 +265,27 @@ fn templates() {
                 "{words}{}{{% for i in range(99999999) %}}{{{{ x }}}}{{% endfor %}}",
                 "{% set x = x ~ x %}".repeat(16)
             ),
+            &[3],
+        ),
+        (
+            "long texts in a loop of an input",
+            &format!(
+                "{words}{}{{% for i in range(n) %}}{{{{ x }}}}{{% endfor %}}",
+                "{% set x = x ~ x %}".repeat(16)
+            ),
             &[1],
         ),
-        ("an endless loop", "{% for i in range(99999999999) %}x{% endfor %}", &[1]),
+        ("an endless loop", "{% for i in range(99999999999) %}x{% endfor %}", &[3]),
+        ("an endless loop of an input", "{% for i in range(n) %}x{% endfor %}", &[1]),
         ("loops in loops", &("{% for a in range(1000) %}".repeat(5) + "x" + &"{% endfor %}".repeat(5)), &[1]),
-        ("a long list", "{{ range(9223372036854775807) | length }}", &[1]),
-        ("products", "{{ range(2000) | product(range(2000)) | product(range(2000)) | length }}", &[1]),
+        ("a long list", "{{ range(9223372036854775807) | length }}", &[3]),
+        ("a long list of an input", "{{ range(n) | length }}", &[1]),
+        ("products", "{{ range(2000) | product(range(2000)) | product(range(2000)) | length }}", &[3]),
+        (
+            "products of an input",
+            "{{ range(n // 49999) | product(range(n // 49999)) | product(range(2000)) | length }}",
+            &[1],
+        ),
         (
             "replacements",
             &format!("{words}{}{{{{ x }}}}", "{% set x = x | replace('x', x) %}".repeat(12)),
@@ -305,11 +320,14 @@ fn templates() {
         ("full of braces", &"{{".repeat(120_000), &[3]),
         ("too long", &"x".repeat(1 << 20), &[3]),
     ] {
-        let workspace = Workspace::new();
-        workspace.write("p.md", template).write(
-            "graph.yaml",
-            "schema: lgflow.graph/v1\nname: t\nprompts: { p: { file: p.md } }\nnodes:\n  n: { uses: render, with: { prompt: p } }\noutputs: { text: \"{{ nodes.n.output.text }}\" }\n",
+        // what is given to a template is used by it
+        let vars = if template.contains("(n") { ", vars: { n: \"{{ inputs.n }}\" }" } else { "" };
+        let graph = format!(
+            "schema: lgflow.graph/v1\nname: t\ninputs: {{ n: {{ type: integer, default: 99999999 }} }}\nprompts: {{ p: {{ file: p.md }} }}\n\
+             nodes:\n  n: {{ uses: render, with: {{ prompt: p{vars} }} }}\noutputs: {{ text: \"{{{{ nodes.n.output.text }}}}\" }}\n"
         );
+        let workspace = Workspace::new();
+        workspace.write("p.md", template).write("graph.yaml", graph);
         let said = hold(&workspace, &format!("template: {name}"), &["run", "-g", "graph.yaml"], codes);
         assert!(said.contains("p.md") || said.contains("n: expression"), "{name}: {said}");
     }
