@@ -2,16 +2,10 @@
 
 use serde_json::{Map, Value};
 
-/// What a type can't say.
-const MORE: [&str; 24] = [
-    "minimum",
-    "maximum",
-    "exclusiveMinimum",
-    "exclusiveMaximum",
-    "multipleOf",
-    "pattern",
-    "minLength",
-    "maxLength",
+use super::schema::BOUNDS;
+
+/// What a type can't say, beside its bounds.
+const MORE: [&str; 14] = [
     "minItems",
     "maxItems",
     "uniqueItems",
@@ -25,8 +19,6 @@ const MORE: [&str; 24] = [
     "dependentSchemas",
     "unevaluatedItems",
     "unevaluatedProperties",
-    "not",
-    "if",
     "$dynamicRef",
 ];
 /// Words under which one schema stands, a list of them, or some by name.
@@ -41,7 +33,7 @@ pub fn says_more(schema: &Value) -> bool {
     let has_parts = |value: &Value| value.is_array() || value.is_object();
     let listed = words.get("enum").and_then(Value::as_array).is_some_and(|all| all.iter().any(has_parts));
     let constant = listed || words.get("const").is_some_and(has_parts);
-    MORE.iter().any(|word| words.contains_key(*word)) || constant || within(words)
+    BOUNDS.iter().chain(&MORE).any(|word| words.contains_key(*word)) || constant || within(words)
 }
 
 fn within(words: &Map<String, Value>) -> bool {

@@ -9,15 +9,14 @@ use serde_json::{Map, Value};
 use super::shape::{Field, ListOf, Lists, ObjectOf, Objects, weight};
 use super::ty::{Chance, Type};
 
-/// Keywords that say of strings and numbers what a type does not.
-const BOUNDS: [&str; 11] = [
+/// Keywords that say of strings and numbers what a type does not; `format`, which no value is refused for, apart.
+pub(super) const BOUNDS: [&str; 10] = [
     "minimum",
     "maximum",
     "exclusiveMinimum",
     "exclusiveMaximum",
     "multipleOf",
     "pattern",
-    "format",
     "minLength",
     "maxLength",
     "not",
@@ -82,7 +81,7 @@ impl<'s> Reading<'s> {
         if conditional.iter().any(|word| words.contains_key(*word)) {
             ty = doubted(&ty);
         }
-        ty.loose |= words.keys().any(|word| BOUNDS.contains(&word.as_str()));
+        ty.loose |= words.keys().any(|word| word == "format" || BOUNDS.contains(&word.as_str()));
         ty
     }
 

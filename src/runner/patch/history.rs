@@ -1,5 +1,5 @@
-//! What this runner changed, run by run: who, which files, what they were. Kept outside the workspace; taking back
-//! and showing the changes of a run read nothing else.
+//! What this runner changed, run by run, and what a fork took over of that: who, which files, what they were. Kept outside
+//! the workspace; taking back and showing the changes of a run read nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
 
