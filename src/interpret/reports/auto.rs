@@ -22,7 +22,8 @@ pub(super) fn parse(text: &str) -> Result<(&'static str, Report), String> {
         }
         return Ok(("junit", report));
     }
-    if start.starts_with('{') {
+    // the events of cargo stand among lines of text
+    if start.starts_with('{') && !start.starts_with(r#"{"reason":""#) {
         let format = of_documents(start)?;
         return Ok((format, read(format, text)?));
     }
@@ -62,6 +63,9 @@ fn add_up(frames: &Frames<'_>, formats: &[Of]) -> Report {
 }
 
 fn looks_like(one: &str, other: &str) -> String {
+    if one == other {
+        return format!("this looks like the text and the events of {one}: parse each by itself");
+    }
     format!("this looks like {one} and {other}: parse each by itself, or name the format")
 }
 

@@ -195,6 +195,9 @@ fn documents_and_other_reports() {
     let both = parse("auto", &format!("{}{}", pytest(true), suite(""))).unwrap();
     let said = "this looks like pytest and junit: parse each by itself, or name the format";
     assert_eq!(both["findings"][0]["message"], said);
+    let both = parse("auto", &format!("{}{event}", go(true))).unwrap();
+    let said = "this looks like the text and the events of go: parse each by itself";
+    assert_eq!(both["findings"][0]["message"], said);
     let printed = suite(&format!("<system-out>{}{}</system-out>", pytest(false), cargo(false)));
     well(
         "auto",

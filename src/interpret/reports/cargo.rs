@@ -3,7 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use super::build::Builds;
 use super::report::{Finding, Outcome, Report, Severity, Test, place};
+
+/// How the event begins of a build that failed.
+pub(super) const FAILED_BUILD: &str = r#"{"reason":"build-finished","success":false"#;
 
 pub(super) fn parse(text: &str) -> Result<Report, String> {
     let lines: Vec<&str> = text.lines().collect();
@@ -32,9 +36,9 @@ struct Reader {
     printed: Vec<Finding>,
     /// The one that runs is nextest.
     nextest: bool,
-    /// A program of tests has ended, or a build.
+    /// A program of tests has ended.
     results: bool,
-    built: bool,
+    builds: Builds,
     /// What cargo says of what is said elsewhere as well.
     sums: Vec<String>,
 }
@@ -63,10 +67,10 @@ impl Reader {
             } else {
                 self.report.broken(message);
             }
-        } else if line.trim_start().starts_with("Finished ") {
-            self.built = true;
-        } else if line.starts_with(r#"{"reason":"build-finished","success":false"#) {
+        } else if line.starts_with(FAILED_BUILD) {
             self.sums.push("the build failed".to_owned());
+        } else if self.running.is_empty() {
+            self.builds.line(line);
         }
         Ok(())
     }
@@ -74,6 +78,7 @@ impl Reader {
     /// `ok. 1 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s`
     fn end(&mut self, result: &str) -> Result<(), String> {
         self.results = true;
+        self.builds.has_run();
         let count = |word: &str| -> u64 {
             let mut parts = result.split(['.', ';']).filter_map(|part| part.trim().split_once(' '));
             parts.find(|(_, of)| *of == word).and_then(|(count, _)| count.parse().ok()).unwrap_or_default()
@@ -113,6 +118,7 @@ impl Reader {
     /// What nextest counts at its end. The tests that it skips are none of those that it says it starts.
     fn nextest(&mut self, counts: &[(u64, &str)]) -> Result<(), String> {
         (self.results, self.nextest) = (true, false);
+        self.builds.has_run();
         let (tests, known) = self.ended();
         for (count, word) in counts {
             let outcome = match *word {
@@ -136,13 +142,16 @@ impl Reader {
                 .broken(format!("`running {these}` has no `test result`: the program did not end by itself"));
         }
         self.sums.into_iter().for_each(|sum| self.report.fails(sum));
+        if self.builds.is_cut() {
+            self.report.fails("a build has begun, and has no `Finished`");
+        }
         if self.results || self.report.failed.is_some() {
             return Ok(self.report);
         }
-        if self.report.tests.is_empty() && self.report.findings.is_empty() {
-            return Err("has neither a test result nor a message of the compiler".to_owned());
+        if self.report.tests.is_empty() && self.report.findings.is_empty() && !self.builds.are_there() {
+            return Err("has neither a test result nor a build, nor a message of the compiler".to_owned());
         }
-        if !self.built || !self.report.tests.is_empty() {
+        if !self.builds.is_whole() || !self.report.tests.is_empty() {
             self.report.fails("the report ends before a `test result` or `Finished`");
         }
         Ok(self.report)

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::report::Outcome;
-use super::{cargo, go, go_text, pytest};
+use super::{build, cargo, go, go_text, pytest};
 
 /// The formats that are lines of text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +32,8 @@ impl Of {
         let starts = |starts: &[&str]| starts.iter().any(|start| line.starts_with(start));
         match self {
             Self::Cargo => {
-                starts(&["test result: ", r#"{"reason":"build-finished","success":false"#])
+                starts(&["test result: ", cargo::FAILED_BUILD])
+                    || build::is_said(line)
                     || cargo_failed(line)
                     || has_code(line)
                     || cargo::nextest_ends(line).is_some()

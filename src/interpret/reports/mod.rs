@@ -1,6 +1,7 @@
 //! Reports of verifiers to one form, `lgflow.verifier_report/v1`: one file a format. Knows no node and no run.
 
 mod auto;
+mod build;
 mod cargo;
 mod frames;
 mod go;
@@ -16,6 +17,8 @@ mod xml;
 
 #[cfg(test)]
 mod auto_samples;
+#[cfg(test)]
+mod build_samples;
 #[cfg(test)]
 mod data_samples;
 #[cfg(test)]
