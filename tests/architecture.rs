@@ -72,6 +72,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("jsonschema", &["schema"]),
     ("semver", &["model"]),
     ("minijinja", &["expr"]),
+    ("litemap", &["types", "compile"]),
     ("petgraph", &["plan"]),
     ("globset", &["policy", "runner"]),
     ("landlock", &["sandbox"]),

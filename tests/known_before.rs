@@ -6,6 +6,8 @@
     reason = "a test reads its own files, and stops where it is wrong"
 )]
 
+mod far_ways;
+
 use lgflow::compile::{FileRef, LoadProblem, Root, check_files};
 use lgflow::diag::Diagnostics;
 use lgflow::files::RelPath;
@@ -20,10 +22,13 @@ use serde_json::{Value, json};
 
 /// The codes of what is found in a graph.
 fn codes(body: &str) -> Vec<String> {
-    let text = format!("schema: lgflow.graph/v1\nname: example\n{body}");
+    codes_of("g.yaml", format!("schema: lgflow.graph/v1\nname: example\n{body}"))
+}
+
+/// The codes of what is found in a file.
+fn codes_of(name: &str, text: String) -> Vec<String> {
     let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
-    let root =
-        Root { path: RelPath::parse("g.yaml").unwrap(), name: "g.yaml".into(), bytes: text.into_bytes() };
+    let root = Root { path: RelPath::parse(name).unwrap(), name: name.into(), bytes: text.into_bytes() };
     let mut load = |_: &FileRef| Err(LoadProblem::new("nothing is named"));
     check_files(vec![root], &mut load, &mut sources, &mut found);
     found.codes().iter().map(ToString::to_string).collect()
@@ -1281,6 +1286,32 @@ fn what_is_known_of_a_shape_holds_for_each_graph_that_has_it() {
         .map(|(why, expected, body, found)| format!("{why}: {found:?} and not {expected:?}\n{body}"))
         .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn nothing_more_is_told_of_a_graph_that_is_drawn_out() {
+    let page = std::fs::read_to_string("docs/known-before-the-run.md").unwrap();
+    let examples = page.split("\n```yaml ").skip(1).map(|block| {
+        let (_, rest) = block.split_once('\n').unwrap();
+        format!("{}\n", rest.split("\n```").next().unwrap())
+    });
+    let shapes = SHAPES.iter().map(|(_, _, body)| (*body).to_owned());
+    let (mut drawn, mut wrong) = (0, Vec::new());
+    for body in examples.chain(shapes) {
+        let short = codes(&body);
+        let longs = [far_ways::behind(&body), far_ways::drawn_out(&body)];
+        for (how, text) in longs.into_iter().enumerate() {
+            let Some(text) = text else { continue };
+            let long = codes_of("g.json", text);
+            drawn += 1;
+            if !far_ways::says_no_more(&long, &short) {
+                let how = ["behind a long way", "with long ways in it"][how];
+                wrong.push(format!("{how}: {long:?}, and {short:?} of the short one\n{body}"));
+            }
+        }
+    }
+    assert!(drawn > 100, "{drawn} graphs were drawn out");
+    assert!(wrong.is_empty(), "{} of {drawn}:\n{}", wrong.len(), wrong.join("\n"));
 }
 
 /// One bound of a schema as likely as not to hold of small values.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::shape::{Field, ListOf, Lists, Numbers, ObjectOf, Objects, Texts};
+use super::shape::{Field, Fields, ListOf, Lists, Numbers, ObjectOf, Objects, Texts};
 use super::ty::{Chance, Type};
 
 impl Type {
@@ -107,7 +107,7 @@ fn objects(a: &Objects, b: &Objects) -> Objects {
 }
 
 fn shape(a: &ObjectOf, b: &ObjectOf) -> Option<ObjectOf> {
-    let mut met = ObjectOf { fields: std::collections::BTreeMap::new(), rest: a.rest.and(&b.rest) };
+    let mut met = ObjectOf { fields: Fields::new(), rest: a.rest.and(&b.rest) };
     for name in a.fields.keys().chain(b.fields.keys()) {
         if met.fields.contains_key(name) {
             continue;

@@ -13,5 +13,5 @@ mod ty;
 pub use fit::{Misfit, misfit, surely_fits};
 pub use narrow::{Step, place};
 pub use said::says_more;
-pub use shape::{Field, ListOf, Lists, Numbers, ObjectOf, Objects, Texts};
+pub use shape::{Field, Fields, ListOf, Lists, Numbers, ObjectOf, Objects, Texts};
 pub use ty::{Chance, Kind, Type};

@@ -194,7 +194,7 @@ impl<'s> Reading<'s> {
             let field = || Field::sure(if rest.is_never() { Type::ANY } else { rest.clone() });
             fields.entry(name.to_owned()).or_insert_with(field);
         }
-        Objects::of(vec![Arc::new(ObjectOf { fields, rest })])
+        Objects::of(vec![Arc::new(ObjectOf { fields: fields.into_iter().collect(), rest })])
     }
 
     fn rest(&mut self, words: &'s Map<String, Value>, depth: usize) -> Type {

@@ -1,8 +1,9 @@
 //! The parts of a type, one for each kind of values that has parts or can be counted.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use litemap::LiteMap;
 use serde_json::{Map, Number, Value};
 
 use super::ty::{Chance, Type};
@@ -65,16 +66,19 @@ pub enum Objects {
     /// None.
     None,
     /// Of one of these shapes.
-    Of(Vec<Arc<ObjectOf>>),
+    Of(Arc<[Arc<ObjectOf>]>),
     /// Any.
     Any,
 }
+
+/// Fields by name. Objects have few: a sorted list of them takes less than a tree.
+pub type Fields = LiteMap<String, Field>;
 
 /// A shape of objects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectOf {
     /// The fields that are known.
-    pub fields: BTreeMap<String, Field>,
+    pub fields: Fields,
     /// What any other field holds; never, where there is no other.
     pub rest: Type,
 }
@@ -250,14 +254,14 @@ impl Objects {
         if !kept.iter().all(|shape| shape_weighed(shape, &mut left)) {
             return Objects::Any;
         }
-        if kept.is_empty() { Objects::None } else { Objects::Of(kept) }
+        if kept.is_empty() { Objects::None } else { Objects::Of(kept.into()) }
     }
 
     pub(super) fn or(&self, other: &Objects) -> Objects {
         match (self, other) {
             (Objects::None, one) | (one, Objects::None) => one.clone(),
             (Objects::Any, _) | (_, Objects::Any) => Objects::Any,
-            (Objects::Of(a), Objects::Of(b)) => Objects::of(a.iter().chain(b).cloned().collect()),
+            (Objects::Of(a), Objects::Of(b)) => Objects::of(a.iter().chain(&**b).cloned().collect()),
         }
     }
 
@@ -277,7 +281,7 @@ impl Objects {
         };
         let mut found: Option<Field> = None;
         let mut lacking = false;
-        for shape in shapes {
+        for shape in shapes.iter() {
             match shape.field(name) {
                 Some(field) => found = Some(found.map_or_else(|| field.clone(), |known| known.or(&field))),
                 None => lacking = true,
@@ -299,7 +303,7 @@ impl Objects {
 impl ObjectOf {
     /// An object of which nothing is known.
     pub(super) fn open() -> Self {
-        Self { fields: BTreeMap::new(), rest: Type::ANY }
+        Self { fields: Fields::new(), rest: Type::ANY }
     }
 
     /// What a field holds: `None` where there is no such field.

@@ -42,11 +42,9 @@ impl Ways<'_> {
         // an `always` edge hangs off no node: what it excludes is looked for on the way to the other
         let plan = self.plan;
         let behind = |one: NodeIx, other: NodeIx| {
-            let always = self.flow.passed(one).find(|edge| plan.edge(*edge).outcome == EdgeOutcome::Always);
-            always.is_some_and(|always| {
+            self.flow.rescue(one).is_some_and(|always| {
                 let from = plan.edge(always).from;
-                let mut beside = self.flow.passed(other).filter(|edge| plan.edge(*edge).from == from);
-                beside.any(|edge| (self.exclude)(always, edge))
+                self.flow.passed_of(plan, other, from).any(|edge| (self.exclude)(always, edge))
             })
         };
         behind(a, b) || behind(b, a)
@@ -79,9 +77,8 @@ impl Ways<'_> {
             let beside = match self.only_from(other) {
                 Some((same, edges)) if same == from => edges,
                 _ => {
-                    let own =
-                        |edge: &EdgeIx| plan.edge(*edge).from == from && plan.edge(*edge).leaves.is_empty();
-                    self.flow.passed(other).find(own).into_iter().collect()
+                    let own = |edge: &EdgeIx| plan.edge(*edge).leaves.is_empty();
+                    self.flow.passed_of(plan, other, from).find(own).into_iter().collect()
                 }
             };
             !beside.is_empty() && edges.iter().all(|a| beside.iter().all(|b| (self.exclude)(*a, *b)))

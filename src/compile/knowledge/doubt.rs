@@ -142,8 +142,9 @@ impl Ways for Conditions<'_, '_, '_> {
         if edge.outcome == EdgeOutcome::Always && self.written.is_some() {
             return Some(false);
         }
-        // before the node itself nobody can have asked about it
-        (self.owner == Some(edge.from)).then_some(false)
+        // before the node itself nobody can have asked about it, nor on a way that has come past it
+        let rank = |node: NodeIx| self.places.plan.rank[node.0 as usize];
+        self.owner.is_some_and(|owner| rank(edge.from) <= rank(owner)).then_some(false)
     }
 
     fn entry(&mut self, _: NodeIx) -> bool {

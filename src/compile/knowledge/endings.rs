@@ -191,7 +191,7 @@ impl Ended<'_, '_, '_> {
                 (outcomes, Type::words([kind.as_str()]))
             }
         };
-        let error = error_of(kind, remains);
-        outcomes.result(&self.places.wholes[self.at.0 as usize], &error, skips(node))
+        let error = || error_of(kind, remains);
+        outcomes.result(&self.places.wholes[self.at.0 as usize], error, skips(node))
     }
 }

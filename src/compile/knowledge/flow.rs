@@ -8,6 +8,8 @@ use crate::plan::{EdgeIx, EdgeOutcome, NodeIx, Plan, PlanNode};
 pub(super) struct Flow {
     /// By vertex: the nearest that every way to it passes.
     above: Vec<u32>,
+    /// By vertex: one further above, so that any is reached in steps that grow with the logarithm of the depth ([`Flow::hang`]).
+    jump: Vec<u32>,
     depth: Vec<u32>,
     /// By vertex: when a walk through the tree enters and leaves it.
     visits: Vec<(u32, u32)>,
@@ -26,6 +28,7 @@ impl Flow {
         let vertices = 1 + 2 * plan.nodes.len() + plan.edges.len();
         let mut flow = Self {
             above: vec![ROOT; vertices],
+            jump: vec![ROOT; vertices],
             depth: vec![0; vertices],
             visits: Vec::new(),
             nodes: plan.nodes.len(),
@@ -86,9 +89,17 @@ impl Flow {
         }
     }
 
+    /// Its second pointer leads as far as two pointers of the same length do from the vertex above, where there are two: Myers,
+    /// "An applicative random-access stack", Information Processing Letters 17 (1983).
     fn hang(&mut self, vertex: u32, above: u32) {
+        let depth = |at: u32| self.depth[at as usize];
+        let near = self.jump[above as usize];
+        let far = self.jump[near as usize];
+        let jump = if depth(above) - depth(near) == depth(near) - depth(far) { far } else { above };
+        let depth = depth(above) + 1;
         self.above[vertex as usize] = above;
-        self.depth[vertex as usize] = self.depth[above as usize] + 1;
+        self.jump[vertex as usize] = jump;
+        self.depth[vertex as usize] = depth;
     }
 
     /// What the ways over each of some edges share.
@@ -98,15 +109,25 @@ impl Flow {
     }
 
     /// The deepest vertex above both, or one of them.
-    fn meeting(&self, mut a: u32, mut b: u32) -> u32 {
+    fn meeting(&self, a: u32, b: u32) -> u32 {
+        let depth = self.depth[a as usize].min(self.depth[b as usize]);
+        let (mut a, mut b) = (self.at_depth(a, depth), self.at_depth(b, depth));
+        // of the same depth are the pointers of the same length
         while a != b {
-            if self.depth[a as usize] >= self.depth[b as usize] {
-                a = self.above[a as usize];
-            } else {
-                b = self.above[b as usize];
-            }
+            let (far, other) = (self.jump[a as usize], self.jump[b as usize]);
+            (a, b) =
+                if far == other { (self.above[a as usize], self.above[b as usize]) } else { (far, other) };
         }
         a
+    }
+
+    /// The vertex of this depth above another one, or that itself.
+    fn at_depth(&self, mut vertex: u32, depth: u32) -> u32 {
+        while self.depth[vertex as usize] > depth {
+            let far = self.jump[vertex as usize];
+            vertex = if self.depth[far as usize] < depth { self.above[vertex as usize] } else { far };
+        }
+        vertex
     }
 
     /// Through the tree without recursion.
@@ -163,13 +184,45 @@ impl Flow {
         self.above_all(self.node(other), self.node(at))
     }
 
-    /// The edges that every way to a node passes, or by which it is reached past its source, the nearest first.
-    pub(super) fn passed(&self, at: NodeIx) -> impl Iterator<Item = EdgeIx> {
+    /// The nearest node that all ways to `at` pass of those whose place in the canonical order is no later than `last`.
+    pub(super) fn gate_until(&self, plan: &Plan, at: NodeIx, last: u32) -> Option<NodeIx> {
+        let rank = |vertex: u32| match self.edge_of(vertex) {
+            Some(edge) => plan.rank[plan.edge(edge).from.0 as usize],
+            None => plan.rank[(vertex as usize - 1) / 2],
+        };
+        let later = |vertex: u32| vertex != ROOT && rank(vertex) > last;
+        let mut vertex = self.above[self.node(at) as usize];
+        // what is above stands earlier in the order
+        while later(vertex) {
+            let far = self.jump[vertex as usize];
+            vertex = if later(far) { far } else { self.above[vertex as usize] };
+        }
+        while self.edge_of(vertex).is_some() {
+            vertex = self.above[vertex as usize];
+        }
+        (vertex != ROOT).then(|| NodeIx((vertex - 1) / 2))
+    }
+
+    /// The `always` edge by which a node is reached past its source: on the way to it, the nearest.
+    pub(super) fn rescue(&self, at: NodeIx) -> Option<EdgeIx> {
+        // nothing else hangs off the root but nodes
+        self.edge_of(self.at_depth(self.node(at), 1))
+    }
+
+    /// The edges of `from` that every way to a node passes, or by which it is reached past `from`.
+    pub(super) fn passed_of(&self, plan: &Plan, at: NodeIx, from: NodeIx) -> impl Iterator<Item = EdgeIx> {
+        let (start, depth) = (self.node(at), self.depth[self.node(at) as usize]);
+        let own = self.depth[self.node(from) as usize];
+        // off the node, off its success, off the root
+        [own + 1, own + 2, 1].into_iter().filter(move |place| *place <= depth).filter_map(move |place| {
+            let edge = self.edge_of(self.at_depth(start, place))?;
+            (plan.edge(edge).from == from).then_some(edge)
+        })
+    }
+
+    fn edge_of(&self, vertex: u32) -> Option<EdgeIx> {
         let first = (1 + 2 * self.nodes) as u32;
-        let up = std::iter::successors(Some(self.node(at)), |vertex| {
-            (*vertex != ROOT).then(|| self.above[*vertex as usize])
-        });
-        up.filter(move |vertex| *vertex >= first).map(move |vertex| EdgeIx(vertex - first))
+        vertex.checked_sub(first).map(EdgeIx)
     }
 
     /// The edges of one node that lead to two nodes apart: `(source, edge to a, edge to b)`.
@@ -188,18 +241,12 @@ impl Flow {
     }
 
     fn parted(&self, a: u32, b: u32) -> Option<(EdgeIx, EdgeIx)> {
-        let meeting = self.meeting(a, b);
-        let first = (1 + 2 * self.nodes) as u32;
+        // an edge hangs off a node, off its success or off the root: beneath the meeting it is among the first three
+        const DEEPEST: u32 = 3;
+        let meeting = self.depth[self.meeting(a, b) as usize];
         let step = |from: u32| {
-            let mut at = from;
-            let mut edge = None;
-            while at != meeting {
-                if at >= first {
-                    edge = Some(EdgeIx(at - first));
-                }
-                at = self.above[at as usize];
-            }
-            edge
+            let mut depths = meeting + 1..=(meeting + DEEPEST).min(self.depth[from as usize]);
+            depths.find_map(|depth| self.edge_of(self.at_depth(from, depth)))
         };
         step(a).zip(step(b))
     }

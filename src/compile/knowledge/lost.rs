@@ -74,7 +74,7 @@ fn turns_anyway(places: &Places<'_, '_>, failed: NodeIx, turning: EdgeIx) -> boo
 /// Does one node start by the success of another alone, so far as the ways tell?
 fn is_behind(places: &Places<'_, '_>, failed: NodeIx, at: NodeIx) -> bool {
     let before = places.outcomes(super::places::Place::Node(at), failed);
-    before.is_some_and(|ends| ends.succeeded && !ends.failed && !ends.open)
+    before.is_some_and(|ends| ends.unknown || (ends.succeeded && !ends.failed && !ends.open))
 }
 
 /// Does another edge catch all of it within the body?

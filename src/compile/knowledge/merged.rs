@@ -1,12 +1,12 @@
 //! What a `merge` channel holds, by what is ever written to it: nothing but a graph's own nodes, and its start, gives it keys.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::expr::ValueTemplate;
 use crate::model::Reduce;
 use crate::plan::{ChannelIx, Plan};
-use crate::types::{Chance, Field, ObjectOf, Objects, Type};
+use crate::types::{Chance, Field, Fields, ObjectOf, Objects, Type};
 
 /// The type of a channel, of which `ty` is what its schema says.
 pub(super) fn of(plan: &Plan, at: ChannelIx, ty: Type) -> Type {
@@ -26,14 +26,14 @@ pub(super) fn of(plan: &Plan, at: ChannelIx, ty: Type) -> Type {
             };
             (name.clone(), Field { ty: field.ty.clone(), missing })
         });
-        let mut fields: BTreeMap<String, Field> = declared.collect();
+        let mut fields: Fields = declared.collect();
         for name in written.iter().filter(|_| !shape.rest.is_never()) {
             let missing = if begins(name) { Chance::Never } else { Chance::Perhaps };
             fields.entry((*name).to_owned()).or_insert_with(|| Field { ty: shape.rest.clone(), missing });
         }
         Arc::new(ObjectOf { fields, rest: Type::NEVER })
     };
-    let open = [Arc::new(ObjectOf { fields: BTreeMap::new(), rest: Type::ANY })];
+    let open = [Arc::new(ObjectOf { fields: Fields::new(), rest: Type::ANY })];
     let shapes = match &ty.objects {
         Objects::None => return ty,
         Objects::Any => &open[..],

@@ -1,10 +1,8 @@
 //! What a node's result may be at a place: which statuses, and what each of them brings.
 
-use std::collections::BTreeMap;
-
 use crate::model::Uses;
 use crate::plan::PlanNode;
-use crate::types::{Chance, Field, ObjectOf, Type};
+use crate::types::{Chance, Field, Fields, ObjectOf, Type};
 
 /// How a node may have ended where it is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -20,12 +18,23 @@ pub(super) struct Outcomes {
     pub(super) kept: bool,
     /// It may not have ended at all.
     pub(super) open: bool,
+    /// It is too far away to tell.
+    pub(super) unknown: bool,
 }
 
 impl Outcomes {
     /// Whatever there is, once it has ended.
-    pub(super) const ENDED: Outcomes =
-        Outcomes { succeeded: true, skipped: true, unreached: true, failed: true, kept: true, open: false };
+    pub(super) const ENDED: Outcomes = Outcomes {
+        succeeded: true,
+        skipped: true,
+        unreached: true,
+        failed: true,
+        kept: true,
+        open: false,
+        unknown: false,
+    };
+    /// Nothing is known of it.
+    pub(super) const UNKNOWN: Outcomes = Outcomes { open: true, unknown: true, ..Outcomes::ENDED };
 
     /// Either.
     #[must_use]
@@ -37,11 +46,15 @@ impl Outcomes {
             failed: self.failed || other.failed,
             kept: self.kept || other.kept,
             open: self.open || other.open,
+            unknown: self.unknown || other.unknown,
         }
     }
 
-    /// `nodes.ID` as expressions see it. `skips`: the node may be skipped.
-    pub(super) fn result(self, output: &Type, error: &Type, skips: bool) -> Field {
+    /// `nodes.ID` as expressions see it. `error` is asked where it may have failed; `skips`: the node may be skipped.
+    pub(super) fn result(self, output: &Type, error: impl FnOnce() -> Type, skips: bool) -> Field {
+        if self.unknown {
+            return Field::ANY;
+        }
         let mut ty = Type::NEVER;
         if self.succeeded {
             ty = ty.or(&shape(&["succeeded"], Some(output), None));
@@ -56,11 +69,14 @@ impl Outcomes {
         if !without.is_empty() {
             ty = ty.or(&shape(&without, None, None));
         }
-        if self.failed {
-            ty = ty.or(&shape(&["failed"], None, Some(error.clone())));
-        }
-        if self.kept {
-            ty = ty.or(&shape(&["failed"], Some(output), Some(error.clone())));
+        if self.failed || self.kept {
+            let error = error();
+            if self.failed {
+                ty = ty.or(&shape(&["failed"], None, Some(error.clone())));
+            }
+            if self.kept {
+                ty = ty.or(&shape(&["failed"], Some(output), Some(error)));
+            }
         }
         Field { ty, missing: if self.open { Chance::Perhaps } else { Chance::Never } }
     }
@@ -72,7 +88,7 @@ fn shape(status: &[&str], output: Option<&Type>, error: Option<Type>) -> Type {
         Some(ty) => Field::sure(ty),
         None => Field { ty: Type::NEVER, missing: Chance::Known },
     };
-    let fields = BTreeMap::from([
+    let fields = Fields::from_iter([
         ("status".to_owned(), Field::sure(Type::words(status.iter().copied()))),
         ("output".to_owned(), part(output.cloned())),
         ("error".to_owned(), part(error)),
@@ -124,7 +140,7 @@ pub(super) fn error_of(kind: Type, remains: Remains) -> Type {
         (false, _) => Field { ty: Type::NEVER, missing: Chance::Known },
     };
     let (is_output, lacks) = (remains.output.is_some(), remains.lacks);
-    let fields = BTreeMap::from([
+    let fields = Fields::from_iter([
         ("kind".to_owned(), Field::sure(kind)),
         ("message".to_owned(), Field::sure(Type::TEXT)),
         ("output".to_owned(), perhaps(remains.output.unwrap_or(Type::NEVER), is_output, lacks.output)),

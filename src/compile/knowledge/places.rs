@@ -4,6 +4,8 @@ use std::cell::{RefCell, RefMut};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use litemap::LiteMap;
+
 use crate::compile::draft::Draft;
 use crate::diag::Diagnostics;
 use crate::expr::{Expression, Root, Template, ValueTemplate};
@@ -36,7 +38,7 @@ pub(super) enum Place {
 }
 
 /// What conditions around a place make known of some roots.
-pub(super) type Facts = BTreeMap<Root, Field>;
+pub(super) type Facts = LiteMap<Root, Field>;
 
 /// The types of one graph.
 pub(super) struct Places<'a, 'd> {
@@ -60,6 +62,8 @@ pub(super) struct Places<'a, 'd> {
     results: Vec<Type>,
     /// By reader and node: what was found out, `None` where it is never seen.
     pub(super) seen: RefCell<BTreeMap<(NodeIx, NodeIx), Option<Outcomes>>>,
+    /// By node: what its result is where it has succeeded or was skipped, as far as that was asked.
+    pub(super) good: RefCell<Vec<Option<Field>>>,
     /// What prompts were judged for.
     pub(super) prompts: RefCell<Prompts>,
     /// The courses of runs that succeed, once it is known how conditions decide.
@@ -99,6 +103,7 @@ impl<'a, 'd> Places<'a, 'd> {
             written: BTreeMap::new(),
             results: vec![Type::ANY; plan.outputs.len()],
             seen: RefCell::new(BTreeMap::new()),
+            good: RefCell::new(vec![None; plan.nodes.len()]),
             prompts: RefCell::new(Prompts::default()),
             courses: None,
             surely: BTreeMap::new(),
@@ -156,6 +161,7 @@ impl<'a, 'd> Places<'a, 'd> {
         let one = if wrong { Type::ANY } else { outputs::of_one(node, &values) };
         self.wholes[at.0 as usize] = outputs::whole(node, &one, of_collected(node, self.shaky(at)));
         self.ones[at.0 as usize] = one;
+        self.good.borrow_mut()[at.0 as usize] = None;
         for (channel, value) in &node.update {
             let wanted = &self.writable[channel.0 as usize];
             let receiver = Receiver::channel(self.draft, &self.plan.channels[channel.0 as usize]);

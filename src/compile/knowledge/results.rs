@@ -15,13 +15,15 @@ use super::search::{Done, Ways, leads, on_every_way};
 impl Places<'_, '_> {
     /// `nodes.ID` at a place; any value, where it is never seen.
     pub(super) fn result(&self, place: Place, node: NodeIx) -> Field {
-        match self.outcomes(place, node) {
-            Some(outcomes) => {
-                let error = self.error(place, node, outcomes);
-                outcomes.result(&self.wholes[node.0 as usize], &error, skips(self.plan.node(node)))
-            }
-            None => Field::ANY,
+        let Some(outcomes) = self.outcomes(place, node) else { return Field::ANY };
+        let found = || {
+            let error = || self.error(place, node, outcomes);
+            outcomes.result(&self.wholes[node.0 as usize], error, skips(self.plan.node(node)))
+        };
+        if outcomes != self.good(node) {
+            return found();
         }
+        self.good.borrow_mut()[node.0 as usize].get_or_insert_with(found).clone()
     }
 
     /// How a node may have ended, as a place sees it; `None` where its result is never seen.
@@ -107,8 +109,8 @@ impl Places<'_, '_> {
         if later || leads(plan, node, at) == Some(false) {
             return None;
         }
-        // where it is too far to tell, it is taken to be there
-        if on_every_way(plan, at, &mut Done::succeeded(plan, self.flow, at, &[node])).unwrap_or(true) {
+        let succeeded = on_every_way(plan, at, &mut Done::succeeded(plan, self.flow, at, &[node]));
+        if succeeded == Some(true) {
             return Some(self.good(node));
         }
         if on_every_way(plan, at, &mut Done::failed(plan, node)) == Some(true) {
@@ -116,20 +118,23 @@ impl Places<'_, '_> {
         }
         // with its output, whether it has succeeded or not
         let keeping = self.keeping(&[node]);
+        let mut given = Some(false);
         if !keeping.is_empty() {
-            let mut given = Done::succeeded(plan, self.flow, at, &[node]).or_taken(keeping);
-            if on_every_way(plan, at, &mut given).unwrap_or(true) {
+            let mut done = Done::succeeded(plan, self.flow, at, &[node]).or_taken(keeping);
+            given = on_every_way(plan, at, &mut done);
+            if given == Some(true) {
                 return Some(Outcomes { kept: true, ..self.good(node) });
             }
         }
         // one of its edges was taken, and so it has ended as they say
         if on_every_way(plan, at, &mut Ended { plan, node }) == Some(true) {
-            let led = self.leading(at, node).filter(|edge| edge.outcome != EdgeOutcome::Always);
+            let led = self.leading(at, node, |edge| edge.outcome != EdgeOutcome::Always);
             return Some(
                 led.fold(Outcomes::default(), |all, edge| all.or(self.just_ended(node, &edge.outcome))),
             );
         }
-        Some(Outcomes { open: true, ..Outcomes::ENDED })
+        let too_far = succeeded.is_none() || given.is_none();
+        Some(if too_far { Outcomes::UNKNOWN } else { Outcomes { open: true, ..Outcomes::ENDED } })
     }
 
     /// A node that failed on every way here: with its output, where no other failure leads here.
@@ -142,13 +147,20 @@ impl Places<'_, '_> {
 
     /// The edges that catch a failure of `node`, and lead to `at` in any case.
     fn catching(&self, at: NodeIx, node: NodeIx) -> impl Iterator<Item = &PlanEdge> {
-        self.leading(at, node).filter(|edge| matches!(edge.outcome, EdgeOutcome::Catch(_)))
+        self.leading(at, node, |edge| matches!(edge.outcome, EdgeOutcome::Catch(_)))
     }
 
-    /// The edges of `node` by which a way may lead to `at`.
-    fn leading(&self, at: NodeIx, node: NodeIx) -> impl Iterator<Item = &PlanEdge> {
+    /// The `wanted` edges of `node` by which a way may lead to `at`.
+    fn leading(
+        &self,
+        at: NodeIx,
+        node: NodeIx,
+        wanted: impl Fn(&PlanEdge) -> bool,
+    ) -> impl Iterator<Item = &PlanEdge> {
         let edges = self.plan.node(node).outgoing.iter().map(|edge| self.plan.edge(*edge));
-        edges.filter(move |edge| edge.to == at || leads(self.plan, edge.to, at) != Some(false))
+        edges.filter(move |edge| {
+            wanted(edge) && (edge.to == at || leads(self.plan, edge.to, at) != Some(false))
+        })
     }
 
     /// `nodes.ID.error` at a place: of the kinds that lead there.
@@ -195,10 +207,13 @@ struct Ended<'p> {
 impl Ways for Ended<'_> {
     fn edge(&mut self, at: EdgeIx) -> Option<bool> {
         let edge = self.plan.edge(at);
+        let rank = |node: NodeIx| self.plan.rank[node.0 as usize];
         match edge.outcome {
             // it is followed also where its source never started
             EdgeOutcome::Always => Some(false),
-            _ => (edge.from == self.node).then_some(true),
+            _ if edge.from == self.node => Some(true),
+            // a way that has come past it
+            _ => (rank(edge.from) < rank(self.node)).then_some(false),
         }
     }
 

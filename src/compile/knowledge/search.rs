@@ -84,6 +84,10 @@ pub(super) struct Done<'p> {
     anyway: BTreeSet<NodeIx>,
     /// Edges that will do as well.
     taken: BTreeSet<EdgeIx>,
+    /// The place in the canonical order of the first node that matters: a way that has come past it decides nothing more.
+    first: u32,
+    /// Is one of these nodes where a run begins?
+    begins: bool,
 }
 
 impl<'p> Done<'p> {
@@ -97,21 +101,17 @@ impl<'p> Done<'p> {
         // what lies before what all ways pass, the targets behind it, decides nothing between them
         let rank = |node: NodeIx| plan.rank[node.0 as usize];
         let nearest = targets.iter().map(|target| rank(*target)).min().unwrap_or_default();
-        let mut gate = flow.gate(at);
-        while let Some(later) = gate.filter(|gate| rank(*gate) > nearest) {
-            gate = flow.gate(later);
-        }
-        let first = gate.map_or(0, rank);
+        let first = flow.gate_until(plan, at, nearest).map_or(0, rank);
         for target in targets {
             done.is_promised(flow, *target, first);
         }
-        done
+        done.bounded()
     }
 
     /// Or one of these edges was taken.
     #[must_use]
     pub(super) fn or_taken(self, taken: BTreeSet<EdgeIx>) -> Self {
-        Self { taken, ..self }
+        Self { taken, ..self }.bounded()
     }
 
     pub(super) fn failed(plan: &'p Plan, target: NodeIx) -> Self {
@@ -126,7 +126,21 @@ impl<'p> Done<'p> {
             promise: BTreeSet::new(),
             anyway: BTreeSet::new(),
             taken: BTreeSet::new(),
+            first: 0,
+            begins: false,
         }
+        .bounded()
+    }
+
+    fn bounded(self) -> Self {
+        let plan = self.plan;
+        let sources = self.taken.iter().map(|edge| plan.edge(*edge).from);
+        let nodes = self.targets.iter().chain(&self.promise).chain(&self.anyway).copied().chain(sources);
+        let first = nodes.map(|node| plan.rank[node.0 as usize]).min().unwrap_or_default();
+        // an entry starts with the run
+        let starts = |node: &NodeIx| plan.node(*node).incoming.is_empty();
+        let begins = !self.failed && self.promise.iter().any(starts);
+        Self { first, begins, ..self }
     }
 
     /// A node whose failure nothing catches has succeeded wherever the run goes on; and so has one before it, if that
@@ -189,15 +203,12 @@ impl Ways for Done<'_> {
         if promised || (self.targets.contains(&edge.from) && good != self.failed) {
             return Some(true);
         }
-        None
+        let past = self.plan.rank[edge.from.0 as usize] < self.first;
+        (past && !self.begins).then_some(false)
     }
 
     fn entry(&mut self, at: NodeIx) -> bool {
-        // an entry starts with the run
-        let plan = self.plan;
-        let starts = |node: &NodeIx| plan.node(*node).incoming.is_empty();
-        !self.failed
-            && (self.promise.iter().any(starts) || self.targets.contains(&at) && self.promise.contains(&at))
+        self.begins || (!self.failed && self.targets.contains(&at) && self.promise.contains(&at))
     }
 }
 

@@ -299,7 +299,7 @@ fn emptied(ty: &Type) -> Type {
     let may_be_empty =
         |shape: &&Arc<ObjectOf>| shape.fields.values().all(|field| field.missing != Chance::Never);
     let shapes: Vec<_> = shapes.iter().filter(may_be_empty).cloned().collect();
-    let objects = if shapes.is_empty() { Objects::None } else { Objects::Of(shapes) };
+    let objects = if shapes.is_empty() { Objects::None } else { Objects::Of(shapes.into()) };
     Type { lists, objects, ..ty.clone() }
 }
 
@@ -318,7 +318,7 @@ fn filled(ty: &Type) -> Type {
         _ => Some(shape.clone()),
     });
     let filled: Vec<_> = filled.collect();
-    let objects = if filled.is_empty() { Objects::None } else { Objects::Of(filled) };
+    let objects = if filled.is_empty() { Objects::None } else { Objects::Of(filled.into()) };
     Type { objects, ..ty.clone() }
 }
 

@@ -1,5 +1,7 @@
 //! Names and the steps behind them: what is there, what may be missing, and what can't be.
 
+use std::fmt::Display;
+
 use crate::diag::{codes, suggestion};
 use crate::expr::Root;
 use crate::expr::ir::{At, Condition, Kind, Node};
@@ -92,7 +94,7 @@ impl Inference<'_> {
     }
 
     /// Null that is not accepted: reported, and taken away.
-    pub(super) fn without_null(&mut self, node: &Node, seen: &Seen, why: &str) -> Type {
+    pub(super) fn without_null(&mut self, node: &Node, seen: &Seen, why: impl Display) -> Type {
         self.leave(seen.ty.null != Chance::Perhaps);
         if seen.ty.null == Chance::Known && !seen.ty.without(ValueKind::Null).is_never() {
             let subject = seen.path.as_ref().and_then(|path| self.subject(path));
@@ -124,11 +126,11 @@ impl Inference<'_> {
     /// `of.name`
     pub(super) fn field(&mut self, of: &Node, name: &str, at: At) -> Seen {
         let seen = self.needed(of);
-        let path = seen.path.clone().map(|mut path| {
+        let (ty, null) = self.stepped_into(of, &seen, format_args!("null has no `{name}`"));
+        let path = seen.path.map(|mut path| {
             path.steps.push(Step::Field(name.to_owned()));
             path
         });
-        let (ty, null) = self.stepped_into(of, &seen, &format!("null has no `{name}`"));
         self.leave(ty.kinds().eq([ValueKind::Object]));
         if ty.is_never() || ty.is_any() {
             return Seen { ty: Type::ANY, missing: Chance::Perhaps.max(seen.missing).max(null), path };
@@ -142,7 +144,7 @@ impl Inference<'_> {
     }
 
     /// What is stepped into without its null, and whether null makes the step miss.
-    fn stepped_into(&mut self, of: &Node, seen: &Seen, why: &str) -> (Type, Chance) {
+    fn stepped_into(&mut self, of: &Node, seen: &Seen, why: impl Display) -> (Type, Chance) {
         if self.guards > 0 {
             return (seen.ty.without(ValueKind::Null), seen.ty.null);
         }

@@ -3,7 +3,7 @@
 use crate::diag::codes;
 use crate::expr::filters::{Filter, Test};
 use crate::expr::ir::{Condition, Keep, Kind, LoopField, Node};
-use crate::types::{Chance, Field, Kind as ValueKind, ObjectOf, Step, Type};
+use crate::types::{Chance, Field, Fields, Kind as ValueKind, ObjectOf, Step, Type};
 
 use super::call::Call;
 use super::{Base, Inference, Seen};
@@ -126,7 +126,7 @@ impl Inference<'_> {
     }
 
     fn object(&mut self, entries: &[(Node, Node)]) -> Seen {
-        let mut made = ObjectOf { fields: std::collections::BTreeMap::new(), rest: Type::NEVER };
+        let mut made = ObjectOf { fields: Fields::new(), rest: Type::NEVER };
         let mut missing = Chance::Never;
         for (key, value) in entries {
             let (key_seen, value) = (self.needed(key), self.needed(value));
@@ -138,7 +138,7 @@ impl Inference<'_> {
             self.takes(key, &key_seen, &[ValueKind::Text], "a key is a string");
             // a computed key may be any, also one that is written
             made.rest = made.rest.or(&value.ty);
-            made.fields.values_mut().for_each(|field| field.ty = field.ty.or(&value.ty));
+            made.fields.iter_mut().for_each(|(_, field)| field.ty = field.ty.or(&value.ty));
         }
         Seen { missing, ..Seen::sure(Type::object(made)) }
     }
