@@ -9,6 +9,10 @@ use lgflow::diag::Diagnostics;
 use lgflow::files::RelPath;
 use lgflow::source::Sources;
 
+/// That of the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     divan::main();
 }

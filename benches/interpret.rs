@@ -20,6 +20,10 @@ use serde_json::json;
 use plans::drive::{Drive, Random};
 use plans::{Builder, Edge, object};
 
+/// That of the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     divan::main();
 }

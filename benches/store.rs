@@ -29,6 +29,10 @@ use serde_json::json;
 use plans::drive::{Drive, Random};
 use plans::{Builder, Edge, object};
 
+/// That of the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     println!("what the store takes");
     for (name, run) in [("a chain of 1,000 nodes", chain(1_000)), ("1,000 turns of a loop", turns(1_000))] {

@@ -73,6 +73,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("semver", &["model"]),
     ("minijinja", &["expr"]),
     ("litemap", &["types", "compile"]),
+    // of the program alone, in main.rs
+    ("mimalloc", &[]),
     ("petgraph", &["plan"]),
     ("globset", &["policy", "runner"]),
     ("landlock", &["sandbox"]),

@@ -35,6 +35,10 @@ const SECONDS: f64 = 0.5;
 /// So many events a session hands on together, where none of them asks for anything to be done.
 const AT_ONCE: usize = 64;
 
+/// That of the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
     let Some(file) = arguments.next() else {
