@@ -2,8 +2,8 @@
 //! Judges nothing: what could not be looked up is kept for the checks to report.
 
 use std::borrow::Cow;
-use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 use crate::diag::{nearest, worth_guessing};
 use crate::document::{Damage, Entry, Tree};
@@ -30,7 +30,7 @@ pub(super) struct Draft<'a> {
     index: BTreeMap<&'a str, u32>,
     origin: Origin<'a>,
     /// Every key of every section, by both; looked up for unknown names alone.
-    keys: OnceCell<BTreeSet<(&'a str, &'a str)>>,
+    keys: OnceLock<BTreeSet<(&'a str, &'a str)>>,
 }
 
 /// What a graph was decoded from.
@@ -91,7 +91,7 @@ impl<'a> Draft<'a> {
             parts,
             index,
             origin,
-            keys: OnceCell::new(),
+            keys: OnceLock::new(),
         };
         for edge in &graph.edges {
             draft.link(edge);

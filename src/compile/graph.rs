@@ -1,22 +1,17 @@
 //! One graph: its checks, then its plan. Pure, and knows no file.
 
-use std::panic::resume_unwind;
-use std::thread;
-
 use crate::diag::Diagnostics;
 use crate::model::Graph;
 use crate::plan::Plan;
 use crate::source::Sources;
 
+use super::beside::{MANY, beside};
 use super::build;
 use super::checks::CHECKS;
 use super::draft::{Draft, Origin};
 use super::knowledge;
 use super::names;
 use super::parts::Parts;
-
-/// From so many nodes on, a plan is digested beside what else is learned of it: the start of a thread is nothing to that.
-const MANY: usize = 500;
 
 /// A graph of which a plan came.
 pub(super) struct Compiled {
@@ -57,17 +52,4 @@ pub(super) fn compile(
         plan.digest = plan.compute_digest();
     }
     Some(Compiled { plan, known })
-}
-
-/// Does both, the first in a thread of its own if that is `worth_it` and there can be one.
-fn beside<A: Send, B>(worth_it: bool, first: impl Fn() -> A + Sync, second: impl FnOnce() -> B) -> (A, B) {
-    thread::scope(|scope| {
-        let ahead = worth_it.then(|| thread::Builder::new().spawn_scoped(scope, &first).ok()).flatten();
-        let second = second();
-        let first = match ahead {
-            Some(ahead) => ahead.join().unwrap_or_else(|panic| resume_unwind(panic)),
-            None => first(),
-        };
-        (first, second)
-    })
 }

@@ -1,6 +1,7 @@
 //! Model → plan; `checks/`, one file a check. Collects every finding. Opens no file: the texts that a file names
 //! are asked of the caller.
 
+mod beside;
 mod build;
 mod bundle;
 mod checks;

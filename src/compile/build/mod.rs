@@ -4,6 +4,8 @@ mod action;
 mod node;
 mod sections;
 
+use std::ops::Range;
+
 use crate::diag::Diagnostics;
 use crate::digest::Digest;
 use crate::effect::ErrorKind;
@@ -12,6 +14,7 @@ use crate::plan::{
     Apart, EdgeIx, EdgeOutcome, Flow, LoopIx, NodeIx, Plan, PlanEdge, PlanLoop, PlanNode, cycles, sidesteps,
 };
 
+use super::beside::{MANY, beside};
 use super::draft::{Class, Draft, Link};
 use super::expressions;
 use super::scope::{Local, Names, Place};
@@ -31,8 +34,18 @@ pub(super) fn nodes(
     names: &Names,
     diagnostics: &mut Diagnostics,
 ) -> Vec<Option<PlanNode>> {
-    let mut builder = Builder { draft, names, reader: None, diagnostics };
-    (0..draft.nodes.len()).map(|at| builder.node(at)).collect()
+    let part = |places: Range<usize>| {
+        let mut found = Diagnostics::default();
+        let mut builder = Builder { draft, names, reader: None, diagnostics: &mut found };
+        let nodes: Vec<Option<PlanNode>> = places.map(|at| builder.node(at)).collect();
+        (nodes, found)
+    };
+    let (all, half) = (draft.nodes.len(), draft.nodes.len() / 2);
+    let ((mut nodes, found), (others, more)) = beside(all >= MANY, || part(0..half), || part(half..all));
+    nodes.extend(others);
+    diagnostics.append(found);
+    diagnostics.append(more);
+    nodes
 }
 
 /// The plan without its digest, or `None` where any part of it could not be compiled; all of it is tried in any case.

@@ -127,18 +127,22 @@ impl Places<'_, '_> {
         self.behind.borrow()[at.0 as usize].clone()
     }
 
-    /// What an expression comes to, with what its way makes known. A comparison that decides nothing there is no fault: a
+    /// What an expression that looks at some `roots` comes to, with what its way makes known. A comparison that decides nothing there is no fault: a
     /// template may be written for several ways.
     pub(super) fn judged(
         &self,
         place: Place,
         facts: &Facts,
+        roots: &[Root],
         infer: &dyn Fn(&mut Known<'_>) -> Inferred,
     ) -> Inferred {
         let mut inferred = infer(&mut |root| self.known_behind(place, facts, root));
         // neither is what a part would do that is never come to there
         let idle = |code| [codes::UNKNOWN_VALUE, codes::INCOMPARABLE, codes::MAY_BE_MISSING].contains(&code);
-        if inferred.findings.iter().any(|found| idle(found.code)) && self.facts_behind(place).is_some() {
+        let told = |behind: &Facts| roots.iter().any(|root| behind.contains_key(root));
+        if inferred.findings.iter().any(|found| idle(found.code))
+            && self.facts_behind(place).is_some_and(|behind| told(&behind))
+        {
             let plain = infer(&mut |root| self.known(place, facts, root));
             inferred.findings.retain(|found| {
                 !idle(found.code)

@@ -129,7 +129,7 @@ impl Places<'_, '_> {
             }
             ValueTemplate::Text(text) => {
                 report::not_before(self, place, text.references(), diagnostics);
-                let inferred = self.judged(place, facts, &|known| text.infer(known));
+                let inferred = self.judged(place, facts, text.roots(), &|known| text.infer(known));
                 let whole = text.is_plain() && inferred.is_whole();
                 self.notice(place, whole && !writes::may_overflow(self, text.roots()));
                 report::findings(self, place, facts, text.span(), inferred.findings, diagnostics);

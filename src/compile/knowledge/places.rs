@@ -62,8 +62,8 @@ pub(super) struct Places<'a, 'd> {
     results: Vec<Type>,
     /// By reader and node: what was found out, `None` where it is never seen.
     pub(super) seen: RefCell<BTreeMap<(NodeIx, NodeIx), Option<Outcomes>>>,
-    /// By node: what its result is where it has succeeded or was skipped, as far as that was asked.
-    pub(super) good: RefCell<Vec<Option<Field>>>,
+    /// By node: what its result is by how it may have ended, where nothing more is known of its error.
+    pub(super) ended: RefCell<Vec<Vec<(Outcomes, Field)>>>,
     /// What prompts were judged for.
     pub(super) prompts: RefCell<Prompts>,
     /// The courses of runs that succeed, once it is known how conditions decide.
@@ -103,7 +103,7 @@ impl<'a, 'd> Places<'a, 'd> {
             written: BTreeMap::new(),
             results: vec![Type::ANY; plan.outputs.len()],
             seen: RefCell::new(BTreeMap::new()),
-            good: RefCell::new(vec![None; plan.nodes.len()]),
+            ended: RefCell::new(vec![Vec::new(); plan.nodes.len()]),
             prompts: RefCell::new(Prompts::default()),
             courses: None,
             surely: BTreeMap::new(),
@@ -161,7 +161,7 @@ impl<'a, 'd> Places<'a, 'd> {
         let one = if wrong { Type::ANY } else { outputs::of_one(node, &values) };
         self.wholes[at.0 as usize] = outputs::whole(node, &one, of_collected(node, self.shaky(at)));
         self.ones[at.0 as usize] = one;
-        self.good.borrow_mut()[at.0 as usize] = None;
+        self.ended.borrow_mut()[at.0 as usize].clear();
         for (channel, value) in &node.update {
             let wanted = &self.writable[channel.0 as usize];
             let receiver = Receiver::channel(self.draft, &self.plan.channels[channel.0 as usize]);
@@ -281,7 +281,7 @@ impl<'a, 'd> Places<'a, 'd> {
         diagnostics: &mut Diagnostics,
     ) -> bool {
         report::not_before(self, place, when.references(), diagnostics);
-        let inferred = self.judged(place, facts, &|known| when.infer_condition(known));
+        let inferred = self.judged(place, facts, when.roots(), &|known| when.infer_condition(known));
         let steady = when.is_plain() && inferred.is_whole() && !writes::may_overflow(self, when.roots());
         self.notice(place, steady);
         report::findings(self, place, facts, when.span(), inferred.findings, diagnostics);
@@ -297,7 +297,7 @@ impl<'a, 'd> Places<'a, 'd> {
         diagnostics: &mut Diagnostics,
     ) -> Given {
         report::not_before(self, place, expression.references(), diagnostics);
-        let inferred = self.judged(place, facts, &|known| expression.infer(known));
+        let inferred = self.judged(place, facts, expression.roots(), &|known| expression.infer(known));
         let whole = expression.is_plain() && inferred.is_whole();
         self.notice(place, whole && !writes::may_overflow(self, expression.roots()));
         report::findings(self, place, facts, expression.span(), inferred.findings, diagnostics);

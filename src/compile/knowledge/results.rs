@@ -16,14 +16,25 @@ impl Places<'_, '_> {
     /// `nodes.ID` at a place; any value, where it is never seen.
     pub(super) fn result(&self, place: Place, node: NodeIx) -> Field {
         let Some(outcomes) = self.outcomes(place, node) else { return Field::ANY };
+        let kinds =
+            if outcomes.failed || outcomes.kept { self.kinds(place, node, outcomes) } else { Vec::new() };
+        let own = matches!(place, Place::Edge(edge) if self.plan.edge(edge).from == node);
         let found = || {
-            let error = || self.error(place, node, outcomes);
+            let error = || self.error(node, &kinds);
             outcomes.result(&self.wholes[node.0 as usize], error, skips(self.plan.node(node)))
         };
-        if outcomes != self.good(node) {
+        // what its own edges see is not all known while they are looked at
+        if own || !kinds.is_empty() {
             return found();
         }
-        self.good.borrow_mut()[node.0 as usize].get_or_insert_with(found).clone()
+        let mut ended = self.ended.borrow_mut();
+        let ended = &mut ended[node.0 as usize];
+        if let Some((_, known)) = ended.iter().find(|(known, _)| *known == outcomes) {
+            return known.clone();
+        }
+        let found = found();
+        ended.push((outcomes, found.clone()));
+        found
     }
 
     /// How a node may have ended, as a place sees it; `None` where its result is never seen.
@@ -163,8 +174,8 @@ impl Places<'_, '_> {
         })
     }
 
-    /// `nodes.ID.error` at a place: of the kinds that lead there.
-    fn error(&self, place: Place, node: NodeIx, outcomes: Outcomes) -> Type {
+    /// The kinds of failures of a node that lead to a place.
+    fn kinds(&self, place: Place, node: NodeIx, outcomes: Outcomes) -> Vec<&ErrorKind> {
         let none = outcomes.unreached || outcomes.open;
         let edges: Vec<&PlanEdge> = match place {
             _ if none => Vec::new(),
@@ -179,7 +190,12 @@ impl Places<'_, '_> {
                 kinds.extend(caught);
             }
         }
-        let own = own_failure(self.plan, node, &kinds, self.shaky(node));
+        kinds
+    }
+
+    /// `nodes.ID.error` where failures of some kinds lead; of any, where they are none.
+    fn error(&self, node: NodeIx, kinds: &[&ErrorKind]) -> Type {
+        let own = own_failure(self.plan, node, kinds, self.shaky(node));
         let node = self.plan.node(node);
         let mut remains = Remains { lacks: own, ..Remains::of(node) };
         if kinds.is_empty() {
@@ -189,7 +205,7 @@ impl Places<'_, '_> {
             remains.output = remains.output.map(|_| outputs::of_failed(node));
         }
         remains.limit &= kinds.contains(&&ErrorKind::Limit);
-        error_of(Type::words(kinds.into_iter().map(ErrorKind::as_str)), remains)
+        error_of(Type::words(kinds.iter().map(|kind| kind.as_str())), remains)
     }
 }
 
