@@ -121,6 +121,67 @@ edges:
 ",
     ),
     (
+        "a loop that is left at its head, in its middle or past a failure may turn without asking anything, and run out",
+        &["constant-condition", "constant-condition"],
+        "inputs: { again: { type: boolean } }
+state: { n: { type: integer, reduce: sum } }
+nodes:
+  look: { uses: values }
+  work: { uses: values, update: { n: 1 } }
+  h: { uses: values }
+  t: { uses: exec, with: { argv: [t] } }
+  u: { uses: values }
+  i: { uses: exec, with: { argv: [i], ok_exit: any } }
+  j: { uses: values }
+  k: { uses: values, join: all }
+  out: { uses: values }
+edges:
+  - { from: look, to: work, when: state.n < 2 }
+  - { from: look, to: h, otherwise: true }
+  - { from: work, to: look, when: \"true\", loop: { max: 9 } }
+  - h -> t -> i
+  - { from: t, to: u, catch: [exit] }
+  - { from: u, to: h, when: \"true\", loop: { max: 3 } }
+  - { from: i, to: j, when: output.exit_code != 0 }
+  - { from: i, to: out, otherwise: true }
+  - j -> k
+  - { from: i, to: k, when: output.exit_code != 0 }
+  - { from: k, to: i, when: inputs.again, loop: { max: 3 } }
+",
+    ),
+    (
+        "nor has such a loop to say that running out leaves it",
+        &[],
+        "state: { n: { type: integer, reduce: sum } }
+nodes: { look: { uses: values }, work: { uses: exec, with: { argv: [w] }, update: { n: 1 } }, done: { uses: values }, e: { uses: values } }
+edges:
+  - { from: look, to: work, when: state.n < 20 }
+  - { from: look, to: done, otherwise: true }
+  - { from: work, to: look, loop: { max: 9, exhausted: fail } }
+  - { from: work, to: e, catch: [exit] }
+  - { from: e, to: look, loop: { max: 9 } }
+",
+    ),
+    (
+        "where all ways of the body lead to its source, it is never left early",
+        &["endless-loop", "endless-loop"],
+        "inputs: { again: { type: boolean }, way: { type: boolean } }
+nodes: { h: { uses: values }, a: { uses: values }, b: { uses: exec, with: { argv: [b] } }, c: { uses: values }, t: { uses: values, join: all }, x: { uses: values }, y: { uses: values }, d: { uses: values }, e: { uses: values } }
+edges:
+  - h -> a -> t
+  - h -> c -> t
+  - { from: a, to: x, when: inputs.way }
+  - { from: t, to: h, when: inputs.again, loop: { max: 3 } }
+  - { from: b, to: y, catch: [exit] }
+  - { from: b, to: d, otherwise: true }
+  - { from: b, to: e, when: inputs.way }
+  - d -> y
+  - e -> y
+  - { from: y, to: b, when: \"true\", loop: { max: 2 } }
+  - t -> b
+",
+    ),
+    (
         "what is asked where only some values lead, or where a failure is expected, may have no value for the others",
         &[],
         "inputs: { n: { type: [integer, string] }, m: { enum: [number, text] }, o: { type: object, properties: { v: { type: [integer, string] } } }, any: {}, w: { type: [integer, string], minLength: 2 } }

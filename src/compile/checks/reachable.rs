@@ -74,7 +74,7 @@ fn never_taken(draft: &Draft<'_>, link: &Link<'_>, sources: &Sources) -> Option<
 
 /// What is known of the edges of each node.
 struct Sources {
-    /// One has no condition. A loop edge without one counts as not taken once it has run out, and so leaves room for an
+    /// One has no condition. A loop edge without one that counts as not taken once it has run out leaves room for an
     /// `otherwise`.
     plain: Vec<bool>,
     /// One turns a loop that can run out.
@@ -87,11 +87,13 @@ impl Sources {
         let mut sources = Self { plain: none.clone(), runs_out: none };
         for link in &draft.links {
             let from = link.from as usize;
-            sources.plain[from] |= link.class == Class::Success && link.edge.when.is_none() && !link.turns();
             let fails = |rule: &ExhaustedRule| *rule == ExhaustedRule::Fail;
             let clause = link.edge.repeat.as_ref();
-            sources.runs_out[from] |=
+            let runs_out =
                 clause.is_some_and(|clause| clause.exhausted.as_ref().is_none_or(|rule| fails(&rule.value)));
+            sources.runs_out[from] |= runs_out;
+            let stays = runs_out || !link.turns();
+            sources.plain[from] |= link.class == Class::Success && link.edge.when.is_none() && stays;
         }
         sources
     }

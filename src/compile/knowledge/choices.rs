@@ -145,7 +145,13 @@ impl Choices<'_> {
     }
 
     fn good(&self, decisions: &Decisions) -> Vec<Choice> {
-        if self.fails {
+        // a loop edge without a condition turns, or fails the node
+        let turns = |at: &EdgeIx| {
+            let edge = self.plan.edge(*at);
+            let bare = edge.outcome == EdgeOutcome::Success && edge.when.is_none();
+            bare && edge.turns.is_some() && !leaves_when_run_out(self.plan, *at)
+        };
+        if self.fails || self.plan.node(self.at).outgoing.iter().any(turns) {
             return Vec::new();
         }
         let plain = self.edges(|outcome| *outcome == EdgeOutcome::Success, false);

@@ -1,14 +1,13 @@
-//! Conditions that are the same whatever happens, and loops that they never leave.
+//! Conditions that are the same whatever happens.
 
 use crate::diag::{Diagnostic, Diagnostics, codes};
-use crate::expr::{Expression, Root};
+use crate::expr::Expression;
 use crate::model::Uses;
-use crate::plan::{EdgeIx, LoopIx, NodeIx};
+use crate::plan::{EdgeIx, NodeIx};
 
-use super::conditions::leaves_when_run_out;
-use super::places::{Place, Places};
+use super::endless::endless;
+use super::places::Places;
 use super::report;
-use super::search::leads;
 use super::tried::Table;
 
 /// Is the condition with which a node is skipped, `tried` by itself, the same whatever happens?
@@ -76,66 +75,4 @@ pub(super) fn constant(
     }
     diagnostics.push(diagnostic);
     true
-}
-
-/// A loop edge whose condition holds in every iteration, if it does in one.
-fn endless(
-    places: &Places<'_, '_>,
-    edge: EdgeIx,
-    l: LoopIx,
-    when: &Expression,
-    truth: Option<bool>,
-) -> Option<Diagnostic> {
-    let plan = places.plan;
-    let turned = &plan.loops[l.0 as usize];
-    let target = &plan.node(turned.target).id;
-    let why = match truth {
-        Some(true) => "this is always true".to_owned(),
-        None if is_the_same(places, edge, l, when) => {
-            format!("nothing in the loop changes what `{}` looks at", report::excerpt(when.source()))
-        }
-        Some(false) | None => return None,
-    };
-    let message = format!("{why}, so the loop `{target}` is never left before iteration {}", turned.max);
-    let place = places.draft.nodes[turned.target.0 as usize].node.id.span;
-    let found =
-        Diagnostic::new(codes::ENDLESS_LOOP, when.span(), message).label(place, "the loop begins here");
-    Some(found.help(if leaves_when_run_out(plan, edge) {
-        "ask about something that the loop changes, or leave out `when`: it then turns until it has run out"
-    } else {
-        "ask about something that the loop changes, or write `loop: { …, exhausted: leave }` without `when`"
-    }))
-}
-
-fn is_the_same(places: &Places<'_, '_>, edge: EdgeIx, l: LoopIx, when: &Expression) -> bool {
-    let plan = places.plan;
-    let inside = |node: &NodeIx| plan.node(*node).loops.contains(&l);
-    // a node beside the loop may run while it turns
-    let target = plan.loops[l.0 as usize].target;
-    let meanwhile = |node: NodeIx| {
-        inside(&node) || (leads(plan, node, target) != Some(true) && leads(plan, target, node) != Some(true))
-    };
-    let written = |name: &str| {
-        let channel = plan.channels.iter().position(|channel| channel.name.as_str() == name);
-        let writes =
-            |node: &NodeIx| plan.node(*node).update.iter().any(|(to, _)| Some(to.0 as usize) == channel);
-        plan.order.iter().copied().filter(writes).any(meanwhile)
-    };
-    let has_ended =
-        |node: NodeIx| places.outcomes(Place::Edge(edge), node).is_some_and(|outcomes| !outcomes.open);
-    let own = plan.edge(edge).from;
-    !when.roots().is_empty()
-        && when.roots().iter().all(|root| match root {
-            Root::Input(_) | Root::Run => true,
-            Root::Node(id) => {
-                places.index.get(id.as_str()).is_some_and(|node| !inside(node) && has_ended(*node))
-            }
-            Root::Channel(name) => !written(name),
-            Root::Loop(target) => places
-                .index
-                .get(target.as_str())
-                .is_some_and(|node| *node != plan.loops[l.0 as usize].target && !inside(node)),
-            Root::Output | Root::Error => !inside(&own),
-            Root::Local(_) => false,
-        })
 }

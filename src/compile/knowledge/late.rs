@@ -4,6 +4,7 @@
 use crate::diag::{Diagnostic, Diagnostics, codes};
 use crate::plan::{Action, EdgeIx, EdgeOutcome, Plan};
 
+use super::conditions::leaves_when_run_out;
 use super::places::Places;
 
 pub(super) fn check(places: &Places<'_, '_>, diagnostics: &mut Diagnostics) {
@@ -22,7 +23,8 @@ pub(super) fn check(places: &Places<'_, '_>, diagnostics: &mut Diagnostics) {
 
 fn is_plain(plan: &Plan, at: EdgeIx) -> bool {
     let edge = plan.edge(at);
-    edge.outcome == EdgeOutcome::Success && edge.when.is_none() && edge.turns.is_none()
+    let stays = edge.turns.is_none() || !leaves_when_run_out(plan, at);
+    edge.outcome == EdgeOutcome::Success && edge.when.is_none() && stays
 }
 
 /// Is it known only after an `otherwise` was decided whether the loop of a loop edge beside it has run out?

@@ -9,6 +9,7 @@ mod constant;
 mod courses;
 mod doubt;
 mod endings;
+mod endless;
 mod failing;
 mod flow;
 mod given;
@@ -84,6 +85,7 @@ pub(super) fn check(draft: &Draft<'_>, plan: &Plan, diagnostics: &mut Diagnostic
         races::check(&places, &decisions, &mut found);
         lost::check(&places, &dead, &mut found);
         late::check(&places, &mut found);
+        endless::check(&places, &mut found);
     }
     shown::check(&places, &mut found);
     kept::check(draft, plan, &mut found);

@@ -8,12 +8,11 @@ use crate::source::{Located, Span};
 
 use super::Reader;
 
-const EDGE: Shape = Shape {
-    what: "an edge",
-    keys: &["from", "to", "when", "otherwise", "catch", "always", "loop"],
-    required: &["from", "to"],
-    own: OwnKeys::Extensions,
-};
+/// The keys of an edge.
+pub(super) const EDGE_KEYS: &[&str] = &["from", "to", "when", "otherwise", "catch", "always", "loop"];
+
+const EDGE: Shape =
+    Shape { what: "an edge", keys: EDGE_KEYS, required: &["from", "to"], own: OwnKeys::Extensions };
 
 const LOOP: Shape =
     Shape { what: "`loop`", keys: &["max", "exhausted", "delay"], required: &["max"], own: OwnKeys::Refused };
@@ -133,7 +132,7 @@ impl Reader<'_, '_> {
         let otherwise = fields.get("otherwise").and_then(|slot| self.only_true(slot));
         let always = fields.get("always").and_then(|slot| self.only_true(slot));
         let catch = fields.get("catch").map(|slot| self.catch(slot)).unwrap_or_default();
-        let repeat = fields.get("loop").map(|slot| self.loop_clause(slot, fields));
+        let repeat = fields.get("loop").map(|slot| self.loop_clause(slot));
         let is_loop = fields.get("loop").is_some();
         let from = fields.get("from").and_then(|slot| self.ends(slot, is_loop))?;
         let to = fields.get("to").and_then(|slot| self.ends(slot, is_loop))?;
@@ -215,33 +214,14 @@ impl Reader<'_, '_> {
         kinds
     }
 
-    fn loop_clause(&mut self, slot: Slot<'_>, edge: &Fields<'_>) -> Option<LoopClause> {
+    fn loop_clause(&mut self, slot: Slot<'_>) -> Option<LoopClause> {
         let fields = self.decoder.fields(slot, &LOOP)?;
         let max = fields.get("max").and_then(|slot| self.decoder.count(slot, 1));
         let exhausted = fields.get("exhausted").and_then(|slot| self.decoder.word(slot, &EXHAUSTED));
         let delay = fields.get("delay").and_then(|slot| self.decoder.duration(slot));
-        // with `otherwise` or `always` it is no loop edge, and that is told
-        let decided = ["when", "catch", "otherwise", "always"];
-        let conditional = decided.iter().any(|key| edge.get(key).is_some());
-        let leaves = matches!(&exhausted, Some(rule) if rule.value == ExhaustedRule::Leave);
-        if !conditional && !leaves && !self.decoder.lost(&["exhausted", "when", "catch"]) {
-            self.must_leave(slot, fields.get("exhausted"));
-        }
         // Without a bound the loop is still a loop: what is checked of its shape does not depend on the number.
         let max = max.unwrap_or_else(|| Located::new(1, slot.key_span));
         Some(LoopClause { span: slot.value.span, max, exhausted, delay })
-    }
-
-    /// An unconditional loop edge would fail its source in the last iteration, always.
-    fn must_leave(&mut self, slot: Slot<'_>, exhausted: Option<Slot<'_>>) {
-        let message = "a loop edge without a condition fails its source in the last iteration, always";
-        let diagnostic = match exhausted {
-            Some(rule) if rule.value.as_str() != Some("fail") => return,
-            Some(rule) => Diagnostic::new(codes::BAD_VALUE, rule.value.span, message),
-            None => Diagnostic::new(codes::MISSING_KEY, slot.key_span, message),
-        };
-        self.decoder
-            .report(diagnostic.help("write `exhausted: leave`, or give the edge a condition with `when`"));
     }
 
     fn exclusive_keys(&mut self, fields: &Fields<'_>) {

@@ -90,6 +90,7 @@ impl Maker<'_> {
     /// An `otherwise` beside an edge without a condition could never be taken; neither could one that stays in a loop, beside
     /// a loop edge without a condition that leaves it.
     pub(super) fn tidy(&mut self) {
+        self.run_out();
         let others: Vec<usize> =
             self.links.iter().filter(|link| link.class == Class::Otherwise).map(|link| link.from).collect();
         for at in 0..self.links.len() {
@@ -97,6 +98,23 @@ impl Maker<'_> {
             let bare = link.class == Class::Success && link.when.is_none() && others.contains(&link.from);
             if bare && (link.turns.is_none() || self.is_late(link)) {
                 self.links[at].when = Some("state.count % 3 != 1".to_owned());
+            }
+        }
+    }
+
+    /// A loop edge without a condition may fail its source in the last iteration where another way leads out of the loop.
+    fn run_out(&mut self) {
+        for at in 0..self.links.len() {
+            let link = &self.links[at];
+            let bare = link.class == Class::Success && link.when.is_none();
+            let Some((max, true)) = link.turns.filter(|_| bare) else { continue };
+            let body = self.body(link.to);
+            let mut beside = self.links.iter().filter(|other| other.from == link.from);
+            let out = |other: &Link| {
+                other.class == Class::Catch && other.turns.is_none() && !body.contains(&other.to)
+            };
+            if beside.clone().any(out) && beside.all(|other| other.class != Class::Otherwise) {
+                self.links[at].turns = Some((max, false));
             }
         }
     }
