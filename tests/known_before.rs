@@ -163,6 +163,29 @@ edges:
 ",
     ),
     (
+        "a graph whose loops cannot run out keeps its output by `exhausted`, and one whose loop can may have none",
+        &["may-be-missing"],
+        "graphs:
+  plain: { nodes: { e: { uses: exec, with: { argv: [c], ok_exit: any } } }, outputs: { c: \"{{ nodes.e.output.exit_code }}\" } }
+  turns:
+    nodes: { e: { uses: exec, with: { argv: [c], ok_exit: any } } }
+    edges: [{ from: e, to: e, when: output.exit_code > 2, loop: { max: 3 } }]
+    outputs: { c: \"{{ nodes.e.output.exit_code }}\" }
+nodes:
+  h: { uses: graph, with: { graph: plain } }
+  d: { uses: values, with: { c: \"{{ nodes.h.output.c + 1 }}\" } }
+  g: { uses: graph, with: { graph: turns } }
+  f: { uses: values, with: { c: \"{{ nodes.g.output.c + 1 }}\" } }
+edges:
+  - { from: h, to: h, when: output.c < 3, loop: { max: 4 } }
+  - { from: h, to: d, otherwise: true }
+  - { from: h, to: d, catch: [exhausted] }
+  - { from: g, to: g, when: output.c < 3, loop: { max: 4 } }
+  - { from: g, to: f, otherwise: true }
+  - { from: g, to: f, catch: [exhausted] }
+",
+    ),
+    (
         "where all ways of the body lead to its source, it is never left early",
         &["endless-loop", "endless-loop"],
         "inputs: { again: { type: boolean }, way: { type: boolean } }

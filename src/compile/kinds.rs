@@ -71,6 +71,13 @@ fn plan_may_fail_with(plan: &Plan, kind: &ErrorKind) -> bool {
     })
 }
 
+/// Can a loop of a graph, or of one that it uses, run out in a way that fails its source?
+pub(super) fn runs_out(plan: &Plan) -> bool {
+    let below = |action: &Action| matches!(action, Action::Graph { plan, .. } if runs_out(plan));
+    plan.loops.iter().any(|turned| turned.leave.contains(&false))
+        || plan.nodes.iter().any(|node| below(&node.action))
+}
+
 fn of_uses(node: &DraftNode<'_>, uses: Uses, kind: &ErrorKind) -> bool {
     match uses {
         Uses::Values | Uses::Render | Uses::Fail => false,

@@ -1,6 +1,7 @@
 //! What is left of a node that failed. Has it still its output? Where it failed by its edges alone: a loop of it ran out, or a condition had no
 //! value. What it is given, or writes, may have had no value either, and then it has none.
 
+use crate::compile::kinds;
 use crate::effect::ErrorKind;
 use crate::expr::ValueTemplate;
 use crate::model::Uses;
@@ -23,7 +24,13 @@ pub(super) enum Keeps {
 pub(super) fn keeps(plan: &Plan, at: NodeIx, kind: &ErrorKind, steady: bool) -> Keeps {
     let node = plan.node(at);
     // a graph fails with what failed in it, and one that was skipped has none
-    let doubtful = matches!(node.action, Action::Graph { .. }) || skips(node);
+    let doubtful = || {
+        skips(node)
+            || match &node.action {
+                Action::Graph { plan, .. } => *kind != ErrorKind::Exhausted || kinds::runs_out(plan),
+                _ => false,
+            }
+    };
     let edges = || node.outgoing.iter().map(|edge| (*edge, plan.edge(*edge)));
     // after a failure of another kind there is none to keep
     let after_failure = |outcome: &EdgeOutcome| match outcome {
@@ -45,11 +52,10 @@ pub(super) fn keeps(plan: &Plan, at: NodeIx, kind: &ErrorKind, steady: bool) -> 
     let by_success = troubles.iter().any(|outcome| after_success(outcome));
     let by_failure =
         troubles.iter().any(|outcome| after_failure(outcome)) || (*kind == ErrorKind::Expression && !steady);
-    match (by_success, by_failure || doubtful) {
-        (false, _) => Keeps::Never,
-        (true, true) => Keeps::Perhaps,
-        (true, false) => Keeps::Surely,
+    if !by_success {
+        return Keeps::Never;
     }
+    if by_failure || doubtful() { Keeps::Perhaps } else { Keeps::Surely }
 }
 
 /// Is it a kind with which edges fail their node? After such a failure they make no trouble again.
