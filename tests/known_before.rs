@@ -163,6 +163,28 @@ edges:
 ",
     ),
     (
+        "on the edges of a node its `output` and its `error` are parts of its result, and what is asked of one is known of the other",
+        &[],
+        "inputs: { s: { type: boolean } }
+nodes:
+  h: { uses: values }
+  t: { uses: exec, with: { argv: [c], ok_exit: any }, skip_when: inputs.s }
+  n: { uses: values }
+  m: { uses: values }
+  k: { uses: exec, with: { argv: [c] } }
+  o: { uses: values, with: { e: \"{{ nodes.k.error.kind }}\" } }
+  p: { uses: values }
+edges:
+  - h -> t
+  - h -> k
+  - { from: t, to: h, when: \"nodes.t.status == 'succeeded' and output.exit_code > 2\", loop: { max: 3 } }
+  - { from: t, to: n, when: output is defined and nodes.t.output.exit_code == 0 }
+  - { from: t, to: m, when: nodes.t.output is defined and output.exit_code == 1 }
+  - { from: k, to: o, always: true, when: \"nodes.k.status == 'failed' and error.kind == 'exit'\" }
+  - { from: k, to: p, always: true, when: \"nodes.k.status == 'succeeded' and output.exit_code == 0\" }
+",
+    ),
+    (
         "a graph whose loops cannot run out keeps its output by `exhausted`, and one whose loop can may have none",
         &["may-be-missing"],
         "graphs:

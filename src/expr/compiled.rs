@@ -151,6 +151,20 @@ impl Expression {
         Self { body: Body::new(lowering, node, diagnostics) }
     }
 
+    /// The condition of an edge of the node `own` that names both the node's result and its own `output` or `error`: with one
+    /// name for what is one thing. It is good to be looked at; `None` where it has one name already.
+    pub fn by_one_name(&self, own: &str) -> Option<Self> {
+        let is_own = |root: &Root| matches!(root, Root::Node(id) if id == own);
+        let roots = &self.body.roots;
+        if !roots.iter().any(is_own) || !roots.iter().any(|root| matches!(root, Root::Output | Root::Error)) {
+            return None;
+        }
+        let tree = parse::expression(self.source()).ok()?;
+        let mut lowering = Lowering::new(&self.body.text, Names::Graph).of_node(own);
+        let node = lowering.expression(&tree);
+        Some(Self::from_parts(lowering, node, &mut Diagnostics::default()))
+    }
+
     /// Is this condition the negation of another one, whatever they are about? Asked of the same values, they are never both
     /// true.
     pub fn opposes(&self, other: &Self) -> bool {

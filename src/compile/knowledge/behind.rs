@@ -22,7 +22,10 @@ impl Places<'_, '_> {
         let edge = plan.edge(at);
         let mut facts = Facts::new();
         let place = Place::Edge(at);
+        let own = plan.node(edge.from).id.as_str();
         if let Some(when) = &edge.when {
+            let one = when.by_one_name(own);
+            let when = one.as_ref().unwrap_or(when);
             self.learn(place, &mut facts, when, &|known| when.assume(true, known));
         }
         if edge.outcome == EdgeOutcome::Otherwise {
@@ -33,6 +36,8 @@ impl Places<'_, '_> {
                 if let Some(when) =
                     other.when.as_ref().filter(|_| !leaves && other.outcome == EdgeOutcome::Success)
                 {
+                    let one = when.by_one_name(own);
+                    let when = one.as_ref().unwrap_or(when);
                     self.learn(place, &mut facts, when, &|known| when.assume(false, known));
                 }
             }

@@ -123,6 +123,8 @@ impl<'a, 'd> Places<'a, 'd> {
             let mut asked = true;
             for &edge in &self.plan.node(at).outgoing {
                 if let Some(when) = &self.plan.edge(edge).when {
+                    let one = when.by_one_name(self.plan.node(at).id.as_str());
+                    let when = one.as_ref().unwrap_or(when);
                     asked &= self.condition(Place::Edge(edge), &Facts::new(), when, diagnostics);
                 }
             }

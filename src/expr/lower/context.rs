@@ -30,6 +30,8 @@ pub(in crate::expr) struct Lowering<'s> {
     pub(super) source: &'s str,
     pub(in crate::expr) text: &'s Text,
     pub(super) names: Names,
+    /// The node whose `output` and `error` are read as parts of its result.
+    pub(super) own: Option<&'s str>,
     pub(super) scopes: Vec<Scope<'s>>,
     /// How many `default`, `is defined`, `first_of` are around.
     pub(super) guards: usize,
@@ -45,6 +47,7 @@ impl<'s> Lowering<'s> {
             source: text.as_str(),
             text,
             names,
+            own: None,
             scopes: vec![Scope::default()],
             guards: 0,
             frame: Frame::default(),
@@ -52,6 +55,11 @@ impl<'s> Lowering<'s> {
             references: Vec::new(),
             faults: Vec::new(),
         }
+    }
+
+    /// Reads `output` as `nodes.OWN.output`, and `error` likewise.
+    pub(in crate::expr) fn of_node(self, own: &'s str) -> Self {
+        Self { own: Some(own), ..self }
     }
 
     /// Where a name of the parser's tree stands: names are parts of the source itself, and so more exact than

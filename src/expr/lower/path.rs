@@ -64,6 +64,7 @@ impl<'s> Lowering<'s> {
             ("state", _) => self.named(Root::Channel, "state", name_at, &steps),
             ("loops", _) => self.named(Root::Loop, "loops", name_at, &steps),
             ("run", _) => self.root(Root::Run, name_at, name_at, &steps),
+            ("output" | "error", _) if self.own.is_some() => self.own_part(name, name_at, &steps),
             ("output", _) => self.root(Root::Output, name_at, name_at, &steps),
             ("error", _) => self.root(Root::Error, name_at, name_at, &steps),
             (_, Names::Graph) => self.root(Root::Local(name.to_owned()), name_at, name_at, &steps),
@@ -115,6 +116,13 @@ impl<'s> Lowering<'s> {
         self.references.push(reference);
         let at = root_at.to(name_at);
         self.walk(Node { at, kind: Kind::Slot(slot) }, steps)
+    }
+
+    /// A part of the result of the node itself.
+    fn own_part(&mut self, name: &str, name_at: At, steps: &[Step<'_, 's>]) -> Node {
+        let slot = self.slot(&Root::Node(self.own.unwrap_or_default().to_owned()));
+        let result = Node { at: name_at, kind: Kind::Slot(slot) };
+        self.walk(Node { at: name_at, kind: Kind::Field(Box::new(result), name.into()) }, steps)
     }
 
     fn segment(&self, key: &Key<'_, 's>) -> Segment {
