@@ -275,3 +275,67 @@ fn what_is_shown_is_what_was_written() {
         assert!(!drawn.contains("{{ {{"), "{form}");
     }
 }
+
+#[test]
+fn a_call_in_a_subgraph_may_do_more_only_where_what_its_values_are_made_from_is_another() {
+    const DEEP: &str = "\
+schema: lgflow.graph/v1
+name: g
+policy: [policy.yaml]
+inputs: { f: { type: string }, g: { type: string } }
+state: { c: { type: string, default: a, reduce: replace } }
+graphs:
+  outer:
+    inputs: { p: { type: string }, q: { type: string } }
+    graphs:
+      inner:
+        inputs: { path: { type: string }, beside: { type: string } }
+        nodes:
+          n: { uses: values, with: { at: '{{ inputs.path }}', k: 1 } }
+          apart: { uses: values, with: { at: '{{ inputs.beside }}' } }
+          read: { uses: read_file, with: { path: '{{ nodes.n.output.at }}' } }
+        edges: [n -> read, n -> apart]
+    nodes:
+      call: { uses: graph, with: { graph: inner, inputs: { path: '{{ inputs.p }}', beside: '{{ inputs.q }}' } } }
+nodes:
+  v: { uses: values, with: { k: 3, at: x }, update: { c: '{{ inputs.f }}' } }
+  w: { uses: values, with: { k: 4 }, retry: { attempts: 2 } }
+  m: { uses: graph, with: { graph: outer, inputs: { p: '{{ state.c }}', q: '{{ inputs.g }}' } } }
+edges: [v -> m, w -> m]
+";
+    let workspace = Workspace::git();
+    let policy = POLICY.replace("allow: ['src/**']", "allow: ['**'], deny: ['secret/**']");
+    workspace.write("old.yaml", DEEP).write("policy.yaml", policy);
+    let told = |from: &str, to: &str| {
+        assert!(DEEP.contains(from), "{from}");
+        workspace.write("new.yaml", DEEP.replace(from, to));
+        let text = workspace.lgflow(&["plan", "-g", "new.yaml", "--against", "old.yaml"]).ended(0).stdout;
+        assert!(!text.contains("mean the same"), "{text}");
+        text.contains("its values are made from something else")
+    };
+    for (from, to) in [
+        ("k: 4", "k: 5"),
+        ("attempts: 2", "attempts: 3"),
+        ("q: '{{ inputs.g }}'", "q: '{{ inputs.f }}'"),
+        ("beside: '{{ inputs.q }}'", "beside: '{{ inputs.p }}'"),
+        ("at: '{{ inputs.beside }}'", "at: 'x{{ inputs.beside }}'"),
+        ("g: { type: string } }", "g: { type: string, default: x } }"),
+        (
+            "edges: [v -> m, w -> m]",
+            "  f: { uses: fail, with: { message: no } }\nedges: [v -> m, w -> m, { from: m, to: f, catch: [any] }]",
+        ),
+    ] {
+        assert!(!told(from, to), "{from} is none of them");
+    }
+    for (from, to) in [
+        ("at: '{{ inputs.path }}'", "at: 'x{{ inputs.path }}'"),
+        ("path: '{{ inputs.p }}'", "path: 'x{{ inputs.p }}'"),
+        ("p: '{{ state.c }}'", "p: 'x{{ state.c }}'"),
+        ("c: '{{ inputs.f }}'", "c: 'x{{ inputs.f }}'"),
+        ("f: { type: string }, g", "f: { type: string, default: x }, g"),
+        ("default: a", "default: b"),
+        ("path: { type: string }", "path: { type: string, minLength: 1 }"),
+    ] {
+        assert!(told(from, to), "{from} is one of them");
+    }
+}

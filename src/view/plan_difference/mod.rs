@@ -5,6 +5,7 @@ mod calls;
 mod compare;
 mod document;
 mod parts;
+mod sources;
 mod text;
 mod values;
 
