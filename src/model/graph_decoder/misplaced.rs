@@ -3,53 +3,96 @@
 
 use crate::diag::{Diagnostic, codes};
 use crate::document::{Entry, Parsed, Syntax, Tree, Value};
+use crate::model::Uses;
 use crate::model::decode::Decoder;
-use crate::model::{PACK_PREFIX, Uses};
 
+use super::edge::EDGE_KEYS;
+use super::meant::{defines, means_the_graph};
 use super::modifiers::DEFAULT_KEYS;
 use super::node::NODE_KEYS;
-use super::root::ROOT_KEYS;
-use super::section::BUDGET_KEYS;
+use super::root::{INLINE_KEYS, ROOT_KEYS};
 
-/// The tree with misplaced keys at the top; `None` where there are none.
+/// The tree with misplaced keys at the top, of the graph and of each that is written in it; `None` where there are none.
 pub(super) fn put_right(decoder: &mut Decoder<'_>, parsed: &Parsed) -> Option<Tree> {
-    let tree = &parsed.tree;
-    if !may_be_misplaced(tree) {
-        return None;
+    level(decoder, parsed.syntax, &parsed.tree, None)
+}
+
+/// One graph; `table` is where one is written that stands in another (`graphs.a`).
+fn level(decoder: &mut Decoder<'_>, syntax: Syntax, tree: &Tree, table: Option<&str>) -> Option<Tree> {
+    let inner = within(decoder, syntax, tree, table);
+    let tree = inner.as_ref().unwrap_or(tree);
+    let keys = if table.is_some() { INLINE_KEYS } else { ROOT_KEYS };
+    if !may_be_misplaced(tree, keys) {
+        return inner;
     }
-    let mut search = Search { root: tree, syntax: parsed.syntax, found: Vec::new() };
-    let sections: Vec<Entry> = tree.entries().iter().map(|entry| search.section(entry)).collect();
+    let mut search = Search { root: tree, keys, syntax, found: Vec::new() };
+    let mut entries: Vec<Entry> = tree.entries().iter().map(|entry| search.section(entry)).collect();
     if search.found.is_empty() {
-        return None;
+        return inner;
     }
-    let mut entries = sections;
     for (entry, place) in search.found {
         let key = &entry.key.value;
-        let message = format!("`{key}` is a key of the graph, and stands in {place}");
-        let help = format!("move `{key}` to the top level; in TOML, above the first `[table]`");
+        let (message, help) = match table {
+            None => (
+                format!("`{key}` is a key of the graph, and stands in {place}"),
+                format!("move `{key}` to the top level; in TOML, above the first `[table]`"),
+            ),
+            Some(table) => {
+                let name = table.rsplit("graphs.").next().unwrap_or_default();
+                (
+                    format!("`{key}` is a key of the graph `{name}`, and stands in {place} of it"),
+                    format!("move `{key}` to the graph; in TOML, to `[{table}]`"),
+                )
+            }
+        };
         decoder.report(Diagnostic::new(codes::MISPLACED_KEY, entry.key.span, message).help(help));
         entries.push(entry);
     }
     Some(Tree { value: Value::Map(entries), span: tree.span })
 }
 
+/// The same of the graphs that are written in this one.
+fn within(decoder: &mut Decoder<'_>, syntax: Syntax, tree: &Tree, table: Option<&str>) -> Option<Tree> {
+    let graphs = tree.get("graphs")?;
+    let mut right = |entry: &Entry| {
+        entry.value.get("nodes")?;
+        let above = table.map_or_else(String::new, |table| format!("{table}."));
+        level(decoder, syntax, &entry.value, Some(&format!("{above}graphs.{}", entry.key.value)))
+    };
+    let right: Vec<Option<Tree>> = graphs.entries().iter().map(&mut right).collect();
+    if right.iter().all(Option::is_none) {
+        return None;
+    }
+    let with = |entry: &Entry, value: Option<Tree>| Entry {
+        key: entry.key.clone(),
+        value: value.unwrap_or_else(|| entry.value.clone()),
+    };
+    let entries = graphs.entries().iter().zip(right).map(|(entry, right)| with(entry, right)).collect();
+    let graphs = Tree { value: Value::Map(entries), span: graphs.span };
+    let put = |entry: &Entry| with(entry, (entry.key.value == "graphs").then(|| graphs.clone()));
+    Some(Tree { value: Value::Map(tree.entries().iter().map(put).collect()), span: tree.span })
+}
+
 /// Does a key that the graph lacks stand anywhere that the search looks? Of most graphs, none does, and nothing needs
 /// to be copied.
-fn may_be_misplaced(tree: &Tree) -> bool {
-    /// In a section, in an entry of one, in that entry's parameters.
-    const DEPTH: usize = 3;
+fn may_be_misplaced(tree: &Tree, keys: &[&str]) -> bool {
     fn holds(tree: &Tree, lacking: &[&str], depth: usize) -> bool {
-        tree.entries().iter().any(|entry| {
-            lacking.contains(&entry.key.value.as_str())
-                || (depth > 1 && holds(&entry.value, lacking, depth - 1))
-        })
+        depth > 0
+            && (tree.items().iter().any(|item| holds(item, lacking, depth - 1))
+                || tree.entries().iter().any(|entry| {
+                    lacking.contains(&entry.key.value.as_str()) || holds(&entry.value, lacking, depth - 1)
+                }))
     }
-    let lacking: Vec<&str> = ROOT_KEYS.iter().copied().filter(|key| tree.get(key).is_none()).collect();
-    tree.entries().iter().any(|section| holds(&section.value, &lacking, DEPTH))
+    let lacking: Vec<&str> = keys.iter().copied().filter(|key| tree.get(key).is_none()).collect();
+    tree.entries().iter().any(|section| holds(&section.value, &lacking, DEEPEST))
 }
+
+/// How deep a table may stand among data, and be looked at.
+const DEEPEST: usize = 6;
 
 struct Search<'t> {
     root: &'t Tree,
+    keys: &'static [&'static str],
     syntax: Syntax,
     found: Vec<(Entry, String)>,
 }
@@ -57,16 +100,37 @@ struct Search<'t> {
 impl Search<'_> {
     fn section(&mut self, section: &Entry) -> Entry {
         let name = section.key.value.as_str();
+        if name.starts_with("x-") {
+            return self.data(section, &format!("`{name}`"), DEEPEST);
+        }
+        if let ("edges", Value::List(edges)) = (name, &section.value.value) {
+            let edges = edges.iter().map(|edge| self.edge(edge)).collect();
+            let value = Tree { value: Value::List(edges), span: section.value.span };
+            return Entry { key: section.key.clone(), value };
+        }
         let keep = |search: &mut Self, entry: &Entry| {
-            if search.belongs_to_root(entry)
-                && (misfits(name, entry) || search.is_behind_own_table(name, entry))
-            {
+            if search.belongs_to_root(entry) && misfits(name, entry) {
                 search.found.push((entry.clone(), format!("`{name}`")));
                 return None;
             }
             Some(search.member(name, entry))
         };
         self.filtered(section, keep)
+    }
+
+    /// An edge: in TOML it is a table as well. A name and a description were meant for it.
+    fn edge(&mut self, edge: &Tree) -> Tree {
+        let Value::Map(entries) = &edge.value else { return edge.clone() };
+        let keep = |entry: &Entry| {
+            let key = entry.key.value.as_str();
+            let stranger = !EDGE_KEYS.contains(&key) && !["name", "description"].contains(&key);
+            if self.syntax == Syntax::Toml && stranger && self.belongs_to_root(entry) {
+                self.found.push((entry.clone(), "an edge".to_owned()));
+                return None;
+            }
+            Some(self.table(entry, "an edge"))
+        };
+        Tree { value: Value::Map(entries.iter().filter_map(keep).collect()), span: edge.span }
     }
 
     /// An entry of a section: a node, a model, ….
@@ -77,6 +141,7 @@ impl Search<'_> {
             "models" => &["use"],
             "prompts" => &["file", "text"],
             "inputs" | "state" => &["description"],
+            "concurrency" | "budgets" => return self.table(member, &format!("`{section}`")),
             _ => return member.clone(),
         };
         let uses = match section {
@@ -94,7 +159,7 @@ impl Search<'_> {
             Some(match key {
                 "with" => search.parameters(uses, entry, &place),
                 "retry" | "for_each" | "update" => search.modifier(entry, &place),
-                _ => entry.clone(),
+                _ => search.table(entry, &place),
             })
         };
         self.filtered(member, keep)
@@ -109,7 +174,7 @@ impl Search<'_> {
                 search.found.push((entry.clone(), format!("the parameters of {place}")));
                 return None;
             }
-            Some(entry.clone())
+            Some(search.table(entry, place))
         };
         self.filtered(with, keep)
     }
@@ -120,7 +185,9 @@ impl Search<'_> {
         let channels = self.root.get("state");
         let keep = |search: &mut Self, entry: &Entry| {
             let is_channel = channels.is_some_and(|channels| channels.get(&entry.key.value).is_some());
-            let stranger = name != "update" || !is_channel && means_the_graph(entry);
+            let meant =
+                || means_the_graph(entry) || defines(entry, &["state", "inputs", "models", "prompts"]);
+            let stranger = name != "update" || !is_channel && meant();
             if search.belongs_to_root(entry) && stranger {
                 search.found.push((entry.clone(), format!("`{name}` of {place}")));
                 return None;
@@ -137,16 +204,33 @@ impl Search<'_> {
         Entry { key: entry.key.clone(), value }
     }
 
-    /// Does a key stand in an author's own table that was hardly meant for it? In TOML alone, where every key behind a header
-    /// belongs to that table; elsewhere it was put there.
-    fn is_behind_own_table(&self, table: &str, entry: &Entry) -> bool {
-        self.syntax == Syntax::Toml && table.starts_with("x-") && means_the_graph(entry)
+    /// A table of data that stands in something.
+    fn table(&mut self, entry: &Entry, place: &str) -> Entry {
+        let place = format!("`{}` of {place}", entry.key.value);
+        self.data(entry, &place, DEEPEST)
+    }
+
+    /// Data of any name, or an author's own table: a key of the graph that stands there was hardly meant for it. In TOML alone,
+    /// where every key behind a header belongs to that table; elsewhere it was put there.
+    fn data(&mut self, data: &Entry, place: &str, depth: usize) -> Entry {
+        if self.syntax != Syntax::Toml || depth == 0 {
+            return data.clone();
+        }
+        let keep = |search: &mut Self, entry: &Entry| {
+            let meant = means_the_graph(entry) || defines(entry, &["models", "prompts"]);
+            if search.belongs_to_root(entry) && meant {
+                search.found.push((entry.clone(), place.to_owned()));
+                return None;
+            }
+            Some(search.data(entry, place, depth - 1))
+        };
+        self.filtered(data, keep)
     }
 
     /// Is it a key of the graph that the graph lacks?
     fn belongs_to_root(&self, entry: &Entry) -> bool {
         let key = entry.key.value.as_str();
-        ROOT_KEYS.contains(&key)
+        self.keys.contains(&key)
             && self.root.get(key).is_none()
             && self.found.iter().all(|(other, _)| other.key.value != key)
     }
@@ -162,32 +246,4 @@ fn misfits(section: &str, entry: &Entry) -> bool {
         "outputs" => means_the_graph(entry),
         _ => false,
     }
-}
-
-/// Among data of any name: is it written as the graph's own key is, so that it can hardly be data?
-fn means_the_graph(entry: &Entry) -> bool {
-    looks_like_edges(entry) || looks_like_policies(entry) || looks_like_budgets(entry)
-}
-
-/// A list of files, of built-in layers and of packs.
-fn looks_like_policies(entry: &Entry) -> bool {
-    let is_layer = |item: &Tree| {
-        item.as_str().is_some_and(|text| {
-            Syntax::of_path(text).is_some() || text.starts_with("builtin:") || text.starts_with(PACK_PREFIX)
-        })
-    };
-    let items = entry.value.items();
-    entry.key.value == "policy" && !items.is_empty() && items.iter().all(is_layer)
-}
-
-fn looks_like_budgets(entry: &Entry) -> bool {
-    let budgets = entry.value.entries();
-    let known = |budget: &Entry| BUDGET_KEYS.contains(&budget.key.value.as_str());
-    entry.key.value == "budgets" && !budgets.is_empty() && budgets.iter().all(known)
-}
-
-fn looks_like_edges(entry: &Entry) -> bool {
-    let is_edge =
-        |item: &Tree| item.as_str().is_some_and(|text| text.contains("->")) || item.get("from").is_some();
-    entry.key.value == "edges" && !entry.value.items().is_empty() && entry.value.items().iter().all(is_edge)
 }

@@ -2,6 +2,7 @@
 
 mod edge;
 mod json_schema;
+mod meant;
 mod misplaced;
 mod modifiers;
 mod node;
