@@ -68,6 +68,30 @@ nodes:
     text
 }
 
+/// A chain of writes of what may be null, of what is there, and of readers, round and round.
+fn carried(nodes: usize) -> String {
+    let mut text = "schema: lgflow.graph/v1
+name: carried
+inputs: { z: { type: [string, 'null'], default: null } }
+state: { x: { type: [string, 'null'], default: null, reduce: replace } }
+nodes:
+"
+    .to_owned();
+    for at in 0..nodes {
+        let does = match at % 3 {
+            0 => "update: { x: \"{{ inputs.z }}\" }",
+            1 => "update: { x: there }",
+            _ => "with: { t: \"{{ state.x }}!\" }",
+        };
+        writeln!(text, "  n{at}: {{ uses: values, {does} }}").unwrap();
+    }
+    text.push_str("edges:\n");
+    for at in 1..nodes {
+        writeln!(text, "  - n{} -> n{at}", at - 1).unwrap();
+    }
+    text
+}
+
 /// A chain that says as little as it can: so a file may hold ninety thousand nodes.
 fn bare(nodes: usize) -> String {
     let mut text = "schema: lgflow.graph/v1\nname: bare\nnodes:\n".to_owned();
@@ -111,6 +135,11 @@ nodes:
 #[divan::bench(args = [1_250, 2_500, 5_000, 10_000], sample_count = 9, sample_size = 1)]
 fn typed_text_to_plan(bencher: divan::Bencher<'_, '_>, nodes: usize) {
     compile(bencher, &typed(nodes));
+}
+
+#[divan::bench(args = [2_500, 5_000, 10_000], sample_count = 9, sample_size = 1)]
+fn a_channel_that_may_be_null(bencher: divan::Bencher<'_, '_>, nodes: usize) {
+    compile(bencher, &carried(nodes));
 }
 
 #[divan::bench(args = [7_000, 14_000, 28_000], sample_count = 5, sample_size = 1)]

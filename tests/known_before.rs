@@ -1310,8 +1310,8 @@ outputs: { last: '{{ state.last }}', v: '{{ state.v }}' }
 ",
     ),
     (
-        "and may be null where another writes beside it or after it, where the writer may be skipped, where a loop turns, and behind `always`",
-        &["may-be-null"; 7],
+        "and may be null where another writes after it, where the writer may be skipped, where a loop turns, and behind `always`; who writes beside it is not seen",
+        &["may-be-null"; 6],
         "state:
   a: { type: [string, 'null'], default: null, reduce: replace }
   b: { type: [string, 'null'], default: null, reduce: replace }
@@ -1379,6 +1379,168 @@ edges:
   - { from: t, to: within, catch: [exhausted] }
   - { from: t, to: out, catch: [exhausted] }
 outputs: { text: '{{ nodes.within.output.text }}' }
+",
+    ),
+    (
+        "what comes later in a loop may write null, or lack a field, in whatever form it is written",
+        &["may-be-missing", "may-be-null", "may-be-null", "may-be-null", "may-be-missing"],
+        "inputs: { z: { type: [string, 'null'], default: null }, s: { type: string, default: k } }
+state:
+  a: { type: object, properties: { a: { type: string }, b: { type: string } }, default: { a: q }, reduce: replace }
+  b: { type: [integer, 'null'], default: 3, reduce: replace }
+  c: { type: [integer, 'null'], default: 3, reduce: replace }
+  d: { type: object, properties: { a: { type: [string, 'null'] } }, required: [a], default: { a: q }, reduce: replace }
+nodes:
+  h: { uses: values, with: { a: '{{ state.a.a }}!', b: '{{ state.b }}!', c: '{{ state.c }}!', d: '{{ state.d.a }}!' } }
+  t: { uses: exec, with: { argv: [c], ok_exit: any }, update: { c: '{{ output.signal }}' } }
+  w: { uses: values, update: { a: { b: '{{ inputs.s }}' }, b: '{{ nodes.t.output.signal }}', d: { a: '{{ inputs.z }}' } } }
+  e: { uses: values, with: { a: '{{ state.a.a }}' } }
+edges:
+  - h -> t -> w
+  - { from: w, to: h, when: loops.h.iteration < 2, loop: { max: 3 } }
+  - { from: w, to: e, otherwise: true }
+",
+    ),
+    (
+        "and it may not, where what it writes is there",
+        &[],
+        "inputs: { s: { type: string, default: k } }
+state:
+  a: { type: object, properties: { a: { type: string }, b: { type: string } }, default: { a: q }, reduce: replace }
+  b: { type: [integer, 'null'], default: 3, reduce: replace }
+  c: { type: [string, 'null'], default: x, reduce: replace }
+nodes:
+  h: { uses: values, with: { a: '{{ state.a.a }}!', b: '{{ state.b }}!', c: '{{ state.c }}!' } }
+  t: { uses: exec, with: { argv: [c], ok_exit: any } }
+  w: { uses: values, with: { c: '{{ state.c }}' }, update: { a: { a: '{{ inputs.s }}', b: x }, b: '{{ nodes.t.output.exit_code if nodes.t.output.exit_code is not none else 0 }}', c: '{{ output.c }}' } }
+edges:
+  - h -> t -> w
+  - { from: w, to: h, when: loops.h.iteration < 2, loop: { max: 3 } }
+",
+    ),
+    (
+        "a loop turns with the null where what would write anew has failed, was skipped or has no item, or writes null itself, also out of an inner loop",
+        &["may-be-null"; 6],
+        "inputs: { z: { type: [string, 'null'], default: null }, f: { type: boolean, default: true }, l: { type: array, items: { type: string }, default: [] } }
+state:
+  a: { type: [string, 'null'], default: x, reduce: replace }
+  b: { type: [string, 'null'], default: x, reduce: replace }
+  c: { type: [string, 'null'], default: x, reduce: replace }
+  d: { type: [string, 'null'], default: x, reduce: replace }
+  e: { type: [string, 'null'], default: x, reduce: replace }
+nodes:
+  h: { uses: values, with: { a: '{{ state.a }}!', b: '{{ state.b }}!', c: '{{ state.c }}!', d: '{{ state.d }}!' } }
+  bad: { uses: values, update: { a: '{{ inputs.z }}', b: '{{ inputs.z }}', c: '{{ inputs.z }}', d: '{{ inputs.z }}' } }
+  skip: { uses: values, skip_when: inputs.f, update: { b: x } }
+  each: { uses: values, for_each: { in: inputs.l, as: i }, update: { c: x } }
+  try: { uses: exec, with: { argv: [c] }, update: { a: x, d: '{{ inputs.z }}' } }
+  note: { uses: values }
+  done: { uses: values }
+  o: { uses: values, with: { e: '{{ state.e }}!' } }
+  i: { uses: values }
+  w: { uses: values, update: { e: '{{ inputs.z }}' } }
+  t: { uses: values }
+  end: { uses: values, with: { e: '{{ state.e }}!' } }
+edges:
+  - h -> bad -> skip -> each -> try -> done
+  - { from: try, to: note, catch: [exit] }
+  - { from: note, to: h, loop: { max: 3, exhausted: leave } }
+  - { from: o, to: i, when: loops.o.iteration < 3 }
+  - { from: o, to: end, otherwise: true }
+  - { from: i, to: w, when: loops.i.iteration < 2 }
+  - { from: w, to: i, loop: { max: 5, exhausted: leave } }
+  - { from: i, to: t, otherwise: true }
+  - { from: t, to: o, loop: { max: 5, exhausted: leave } }
+",
+    ),
+    (
+        "and without it where each way writes anew, or who hangs off the loop does; who writes beside the reader is not seen",
+        &[],
+        "inputs: { z: { type: [string, 'null'], default: null } }
+state:
+  a: { type: [string, 'null'], default: x, reduce: replace }
+  b: { type: [string, 'null'], default: x, reduce: replace }
+  c: { type: [string, 'null'], default: x, reduce: replace }
+nodes:
+  h: { uses: values, with: { a: '{{ state.a }}!' } }
+  bad: { uses: values, update: { a: '{{ inputs.z }}', b: '{{ inputs.z }}' } }
+  try: { uses: exec, with: { argv: [c] }, update: { a: x } }
+  note: { uses: values, update: { a: failed } }
+  good: { uses: values, update: { b: y } }
+  read: { uses: values, with: { b: '{{ state.b }}!' } }
+  done: { uses: values }
+  s: { uses: values }
+  one: { uses: values, update: { c: '{{ inputs.z }}' } }
+  two: { uses: values, with: { c: '{{ state.c }}!' } }
+edges:
+  - h -> bad -> try -> done
+  - h -> good -> read
+  - { from: try, to: note, catch: [exit] }
+  - { from: note, to: h, loop: { max: 3, exhausted: leave } }
+  - s -> one
+  - s -> two
+outputs: { a: '{{ state.a }}!', b: '{{ state.b }}!' }
+",
+    ),
+    (
+        "a node that has surely succeeded has written, whichever way leads to its reader",
+        &[],
+        "state:
+  a: { type: [string, 'null'], default: null, reduce: replace }
+  o: { type: object, properties: { a: { type: string } }, default: {}, reduce: replace }
+  c: { type: [string, 'null'], default: null, reduce: replace }
+  d: { type: object, properties: { a: { type: string } }, default: {}, reduce: replace }
+nodes:
+  s: { uses: values }
+  w: { uses: values, update: { a: x, o: { a: x } } }
+  o: { uses: values }
+  r: { uses: values, with: { a: '{{ state.a }}!', o: '{{ state.o.a }}!' } }
+  each: { uses: values, for_each: { in: \"['p', 'q']\", as: i }, update: { c: '{{ i }}' } }
+  copy: { uses: values, with: { c: '{{ state.c }}!' } }
+  t: { uses: exec, with: { argv: [c] }, update: { d: { a: x } } }
+  b: { uses: values, with: { q: x } }
+  f: { uses: values, with: { t: '{{ first_of(state.d.a, nodes.b.output.q) }}' } }
+edges:
+  - s -> w -> r
+  - s -> o -> r
+  - each -> copy
+  - t -> f
+  - { from: t, to: b, catch: [exit] }
+  - b -> f
+",
+    ),
+    (
+        "and not where its failure is caught elsewhere, or a condition leads past it; a copy of what may be null may be null",
+        &["may-be-null", "may-be-null", "may-be-null", "may-be-missing"],
+        "inputs: { f: { type: boolean, default: false } }
+state:
+  a: { type: [string, 'null'], default: null, reduce: replace }
+  b: { type: [string, 'null'], default: null, reduce: replace }
+  c: { type: [string, 'null'], default: x, reduce: replace }
+  d: { type: object, properties: { a: { type: string } }, default: {}, reduce: replace }
+nodes:
+  s: { uses: values }
+  w: { uses: exec, with: { argv: [c] }, update: { a: x } }
+  h: { uses: values }
+  o: { uses: values }
+  v: { uses: values, update: { b: x } }
+  r: { uses: values, with: { a: '{{ state.a }}!', b: '{{ state.b }}!' } }
+  copy: { uses: values, with: { c: '{{ state.a }}' }, update: { c: '{{ output.c }}' } }
+  read: { uses: values, with: { c: '{{ state.c }}!' } }
+  t: { uses: exec, with: { argv: [c] }, update: { d: { a: x } } }
+  b: { uses: values, with: { q: x } }
+  f: { uses: values, with: { t: '{{ first_of(state.d.a, nodes.b.output.q) }}' } }
+edges:
+  - s -> w -> r
+  - s -> o -> r
+  - { from: s, to: v, when: inputs.f }
+  - v -> r
+  - { from: w, to: h, catch: [exit] }
+  - copy -> read
+  - t -> f
+  - { from: t, to: b, when: inputs.f }
+  - { from: t, to: f, catch: [exit] }
+  - b -> f
 ",
     ),
 ];

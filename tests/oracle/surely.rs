@@ -126,3 +126,67 @@ fn an_output_that_a_node_is_accepted_to_read_is_there_whenever_it_runs() {
     // the graphs are worth something
     assert!(accepted > 60 && refused > 60 && read > 60, "{accepted} accepted, {refused} not, {read} read");
 }
+
+/// The graph with a channel that may be null, some nodes that write it, and one more that needs it.
+fn with_nulls(graph: &Json, random: &mut Random) -> Json {
+    let mut graph = graph.clone();
+    let ids: Vec<String> = graph["nodes"].as_object().unwrap().keys().cloned().collect();
+    let any = |random: &mut Random| ids[random.below(ids.len() as u64) as usize].clone();
+    let start = [json!("x"), Json::Null][random.below(2) as usize].clone();
+    graph["state"]["maybe"] = json!({ "type": ["string", "null"], "default": start, "reduce": "replace" });
+    for _ in 0..=random.below(3) {
+        let writer = any(random);
+        let value = ["{{ none }}", "x"][random.below(2) as usize];
+        if graph["nodes"][&writer]["uses"] != json!("fail") {
+            graph["nodes"][&writer]["update"]["maybe"] = json!(value);
+        }
+    }
+    graph["nodes"]["seen"] = json!({ "uses": "exec", "with": { "argv": ["seen", "{{ state.maybe }}!"] } });
+    for _ in 0..=random.below(3) {
+        let mut edge = json!({ "from": any(random), "to": "seen" });
+        match random.below(6) {
+            0 => edge["catch"] = json!(["any"]),
+            1 => edge["catch"] = json!(["exhausted"]),
+            2 => edge["otherwise"] = json!(true),
+            _ => {}
+        }
+        graph["edges"].as_array_mut().unwrap().push(edge);
+    }
+    if random.chance(30) {
+        graph["nodes"]["seen"]["join"] = json!("all");
+    }
+    graph["outputs"] = json!({});
+    graph
+}
+
+#[test]
+fn a_channel_that_a_node_is_accepted_to_need_is_there_whenever_it_runs() {
+    let (mut accepted, mut refused, mut read) = (0, 0, 0);
+    for seed in 1..=5 * GRAPHS {
+        let random = &mut Random(seed ^ 0x0ff);
+        let graph = with_nulls(&generate::graph(&format!("g{seed}"), &mut Random(seed)), random);
+        let plan = match engine::compile(&graph.to_string()) {
+            Ok(plan) => plan,
+            Err(found) => {
+                refused += u32::from(found.iter().any(|found| found.contains("may be null")));
+                continue;
+            }
+        };
+        accepted += 1;
+        for world in 1..=WORLDS {
+            let call = |key: &str, input: &Json| answer(&format!("{world} {key}"), input);
+            let says = |node: &str| person(&format!("{world} {node}"));
+            let outside = World { call: &call, person: &says, withdrawn: &BTreeMap::new() };
+            let Some(ran) = engine::run(&plan, &outside, world) else { continue };
+            read += u32::from(ran.calls.keys().any(|key| key.contains("/seen")));
+            let error = ran.summary.nodes.get("seen").and_then(|seen| seen.error.as_ref());
+            assert!(
+                error.is_none_or(|error| error.kind.as_str() != "expression"),
+                "seed {seed}, world {world}: {error:?}\n{}",
+                shrink::graph_file(&graph)
+            );
+        }
+    }
+    // the graphs are worth something
+    assert!(accepted > 60 && refused > 60 && read > 60, "{accepted} accepted, {refused} not, {read} read");
+}

@@ -137,7 +137,7 @@ impl Places<'_, '_> {
                     let message = format!("this is a text, and {} takes {wanted}", receiver.name());
                     let help = "write one `{{ … }}` and nothing around it for its own value".to_owned();
                     let finding = fault(receiver.code, text.span(), message, Some(help));
-                    report::finding(self, finding, receiver.declared, diagnostics);
+                    diagnostics.push(report::finding(self, finding, receiver.declared));
                 }
                 Type::TEXT
             }
@@ -213,12 +213,13 @@ impl Places<'_, '_> {
             let path = subject.path.iter().chain(path).cloned().collect();
             Doubt { subjects: vec![Subject { root: subject.root.clone(), path }], missing }
         });
-        if doubt.as_ref().is_some_and(|doubt| self.is_settled(place, facts, doubt)) {
-            return;
-        }
         let about = expression.roots().to_vec();
         let finding = Finding { about, ..fault(code, expression.span(), message, help) };
-        report::finding(self, finding, receiver.declared, diagnostics);
+        let told = || report::finding(self, finding, receiver.declared);
+        match doubt {
+            Some(doubt) => self.report_doubt(place, facts, &doubt, told, diagnostics),
+            None => diagnostics.push(told()),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! `first_of`: is one of its arguments there, whichever way leads to it?
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use crate::expr::Subject;
 use crate::plan::{EdgeIx, EdgeOutcome, NodeIx};
@@ -12,6 +13,7 @@ use super::outcome::Outcomes;
 use super::places::{Facts, Place, Places};
 use super::results::skips;
 use super::search::{Done, Ways, on_every_way};
+use super::stands::Stands;
 use super::tried::exclude;
 
 /// Nodes that may be skipped, of which pairs are looked at.
@@ -32,13 +34,17 @@ pub(super) fn is_there(places: &Places<'_, '_>, place: Place, facts: &Facts, sub
     if one.is_never_skipped(place) {
         return true;
     }
+    let holds = |channel: &Rc<Stands>| channel.is_settled(places, place);
+    if place != Place::Outputs && one.channels.iter().any(holds) {
+        return true;
+    }
     match place {
-        Place::Node(at) | Place::Update(at) => one.leads_to(at),
+        Place::Node(at) | Place::Update(at) => one.leads_to(at, place),
         Place::Edge(at) => match plan.edge(at).outcome {
             _ if one.brings.contains(&at) => true,
             // it is followed also where its source never started
             EdgeOutcome::Always => false,
-            _ => one.leads_to(plan.edge(at).from),
+            _ => one.leads_to(plan.edge(at).from, place),
         },
         Place::Outputs => places.courses.as_ref().is_none_or(|courses| {
             let asking = (0..plan.edges.len() as u32).map(EdgeIx).filter(|edge| one.is_asked(*edge));
@@ -58,12 +64,15 @@ struct OneOf<'o, 'a, 'd> {
     skipping: Vec<NodeIx>,
     /// Edges behind which one is there, by how their source has ended.
     brings: BTreeSet<EdgeIx>,
+    /// Channels of which one is.
+    channels: Vec<Rc<Stands>>,
 }
 
 impl<'o, 'a, 'd> OneOf<'o, 'a, 'd> {
     fn of(places: &'o Places<'a, 'd>, subjects: &'o [Subject]) -> Self {
         let is_sure = |field: Option<Field>| field.is_some_and(|field| field.missing != Chance::Known);
         let (mut nodes, mut skipping, mut brings) = (Vec::new(), Vec::new(), BTreeSet::new());
+        let channels = subjects.iter().filter_map(|subject| places.stands(subject, true)).collect();
         for subject in subjects {
             let Some(node) = owner(places, subject) else { continue };
             let behind = |edge: &EdgeIx| is_sure(places.result(Place::Edge(*edge), node).at(&subject.path));
@@ -76,7 +85,7 @@ impl<'o, 'a, 'd> OneOf<'o, 'a, 'd> {
             }
         }
         skipping.truncate(SKIPPING);
-        Self { places, subjects, nodes, skipping, brings }
+        Self { places, subjects, nodes, skipping, brings, channels }
     }
 
     /// Are there two nodes that have run or were skipped, of which conditions on what does not change never skip both?
@@ -98,26 +107,34 @@ impl<'o, 'a, 'd> OneOf<'o, 'a, 'd> {
         })
     }
 
-    fn leads_to(&self, at: NodeIx) -> bool {
-        let done = Done::succeeded(self.places.plan, self.places.flow, at, &self.nodes);
-        on_every_way(self.places.plan, at, &mut Asked { one: self, done }).unwrap_or(true)
+    fn leads_to(&self, at: NodeIx, place: Place) -> bool {
+        let plan = self.places.plan;
+        let done = Done::succeeded(plan, self.places.flow, at, &self.nodes);
+        on_every_way(plan, at, &mut Asked { one: self, place, done }).unwrap_or(true)
     }
 
     fn is_asked(&self, at: EdgeIx) -> bool {
         self.places.misread.asks(self.places.plan, at)
-            || self.subjects.iter().any(|subject| is_asked_for(self.places, at, subject))
+            || self.subjects.iter().any(|subject| is_asked_for(self.places, at, subject, true))
     }
 }
 
 /// What a way passes, and what it asks.
 struct Asked<'w, 'o, 'a, 'd> {
     one: &'w OneOf<'o, 'a, 'd>,
+    /// Where they are read.
+    place: Place,
     done: Done<'a>,
 }
 
 impl Ways for Asked<'_, '_, '_, '_> {
     fn edge(&mut self, at: EdgeIx) -> Option<bool> {
-        if self.one.brings.contains(&at) || self.one.is_asked(at) { Some(true) } else { self.done.edge(at) }
+        let holds = |channel: &Rc<Stands>| channel.is_settled_from(self.one.places, at, self.place);
+        if self.one.brings.contains(&at) || self.one.is_asked(at) || self.one.channels.iter().any(holds) {
+            Some(true)
+        } else {
+            self.done.edge(at)
+        }
     }
 
     fn entry(&mut self, at: NodeIx) -> bool {

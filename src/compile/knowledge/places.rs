@@ -17,12 +17,13 @@ use super::courses::Courses;
 use super::endings::Endings;
 use super::flow::Flow;
 use super::given::{Given, Receiver};
+use super::later::Doubts;
 use super::misread::Misread;
 use super::outcome::Outcomes;
 use super::prompts::{self, Prompts};
 use super::remainder::{Shaky, of_collected};
 use super::writes::Sum;
-use super::{doubt, lengths, merged, outputs, report, writes};
+use super::{lengths, merged, outputs, report, writes};
 
 /// Where an expression stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -74,6 +75,8 @@ pub(super) struct Places<'a, 'd> {
     shaky: RefCell<Vec<Shaky>>,
     /// By `sum` channel: does it come to too much, perhaps?
     pub(super) sums: RefCell<BTreeMap<ChannelIx, Sum>>,
+    /// Of channels.
+    pub(super) doubts: Doubts,
     /// By node: what the edges that lead to it make known.
     pub(super) behind: RefCell<Vec<Option<Rc<Facts>>>>,
 }
@@ -109,6 +112,7 @@ impl<'a, 'd> Places<'a, 'd> {
             surely: BTreeMap::new(),
             shaky: RefCell::new(vec![Shaky::default(); plan.nodes.len()]),
             sums: RefCell::default(),
+            doubts: Doubts::default(),
             behind: RefCell::new(vec![None; plan.nodes.len()]),
         }
     }
@@ -130,6 +134,7 @@ impl<'a, 'd> Places<'a, 'd> {
             }
             self.shaken(at).edges = !asked;
         }
+        self.decide_doubts(diagnostics);
         self.prompts.borrow_mut().report(diagnostics);
     }
 
@@ -377,11 +382,6 @@ impl<'a, 'd> Places<'a, 'd> {
             Place::Node(_) | Place::Outputs => return Field::ANY,
         };
         result.at(&[Step::Field(name.to_owned())]).unwrap_or(Field::ANY)
-    }
-
-    /// What a doubt is about may be settled by what is around the place.
-    pub(super) fn is_settled(&self, place: Place, facts: &Facts, doubt: &crate::expr::Doubt) -> bool {
-        doubt::is_settled(self, place, facts, doubt)
     }
 }
 

@@ -35,24 +35,27 @@ pub(super) fn findings(
             if sure {
                 continue;
             }
-            if places.is_settled(place, facts, doubt) {
-                continue;
-            }
-            if let Some(way) = way_past(places, place, &finding) {
-                let found = diagnostic(places, finding).label(way.0, way.1);
-                diagnostics.push(found);
-                continue;
-            }
+            let doubt = doubt.clone();
+            let told = || told(places, place, finding);
+            places.report_doubt(place, facts, &doubt, told, diagnostics);
+        } else {
+            diagnostics.push(told(places, place, finding));
         }
-        let command = exit_of(places, place, &finding);
-        let found = diagnostic(places, finding);
-        diagnostics.push(match command {
-            Some(node) if found.labels.len() == 1 => {
-                found.label(node.node.id.span, format!("`{}`, which uses `exec`", node.id())).help(OK_EXIT)
-            }
-            Some(_) => found.help(OK_EXIT),
-            None => found,
-        });
+    }
+}
+
+fn told(places: &Places<'_, '_>, place: Place, finding: Finding) -> Diagnostic {
+    if let Some((span, text)) = way_past(places, place, &finding) {
+        return diagnostic(places, finding).label(span, text);
+    }
+    let command = exit_of(places, place, &finding);
+    let found = diagnostic(places, finding);
+    match command {
+        Some(node) if found.labels.len() == 1 => {
+            found.label(node.node.id.span, format!("`{}`, which uses `exec`", node.id())).help(OK_EXIT)
+        }
+        Some(_) => found.help(OK_EXIT),
+        None => found,
     }
 }
 
@@ -74,18 +77,13 @@ pub(super) fn too_many_items(
     found.help(format!("write `max: {length}`"))
 }
 
-/// Reports one finding, with where its other side is declared.
-pub(super) fn finding(
-    places: &Places<'_, '_>,
-    found: Finding,
-    declared: Option<Span>,
-    diagnostics: &mut Diagnostics,
-) {
+/// One finding, with where its other side is declared.
+pub(super) fn finding(places: &Places<'_, '_>, found: Finding, declared: Option<Span>) -> Diagnostic {
     let found = diagnostic(places, found);
-    diagnostics.push(match declared {
+    match declared {
         Some(span) => found.label(span, "what takes it"),
         None => found,
-    });
+    }
 }
 
 /// The command of whose exit code a finding says that it never has this value: it fails with it.

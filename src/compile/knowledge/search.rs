@@ -17,10 +17,6 @@ pub(super) trait Ways {
     fn edge(&mut self, at: EdgeIx) -> Option<bool>;
     /// Does it hold where a way begins?
     fn entry(&mut self, at: NodeIx) -> bool;
-    /// Does it hold still where a loop of this target begins its next iteration?
-    fn turn(&mut self, _target: NodeIx) -> bool {
-        true
-    }
 }
 
 /// Does it hold on every way to `at`? `None`: that is too far to tell.
@@ -42,9 +38,7 @@ impl Search<'_> {
         }
         self.left = self.left.checked_sub(1)?;
         let node = self.plan.node(at);
-        let holds = if !ways.turn(at) {
-            false
-        } else if node.incoming.is_empty() {
+        let holds = if node.incoming.is_empty() {
             ways.entry(at)
         } else if node.join == Join::Some {
             self.all(node.incoming.iter().copied(), ways)?
