@@ -90,7 +90,7 @@ fn entries(graph: &Value) -> Option<Vec<String>> {
             }
             edge if edge.get("loop").is_none() => match &edge["to"] {
                 Value::Array(ids) => {
-                    targets.extend(ids.iter().filter_map(|id| Some(id.as_str()?.to_owned())))
+                    targets.extend(ids.iter().filter_map(|id| Some(id.as_str()?.to_owned())));
                 }
                 id => targets.push(id.as_str()?.to_owned()),
             },

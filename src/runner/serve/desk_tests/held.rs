@@ -37,14 +37,14 @@ fn a_session_that_is_held_to_a_plan_makes_its_calls_and_stops_before_any_other()
         ("more parameters", planned("fix", "apply_patch", json!({"patch": PATCH, "dry_run": false}))),
         ("another tool", planned("read", "apply_patch", json!({"patch": PATCH}))),
     ] {
-        let seat = bench.seat_held_to(ALLOWS, Some(plan()));
+        let seat = bench.seat_held_to(ALLOWS, Some(&plan()));
         let read = planned("read", "read_file", json!({"path": "a.txt"}));
         assert!(seat.do_it(&read).ok, "{name}");
         assert_eq!(kind_of(&seat.do_it(&call)), Some(ErrorKind::Unplanned), "{name}");
         assert!(bench.untouched(), "{name}");
         assert_eq!(kind_of(&seat.do_it(&read)), Some(ErrorKind::Unplanned), "{name}: it goes on");
     }
-    let seat = bench.seat_held_to(ALLOWS, Some(plan()));
+    let seat = bench.seat_held_to(ALLOWS, Some(&plan()));
     assert!(seat.do_it(&planned("fix", "apply_patch", json!({"patch": PATCH}))).ok);
     assert_eq!(bench.text(), "one\nTWO\nthree\n");
 }
@@ -52,7 +52,7 @@ fn a_session_that_is_held_to_a_plan_makes_its_calls_and_stops_before_any_other()
 #[test]
 fn a_list_with_a_call_that_no_plan_shows_is_refused_whole_and_nobody_is_asked_ahead() {
     let bench = Bench::new();
-    let seat = bench.seat_held_to(ALLOWS, Some(plan()));
+    let seat = bench.seat_held_to(ALLOWS, Some(&plan()));
     let calls = vec![
         planned("fix", "apply_patch", json!({"patch": PATCH})),
         planned("fix", "read_file", json!({"path": "a.txt"})),
@@ -62,7 +62,7 @@ fn a_list_with_a_call_that_no_plan_shows_is_refused_whole_and_nobody_is_asked_ah
     assert!(bench.untouched());
 
     drop(seat);
-    let asking = bench.seat_held_to(ASKS, Some(plan()));
+    let asking = bench.seat_held_to(ASKS, Some(&plan()));
     let call = planned("later", "apply_patch", json!({"patch": PATCH}));
     let ReplyBody::Result { result } = asking.desk.answer(RequestBody::Prepare { call }) else { panic!() };
     assert_eq!(kind_of(&result), Some(ErrorKind::Unplanned));
