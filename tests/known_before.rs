@@ -57,6 +57,30 @@ fn every_example_is_what_it_says() {
 /// What is found in graphs that are told by their shapes: each was once judged otherwise.
 const SHAPES: &[(&str, &[&str], &str)] = &[
     (
+        "of three nodes that are skipped by what is given, which is never all of them, one gives its output",
+        &[],
+        "inputs: { m: { enum: [x, y, z], default: x } }
+nodes:
+  a: { uses: values, with: { t: a }, skip_when: \"inputs.m != 'x'\" }
+  b: { uses: values, with: { t: b }, skip_when: \"inputs.m != 'y'\" }
+  e: { uses: values, with: { t: e }, skip_when: \"inputs.m != 'z'\" }
+  d: { uses: values, with: { t: '{{ first_of(nodes.a.output.t, nodes.b.output.t, nodes.e.output.t) }}' } }
+edges: [a -> b -> e -> d]
+",
+    ),
+    (
+        "and two of them are not enough",
+        &["may-be-missing"],
+        "inputs: { m: { enum: [x, y, z], default: x } }
+nodes:
+  a: { uses: values, with: { t: a }, skip_when: \"inputs.m != 'x'\" }
+  b: { uses: values, with: { t: b }, skip_when: \"inputs.m != 'y'\" }
+  e: { uses: values, with: { t: e }, skip_when: \"inputs.m in ['x', 'z']\" }
+  d: { uses: values, with: { t: '{{ first_of(nodes.a.output.t, nodes.b.output.t, nodes.e.output.t) }}' } }
+edges: [a -> b -> e -> d]
+",
+    ),
+    (
         "names that are not there hide no other fault: in prompts, through subgraphs, of types, of what may be missing",
         &["unknown-field", "unknown-field", "unknown-input", "unknown-value", "may-be-missing", "unknown-field", "not-text"],
         "inputs: { m: { enum: [x, y], default: x }, o: { type: object, properties: { a: { type: integer } } } }

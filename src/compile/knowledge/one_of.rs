@@ -14,7 +14,7 @@ use super::places::{Facts, Place, Places};
 use super::results::skips;
 use super::search::{Done, Ways, on_every_way};
 use super::stands::Stands;
-use super::tried::exclude;
+use super::tried::{exclude, never_all};
 
 /// Nodes that may be skipped, of which pairs are looked at.
 const SKIPPING: usize = 16;
@@ -88,7 +88,7 @@ impl<'o, 'a, 'd> OneOf<'o, 'a, 'd> {
         Self { places, subjects, nodes, skipping, brings, channels }
     }
 
-    /// Are there two nodes that have run or were skipped, of which conditions on what does not change never skip both?
+    /// Are there nodes that have run or were skipped, which conditions on what does not change never skip all at once?
     fn is_never_skipped(&self, place: Place) -> bool {
         let skipped = |node: &NodeIx| {
             let ended = self.places.outcomes(place, *node);
@@ -99,12 +99,14 @@ impl<'o, 'a, 'd> OneOf<'o, 'a, 'd> {
         let nodes: Vec<NodeIx> = self.skipping.iter().copied().filter(skipped).collect();
         let condition =
             |node: NodeIx| Some((Place::Node(node), self.places.plan.node(node).skip_when.as_ref()?));
-        nodes.iter().enumerate().any(|(at, a)| {
+        let two = nodes.iter().enumerate().any(|(at, a)| {
             nodes[..at].iter().any(|b| {
                 let both = condition(*a).zip(condition(*b));
                 both.is_some_and(|(one, other)| exclude(self.places, one, other, *a))
             })
-        })
+        });
+        let all: Vec<_> = nodes.iter().filter_map(|node| condition(*node)).collect();
+        two || nodes.last().is_some_and(|last| all.len() > 2 && never_all(self.places, &all, *last))
     }
 
     fn leads_to(&self, at: NodeIx, place: Place) -> bool {

@@ -185,7 +185,13 @@ pub(super) fn exclude(
     other: (Place, &Expression),
     own: NodeIx,
 ) -> bool {
-    lasting_table(places, one, other, own).is_some_and(|table| table.exclude(0, 1))
+    never_all(places, &[one, other], own)
+}
+
+/// Conditions that are asked one after the other, of what does not change in between: do they never hold all at once?
+pub(super) fn never_all(places: &Places<'_, '_>, conditions: &[(Place, &Expression)], own: NodeIx) -> bool {
+    let table = lasting_table(places, conditions, own);
+    table.is_some_and(|table| table.rows.iter().all(|row| row.holds.contains(&false)))
 }
 
 /// Two such conditions: does always one of them hold, where both have a value?
@@ -195,24 +201,19 @@ pub(super) fn one_holds(
     other: (Place, &Expression),
     own: NodeIx,
 ) -> bool {
-    let table = lasting_table(places, one, other, own);
+    let table = lasting_table(places, &[one, other], own);
     table.is_some_and(|table| table.rows.iter().all(|row| row.holds.contains(&true)))
 }
 
-fn lasting_table(
-    places: &Places<'_, '_>,
-    one: (Place, &Expression),
-    other: (Place, &Expression),
-    own: NodeIx,
-) -> Option<Table> {
+fn lasting_table(places: &Places<'_, '_>, conditions: &[(Place, &Expression)], own: NodeIx) -> Option<Table> {
     let mut subjects = Subjects::default();
-    let both = [one, other];
     let lasting = |domain: &Domain| matches!(domain.subject.root, Root::Input(_) | Root::Run);
-    let understood = both.iter().all(|(place, when)| add(places, *place, own, when, &mut subjects));
+    let understood = conditions.iter().all(|(place, when)| add(places, *place, own, when, &mut subjects));
     if !understood || !subjects.domains().iter().all(lasting) {
         return None;
     }
-    try_all(places.plan.node(own).id.as_str(), bounded(places, &subjects), &both.map(|(_, when)| when))
+    let conditions: Vec<&Expression> = conditions.iter().map(|(_, when)| *when).collect();
+    try_all(places.plan.node(own).id.as_str(), bounded(places, &subjects), &conditions)
 }
 
 /// Each combination of values; nothing, where they are many, or there is none.
