@@ -5,6 +5,7 @@
     reason = "a test makes its own files and processes, and stops where it is wrong"
 )]
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -66,4 +67,62 @@ fn every_file_of_the_graphs_is_embedded() {
     found.sort();
     assert_eq!(found, shipped_files().collect::<Vec<_>>());
     assert_eq!(shipped_graphs().collect::<Vec<_>>(), ["coding", "undo"]);
+}
+
+/// The packages of a lock file, by name: each version of it, and what lgflow itself needs.
+fn locked(path: &str) -> (BTreeMap<String, BTreeSet<String>>, BTreeSet<String>) {
+    let lock: toml::Table = read(path).parse().unwrap_or_else(|error| panic!("{path}: {error}"));
+    let (mut versions, mut needs) = (BTreeMap::<_, BTreeSet<_>>::new(), BTreeSet::new());
+    for package in lock["package"].as_array().unwrap() {
+        let text = |key: &str| package[key].as_str().unwrap().to_owned();
+        if text("name") == "lgflow" {
+            // where a name has two versions, the one that is meant stands behind it
+            let names = package["dependencies"].as_array().unwrap();
+            needs = names
+                .iter()
+                .map(|need| need.as_str().unwrap().split(' ').next().unwrap().to_owned())
+                .collect();
+        }
+        versions.entry(text("name")).or_default().insert(text("version"));
+    }
+    assert!(!needs.is_empty(), "{path} has no package lgflow");
+    (versions, needs)
+}
+
+/// The packages that a feature turns on, by itself or by others.
+fn turned_on(manifest: &toml::Table, feature: &str) -> BTreeSet<String> {
+    let mut on = BTreeSet::new();
+    for each in manifest["features"][feature].as_array().unwrap() {
+        let each = each.as_str().unwrap();
+        match each.strip_prefix("dep:") {
+            Some(package) => _ = on.insert(package.to_owned()),
+            None if each.contains('/') => {}
+            None => on.extend(turned_on(manifest, each)),
+        }
+    }
+    on
+}
+
+#[test]
+fn what_is_fuzzed_is_built_of_the_packages_that_the_program_is_built_of() {
+    let (program, needs) = locked("Cargo.lock");
+    let (fuzzed, needs_there) = locked("fuzz/Cargo.lock");
+    let manifest: toml::Table = read("Cargo.toml").parse().unwrap();
+    // the lock of a dependency names no packages of its tests, and none of features that are off
+    let off = |name: &String| {
+        let optional = manifest["dependencies"].get(name).is_some_and(|need| need.get("optional").is_some());
+        optional && !turned_on(&manifest, "default").contains(name)
+    };
+    let of_tests = manifest["dev-dependencies"].as_table().unwrap();
+    let wanted: BTreeSet<String> =
+        needs.into_iter().filter(|name| !of_tests.contains_key(name) && !off(name)).collect();
+    let help = "run `cargo update --workspace` in fuzz/";
+    assert_eq!(needs_there, wanted, "fuzz/Cargo.lock is not of this Cargo.toml; {help}");
+    for (name, versions) in &fuzzed {
+        let ours = program.get(name).unwrap_or(versions);
+        assert!(
+            versions.is_subset(ours),
+            "fuzz/Cargo.lock has {name} {versions:?}, Cargo.lock {ours:?}; {help} with --precise"
+        );
+    }
 }
