@@ -188,6 +188,77 @@ fn every_change_of_meaning_changes_the_digest() {
     }
 }
 
+/// A graph with every rule of a node, an edge and a loop.
+const RULES: &str = "\
+schema: lgflow.graph/v1
+name: g
+state: { n: { type: integer, reduce: sum } }
+concurrency: { groups: { one: 1, two: 1 } }
+graphs: { inner: { inputs: { x: { type: string, default: a } }, nodes: { i: { uses: values } } } }
+nodes:
+  h: { uses: values, update: { n: 1 } }
+  r: { uses: read_file, with: { path: a.txt }, timeout: 5s, retry: { attempts: 3, backoff: 2s, kinds: [timeout] }, group: one }
+  e: { uses: exec, with: { argv: [t] }, on_crash: fail, for_each: { in: '[1, 2]', as: i, max: 3, parallel: 2, on_error: stop } }
+  s: { uses: values, skip_when: 'state.n > 3' }
+  g: { uses: graph, with: { graph: inner, inputs: { x: b } } }
+  back: { uses: rollback, with: { to: start } }
+  l: { uses: values }
+edges:
+  - h -> r
+  - { from: r, to: h, when: \"output.content == 'x'\", loop: { max: 3, delay: 1s, exhausted: leave } }
+  - { from: r, to: h, catch: [not_found], loop: { max: 3 } }
+  - { from: r, to: e, catch: [timeout, invalid_input] }
+  - { from: e, to: s, always: true }
+  - s -> g -> back
+  - { from: back, to: l, catch: [any] }
+";
+
+#[test]
+fn every_rule_of_a_node_an_edge_and_a_loop_changes_the_digest() {
+    let changes = [
+        ("n: 1 }", "n: 2 }"),
+        ("timeout: 5s", "timeout: 6s"),
+        ("attempts: 3", "attempts: 4"),
+        ("backoff: 2s", "backoff: 3s"),
+        ("kinds: [timeout]", "kinds: [timeout, invalid_input]"),
+        ("group: one", "group: two"),
+        ("on_crash: fail", "on_crash: ask"),
+        ("path: a.txt }", "path: a.txt }, cache: true"),
+        ("'[1, 2]'", "'[1, 3]'"),
+        ("max: 3, parallel", "max: 4, parallel"),
+        ("parallel: 2", "parallel: 3"),
+        ("on_error: stop", "on_error: collect"),
+        ("state.n > 3", "state.n > 4"),
+        ("inputs: { x: b }", "inputs: { x: c }"),
+        ("default: a } }, nodes", "default: z } }, nodes"),
+        ("i: { uses: values }", "i: { uses: values, with: { y: 1 } }"),
+        ("to: start", "to: e"),
+        ("== 'x'", "== 'y'"),
+        (
+            "max: 3, delay: 1s, exhausted: leave } }\n  - { from: r, to: h, catch: [not_found], loop: { max: 3 }",
+            "max: 4, delay: 1s, exhausted: leave } }\n  - { from: r, to: h, catch: [not_found], loop: { max: 4 }",
+        ),
+        ("delay: 1s, ", ""),
+        (", exhausted: leave", ""),
+        (
+            "exhausted: leave } }\n  - { from: r, to: h, catch: [not_found], loop: { max: 3 }",
+            "exhausted: fail } }\n  - { from: r, to: h, catch: [not_found], loop: { max: 3, exhausted: leave }",
+        ),
+        ("catch: [not_found], loop: { max: 3 }", "catch: [not_found], loop: { max: 3, exhausted: leave }"),
+        ("catch: [not_found]", "catch: [not_found, denied]"),
+        ("catch: [timeout, invalid_input]", "catch: [timeout]"),
+        ("always: true", "catch: [any]"),
+        ("one: 1", "one: 2"),
+        ("s -> g -> back", "s -> g\n  - { from: s, to: back }"),
+    ];
+    let mut seen = std::collections::BTreeSet::from([digest("g.yaml", RULES)]);
+    for (from, to) in changes {
+        assert!(RULES.contains(from), "{from}");
+        let changed = RULES.replacen(from, to, 1);
+        assert!(seen.insert(digest("g.yaml", &changed)), "`{from}` -> `{to}` leaves the digest as it was");
+    }
+}
+
 #[test]
 fn a_prompt_in_a_file_counts_and_its_place_does_not() {
     let with = |file: &str, text: &str| {

@@ -189,7 +189,17 @@ impl Plan {
         put(&mut value, "when", edge.when.as_ref().map(|when| when.source().into()));
         let turned = edge.turns.map(|at| &self.loops[at.0 as usize]);
         put(&mut value, "loop", turned.map(|turned| self.id(turned.target).into()));
+        let leaves = turned.and_then(|turned| self.leaves_beside_others(turned, edge));
+        put(&mut value, "exhausted_leaves", leaves.map(Value::from));
         value
+    }
+
+    /// Does running out leave the loop here, where another loop edge from the same node says otherwise? The loop tells the nodes
+    /// whose loop edges do, which says all where they agree.
+    fn leaves_beside_others(&self, turned: &PlanLoop, edge: &PlanEdge) -> Option<bool> {
+        let beside = || turned.edges.iter().map(|&at| self.edge(at)).zip(&turned.leave);
+        let (_, own) = beside().find(|(other, _)| std::ptr::eq(*other, edge))?;
+        beside().any(|(other, leave)| other.from == edge.from && leave != own).then_some(*own)
     }
 
     fn loop_document(&self, one: &PlanLoop) -> Value {
