@@ -141,6 +141,47 @@ fn a_rule_decides_before_the_run_and_in_it() {
 }
 
 #[test]
+fn whatever_turns_a_loop_is_a_source_of_all_that_runs_in_it() {
+    let graph = |turning: &str| {
+        format!(
+            "state: {{ n: {{ type: integer, reduce: sum }} }}\nnodes:\n  head: {{ uses: values, update: {{ n: 1 }} }}\n  \
+             read: {{ uses: read_file, with: {{ path: a.txt }} }}\n  next: {{ uses: values }}\n  \
+             shell: {{ uses: exec, with: {{ argv: [echo, '{{{{ state.n | string }}}}'] }} }}\n\
+             edges:\n  - head -> read\n{turning}\n  - {{ from: read, to: shell, always: true }}\n"
+        )
+    };
+    for turning in [
+        "  - read -> next\n  - { from: read, to: head, when: \"output.content == 'x'\", loop: { max: 3, exhausted: leave } }",
+        "  - read -> next\n  - { from: read, to: head, catch: [not_found], loop: { max: 3, exhausted: leave } }",
+        "  - { from: read, to: next, when: \"output.content == 'x'\" }\n  - { from: next, to: head, loop: { max: 3, exhausted: leave } }",
+        "  - { from: read, to: next, catch: [not_found] }\n  - { from: next, to: head, loop: { max: 3, exhausted: leave } }",
+    ] {
+        let verdicts =
+            verdicts(&graph(turning), "flows: [{ from: workspace, to: exec.argv, verdict: deny }]");
+        let shell = of(&verdicts, "shell");
+        assert!(shell["sources"].to_string().contains("workspace:a.txt"), "{turning}: {shell:#}");
+        assert_eq!(shell["decision"], "deny", "{turning}: {shell:#}");
+    }
+}
+
+#[test]
+fn where_a_value_comes_from_decides_whatever_it_turns_out_to_be() {
+    let graph = "nodes:\n  read: { uses: read_file, with: { path: a.txt } }\n  shell: { uses: exec, with: { argv: [echo, '{{ nodes.read.output.content }}'] } }\nedges: [read -> shell]\n";
+    let shell = |verdict: &str| {
+        let rule = format!("flows: [{{ from: workspace, to: exec.argv, verdict: {verdict} }}]");
+        of(&verdicts(graph, &rule), "shell").clone()
+    };
+    let denied = shell("deny");
+    assert_eq!(denied["decision"], "deny", "{denied:#}");
+    assert_eq!(denied["rule"]["rule"], "flows[workspace -> exec.argv]", "{denied:#}");
+    assert_eq!(denied["depends_on"].as_array().map_or(0, Vec::len), 0, "{denied:#}");
+    let asks = shell("ask");
+    assert_eq!(asks["decision"], "ask", "{asks:#}");
+    assert_eq!(asks["depends_on"], json!(["nodes.read"]), "{asks:#}");
+    assert_eq!(shell("allow")["decision"], "allow");
+}
+
+#[test]
 fn code_that_a_model_wrote_runs_in_the_strict_sandbox_alone_unless_the_grant_says_otherwise() {
     let graph = format!(
         "schema: lgflow.graph/v1\nname: g\n{PROMPT}nodes:\n{MODEL}  write: {{ uses: apply_patch, with: {{ changes: [{{ op: put, path: a.txt, content: '{{{{ nodes.model.output.text }}}}' }}] }} }}\n  shell: {{ uses: exec, with: {{ argv: [echo, constant] }} }}\n  plain: {{ uses: exec, with: {{ argv: [printf, constant] }} }}\nedges: [model -> write, write -> plain, plain -> shell]\n"

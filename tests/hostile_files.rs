@@ -253,6 +253,52 @@ fn a_hostile_file_that_a_graph_names() {
     hold(&workspace, "inputs, 100,000 deep", &["run", "-g", "graph.yaml", "--inputs", "deep.json"], &[2, 3]);
 }
 
+/// A file of graphs, each written within the other, so many of them.
+fn within_each_other(depth: usize) -> String {
+    let mut text = "schema: lgflow.graph/v1\nname: g\n".to_owned();
+    let indent = |level: usize| " ".repeat(2 * level);
+    for level in 0..depth - 1 {
+        text += &format!("{0}graphs:\n{0} g:\n", indent(level));
+    }
+    for level in (0..depth).rev() {
+        let runs = if level == depth - 1 { "uses: values" } else { "uses: graph, with: { graph: g }" };
+        text += &format!("{}nodes: {{ n: {{ {runs} }} }}\n", indent(level));
+    }
+    text
+}
+
+#[test]
+fn graphs_within_graphs() {
+    let workspace = Workspace::new();
+    for (depth, codes) in [(16, &[0][..]), (17, &[3]), (25, &[3])] {
+        workspace.write("graph.yaml", within_each_other(depth));
+        for command in ["validate", "plan"] {
+            let name = format!("{command}: {depth} graphs within each other");
+            let arguments = if command == "validate" {
+                vec!["validate", "graph.yaml"]
+            } else {
+                vec!["plan", "-g", "graph.yaml"]
+            };
+            let said = hold(&workspace, &name, &arguments, codes);
+            assert!(codes == [0] || said.contains("nested more than 16 deep"), "{said}");
+        }
+    }
+    // each runs the next one six times
+    let nodes: String =
+        (0..6).map(|n| format!("  n{n}: {{ uses: graph, with: {{ graph: g }} }}\n")).collect();
+    for at in 0..16 {
+        let text = format!(
+            "schema: lgflow.graph/v1\nname: g{at}\ngraphs: {{ g: {{ file: g{}.yaml }} }}\nnodes:\n{nodes}",
+            at + 1
+        );
+        workspace.write(&format!("g{at}.yaml"), text);
+    }
+    workspace.write("g16.yaml", "schema: lgflow.graph/v1\nname: g16\nnodes: { n: { uses: values } }\n");
+    hold(&workspace, "validate: six times six times … six", &["validate", "g11.yaml"], &[0]);
+    let said = hold(&workspace, "validate: more than there is room for", &["validate", "g8.yaml"], &[3]);
+    assert!(said.contains("more than 250000 nodes"), "{said}");
+}
+
 #[test]
 fn templates() {
     let words = "{% set x = 'xxxxxxxxxxxxxxxx' %}";

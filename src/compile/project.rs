@@ -9,7 +9,7 @@ use crate::document::{self, Limits, Parsed, Syntax, Text};
 use crate::files::{PathError, RelPath};
 use crate::model::graph_test::decode_graph_tests;
 use crate::model::policy::{decode_policy, decode_policy_tests};
-use crate::model::{self, Field, Graph, PACK_PREFIX, PackRef, PromptSource, SubgraphSource, Uses};
+use crate::model::{self, Field, Graph, PACK_PREFIX, PackRef, PromptSource, Subgraph, SubgraphSource, Uses};
 use crate::plan::Plan;
 use crate::policy::{BUILTINS, check_policy, check_purpose};
 use crate::source::{FileId, Located, Sources, Span};
@@ -34,6 +34,9 @@ const GRAPH_TESTS_ID: &str = "lgflow.test/v";
 const BUILTIN: &str = "builtin:";
 /// Graphs within graphs within graphs, at most.
 const NESTING: usize = 16;
+/// Nodes with those of all graphs within, each counted as often as some node runs it, at most: a plan, a drawing and what is
+/// foreseen have a place for each.
+const NODES_WITHIN: u64 = 250_000;
 
 /// A file that the user named.
 #[derive(Debug, Clone)]
@@ -170,7 +173,6 @@ struct Source<'s> {
     place: &'s str,
     /// Places where everything that could be said was said while decoding.
     damaged: &'s [Span],
-    depth: usize,
     /// The errors before its file was looked at.
     errors: Errors,
 }
@@ -264,7 +266,6 @@ impl Project<'_, '_> {
                 path,
                 place: path.as_str(),
                 damaged: &graph.damaged,
-                depth: self.open.len(),
                 errors: before,
             };
             self.compile(&source)
@@ -291,6 +292,9 @@ impl Project<'_, '_> {
         };
         self.diagnostics.extend(found.iter().filter(|finding| !damaged(finding.span())).cloned());
         let Compiled { plan, known } = compiled?;
+        if !self.has_room_within(source.graph, &parts, &plan) {
+            return None;
+        }
         if known {
             self.mild += self.errors().all - before.all;
         }
@@ -321,6 +325,7 @@ impl Project<'_, '_> {
                 SubgraphSource::Inline(graph) => self.inline(source, name, graph),
                 SubgraphSource::File(path) => self.graph_file(source.path, path).map(|built| built.plan),
             };
+            let plan = plan.filter(|plan| self.has_room_around(plan, subgraph.name.span));
             parts.subgraphs.insert(name.to_owned(), plan);
         }
         // what a policy says is no matter of what flows in the graph
@@ -332,12 +337,44 @@ impl Project<'_, '_> {
         parts
     }
 
+    /// May this graph stand within another one?
+    fn has_room_around(&mut self, plan: &Plan, span: Span) -> bool {
+        let has = plan.extent.depth < NESTING;
+        if !has {
+            self.nested_too_deep(span);
+        }
+        has
+    }
+
+    fn nested_too_deep(&mut self, span: Span) {
+        let message = format!("graphs are nested more than {NESTING} deep");
+        let help = "let fewer graphs stand within each other: move nodes outwards";
+        self.diagnostics.push(Diagnostic::new(codes::LIMIT, span, message).help(help));
+    }
+
+    /// Is a graph with all graphs within it small enough? The one that most of it comes from is told.
+    fn has_room_within(&mut self, graph: &Graph, parts: &Parts, plan: &Plan) -> bool {
+        let size = |subgraph: &&Subgraph| {
+            let plan = parts.subgraphs.get(subgraph.name.value.as_str()).and_then(Option::as_ref);
+            plan.map_or(0, |plan| plan.extent.nodes)
+        };
+        let largest = graph.graphs.iter().max_by_key(size);
+        let Some(largest) = largest.filter(|_| plan.extent.nodes > NODES_WITHIN) else { return true };
+        let message = format!(
+            "there are more than {NODES_WITHIN} nodes with those of `{}` and of all other graphs within, once for each node that runs them",
+            largest.name.value
+        );
+        let help = "run a graph for many things by one node with `for_each`, and not by a node for each";
+        self.diagnostics.push(Diagnostic::new(codes::LIMIT, largest.name.span, message).help(help));
+        false
+    }
+
     fn inline(&mut self, outer: &Source<'_>, name: &str, graph: &Graph) -> Option<Arc<Plan>> {
         let tree = outer.origin.tree.get("graphs").and_then(|graphs| graphs.get(name));
         let origin = Origin { tree: tree.unwrap_or(outer.origin.tree), damage: outer.origin.damage };
         // no path has two slashes in a row, and no name has one
         let place = format!("{}//{name}", outer.place);
-        let source = Source { graph, origin, place: &place, depth: outer.depth + 1, ..*outer };
+        let source = Source { graph, origin, place: &place, ..*outer };
         self.compile(&source).map(Arc::new)
     }
 
@@ -351,8 +388,7 @@ impl Project<'_, '_> {
                 return None;
             }
             None if self.open.len() >= NESTING => {
-                let message = format!("graphs are nested more than {NESTING} deep");
-                self.diagnostics.push(Diagnostic::new(codes::LIMIT, named.path.span, message));
+                self.nested_too_deep(named.path.span);
                 return None;
             }
             None => {}

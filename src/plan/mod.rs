@@ -17,6 +17,6 @@ pub use flow::{Arrow, Body, Flow, LOOPS_AROUND, too_many_loops_around};
 pub use soundness::{Cycle, Sidestep, cycles, sidesteps};
 pub use sources::{NodeSources, PlanSources, Sources};
 pub use types::{
-    Action, Apart, ChannelIx, Conversation, EdgeIx, EdgeOutcome, ForEachRule, LoopIx, NodeIx, Plan,
+    Action, Apart, ChannelIx, Conversation, EdgeIx, EdgeOutcome, Extent, ForEachRule, LoopIx, NodeIx, Plan,
     PlanBudgets, PlanChannel, PlanEdge, PlanInput, PlanLoop, PlanNode, PlanOutput, Rendered, RetryRule,
 };

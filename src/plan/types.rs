@@ -62,12 +62,38 @@ pub struct Plan {
     pub policy: Vec<String>,
     /// What never happens together. It follows from the rest, and is no part of the digest.
     pub apart: Apart,
+    /// With the graphs that its nodes run. It follows from the rest, too.
+    pub extent: Extent,
     /// The path of its file, from the folder of the graph that was named: what its policies are named from. It means nothing
     /// for what the graph is.
     pub file: String,
     /// Where it is defined: its file, and the graphs of that file that it is written within (`ci.yaml//check//lint`). Its groups
     /// are one for all of its executions in a run.
     pub place: Arc<str>,
+}
+
+/// What a graph comes to with all graphs within it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Extent {
+    /// Its nodes, and those of a graph once for each node that runs it.
+    pub nodes: u64,
+    /// Graphs within one another, itself included.
+    pub depth: usize,
+}
+
+impl Extent {
+    /// Of a graph with these nodes.
+    pub fn of(nodes: &[PlanNode]) -> Self {
+        let inner = nodes.iter().filter_map(|node| match &node.action {
+            Action::Graph { plan, .. } => Some(plan.extent),
+            _ => None,
+        });
+        let own = Self { nodes: nodes.len() as u64, depth: 1 };
+        inner.fold(own, |all, inner| Self {
+            nodes: all.nodes.saturating_add(inner.nodes),
+            depth: all.depth.max(inner.depth.saturating_add(1)),
+        })
+    }
 }
 
 /// What never happens together, by what conditions, statuses and kinds of failures say.

@@ -11,7 +11,7 @@ use crate::model::Uses;
 use crate::plan::{Action, Conversation, NodeSources, Plan, PlanNode, PlanSources};
 
 use super::known_inputs::KnownInputs;
-use super::{Decision, Gate, Verdict, WorkspaceMode};
+use super::{Decision, Gate, Reason, Verdict, WorkspaceMode};
 
 /// A call that a run may make.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,10 +37,10 @@ impl Gate {
     /// for each tool that it may choose. `inputs` are those of the run, defaults put in, where they are known.
     pub fn foresee(&self, plan: &Plan, inputs: Option<&Value>) -> Vec<Foreseen> {
         let sources = PlanSources::of(plan);
-        let foresight = Foresight { gate: self, written: sources.written(plan) };
+        let foresight = Foresight { gate: self, written: sources.written() };
         let mut found = Vec::new();
         let inputs = KnownInputs::of_run(inputs);
-        foresight.beneath("", plan, &Told { sources: Some(&sources), inputs }, &mut found);
+        foresight.beneath("", plan, &Told { sources: Some(sources), inputs }, &mut found);
         found
     }
 }
@@ -52,19 +52,18 @@ struct Foresight<'g> {
 }
 
 impl Foresight<'_> {
-    fn beneath(&self, above: &str, plan: &Plan, known: &Told<'_>, found: &mut Vec<Foreseen>) {
+    fn beneath(&self, above: &str, plan: &Plan, known: &Told, found: &mut Vec<Foreseen>) {
         for &at in &plan.order {
             let node = plan.node(at);
             let path = format!("{above}{}", node.id);
-            let told = known.sources.and_then(|sources| sources.node(at));
             if let Action::Graph { plan, inputs } = &node.action {
                 let inside = Told {
-                    sources: told.and_then(NodeSources::inner),
+                    sources: known.sources.as_ref().and_then(|sources| sources.inner(at)),
                     inputs: known.inputs.inside(plan, inputs),
                 };
                 self.beneath(&format!("{path}/"), plan, &inside, found);
             } else {
-                let told = told.cloned().unwrap_or_default();
+                let told = known.sources.as_ref().and_then(|sources| sources.node(at)).unwrap_or_default();
                 let place = Place { path: &path, told: &told, inputs: &known.inputs };
                 found.extend(self.foresee_node(&place, node));
             }
@@ -75,7 +74,7 @@ impl Foresight<'_> {
         match &node.action {
             Action::Call { with } => vec![self.foresee_call(path, node.uses, with)],
             Action::Llm(conversation) => {
-                let input = json!({ "model": conversation.model });
+                let input = json!({ "model": conversation.model, "messages": null });
                 let shape = conversation_shape(conversation);
                 let call = Foreseen { input: shape, ..self.exact(path, Uses::Llm.as_str(), input) };
                 let answer = ["the model's answer".to_owned()];
@@ -121,7 +120,11 @@ impl Foresight<'_> {
             Uses::ReadFile | Uses::ApplyPatch => {
                 Foreseen { depends_on: open, ..self.exact(path, tool.as_str(), known(&given)) }.settled()
             }
-            _ => self.open(path, tool, &open),
+            _ => {
+                let flows = self.flows(path, tool, &given);
+                let foreseen = self.open(path, tool, &open);
+                Foreseen { verdict: foreseen.verdict.with(flows), ..foreseen }.settled()
+            }
         };
         // a plan carries no value of an input: those are bound as a whole, by their digest
         Foreseen { input: shape(with), ..foreseen }
@@ -145,6 +148,16 @@ impl Foresight<'_> {
         }
     }
 
+    /// What is said of where its parameters come from, which is the same whatever their values turn out to be.
+    fn flows(&self, path: &Place<'_>, tool: Uses, given: &ValueTemplate) -> Vec<Reason> {
+        let ValueTemplate::Object(fields) = given else { return Vec::new() };
+        let input: Map<String, Value> =
+            fields.iter().map(|(name, value)| (name.clone(), known(value))).collect();
+        let provenance = Some(Box::new(path.told.provenance()));
+        let call = ToolCall { provenance, ..ToolCall::new(tool.as_str(), Value::Object(input)) };
+        self.gate.at(path.path).flow_reasons(&call, None, &self.written)
+    }
+
     fn open(&self, path: &Place<'_>, tool: Uses, on: &[String]) -> Foreseen {
         let verdict = self.gate.at(path.path).explain_tool(tool.as_str());
         let (node, tool) = (path.path.to_owned(), tool.as_str().to_owned());
@@ -163,8 +176,8 @@ fn really_written(gate: &Gate, call: &ToolCall) -> Vec<String> {
 }
 
 /// What is known of one execution of a graph.
-struct Told<'p> {
-    sources: Option<&'p PlanSources>,
+struct Told {
+    sources: Option<PlanSources>,
     inputs: KnownInputs,
 }
 

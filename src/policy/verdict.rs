@@ -74,6 +74,12 @@ impl Verdict {
         Self { decision, reasons }
     }
 
+    /// This verdict, where more was said. What no layer allows stays denied.
+    #[must_use]
+    pub fn with(self, more: Vec<Reason>) -> Self {
+        if self.reasons.is_empty() { self } else { Self::of(self.reasons.into_iter().chain(more).collect()) }
+    }
+
     /// The reason that decides.
     pub fn deciding(&self) -> Option<&Reason> {
         self.reasons.first()

@@ -187,10 +187,10 @@ impl RunState {
     }
 
     /// The sources of an execution.
-    fn sources_of(&self, id: FrameId) -> Option<&PlanSources> {
+    fn sources_of(&self, id: FrameId) -> Option<PlanSources> {
         match self.frame(id)?.parent {
-            None => Some(&self.sources),
-            Some((unit, _)) => self.sources_of(unit.at.frame)?.node(unit.at.node)?.inner(),
+            None => Some(PlanSources::clone(&self.sources)),
+            Some((unit, _)) => self.sources_of(unit.at.frame)?.inner(unit.at.node),
         }
     }
 

@@ -12,7 +12,7 @@ use lgflow::effect::ErrorKind;
 use lgflow::expr::{Expression, ValueTemplate};
 use lgflow::model::{Join, Name, NodeId, OnCrash, Reduce, Uses};
 use lgflow::plan::{
-    Action, Apart, Arrow, ChannelIx, EdgeIx, EdgeOutcome, Flow, LoopIx, NodeIx, Plan, PlanBudgets,
+    Action, Apart, Arrow, ChannelIx, EdgeIx, EdgeOutcome, Extent, Flow, LoopIx, NodeIx, Plan, PlanBudgets,
     PlanChannel, PlanEdge, PlanLoop, PlanNode, PlanOutput, RetryRule,
 };
 use serde_json::{Value, json};
@@ -175,6 +175,7 @@ impl Builder {
             .collect();
         Arc::new(Plan {
             apart: Apart::default(),
+            extent: Extent::of(&self.nodes),
             name: name.to_owned(),
             digest: Digest::of(name),
             inputs: Vec::new(),

@@ -11,7 +11,8 @@ use crate::digest::Digest;
 use crate::effect::ErrorKind;
 use crate::model::{ExhaustedRule, LoopClause};
 use crate::plan::{
-    Apart, EdgeIx, EdgeOutcome, Flow, LoopIx, NodeIx, Plan, PlanEdge, PlanLoop, PlanNode, cycles, sidesteps,
+    Apart, EdgeIx, EdgeOutcome, Extent, Flow, LoopIx, NodeIx, Plan, PlanEdge, PlanLoop, PlanNode, cycles,
+    sidesteps,
 };
 
 use super::beside::{MANY, beside};
@@ -66,6 +67,7 @@ pub(super) fn plan(
         name: draft.graph.name.value.clone(),
         digest: Digest::of(""),
         inputs: sections::inputs(draft),
+        extent: Extent::of(&nodes),
         nodes,
         edges,
         loops: loops(draft, &flow),

@@ -6,15 +6,14 @@ use std::collections::BTreeSet;
 use crate::compile::draft::Draft;
 use crate::diag::{Diagnostic, Diagnostics, codes};
 use crate::effect::Source;
-use crate::model::Uses;
-use crate::plan::{Action, NodeIx, Plan, PlanNode, PlanSources, Sources};
+use crate::plan::{Action, Plan, PlanNode, PlanSources};
 
 pub(super) fn check(draft: &Draft<'_>, plan: &Plan, diagnostics: &mut Diagnostics) {
     let kept: Vec<BTreeSet<&str>> = plan.nodes.iter().map(kept_models).collect();
     if kept.iter().all(BTreeSet::is_empty) {
         return;
     }
-    let commands = of_commands(plan, &PlanSources::of(plan));
+    let commands = PlanSources::of(plan).of_commands();
     let says = |model: &str| {
         commands.iter().any(|source| match source {
             Source::Llm(Some(name)) => name == model,
@@ -41,24 +40,4 @@ fn kept_models(node: &PlanNode) -> BTreeSet<&str> {
         Action::Graph { plan, .. } => plan.nodes.iter().flat_map(kept_models).collect(),
         _ => BTreeSet::new(),
     }
-}
-
-/// What the parameters of commands are made from.
-fn of_commands(plan: &Plan, sources: &PlanSources) -> Sources {
-    let mut found = Sources::new();
-    for (at, node) in (0..).map(NodeIx).zip(&plan.nodes) {
-        let Some(told) = sources.node(at) else { continue };
-        match &node.action {
-            Action::Graph { plan, .. } => {
-                found.extend(told.inner().map(|inner| of_commands(plan, inner)).unwrap_or_default());
-            }
-            Action::Call { .. } if node.uses == Uses::Exec => found.extend(told.all()),
-            Action::Batch { tools, .. } if tools.contains(&Uses::Exec) => found.extend(told.all()),
-            Action::Llm(conversation) if conversation.tools.contains(&Uses::Exec) => {
-                found.extend(told.answer().iter().cloned());
-            }
-            _ => {}
-        }
-    }
-    found
 }
