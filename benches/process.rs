@@ -1,6 +1,7 @@
 //! Whole processes, from start to end: what a person waits for, and what the machine spends on it. For each case the
 //! median and the ninth decile of the wall time, the mean of user and system time, and what a run leaves in the store. Then
-//! what `dev` takes from a file's being put in place to the line that tells of it, the 40 ms included that it waits for more.
+//! what `dev` takes from a file's being put in place to the line that tells of it, the 40 ms included that it waits for more. Last, the most
+//! memory that `validate` takes of many nodes.
 
 #![allow(
     clippy::disallowed_methods,
@@ -25,6 +26,43 @@ fn main() {
     for nodes in [20, 1_000] {
         reload(nodes, if measured { 100 } else { 1 });
     }
+    for files in if measured { vec![1, 3, 10] } else { vec![1] } {
+        memory(files);
+    }
+}
+
+/// The most memory that `validate` takes for graphs of 10,000 nodes in so many files, told by the kernel (`getrusage(2)`).
+fn memory(files: usize) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut graph = "schema: lgflow.graph/v1\nname: all\ngraphs:\n".to_owned();
+    for at in 0..files {
+        std::fs::write(folder.path().join(format!("g{at}.yaml")), chain(10_000)).unwrap();
+        writeln!(graph, "  g{at}: {{ file: g{at}.yaml }}").unwrap();
+    }
+    graph.push_str("nodes:\n");
+    for at in 0..files {
+        writeln!(graph, "  n{at}: {{ uses: graph, with: {{ graph: g{at} }} }}").unwrap();
+    }
+    std::fs::write(folder.path().join("graph.yaml"), graph).unwrap();
+    let result = folder.path().join("result.json");
+    let status = Command::new("python3")
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/program/measure.py"))
+        .arg(&result)
+        .args(["300", env!("CARGO_BIN_EXE_lgflow"), "validate", "graph.yaml"])
+        .current_dir(folder.path())
+        .env("LGFLOW_STATE_DIR", folder.path().join("state"))
+        .stderr(Stdio::null())
+        .status()
+        .unwrap();
+    assert!(status.success(), "python3 ended with {status}");
+    let measured: serde_json::Value = serde_json::from_slice(&std::fs::read(result).unwrap()).unwrap();
+    assert_eq!(measured["code"], 0, "the graph is sound");
+    let name = format!("validate 10,000 nodes in each of {files} files");
+    println!(
+        "{name:44} {:>7} ms {:>7} MiB",
+        measured["milliseconds"],
+        measured["peak_kib"].as_u64().unwrap() >> 10
+    );
 }
 
 /// Changes a graph again and again while `dev` watches it.

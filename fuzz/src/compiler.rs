@@ -1,8 +1,9 @@
 //! The compiler: a text, with the files that it names, → findings or a plan. Each finding can be shown; a plan can be
 //! drawn and begun; the same text gives the same plan.
 
+use lgflow::plan::Plan;
 use lgflow::view::diagnostics::{json, sarif};
-use lgflow::view::graph::{dot, mermaid};
+use lgflow::view::graph::{Embedding, Letters, Picture, dot, html, mermaid, svg, text};
 
 use super::document::shown;
 use super::draws::Draws;
@@ -14,8 +15,8 @@ const STEPS: usize = 200;
 
 /// Text → findings, or a plan that runs.
 pub fn compiler(bytes: &[u8]) {
-    let Ok(text) = std::str::from_utf8(bytes) else { return };
-    let files = Files::of(text);
+    let Ok(given) = std::str::from_utf8(bytes) else { return };
+    let files = Files::of(given);
     let (checked, sources, found) = files.check();
     shown(&sources, &found);
     json(&sources, &found);
@@ -24,10 +25,24 @@ pub fn compiler(bytes: &[u8]) {
     let (again, ..) = files.check();
     let again = plan_of(&again).expect("it was a graph before");
     assert_eq!(plan.digest, again.digest, "the digest of the same text");
-    mermaid(&plan);
-    dot(&plan);
+    drawn(&plan);
     if let Some(mut run) = Run::begin(&plan, Draws::new(bytes)) {
         run.go_on(STEPS);
         run.hold();
+    }
+}
+
+/// Draws a plan in each form.
+fn drawn(plan: &Plan) {
+    mermaid(plan);
+    dot(plan);
+    let picture = Picture::of(plan);
+    html(&picture);
+    // what is too large for one picture says so
+    _ = svg(&picture, Embedding::Alone);
+    for letters in [Letters::Ascii, Letters::Unicode] {
+        for width in [20, 80] {
+            text(&picture, width, letters);
+        }
     }
 }
