@@ -14,6 +14,7 @@
 
 mod program;
 
+use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -258,11 +259,11 @@ fn within_each_other(depth: usize) -> String {
     let mut text = "schema: lgflow.graph/v1\nname: g\n".to_owned();
     let indent = |level: usize| " ".repeat(2 * level);
     for level in 0..depth - 1 {
-        text += &format!("{0}graphs:\n{0} g:\n", indent(level));
+        writeln!(text, "{0}graphs:\n{0} g:", indent(level)).unwrap();
     }
     for level in (0..depth).rev() {
         let runs = if level == depth - 1 { "uses: values" } else { "uses: graph, with: { graph: g }" };
-        text += &format!("{}nodes: {{ n: {{ {runs} }} }}\n", indent(level));
+        writeln!(text, "{}nodes: {{ n: {{ {runs} }} }}", indent(level)).unwrap();
     }
     text
 }
