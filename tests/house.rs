@@ -2,6 +2,7 @@
 
 #![allow(
     clippy::disallowed_methods,
+    clippy::unwrap_used,
     reason = "a test makes its own files and processes, and stops where it is wrong"
 )]
 
