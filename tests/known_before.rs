@@ -52,7 +52,7 @@ fn examples(path: &Path) -> Vec<Example> {
     let mut lines = page.lines();
     while let Some(line) = lines.next() {
         if let Some(text) = line.strip_prefix('#') {
-            text.trim_start_matches('#').trim().clone_into(&mut heading);
+            heading = text.trim_start_matches('#').trim().to_owned();
         }
         let Some(head) = line.strip_prefix("```yaml ") else { continue };
         let expected = match head.split_once(' ') {

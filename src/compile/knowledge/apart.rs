@@ -120,6 +120,20 @@ pub(super) fn unordered(plan: &Plan, nodes: &[NodeIx], see: &mut dyn FnMut(NodeI
     }
 }
 
+/// Is an edge never taken where a node runs?
+pub(super) fn is_never_with(places: &Places<'_, '_>, at: EdgeIx, node: NodeIx) -> bool {
+    let Some(decisions) = &places.decisions else { return false };
+    let (plan, flow) = (places.plan, places.flow);
+    let exclude = |a, b| decisions.exclude(places, a, b);
+    let from = plan.edge(at).from;
+    if flow.passed_of(plan, node, from).any(|passed| exclude(at, passed)) {
+        return true;
+    }
+    // a way leads on past what was skipped
+    let ways = Ways { plan, flow, exclude: &exclude, skip: &|_, _| false };
+    from != node && ways.are_apart(from, node)
+}
+
 /// What a plan keeps of this, where it is small enough to be told what may run at once.
 pub(super) fn of(places: &Places<'_, '_>, decisions: &Decisions) -> Apart {
     let plan = places.plan;

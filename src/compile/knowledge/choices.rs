@@ -265,12 +265,30 @@ impl Choices<'_> {
             }
             None => vec![Vec::new(), perhaps],
         };
-        let gives = keeps(self.plan, self.at, kind, self.steady) == Keeps::Surely;
-        let caught = sets.into_iter().filter(|chosen| !(plain.is_empty() && chosen.is_empty()));
+        let gives: &[bool] = match keeps(self.plan, self.at, kind, self.steady) {
+            Keeps::Never => &[false],
+            Keeps::Perhaps => &[false, true],
+            Keeps::Surely => &[true],
+        };
+        gives.iter().flat_map(|gives| self.caught_so(kind, *gives, &ending, &plain, &sets)).collect()
+    }
+
+    /// The same, where the node has its output, or has none.
+    fn caught_so(
+        &self,
+        kind: &ErrorKind,
+        gives: bool,
+        ending: &Ending,
+        plain: &[EdgeIx],
+        sets: &[Vec<EdgeIx>],
+    ) -> Vec<Choice> {
+        let catches =
+            |outcome: &EdgeOutcome| matches!(outcome, EdgeOutcome::Catch(kinds) if kinds.contains(kind));
+        let caught = sets.iter().filter(|chosen| !(plain.is_empty() && chosen.is_empty()));
         let choices: Vec<Choice> = caught
             .flat_map(|chosen| {
-                let taken = plain.iter().chain(&chosen).copied().collect();
-                self.with_always(gives, &ending, &chosen, taken)
+                let taken = plain.iter().chain(chosen).copied().collect();
+                self.with_always(gives, ending, chosen, taken)
             })
             .collect();
         let past = self.over(kind).into_iter().flat_map(|over| {

@@ -1,58 +1,58 @@
 //! A write of what a channel held: it leaves the doubt that there was where the channel was read.
 
-use crate::expr::{Doubt, Expression, Root, Subject, ValueTemplate};
+use crate::expr::{Expression, Root, Subject, ValueTemplate};
 use crate::plan::{Action, NodeIx};
 use crate::types::{Field, Step};
 
-use super::doubt;
-use super::places::{Facts, Place, Places};
+use super::places::{Place, Places};
 
 /// Nodes that a value is handed on by.
-const FARTHEST: usize = 8;
+const FARTHEST: usize = 64;
 
-/// Is a part of what a node writes nothing but a part of a channel, of which there was no doubt where it was read? `None`: it
-/// is, and whether there was is just being asked.
-pub(super) fn is_settled(
-    places: &Places<'_, '_>,
-    node: NodeIx,
-    value: &ValueTemplate,
-    path: &[Step],
-    missing: bool,
-) -> Option<bool> {
-    let Some((place, subject)) = source(places, node, value, path) else { return Some(false) };
-    if places.asking(&subject, missing) {
-        return None;
-    }
-    let doubt = Doubt { subjects: vec![subject], missing };
-    Some(doubt::is_settled(places, place, &Facts::new(), &doubt))
+/// Where a part of what a node writes comes from.
+pub(super) enum Source {
+    /// It is made there, or nothing is known of it but what it may be.
+    Made,
+    /// It is nothing but a part of a channel, read at this node.
+    Channel(Place, Subject),
+    /// It is handed on by more nodes than are looked at.
+    TooFar,
 }
 
-/// The channel that the value comes from, and where it was read.
-fn source(
+/// Where does it come from, if it is nothing but what was named?
+pub(super) fn source(places: &Places<'_, '_>, node: NodeIx, value: &ValueTemplate, path: &[Step]) -> Source {
+    let mut place = Place::Update(node);
+    let Some(mut subject) = named(value, path) else { return Source::Made };
+    for _ in 0..FARTHEST {
+        if matches!(subject.root, Root::Channel(_)) {
+            return Source::Channel(place, subject);
+        }
+        let Some(before) = handed_on(places, node, place, &subject) else { return Source::Made };
+        (place, subject) = before;
+    }
+    Source::TooFar
+}
+
+/// What a `values` node before was given for it.
+fn handed_on(
     places: &Places<'_, '_>,
     node: NodeIx,
-    value: &ValueTemplate,
-    path: &[Step],
+    place: Place,
+    subject: &Subject,
 ) -> Option<(Place, Subject)> {
-    let mut place = Place::Update(node);
-    let mut subject = named(value, path)?;
-    for _ in 0..FARTHEST {
-        let (by, rest) = match (&subject.root, subject.path.split_first()) {
-            (Root::Channel(_), _) => return Some((place, subject)),
-            (Root::Output, _) if place == Place::Update(node) => (node, &subject.path[..]),
-            (Root::Node(id), Some((Step::Field(part), rest))) if part == "output" => {
-                (*places.index.get(id.as_str())?, rest)
-            }
-            _ => return None,
-        };
-        let giver = places.plan.node(by);
-        let Action::Values(values) = &giver.action else { return None };
-        if giver.for_each.is_some() {
-            return None;
+    let (by, rest) = match (&subject.root, subject.path.split_first()) {
+        (Root::Output, _) if place == Place::Update(node) => (node, &subject.path[..]),
+        (Root::Node(id), Some((Step::Field(part), rest))) if part == "output" => {
+            (*places.index.get(id.as_str())?, rest)
         }
-        (place, subject) = (Place::Node(by), named(values, rest)?);
+        _ => return None,
+    };
+    let giver = places.plan.node(by);
+    let Action::Values(values) = &giver.action else { return None };
+    if giver.for_each.is_some() {
+        return None;
     }
-    None
+    Some((Place::Node(by), named(values, rest)?))
 }
 
 /// What a part of a value does nothing but name.

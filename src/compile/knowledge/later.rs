@@ -1,7 +1,7 @@
 //! Doubts about channels: what a node writes that comes later in a loop is known when all nodes have been looked at, and then
 //! they are decided.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -10,10 +10,7 @@ use crate::expr::{Doubt, Root, Subject};
 
 use super::doubt;
 use super::places::{Facts, Place, Places};
-use super::stands::Stands;
-
-/// Channels that are copied from each other, of which it is asked.
-const DEEPEST: usize = 16;
+use super::stands::{self, Stands};
 
 /// A finding that holds if the doubt does.
 pub(super) struct Later {
@@ -31,10 +28,8 @@ type Asked = (Subject, bool);
 pub(super) struct Doubts {
     /// What is decided when all nodes have been looked at.
     waiting: RefCell<Vec<Later>>,
-    /// By what may be missing, or null: where that is so, as far as it was asked; `None` while it is being worked out.
-    known: RefCell<BTreeMap<Asked, Option<Rc<Stands>>>>,
-    /// How many of them are being worked out.
-    open: Cell<usize>,
+    /// By what may be missing, or null: where that is so, as far as it was asked.
+    known: RefCell<BTreeMap<Asked, Rc<Stands>>>,
 }
 
 impl Places<'_, '_> {
@@ -43,23 +38,26 @@ impl Places<'_, '_> {
         if !matches!(subject.root, Root::Channel(_)) {
             return None;
         }
-        let Doubts { known, open, .. } = &self.doubts;
-        let key = (subject.clone(), missing);
-        if let Some(known) = known.borrow().get(&key) {
-            return known.clone();
+        if let Some(known) = self.known_to_stand(subject, missing) {
+            return Some(known);
         }
-        known.borrow_mut().insert(key.clone(), None);
-        open.set(open.get() + 1);
-        let found = Stands::of(self, subject, missing).map(Rc::new);
-        open.set(open.get() - 1);
-        known.borrow_mut().insert(key, found.clone());
-        found
+        let found = self.work_out(subject, missing);
+        let mut known = self.doubts.known.borrow_mut();
+        known.extend(found.into_iter().map(|(subject, found)| ((subject, missing), Rc::new(found))));
+        known.get(&(subject.clone(), missing)).cloned()
     }
 
-    /// Is that being worked out, or too far to be?
-    pub(super) fn asking(&self, subject: &Subject, missing: bool) -> bool {
-        self.doubts.open.get() > DEEPEST
-            || matches!(self.doubts.known.borrow().get(&(subject.clone(), missing)), Some(None))
+    /// The same, where that was worked out.
+    pub(super) fn known_to_stand(&self, subject: &Subject, missing: bool) -> Option<Rc<Stands>> {
+        self.doubts.known.borrow().get(&(subject.clone(), missing)).cloned()
+    }
+
+    /// What is copied from each other is worked out together.
+    fn work_out(&self, subject: &Subject, missing: bool) -> Vec<(Subject, Stands)> {
+        let (group, all) = stands::of_group(self, subject, missing);
+        // of the others of a group that is cut not all is known
+        let most = if group.is_cut { 1 } else { all.len() };
+        group.subjects.into_iter().zip(all).take(most).collect()
     }
 
     /// Reports what is found where a doubt is not settled by what is around its place.

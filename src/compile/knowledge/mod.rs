@@ -19,6 +19,7 @@ mod joins;
 mod kept;
 mod late;
 mod later;
+mod left_behind;
 mod lengths;
 mod lost;
 mod merged;
@@ -26,6 +27,7 @@ mod misread;
 mod one_of;
 mod outcome;
 mod outputs;
+mod passing;
 mod places;
 mod prompts;
 mod races;
@@ -37,8 +39,11 @@ mod shown;
 mod stands;
 mod together;
 mod tried;
+mod view;
 mod writes;
 mod written;
+
+use std::rc::Rc;
 
 use crate::diag::Diagnostics;
 use crate::plan::{Apart, Plan};
@@ -78,11 +83,14 @@ pub(super) fn check(draft: &Draft<'_>, plan: &Plan, diagnostics: &mut Diagnostic
     let mut found = Diagnostics::default();
     let mut places = Places::new(draft, plan, &flow, &misread);
     places.check(&mut found);
+    let mut news = Diagnostics::default();
+    let decisions = Rc::new(Decisions::of(&places, &mut news));
+    places.check_later(&decisions, &mut found);
+    let dead = joins::check(&places, &decisions, &mut news);
     // what a wrong condition decides is no news
-    let mut unsaid = Diagnostics::default();
-    let told = if found.has_errors() || !misread.is_empty() { &mut unsaid } else { &mut found };
-    let decisions = Decisions::of(&places, told);
-    let dead = joins::check(&places, &decisions, told);
+    if !found.has_errors() && misread.is_empty() {
+        found.append(news);
+    }
     failing::report(&decisions.hopeless, &misread, &mut found);
     places.check_outputs(&decisions, &mut found);
     if !misread.has_conditions() {

@@ -69,6 +69,8 @@ pub(super) struct Places<'a, 'd> {
     pub(super) prompts: RefCell<Prompts>,
     /// The courses of runs that succeed, once it is known how conditions decide.
     pub(super) courses: Option<Courses<'a>>,
+    /// How conditions decide.
+    pub(super) decisions: Option<Rc<Decisions>>,
     /// By node: does it surely give its output in a run that succeeds?
     pub(super) surely: BTreeMap<NodeIx, bool>,
     /// By node: what of it may have no value.
@@ -109,6 +111,7 @@ impl<'a, 'd> Places<'a, 'd> {
             ended: RefCell::new(vec![Vec::new(); plan.nodes.len()]),
             prompts: RefCell::new(Prompts::default()),
             courses: None,
+            decisions: None,
             surely: BTreeMap::new(),
             shaky: RefCell::new(vec![Shaky::default(); plan.nodes.len()]),
             sums: RefCell::default(),
@@ -134,6 +137,11 @@ impl<'a, 'd> Places<'a, 'd> {
             }
             self.shaken(at).edges = !asked;
         }
+    }
+
+    /// What had to wait until it was known how conditions decide.
+    pub(super) fn check_later(&mut self, decisions: &Rc<Decisions>, diagnostics: &mut Diagnostics) {
+        self.decisions = Some(Rc::clone(decisions));
         self.decide_doubts(diagnostics);
         self.prompts.borrow_mut().report(diagnostics);
     }

@@ -97,6 +97,13 @@ impl Places<'_, '_> {
         keeping.collect()
     }
 
+    /// Behind an edge that catches: may the source have its output, and may it have none?
+    pub(super) fn caught_with_output(&self, at: EdgeIx) -> (bool, bool) {
+        let edge = self.plan.edge(at);
+        let ended = self.just_ended(edge.from, &edge.outcome);
+        (ended.kept, ended.failed)
+    }
+
     fn before(&self, at: NodeIx, node: NodeIx) -> Option<Outcomes> {
         if self.flow.follows(at, node) {
             return Some(self.good(node));

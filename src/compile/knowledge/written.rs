@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::expr::{Expression, Root, Subject, ValueTemplate};
-use crate::model::Reduce;
-use crate::plan::{ChannelIx, NodeIx, Plan};
+use crate::model::{OnItemError, Reduce};
+use crate::plan::{Action, ChannelIx, NodeIx, Plan};
 use crate::types::{Chance, Field, Type};
 
-use super::copied;
+use super::copied::{self, Source};
 use super::doubt::settles;
 use super::places::{Facts, Place, Places};
 use super::results::skips;
@@ -39,17 +39,42 @@ pub(super) enum Write {
     Bad,
 }
 
+impl Write {
+    pub(super) fn of(bad: bool, surely: bool) -> Self {
+        match (bad, surely) {
+            (true, _) => Self::Bad,
+            (false, true) => Self::Good,
+            (false, false) => Self::Perhaps,
+        }
+    }
+}
+
+/// What leaves a doubt, or leaves none.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Leaves {
+    Doubt(bool),
+    /// That which there was where a channel was read: the value that was read, by its place in its group, and the node.
+    Copied(usize, NodeIx),
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Writer {
+    leaves: Leaves,
+    /// It writes wherever it succeeds.
+    surely: bool,
+}
+
 /// What is written to a channel, as far as a doubt about it goes.
 pub(super) struct Written {
     /// By node.
-    writes: BTreeMap<NodeIx, Write>,
+    writes: BTreeMap<NodeIx, Writer>,
     /// The channel begins without doubt.
     pub(super) good_at_first: bool,
 }
 
 impl Written {
     /// `None`: the doubt is about no channel.
-    pub(super) fn of(places: &Places<'_, '_>, subject: &Subject, missing: bool) -> Option<Self> {
+    pub(super) fn of(places: &Places<'_, '_>, subject: &Subject, group: &mut Group) -> Option<Self> {
         let Root::Channel(name) = &subject.root else { return None };
         let plan = places.plan;
         let mut channels = (0..).map(ChannelIx).zip(&plan.channels);
@@ -60,23 +85,82 @@ impl Written {
         };
         let writes = |node: &NodeIx| plan.node(*node).update.iter().any(|(to, _)| *to == at);
         let writers = plan.order.iter().copied().filter(writes);
-        let write = |node: NodeIx| (node, written(places, node, at, subject, missing));
+        let missing = group.missing;
+        let write = |node: NodeIx| {
+            let leaves = leaves(places, node, at, subject, group);
+            (node, Writer { leaves, surely: surely(places, node) })
+        };
         let start = Field::sure(Type::of_value(&channel.start));
         let good_at_first = start.at(&subject.path).is_some() && settles(&start, &subject.path, missing);
         Some(Self { writes: writers.map(write).collect(), good_at_first })
     }
 
-    pub(super) fn by(&self, node: NodeIx) -> Option<Write> {
-        self.writes.get(&node).copied()
+    /// What a node leaves, and whether it does so wherever it succeeds.
+    pub(super) fn leaves(&self, node: NodeIx) -> Option<(Leaves, bool)> {
+        self.writes.get(&node).map(|writer| (writer.leaves, writer.surely))
     }
 
-    /// The nodes that write so.
+    /// What copies leave is known.
+    pub(super) fn decide(&mut self, leaves: impl Fn(usize, NodeIx) -> bool) {
+        for writer in self.writes.values_mut() {
+            if let Leaves::Copied(of, at) = writer.leaves {
+                writer.leaves = Leaves::Doubt(leaves(of, at));
+            }
+        }
+    }
+
+    /// The nodes that write to it.
+    pub(super) fn nodes(&self) -> impl DoubleEndedIterator<Item = NodeIx> {
+        self.writes.keys().copied()
+    }
+
+    /// The nodes that write so, once that is known of all.
     pub(super) fn all(&self, wanted: Write) -> impl DoubleEndedIterator<Item = NodeIx> {
-        self.writes.iter().filter(move |(_, write)| **write == wanted).map(|(node, _)| *node)
+        let write = |writer: &Writer| match writer.leaves {
+            Leaves::Doubt(bad) => Write::of(bad, writer.surely),
+            Leaves::Copied(..) => Write::Perhaps,
+        };
+        self.writes.iter().filter(move |(_, writer)| write(writer) == wanted).map(|(node, _)| *node)
     }
 }
 
-fn written(places: &Places<'_, '_>, node: NodeIx, to: ChannelIx, subject: &Subject, missing: bool) -> Write {
+/// Values of channels that are copied from each other, and whether they may be missing, or null.
+pub(super) struct Group {
+    pub(super) subjects: Vec<Subject>,
+    pub(super) missing: bool,
+    /// There are more.
+    pub(super) is_cut: bool,
+}
+
+/// Values of one group.
+const MOST: usize = 32;
+
+impl Group {
+    pub(super) fn of(subject: &Subject, missing: bool) -> Self {
+        Self { subjects: vec![subject.clone()], missing, is_cut: false }
+    }
+
+    fn place(&mut self, subject: Subject) -> Option<usize> {
+        let known = self.subjects.iter().position(|known| *known == subject);
+        if known.is_none() && self.subjects.len() == MOST {
+            self.is_cut = true;
+            return None;
+        }
+        Some(known.unwrap_or_else(|| {
+            self.subjects.push(subject);
+            self.subjects.len() - 1
+        }))
+    }
+}
+
+fn leaves(
+    places: &Places<'_, '_>,
+    node: NodeIx,
+    to: ChannelIx,
+    subject: &Subject,
+    group: &mut Group,
+) -> Leaves {
+    let missing = group.missing;
     // what has not been looked at is not known
     let ty = places.written.get(&(node, to)).cloned().unwrap_or(Type::ANY);
     let bad = match Field::sure(ty).at(&subject.path) {
@@ -86,20 +170,42 @@ fn written(places: &Places<'_, '_>, node: NodeIx, to: ChannelIx, subject: &Subje
     };
     let writer = places.plan.node(node);
     let value = || writer.update.iter().find(|(written, _)| *written == to).map(|(_, value)| value);
-    if bad {
-        let copied = |value| copied::is_settled(places, node, value, &subject.path, missing);
-        match value().map_or(Some(false), copied) {
-            Some(true) => {}
-            Some(false) => return Write::Bad,
-            None => return Write::Perhaps,
+    if !bad {
+        return Leaves::Doubt(false);
+    }
+    match value().map_or(Source::Made, |value| copied::source(places, node, value, &subject.path)) {
+        Source::Made => Leaves::Doubt(true),
+        Source::TooFar => Leaves::Doubt(false),
+        Source::Channel(at, _) if places.misread.is_around(places.plan, at) => Leaves::Doubt(false),
+        Source::Channel(at, read) => {
+            if let Some(known) = places.known_to_stand(&read, missing) {
+                return Leaves::Doubt(!known.is_settled(places, at));
+            }
+            match (at, group.place(read)) {
+                (Place::Node(at) | Place::Update(at), Some(of)) => Leaves::Copied(of, at),
+                // too far to tell
+                _ => Leaves::Doubt(false),
+            }
         }
     }
-    let writes = match &writer.for_each {
+}
+
+/// Does a node write wherever it succeeds?
+fn surely(places: &Places<'_, '_>, node: NodeIx) -> bool {
+    let writer = places.plan.node(node);
+    match &writer.for_each {
         None => !skips(writer),
-        // of no items none writes
-        Some(rule) => writer.skip_when.is_none() && has_items(places, node, &rule.items),
-    };
-    if writes { Write::Good } else { Write::Perhaps }
+        // of no items none writes, and none of those that failed
+        Some(rule) => {
+            let fails = || {
+                let steady = places.shaky(node).is_steady() && writer.timeout.is_none();
+                !(steady && matches!(writer.action, Action::Values(_)))
+            };
+            writer.skip_when.is_none()
+                && has_items(places, node, &rule.items)
+                && (rule.on_error == OnItemError::Stop || !fails())
+        }
+    }
 }
 
 fn has_items(places: &Places<'_, '_>, node: NodeIx, items: &Expression) -> bool {
