@@ -14,7 +14,7 @@ use super::places::{Facts, Place, Places};
 use super::results::skips;
 use super::search::{Done, Ways, on_every_way};
 use super::stands::Stands;
-use super::tried::{exclude, never_all};
+use super::tried::{exclude, some_never_all};
 
 /// Nodes that may be skipped, of which pairs are looked at.
 const SKIPPING: usize = 16;
@@ -106,7 +106,7 @@ impl<'o, 'a, 'd> OneOf<'o, 'a, 'd> {
             })
         });
         let all: Vec<_> = nodes.iter().filter_map(|node| condition(*node)).collect();
-        two || nodes.last().is_some_and(|last| all.len() > 2 && never_all(self.places, &all, *last))
+        two || nodes.last().is_some_and(|last| all.len() > 2 && some_never_all(self.places, &all, *last))
     }
 
     fn leads_to(&self, at: NodeIx, place: Place) -> bool {

@@ -194,6 +194,22 @@ pub(super) fn never_all(places: &Places<'_, '_>, conditions: &[(Place, &Expressi
     table.is_some_and(|table| table.rows.iter().all(|row| row.holds.contains(&false)))
 }
 
+/// The same of some of them: what is not understood, and what makes the combinations too many, is left out.
+pub(super) fn some_never_all(
+    places: &Places<'_, '_>,
+    conditions: &[(Place, &Expression)],
+    own: NodeIx,
+) -> bool {
+    let mut kept: Vec<(Place, &Expression)> = Vec::new();
+    for condition in conditions {
+        kept.push(*condition);
+        if lasting_table(places, &kept, own).is_none() {
+            kept.pop();
+        }
+    }
+    !kept.is_empty() && never_all(places, &kept, own)
+}
+
 /// Two such conditions: does always one of them hold, where both have a value?
 pub(super) fn one_holds(
     places: &Places<'_, '_>,
