@@ -163,6 +163,17 @@ impl ToolCall {
         tool_changes(&self.tool)
     }
 
+    /// Is it a request by a method that asks for something and changes nothing, wherever it leads?
+    pub fn only_looks(&self) -> bool {
+        let method = self.input.get("method").and_then(Value::as_str).unwrap_or("GET");
+        self.tool == "http" && ["GET", "HEAD"].contains(&method)
+    }
+
+    /// Is it one of whose end nothing could be known, if a crash cut it off: a command, or what changes something elsewhere?
+    pub fn may_be_cut_off(&self) -> bool {
+        ["exec", "http", "mcp"].contains(&self.tool.as_str()) && !self.only_looks()
+    }
+
     /// Bytes of the patch, or of the contents of the changes, that it asks to apply; 0 where it applies none, or only looks.
     pub fn patch_bytes(&self) -> u64 {
         if self.tool != "apply_patch" || self.input.get("dry_run") == Some(&Value::Bool(true)) {

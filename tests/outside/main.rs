@@ -13,6 +13,7 @@
 mod program;
 
 mod agents;
+mod cut_off;
 mod http;
 mod kept;
 mod llmock;

@@ -1,5 +1,5 @@
 //! Calls that a process before this one had begun: one that ended is answered and not done again, a change of the workspace
-//! has been brought to before or after, and a command of whose end nothing is known is what its author said.
+//! has been brought to before or after, and a command or request of whose end nothing is known is what its author said.
 
 use crate::effect::{AfterCrash, ErrorKind, RuleRef, ToolCall, ToolError, ToolResult};
 use crate::model::Uses;
@@ -17,24 +17,22 @@ impl Desk {
         if !self.receipts.had_begun(call) {
             return None;
         }
-        if call.tool != Uses::Exec.as_str() {
+        if !call.may_be_cut_off() {
             return answered_before(call, &self.world);
         }
         if let Some(kept) = self.receipts.kept(call) {
             return Some(kept);
         }
+        let thing = if call.tool == Uses::Exec.as_str() { "command" } else { "request" };
         let what = format!(
-            "the command had begun when its runner died; what it did until then is not known ({})",
+            "the {thing} had begun when its runner died; what it did until then is not known ({})",
             call.node
         );
         match call.on_crash {
             // with an approval it is a person who says so
             AfterCrash::Ask if call.approval.is_none() => Some(self.ask_whether_again(call, &what)),
             AfterCrash::Retry | AfterCrash::Ask => None,
-            AfterCrash::Fail => {
-                let error = ToolError::new(ErrorKind::Exit, what);
-                Some(ToolResult { exit_code: Some(KILLED), ..ToolResult::failure(&call.tool, error) })
-            }
+            AfterCrash::Fail => Some(cut_off(call, what)),
         }
     }
 
@@ -51,4 +49,13 @@ impl Desk {
             Err((asked, binding, refused)) => self.put_question(&[asked], 0, binding, refused.as_ref()),
         }
     }
+}
+
+/// What a call comes to that was cut off: a command was killed, and of a request no answer came.
+fn cut_off(call: &ToolCall, what: String) -> ToolResult {
+    if call.tool != Uses::Exec.as_str() {
+        return ToolResult::failure(&call.tool, ToolError::new(ErrorKind::Upstream, what));
+    }
+    let error = ToolError::new(ErrorKind::Exit, what);
+    ToolResult { exit_code: Some(KILLED), ..ToolResult::failure(&call.tool, error) }
 }

@@ -10,7 +10,6 @@ use serde_json::{Value, json};
 use crate::digest::{Digest, hex};
 use crate::effect::{ErrorKind, ReplyBody, RequestBody, SandboxLayer, ToolCall, ToolError, ToolResult};
 use crate::ledger::{KeptResult, Ledger, ReceiptFile, moment};
-use crate::model::Uses;
 use crate::receipt::{
     ReceiptChain, ResultFact, Used, What, begun, calls_of, check, key_name, results_of, used,
 };
@@ -160,13 +159,13 @@ impl Receipts {
         serde_json::from_value(self.kept.get(&call.idempotency_key)?.clone()).ok()
     }
 
-    /// A call has come to an end; of a command, `result` is kept until the run is over. A change of the workspace keeps
-    /// its own in its history.
+    /// A call has come to an end; of one that a crash may cut off, `result` is kept until the run is over. A change of the
+    /// workspace keeps its own in its history.
     pub(super) fn ended(&self, call: &ToolCall, result: &ToolResult) -> Result<(), String> {
         if !call.changes() {
             return Ok(());
         }
-        if let Some(book) = self.book.as_ref().filter(|_| call.tool == Uses::Exec.as_str()) {
+        if let Some(book) = self.book.as_ref().filter(|_| call.may_be_cut_off()) {
             let book = locked(book);
             let kept = KeptResult { key: call.idempotency_key.clone(), result: json!(result) };
             self.put(book.ledger.keep_result(&book.run, &kept).map_err(|error| error.to_string()))?;
