@@ -12,6 +12,7 @@
     reason = "a test stops where it is wrong, and says where it began"
 )]
 
+mod copies;
 mod edges;
 mod engine;
 mod expression;
