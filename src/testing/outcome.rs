@@ -30,7 +30,16 @@ pub(super) fn answered(
         return Err(Problem::new(answer.choice.span, message, format!("choose one of `{known}`")));
     }
     let rejects = choice == "reject" && options.is_empty();
-    if let Some(schema) = response.filter(|_| !rejects) {
+    let asked_for = response.filter(|_| !rejects);
+    if let Some(given) = answer.response.as_ref().filter(|_| asked_for.is_none()) {
+        let message = if rejects && response.is_some() {
+            "who rejects gives no `response`"
+        } else {
+            "nothing asks for this `response`"
+        };
+        return Err(Problem::new(given.span, message, "remove it, or give the node a `response`"));
+    }
+    if let Some(schema) = asked_for {
         let given = answer.response.as_ref();
         let value = given.map_or(&Value::Null, |given| &given.value);
         if let Some(fault) = validate_value(schema, value).first() {
@@ -68,12 +77,20 @@ pub(super) fn finished(call: CallId, outcome: CallOutcome) -> EventBody {
     EventBody::CallFinished { call, outcome: Arc::new(outcome) }
 }
 
-/// What an order comes to that was ended before it came to anything.
-pub(super) fn ended(order: &CallOrder, kind: &ErrorKind, message: &str) -> CallOutcome {
+/// What an order comes to that was ended before it came to its end; `so_far` is what came of the first calls of a list.
+pub(super) fn ended(
+    order: &CallOrder,
+    so_far: Vec<ToolResult>,
+    kind: &ErrorKind,
+    message: &str,
+) -> CallOutcome {
     let result = |call: &ToolCall| ToolResult::failure(&call.tool, ToolError::new(kind.clone(), message));
     match order {
         CallOrder::Single(call) | CallOrder::Prepare(call) => CallOutcome::Single(result(call)),
-        CallOrder::Batch(calls) => CallOutcome::Batch(calls.iter().take(1).map(result).collect()),
+        CallOrder::Batch(calls) => {
+            let under_way = calls.get(so_far.len()).map(result);
+            CallOutcome::Batch(so_far.into_iter().chain(under_way).collect())
+        }
     }
 }
 

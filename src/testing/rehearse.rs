@@ -1,7 +1,7 @@
 //! One case as a run: the interpreter decides, the policy is asked about each call, and the script says what comes of
 //! it. Its time is imagined: nobody waits for it.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -84,6 +84,7 @@ pub fn rehearse(plan: &Arc<Plan>, gate: &Gate, case: &GraphCase) -> Rehearsal {
         coverage: Coverage::default(),
         waiting: VecDeque::new(),
         clocks: Clocks::default(),
+        so_far: BTreeMap::new(),
         unanswered: BTreeSet::new(),
         late: BTreeSet::new(),
         calls: Vec::new(),
@@ -113,6 +114,8 @@ struct Stage<'s> {
     /// Calls that have begun, and are not answered.
     waiting: VecDeque<(CallId, Arc<CallOrder>)>,
     clocks: Clocks,
+    /// Of the lists of calls in which one hangs: what came of those before it.
+    so_far: BTreeMap<CallId, Vec<ToolResult>>,
     /// Questions that the script has no answer to.
     unanswered: BTreeSet<QuestionId>,
     /// Those among them whose time is to pass.
@@ -211,7 +214,8 @@ impl Stage<'_> {
                 continue;
             }
             if self.state.is_cancelling(call) {
-                let outcome = ended(&order, &ErrorKind::Cancelled, "the call was cancelled");
+                let so_far = self.so_far.remove(&call).unwrap_or_default();
+                let outcome = ended(&order, so_far, &ErrorKind::Cancelled, "the call was cancelled");
                 return Ok(Some(finished(call, outcome)));
             }
             match self.outcome(call, &order)? {
@@ -242,12 +246,12 @@ impl Stage<'_> {
                 }
                 Ok(self.done(&call)?.map(CallOutcome::Single))
             }
-            CallOrder::Batch(calls) => self.batch(&calls.iter().map(told).collect::<Vec<_>>()),
+            CallOrder::Batch(calls) => self.batch(id, &calls.iter().map(told).collect::<Vec<_>>()),
         }
     }
 
     /// All are decided before the first is done; then in order, up to the first failure.
-    fn batch(&mut self, calls: &[ToolCall]) -> Result<Option<CallOutcome>, Problem> {
+    fn batch(&mut self, id: CallId, calls: &[ToolCall]) -> Result<Option<CallOutcome>, Problem> {
         let unfit: Vec<Option<ToolResult>> = calls.iter().map(call_unfit).collect();
         if unfit.iter().any(Option::is_some) {
             return Ok(Some(CallOutcome::Batch(refused_whole(calls, unfit))));
@@ -273,7 +277,10 @@ impl Stage<'_> {
         }
         let mut results = Vec::new();
         for call in calls {
-            let Some(result) = self.done(call)? else { return Ok(None) };
+            let Some(result) = self.done(call)? else {
+                self.so_far.insert(id, results);
+                return Ok(None);
+            };
             let failed = !result.ok;
             results.push(result);
             if failed {
@@ -418,8 +425,10 @@ impl Stage<'_> {
             Clock::Wait(wait) => Some(EventBody::WaitFinished { wait }),
             Clock::Call(call) => {
                 self.clocks.end(call);
+                let so_far = self.so_far.remove(&call).unwrap_or_default();
                 let order = self.state.open_calls().find(|(id, _)| *id == call).map(|(_, order)| order)?;
-                Some(finished(call, ended(order, &ErrorKind::Timeout, "it took longer than its `timeout`")))
+                let why = "it took longer than its `timeout`";
+                Some(finished(call, ended(order, so_far, &ErrorKind::Timeout, why)))
             }
         }
     }

@@ -161,3 +161,46 @@ fn a_call_fails_with_what_its_tool_can_fail_with_alone() {
         finds(which, kind, 0);
     }
 }
+
+#[test]
+fn what_a_list_of_calls_has_done_before_its_time_is_over_is_there_as_in_a_run() {
+    let graph = "nodes:\n  b:\n    uses: batch\n    with:\n      calls: [{ tool: read_file, input: { path: a } }, { tool: exec, input: { argv: [cargo, test] } }]\n      tools: [read_file, exec]\n      max_calls: 2\n    timeout: 3s\n  after: { uses: values, with: { done: '{{ nodes.b.error.output.results | map(attribute=\"content\") }}', index: '{{ nodes.b.error.index | default(-1) }}' } }\nedges: [{ from: b, to: after, catch: [timeout] }]\noutputs: { after: '{{ nodes.after.output | default({}) }}' }\n";
+    let case = |expect: &str| {
+        format!(
+            "  - name: hangs\n    results: [{{ tool: read_file, output: {{ content: x }} }}, {{ tool: exec, hangs: true }}]\n{expect}"
+        )
+    };
+    // it is the attempt as a whole whose time is over
+    let expect =
+        "    expect: { outputs: { after: { done: [x], index: -1 } }, calls: [{ node: b, times: 2 }] }\n";
+    is_green(graph, &case(expect));
+    let workspace = given(graph, &case("    expect: {}\n"));
+    workspace.lgflow(&["test", "--bless"]).ended(0);
+    let blessed = workspace.read(".lg/tests/g.yaml");
+    assert!(blessed.contains(r#""done":["x"]"#), "{blessed}");
+    // and the first of its calls may be the one that hangs
+    let first = "  - name: first\n    results: [{ tool: read_file, hangs: true }]\n    expect: { outputs: { after: { done: [], index: -1 } } }\n";
+    is_green(graph, first);
+    // a run that is over ends them likewise
+    let bounded = format!("{graph}budgets: {{ wall: 1s }}\n");
+    is_green(&bounded, &case("    expect: { status: out_of_budget }\n"));
+}
+
+#[test]
+fn a_response_that_nothing_asks_for_fails_the_case() {
+    let graph = "nodes:\n  sure: { uses: approval, with: { show: '?' } }\n  why: { uses: approval, with: { show: '?', response: { type: string } } }\nedges: [sure -> why]\n";
+    let case = |sure: &str, why: &str| {
+        format!(
+            "  - name: asked\n    answers: [{{ node: sure, choice: approve{sure} }}, {{ node: why, {why} }}]\n    expect: {{ path: [sure, why] }}\n"
+        )
+    };
+    is_green(graph, &case("", "choice: approve, response: so"));
+    let problem = |cases: String| {
+        let found = document(&given(graph, &cases), 1);
+        found["files"][0]["cases"][0]["problems"].to_string()
+    };
+    let found = problem(case(", response: so", "choice: approve, response: so"));
+    assert!(found.contains("nothing asks for this `response`"), "{found}");
+    let found = problem(case("", "choice: reject, response: so"));
+    assert!(found.contains("who rejects gives no `response`"), "{found}");
+}
