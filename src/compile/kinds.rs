@@ -2,11 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use crate::diag::{Diagnostic, codes};
 use crate::effect::ErrorKind;
 use crate::model::Uses;
 use crate::plan::{Action, Plan};
+use crate::source::Located;
 
 use super::draft::{Draft, DraftNode};
+
+/// The word that stands for all that need not be named.
+const ANY: &str = "any";
 
 /// What a `fail` node fails with unless it names a kind.
 pub(super) const FAILED: &str = "failed";
@@ -28,9 +33,36 @@ pub(super) fn own(draft: &Draft<'_>, node: &DraftNode<'_>) -> Option<BTreeSet<St
     }
 }
 
+/// Does the word `any` stand for a kind, among others?
+fn is_of_any(kind: &str) -> bool {
+    ErrorKind::ANY.iter().any(|one| one.as_str() == kind)
+}
+
+/// Is there a failure that both words of a `catch` or a `retry` stand for?
+pub(super) fn overlap(one: &str, other: &str) -> bool {
+    one == other || (one == ANY && is_of_any(other)) || (other == ANY && is_of_any(one))
+}
+
+/// The kinds of a list that say nothing new: they stand there before, or `any` does, which holds them.
+pub(super) fn said_again(kinds: &[Located<String>]) -> impl Iterator<Item = Diagnostic> {
+    let has_any = kinds.iter().any(|kind| kind.value == ANY);
+    kinds.iter().enumerate().filter_map(move |(at, kind)| {
+        let word = kind.value.as_str();
+        let message = if kinds[..at].iter().any(|before| before.value == word) {
+            format!("`{word}` stands here twice")
+        } else if has_any && is_of_any(word) {
+            format!("`{ANY}` stands for `{word}` as well")
+        } else {
+            return None;
+        };
+        let found = Diagnostic::new(codes::BAD_VALUE, kind.span, message);
+        Some(found.help(format!("remove `{word}`")))
+    })
+}
+
 /// Can a node fail with a kind of the engine's? `true` where that is not known.
 pub(super) fn may_fail_with(draft: &Draft<'_>, node: &DraftNode<'_>, kind: &str) -> bool {
-    if kind == "any" {
+    if kind == ANY {
         return ErrorKind::ANY.iter().any(|kind| may_fail_with(draft, node, kind.as_str()));
     }
     let Some(uses) = node.uses() else { return true };

@@ -1,4 +1,4 @@
-//! `unknown-error-kind`: an edge catches kinds that its source can fail with.
+//! `unknown-error-kind`: an edge catches kinds that its source can fail with, and names each of them once.
 
 use std::collections::BTreeSet;
 
@@ -13,6 +13,11 @@ pub(super) fn check(draft: &Draft<'_>, diagnostics: &mut Diagnostics) {
     let mut reported = BTreeSet::new();
     for link in &draft.links {
         let source = &draft.nodes[link.from as usize];
+        for again in kinds::said_again(&link.edge.catch) {
+            if reported.insert(again.span()) {
+                diagnostics.push(again);
+            }
+        }
         for kind in &link.edge.catch {
             if let Some(found) = check_kind(draft, source, kind)
                 && reported.insert(kind.span)

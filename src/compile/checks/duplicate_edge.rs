@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::compile::draft::{Class, Draft, Link};
+use crate::compile::kinds;
 use crate::diag::{Diagnostic, Diagnostics, codes};
 
 pub(super) fn check(draft: &Draft<'_>, diagnostics: &mut Diagnostics) {
@@ -23,8 +24,9 @@ fn say_the_same(one: &Link<'_>, other: &Link<'_>) -> bool {
     match (one.class, other.class) {
         (Class::Always, Class::Always) => true,
         (Class::Catch, Class::Catch) => {
-            let kinds = |link: &Link<'_>| link.edge.catch.iter().map(|k| k.value.clone()).collect::<Vec<_>>();
-            let shared = kinds(one).iter().any(|kind| kinds(other).contains(kind));
+            let (these, those) = (&one.edge.catch, &other.edge.catch);
+            let shared =
+                these.iter().any(|kind| those.iter().any(|with| kinds::overlap(&kind.value, &with.value)));
             shared || (one.edge.when.is_none() && other.edge.when.is_none())
         }
         _ => on_success(one) && on_success(other),

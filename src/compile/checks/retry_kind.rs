@@ -1,4 +1,4 @@
-//! `unknown-error-kind`: a retry repeats kinds that its node can fail with.
+//! `unknown-error-kind`: a retry repeats kinds that its node can fail with, and names each of them once.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,14 @@ pub(super) fn check(draft: &Draft<'_>, diagnostics: &mut Diagnostics) {
     // the kinds in the defaults stand there once, and are checked for each node that has them
     let mut reported = BTreeSet::new();
     for node in &draft.nodes {
-        let kinds = node.modifiers.retry.iter().filter_map(|retry| retry.kinds.as_ref()).flatten();
+        let Some(kinds) = node.modifiers.retry.as_ref().and_then(|retry| retry.kinds.as_ref()) else {
+            continue;
+        };
+        for again in kinds::said_again(kinds) {
+            if reported.insert(again.span()) {
+                diagnostics.push(again);
+            }
+        }
         for kind in kinds {
             if let Some(found) = check_kind(draft, node, kind)
                 && reported.insert(kind.span)

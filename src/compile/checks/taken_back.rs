@@ -1,4 +1,5 @@
-//! `rollback` to a node that comes later, or that changes nothing: there is nothing to take back in any run.
+//! `rollback` to a node that comes later, or that changes nothing: there is nothing to take back in any run. And to `start`
+//! where a node is named so: what is meant is the run's, and the node cannot be.
 
 use std::collections::BTreeSet;
 
@@ -20,8 +21,21 @@ pub(super) fn check(draft: &Draft<'_>, diagnostics: &mut Diagnostics) {
     for (at, node) in (0..).zip(&draft.nodes).filter(|(_, node)| node.uses() == Some(Uses::Rollback)) {
         let Some(to) = node.parameter(TO).and_then(|field| literal::word(&field.value)) else { continue };
         // that there is no such node is reported elsewhere
-        let Some(found) = draft.find(&to.value).filter(|_| to.value != START) else { continue };
+        let Some(found) = draft.find(&to.value) else { continue };
         let target = &draft.nodes[found as usize];
+        if to.value == START {
+            // what changes nothing is not meant
+            if !may_change(target) {
+                continue;
+            }
+            let message = format!("`{START}` is the start of the run here, and a node has this name as well");
+            diagnostics.push(
+                Diagnostic::new(codes::BAD_VALUE, to.span, message)
+                    .label(target.node.id.span, "the node")
+                    .help("give the node another name"),
+            );
+            continue;
+        }
         let why = if !may_change(target) {
             "never changes the workspace"
         } else if onward.as_mut().is_some_and(|onward| !onward.lead(found, at)) {
