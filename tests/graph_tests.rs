@@ -596,6 +596,20 @@ fn a_junit_report_is_of_this_time_and_hides_nothing() {
     workspace.lgflow(&["test", "--junit", "r.xml"]).ended(3);
     let report = workspace.read("r.xml");
     assert!(report.contains("failures=\"1\"") && report.contains("none.yaml"), "{report}");
+    // also where the policy does not compile, and where there is nothing to play
+    workspace.write(".lg/tests/fix.yaml", TESTS);
+    let is_told = |workspace: &Workspace, arguments: &[&str], code: i32, what: &str| {
+        workspace.write("r.xml", "of an earlier time");
+        workspace.lgflow(&[&["test", "--junit", "r.xml"], arguments].concat()).ended(code);
+        let report = workspace.read("r.xml");
+        assert!(report.contains("failures=\"1\"") && report.contains(what), "{report}");
+    };
+    workspace.write(".lg/policy.yaml", POLICY.replace("'src/**'", "'src/{**'"));
+    is_told(&workspace, &[], 3, "policy.yaml");
+    workspace.write(".lg/policy.yaml", POLICY);
+    is_told(&workspace, &["--case", "no such"], 2, "no case has such a name");
+    is_told(&workspace, &[".lg/graph.yaml"], 2, "holds no graph tests");
+    is_told(&Workspace::git(), &[], 2, "there is no file of graph tests here");
 }
 
 #[test]

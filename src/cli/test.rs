@@ -63,14 +63,29 @@ pub(super) fn run(args: &TestArgs, output: Output) -> Result<Exit, Problem> {
     once(args, output)
 }
 
+/// However it ends, there is a report of this time.
 fn once(args: &TestArgs, output: Output) -> Result<Exit, Problem> {
-    let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
-    let files = files(args, &mut sources, &mut found)?;
+    let (mut sources, mut reports) = (Sources::default(), Vec::new());
+    let ended = played(args, output, &mut sources, &mut reports);
+    let Some(path) = &args.junit else { return ended };
+    let stopped = ended.as_ref().err().map(|problem| problem.detail.as_str());
+    // what was found is told also where it cannot be written
+    let written = write_junit(path, &reports, stopped, &sources);
+    let exit = ended?;
+    written.map(|()| exit)
+}
+
+fn played(
+    args: &TestArgs,
+    output: Output,
+    sources: &mut Sources,
+    reports: &mut Vec<FileReport>,
+) -> Result<Exit, Problem> {
+    let mut found = Diagnostics::default();
+    let files = files(args, sources, &mut found)?;
     if found.has_errors() {
-        print(&sources, &found, output);
-        if let Some(path) = &args.junit {
-            write_junit(path, &invalid(&found, &sources), &sources)?;
-        }
+        print(sources, &found, output);
+        *reports = invalid(&found, sources);
         return Ok(Exit::Invalid);
     }
     if files.is_empty() {
@@ -78,18 +93,19 @@ fn once(args: &TestArgs, output: Output) -> Result<Exit, Problem> {
                       `schema: lgflow.test/v1` into `.lg/tests/`, or name one";
         return Err(Problem::usage(detail));
     }
-    let (mut reports, mut covered) = (Vec::new(), Vec::new());
+    let mut covered = Vec::new();
     for file in &files {
-        let set = match PolicySet::compile(&file.layers, &mut sources) {
+        let set = match PolicySet::compile(&file.layers, sources) {
             Ok(set) => set,
             Err(findings) => {
-                print(&sources, &findings, output);
+                print(sources, &findings, output);
+                reports.extend(invalid(&findings, sources));
                 return Ok(Exit::Invalid);
             }
         };
         let mut played = play(file, &set, args.case.as_deref());
         cover(file, &mut played, &mut covered);
-        let blessed = if args.bless { Some(blessed(file, &played, &sources, output)?) } else { None };
+        let blessed = if args.bless { Some(blessed(file, &played, sources, output)?) } else { None };
         reports.push(report(file, played, blessed.as_ref()));
     }
     if reports.iter().all(|report| report.cases.is_empty()) {
@@ -101,12 +117,7 @@ fn once(args: &TestArgs, output: Output) -> Result<Exit, Problem> {
             (file.graph.clone(), coverage.of(&file.checked.plan))
         })
         .collect();
-    output
-        .either(|| tests_text(&reports, &covered, &sources), || tests_document(&reports, &covered, &sources));
-    // what was found is told also where it cannot be written
-    if let Some(path) = &args.junit {
-        write_junit(path, &reports, &sources)?;
-    }
+    output.either(|| tests_text(reports, &covered, sources), || tests_document(reports, &covered, sources));
     let sound = reports.iter().flat_map(|report| &report.cases).all(CaseReport::is_as_expected);
     Ok(if sound { Exit::Done } else { Exit::Failed })
 }
@@ -277,8 +288,13 @@ fn invalid(found: &Diagnostics, sources: &Sources) -> Vec<FileReport> {
     errors.map(report).collect()
 }
 
-fn write_junit(path: &Path, reports: &[FileReport], sources: &Sources) -> Result<(), Problem> {
+fn write_junit(
+    path: &Path,
+    reports: &[FileReport],
+    stopped: Option<&str>,
+    sources: &Sources,
+) -> Result<(), Problem> {
     let failed = |error: &dyn std::error::Error| Problem::failed("cannot write the JUnit report", error);
-    let xml = junit(reports, sources).map_err(|error| failed(&std::io::Error::other(error)))?;
+    let xml = junit(reports, stopped, sources).map_err(|error| failed(&std::io::Error::other(error)))?;
     write_given(path, &xml).map_err(|error| failed(&error))
 }

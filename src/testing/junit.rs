@@ -9,11 +9,12 @@ use crate::view::escaped;
 
 use super::{CaseReport, FileReport, text_difference};
 
-/// The report as JUnit XML.
+/// The report as JUnit XML. `stopped` is why no more was played: a test that failed, for a report of nothing but what
+/// succeeded would be taken for a success.
 ///
 /// # Errors
 /// The XML could not be written: the reason.
-pub fn junit(files: &[FileReport], sources: &Sources) -> Result<String, String> {
+pub fn junit(files: &[FileReport], stopped: Option<&str>, sources: &Sources) -> Result<String, String> {
     let mut report = Report::new("lgflow");
     for file in files {
         let mut suite = TestSuite::new(escaped(&file.name));
@@ -22,6 +23,13 @@ pub fn junit(files: &[FileReport], sources: &Sources) -> Result<String, String> 
             one.set_classname(escaped(&file.graph));
             suite.add_test_case(one);
         }
+        report.add_test_suite(suite);
+    }
+    if let Some(why) = stopped {
+        let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+        status.set_message(escaped(why));
+        let mut suite = TestSuite::new("lgflow test");
+        suite.add_test_case(TestCase::new("is played", status));
         report.add_test_suite(suite);
     }
     report.to_string().map_err(|error| error.to_string())
