@@ -169,3 +169,17 @@ fn what_is_too_large_for_a_picture_is_said_and_the_outline_has_it() {
     let text = exported(&workspace, "text");
     assert!(text.contains("n699, exec") && text.lines().count() > 2000, "{}", text.len());
 }
+
+#[test]
+fn a_warning_is_told_beside_the_drawing() {
+    let workspace = Workspace::new();
+    let idle = "schema: lgflow.graph/v1\nname: g\nnodes: { a: { uses: values }, b: { uses: values } }\nedges: [{ from: a, to: b, catch: [any] }, a -> b]\n";
+    workspace.write("graph.yaml", idle);
+    for form in ["mermaid", "svg", "json"] {
+        let ran = workspace.lgflow(&["export", "graph.yaml", "--to", form]).ended(0).says("idle-kind");
+        assert!(!ran.stdout.contains("idle-kind"), "{}", ran.stdout);
+    }
+    workspace.write("graph.yaml", GRAPH);
+    let ran = workspace.lgflow(&["export", "graph.yaml"]).ended(0);
+    assert_eq!(ran.stderr, "");
+}

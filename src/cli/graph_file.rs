@@ -9,9 +9,11 @@ use crate::front::{Place, usual};
 use crate::plan::Plan;
 use crate::session::check_paths;
 use crate::source::Sources;
+use crate::view::diagnostics;
 
 use super::output::Output;
 use super::problem::Problem;
+use super::terminal;
 use super::validate::{packs_here, print_instead, unreadable};
 
 /// The graph of this workspace, if it has one. Without a home there is no place, and the current folder is meant.
@@ -22,8 +24,8 @@ fn own() -> Option<PathBuf> {
     }
 }
 
-/// The plan of a graph file, the workspace's own where none is named. Findings are printed; with errors there is no
-/// plan, and `None`.
+/// The plan of a graph file, the workspace's own where none is named. Findings are printed, and where there are no errors
+/// beside the plan, on standard error; with errors there is no plan, and `None`.
 pub(super) fn plan(named: Option<&Path>, output: Output) -> Result<Option<Arc<Plan>>, Problem> {
     let path = match named {
         Some(path) => path.to_path_buf(),
@@ -38,6 +40,9 @@ pub(super) fn plan(named: Option<&Path>, output: Output) -> Result<Option<Arc<Pl
     if found.has_errors() {
         print_instead(&sources, &found, output);
         return Ok(None);
+    }
+    if !found.is_empty() {
+        output.drawn(&diagnostics::human(&sources, &found, terminal::style_of_stderr()));
     }
     let root = checked.into_iter().flat_map(|folder| folder.roots).next();
     match root {
