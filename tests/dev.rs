@@ -206,6 +206,29 @@ fn each_way_of_writing_is_seen_and_what_is_broken_is_said_until_it_is_mended() {
 }
 
 #[test]
+fn each_word_of_a_loop_that_changes_is_told() {
+    let workspace = workspace();
+    let turned = |clause: &str| {
+        graph(&format!(
+            "  two: {{ uses: read_file, with: {{ path: a.txt }} }}\nedges:\n  - one -> two\n  - {{ from: two, to: one, when: \"output.content == 'x'\", loop: {{ {clause} }} }}\n"
+        ))
+    };
+    workspace.write(".lg/graph.yaml", turned("max: 3"));
+    let watching = Watching::start(&workspace, &["dev", "--format", "json"]);
+    assert_eq!(watching.next()["sound"], true);
+    let steps = [
+        ("max: 4", "loop `one`: `max` was `3`, and is `4`"),
+        ("max: 4, delay: 1s", "loop `one`: `delay_ms` was `0`, and is `1000`"),
+        ("max: 4, delay: 1s, exhausted: leave", "loop `one`: `leave` was `[]`, and is `[\"two\"]`"),
+    ];
+    for (clause, said) in steps {
+        workspace.write(".lg/graph.yaml", turned(clause));
+        let look = watching.next();
+        assert_eq!(look["changed"][0]["changes"], serde_json::json!([said]), "{look:#}");
+    }
+}
+
+#[test]
 fn what_refuses_every_run_is_not_called_sound() {
     let workspace = workspace();
     std::os::unix::fs::symlink("graph.yaml", workspace.path().join(".lg/x.yaml")).unwrap();
@@ -442,8 +465,7 @@ fn a_run_in_progress_ends_on_the_version_that_it_began_with() {
     program::processes::wait_until(|| begun.exists(), "its command does not begin");
     workspace.write("say.md", "two");
     by_renaming(&workspace, "graph.yaml", &graph("second"));
-    // what was written is there, and seen, before the command ends
-    std::thread::sleep(Duration::from_millis(500));
+    // both are written before the command ends
     holding::let_go(&workspace);
     watching.says("first one");
     watching.says("second two");

@@ -13,8 +13,8 @@ use time::{OffsetDateTime, UtcOffset};
 use crate::compile::{CheckedRoot, FileKind};
 use crate::diag::{Diagnostics, Severity, codes};
 use crate::digest::Digest;
-use crate::front::Place;
-use crate::plan::{Plan, plan_changes};
+use crate::front::{Place, plan_changes};
+use crate::plan::Plan;
 use crate::session::{CheckedFolder, workspace_layers};
 use crate::source::Sources;
 use crate::trust::{Standing, TrustNow, standing, what_decides};
@@ -232,7 +232,7 @@ fn tell(look: &Look, last: &mut Last, when: &str, millis: u128, output: Output) 
 fn changed(look: &Look, last: &Last) -> Vec<(String, Vec<String>)> {
     let graphs = look.graphs.iter().filter_map(|(name, plan)| {
         let (_, before) = last.sound.get(name)?;
-        Some((name, plan_changes(before, plan).iter().map(ToString::to_string).collect::<Vec<_>>()))
+        Some((name, plan_changes(before, plan)))
     });
     let sound = look.is_sound();
     let policies = look.policies.iter().filter_map(|(name, digest)| {

@@ -14,30 +14,75 @@ const TOLD: usize = 10;
 /// The longest text of a line or a value, in characters.
 const SHOWN: usize = 80;
 
+/// The sections of a plan that are told member by member, each in the words of its author; of every other one what is in
+/// it is told.
+const MEMBERS: [(&str, &str); 5] = [
+    ("node", "nodes"),
+    ("input", "inputs"),
+    ("channel", "channels"),
+    ("loop", "loops"),
+    ("output", "outputs"),
+];
+
 /// What has changed of a graph: its texts by line where they are known, and what that means for the plan.
 pub fn graph_changes(then: (&Plan, &GraphBundle), now: (&Plan, &GraphBundle)) -> Vec<String> {
-    let mut found = plan_changes(&then.0.document(), &now.0.document());
+    let mut found = document_changes(&then.0.document(), &now.0.document());
     found.extend(text_changes(&then.1.files, &now.1.files));
     found
 }
 
-/// What two plans, as documents, do not have in common.
-pub fn plan_changes(then: &Value, now: &Value) -> Vec<String> {
-    let mut found = Vec::new();
-    members("node", &then["nodes"], &now["nodes"], &mut found);
-    edges(&then["edges"], &now["edges"], &mut found);
-    for (what, name) in
-        [("input", "inputs"), ("channel", "channels"), ("loop", "loops"), ("output", "outputs")]
-    {
-        members(what, &then[name], &now[name], &mut found);
+/// What became another from one plan to another one; nothing where they mean the same.
+pub fn plan_changes(then: &Plan, now: &Plan) -> Vec<String> {
+    if then.digest == now.digest {
+        return Vec::new();
     }
-    for name in ["graph", "budgets", "concurrency", "policy", "order"] {
-        let orders_only = name == "order" && !found.is_empty();
-        if then[name] != now[name] && !orders_only {
+    document_changes(&then.document(), &now.document())
+}
+
+/// What two plans, as documents, do not have in common.
+fn document_changes(then: &Value, now: &Value) -> Vec<String> {
+    limited(sections(then, now))
+}
+
+fn sections(then: &Value, now: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    let by_members = MEMBERS.iter().map(|(_, name)| *name);
+    let known: Vec<&str> = by_members.chain(["edges", "digest", "order"]).collect();
+    for (what, name) in MEMBERS {
+        match name {
+            "nodes" => {
+                members(what, &then[name], &now[name], &mut found);
+                edges(&then["edges"], &now["edges"], &mut found);
+            }
+            // which nodes a loop holds its edges say
+            "loops" if then["edges"] != now["edges"] => {
+                members(what, &without_body(&then[name]), &without_body(&now[name]), &mut found);
+            }
+            _ => members(what, &then[name], &now[name], &mut found),
+        }
+    }
+    let all = [then, now].into_iter().filter_map(Value::as_object).flat_map(serde_json::Map::keys);
+    let others: BTreeSet<&String> = all.filter(|name| !known.contains(&name.as_str())).collect();
+    for name in others {
+        for (place, old, new) in places(&then[name], &now[name]) {
+            let place = if place.is_empty() { String::new() } else { format!("`{}` ", escaped(&place)) };
+            found.push(format!("{name}: {place}{}", from_to(&old, &new)));
+        }
+    }
+    for name in ["order", "digest"] {
+        if found.is_empty() && then[name] != now[name] {
             found.push(format!("{name}: {}", from_to(&then[name], &now[name])));
         }
     }
-    limited(found)
+    found
+}
+
+fn without_body(loops: &Value) -> Value {
+    let mut loops = loops.clone();
+    for one in loops.as_object_mut().into_iter().flat_map(serde_json::Map::values_mut) {
+        one.as_object_mut().map(|one| one.remove("body"));
+    }
+    loops
 }
 
 fn members(what: &str, then: &Value, now: &Value, found: &mut Vec<String>) {
@@ -50,6 +95,14 @@ fn members(what: &str, then: &Value, now: &Value, found: &mut Vec<String>) {
             (Some(_), None) => found.push(format!("{what} `{shown}` is gone")),
             (None, Some(_)) => found.push(format!("{what} `{shown}` is new")),
             (Some(old), Some(new)) if old != new => {
+                let within = if what == "node" { subgraphs(old, new) } else { None };
+                let (old, new) = match &within {
+                    Some((old, new, inner)) => {
+                        found.extend(inner.iter().map(|change| format!("in `{shown}`: {change}")));
+                        (old, new)
+                    }
+                    None => (old, new),
+                };
                 for (place, old, new) in places(old, new) {
                     found.push(format!("{what} `{shown}`: `{}` {}", escaped(&place), from_to(&old, &new)));
                 }
@@ -57,6 +110,20 @@ fn members(what: &str, then: &Value, now: &Value, found: &mut Vec<String>) {
             _ => {}
         }
     }
+}
+
+/// A node that holds a graph before and after: the node without it, and what changed within.
+fn subgraphs(then: &Value, now: &Value) -> Option<(Value, Value, Vec<String>)> {
+    let of = |node: &Value| node["with"]["graph"].get("nodes").is_some() && node["uses"] == "graph";
+    if !of(then) || !of(now) {
+        return None;
+    }
+    let inner = sections(&then["with"]["graph"], &now["with"]["graph"]);
+    let (mut then, mut now) = (then.clone(), now.clone());
+    for node in [&mut then, &mut now] {
+        node["with"]["graph"] = Value::Null;
+    }
+    Some((then, now, inner))
 }
 
 /// The innermost members that differ.
@@ -93,8 +160,14 @@ fn edges(then: &Value, now: &Value, found: &mut Vec<String>) {
         let when = edge["when"].as_str().map(|when| format!(" when `{}`", short(when))).unwrap_or_default();
         format!("edge `{} -> {}`{when}", text("from"), text("to"))
     };
-    found.extend(old.iter().filter(|edge| !new.contains(edge)).map(|edge| format!("{} is gone", name(edge))));
-    found.extend(new.iter().filter(|edge| !old.contains(edge)).map(|edge| format!("{} is new", name(edge))));
+    let told = |edges: &[Value]| edges.iter().map(Value::to_string).collect::<BTreeSet<_>>();
+    let (before, after) = (told(&old), told(&new));
+    let without = |edges: &[Value], known: &BTreeSet<String>, how: &str| {
+        let only = edges.iter().filter(|edge| !known.contains(&edge.to_string()));
+        only.map(|edge| format!("{} {how}", name(edge))).collect::<Vec<_>>()
+    };
+    found.extend(without(&old, &after, "is gone"));
+    found.extend(without(&new, &before, "is new"));
 }
 
 /// Prompts, schemas, subgraphs: which file, and its first line that is another one.
@@ -226,7 +299,7 @@ mod tests {
         let then = json!({ "nodes": { "a": { "with": { "path": "x", "n": [1, 2] } }, "b": {} }, "edges": [edge("a")], "order": ["a", "b"] });
         let now = json!({ "nodes": { "a": { "with": { "path": "y", "n": [1, 3] } }, "c": {} }, "edges": [edge("c")], "order": ["a", "c"] });
         assert_eq!(
-            plan_changes(&then, &now),
+            document_changes(&then, &now),
             [
                 "node `a`: `with.n[1]` was `2`, and is `3`",
                 "node `a`: `with.path` was `x`, and is `y`",
@@ -236,7 +309,30 @@ mod tests {
                 "edge `c -> b` is new",
             ]
         );
-        assert!(plan_changes(&then, &then).is_empty());
+        assert!(document_changes(&then, &then).is_empty());
+        let inner = |max: u32| json!({ "nodes": {}, "loops": { "t": { "max": max } }, "digest": max });
+        let graph = |max: u32| json!({ "nodes": { "g": { "uses": "graph", "with": { "graph": inner(max), "inputs": {} } } } });
+        assert_eq!(document_changes(&graph(3), &graph(4)), ["in `g`: loop `t`: `max` was `3`, and is `4`"]);
+        // also what there is no word for
+        for name in
+            ["budgets", "concurrency", "policy", "graph", "schema", "made up later", "loops", "outputs"]
+        {
+            let of = |max: u32| {
+                let mut document = then.clone();
+                document[name] = json!({ "x": { "y": max } });
+                document
+            };
+            let found = document_changes(&of(1), &of(2));
+            assert!(found.len() == 1 && found[0].ends_with("was `1`, and is `2`"), "{name}: {found:?}");
+        }
+        // which nodes a loop holds its edges tell, and order is told where nothing else is
+        let turned = |body: &str, more: &str| json!({ "edges": [edge(more)], "loops": { "b": { "body": [body], "max": 3 } }, "order": [body] });
+        assert_eq!(
+            document_changes(&turned("a", "a"), &turned("c", "c")),
+            ["edge `a -> b` is gone", "edge `c -> b` is new"]
+        );
+        let order = document_changes(&json!({ "order": ["a", "b"] }), &json!({ "order": ["b", "a"] }));
+        assert_eq!(order.len(), 1, "{order:?}");
         let file = |text: &str| BundledFile { path: "p.md".into(), name: "p.md".into(), text: text.into() };
         assert_eq!(
             text_changes(&[file("one\ntwo\n")], &[file("one\n2\n")]),

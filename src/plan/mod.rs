@@ -1,7 +1,6 @@
 //! The frozen graph: nodes, canonical order, loops, digest. Knows no syntax and no span; nothing in it names a
 //! foreign graph type.
 
-mod change;
 mod document;
 mod flow;
 mod limits;
@@ -11,7 +10,6 @@ mod sources;
 mod steps;
 mod types;
 
-pub use change::{PlanChange, plan_changes};
 pub use document::as_written;
 pub use flow::{Arrow, Body, Flow, LOOPS_AROUND, too_many_loops_around};
 pub use soundness::{Cycle, Sidestep, cycles, sidesteps};
