@@ -361,6 +361,15 @@ edges:
     workspace.write("ways.yaml", graph);
     let text = workspace.lgflow(&["plan", "-g", "ways.yaml"]).ended(0).stdout;
     assert!(text.contains("  values, after a; a catch not_found\n"), "{text}");
+    let bounded = graph.replace("max: 3", "max: 3, delay: 1s, exhausted: leave");
+    workspace.write("ways.yaml", &bounded);
+    let text = workspace.lgflow(&["plan", "-g", "ways.yaml"]).ended(0).stdout;
+    let said = "loop a: at most 3 iterations, delay 1s, exhausted: leave, from b\n";
+    assert!(text.contains(said), "{text}");
+    for form in ["mermaid", "dot", "svg", "html", "text"] {
+        let drawn = workspace.lgflow(&["export", "ways.yaml", "--to", form]).ended(0).stdout;
+        assert!(drawn.contains("delay 1s") && drawn.contains("exhausted"), "{form}: {drawn}");
+    }
     for (max, label) in [("3", "again, 3 iterations at most"), ("1", "never again: 1 iteration at most")] {
         workspace.write("ways.yaml", graph.replace("max: 3", &format!("max: {max}")));
         for form in ["text", "mermaid", "dot", "svg"] {

@@ -14,7 +14,7 @@ use crate::policy::{Decision, Foreseen};
 
 use super::at_once;
 use super::escaped;
-use super::graph::edge_in_full;
+use super::graph::{edge_in_full, loop_bounds};
 use super::layers::beneath;
 
 /// All that is told of a run that has not begun.
@@ -196,12 +196,18 @@ fn schedule(plan: &Plan, above: &str, depth: usize, rows: &mut Vec<Row>) {
     for &at in &plan.order {
         let node = plan.node(at);
         for one in plan.loops.iter().filter(|one| one.target == at) {
-            let name = format!(
-                "{}loop {}: at most {} iterations",
-                "  ".repeat(depth + one.outer.len()),
-                node.id,
-                one.max
-            );
+            let indent = "  ".repeat(depth + one.outer.len());
+            let mut name = format!("{indent}loop {}: {}", node.id, loop_bounds(one));
+            let turning = one.edges.iter().zip(&one.leave);
+            let mut left: Vec<&str> = turning
+                .filter(|(_, leave)| **leave)
+                .map(|(&edge, _)| plan.node(plan.edge(edge).from).id.as_str())
+                .collect();
+            left.sort_unstable();
+            left.dedup();
+            if !left.is_empty() {
+                let _ = write!(name, ", exhausted: leave, from {}", left.join(", "));
+            }
             rows.push(Row { step: String::new(), name, about: String::new() });
         }
         let step = format!("{above}{}", steps[at.0 as usize]);

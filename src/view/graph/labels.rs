@@ -2,7 +2,7 @@
 
 use crate::effect::ErrorKind;
 use crate::model::Join;
-use crate::plan::{EdgeOutcome, LoopIx, NodeIx, Plan, PlanEdge, PlanLoop, PlanNode};
+use crate::plan::{EdgeIx, EdgeOutcome, LoopIx, NodeIx, Plan, PlanEdge, PlanLoop, PlanNode};
 use crate::view::escaped;
 
 /// Longer conditions are cut.
@@ -50,7 +50,12 @@ fn edge_told(plan: &Plan, edge: &PlanEdge, shown: fn(&str) -> String) -> String 
         parts.push(format!("when {}", shown(when.source())));
     }
     if let Some(turned) = edge.turns {
-        parts.push(again(plan.loops[turned.0 as usize].max.into()));
+        let one = &plan.loops[turned.0 as usize];
+        parts.push(again(one.max.into()));
+        let is_left = |(&at, leave): (&EdgeIx, &bool)| *leave && std::ptr::eq(plan.edge(at), edge);
+        if one.edges.iter().zip(&one.leave).any(is_left) {
+            parts.push("exhausted: leave".to_owned());
+        }
     }
     parts.join("; ")
 }
@@ -65,7 +70,16 @@ pub fn again(max: u64) -> String {
 
 /// The title of a loop.
 pub(super) fn title(plan: &Plan, turned: &PlanLoop) -> String {
-    format!("loop {}: at most {} iterations", plan.node(turned.target).id, turned.max)
+    format!("loop {}: {}", plan.node(turned.target).id, loop_bounds(turned))
+}
+
+/// What bounds a loop, and the wait between its iterations.
+pub(in crate::view) fn loop_bounds(turned: &PlanLoop) -> String {
+    let mut told = format!("at most {} iterations", turned.max);
+    if !turned.delay.is_zero() {
+        told += &format!(", delay {:?}", turned.delay);
+    }
+    told
 }
 
 /// A text of the author's on one line.

@@ -25,7 +25,7 @@ mod xml;
 pub use dot::dot;
 pub use html::html;
 pub use labels::again;
-pub(in crate::view) use labels::edge_in_full;
+pub(in crate::view) use labels::{edge_in_full, loop_bounds};
 pub use mermaid::{mermaid, quoted as mermaid_quoted};
 pub use picture::{
     EdgeKind, Fact, Passage, Picture, PictureEdge, PictureNode, PictureRegion, RegionKind, Standing,

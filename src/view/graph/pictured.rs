@@ -57,7 +57,7 @@ impl Drawn<'_> {
                 path: format!("{above}{}", plan.node(one.target).id),
                 kind: RegionKind::Loop,
                 outer: region(one.outer.last()),
-                title: vec![title, format!("at most {} iterations", one.max)],
+                title: vec![title, labels::loop_bounds(one)],
                 standing: None,
                 note: None,
                 tooltip: None,
