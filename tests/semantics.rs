@@ -18,7 +18,7 @@ use lgflow::effect::{ErrorKind, ToolCall, ToolError, ToolResult};
 use lgflow::files::RelPath;
 use lgflow::plan::Plan;
 use lgflow::source::Sources;
-use lgflow::trace::{Cancel, EventBody, RunStatus, Status, Summary, WaitFor};
+use lgflow::trace::{Answer, Cancel, EventBody, RunStatus, Status, Summary, WaitFor};
 use serde_json::{Value, json};
 
 use plans::drive::{Drive, Open, Random};
@@ -420,6 +420,33 @@ fn a_batch_that_is_refused_fails_with_the_call_that_was() {
 }
 
 #[test]
+fn an_approved_call_has_a_further_key_and_an_approved_batch_keeps_its_own() {
+    let graph = "nodes:\n  b:\n    uses: batch\n    with: { calls: [{ tool: exec, input: { argv: [x] } }, { tool: exec, input: { argv: [y] } }], tools: [exec], max_calls: 2 }\n  c: { uses: exec, with: { argv: [z] } }\nedges: [b -> c]\n";
+    let keys = std::cell::RefCell::new(Vec::new());
+    let answer = |call: &ToolCall| {
+        keys.borrow_mut().push(call.idempotency_key.clone());
+        if call.approval.is_some() {
+            return ToolResult::success("exec", json!({}));
+        }
+        ToolResult::failure("exec", ToolError::new(ErrorKind::ApprovalRequired, "asks"))
+    };
+    let plan = plan(graph);
+    let mut drive = Drive::new(&plan, &answer);
+    drive.start(json!({}));
+    drive.finish(&mut Random(1));
+    while let Some(question) = drive.state.open_questions().next().map(|question| question.id) {
+        let answer =
+            Answer { by: "ada".into(), approval: Some(json!({ "signed": true })), ..Answer::default() };
+        drive.record(EventBody::ApprovalGranted { question, answer: Box::new(answer) });
+        drive.finish(&mut Random(1));
+    }
+    assert_eq!(drive.state.summary().status, Some(RunStatus::Succeeded));
+    let run = drive.state.run();
+    let own = keys.borrow().iter().map(|key| key.replace(&format!("{run}/"), "")).collect::<Vec<_>>();
+    assert_eq!(own, ["b!1/0", "b!1/0", "b!1/1", "c!1", "c!1+1"]);
+}
+
+#[test]
 fn a_run_suspends_when_nothing_else_can_go_on() {
     let graph = plan(
         "nodes:\n  a: { uses: approval, with: { show: ready } }\n  w: { uses: exec, with: { argv: [w] } }\n  b: { uses: values, with: { by: '{{ nodes.a.output.by }}' } }\nedges:\n  - a -> b\n  - w -> b\noutputs: { by: '{{ nodes.b.output.by }}' }\n",
@@ -431,7 +458,7 @@ fn a_run_suspends_when_nothing_else_can_go_on() {
     drive.finish(&mut Random(1));
     let summary = drive.state.summary();
     assert_eq!((summary.status, summary.waiting.len()), (Some(RunStatus::Suspended), 1));
-    let granted = lgflow::trace::Answer { by: "ada".into(), ..Default::default() };
+    let granted = Answer { by: "ada".into(), ..Default::default() };
     let mut rejected = Drive::new(&graph, &answer);
     drive.events.iter().for_each(|event| rejected.record(event.clone()));
     drive.record(EventBody::ApprovalGranted {
@@ -618,7 +645,7 @@ fn a_failed_item_cancels_later_ones_that_run_a_graph() {
         // the item before it goes on, and asks; those behind it are ended, and ask nobody
         let asked: Vec<_> = drive.state.open_questions().map(|question| question.id).collect();
         assert_eq!(asked.len(), 1, "order {seed}");
-        let answer = Box::new(lgflow::trace::Answer { by: "ada".into(), ..Default::default() });
+        let answer = Box::new(Answer { by: "ada".into(), ..Default::default() });
         drive.record(EventBody::ApprovalGranted { question: asked[0], answer });
         drive.finish(&mut Random(seed));
         let summary = drive.state.summary();
