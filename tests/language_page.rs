@@ -5,7 +5,7 @@
 //! that the next graph names. The `text` blocks behind a graph are its cases, a line for each thing:
 //!
 //! - `given {"n": 3}`: the inputs; `wrong PART`: they are refused, with that part of the message;
-//! - `call NODE: exit, ok, {"exit_code": 1}`: what the calls of a node come to, one after the other: an error kind, success, or
+//! - `call NODE: exit, ok, {"exit_code": 1}`: what the calls of a node come to, all of which are made, one after the other: an error kind, success, or
 //!   that output (of a command a failure, where `ok_exit` does not take its exit code); afterwards they succeed;
 //! - `answer NODE: yes`, `answer NODE: yes {"why": 1}`: a person's choice (`approve`, `reject` or an option), and a further answer;
 //! - `path a b c`: what runs, in canonical order;
@@ -126,7 +126,11 @@ impl<'t> Case<'t> {
             let (node, rest) = line.split_once(": ").unwrap_or_else(|| panic!("`{line}` names no node"));
             (node.to_owned(), rest.to_owned())
         };
-        self.all(word).map(pair).collect()
+        let mut found = BTreeMap::new();
+        for (node, rest) in self.all(word).map(pair) {
+            assert!(found.insert(node.clone(), rest).is_none(), "`{word} {node}` stands twice");
+        }
+        found
     }
 }
 
@@ -176,6 +180,12 @@ fn run(plan: &Arc<Plan>, case: &Case<'_>) -> Summary {
     while let Some(event) = answered(&drive, &mut answers) {
         drive.record(event);
         drive.finish(&mut Random(1));
+    }
+    assert!(answers.is_empty(), "nobody is asked for these answers: {answers:?}");
+    let made = made.borrow();
+    for (node, script) in &scripts {
+        let count = made.get(node).copied().unwrap_or_default();
+        assert!(count >= script.len(), "`{node}` makes {count} of the calls that the case tells: {script:?}");
     }
     drive.state.summary()
 }
@@ -298,6 +308,14 @@ fn hold_page(page: &str) -> (usize, usize) {
 }
 
 fn check(case: &Case<'_>, compiled: &Compiled) {
+    let alone = |word: &str, beside: usize| {
+        assert!(
+            case.one(word).is_none() || case.lines.len() == 1 + beside,
+            "nothing is held to what stands by `{word}`"
+        );
+    };
+    alone("refused", 0);
+    alone("wrong", case.all("given").count());
     match (case.one("refused"), compiled) {
         (Some(code), Err(found)) => {
             let codes = |finding: &String| finding.split(':').next() == Some(code);
@@ -411,6 +429,11 @@ fn a_page_that_is_wrong_is_found_out() {
         "ends succeeded\nwhy a: it ran",
         "refused cycle",
         "ends succeeded\npaht a",
+        "call a: exit\nends succeeded",
+        "answer a: approve\nends succeeded",
+        "node a: skipped\nnode a: succeeded\nends succeeded",
+        "refused cycle\npath a",
+        "wrong x\npath a",
     ] {
         assert!(!holds(wrong), "{wrong}");
     }
