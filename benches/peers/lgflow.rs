@@ -24,7 +24,7 @@ use lgflow::files::RelPath;
 use lgflow::plan::Plan;
 use lgflow::source::Sources;
 use lgflow::store::{Durability, RunId, Store};
-use lgflow::trace::Envelope;
+use lgflow::trace::{Envelope, RunStatus};
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::json;
 
@@ -81,7 +81,7 @@ fn run(plan: &Arc<Plan>) {
     drive.keep = false;
     drive.start(json!({}));
     drive.finish(&mut Random(0));
-    assert!(drive.state.outcome().is_some());
+    assert_eq!(drive.state.outcome().map(|(status, _)| status), Some(RunStatus::Succeeded));
 }
 
 /// The same with its trace, and that in the store.
@@ -91,7 +91,7 @@ fn kept(plan: &Arc<Plan>, store: &Store, number: u64) {
     drive.keep = false;
     drive.start(json!({}));
     drive.finish(&mut Random(0));
-    assert!(drive.state.outcome().is_some());
+    assert_eq!(drive.state.outcome().map(|(status, _)| status), Some(RunStatus::Succeeded));
     let mut payloads = std::mem::take(&mut drive.blobs);
     let mut log = store.create(&RunId::new(number, [0; 10]), Durability::Batch).unwrap();
     for lines in drive.lines.chunks(AT_ONCE) {

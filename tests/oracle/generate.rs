@@ -485,6 +485,10 @@ impl Maker<'_> {
         if let Some((max, leave)) = link.turns {
             edge["loop"] =
                 if leave { json!({ "max": max, "exhausted": "leave" }) } else { json!({ "max": max }) };
+            // the edges of one loop agree on it, as they do on `max`
+            if (max as usize + link.to).is_multiple_of(3) {
+                edge["loop"]["delay"] = json!("1s");
+            }
         }
         match link.class {
             Class::Success => {}
