@@ -214,6 +214,7 @@ fn each_word_of_a_loop_that_changes_is_told() {
         ))
     };
     workspace.write(".lg/graph.yaml", turned("max: 3"));
+    workspace.write(".lg/policy.yaml", format!("{POLICY}paths: {{ read: {{ allow: [a.txt] }} }}\n"));
     let watching = Watching::start(&workspace, &["dev", "--format", "json"]);
     assert_eq!(watching.next()["sound"], true);
     let steps = [

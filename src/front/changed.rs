@@ -62,7 +62,8 @@ fn sections(then: &Value, now: &Value) -> Vec<String> {
         }
     }
     let all = [then, now].into_iter().filter_map(Value::as_object).flat_map(serde_json::Map::keys);
-    let others: BTreeSet<&String> = all.filter(|name| !known.contains(&name.as_str())).collect();
+    let others: BTreeSet<&String> =
+        all.filter(|name| !known.contains(&name.as_str()) && then[*name] != now[*name]).collect();
     for name in others {
         for (place, old, new) in places(&then[name], &now[name]) {
             let place = if place.is_empty() { String::new() } else { format!("`{}` ", escaped(&place)) };
