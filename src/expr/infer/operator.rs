@@ -2,7 +2,7 @@
 
 use crate::diag::{codes, nearest};
 use crate::expr::ir::{Arithmetic, Comparison, Kind, Node};
-use crate::types::{Chance, Kind as ValueKind, ListOf, Lists, Numbers, Texts, Type};
+use crate::types::{Chance, Field, Kind as ValueKind, ListOf, Lists, Numbers, Texts, Type};
 
 use super::value::part_of;
 use super::{Base, Inference, Seen};
@@ -143,19 +143,29 @@ impl Inference<'_> {
 
     /// A constant that is none of the values that the other side can have as it is declared.
     fn unknown_value(&mut self, subject: &Node, seen: &Seen, constant: &Node, other: &Seen) {
-        let Kind::Const(value) = &constant.kind else { return };
-        let Some(path) = &seen.path else { return };
-        let declared = match path.base {
-            Base::Slot(slot) => self.declared.get(slot),
-            Base::Local(_) => None,
-        };
-        let Some(declared) = declared.and_then(|field| field.at(&path.steps)) else { return };
-        if declared.ty.is_any() || declared.ty.admits(value) || other.ty.null == Chance::Known {
+        if other.ty.null == Chance::Known {
             return;
         }
-        let Some(values) = declared.ty.values() else { return };
+        let Some(declared) = self.declared_at(seen) else { return };
+        self.never_is(subject, &declared.ty, constant);
+    }
+
+    /// A part as it is declared, whatever is known of it here.
+    pub(super) fn declared_at(&self, seen: &Seen) -> Option<Field> {
+        let path = seen.path.as_ref()?;
+        let Base::Slot(slot) = path.base else { return None };
+        self.declared.get(slot)?.at(&path.steps)
+    }
+
+    /// A constant that is no value of what is declared as `declared`.
+    pub(super) fn never_is(&mut self, subject: &Node, declared: &Type, constant: &Node) {
+        let Kind::Const(value) = &constant.kind else { return };
+        if declared.is_any() || declared.admits(value) {
+            return;
+        }
+        let Some(values) = declared.values() else { return };
         let shown = self.shown(subject.at);
-        let message = format!("{shown} is never {}: it is {}", self.shown(constant.at), declared.ty);
+        let message = format!("{shown} is never {}: it is {declared}", self.shown(constant.at));
         let names: Vec<String> = values.iter().map(written).collect();
         // a word may be misspelt; of a number that is near another one that is no reason to mean it
         let near =

@@ -127,11 +127,16 @@ impl Inference<'_> {
     pub(super) fn field(&mut self, of: &Node, name: &str, at: At) -> Seen {
         let seen = self.needed(of);
         let (ty, null) = self.stepped_into(of, &seen, format_args!("null has no `{name}`"));
+        let only_null = self.is_only_null(&seen);
         let path = seen.path.map(|mut path| {
             path.steps.push(Step::Field(name.to_owned()));
             path
         });
         self.leave(ty.kinds().eq([ValueKind::Object]));
+        if only_null {
+            self.no_field(of, &seen.ty, name, at, path.as_ref());
+            return Seen { ty: Type::ANY, missing: Chance::Perhaps, path };
+        }
         if ty.is_never() || ty.is_any() {
             return Seen { ty: Type::ANY, missing: Chance::Perhaps.max(seen.missing).max(null), path };
         }
@@ -149,6 +154,11 @@ impl Inference<'_> {
             return (seen.ty.without(ValueKind::Null), seen.ty.null);
         }
         (self.without_null(of, seen, why), Chance::Never)
+    }
+
+    /// Is it null, and nothing else, where nothing around takes that? What is never come to is not even null.
+    fn is_only_null(&self, seen: &Seen) -> bool {
+        self.guards == 0 && seen.ty.null == Chance::Known && seen.ty.without(ValueKind::Null).is_never()
     }
 
     fn no_field(&mut self, of: &Node, ty: &Type, name: &str, at: At, path: Option<&Path>) {
@@ -200,6 +210,7 @@ impl Inference<'_> {
     pub(super) fn item(&mut self, of: &Node, key: &Node) -> Seen {
         let (seen, key_seen) = (self.needed(of), self.needed(key));
         let (ty, null) = self.stepped_into(of, &seen, "null has no items");
+        let only_null = self.is_only_null(&seen);
         let outer = seen.missing.max(key_seen.missing).max(null);
         self.leave(
             // a number with a fraction is no place in a list
@@ -220,9 +231,10 @@ impl Inference<'_> {
             path.steps.push(Step::Item(at));
             path
         });
-        if ty.is_never() || ty.is_any() || key_seen.ty.is_any() {
+        if !only_null && (ty.is_never() || ty.is_any() || key_seen.ty.is_any()) {
             return Seen { ty: Type::ANY, missing: outer.max(Chance::Perhaps), path };
         }
+        let ty = if only_null { seen.ty } else { ty };
         let fits = |kind, key| ty.has(kind) && key_seen.ty.has(key);
         if !fits(ValueKind::List, ValueKind::Number) && !fits(ValueKind::Object, ValueKind::Text) {
             let message = format!(

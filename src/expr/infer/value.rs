@@ -307,10 +307,38 @@ impl Inference<'_> {
                 };
                 (test.asks)(&mut call);
                 self.attribute = None;
+                self.never_kept(keep, &seen, test.name, args);
             }
         }
         let kept = self.kept(keep, &item);
         Seen { missing, ..Seen::sure(Type::list(kept)) }
+    }
+
+    /// Words of a test that no item has, as the list is declared.
+    fn never_kept(&mut self, keep: &Keep, list: &Seen, test: &str, args: &[Option<Node>]) {
+        let constants: Vec<&Node> = match (test, args.first()) {
+            ("eq" | "ne", Some(Some(one))) => vec![one],
+            ("in", Some(Some(Node { kind: Kind::List(all), .. }))) => all.iter().collect(),
+            _ => return,
+        };
+        let Some(declared) = self.declared_at(list) else { return };
+        let (item, of) = (item_of(&declared.ty), keep.attribute.as_ref());
+        let looked_at = match of.map(|attribute| &attribute.kind) {
+            None => Some(item),
+            Some(Kind::Const(serde_json::Value::String(path))) => {
+                path.split('.').try_fold(item, |ty, name| Some(ty.field(name)?.ty))
+            }
+            Some(_) => None,
+        };
+        let Some(looked_at) = looked_at else { return };
+        for constant in constants {
+            // a word of another kind is told as that
+            let Kind::Const(value) = &constant.kind else { continue };
+            let alike = Type::of_value(value).kinds().all(|kind| looked_at.has(kind));
+            if alike {
+                self.never_is(of.unwrap_or(&keep.list), &looked_at, constant);
+            }
+        }
     }
 
     /// The items that are left, as far as the condition tells.
