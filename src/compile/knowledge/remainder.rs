@@ -4,7 +4,6 @@
 use crate::compile::kinds;
 use crate::effect::ErrorKind;
 use crate::expr::ValueTemplate;
-use crate::model::Uses;
 use crate::plan::{Action, EdgeOutcome, NodeIx, Plan, PlanNode};
 use crate::types::says_more;
 
@@ -94,8 +93,12 @@ pub(super) fn own_failure(plan: &Plan, at: NodeIx, kinds: &[&ErrorKind], shaky: 
         own |= (may(ErrorKind::Expression) && shaky.list) || (may(ErrorKind::InvalidInput) && shaky.long);
     }
     let part = of_part(node, &may, shaky.parts);
+    // whatever in a graph had no value, no call had failed
+    let valueless = kinds.iter().all(|kind| **kind == ErrorKind::Expression) && may(ErrorKind::Expression);
     Lacks {
-        output: part.output || (own && node.uses == Uses::Batch),
+        output: part.output
+            || own
+            || (valueless && node.for_each.is_none() && matches!(node.action, Action::Graph { .. })),
         // the number of an item is there with each of its failures
         index: own || (part.index && !is_of_items(node)),
         path: part.path || own,
@@ -112,13 +115,20 @@ pub(super) fn of_collected(node: &PlanNode, shaky: Shaky) -> Lacks {
 fn of_part(node: &PlanNode, may: &dyn Fn(ErrorKind) -> bool, shaky: bool) -> Lacks {
     let late = may(ErrorKind::Timeout) && node.timeout.is_some();
     let asks = may(ErrorKind::Expression) && shaky;
+    // a person, or a policy, refuses a call before it is made
+    let refused = may(ErrorKind::Rejected) || may(ErrorKind::Denied);
     match &node.action {
         Action::Graph { plan: inner, inputs } => {
             let path = late
                 || asks
                 || (may(ErrorKind::InvalidInput) && may_misfit(inner, inputs))
                 || (may(ErrorKind::Expression) && !is_given(inner));
-            Lacks { path, ..Lacks::default() }
+            // what fails in it by its edges, or as a `fail` does, has no call that failed
+            let bare = (may(ErrorKind::Exhausted) && kinds::runs_out(inner))
+                || may(ErrorKind::Rejected)
+                || (may(ErrorKind::Denied) && is_refused_whole(inner))
+                || kinds::of_plan(inner).into_iter().any(|kind| may(ErrorKind::Custom(kind)));
+            Lacks { path, output: path || bare, ..Lacks::default() }
         }
         Action::Batch { calls, .. } => {
             let computed = !is_written_out(calls);
@@ -128,8 +138,18 @@ fn of_part(node: &PlanNode, may: &dyn Fn(ErrorKind) -> bool, shaky: bool) -> Lac
             // what took too long is the whole of it, with what its calls had come to by then
             Lacks { output, index: none || late, ..Lacks::default() }
         }
-        _ => Lacks::default(),
+        _ => Lacks { output: asks || refused, ..Lacks::default() },
     }
+}
+
+/// May a graph have a call that is refused by itself? A list of calls keeps what those before it came to.
+fn is_refused_whole(plan: &Plan) -> bool {
+    plan.nodes.iter().any(|node| match &node.action {
+        Action::Graph { plan, .. } => is_refused_whole(plan),
+        Action::Batch { calls, .. } => !is_written_out(calls),
+        Action::Call { .. } | Action::Llm(_) | Action::Approval { .. } => true,
+        _ => false,
+    })
 }
 
 fn is_of_items(node: &PlanNode) -> bool {
