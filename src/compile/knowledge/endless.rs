@@ -1,14 +1,14 @@
 //! Loop edges that are taken in every iteration, so that the loop runs out: by a condition that is the same whatever happens,
 //! which is a warning, or without one, where only `exhausted: leave` lets their source succeed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diag::{Diagnostic, Diagnostics, codes};
 use crate::expr::{Expression, Root};
 use crate::model::Join;
 use crate::plan::{EdgeIx, EdgeOutcome, LoopIx, NodeIx, Plan, PlanEdge, PlanLoop};
 
-use super::conditions::leaves_when_run_out;
+use super::conditions::{Decisions, leaves_when_run_out};
 use super::flow::by_source;
 use super::places::{Place, Places};
 use super::report;
@@ -17,23 +17,32 @@ use super::search::leads;
 /// Nodes of its body that are looked at for all edges of a loop.
 const MOST: usize = 1_000_000;
 
-/// Loop edges without a condition that fail their source in the last iteration, always.
-pub(super) fn check(places: &Places<'_, '_>, diagnostics: &mut Diagnostics) {
+/// Loop edges without a condition that fail their source in the last iteration, always: one of them, or one of several in
+/// each iteration.
+pub(super) fn check(places: &Places<'_, '_>, decisions: &Decisions, diagnostics: &mut Diagnostics) {
     let plan = places.plan;
-    for edge in plan.loops.iter().flat_map(|turned| turned.edges.iter().copied()) {
-        let found = plan.edge(edge);
-        let bare = found.outcome == EdgeOutcome::Success && found.when.is_none();
-        let clause = places.draft.links.get(edge.0 as usize).and_then(|link| link.edge.repeat.as_ref());
-        let Some(clause) = clause.filter(|_| bare && !leaves_when_run_out(plan, edge)) else { continue };
-        if !Iteration::always_turns(plan, edge) {
+    for (l, turned) in (0..).map(LoopIx).zip(&plan.loops) {
+        let fails = |edge: &EdgeIx| {
+            let found = plan.edge(*edge);
+            found.outcome == EdgeOutcome::Success && found.when.is_none() && !leaves_when_run_out(plan, *edge)
+        };
+        let failing: Vec<EdgeIx> = turned.edges.iter().copied().filter(fails).collect();
+        if !always_turn(plan, l, &failing, Some(decisions)) {
             continue;
         }
-        let message = "a loop edge without a condition, and no other way out, fails its source in the last iteration, always";
-        let found = match &clause.exhausted {
-            Some(rule) => Diagnostic::new(codes::BAD_VALUE, rule.span, message),
-            None => Diagnostic::new(codes::MISSING_KEY, clause.span, message),
-        };
-        diagnostics.push(found.help("write `exhausted: leave`, or give the edge a condition with `when`"));
+        let alone = |edge: &EdgeIx| always_turn(plan, l, &[*edge], Some(decisions));
+        let told: Vec<EdgeIx> = failing.iter().copied().filter(alone).collect();
+        for edge in if told.is_empty() { failing } else { told } {
+            let link = places.draft.links.get(edge.0 as usize);
+            let Some(clause) = link.and_then(|link| link.edge.repeat.as_ref()) else { continue };
+            let message = "a loop edge without a condition, and no other way out, fails its source in the last iteration, always";
+            let found = match &clause.exhausted {
+                Some(rule) => Diagnostic::new(codes::BAD_VALUE, rule.span, message),
+                None => Diagnostic::new(codes::MISSING_KEY, clause.span, message),
+            };
+            diagnostics
+                .push(found.help("write `exhausted: leave`, or give the edge a condition with `when`"));
+        }
     }
 }
 
@@ -55,7 +64,7 @@ pub(super) fn endless(
         }
         Some(false) | None => return None,
     };
-    if !Iteration::always_turns(plan, edge) {
+    if plan.edge(edge).outcome != EdgeOutcome::Success || !always_turn(plan, l, &[edge], None) {
         return None;
     }
     let message = format!("{why}, so the loop `{target}` is never left before iteration {}", turned.max);
@@ -102,40 +111,41 @@ fn is_the_same(places: &Places<'_, '_>, edge: EdgeIx, l: LoopIx, when: &Expressi
         })
 }
 
-/// What of the body of a loop leads to the source of one of its edges, unless something fails that nothing catches.
+/// Does the source of one of these edges of a loop succeed in every iteration that comes to its end, if no other edge turns
+/// the loop before? Of many edges of a large body that is not asked.
+fn always_turn(plan: &Plan, turned: LoopIx, edges: &[EdgeIx], decisions: Option<&Decisions>) -> bool {
+    let PlanLoop { body, edges: all, target, .. } = &plan.loops[turned.0 as usize];
+    if edges.is_empty() || body.len().saturating_mul(all.len()) > MOST {
+        return false;
+    }
+    let sources = edges.iter().map(|edge| plan.edge(*edge).from).collect();
+    let mut iteration =
+        Iteration { plan, turned, sources, decisions, started: BTreeMap::new(), hits: BTreeMap::new() };
+    for at in body {
+        let started = iteration.is_started(*at);
+        iteration.started.insert(*at, started);
+    }
+    for at in body.iter().rev() {
+        let hits = iteration.leads_on(*at);
+        iteration.hits.insert(*at, hits);
+    }
+    iteration.hits.get(target).copied().unwrap_or(false)
+}
+
+/// What of the body of a loop leads to the source of one of some of its edges, unless something fails that nothing catches.
 struct Iteration<'p> {
     plan: &'p Plan,
     turned: LoopIx,
-    source: NodeIx,
+    sources: BTreeSet<NodeIx>,
+    /// Which conditions hold together, where that is known by now.
+    decisions: Option<&'p Decisions>,
     /// Is it started in every iteration?
     started: BTreeMap<NodeIx, bool>,
-    /// Once it has started, does the source succeed?
+    /// Once it has started, does one of the sources succeed?
     hits: BTreeMap<NodeIx, bool>,
 }
 
-impl<'p> Iteration<'p> {
-    /// Does the source of a loop edge succeed in every iteration that comes to its end? Of many edges of a large body that is
-    /// not asked.
-    fn always_turns(plan: &'p Plan, edge: EdgeIx) -> bool {
-        let edge = plan.edge(edge);
-        let Some(turned) = edge.turns.filter(|_| edge.outcome == EdgeOutcome::Success) else { return false };
-        let PlanLoop { body, edges, .. } = &plan.loops[turned.0 as usize];
-        if body.len().saturating_mul(edges.len()) > MOST {
-            return false;
-        }
-        let mut iteration =
-            Self { plan, turned, source: edge.from, started: BTreeMap::new(), hits: BTreeMap::new() };
-        for at in body {
-            let started = iteration.is_started(*at);
-            iteration.started.insert(*at, started);
-        }
-        for at in body.iter().rev() {
-            let hits = iteration.leads_on(*at);
-            iteration.hits.insert(*at, hits);
-        }
-        iteration.hits.get(&plan.loops[turned.0 as usize].target).copied().unwrap_or(false)
-    }
-
+impl Iteration<'_> {
     fn is_started(&self, at: NodeIx) -> bool {
         let node = self.plan.node(at);
         if at == self.plan.loops[self.turned.0 as usize].target {
@@ -165,16 +175,35 @@ impl<'p> Iteration<'p> {
         if !caught.all(|edge| edge.turns == Some(self.turned) || hits(edge)) {
             return false;
         }
-        if at == self.source || edges().any(|edge| is_plain(edge) && hits(edge)) {
+        if self.sources.contains(&at) || edges().any(|edge| is_plain(edge) && hits(edge)) {
             return true;
         }
         let chosen =
             || edges().filter(|edge| matches!(edge.outcome, EdgeOutcome::Success | EdgeOutcome::Otherwise));
-        chosen().any(|edge| edge.outcome == EdgeOutcome::Otherwise)
-            && chosen().filter(|edge| !inner(edge)).all(hits)
+        let otherwise = chosen().any(|edge| edge.outcome == EdgeOutcome::Otherwise);
+        (otherwise && chosen().filter(|edge| !inner(edge)).all(|edge| hits(edge)))
+            || self.one_leads_on(at, &hits)
     }
 
-    /// Once an edge to the node is taken, does it start, and lead to the source?
+    /// Of the conditions of a node, whatever they come to, does one hold that leads on, or none, and its `otherwise` does?
+    /// One that turns the loop in another way leads on as well, if running out fails its source.
+    fn one_leads_on(&self, at: NodeIx, hits: &dyn Fn(&PlanEdge) -> bool) -> bool {
+        let plan = self.plan;
+        let found = self.decisions.and_then(|decisions| decisions.conditional(at));
+        let Some((edges, Some(table))) = found else { return false };
+        let turns =
+            |edge: EdgeIx| plan.edge(edge).turns == Some(self.turned) && !leaves_when_run_out(plan, edge);
+        let leads: Vec<bool> = edges.iter().map(|edge| turns(*edge) || hits(plan.edge(*edge))).collect();
+        let mut others = plan.node(at).outgoing.iter().map(|edge| plan.edge(*edge));
+        let otherwise = others.any(|edge| edge.outcome == EdgeOutcome::Otherwise && hits(edge));
+        !table.rows.is_empty()
+            && table.rows.iter().all(|row| {
+                let none = !row.holds.contains(&true);
+                (none && otherwise) || row.holds.iter().zip(&leads).any(|(holds, leads)| *holds && *leads)
+            })
+    }
+
+    /// Once an edge to the node is taken, does it start, and lead to one of the sources?
     fn starts(&self, at: NodeIx) -> bool {
         let node = self.plan.node(at);
         let alone = node.join == Join::Some || by_source(self.plan, node).len() < 2;

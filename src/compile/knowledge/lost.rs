@@ -8,6 +8,7 @@ use crate::effect::ErrorKind;
 use crate::model::Join;
 use crate::plan::{Action, EdgeIx, EdgeOutcome, LoopIx, NodeIx};
 
+use super::conditions::leaves_when_run_out;
 use super::courses::{Must, Question};
 use super::flow::by_source;
 use super::places::Places;
@@ -60,7 +61,9 @@ fn has_run_out(places: &Places<'_, '_>, at: EdgeIx, l: LoopIx) -> bool {
     let own = !matches!(plan.node(edge.from).action, Action::Graph { .. });
     let within =
         |turned: LoopIx| turned == l || !plan.node(plan.loops[turned.0 as usize].target).loops.contains(&l);
-    let turns = plan.node(edge.from).outgoing.iter().filter_map(|edge| plan.edge(*edge).turns);
+    // one that is left when it has run out fails nothing
+    let failing = plan.node(edge.from).outgoing.iter().filter(|at| !leaves_when_run_out(plan, **at));
+    let turns = failing.filter_map(|at| plan.edge(*at).turns);
     own && kinds.iter().all(|kind| *kind == ErrorKind::Exhausted) && turns.into_iter().all(within)
 }
 

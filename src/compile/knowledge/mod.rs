@@ -97,7 +97,7 @@ pub(super) fn check(draft: &Draft<'_>, plan: &Plan, diagnostics: &mut Diagnostic
         races::check(&places, &decisions, &mut found);
         lost::check(&places, &dead, &mut found);
         late::check(&places, &mut found);
-        endless::check(&places, &mut found);
+        endless::check(&places, &decisions, &mut found);
     }
     shown::check(&places, &mut found);
     kept::check(draft, plan, &mut found);
