@@ -450,6 +450,29 @@ fn a_run_is_made_again_but_not_under_a_policy_that_grew() {
 }
 
 #[test]
+fn a_run_stays_with_its_graph_and_a_broken_test_does_not_hold_it_up() {
+    let workspace = workspace();
+    let text = "schema: lgflow.graph/v1\nname: g\nnodes: { a: { uses: values } }\noutputs: { x: first }\n";
+    workspace.write(".lg/graph.yaml", text).write(".lg/other.yaml", text.replace("name: g", "name: other"));
+    let watching = Watching::start(&workspace, &["run", "--watch"]);
+    watching.says("first");
+    watching.says("waiting for a change");
+    fs::rename(workspace.path().join(".lg/graph.yaml"), workspace.path().join(".lg/renamed.yaml")).unwrap();
+    watching.says(
+        "`.lg/graph.yaml`, which this watches, is not the graph here any more; the last good one stays",
+    );
+    watching.says("waiting for a change");
+    workspace.write(
+        ".lg/tests/a.yaml",
+        "schema: lgflow.test/v1\ngraph: ../other.yaml\ncases: [{ name: a, expect: { status: succeded } }]\n",
+    );
+    workspace.write(".lg/graph.yaml", text.replace("first", "second"));
+    watching.says("second");
+    watching.says("waiting for a change");
+    assert_eq!(watching.interrupt(), Some(130));
+}
+
+#[test]
 fn a_run_in_progress_ends_on_the_version_that_it_began_with() {
     let workspace = holding::workspace("fail");
     let graph = |says: &str| {

@@ -11,7 +11,7 @@ use crate::diag::Diagnostics;
 use crate::effect::{ErrorKind, FrozenLayer, GraphBundle, HeldPlan, RunLimits};
 use crate::front::{
     Base, Beginning, Demanded, Display, Finished, Mark, Named, Narrator, Place, Stopped, Task, choose,
-    enqueue, execute, layers, settings, standing_run, unanswerable,
+    enqueue, execute, layers, settings, standing_run, unanswerable, usual,
 };
 use crate::packs::RevisionFolder;
 use crate::plan::Plan;
@@ -36,7 +36,7 @@ use super::terminal::style_of_stderr;
 use super::trust::here;
 use super::validate::print_instead;
 use super::watch_args::WatchArgs;
-use super::watching::again_and_again;
+use super::watching::{Tests, again_and_again};
 use super::{Exit, Format};
 
 /// Arguments of `lgflow run`.
@@ -109,21 +109,51 @@ pub(super) fn profile_flag(profile: Option<&str>) -> Vec<crate::front::Flag> {
 pub(super) fn run(args: &RunArgs, output: Output) -> Result<Exit, Problem> {
     args.given.is_meant("run", output)?;
     if !args.watch {
-        return once(args, output, &mut None);
+        return once(args, output, &mut Kept::default());
     }
     let place = here()?;
     let files: Vec<PathBuf> = args.graph.iter().chain(&args.policy.policies).cloned().collect();
-    let mut bound = None;
-    again_and_again(&files, &place, output, |_| once(args, output, &mut bound))
+    let mut kept = Kept::default();
+    again_and_again(&files, Tests::Aside, &place, output, |_| once(args, output, &mut kept))
 }
 
-/// One run. `bound` are the layers that the user has named with this command: reading them again widens nothing.
-fn once(args: &RunArgs, output: Output, bound: &mut Option<Vec<FrozenLayer>>) -> Result<Exit, Problem> {
+/// What `--watch` stays with.
+#[derive(Default)]
+struct Kept {
+    /// The layers of the first run: reading them again widens nothing.
+    bound: Option<Vec<FrozenLayer>>,
+    /// The graph file that was chosen first.
+    graph: Option<PathBuf>,
+}
+
+impl Kept {
+    /// A graph that was taken for want of the one that is watched is another one, and is not run.
+    fn stays_at(&mut self, graph: Option<PathBuf>) -> Result<(), Problem> {
+        let Some(first) = &self.graph else {
+            self.graph = graph;
+            return Ok(());
+        };
+        if graph.as_ref() == Some(first) {
+            return Ok(());
+        }
+        let instead = graph.map_or_else(String::new, |graph| {
+            format!(", or start the command again to run `{}`", escaped(&graph.display().to_string()))
+        });
+        let detail = format!(
+            "`{}`, which this watches, is not the graph here any more; the last good one stays. Put it back{instead}",
+            escaped(&first.display().to_string())
+        );
+        Err(Problem::with(Exit::Invalid, "not run again", detail))
+    }
+}
+
+/// One run.
+fn once(args: &RunArgs, output: Output, kept: &mut Kept) -> Result<Exit, Problem> {
     let here = here()?;
     let held = revision(args.policy_from.as_deref(), &here)?;
     let place = here.decided_by(held.as_ref());
     let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
-    let prepared = prepare(args, &place, &mut sources, &mut found);
+    let prepared = prepare(args, &place, kept, &mut sources, &mut found);
     if args.deny_warnings {
         found.deny_warnings();
     }
@@ -142,7 +172,7 @@ fn once(args: &RunArgs, output: Output, bound: &mut Option<Vec<FrozenLayer>>) ->
         return Err(Problem::with(Exit::Denied, "denied by policy", refusal));
     }
     if args.watch {
-        stays_bound(bound, &ready.layers)?;
+        stays_bound(&mut kept.bound, &ready.layers)?;
     }
     super::pack::warn_of_old(&place, output)?;
     if let Some(Base { revision: base, .. }) = &place.base {
@@ -239,6 +269,7 @@ struct Ready {
 fn prepare(
     args: &RunArgs,
     place: &Place,
+    kept: &mut Kept,
     sources: &mut Sources,
     found: &mut Diagnostics,
 ) -> Result<Option<Ready>, Problem> {
@@ -246,6 +277,9 @@ fn prepare(
     let settings = settings(place, flags(args), sources, found).map_err(|error| failed(&error))?;
     let configured = settings.graph().map(|graph| place.configured(graph));
     let graph = args.graph.clone().or(configured);
+    if args.watch {
+        kept.stays_at(graph.clone().or_else(|| usual(place)))?;
+    }
     let Some(chosen) = choose(place, graph.as_deref(), sources, found)
         .map_err(|error| Problem::prepare("cannot begin", &error))?
     else {

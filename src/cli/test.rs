@@ -24,7 +24,7 @@ use super::output::Output;
 use super::problem::Problem;
 use super::trust::here;
 use super::validate::{packs_here, print, unreadable};
-use super::watching::again_and_again;
+use super::watching::{Tests, again_and_again};
 
 /// Arguments of `lgflow test`.
 #[derive(Debug, Args)]
@@ -58,7 +58,7 @@ struct Played<'c> {
 
 pub(super) fn run(args: &TestArgs, output: Output) -> Result<Exit, Problem> {
     if args.watch {
-        return again_and_again(&args.files, &here()?, output, |_| once(args, output));
+        return again_and_again(&args.files, Tests::Count, &here()?, output, |_| once(args, output));
     }
     once(args, output)
 }

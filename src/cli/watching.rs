@@ -1,7 +1,9 @@
 //! `--watch`: the same command again at each change of what it is about.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use crate::compile::FileKind;
 use crate::diag::{Diagnostics, Severity};
 use crate::digest::Digest;
 use crate::front::{Place, unless_interrupted};
@@ -62,10 +64,20 @@ impl Watched {
     }
 }
 
+/// Do the tests beside graphs decide what a command comes to?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tests {
+    /// What they say counts, and a broken one holds the command up.
+    Count,
+    /// They are not looked at.
+    Aside,
+}
+
 /// Does `work` now, and again at each change after which the files are others than before, and sound. `work` is given
 /// whether it is the first time.
 pub(super) fn again_and_again(
     files: &[PathBuf],
+    tests: Tests,
     place: &Place,
     output: Output,
     mut work: impl FnMut(bool) -> Result<Exit, Problem>,
@@ -73,7 +85,7 @@ pub(super) fn again_and_again(
     let mut watched = Watched::new(files, place)?;
     let mut seen = None;
     loop {
-        let state = State::of(files);
+        let state = State::of(files, tests);
         if seen.as_ref() != Some(&state.digest) {
             let first = seen.replace(state.digest).is_none();
             if state.is_broken() && !first {
@@ -107,9 +119,12 @@ struct State {
 }
 
 impl State {
-    fn of(files: &[PathBuf]) -> Self {
+    fn of(files: &[PathBuf], tests: Tests) -> Self {
         let (mut sources, mut found) = (Sources::default(), Diagnostics::default());
-        let checked = check(files, &mut sources, &mut found);
+        let mut checked = check(files, &mut sources, &mut found);
+        if let (Tests::Aside, Ok(folders)) = (tests, &mut checked) {
+            found = without_tests(folders, &found);
+        }
         found.sort();
         let problem = checked.as_ref().err().map(Problem::human);
         let read = files_of(checked.as_deref().unwrap_or_default(), &sources);
@@ -128,6 +143,23 @@ impl State {
         self.problem.iter().for_each(|problem| output.note(problem));
         output.drawn(&human(&self.sources, &self.found, style_of_stderr()));
     }
+}
+
+/// Takes the tests out of what was read, and gives what was found elsewhere.
+fn without_tests(folders: &mut [CheckedFolder], found: &Diagnostics) -> Diagnostics {
+    let mut tests = BTreeSet::new();
+    for folder in folders {
+        folder.files.retain(|_, read| {
+            let is_test = read.kind == FileKind::Test;
+            if is_test {
+                tests.insert(read.file);
+            }
+            !is_test
+        });
+    }
+    let mut others = Diagnostics::default();
+    found.iter().filter(|one| !tests.contains(&one.span().file)).for_each(|one| others.push(one.clone()));
+    others
 }
 
 /// Everything that was read, each with its digest.
