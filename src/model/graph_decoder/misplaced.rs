@@ -166,10 +166,12 @@ impl Search<'_> {
     }
 
     fn parameters(&mut self, uses: Option<Uses>, with: &Entry, place: &str) -> Entry {
+        let braced = self.is_braced(&with.value);
         let keep = |search: &mut Self, entry: &Entry| {
             let key = entry.key.value.as_str();
             let known = uses.and_then(|uses| uses.parameters().names);
-            let stranger = known.map_or_else(|| means_the_graph(entry), |names| !names.contains(&key));
+            let meant = || !braced && means_the_graph(entry);
+            let stranger = known.map_or_else(meant, |names| !names.contains(&key));
             if search.belongs_to_root(entry) && stranger {
                 search.found.push((entry.clone(), format!("the parameters of {place}")));
                 return None;
@@ -183,6 +185,9 @@ impl Search<'_> {
     fn modifier(&mut self, modifier: &Entry, place: &str) -> Entry {
         let name = modifier.key.value.as_str();
         let channels = self.root.get("state");
+        if name == "update" && self.is_braced(&modifier.value) {
+            return modifier.clone();
+        }
         let keep = |search: &mut Self, entry: &Entry| {
             let is_channel = channels.is_some_and(|channels| channels.get(&entry.key.value).is_some());
             let meant =
@@ -213,7 +218,7 @@ impl Search<'_> {
     /// Data of any name, or an author's own table: a key of the graph that stands there was hardly meant for it. In TOML alone,
     /// where every key behind a header belongs to that table; elsewhere it was put there.
     fn data(&mut self, data: &Entry, place: &str, depth: usize) -> Entry {
-        if self.syntax != Syntax::Toml || depth == 0 {
+        if self.syntax != Syntax::Toml || depth == 0 || self.is_braced(&data.value) {
             return data.clone();
         }
         let keep = |search: &mut Self, entry: &Entry| {
@@ -225,6 +230,15 @@ impl Search<'_> {
             Some(search.data(entry, place, depth - 1))
         };
         self.filtered(data, keep)
+    }
+
+    /// Is it a table of TOML in braces? No key falls into one; whatever stands there was put there. The place of a table
+    /// with a header is that of the header.
+    fn is_braced(&self, table: &Tree) -> bool {
+        let within =
+            |entry: &Entry| table.span.start < entry.key.span.start && entry.key.span.end <= table.span.end;
+        let entries = table.entries();
+        self.syntax == Syntax::Toml && !entries.is_empty() && entries.iter().all(within)
     }
 
     /// Is it a key of the graph that the graph lacks?
