@@ -52,7 +52,7 @@ fn examples(path: &Path) -> Vec<Example> {
     let mut lines = page.lines();
     while let Some(line) = lines.next() {
         if let Some(text) = line.strip_prefix('#') {
-            heading = text.trim_start_matches('#').trim().to_owned();
+            text.trim_start_matches('#').trim().clone_into(&mut heading);
         }
         let Some(head) = line.strip_prefix("```yaml ") else { continue };
         let expected = match head.split_once(' ') {
