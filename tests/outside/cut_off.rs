@@ -16,7 +16,7 @@ use crate::server::{Part, Server, ok};
 fn silent_at_first() -> Server {
     let asked = AtomicUsize::new(0);
     Server::start(move |_| match asked.fetch_add(1, Ordering::SeqCst) {
-        0 => vec![Part::Pause(Duration::from_secs(600))],
+        0 => vec![Part::Pause(Duration::from_mins(10))],
         _ => ok("text/plain", "done"),
     })
 }

@@ -181,8 +181,7 @@ impl Iteration<'_> {
         let chosen =
             || edges().filter(|edge| matches!(edge.outcome, EdgeOutcome::Success | EdgeOutcome::Otherwise));
         let otherwise = chosen().any(|edge| edge.outcome == EdgeOutcome::Otherwise);
-        (otherwise && chosen().filter(|edge| !inner(edge)).all(|edge| hits(edge)))
-            || self.one_leads_on(at, &hits)
+        (otherwise && chosen().filter(|edge| !inner(edge)).all(&hits)) || self.one_leads_on(at, &hits)
     }
 
     /// Of the conditions of a node, whatever they come to, does one hold that leads on, or none, and its `otherwise` does?

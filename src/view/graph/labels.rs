@@ -75,11 +75,8 @@ pub(super) fn title(plan: &Plan, turned: &PlanLoop) -> String {
 
 /// What bounds a loop, and the wait between its iterations.
 pub(in crate::view) fn loop_bounds(turned: &PlanLoop) -> String {
-    let mut told = format!("at most {} iterations", turned.max);
-    if !turned.delay.is_zero() {
-        told += &format!(", delay {:?}", turned.delay);
-    }
-    told
+    let most = format!("at most {} iterations", turned.max);
+    if turned.delay.is_zero() { most } else { format!("{most}, delay {:?}", turned.delay) }
 }
 
 /// A text of the author's on one line.
