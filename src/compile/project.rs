@@ -202,6 +202,7 @@ impl Project<'_, '_> {
         let finding = match told {
             Some(told) => Diagnostic::new(told.code, Span::whole(file), told.message.as_str())
                 .maybe_help(told.help.clone()),
+            None if apart.iter().any(|file| nearly_says_ours(file.text())) => unknown_id(name, file),
             None => not_ours(name, file),
         };
         self.diagnostics.push(finding);
@@ -577,6 +578,27 @@ fn not_ours(name: &str, file: FileId) -> Diagnostic {
     Diagnostic::new(codes::NOT_OURS, Span::whole(file), message).help(format!(
         "name another file, or begin it with `schema: {GRAPH_ID}1` or `schema: {POLICY_ID}1`; nothing of it is shown"
     ))
+}
+
+/// Does a line that begins with `schema` go on with the name of the program, though with no id of ours?
+fn nearly_says_ours(text: &str) -> bool {
+    let is_sign = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ':' | '=' | '{');
+    text.lines().take(100).any(|line| {
+        let rest = line.trim_start_matches(is_sign).strip_prefix("schema");
+        rest.is_some_and(|rest| {
+            let value = rest.trim_start_matches(is_sign);
+            value.len() < rest.len() && value.to_ascii_lowercase().starts_with("lgflow")
+        })
+    })
+}
+
+/// The same of a file whose `schema` line is there, and names no format that there is.
+fn unknown_id(name: &str, file: FileId) -> Diagnostic {
+    let message =
+        format!("`{name}` is no graph and no policy: the id in its line `schema` is none that lgflow has");
+    let ids = [GRAPH_ID, POLICY_ID, POLICY_TESTS_ID, GRAPH_TESTS_ID].map(|id| format!("`{id}1`")).join(", ");
+    Diagnostic::new(codes::NOT_OURS, Span::whole(file), message)
+        .help(format!("write one of {ids}; or name another file: nothing of this one is shown"))
 }
 
 /// The value of the `schema` line. A slip in its key leaves a file what it is.

@@ -11,12 +11,16 @@ pub fn worth_guessing(met: usize, known: usize) -> bool {
 
 /// The known name that `written` is most likely a misspelling of: the smallest Damerau-Levenshtein distance, at
 /// most a third of the longer name's length (and at least 1), ties to the first.
+///
+/// One letter for another is near where there is nothing else to be meant, and a guess where there is.
 pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = written.to_lowercase();
     let outline = Outline::of(written);
-    known
+    let mut all = 0;
+    let found = known
         .into_iter()
         .filter_map(|name| {
+            all += 1;
             let prefix = written.len() >= 3 && (name.starts_with(written) || written.starts_with(name));
             let own = Outline::of(name);
             let most = (outline.length.max(own.length) / 3).max(1);
@@ -26,8 +30,10 @@ pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> O
             let distance = strsim::damerau_levenshtein(&lower, &name.to_lowercase());
             (distance <= most || prefix).then_some((distance, name))
         })
-        .min_by_key(|&(distance, _)| distance)
-        .map(|(_, name)| name)
+        .min_by_key(|&(distance, _)| distance);
+    let (distance, name) = found?;
+    let is_guess = distance == 1 && outline.length == 1 && Outline::of(name).length == 1 && all > 1;
+    (!is_guess).then_some(name)
 }
 
 /// How long a name is and which letters it has: tells most strangers apart without comparing them.
@@ -85,6 +91,8 @@ mod tests {
         assert_eq!(nearest("zebra", ["report", "test"]), None);
         assert_eq!(suggestion("zebra", ["a_b"]).as_deref(), Some("use one of `a_b`"));
         assert_eq!(nearest("b", ["a"]), Some("a"));
+        assert_eq!(nearest("b", ["a", "c"]), None, "either may be meant");
+        assert_eq!(nearest("B", ["a", "b"]), Some("b"));
     }
 
     #[test]

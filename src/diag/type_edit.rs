@@ -13,7 +13,7 @@ pub fn type_edit(wanted: &str, value: &Value) -> Option<String> {
         "a list" | "a list of strings" => return Some(list(value)),
         "a boolean" => boolean(value),
         "an integer" | "a number" => return Some(number(wanted, value)),
-        "a mapping" | "an object" | "a graph file" => "write `KEY: VALUE` under it, or `{ KEY: VALUE }`",
+        "a mapping" | "an object" => "write names with their values",
         "a size" => "write it like `200000` or `10MiB`",
         "a duration" => "write it like `90s`, `10m` or `1h30m`",
         "a JSON Schema" | "a schema" => return Some(schema(value)),

@@ -5,23 +5,31 @@ use std::collections::BTreeSet;
 
 use crate::source::{FileId, Span};
 
+use super::Syntax;
+
 /// What of a file could not be read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Damage {
     spans: Vec<Span>,
     words: BTreeSet<String>,
     merges: Vec<Span>,
+    syntax: Option<Syntax>,
 }
 
 impl Damage {
-    pub(super) fn new(text: &str, mut spans: Vec<Span>) -> Self {
+    pub(super) fn new(text: &str, mut spans: Vec<Span>, syntax: Syntax) -> Self {
         spans.sort();
         let lost = spans.iter().filter_map(|span| text.get(span.start as usize..span.end as usize));
         let words = lost.flat_map(words).map(str::to_owned).collect();
         let merges =
             |span: &&Span| text.get(span.start as usize..).is_some_and(|rest| rest.starts_with("<<"));
         let merges = spans.iter().filter(merges).copied().collect();
-        Self { spans, words, merges }
+        Self { spans, words, merges, syntax: Some(syntax) }
+    }
+
+    /// What the file is written in, and so what its mends are to be written in; YAML where nothing was read.
+    pub fn syntax(&self) -> Syntax {
+        self.syntax.unwrap_or(Syntax::Yaml)
     }
 
     /// Was the whole file read?

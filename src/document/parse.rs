@@ -43,7 +43,7 @@ pub fn parse(
     };
     hand_over(found, file, limits, diagnostics);
     let (tree, unread) = parsed?;
-    Some(Parsed { tree, damage: Damage::new(text, unread), syntax })
+    Some(Parsed { tree, damage: Damage::new(text, unread, syntax), syntax })
 }
 
 /// The first findings of a file up to the limit; nobody reads the thousandth duplicate.

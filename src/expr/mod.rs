@@ -21,6 +21,7 @@ mod parse;
 mod reference;
 mod render;
 mod scan;
+mod slip;
 mod stop;
 mod value;
 mod value_template;

@@ -8,6 +8,7 @@ use crate::diag::codes;
 use super::fault::Fault;
 use super::ir::At;
 use super::scan::scan;
+use super::slip::syntax_fault;
 
 /// The syntax of templates: `MiniJinja`'s own, and a text's last line break stays.
 pub(super) fn syntax() -> SyntaxConfig {
@@ -88,43 +89,4 @@ fn braces_fault(source: &str, start: usize) -> Fault {
     } else {
         fault.help(format!("write `{inner}`"))
     }
-}
-
-/// What the lexer or the parser refused.
-pub(super) fn syntax_fault(source: &str, error: &minijinja::Error, bare: bool) -> Fault {
-    let range = error.range().unwrap_or(0..source.len());
-    let (start, end) = within(source, range.start, range.end);
-    let rest = &source[start..];
-    let written = &source[start..end];
-    let detail = error.detail().unwrap_or("it is not an expression");
-    let fault = |message: String| Fault::new(codes::EXPRESSION_SYNTAX, At::new(start, end), message);
-    let what = if bare { "the expression" } else { "the template" };
-    for (sign, word) in [("&&", "and"), ("||", "or"), ("!", "not"), ("=", "==")] {
-        let here = rest.starts_with(sign)
-            || (sign == "||" && rest.starts_with('|') && source[..start].ends_with('|'));
-        if here && !rest.starts_with("!=") && !rest.starts_with("==") {
-            return fault(format!("{what} has no `{sign}`")).help(format!("write `{word}`"));
-        }
-    }
-    if detail.contains("end of input") {
-        return fault(format!("{what} ends too early: {detail}")).help("write the rest of it");
-    }
-    if written.trim().is_empty() {
-        return fault(format!("{what} can't be read here: {detail}"));
-    }
-    let written: String = written.chars().take(40).collect();
-    fault(format!("{what} can't be read at `{written}`: {detail}"))
-}
-
-/// The nearest range that lies within the text and between its characters.
-fn within(source: &str, start: usize, end: usize) -> (usize, usize) {
-    let mut start = start.min(source.len());
-    while !source.is_char_boundary(start) {
-        start -= 1;
-    }
-    let mut end = end.clamp(start, source.len());
-    while !source.is_char_boundary(end) {
-        end += 1;
-    }
-    (start, end)
 }

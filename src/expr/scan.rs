@@ -9,7 +9,7 @@ use crate::diag::{codes, suggestion};
 use super::fault::Fault;
 use super::ir::At;
 use super::limits::{BLOCKS, BRACKETS, BRANCHES, EXPRESSION_BYTES, HEIGHT, TEMPLATE_BYTES};
-use super::parse::syntax_fault;
+use super::slip::syntax_fault;
 
 /// The statements of a template, with what ends each.
 const STATEMENTS: &[&str] = &["for", "if", "set", "elif", "else", "endfor", "endif"];

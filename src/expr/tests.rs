@@ -270,7 +270,7 @@ fn what_the_language_does_not_have_is_refused_at_its_place() {
         ),
         ("a {{ [1] }}", "not-text", "[1]", "write `… | join(', ')` or `… | tojson`"),
         ("a {{ 'x' | split }}", "not-text", "'x' | split", "write `… | join(', ')` or `… | tojson`"),
-        ("a {{ inputs.n", "expression-syntax", "n", "write the rest of it"),
+        ("a {{ inputs.n", "expression-syntax", "{{", "write `}}` where it ends"),
         ("{% for x in inputs.n %}{{ loop.indx }}{% endfor %}", "unknown-field", "indx", "write `index`"),
     ];
     for (source, code, part, help) in cases {

@@ -85,7 +85,7 @@ pub(super) fn faults(error: &ValidationError<'_>, schema: &Value, found: &mut Ve
         }
         ValidationErrorKind::Type { kind } => {
             let help = words_of(kind).into_iter().find_map(|wanted| type_edit(wanted, error.instance()));
-            let help = item_of_list(error, schema).or(help);
+            let help = keys_of_object(error, schema).or_else(|| item_of_list(error, schema)).or(help);
             let command = error.instance().as_str().filter(|_| error.instance_path().as_str() == "/argv");
             found.push(at(Fault::WrongType, sentence(error), command.map(words_of_command).or(help)));
         }
@@ -131,6 +131,25 @@ fn item_of_list(error: &ValidationError<'_>, schema: &Value) -> Option<String> {
     (wanted == given || (wanted, given) == ("a number", "an integer"))
         .then(|| type_edit("a list", error.instance()))
         .flatten()
+}
+
+/// The keys of the object that is wanted.
+fn keys_of_object(error: &ValidationError<'_>, schema: &Value) -> Option<String> {
+    let ValidationErrorKind::Type { kind } = error.kind() else { return None };
+    if words_of(kind) != ["an object"] {
+        return None;
+    }
+    let (owner, _) = error.schema_path().as_str().rsplit_once('/')?;
+    let required = schema.pointer(owner)?.get("required").and_then(Value::as_array);
+    let required: Vec<&str> = required.into_iter().flatten().filter_map(Value::as_str).collect();
+    let keys =
+        if required.is_empty() { properties_beside(schema, error.schema_path().as_str()) } else { required };
+    let shown: Vec<String> = keys.iter().take(8).map(|key| format!("`{key}`")).collect();
+    Some(match shown[..] {
+        [] => "write an object: names with their values".to_owned(),
+        [ref only] => format!("write an object with the key {only}"),
+        _ => format!("write an object with the keys {}", shown.join(", ")),
+    })
 }
 
 /// A command line as the list of its words; what a shell would read otherwise is left to the author.

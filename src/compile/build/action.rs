@@ -137,8 +137,13 @@ impl Builder<'_, '_> {
         if let Some(text) = self.draft.parts.prompts.get(&written.value) {
             return Some((crate::model::Name::parse(&written.value)?, text.clone()?));
         }
-        let known: Vec<String> = self.draft.parts.prompts.keys().cloned().collect();
-        let help = suggestion(&written.value, known.iter().map(String::as_str));
+        let sound = self.draft.parts.prompts.keys().map(String::as_str);
+        // one with a fault is declared all the same, and may be the one that is meant
+        let mut known: Vec<&str> =
+            self.draft.declared("prompts").map(|(name, _)| name).chain(sound).collect();
+        known.sort_unstable();
+        known.dedup();
+        let help = text_of_prompt(&written.value).or_else(|| suggestion(&written.value, known));
         self.unknown(codes::UNKNOWN_PROMPT, "prompts", "prompt", &written, help);
         None
     }
@@ -160,8 +165,11 @@ impl Builder<'_, '_> {
         let inputs = self.value(node, "inputs", locals);
         let written = literal::word(&node.parameter("graph")?.value)?;
         let Some(plan) = self.draft.parts.subgraphs.get(&written.value) else {
-            let known = self.draft.parts.subgraphs.keys().map(String::as_str);
-            let help = suggestion(&written.value, known);
+            let mut known: Vec<&str> = self.draft.declared("graphs").map(|(name, _)| name).collect();
+            known.extend(self.draft.parts.subgraphs.keys().map(String::as_str));
+            known.sort_unstable();
+            known.dedup();
+            let help = file_of_graph(&written.value).or_else(|| suggestion(&written.value, known));
             self.unknown(codes::UNKNOWN_GRAPH, "graphs", "graph", &written, help);
             return None;
         };
@@ -222,4 +230,21 @@ fn configured(name: &str) -> (String, bool) {
 fn tools(node: &DraftNode<'_>) -> Option<Vec<Uses>> {
     let Some(field) = node.parameter("tools") else { return Some(Vec::new()) };
     literal::words(&field.value).iter().map(|word| Uses::parse(&word.value)).collect()
+}
+
+/// A file where the name of a graph belongs: how it gets one.
+fn file_of_graph(written: &str) -> Option<String> {
+    let (path, extension) = written.rsplit_once('.')?;
+    if !matches!(extension, "yaml" | "yml" | "toml" | "json") {
+        return None;
+    }
+    let stem = path.rsplit('/').next().unwrap_or_default().to_ascii_lowercase().replace('-', "_");
+    let name = crate::model::Name::parse(&stem).map_or("other", |_| stem.as_str());
+    Some(format!("declare it under `graphs`, `{name}: {{ file: {written} }}`, and write `graph: {name}`"))
+}
+
+/// A text where the name of a prompt belongs: how it gets one.
+fn text_of_prompt(written: &str) -> Option<String> {
+    let is_text = written.trim().contains(char::is_whitespace);
+    is_text.then(|| "declare it under `prompts`, `ask: { text: … }`, and write `prompt: ask`".to_owned())
 }

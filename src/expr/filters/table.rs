@@ -187,6 +187,8 @@ pub(in crate::expr) fn other_name(name: &str) -> Option<&'static str> {
         "truncate" => "head",
         "equalto" | "sameas" => "eq",
         "strip" => "trim",
+        "upcase" | "uppercase" | "toupper" | "to_upper" => "upper",
+        "downcase" | "lowercase" | "tolower" | "to_lower" => "lower",
         "dictsort" => "items",
         _ => return None,
     })

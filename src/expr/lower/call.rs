@@ -394,7 +394,11 @@ impl<'s> Lowering<'s> {
         let help =
             other_name(name).filter(|word| find_filter(word).is_some() || SPECIAL_FILTERS.contains(word));
         let help = help.map(|word| format!("write `{word}`")).or_else(|| suggestion(name, known));
-        let help = help.unwrap_or_else(|| "use a filter that `docs/expressions.md` lists".to_owned());
+        let all = || SPECIAL_FILTERS.iter().copied().chain(FILTERS.iter().map(|filter| filter.name));
+        let help = help.unwrap_or_else(|| {
+            let names: Vec<String> = all().map(|name| format!("`{name}`")).collect();
+            format!("use one of {}", names.join(", "))
+        });
         self.faults
             .push(Fault::new(codes::UNKNOWN_FILTER, at, format!("there is no filter `{name}`")).help(help));
     }

@@ -1,8 +1,13 @@
 //! What a decoder carries along: the sink, and the places that are not worth a word any more. Knows no key.
 
 use crate::diag::{Code, Diagnostic, Diagnostics, codes, suggestion, type_edit};
-use crate::document::{Damage, Tree, Value};
+use crate::document::{Damage, Syntax, Tree, Value};
 use crate::source::Span;
+
+use super::{Shape, Slot, example};
+
+/// Keys whose lists are tables of their own in TOML.
+const TABLES: [&str; 6] = ["edges", "cases", "commands", "network", "flows", "redact"];
 
 /// Collects findings while a tree is read. A finding inside a damaged place is dropped: what broke the place was
 /// reported before, and everything after it would be noise.
@@ -69,9 +74,46 @@ impl<'d> Decoder<'d> {
         } else {
             let message = format!("`{key}` takes {wanted}, not {}", tree.kind());
             Diagnostic::new(codes::WRONG_TYPE, tree.span, message)
-                .maybe_help(type_edit(wanted, &tree.to_json()))
+                .maybe_help(self.type_edit(key, wanted, tree))
         };
         self.report(diagnostic);
+    }
+
+    /// The edit in the file's own syntax.
+    fn type_edit(&self, key: &str, wanted: &str, tree: &Tree) -> Option<String> {
+        let syntax = self.damage.syntax();
+        let is_map = matches!(tree.value, Value::Map(_));
+        match (wanted, syntax) {
+            ("a list", Syntax::Toml) if is_map && TABLES.contains(&key) => {
+                Some(format!("write the header `[[{key}]]`, or `{key} = [{{ … }}]`"))
+            }
+            ("a list", Syntax::Toml | Syntax::Json) if is_map || matches!(tree.value, Value::Null) => {
+                Some("write `[ … ]`".to_owned())
+            }
+            ("a list", Syntax::Yaml) if is_map => Some("begin each item with `- `".to_owned()),
+            _ => type_edit(wanted, &tree.to_json()).map(|edit| match syntax {
+                Syntax::Yaml => edit,
+                Syntax::Toml => edit
+                    .replace("type: ", "type = ")
+                    .replace("NAME: ", "NAME = ")
+                    .replace("= string", "= \"string\""),
+                Syntax::Json => edit
+                    .replace("type: ", "\"type\": ")
+                    .replace("NAME: ", "\"NAME\": ")
+                    .replace(": string", ": \"string\""),
+            }),
+        }
+    }
+
+    /// A mapping is wanted, of this shape or of names of the author's, and something else stands there.
+    pub(crate) fn no_mapping(&mut self, slot: Slot<'_>, shape: Option<&Shape>) {
+        let tree = slot.value;
+        if matches!(tree.value, Value::Null) {
+            return self.wrong_type(slot.key, "a mapping", tree);
+        }
+        let message = format!("`{}` takes a mapping, not {}", slot.key, tree.kind());
+        let help = example::edit(slot.key, shape, tree, self.damage.syntax());
+        self.report(Diagnostic::new(codes::WRONG_TYPE, tree.span, message).help(help));
     }
 
     /// A value that has the right type and still may not stand here.

@@ -5,6 +5,7 @@ use crate::document::{Entry, Tree, Value};
 use crate::source::Span;
 
 use super::Decoder;
+use super::foreign::{self, Foreign};
 
 /// What a mapping may hold.
 #[derive(Debug, Clone, Copy)]
@@ -67,13 +68,13 @@ impl Decoder<'_> {
     /// mapping. `key` and `owner` are the key that the mapping stands under and its place.
     pub(crate) fn fields<'t>(&mut self, slot: Slot<'t>, shape: &Shape) -> Option<Fields<'t>> {
         let Value::Map(entries) = &slot.value.value else {
-            self.wrong_type(slot.key, "a mapping", slot.value);
+            self.no_mapping(slot, Some(shape));
             return None;
         };
         let mut slots = known(entries, shape);
         for entry in entries {
             if !is_known(&entry.key.value, shape) {
-                slots.extend(self.adopt(entry, shape, &slots));
+                slots.extend(self.adopt(slot, entry, shape, &slots));
             }
         }
         self.missing(slot, shape, &slots);
@@ -81,13 +82,28 @@ impl Decoder<'_> {
     }
 
     /// Reports an unknown key, and takes its value for the absent key that it resembles.
-    fn adopt<'t>(&mut self, entry: &'t Entry, shape: &Shape, taken: &[Slot<'t>]) -> Option<Slot<'t>> {
+    fn adopt<'t>(
+        &mut self,
+        owner: Slot<'t>,
+        entry: &'t Entry,
+        shape: &Shape,
+        taken: &[Slot<'t>],
+    ) -> Option<Slot<'t>> {
         let written = entry.key.value.as_str();
         let absent = || shape.keys.iter().copied().filter(|key| taken.iter().all(|slot| slot.key != *key));
         // looking for what was meant is dear, and nobody will read it
-        let meant = if self.is_full() { None } else { nearest(written, absent()) };
+        let foreign =
+            if self.is_full() { None } else { foreign::meant(shape.what, owner, written, &entry.value) };
+        let (key, edit) = match foreign {
+            Some(Foreign::Key(key)) => (absent().find(|absent| *absent == key), None),
+            Some(Foreign::Edit(edit)) => (None, Some(edit)),
+            None => (None, None),
+        };
+        let guess = || if self.is_full() || edit.is_some() { None } else { nearest(written, absent()) };
+        let meant = key.or_else(guess);
         let help = match meant {
             _ if self.is_full() => None,
+            _ if edit.is_some() => edit,
             Some(key) => Some(format!("write `{key}`")),
             None => suggestion(written, shape.keys.iter().copied()).map(|help| match shape.own {
                 OwnKeys::Extensions => format!("{help}, or `x-{written}` for a key of your own"),
@@ -117,7 +133,7 @@ impl Decoder<'_> {
     /// The entries of a mapping whose keys are names of the author's.
     pub(crate) fn entries<'t>(&mut self, slot: Slot<'t>) -> Option<&'t [Entry]> {
         let Value::Map(entries) = &slot.value.value else {
-            self.wrong_type(slot.key, "a mapping", slot.value);
+            self.no_mapping(slot, None);
             return None;
         };
         Some(entries)

@@ -2,7 +2,9 @@
 //! neither: keys, words and ranges are given by the caller.
 
 mod decoder;
+mod example;
 mod fields;
+mod foreign;
 mod name;
 mod scalar;
 mod unit;

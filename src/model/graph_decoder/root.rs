@@ -59,7 +59,8 @@ pub fn decode_graph(parsed: &Parsed, diagnostics: &mut Diagnostics) -> Option<Gr
     let tree = &parsed.tree;
     let place = first_line(tree);
     if !matches!(tree.value, Value::Map(_)) {
-        decoder.wrong_type("a graph file", "a mapping", tree);
+        let slot = Slot { key: "a graph file", key_span: place, value: tree };
+        decoder.no_mapping(slot, None);
         return None;
     }
     let put_right = put_right(&mut decoder, parsed);

@@ -302,7 +302,30 @@ impl Reader<'_, '_> {
         }
         let known = Uses::ALL.map(Uses::as_str);
         let message = format!("unknown node kind `{}`", written.value);
+        if let Some(ours) = kind_elsewhere(&written.value) {
+            let found = Diagnostic::new(codes::UNKNOWN_USES, written.span, message);
+            self.decoder.report(found.help(format!("write `{ours}`")));
+            return None;
+        }
         self.decoder.unknown_word(codes::UNKNOWN_USES, written.span, &written.value, message, &known);
         crate::diag::nearest(&written.value, known).and_then(Uses::parse)
     }
+}
+
+/// What a kind of node of other engines is called here.
+fn kind_elsewhere(written: &str) -> Option<&'static str> {
+    Some(match written.to_ascii_lowercase().as_str() {
+        "shell" | "bash" | "sh" | "run" | "command" | "cmd" | "script" | "process" => "exec",
+        "agent" | "chat" | "completion" | "model" => "llm",
+        "subgraph" | "workflow" | "subworkflow" | "sub_workflow" => "graph",
+        "request" | "fetch" | "curl" => "http",
+        "human" | "confirm" | "manual" | "interrupt" => "approval",
+        "set" | "assign" | "const" => "values",
+        "template" => "render",
+        "grep" => "search_files",
+        "write_file" | "edit_file" | "write" | "edit" | "patch" => "apply_patch",
+        "diff" | "git_diff" => "workspace_diff",
+        "throw" | "raise" => "fail",
+        _ => return None,
+    })
 }

@@ -143,6 +143,10 @@ fn scripted(d: &mut Decoder<'_>, slot: Slot<'_>) -> Option<Scripted> {
     let tokens = fields.get("tokens").and_then(|slot| d.count(slot, 0)).map(|count| u64::from(count.value));
     let outcome = outcome(d, &fields);
     let written = fields.get("output").map(|slot| slot.value.clone());
+    // whichever call was meant: it is not each of them
+    if fields.get("call").is_some() && call.is_none() {
+        return None;
+    }
     Some(Scripted { span: fields.span, which: which?, call, outcome: outcome?, written, tokens })
 }
 
@@ -176,7 +180,8 @@ fn outcome(d: &mut Decoder<'_>, fields: &Fields<'_>) -> Option<ScriptedOutcome> 
         _ => {
             let hangs = d.boolean(one)?;
             if !hangs.value {
-                d.bad_value(hangs.span, "a call that does not hang comes to something", None);
+                let help = "write `hangs: true`; or what it comes to: `output: …`".to_owned();
+                d.bad_value(hangs.span, "a call that does not hang comes to something", Some(help));
                 return None;
             }
             Some(ScriptedOutcome::Hangs)
@@ -239,7 +244,8 @@ fn reply(d: &mut Decoder<'_>, fields: &Fields<'_>) -> Option<Reply> {
         }
         let is_late = d.boolean(late)?;
         if !is_late.value {
-            d.bad_value(is_late.span, "an answer that is not late says what is chosen", None);
+            let help = "write `late: true`; or what is chosen: `choice: …`".to_owned();
+            d.bad_value(is_late.span, "an answer that is not late says what is chosen", Some(help));
             return None;
         }
         return Some(Reply::Late(is_late.span));
