@@ -26,6 +26,8 @@ pub(super) fn syntax_fault(source: &str, error: &minijinja::Error, bare: bool) -
     let range = error.range().unwrap_or(0..source.len());
     let (start, end) = within(source, range.start, range.end);
     let detail = error.detail().unwrap_or("it is not an expression");
+    // what is missing at the end is told of the last thing that stands there
+    let (start, end) = if bare && detail.contains("end of input") { (end, end) } else { (start, end) };
     let slip = Slip { source, start, end, detail, bare };
     slip.foreign_operator()
         .or_else(|| slip.open_text())
@@ -202,7 +204,9 @@ impl Slip<'_> {
     /// Something behind an expression that was whole before it.
     fn too_much(&self) -> Option<Fault> {
         let written = self.source[self.start..self.end].trim();
-        if written.is_empty() || !self.detail.contains("expected end of") || self.before().is_empty() {
+        let whole = ["expected end of", "after expression"].iter().any(|words| self.detail.contains(words))
+            && !self.detail.contains("end of input");
+        if written.is_empty() || !whole || self.before().is_empty() {
             return None;
         }
         let written: String = written.chars().take(40).collect();
