@@ -16,9 +16,6 @@ use super::{SchemaError, Validator, tool_input, tool_names, validate_value};
 /// Marks a parameter that must be known before the run: no template can stand there.
 const LITERAL: &str = "x-literal";
 
-/// Parameters that name something of the graph.
-const REFERENCES: [&str; 2] = ["/graph", "/prompt"];
-
 static VALIDATORS: LazyLock<BTreeMap<&'static str, OnceLock<Option<Validator>>>> =
     LazyLock::new(|| tool_names().map(|name| (name, OnceLock::new())).collect());
 
@@ -47,12 +44,6 @@ pub fn check_parameters<'t>(
         let value = instance.pointer(&error.pointer);
         let literal = is_literal(validator.schema(), &error.keyword);
         if value.is_some_and(|value| value.is_null() || (!literal && is_template(value))) {
-            continue;
-        }
-        // what is no name names nothing either: that it is unknown is said where it is looked up
-        let is_reference =
-            REFERENCES.contains(&error.pointer.as_str()) && error.keyword.ends_with("/pattern");
-        if is_reference && value.is_some_and(|value| !is_template(value)) {
             continue;
         }
         if let Some(place) = Place::find(&parameters, &error.pointer) {

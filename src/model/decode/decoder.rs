@@ -9,6 +9,9 @@ use super::{Shape, Slot, example};
 /// Keys whose lists are tables of their own in TOML.
 const TABLES: [&str; 6] = ["edges", "cases", "commands", "network", "flows", "redact"];
 
+/// The types of JSON Schema.
+const TYPES: [&str; 7] = ["null", "boolean", "object", "array", "number", "string", "integer"];
+
 /// Collects findings while a tree is read. A finding inside a damaged place is dropped: what broke the place was
 /// reported before, and everything after it would be noise.
 pub(crate) struct Decoder<'d> {
@@ -91,17 +94,7 @@ impl<'d> Decoder<'d> {
                 Some("write `[ … ]`".to_owned())
             }
             ("a list", Syntax::Yaml) if is_map => Some("begin each item with `- `".to_owned()),
-            _ => type_edit(wanted, &tree.to_json()).map(|edit| match syntax {
-                Syntax::Yaml => edit,
-                Syntax::Toml => edit
-                    .replace("type: ", "type = ")
-                    .replace("NAME: ", "NAME = ")
-                    .replace("= string", "= \"string\""),
-                Syntax::Json => edit
-                    .replace("type: ", "\"type\": ")
-                    .replace("NAME: ", "\"NAME\": ")
-                    .replace(": string", ": \"string\""),
-            }),
+            _ => type_edit(wanted, &tree.to_json()).map(|edit| in_syntax(&edit, syntax)),
         }
     }
 
@@ -167,4 +160,21 @@ impl<'d> Decoder<'d> {
         let help = suggestion(written, known.iter().copied());
         self.report(Diagnostic::new(code, span, message).maybe_help(help));
     }
+}
+
+/// An edit of schemas as the syntax has it: how a key stands before its value, and the word of a type.
+fn in_syntax(edit: &str, syntax: Syntax) -> String {
+    let (open, sign) = match syntax {
+        Syntax::Yaml => return edit.to_owned(),
+        Syntax::Toml => ("", " = "),
+        Syntax::Json => ("\"", ": "),
+    };
+    let mut edit = edit.to_owned();
+    for key in ["type", "NAME"] {
+        edit = edit.replace(&format!("{key}: "), &format!("{open}{key}{open}{sign}"));
+    }
+    for word in TYPES {
+        edit = edit.replace(&format!("{sign}{word} }}"), &format!("{sign}\"{word}\" }}"));
+    }
+    edit
 }
