@@ -185,14 +185,11 @@ impl Iteration<'_> {
     }
 
     /// Of the conditions of a node, whatever they come to, does one hold that leads on, or none, and its `otherwise` does?
-    /// One that turns the loop in another way leads on as well, if running out fails its source.
     fn one_leads_on(&self, at: NodeIx, hits: &dyn Fn(&PlanEdge) -> bool) -> bool {
         let plan = self.plan;
         let found = self.decisions.and_then(|decisions| decisions.conditional(at));
         let Some((edges, Some(table))) = found else { return false };
-        let turns =
-            |edge: EdgeIx| plan.edge(edge).turns == Some(self.turned) && !leaves_when_run_out(plan, edge);
-        let leads: Vec<bool> = edges.iter().map(|edge| turns(*edge) || hits(plan.edge(*edge))).collect();
+        let leads: Vec<bool> = edges.iter().map(|edge| hits(plan.edge(*edge))).collect();
         let mut others = plan.node(at).outgoing.iter().map(|edge| plan.edge(*edge));
         let otherwise = others.any(|edge| edge.outcome == EdgeOutcome::Otherwise && hits(edge));
         !table.rows.is_empty()
