@@ -29,7 +29,8 @@ impl Builds {
                 _ => {}
             }
         } else if runs(line) {
-            self.awaits = true;
+            // with `-v` cargo names what it runs to build as well: until the build is finished, no test is among it
+            self.awaits |= !self.begun || is_of_tests(line);
         } else if line.trim_start().starts_with("Executable ") {
             // of `--no-run`
             self.awaits = false;
@@ -74,7 +75,8 @@ fn begins(line: &str) -> bool {
     let versioned = |word: &str| {
         word.strip_prefix('v').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
     };
-    matches!(words.next(), Some("Compiling" | "Checking")) && words.nth(1).is_some_and(versioned)
+    matches!(words.next(), Some("Compiling" | "Checking" | "Documenting"))
+        && words.nth(1).is_some_and(versioned)
 }
 
 /// ``    Finished `dev` profile [unoptimized + debuginfo] target(s) in 0.10s``, and what stands behind the word.
@@ -83,11 +85,16 @@ fn finished(line: &str) -> Option<&str> {
     (rest.starts_with('`') || rest.contains(" target(s) in ")).then_some(rest)
 }
 
-/// `     Running unittests src/lib.rs (target/debug/deps/x-1)`
+/// A program: one of tests, or, with `-v`, whatever cargo runs: ``     Running `target/debug/deps/x-1` ``
 fn runs(line: &str) -> bool {
+    is_of_tests(line) || line.trim_start().starts_with("Running `")
+}
+
+/// `     Running unittests src/lib.rs (target/debug/deps/x-1)`
+fn is_of_tests(line: &str) -> bool {
     let line = line.trim_start();
     line.starts_with("Doc-tests ")
-        || line.strip_prefix("Running ").is_some_and(|rest| rest.starts_with('`') || rest.ends_with(')'))
+        || line.strip_prefix("Running ").is_some_and(|rest| !rest.starts_with('`') && rest.ends_with(')'))
 }
 
 /// `{"reason":"build-finished","success":true}`

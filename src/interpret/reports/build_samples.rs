@@ -68,3 +68,59 @@ fn a_build_that_is_cut_is_not() {
         "==== test session starts ====\ncollected 1 item\n\nt.py . [100%]\n\n==== 1 passed in 0.01s ====\n";
     bad("auto", &[("beside a session", &format!("{session}{cut}"))]);
 }
+
+/// What cargo says with `-v` until it is finished: the compiler, a build script and what it makes are programs that run.
+const TOLD: &str = "   Compiling x v0.1.0 (/x)\n     Running `/bin/rustc --crate-name build_script_build build.rs`\n    \
+                    Checking dep v0.2.0 (/dep)\n     Running `/bin/clippy-driver /bin/rustc --crate-name dep src/lib.rs`\n     \
+                    Running `/x/target/debug/build/x-5857894dad162d43/build-script-build`\n     \
+                    Running `CARGO=/bin/cargo CARGO_PKG_DESCRIPTION='' /bin/rustc --crate-name x src/lib.rs --cfg 'f(x)'`\n";
+
+#[test]
+fn what_runs_to_build_is_no_test() {
+    let (built, tests) = (
+        "    Finished `dev` profile [unoptimized + debuginfo] target(s) in 0.39s\n",
+        "    Finished `test` profile [unoptimized + debuginfo] target(s) in 0.64s\n",
+    );
+    let program = "     Running `/x/target/debug/deps/x-1`\n\n";
+    let examples = "   Doc-tests x\n     Running `/bin/rustdoc --crate-name x --test src/lib.rs`\n\n";
+    let tested = format!("{TOLD}{tests}{program}{TESTED}");
+    let script = r#"{"reason":"build-script-executed","package_id":"x","linked_libs":[]}"#;
+    let samples = [
+        ("a build", &format!("{TOLD}{built}")),
+        ("nothing to do", &format!("       Fresh dep v0.2.0 (/dep)\n       Fresh x v0.1.0 (/x)\n{built}")),
+        (
+            "documentation",
+            &format!("   Documenting x v0.1.0 (/x)\n     Running `/bin/rustdoc --crate-name x`\n{built}"),
+        ),
+        ("events", &format!("{TOLD}{script}\n{FINISHED}{built}")),
+        ("tests that are not run", &format!("{TOLD}{tests}  Executable `/x/target/debug/deps/x-1`\n")),
+        ("tests", &tested),
+        ("tests and examples", &format!("{tested}\n{examples}{TESTED}")),
+        ("tests, and a build", &format!("{tested}{TOLD}{built}")),
+        ("a build, and tests", &format!("{TOLD}{built}{tested}")),
+    ];
+    let samples = samples.map(|(what, text)| (what, text.as_str()));
+    for format in ["cargo", "auto"] {
+        well(format, &samples);
+    }
+    let cut = [
+        ("a build", TOLD),
+        ("documentation", "   Documenting x v0.1.0 (/x)\n     Running `/bin/rustdoc --crate-name x`\n"),
+        ("before the tests", &format!("{TOLD}{tests}")),
+        ("in the first test", &format!("{TOLD}{tests}{program}")),
+        ("in a test, and then a build", &format!("{TOLD}{tests}{program}{TOLD}{built}")),
+        ("a test of which the build is not shown", &format!("{program}{TOLD}{built}")),
+        (
+            "a test in the midst of a build",
+            &format!("{TOLD}     Running unittests src/lib.rs (x-1)\n{built}"),
+        ),
+        ("behind the tests", &format!("{tested}{TOLD}")),
+        (
+            "a program of which nothing is known",
+            &format!("{TOLD}{built}     Running `target/debug/x`\nhello\n"),
+        ),
+    ];
+    for format in ["cargo", "auto"] {
+        bad(format, &cut);
+    }
+}
