@@ -284,7 +284,7 @@ const END_LAST: &str = "SELECT pg_terminate_backend(pid) FROM (SELECT pid FROM p
 #[test]
 fn a_run_whose_connection_ends_or_whose_server_starts_again_goes_on() {
     let server = Server::start();
-    let (workspace, run) = failed_in_the_middle(&server, || sql(&server, END_LAST));
+    let (workspace, run) = failed_in_the_middle(&server, || drop(sql(&server, END_LAST)));
     goes_on(&workspace, &run, 1, &|arguments| ran(&workspace, &server, arguments));
     let (workspace, run) = failed_in_the_middle(&server, || server.crash());
     goes_on(&workspace, &run, 1, &|arguments| ran(&workspace, &server, arguments));
@@ -318,7 +318,7 @@ fn the_run_of_a_worker_whose_server_starts_again_is_taken_up_by_the_next() {
     has_ended(&workspace, &run, 1, &|arguments| ran(&workspace, &server, arguments));
 }
 
-fn sql(server: &Server, text: &str) {
+fn sql(server: &Server, text: &str) -> String {
     let mut psql = ordinary("psql", server.folder.path());
     psql.args([
         "-h",
@@ -328,6 +328,8 @@ fn sql(server: &Server, text: &str) {
         "-d",
         "postgres",
         "-q",
+        "-A",
+        "-t",
         "-v",
         "ON_ERROR_STOP=1",
         "-c",
@@ -335,6 +337,7 @@ fn sql(server: &Server, text: &str) {
     ]);
     let done = psql.arg("-p").arg(server.port.to_string()).output().unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8(done.stdout).unwrap().trim().to_owned()
 }
 
 #[test]
@@ -375,6 +378,40 @@ commands:
 sandbox: { mode: best_effort }
 ";
 
+/// A run is given up that was taken up so often; a test that kills workers stops well before, however slow its machine is.
+const TRIES: usize = 10;
+
+/// How often that one of the queue was taken up that was most often.
+fn taken_up(server: &Server) -> usize {
+    sql(server, "SELECT COALESCE(MAX(tries), 0) FROM lgflow.queue").parse().unwrap()
+}
+
+#[test]
+fn a_run_that_was_taken_up_twenty_times_without_coming_to_an_end_is_given_up_and_can_be_gone_on_with() {
+    let server = Server::start();
+    let workspace = holding::workspace("retry");
+    let queue = [&["run", "--queue"][..], &holding::NAMED].concat();
+    let enqueue = || ran(&workspace, &server, &queue).ended(0).stdout.trim().to_owned();
+    let run = enqueue();
+    let mut worker = begun(&workspace, lgflow(&workspace, &server, &["worker", "--until-empty"]));
+    worker.kill().unwrap();
+    worker.wait().unwrap();
+    assert_eq!(taken_up(&server), 1);
+    let never_begun = enqueue();
+    sql(&server, "UPDATE lgflow.queue SET tries = 20");
+    let_go(&workspace);
+    ran(&workspace, &server, &["worker", "--until-empty"])
+        .ended(1)
+        .says(&format!("{run}: taken up 20 times without coming to an end, so it leaves the queue; `lgflow runs resume {run}` goes on"))
+        .says(&format!("{never_begun}: taken up 20 times without coming to an end, so it stays in the queue"));
+    let status = |run: &str| {
+        ran(&workspace, &server, &["runs", "show", run, "--format", "json"]).json()["status"].clone()
+    };
+    assert_eq!((status(&run), status(&never_begun)), (json!("interrupted"), json!("queued")));
+    goes_on(&workspace, &run, 2, &|arguments| ran(&workspace, &server, arguments));
+    ran(&workspace, &server, &["runs", "dequeue", &never_begun]).ended(0);
+}
+
 #[test]
 fn whichever_of_two_workers_is_killed_each_of_five_hundred_runs_ends_once() {
     let server = Server::start();
@@ -403,7 +440,7 @@ fn whichever_of_two_workers_is_killed_each_of_five_hundred_runs_ends_once() {
         random ^= random << 17;
         std::thread::sleep(Duration::from_millis(100 + random % 900));
         let ended = |worker: &mut Child| worker.try_wait().unwrap();
-        if kills < KILLS {
+        if kills < KILLS && taken_up(&server) < TRIES {
             let at = (random >> 32) as usize % workers.len();
             if ended(&mut workers[at]).is_none() {
                 workers[at].kill().unwrap();
@@ -411,7 +448,9 @@ fn whichever_of_two_workers_is_killed_each_of_five_hundred_runs_ends_once() {
                 kills += 1;
             }
             workers[at] = worker();
-        } else if workers.iter_mut().all(|worker| ended(worker).is_some_and(|status| status.success())) {
+        } else if kills == KILLS
+            && workers.iter_mut().all(|worker| ended(worker).is_some_and(|status| status.success()))
+        {
             break;
         }
     }

@@ -35,7 +35,7 @@ const BREATH: Duration = Duration::from_millis(100);
 /// Arguments of `lgflow worker`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  lgflow run --queue -g flows/nightly.yaml    put a run into the queue\n  lgflow worker --until-empty                 execute what is there, and end\n  lgflow worker --store postgres://me@localhost/lgflow\n\nSeveral workers may serve one workspace; a run is executed by one at a time, and taken over when its worker dies. Told to stop (SIGTERM, Ctrl-C), a worker ends the run that it is at, and then itself; told again, it cancels it. Exit code 1 where a run was refused: it stays in the queue."
+    after_help = "Examples:\n  lgflow run --queue -g flows/nightly.yaml    put a run into the queue\n  lgflow worker --until-empty                 execute what is there, and end\n  lgflow worker --store postgres://me@localhost/lgflow\n\nSeveral workers may serve one workspace; a run is executed by one at a time, and taken over when its worker dies. Told to stop (SIGTERM, Ctrl-C), a worker ends the run that it is at, and then itself; told again, it cancels it. Exit code 1 where a run was refused, which stays in the queue, or was given up after it was taken up 20 times."
 )]
 pub struct WorkerArgs {
     /// End when the queue is empty
@@ -122,7 +122,7 @@ enum Served {
     Later,
     /// It is done with.
     Done(String),
-    /// It stays in the queue, and this worker does not take it up again.
+    /// It came to no end, and this worker does not take it up again.
     Left(&'static str),
 }
 
@@ -138,12 +138,7 @@ fn serve(
     let settle =
         |claim: Claim, status: &str| claim.settle().map_err(ended).map(|()| Served::Done(status.to_owned()));
     if claim.tries() > TRIES {
-        output.note(&format!("{run}: taken up {TRIES} times without coming to an end, so it is left\n"));
-        let begun = place.runs().and_then(|store| store.knows(&run)).map_err(ended)?;
-        if begun {
-            return settle(claim, "interrupted");
-        }
-        return claim.postpone().map_err(ended).map(|()| Served::Left("refused"));
+        return given_up(place, claim, output).map_err(ended);
     }
     match finished(place, &run, told, output) {
         Ok(Some(finished)) if finished.interrupted.is_none() => {
@@ -175,6 +170,20 @@ fn serve(
             claim.postpone().map_err(ended).map(|()| Served::Left("refused"))
         }
     }
+}
+
+/// A run that came to no end however often it was taken up. One that has begun can be gone on with, and leaves the queue.
+fn given_up(place: &Place, claim: Claim, output: Output) -> Result<Served, StoreError> {
+    let run = claim.run().clone();
+    let (status, out) = if place.runs()?.knows(&run)? {
+        claim.settle()?;
+        ("interrupted", format!("it leaves the queue; `lgflow runs resume {run}` goes on with it"))
+    } else {
+        claim.postpone()?;
+        ("refused", format!("it stays in the queue; `lgflow runs dequeue {run}` takes it out"))
+    };
+    output.note(&format!("{run}: taken up {TRIES} times without coming to an end, so {out}\n"));
+    Ok(Served::Left(status))
 }
 
 /// Why a run of the queue was not executed.
