@@ -22,11 +22,12 @@ use serde_json::{Value, json};
 const POLICY: &str = "\
 schema: lgflow.policy/v1
 name: p
-tools: { exec: allow, read_file: allow, search_files: allow, apply_patch: allow, llm: allow }
+tools: { exec: allow, read_file: allow, search_files: allow, list_files: allow, apply_patch: allow, llm: allow, http: allow }
 paths: { read: { allow: ['**'] }, write: { allow: ['**'] } }
 commands:
   - { name: echo, program: echo, args: [['...']] }
   - { name: plain, program: printf, args: [['...']], runs_workspace_code: false }
+network: [{ origin: 'http://127.0.0.1:9', methods: [POST] }]
 sandbox: { mode: best_effort }
 ";
 
@@ -181,6 +182,69 @@ fn where_a_value_comes_from_decides_whatever_it_turns_out_to_be() {
     assert_eq!(shell("allow")["decision"], "allow");
 }
 
+/// Nodes that are given what a model says, each with the rule that speaks of it.
+const GIVEN: [(&str, &str); 7] = [
+    ("{ uses: http, with: { url: 'http://127.0.0.1:9/', method: POST, body: SAID } }", "network"),
+    ("{ uses: exec, with: { argv: [echo, a], stdin: SAID } }", "exec.stdin"),
+    ("{ uses: search_files, with: { pattern: SAID } }", "search_files.pattern"),
+    ("{ uses: read_file, with: { path: SAID } }", "read_file.path"),
+    ("{ uses: apply_patch, with: { patch: SAID } }", "apply_patch"),
+    (
+        "{ uses: batch, with: { calls: [{ tool: exec, input: { argv: [echo, SAID] } }], tools: [exec], max_calls: 3 } }",
+        "exec.argv",
+    ),
+    ("{ uses: llm, with: { model: default, prompt: ask, vars: { x: SAID }, tools: [exec] } }", "exec"),
+];
+
+#[test]
+fn whichever_parameter_a_flow_reaches_and_whoever_chooses_the_call_it_is_told_before_the_run() {
+    let said = |verdict: &str| {
+        let found = GIVEN.map(|(node, to)| {
+            let node = node.replace("SAID", "'{{ nodes.model.output.text }}'");
+            let graph = format!("{PROMPT}nodes:\n{MODEL}  given: {node}\nedges: [model -> given]\n");
+            let found = verdicts(&graph, &format!("flows: [{{ from: llm, to: {to}, verdict: {verdict} }}]"));
+            let given: Vec<&Value> =
+                found.as_array().unwrap().iter().filter(|one| one["node"] == "given").collect();
+            (*given.last().unwrap()).clone()
+        });
+        found.map(|found| (found["decision"].as_str().unwrap().to_owned(), found["rule"]["rule"].clone()))
+    };
+    for (verdict, found) in [("deny", said("deny")), ("ask", said("ask"))] {
+        for ((decision, rule), (node, to)) in found.into_iter().zip(GIVEN) {
+            assert_eq!(
+                (decision.as_str(), &rule),
+                (verdict, &json!(format!("flows[llm -> {to}]"))),
+                "{node}"
+            );
+        }
+    }
+    assert!(said("allow").iter().all(|(decision, _)| decision == "allow"));
+    // a call that may have no parameter at all is no flow yet
+    let graph = format!(
+        "{PROMPT}nodes:\n{MODEL}  given: {{ uses: batch, with: {{ calls: \"{{{{ [{{'tool': nodes.model.output.text, 'input': {{}}}}] }}}}\", tools: [list_files], max_calls: 3 }} }}\nedges: [model -> given]\n"
+    );
+    let found = verdicts(&graph, "flows: [{ from: llm, to: list_files, verdict: deny }]");
+    assert_eq!(of(&found, "given")["decision"], "allow", "{found:#}");
+}
+
+#[test]
+fn what_a_flow_denies_is_found_at_its_parameter_and_is_denied_in_the_run() {
+    let graph = format!(
+        "schema: lgflow.graph/v1\nname: g\npolicy: [policy.yaml]\n{PROMPT}nodes:\n{MODEL}  given: {{ uses: exec, with: {{ argv: [echo, a], stdin: '{{{{ nodes.model.output.text }}}}' }} }}\nedges: [model -> given]\n"
+    );
+    let workspace = Workspace::git();
+    workspace.write("graph.yaml", &graph);
+    workspace
+        .write("policy.yaml", format!("{POLICY}flows: [{{ from: llm, to: exec.stdin, verdict: deny }}]\n"));
+    let column = graph.lines().nth(6).unwrap().find("'{{ nodes").unwrap() + 1;
+    let found = workspace.lgflow(&["validate", "graph.yaml"]).ended(3).stdout;
+    assert!(found.contains(&format!("[graph.yaml:7:{column}]")), "{found}");
+    assert!(found.contains("`given` calls `exec`, which its policy can never allow"), "{found}");
+    let run = ["run", "-g", "graph.yaml", "--policy", "policy.yaml", "--format", "json"];
+    let refused = workspace.lgflow(&run).ended(4).json();
+    assert_eq!(refused["nodes"]["given"]["error"]["rule"]["rule"], "flows[llm -> exec.stdin]", "{refused:#}");
+}
+
 #[test]
 fn code_that_a_model_wrote_runs_in_the_strict_sandbox_alone_unless_the_grant_says_otherwise() {
     let graph = format!(
@@ -204,6 +268,64 @@ fn code_that_a_model_wrote_runs_in_the_strict_sandbox_alone_unless_the_grant_say
     // the same call, where nobody has written anything
     workspace.write("graph.yaml", graph.replace("{{ nodes.model.output.text }}", "constant"));
     run(POLICY, 0);
+}
+
+#[test]
+fn a_command_is_denied_before_the_run_where_on_every_way_to_it_others_have_written() {
+    const WRITE: &str = "  write: { uses: apply_patch, with: { changes: [{ op: put, path: a.txt, content: '{{ nodes.model.output.text }}' }] } }\n";
+    const SHELL: &str = "  shell: { uses: exec, with: { argv: [echo, constant] } }\n";
+    let graph = |nodes: &str, edges: &str| format!("{PROMPT}nodes:\n{MODEL}{nodes}edges: {edges}\n");
+    let shell = |graph: &str, at: &str| {
+        let found = verdicts(graph, "");
+        let shell = of(&found, at);
+        (shell["decision"].as_str().unwrap().to_owned(), shell["depends_on"].clone())
+    };
+    let (denied, perhaps) =
+        (("deny".to_owned(), json!([])), ("allow".to_owned(), json!(["what was written before"])));
+    let both = [WRITE, SHELL].concat();
+    assert_eq!(shell(&graph(&both, "[model -> write -> shell]"), "shell"), denied);
+    let other = "  other: { uses: values, with: { a: 1 } }\n";
+    let turned = "[model -> write -> other -> shell, { from: other, to: write, when: 'nodes.model.output.text == \"x\"', loop: { max: 2 } }]";
+    assert_eq!(shell(&graph(&[both.as_str(), other].concat(), turned), "shell"), denied);
+    let second = WRITE.replace("  write:", "  again:");
+    let either = "[{ from: model, to: write, when: 'nodes.model.output.text == \"x\"' }, { from: model, to: again, otherwise: true }, write -> shell, again -> shell]";
+    assert_eq!(shell(&graph(&[both.as_str(), &second].concat(), either), "shell"), denied);
+    let inner =
+        "graphs:\n  inner:\n    nodes:\n      shell: { uses: exec, with: { argv: [echo, constant] } }\n";
+    let sub = "  sub: { uses: graph, with: { graph: inner } }\n";
+    let nested = format!("{inner}{}", graph(&[WRITE, sub].concat(), "[model -> write -> sub]"));
+    assert_eq!(shell(&nested, "sub/shell"), denied);
+    for (nodes, edges) in [
+        (both.clone(), "[model -> shell -> write]"),
+        (both.clone(), "[model -> write, { from: write, to: shell, always: true }]"),
+        (both.clone(), "[model -> write, { from: write, to: shell, catch: [conflict] }]"),
+        (
+            both.replace(
+                "apply_patch, with",
+                "apply_patch, skip_when: \"nodes.model.output.text == 'x'\", with",
+            ),
+            "[model -> write -> shell]",
+        ),
+        ([both.as_str(), other].concat(), "[model -> write -> shell, model -> other -> shell]"),
+        (
+            SHELL.replace("[echo, constant] }", "[echo, a], stdin: '{{ nodes.model.output.text }}' }"),
+            "[model -> shell]",
+        ),
+    ] {
+        assert_eq!(shell(&graph(&nodes, edges), "shell"), perhaps, "{nodes}{edges}");
+    }
+    // what is not sure is no finding, and the run goes ahead
+    let workspace = Workspace::git();
+    workspace.write("policy.yaml", POLICY);
+    let sound = graph(&both, "[model -> shell -> write]");
+    workspace
+        .write("graph.yaml", format!("schema: lgflow.graph/v1\nname: g\npolicy: [policy.yaml]\n{sound}"));
+    workspace.lgflow(&["validate", "graph.yaml", "--deny-warnings"]).ended(0);
+    workspace.lgflow(&["run", "-g", "graph.yaml", "--policy", "policy.yaml"]).ended(0);
+    workspace
+        .write("graph.yaml", format!("schema: lgflow.graph/v1\nname: g\npolicy: [policy.yaml]\n{nested}"));
+    let found = workspace.lgflow(&["validate", "graph.yaml"]).ended(3).stdout;
+    assert!(found.contains("`sub/shell` calls `exec`, which its policy can never allow"), "{found}");
 }
 
 fn gate(grant: &str, ceilings: &[&str]) -> Gate {

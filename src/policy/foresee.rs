@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use crate::effect::{Shape, Source, ToolCall};
+use crate::effect::{Provenance, Shape, Source, ToolCall};
 use crate::expr::{Root, ValueTemplate};
 use crate::model::Uses;
 use crate::plan::{Action, Conversation, NodeSources, Plan, PlanNode, PlanSources};
 
 use super::known_inputs::KnownInputs;
+use super::written_before::written_before;
 use super::{Decision, Gate, Reason, Verdict, WorkspaceMode};
 
 /// A call that a run may make.
@@ -26,7 +27,7 @@ pub struct Foreseen {
     pub verdict: Verdict,
     /// Where what it is made from comes from: `user`, `llm:NAME`, `workspace:PATH`, ….
     pub sources: Vec<String>,
-    /// What else decides: `inputs.path`, `nodes.plan`. Empty where the verdict is exact.
+    /// What else decides: `inputs.path`, `nodes.plan`, `what was written before`. Empty where the verdict is exact.
     pub depends_on: Vec<String>,
     /// Folders of the workspace that a command really writes, where its rule is known: `.` is all of it.
     pub writes: Vec<String>,
@@ -40,7 +41,8 @@ impl Gate {
         let foresight = Foresight { gate: self, written: sources.written() };
         let mut found = Vec::new();
         let inputs = KnownInputs::of_run(inputs);
-        foresight.beneath("", plan, &Told { sources: Some(sources), inputs }, &mut found);
+        let told = Told { sources: Some(sources), inputs, before: BTreeSet::new() };
+        foresight.beneath("", plan, &told, &mut found);
         found
     }
 }
@@ -53,18 +55,24 @@ struct Foresight<'g> {
 
 impl Foresight<'_> {
     fn beneath(&self, above: &str, plan: &Plan, known: &Told, found: &mut Vec<Foreseen>) {
+        let written = match self.written.iter().any(Source::is_foreign) {
+            true => written_before(plan, known.sources.as_ref(), &known.before),
+            false => Vec::new(),
+        };
         for &at in &plan.order {
             let node = plan.node(at);
+            let before = written.get(at.0 as usize).unwrap_or(&known.before);
             let path = format!("{above}{}", node.id);
             if let Action::Graph { plan, inputs } = &node.action {
                 let inside = Told {
                     sources: known.sources.as_ref().and_then(|sources| sources.inner(at)),
                     inputs: known.inputs.inside(plan, inputs),
+                    before: before.clone(),
                 };
                 self.beneath(&format!("{path}/"), plan, &inside, found);
             } else {
                 let told = known.sources.as_ref().and_then(|sources| sources.node(at)).unwrap_or_default();
-                let place = Place { path: &path, told: &told, inputs: &known.inputs };
+                let place = Place { path: &path, told: &told, inputs: &known.inputs, before };
                 found.extend(self.foresee_node(&place, node));
             }
         }
@@ -78,7 +86,8 @@ impl Foresight<'_> {
                 let shape = conversation_shape(conversation);
                 let call = Foreseen { input: shape, ..self.exact(path, Uses::Llm.as_str(), input) };
                 let answer = ["the model's answer".to_owned()];
-                let chosen = conversation.tools.iter().map(|&tool| self.open(path, tool, &answer));
+                let asked = path.told.of_answer();
+                let chosen = conversation.tools.iter().map(|&tool| self.chosen(path, tool, &answer, &asked));
                 std::iter::once(call).chain(chosen).collect()
             }
             Action::Batch { calls, tools, .. } => {
@@ -91,7 +100,10 @@ impl Foresight<'_> {
                         let calls = self.literal_batch(path, calls).into_iter();
                         calls.map(|call| Foreseen { input: Shape::Any, ..call }).collect()
                     }
-                    _ => tools.iter().map(|&tool| self.open(path, tool, &sources)).collect(),
+                    _ => {
+                        let asked = path.told.provenance();
+                        tools.iter().map(|&tool| self.chosen(path, tool, &sources, &asked)).collect()
+                    }
                 }
             }
             Action::Graph { .. }
@@ -118,34 +130,27 @@ impl Foresight<'_> {
             _ if open.is_empty() => self.exact(path, tool.as_str(), known(&given)),
             // what is left out names no path, so a denial of the rest stays one
             Uses::ReadFile | Uses::ApplyPatch => {
-                Foreseen { depends_on: open, ..self.exact(path, tool.as_str(), known(&given)) }.settled()
+                Foreseen { depends_on: open, ..self.exact(path, tool.as_str(), known(&given)) }
             }
-            _ => {
-                let flows = self.flows(path, tool, &given);
-                let foreseen = self.open(path, tool, &open);
-                Foreseen { verdict: foreseen.verdict.with(flows), ..foreseen }.settled()
-            }
+            _ => self.open(path, tool, &open),
         };
+        let verdict = foreseen.verdict.with(self.flows(path, tool, &given));
         // a plan carries no value of an input: those are bound as a whole, by their digest
-        Foreseen { input: shape(with), ..foreseen }
+        Foreseen { input: shape(with), verdict, ..foreseen }.settled()
     }
 
     fn exact(&self, path: &Place<'_>, tool: &str, input: Value) -> Foreseen {
         let call =
             ToolCall { provenance: Some(Box::new(path.told.provenance())), ..ToolCall::new(tool, input) };
         let gate = self.gate.at(path.path);
-        let (verdict, _) = gate.judge_in(&call, &self.written);
-        let writes = if tool == Uses::Exec.as_str() { really_written(&gate, &call) } else { Vec::new() };
+        let (verdict, _) = gate.judge_in(&call, path.before);
+        let is_command = tool == Uses::Exec.as_str();
+        // of other calls the same is said whatever was written
+        let depends = is_command && gate.judge_in(&call, &self.written).0.decision > verdict.decision;
+        let depends_on = depends.then(|| WRITTEN_BEFORE.to_owned()).into_iter().collect();
+        let writes = if is_command { really_written(&gate, &call) } else { Vec::new() };
         let (node, tool, sources) = (path.path.to_owned(), tool.to_owned(), path.sources());
-        Foreseen {
-            node,
-            tool,
-            input: Shape::Exact(call.input),
-            verdict,
-            sources,
-            depends_on: Vec::new(),
-            writes,
-        }
+        Foreseen { node, tool, input: Shape::Exact(call.input), verdict, sources, depends_on, writes }
     }
 
     /// What is said of where its parameters come from, which is the same whatever their values turn out to be.
@@ -153,16 +158,40 @@ impl Foresight<'_> {
         let ValueTemplate::Object(fields) = given else { return Vec::new() };
         let input: Map<String, Value> =
             fields.iter().map(|(name, value)| (name.clone(), known(value))).collect();
-        let provenance = Some(Box::new(path.told.provenance()));
+        self.flows_into(path, tool, input, path.told.provenance())
+    }
+
+    fn flows_into(
+        &self,
+        path: &Place<'_>,
+        tool: Uses,
+        input: Map<String, Value>,
+        provenance: Provenance,
+    ) -> Vec<Reason> {
+        let provenance = Some(Box::new(provenance));
         let call = ToolCall { provenance, ..ToolCall::new(tool.as_str(), Value::Object(input)) };
         self.gate.at(path.path).flow_reasons(&call, None, &self.written)
+    }
+
+    /// A call that data or a model chooses, made from `asked`: it has all that its tool cannot do without.
+    fn chosen(&self, path: &Place<'_>, tool: Uses, on: &[String], asked: &Provenance) -> Foreseen {
+        let into = |name: &&str| {
+            self.flows_into(path, tool, Map::from_iter([((*name).to_owned(), Value::Null)]), asked.clone())
+        };
+        let flows = tool.parameters().required.iter().flat_map(|group| {
+            // of several parameters it has one
+            let each = group.iter().map(into);
+            each.reduce(|all, one| all.into_iter().filter(|reason| one.contains(reason)).collect())
+        });
+        let foreseen = self.open(path, tool, on);
+        Foreseen { verdict: foreseen.verdict.with(flows.flatten().collect()), ..foreseen }.settled()
     }
 
     fn open(&self, path: &Place<'_>, tool: Uses, on: &[String]) -> Foreseen {
         let verdict = self.gate.at(path.path).explain_tool(tool.as_str());
         let (node, tool) = (path.path.to_owned(), tool.as_str().to_owned());
         let (sources, depends_on) = (path.sources(), on.to_vec());
-        Foreseen { node, tool, input: Shape::Any, verdict, sources, depends_on, writes: Vec::new() }.settled()
+        Foreseen { node, tool, input: Shape::Any, verdict, sources, depends_on, writes: Vec::new() }
     }
 }
 
@@ -175,10 +204,15 @@ fn really_written(gate: &Gate, call: &ToolCall) -> Vec<String> {
     }
 }
 
+/// What a command's verdict may depend on beside its parameters: whether others have written to the workspace by then.
+const WRITTEN_BEFORE: &str = "what was written before";
+
 /// What is known of one execution of a graph.
 struct Told {
     sources: Option<PlanSources>,
     inputs: KnownInputs,
+    /// What was surely written into the workspace before it began.
+    before: BTreeSet<Source>,
 }
 
 /// A node, where what it is given comes from, and what is known of that.
@@ -186,6 +220,8 @@ struct Place<'p> {
     path: &'p str,
     told: &'p NodeSources,
     inputs: &'p KnownInputs,
+    /// What was surely written into the workspace before it begins.
+    before: &'p BTreeSet<Source>,
 }
 
 impl Place<'_> {

@@ -37,6 +37,7 @@ mod set;
 mod terms;
 mod toolchain;
 mod verdict;
+mod written_before;
 
 pub use builtin::{ASK_MUTATIONS, BUILTINS, CONTAINED, builtin};
 pub use case::{CaseFailure, try_case};

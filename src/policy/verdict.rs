@@ -74,10 +74,19 @@ impl Verdict {
         Self { decision, reasons }
     }
 
-    /// This verdict, where more was said. What no layer allows stays denied.
+    /// This verdict, where more was said; what a rule has said already it says once. What no layer allows stays denied.
     #[must_use]
-    pub fn with(self, more: Vec<Reason>) -> Self {
-        if self.reasons.is_empty() { self } else { Self::of(self.reasons.into_iter().chain(more).collect()) }
+    pub fn with(mut self, more: Vec<Reason>) -> Self {
+        if self.reasons.is_empty() {
+            return self;
+        }
+        for reason in more {
+            let said = |known: &Reason| (&known.rule, known.decision) == (&reason.rule, reason.decision);
+            if !self.reasons.iter().any(said) {
+                self.reasons.push(reason);
+            }
+        }
+        Self::of(self.reasons)
     }
 
     /// The reason that decides.

@@ -118,7 +118,7 @@ fn is_expected(plan: &Plan, call: &Foreseen) -> bool {
 
 fn finding(graph: &Path, plan: &Plan, call: &Foreseen, sources: &Sources) -> Option<Diagnostic> {
     let reason = denial(plan, call)?;
-    let span = call_span(graph, call, sources)?;
+    let span = call_span(graph, call, reason, sources)?;
     let always = reason.rule.is_of_the_program();
     let which = if always { "is always denied" } else { "its policy can never allow" };
     let message = format!("`{}` calls `{}`, which {which}: {}", call.node, call.tool, reason.message);
@@ -134,7 +134,7 @@ fn finding(graph: &Path, plan: &Plan, call: &Foreseen, sources: &Sources) -> Opt
 
 /// The parameter that is refused, in the graph file: of the node, or where it stands in another file, of the node that
 /// runs its graph, and then its id.
-fn call_span(graph: &Path, call: &Foreseen, sources: &Sources) -> Option<Span> {
+fn call_span(graph: &Path, call: &Foreseen, reason: &Reason, sources: &Sources) -> Option<Span> {
     let whole = parsed(graph, sources)?;
     let mut tree = &whole;
     let mut path = call.node.split('/').peekable();
@@ -143,7 +143,8 @@ fn call_span(graph: &Path, call: &Foreseen, sources: &Sources) -> Option<Span> {
         let with = entry.value.get("with");
         if path.peek().is_none() {
             let deciding = ["path", "patch", "changes", "argv", "url", "server", "calls"];
-            let parameter = deciding.iter().find_map(|name| with?.get(name));
+            let refused = sink(&reason.rule, &call.tool).into_iter();
+            let parameter = refused.chain(deciding).find_map(|name| with?.get(name));
             return Some(parameter.map_or(entry.key.span, |parameter| parameter.span));
         }
         let inline = with.and_then(|with| with.get("graph")).and_then(Tree::as_str);
@@ -153,6 +154,12 @@ fn call_span(graph: &Path, call: &Foreseen, sources: &Sources) -> Option<Span> {
         }
     }
     None
+}
+
+/// The parameter of `tool` into which a rule of `flows` speaks of a flow, where it names one.
+fn sink<'r>(rule: &'r RuleRef, tool: &str) -> Option<&'r str> {
+    let (_, to) = rule.rule.strip_prefix("flows[")?.strip_suffix(']')?.rsplit_once(" -> ")?;
+    to.strip_prefix(tool)?.strip_prefix('.')
 }
 
 /// A graph file that was read.
