@@ -364,3 +364,24 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_list_begins_at_its_first_dash_wherever_that_stands() {
+    let text = "a:\n- x\n- y\nb:\n- # of its own\n  x\nc: &c # d\n-   - -1\n    - 2\nd:\n-\n- k:\n  - v\ne:\n  - - x\nf: [x]\ng:\n-\n";
+    let read = read(text, Syntax::Yaml);
+    let written = |tree: &Tree| &text[tree.span.start as usize..tree.span.end as usize];
+    let of = |key: &str| read.tree().get(key).unwrap();
+    assert_eq!(written(of("a")), "- x\n- y");
+    assert_eq!(written(of("b")), "- # of its own\n  x");
+    assert_eq!(written(of("c")), "-   - -1\n    - 2");
+    assert_eq!(written(&of("c").items()[0]), "- -1\n    - 2");
+    assert_eq!(written(of("d")), "-\n- k:\n  - v");
+    assert_eq!(written(of("d").items()[1].get("k").unwrap()), "- v");
+    assert_eq!(written(of("e")), "- - x");
+    assert_eq!(written(&of("e").items()[0]), "- x");
+    assert_eq!(written(of("f")), "[x]");
+    assert_eq!(written(of("g")), "-");
+    // a key that is a list is no value
+    let keyed = self::read("- ? - x\n  : y\n", Syntax::Yaml);
+    assert_eq!(keyed.places(), ["1:5 key-type"]);
+}

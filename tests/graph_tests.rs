@@ -8,6 +8,8 @@
     reason = "a test makes its own files and processes, and stops where it is wrong"
 )]
 
+#[path = "graph_tests/blessed.rs"]
+mod blessed;
 #[path = "graph_tests/models.rs"]
 mod models;
 mod program;
@@ -410,7 +412,11 @@ fn blessing_keeps_the_form_of_lists_mappings_and_texts_with_their_comments() {
     workspace.write(".lg/graph.yaml", graph.replace("[a, b, c, d]", "[]").replace("l1\\nl2\\n", " l1"));
     workspace.lgflow(&["test", "--bless"]).ended(0);
     let blessed = workspace.read(".lg/tests/g.yaml");
-    assert!(blessed.contains("          []\n") && blessed.contains("text: \" l1\"\n"), "{blessed}");
+    assert!(
+        blessed.contains("list: []\n          # the last\n")
+            && blessed.contains("text: \" l1\" # two lines\n"),
+        "{blessed}"
+    );
     workspace.lgflow(&["test"]).ended(0);
 }
 

@@ -40,8 +40,7 @@ fn toml(value: &Value) -> String {
         }
         Value::Object(entries) if entries.is_empty() => "{}".to_owned(),
         Value::Object(entries) => {
-            let entry =
-                |(key, value): (&String, &Value)| format!("{} = {}", Value::from(key.as_str()), toml(value));
+            let entry = |(key, value): (&String, &Value)| format!("{} = {}", toml_key(key), toml(value));
             let entries: Vec<String> = entries.iter().map(entry).collect();
             format!("{{ {} }}", entries.join(", "))
         }
@@ -49,6 +48,17 @@ fn toml(value: &Value) -> String {
         // strings, numbers and booleans are spelled as in JSON
         scalar => scalar.to_string(),
     }
+}
+
+/// A key as TOML has it: without quotes where it needs none.
+fn toml_key(key: &str) -> String {
+    let is_bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    if !key.is_empty() && key.chars().all(is_bare) { key.to_owned() } else { Value::from(key).to_string() }
+}
+
+/// A key and its value on one line of TOML.
+pub fn toml_entry(key: &str, value: &Value) -> String {
+    spelled(&format!("{} = {}", toml_key(key), toml(value)))
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ mod yaml;
 
 pub use damage::Damage;
 pub use decode::decode;
-pub use inline::inline;
+pub use inline::{inline, toml_entry};
 pub use limits::Limits;
 pub use parse::{Parsed, parse};
 pub use text::Text;

@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Number, Value, json};
 
 use crate::diag::Diagnostics;
-use crate::document::{Limits, Syntax, Tree, inline, parse};
+use crate::document::{Limits, Syntax, Tree, parse};
 use crate::model::graph_test::GraphCase;
 use crate::source::{FileId, Sources, Span};
 
-use super::rewrite::{Edit, in_line, rewrite};
+use super::rewrite::Writer;
 use super::{Difference, Rehearsal};
 
 /// What became of the values that were found.
@@ -66,29 +66,39 @@ pub fn no_file_holds(value: &Value) -> Option<&Number> {
     }
 }
 
+/// How a value is written.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    /// In the form that the old one has.
+    InForm,
+    /// On one line.
+    OnALine,
+}
+
 /// A file's text, and the values that can be written into it together.
 struct Page<'p> {
     text: &'p str,
     name: &'p str,
     syntax: Syntax,
     before: Tree,
-    written: BTreeMap<Span, Value>,
+    written: BTreeMap<Span, (Value, Way)>,
     /// The text with them.
     last: Option<String>,
 }
 
 impl Page<'_> {
-    /// Writes these values beside those that are written; where that does not go, as many of them as do.
+    /// Writes these values beside those that are written, in their form; where that does not go, as many of them as do, and
+    /// the others on a line each, or not at all.
     fn write(&mut self, values: &[(Span, Value)], unwritten: &mut Vec<Span>) {
-        let mut all = self.written.clone();
-        all.extend(values.iter().cloned());
-        if let Some(text) = self.with(&all) {
-            (self.written, self.last) = (all, Some(text));
+        if values.is_empty() || self.has_written(values, Way::InForm) {
             return;
         }
         match values {
-            [] => {}
-            [(span, _)] => unwritten.push(*span),
+            [(span, _)] => {
+                if !self.has_written(values, Way::OnALine) {
+                    unwritten.push(*span);
+                }
+            }
             several => {
                 let (first, rest) = several.split_at(several.len() / 2);
                 self.write(first, unwritten);
@@ -97,39 +107,33 @@ impl Page<'_> {
         }
     }
 
-    /// The text with these values and nothing else that is otherwise: in the form that it had where there is a way, else
-    /// each on one line.
-    fn with(&self, values: &BTreeMap<Span, Value>) -> Option<String> {
-        let in_form =
-            (self.syntax == Syntax::Yaml).then(|| edited(self.text, &self.before, values, &rewrite));
-        let on_a_line: &Write<'_> =
-            &|text, old, new, edits| edits.push(in_line(text, old, inline(new, self.syntax)));
-        let on_lines = || edited(self.text, &self.before, values, on_a_line);
-        let wanted = values.iter().map(|(span, value)| ((span.start, span.end), value.clone())).collect();
-        let right = |text: &String| {
-            tree(text, self.name, self.syntax).is_some_and(|after| says(&self.before, &after, &wanted))
-        };
-        in_form.into_iter().chain(std::iter::once_with(on_lines)).find(right)
-    }
-}
-
-/// Writes a value in the place of an old one.
-type Write<'w> = dyn Fn(&str, &Tree, &Value, &mut Vec<Edit>) + 'w;
-
-/// The text with each of some values written anew.
-fn edited(text: &str, tree: &Tree, values: &BTreeMap<Span, Value>, write: &Write<'_>) -> String {
-    let mut edits = Vec::new();
-    for (span, value) in values {
-        if let Some(old) = at(tree, *span) {
-            write(text, old, value, &mut edits);
+    fn has_written(&mut self, values: &[(Span, Value)], way: Way) -> bool {
+        let mut all = self.written.clone();
+        all.extend(values.iter().map(|(span, value)| (*span, (value.clone(), way))));
+        let text = self.with(&all);
+        let written = text.is_some();
+        if written {
+            (self.written, self.last) = (all, text);
         }
+        written
     }
-    edits.sort_by_key(|(range, _)| (range.start, range.end));
-    let mut text = text.to_owned();
-    for (range, new) in edits.into_iter().rev() {
-        text.replace_range(range, &new);
+
+    /// The text with these values and nothing else that is otherwise.
+    fn with(&self, values: &BTreeMap<Span, (Value, Way)>) -> Option<String> {
+        let mut writer = Writer::new(self.text, self.syntax);
+        for (span, (value, way)) in values {
+            let old = at(&self.before, *span)?;
+            match way {
+                Way::InForm => writer.in_form(old, value)?,
+                Way::OnALine => writer.on_a_line(old, value)?,
+            }
+        }
+        let text = writer.finish();
+        let wanted =
+            values.iter().map(|(span, (value, _))| ((span.start, span.end), value.clone())).collect();
+        let after = tree(&text, self.name, self.syntax)?;
+        says(&self.before, &after, &wanted).then_some(text)
     }
-    text
 }
 
 /// The value that stands at a place.

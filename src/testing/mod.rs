@@ -2,16 +2,19 @@
 //! expected, and which nodes and edges all cases together have taken. Nothing here has an effect: there is no runner.
 
 mod bless;
+mod brackets;
 mod clocks;
 mod coverage;
 mod difference;
 mod judge;
 mod junit;
 mod outcome;
+mod places;
 mod rehearse;
 mod report;
 mod rewrite;
 mod script;
+mod texts;
 
 pub use bless::{Blessed, bless, no_file_holds};
 pub use coverage::{Coverage, Covered};

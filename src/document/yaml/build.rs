@@ -11,7 +11,7 @@ use crate::document::limits::{Limit, Spent};
 use crate::document::{Entry, Limits, Text, Tree, Value};
 use crate::source::{FileId, Located, Span};
 
-use super::frame::{Frame, Key, Kind, Mapping};
+use super::frame::{Frame, Key, Kind, Mapping, first_dash};
 use super::offsets;
 use super::scalar::{Plain, resolve};
 
@@ -99,6 +99,7 @@ impl<'t> Builder<'t> {
             }
             Event::Scalar(value, style, anchor, _) => self.scalar(Scalar { value, style, anchor }, span),
             Event::SequenceStart(style, anchor, _) => {
+                let span = self.with_first_dash(span, style);
                 self.open(Kind::List(Vec::new()), style == StructureStyle::Flow, anchor, span)
             }
             Event::MappingStart(style, anchor, _) => {
@@ -227,6 +228,16 @@ impl<'t> Builder<'t> {
         let gap =
             rest.len() - rest.trim_start_matches(|c: char| c.is_whitespace() || c == ':' || c == '-').len();
         self.blanked.iter().any(|span| (at..at + gap).contains(&(span.start as usize)))
+    }
+
+    /// All of a list in a mapping, from its first dash on: the parser tells one no deeper than its key from behind it.
+    fn with_first_dash(&self, span: Span, style: StructureStyle) -> Span {
+        let is_value = self.frames.last().is_some_and(|frame| matches!(frame.kind, Kind::Map(_)));
+        let dash = first_dash(self.text, span.start as usize);
+        match dash.filter(|_| is_value && style == StructureStyle::Block) {
+            Some(dash) => Span::new(self.file, dash, (span.end as usize).max(dash + 1)),
+            None => span,
+        }
     }
 
     fn open(&mut self, kind: Kind, flow: bool, anchor: usize, span: Span) -> Result<(), Stop> {

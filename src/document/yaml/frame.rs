@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::document::damage::line_start;
 use crate::document::limits::Spent;
 use crate::document::{Entry, Tree, Value};
 use crate::source::{Located, Span};
@@ -55,4 +56,13 @@ impl Kind {
             }
         }
     }
+}
+
+/// The dash on a line of its own that nothing but white space and a comment part from `at`.
+pub(super) fn first_dash(text: &str, at: usize) -> Option<usize> {
+    let line = line_start(text, at);
+    let before = text.get(line..at)?;
+    let from_dash = before.trim_start_matches(' ');
+    let behind = from_dash.strip_prefix('-')?.trim_start();
+    (behind.is_empty() || behind.starts_with('#')).then_some(line + before.len() - from_dash.len())
 }
