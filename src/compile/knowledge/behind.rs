@@ -5,15 +5,29 @@ use std::rc::Rc;
 
 use crate::diag::codes;
 use crate::expr::{Inferred, Known, Root};
-use crate::plan::{EdgeIx, EdgeOutcome, NodeIx};
+use crate::plan::{EdgeIx, EdgeOutcome, NodeIx, Plan};
 use crate::types::{Chance, Step};
 
 use super::conditions::leaves_when_run_out;
 use super::flow::by_source;
 use super::places::{Facts, Place, Places};
+use super::search::leads;
 
 /// Values that are kept in mind behind one edge: more are forgotten.
 const KEPT: usize = 16;
+/// Writers of one channel that are asked about: behind more of them nothing is known of it.
+const WRITERS: usize = 16;
+
+/// By channel: the nodes that write to it.
+pub(super) fn writers(plan: &Plan) -> BTreeMap<&str, Vec<NodeIx>> {
+    let mut all: BTreeMap<&str, Vec<NodeIx>> = BTreeMap::new();
+    for (node, writer) in (0..).map(NodeIx).zip(&plan.nodes) {
+        for (channel, _) in &writer.update {
+            all.entry(plan.channels[channel.0 as usize].name.as_str()).or_default().push(node);
+        }
+    }
+    all
+}
 
 impl Places<'_, '_> {
     /// What the conditions of an edge make known where it is taken, of its own source as well.
@@ -110,6 +124,10 @@ impl Places<'_, '_> {
                     }
                     continue;
                 }
+                // what is known of it already is so of one that does not change any more
+                Root::Channel(name) if facts.contains_key(&root) || self.is_written_before(at, name) => {
+                    Some(root)
+                }
                 // what changes, and what is known in one place alone
                 Root::Channel(_) | Root::Loop(_) | Root::Run | Root::Error | Root::Local(_) => None,
             };
@@ -120,6 +138,23 @@ impl Places<'_, '_> {
             }
         }
         (!facts.is_empty()).then(|| Rc::new(facts))
+    }
+
+    /// Does an edge see all that is ever written to a channel, so that who comes behind it sees the same?
+    fn is_written_before(&self, at: EdgeIx, channel: &str) -> bool {
+        let plan = self.plan;
+        let edge = plan.edge(at);
+        // an `always` edge may be decided while what leads to its source still runs
+        if edge.outcome == EdgeOutcome::Always {
+            return false;
+        }
+        let around = &plan.node(edge.from).loops;
+        let is_over = |writer: &NodeIx| {
+            let may_write_again = plan.node(*writer).loops.iter().any(|l| around.contains(l));
+            !may_write_again && (*writer == edge.from || leads(plan, *writer, edge.from) == Some(true))
+        };
+        let writers = self.writers.get(channel).map(Vec::as_slice).unwrap_or_default();
+        writers.len() <= WRITERS && writers.iter().all(is_over)
     }
 
     /// What the edges that lead to a place make known there.

@@ -23,7 +23,7 @@ use super::outcome::Outcomes;
 use super::prompts::{self, Prompts};
 use super::remainder::{Shaky, of_collected};
 use super::writes::Sum;
-use super::{lengths, merged, outputs, report, writes};
+use super::{behind, lengths, merged, outputs, report, writes};
 
 /// Where an expression stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,6 +49,8 @@ pub(super) struct Places<'a, 'd> {
     pub(super) misread: &'a Misread,
     inputs: BTreeMap<&'a str, Type>,
     channels: BTreeMap<&'a str, Type>,
+    /// By channel: who writes to it.
+    pub(super) writers: BTreeMap<&'a str, Vec<NodeIx>>,
     /// By channel: what can be written to it.
     writable: Vec<Type>,
     pub(super) index: BTreeMap<&'a str, NodeIx>,
@@ -100,6 +102,7 @@ impl<'a, 'd> Places<'a, 'd> {
                 .map(|input| (input.name.as_str(), Type::of_schema(&input.schema)))
                 .collect(),
             channels: channels.collect(),
+            writers: behind::writers(plan),
             writable: plan.channels.iter().map(outputs::writable).collect(),
             index: nodes.map(|(at, node)| (node.id.as_str(), at)).collect(),
             ones: vec![Type::ANY; plan.nodes.len()],
