@@ -7,6 +7,7 @@ mod bundle;
 mod checks;
 mod draft;
 mod expressions;
+mod foreign;
 mod graph;
 mod graph_tests;
 mod kinds;

@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::diag::{Diagnostic, Diagnostics, Severity, codes, is_one_slip, suggestion};
+use crate::diag::{Diagnostic, Diagnostics, Severity, codes, suggestion};
 use crate::document::{self, Limits, Parsed, Syntax, Text};
-use crate::files::{PathError, RelPath};
+use crate::files::RelPath;
 use crate::model::graph_test::decode_graph_tests;
 use crate::model::policy::{decode_policy, decode_policy_tests};
 use crate::model::{self, Field, Graph, PACK_PREFIX, PackRef, PromptSource, Subgraph, SubgraphSource, Uses};
@@ -16,20 +16,15 @@ use crate::source::{FileId, Located, Sources, Span};
 
 use super::draft::Origin;
 use super::expressions;
+use super::foreign::{
+    self, GRAPH_ID, GRAPH_TESTS_ID, Named, POLICY_ID, POLICY_TESTS_ID, outside, schema_line,
+};
 use super::graph::{self, Compiled};
 use super::graph_tests::{self, CheckedTests};
 use super::literal;
 use super::load::{FileKind, FileRef, Load, LoadProblem, Loaded};
 use super::parts::Parts;
 
-/// How the `schema` line of a graph file begins, up to the version.
-const GRAPH_ID: &str = "lgflow.graph/v";
-/// Likewise of a policy file.
-const POLICY_ID: &str = "lgflow.policy/v";
-/// Likewise of a file of policy tests.
-const POLICY_TESTS_ID: &str = "lgflow.policy_test/v";
-/// Likewise of a file of graph tests.
-const GRAPH_TESTS_ID: &str = "lgflow.test/v";
 /// How the name of a policy begins that is no file.
 const BUILTIN: &str = "builtin:";
 /// Graphs within graphs within graphs, at most.
@@ -156,13 +151,6 @@ struct Errors {
     grave: usize,
 }
 
-/// Where a file is named: the place to report at.
-#[derive(Clone, Copy)]
-struct Named<'n> {
-    path: &'n Located<String>,
-    kind: FileKind,
-}
-
 /// A decoded graph with what it was decoded from.
 struct Source<'s> {
     graph: &'s Graph,
@@ -180,7 +168,7 @@ struct Source<'s> {
 impl Project<'_, '_> {
     fn take_root(&mut self, root: Root) {
         if !model::says_ours(&root.bytes) {
-            self.strange(&root.name, root.bytes);
+            self.diagnostics.push(foreign::strange(self.sources, &root.name, root.bytes));
             self.read.insert(root.path, None);
             return;
         }
@@ -189,23 +177,6 @@ impl Project<'_, '_> {
         // the kind is corrected when its `schema` line is read
         let read = file.map(|file| ReadFile { file, kind: FileKind::Graph });
         self.read.insert(root.path, read);
-    }
-
-    /// A file that does not say that it is ours: one finding, about its name. Its text is not even taken, so that no
-    /// form of a report can show any of it.
-    fn strange(&mut self, name: &str, bytes: Vec<u8>) {
-        let file = self.sources.add(name, "");
-        let (mut apart, mut found) = (Sources::default(), Diagnostics::default());
-        document::decode(&mut apart, name, bytes, &Limits::default(), &mut found);
-        // what is said of a file as a whole, and not of a place in it: its size, an encoding of wide characters
-        let told = found.iter().find(|found| apart.get(found.span().file).text().is_empty());
-        let finding = match told {
-            Some(told) => Diagnostic::new(told.code, Span::whole(file), told.message.as_str())
-                .maybe_help(told.help.clone()),
-            None if apart.iter().any(|file| nearly_says_ours(file.text())) => unknown_id(name, file),
-            None => not_ours(name, file),
-        };
-        self.diagnostics.push(finding);
     }
 
     fn root(&mut self, path: &RelPath) -> CheckedRoot {
@@ -571,50 +542,6 @@ impl Project<'_, '_> {
         let finding = Diagnostic::new(codes::UNREADABLE_FILE, named.path.span, message);
         self.diagnostics.push(finding.maybe_help(help));
     }
-}
-
-fn not_ours(name: &str, file: FileId) -> Diagnostic {
-    let message = format!("`{name}` is no graph and no policy: it has no line `schema: {GRAPH_ID}1`");
-    Diagnostic::new(codes::NOT_OURS, Span::whole(file), message).help(format!(
-        "name another file, or begin it with `schema: {GRAPH_ID}1` or `schema: {POLICY_ID}1`; nothing of it is shown"
-    ))
-}
-
-/// Does a line that begins with `schema` go on with the name of the program, though with no id of ours?
-fn nearly_says_ours(text: &str) -> bool {
-    let is_sign = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ':' | '=' | '{');
-    text.lines().take(100).any(|line| {
-        let rest = line.trim_start_matches(is_sign).strip_prefix("schema");
-        rest.is_some_and(|rest| {
-            let value = rest.trim_start_matches(is_sign);
-            value.len() < rest.len() && value.to_ascii_lowercase().starts_with("lgflow")
-        })
-    })
-}
-
-/// The same of a file whose `schema` line is there, and names no format that there is.
-fn unknown_id(name: &str, file: FileId) -> Diagnostic {
-    let message =
-        format!("`{name}` is no graph and no policy: the id in its line `schema` is none that lgflow has");
-    let ids = [GRAPH_ID, POLICY_ID, POLICY_TESTS_ID, GRAPH_TESTS_ID].map(|id| format!("`{id}1`")).join(", ");
-    Diagnostic::new(codes::NOT_OURS, Span::whole(file), message)
-        .help(format!("write one of {ids}; or name another file: nothing of this one is shown"))
-}
-
-/// The value of the `schema` line. A slip in its key leaves a file what it is.
-fn schema_line(parsed: &Parsed) -> Option<&str> {
-    let slip = || parsed.tree.entries().iter().find(|entry| is_one_slip(&entry.key.value, "schema"));
-    parsed.tree.get("schema").or_else(|| slip().map(|entry| &entry.value))?.as_str()
-}
-
-fn outside(named: Named<'_>, problem: &PathError, from_test: bool) -> Diagnostic {
-    let message = format!("no {} is named by this path: {problem}", named.kind);
-    Diagnostic::new(codes::FILE_OUTSIDE, named.path.span, message)
-        .help(if from_test {
-            "name a file relative to this one, in the same `.lg`; tests that lie elsewhere name one beneath their own folder"
-        } else {
-            "name a file beneath the folder of the graph, relative to this file"
-        })
 }
 
 /// Schemas that stand in files of their own.
