@@ -4,6 +4,7 @@
 use crate::compile::kinds;
 use crate::effect::ErrorKind;
 use crate::expr::ValueTemplate;
+use crate::model::Uses;
 use crate::plan::{Action, EdgeOutcome, NodeIx, Plan, PlanNode};
 use crate::types::says_more;
 
@@ -98,6 +99,7 @@ pub(super) fn own_failure(plan: &Plan, at: NodeIx, kinds: &[&ErrorKind], shaky: 
     Lacks {
         output: part.output
             || own
+            || leaves_nothing(node, kinds)
             || (valueless && node.for_each.is_none() && matches!(node.action, Action::Graph { .. })),
         // the number of an item is there with each of its failures
         index: own || (part.index && !is_of_items(node)),
@@ -108,7 +110,50 @@ pub(super) fn own_failure(plan: &Plan, at: NodeIx, kinds: &[&ErrorKind], shaky: 
 /// What the error of an item that is collected lacks.
 pub(super) fn of_collected(node: &PlanNode, shaky: Shaky) -> Lacks {
     let refused = |kind: &ErrorKind| matches!(kind, ErrorKind::Denied | ErrorKind::Rejected);
-    of_part(node, &|kind| !refused(&kind), shaky.parts)
+    let part = of_part(node, &|kind| !refused(&kind), shaky.parts);
+    Lacks { output: part.output || leaves_nothing(node, &[]), ..part }
+}
+
+/// Has a failure surely nothing to show that was produced before it: a call that fails with one of these kinds, or with any, where they
+/// are none? Where some kinds leave something and others do not, nobody is told.
+fn leaves_nothing(node: &PlanNode, kinds: &[&ErrorKind]) -> bool {
+    if kinds.is_empty() {
+        return !ErrorKind::ANY.iter().any(|kind| may_leave(node, kind));
+    }
+    // the others are told of where they may be
+    kinds.iter().any(|kind| ErrorKind::ANY.contains(kind)) && !kinds.iter().any(|kind| may_leave(node, kind))
+}
+
+/// The one table of what is left in `error.output`: may a failure of this kind have something there? As the tools of the runner do it.
+fn may_leave(node: &PlanNode, kind: &ErrorKind) -> bool {
+    match node.uses {
+        // with each other kind no command was started
+        Uses::Exec => matches!(kind, ErrorKind::Exit | ErrorKind::Timeout | ErrorKind::Limit),
+        // what was said so far, and an answer that does not satisfy its schema
+        Uses::Llm => matches!(
+            kind,
+            ErrorKind::InvalidOutput | ErrorKind::Upstream | ErrorKind::Limit | ErrorKind::Timeout
+        ),
+        // a status is the answer's, whatever kind it comes to; a list has what the calls before came to
+        Uses::Http | Uses::Batch | Uses::Mcp => true,
+        Uses::Graph => match &node.action {
+            Action::Graph { plan, .. } => plan.nodes.iter().any(|node| may_leave(node, kind)),
+            _ => true,
+        },
+        // all of it, or nothing
+        Uses::ReadFile
+        | Uses::ListFiles
+        | Uses::SearchFiles
+        | Uses::RepoContext
+        | Uses::WorkspaceDiff
+        | Uses::ApplyPatch
+        | Uses::Rollback
+        | Uses::Approval
+        | Uses::ParseReport
+        | Uses::Values
+        | Uses::Render
+        | Uses::Fail => false,
+    }
 }
 
 /// The same of a node that runs once, or of one item. `shaky`: of what it is given, or writes, something may have no value.

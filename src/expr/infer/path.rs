@@ -281,7 +281,8 @@ impl Inference<'_> {
             self.leave(steps && here.ty.null == Chance::Never);
             if here.ty.is_any() || here.ty.is_never() {
                 self.open.missing = true;
-                return Field { ty: Type::ANY, missing: Chance::Perhaps };
+                // what it is in may be missing as well
+                return Field { ty: Type::ANY, missing: here.missing.max(Chance::Perhaps) };
             }
             let index = name.parse::<u32>().ok().filter(|_| here.ty.has(ValueKind::List));
             let inner = match index {
