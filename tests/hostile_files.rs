@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use program::Workspace;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The most memory that a process may have had, in KiB.
 const MOST: u64 = 200 << 10;
@@ -298,6 +298,56 @@ fn graphs_within_graphs() {
     hold(&workspace, "validate: six times six times … six", &["validate", "g11.yaml"], &[0]);
     let said = hold(&workspace, "validate: more than there is room for", &["validate", "g8.yaml"], &[3]);
     assert!(said.contains("more than 250000 nodes"), "{said}");
+}
+
+/// So many loops that one node turns, around channels that are copied in a ring, of which each is null now and then.
+fn channels_around_loops(loops: usize, channels: usize, nodes: usize) -> Value {
+    let channel = |n: usize| format!("c{}", n % channels);
+    let (mut all, mut edges) = (serde_json::Map::new(), Vec::new());
+    let mut before: Option<String> = None;
+    for at in 0..loops {
+        let ring = (0..channels).map(|n| (channel(n), json!(format!("{{{{ state.{} }}}}", channel(n + 1)))));
+        let update: serde_json::Map<String, Value> = ring.filter(|_| at % 2 == 0).collect();
+        let head = format!("h{at}");
+        edges.extend(before.map(|from| json!({ "from": from, "to": head })));
+        all.insert(head.clone(), json!({ "uses": "values", "update": update }));
+        before = Some(head);
+    }
+    for at in 0..nodes {
+        let with = json!({ "t": format!("{{{{ state.{} }}}}!", channel(at)) });
+        let written = [("{{ inputs.z }}", 0), ("good", 2)].into_iter().find(|(_, rest)| at % 5 == *rest);
+        let update: serde_json::Map<String, Value> =
+            written.map(|(text, _)| (channel(at), json!(text))).into_iter().collect();
+        let node = format!("m{at}");
+        edges.extend(before.map(|from| json!({ "from": from, "to": node })));
+        all.insert(node.clone(), json!({ "uses": "values", "with": with, "update": update }));
+        before = Some(node);
+    }
+    edges.extend(before.map(|from| json!({ "from": from, "to": "t" })));
+    all.insert("t".into(), json!({ "uses": "exec", "with": { "argv": ["c"], "ok_exit": "any" } }));
+    all.insert("e".into(), json!({ "uses": "values" }));
+    edges.push(json!({ "from": "t", "to": "e", "otherwise": true }));
+    edges.extend((0..loops).map(|at| {
+        let when = format!("output.exit_code == {}", at + 1);
+        json!({ "from": "t", "to": format!("h{at}"), "when": when, "loop": { "max": 3 } })
+    }));
+    let text = json!({ "type": ["string", "null"], "default": "x", "reduce": "replace" });
+    let state: serde_json::Map<String, Value> = (0..channels).map(|n| (channel(n), text.clone())).collect();
+    json!({
+        "schema": "lgflow.graph/v1", "name": "g", "inputs": { "z": { "type": ["string", "null"], "default": null } },
+        "state": state, "nodes": all, "edges": edges,
+    })
+}
+
+#[test]
+fn channels_that_many_loops_carry() {
+    let workspace = Workspace::new();
+    for (loops, channels, nodes) in [(5, 8, 50), (31, 32, 100), (31, 32, 400)] {
+        workspace.write("graph.json", channels_around_loops(loops, channels, nodes).to_string());
+        let name = format!("validate: {loops} loops, {channels} channels, {nodes} nodes");
+        let said = hold(&workspace, &name, &["validate", "graph.json"], &[3]);
+        assert!(said.contains("may-be-null"), "{said}");
+    }
 }
 
 #[test]

@@ -55,9 +55,10 @@ struct Foresight<'g> {
 
 impl Foresight<'_> {
     fn beneath(&self, above: &str, plan: &Plan, known: &Told, found: &mut Vec<Foreseen>) {
-        let written = match self.written.iter().any(Source::is_foreign) {
-            true => written_before(plan, known.sources.as_ref(), &known.before),
-            false => Vec::new(),
+        let written = if self.written.iter().any(Source::is_foreign) {
+            written_before(plan, known.sources.as_ref(), &known.before)
+        } else {
+            Vec::new()
         };
         for &at in &plan.order {
             let node = plan.node(at);
@@ -178,7 +179,7 @@ impl Foresight<'_> {
         let into = |name: &&str| {
             self.flows_into(path, tool, Map::from_iter([((*name).to_owned(), Value::Null)]), asked.clone())
         };
-        let flows = tool.parameters().required.iter().flat_map(|group| {
+        let flows = tool.parameters().required.iter().filter_map(|group| {
             // of several parameters it has one
             let each = group.iter().map(into);
             each.reduce(|all, one| all.into_iter().filter(|reason| one.contains(reason)).collect())

@@ -1,5 +1,7 @@
 //! What an iteration has written where the edge that turns its loop does not see it: all of it has ended when the next one begins.
 
+use std::cell::Cell;
+
 use crate::expr::Subject;
 use crate::plan::{EdgeIx, EdgeOutcome, LoopIx, NodeIx, Plan};
 
@@ -34,6 +36,15 @@ pub(super) struct Left<'l, 'a, 'd> {
     pub(super) doubts: Vec<Begins>,
     /// Nodes of it that write what leaves none, the last first.
     pub(super) good: Vec<NodeIx>,
+    /// So many more edges may be looked at.
+    pub(super) looks: &'l Cell<usize>,
+}
+
+/// Takes so many of what is left; where there are not so many, none is left.
+pub(super) fn spend(looks: &Cell<usize>, many: usize) -> bool {
+    let left = looks.get().checked_sub(many);
+    looks.set(left.unwrap_or_default());
+    left.is_some()
 }
 
 impl Left<'_, '_, '_> {
@@ -74,8 +85,8 @@ impl<'a> Gone<'_, '_, 'a, '_> {
     fn asks(&self, at: EdgeIx) -> bool {
         let (plan, by) = (self.plan(), self.begins.by);
         let from = plan.edge(at).from;
-        let sees = from == by || (ended(plan, from) > self.begins.at && may_see(plan, from, by));
-        sees && is_settled_by(self.left.places, at, self.left.subject, self.left.missing)
+        let sees = || from == by || (ended(plan, from) > self.begins.at && may_see(plan, from, by));
+        is_settled_by(self.left.places, at, self.left.subject, self.left.missing) && sees()
     }
 
     fn writes_nothing(&self, at: EdgeIx) -> bool {
@@ -88,7 +99,9 @@ impl<'a> Gone<'_, '_, 'a, '_> {
 impl Ways for Gone<'_, '_, '_, '_> {
     fn edge(&mut self, at: EdgeIx) -> Option<bool> {
         let plan = self.plan();
-        if self.asks(at)
+        // beyond that nothing is said: as if the doubt were gone
+        if !spend(self.left.looks, 1)
+            || self.asks(at)
             || self.writes_nothing(at)
             || apart::is_never_with(self.left.places, at, self.begins.by)
         {

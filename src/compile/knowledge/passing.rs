@@ -1,13 +1,15 @@
 //! What a `replace` channel holds at each place of a graph: a pass over the nodes in canonical order, for all values that are
 //! copied from each other, and another over the body of a loop that carries a doubt into its next iteration.
 
+use std::cell::Cell;
+
 use crate::model::Join;
 use crate::plan::{EdgeIx, LoopIx, NodeIx, Plan, PlanNode};
 
 use super::apart;
 use super::doubt::is_settled_by;
 use super::flow::by_source;
-use super::left_behind::{Begins, Left};
+use super::left_behind::{Begins, Left, spend};
 use super::places::Places;
 use super::search::{Done, Ways as _, may_see, on_every_way};
 use super::stands::Stands;
@@ -16,6 +18,8 @@ use super::written::{Group, Leaves, Moment, START, begun, ended};
 
 /// Good writes of an iteration that are asked about.
 const TRIED: usize = 32;
+/// Edges and nodes that are looked at for loops in one pass. Beyond that nothing is carried into a next iteration.
+const LOOKS: usize = 50_000;
 
 pub(super) struct Pass<'s, 'a, 'd> {
     places: &'s Places<'a, 'd>,
@@ -23,11 +27,13 @@ pub(super) struct Pass<'s, 'a, 'd> {
     group: &'s Group,
     /// By value of the group.
     all: Vec<Stands>,
+    /// How many of [`LOOKS`] are left.
+    looks: Cell<usize>,
 }
 
 impl<'s, 'a, 'd> Pass<'s, 'a, 'd> {
     pub(super) fn of(places: &'s Places<'a, 'd>, group: &'s Group, all: Vec<Stands>) -> Self {
-        Self { places, plan: places.plan, group, all }
+        Self { places, plan: places.plan, group, all, looks: Cell::new(LOOKS) }
     }
 
     pub(super) fn goes(mut self) -> Vec<Stands> {
@@ -45,7 +51,11 @@ impl<'s, 'a, 'd> Pass<'s, 'a, 'd> {
             self.node(at);
             let mut over = ends[place].iter().rev().copied();
             place = match over.find(|turned| self.carry(*turned)) {
-                Some(turned) => rank(plan.loops[turned.0 as usize].target),
+                Some(turned) => {
+                    let again = rank(plan.loops[turned.0 as usize].target);
+                    spend(&self.looks, (place + 1 - again) * self.all.len());
+                    again
+                }
                 None => place + 1,
             };
         }
@@ -160,7 +170,8 @@ impl<'s, 'a, 'd> Pass<'s, 'a, 'd> {
     fn carry(&mut self, turned: LoopIx) -> bool {
         let mut found = false;
         for value in 0..self.all.len() {
-            if !self.all[value].carried[turned.0 as usize] && self.carries(value, turned) {
+            let known = self.all[value].carried[turned.0 as usize];
+            if !known && self.looks.get() > 0 && self.carries(value, turned) {
                 self.all[value].carried[turned.0 as usize] = true;
                 found = true;
             }
@@ -197,7 +208,7 @@ impl<'s, 'a, 'd> Pass<'s, 'a, 'd> {
             return false;
         }
         let (subject, missing) = (&self.group.subjects[value], self.group.missing);
-        Left { places: self.places, subject, missing, turned, doubts, good }.stays()
+        Left { places: self.places, subject, missing, turned, doubts, good, looks: &self.looks }.stays()
     }
 
     /// All of an iteration has ended when the next one begins, also what does not lead to the edge that turns it.
