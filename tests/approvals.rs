@@ -387,6 +387,13 @@ fn a_node_may_ask_with_choices_and_a_response() {
     let workspace = Workspace::git();
     workspace.write("graph.yaml", GATE);
     let run = run_of(&suspended(&workspace, &["-g", "graph.yaml"]));
+    let shown = workspace.lgflow(&["runs", "show", &run]).ended(0);
+    let line = "question 1: gate waits for an answer with a response `{ n: integer }`: ship it?\n";
+    assert!(shown.stdout.contains(line), "{}", shown.stdout);
+    workspace
+        .lgflow(&["approve", &run, "gate", "--choice", "ship"])
+        .ended(2)
+        .says("choices: ship, wait\n  response (JSON): { n: integer }\n");
     workspace
         .lgflow(&["approve", &run, "--choice", "ship", "--response", "{\"n\": 1}"])
         .ended(2)

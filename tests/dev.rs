@@ -344,6 +344,8 @@ fn a_graph_that_is_emptied_stays_and_one_that_is_removed_is_named() {
     watching.says("stray-file");
     workspace.write(".lg/flows/more.yaml", more.replace("  a:", "  b:"));
     watching.says("node `b` is new");
+    workspace.write(".lg/flows/more.yaml", more.replace("  a:", "  b:").replace("name: more", "name: less"));
+    watching.says("more.yaml: name: was `more`, and is `less`");
     fs::remove_file(workspace.path().join(".lg/flows/more.yaml")).unwrap();
     watching.says("more.yaml is gone");
 }

@@ -187,6 +187,7 @@ fn asked(event: &Envelope, question: u64) -> Waiting {
         item: member("index").as_u64().and_then(|item| u32::try_from(item).ok()),
         show: Arc::new(member("show")),
         options: options.iter().filter_map(|word| word.as_str().map(str::to_owned)).collect(),
+        response: Some(member("response")).filter(|schema| !schema.is_null()).map(Arc::new),
         policy: member("policy") == true,
     }
 }

@@ -123,12 +123,14 @@ pub enum AnswerError {
 impl Asked {
     /// What a person is to see.
     pub fn text(&self, color: bool) -> String {
+        let response = self.response.as_ref();
         match &self.request {
             Some(request) if self.policy => approval_text(request, color),
             Some(request) => {
-                question_text(&self.node, &Value::Null, &self.options, color) + &approval_text(request, color)
+                question_text(&self.node, &Value::Null, (&self.options, response), color)
+                    + &approval_text(request, color)
             }
-            None => question_text(&self.node, &self.show, &self.options, color),
+            None => question_text(&self.node, &self.show, (&self.options, response), color),
         }
     }
 

@@ -65,9 +65,11 @@ fn sections(then: &Value, now: &Value) -> Vec<String> {
     let others: BTreeSet<&String> =
         all.filter(|name| !known.contains(&name.as_str()) && then[*name] != now[*name]).collect();
     for name in others {
+        // the key that its author wrote
+        let key = if name == "graph" { "name" } else { name.as_str() };
         for (place, old, new) in places(&then[name], &now[name]) {
             let place = if place.is_empty() { String::new() } else { format!("`{}` ", escaped(&place)) };
-            found.push(format!("{name}: {place}{}", from_to(&old, &new)));
+            found.push(format!("{key}: {place}{}", from_to(&old, &new)));
         }
     }
     for name in ["order", "digest"] {

@@ -61,6 +61,8 @@ pub struct Waiting {
     pub show: Arc<Value>,
     /// The choices.
     pub options: Vec<String>,
+    /// JSON Schema of a further answer.
+    pub response: Option<Arc<Value>>,
     /// Does the policy ask, before a call?
     pub policy: bool,
 }
@@ -100,6 +102,7 @@ impl RunState {
             item: question.unit.item,
             show: Arc::clone(&question.show),
             options: question.options.clone(),
+            response: question.response.clone(),
             policy: question.policy,
         }
     }

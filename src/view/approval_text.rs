@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::approval::{LOCAL, request_digest};
 use crate::effect::{ApprovalRequest, BoundCall, BoundTarget, Preview, ShownCall};
 
+use super::brief::schema_in_brief;
 use super::{escaped, is_unsafe_to_show};
 
 const PLAIN: &str = "";
@@ -36,8 +37,14 @@ pub fn approval_text(request: &ApprovalRequest, color: bool) -> String {
     page.text
 }
 
-/// A node's own question: its text is the workflow's, and it is said so. Null, where a request of the runner follows.
-pub fn question_text(node: &str, show: &Value, options: &[String], color: bool) -> String {
+/// A node's own question: its text is the workflow's, and it is said so. Null, where a request of the runner follows. What may
+/// be answered are the choices, and what `response` has as its schema.
+pub fn question_text(
+    node: &str,
+    show: &Value,
+    (options, response): (&[String], Option<&Value>),
+    color: bool,
+) -> String {
     let mut page = Page { text: String::new(), color };
     page.line(0, BOLD, &format!("{node} asks"));
     if let Some((call, preview)) = shown_call(show) {
@@ -55,6 +62,9 @@ pub fn question_text(node: &str, show: &Value, options: &[String], color: bool) 
     }
     if !options.is_empty() {
         page.line(1, PLAIN, &format!("choices: {}", options.join(", ")));
+    }
+    if let Some(response) = response {
+        page.line(1, PLAIN, &format!("response (JSON): {}", schema_in_brief(response)));
     }
     page.text
 }
@@ -346,7 +356,7 @@ mod tests {
     #[test]
     fn a_call_that_the_policy_allows_is_shown_as_a_call() {
         let show = json!({ "call": { "node": "deploy", "tool": "exec", "input": { "argv": ["deploy", "a b"] }, "request": null } });
-        let text = question_text("sure", &show, &[], false);
+        let text = question_text("sure", &show, (&[], None), false);
         assert!(
             text.contains("argv[1]  a b") && !text.contains("own text") && !text.contains("null"),
             "{text}"
@@ -355,7 +365,7 @@ mod tests {
 
     #[test]
     fn a_node_says_that_the_text_is_its_own() {
-        let text = question_text("gate\u{202e}", &json!({ "plan": "x\ny" }), &["ship".into()], false);
+        let text = question_text("gate\u{202e}", &json!({ "plan": "x\ny" }), (&["ship".into()], None), false);
         assert!(text.contains("the workflow's own text") && text.contains("choices: ship"), "{text}");
         assert!(!text.contains('\u{202e}'));
     }
