@@ -239,3 +239,107 @@ fn sound_files_stay_silent() {
     refused_calls(&[checked], &Packs::default(), &mut sources, &mut found).unwrap();
     assert!(found.codes().is_empty(), "{}", compact(&sources, &found));
 }
+
+/// Places where something else than what belongs there is written (`HERE`), with what people write.
+const PLACES: &[(&str, &[&str])] = &[
+    (
+        "schema: lgflow.policy/v1\nname: p\ncommands: [HERE]\n",
+        &["cargo", "cargo test", "\"rm -rf $HOME\"", "5"],
+    ),
+    (
+        "schema: lgflow.policy/v1\nname: p\nnetwork: [HERE]\n",
+        &[
+            "https://example.com",
+            "example.com",
+            "\"https://Example.com/v1/**\"",
+            "\"http://a.example:8080\"",
+            "\"*\"",
+        ],
+    ),
+    ("schema: lgflow.policy/v1\nname: p\npaths: HERE\n", &["src", "[src]"]),
+    ("schema: lgflow.policy/v1\nname: p\npaths: { write: HERE }\n", &["\"src/**\"", "true"]),
+    ("schema: lgflow.policy/v1\nname: p\ntools: HERE\n", &["exec", "true"]),
+    (
+        "schema: lgflow.graph/v1\nname: g\ninputs: { items: { type: array, default: [] } }\nnodes: { a: { uses: exec, with: { argv: [c] }, for_each: HERE } }\n",
+        &["\"{{ inputs.items }}\"", "inputs.items", "\"{{- inputs.items -}}\"", "true"],
+    ),
+    (
+        "schema: lgflow.graph/v1\nname: g\nnodes: { a: { uses: exec, with: { argv: [c] }, retry: HERE } }\n",
+        &["3", "true"],
+    ),
+    (
+        "schema: lgflow.graph/v1\nname: g\nnodes: { a: { uses: exec, with: { argv: [c] }, retry: { HERE } } }\n",
+        &["max_retries: 3", "retries: 2", "max_attempts: 4"],
+    ),
+    ("schema: lgflow.graph/v1\nname: g\nconcurrency: HERE\nnodes: { a: { uses: values } }\n", &["2", "true"]),
+    ("schema: lgflow.graph/v1\nname: g\nbudgets: HERE\nnodes: { a: { uses: values } }\n", &["true", "10m"]),
+    ("schema: lgflow.graph/v1\nname: g\nnodes: HERE\n", &["true", "[a]"]),
+    ("schema: lgflow.graph/v1\nname: g\nnodes: { a: HERE }\n", &["exec", "true"]),
+    (
+        "schema: lgflow.graph/v1\nname: g\ndefaults: HERE\nnodes: { a: { uses: exec, with: { argv: [c] } } }\n",
+        &["10m"],
+    ),
+    (
+        "schema: lgflow.graph/v1\nname: g\nnodes: { a: { uses: values } }\nedges: [{ from: a, to: a, when: \"true\", loop: HERE }]\n",
+        &["3"],
+    ),
+];
+
+/// Conditions that are none, in a graph that has what they name.
+const CONDITIONS: &[&str] = &[
+    "inputs.s ~ 'x'",
+    "inputs.s + 'x'",
+    "inputs.n + 1",
+    "-inputs.n",
+    "inputs.s | upper",
+    "'a' if inputs.b else 'b'",
+    "inputs.n if inputs.b else 3",
+    "[1] + inputs.l",
+    "inputs.l + inputs.l",
+    "inputs.l | length",
+    "inputs.s",
+    "inputs.o",
+];
+
+fn file_of(text: &str) -> String {
+    if text.contains("lgflow.policy") { "policy.yaml".to_owned() } else { "graph.yaml".to_owned() }
+}
+
+/// The edit of the first finding, put where it is told to be put.
+fn followed(text: &str, here: std::ops::Range<usize>) -> String {
+    let (said, codes) = check_files(&[(file_of(text), text.into())]);
+    assert_eq!(codes.len(), 1, "{text}\n{said}");
+    let help = said.split_once("help: write ").unwrap_or_else(|| panic!("{text}\n{said}")).1;
+    let edit = help.split('`').nth(1).unwrap();
+    [&text[..here.start], edit, &text[here.end..]].concat()
+}
+
+#[test]
+fn what_is_suggested_is_right_where_it_is_written() {
+    let mut wrong = Vec::new();
+    let mut follow = |text: &str, here: std::ops::Range<usize>| {
+        let mended = followed(text, here);
+        let (said, _) = check_files(&[(file_of(text), mended.clone().into())]);
+        if said.contains("error[") {
+            wrong.push(format!("{text}--- followed\n{mended}--- found\n{said}"));
+        }
+    };
+    for (place, written) in PLACES {
+        let at = place.find("HERE").unwrap();
+        for value in *written {
+            let text = place.replace("HERE", value);
+            // of an entry, the key is what is wrong, and the edit has the value too where that changes
+            let value_stays = *value == "max_attempts: 4";
+            let length = if value_stays { "max_attempts".len() } else { value.len() };
+            follow(&text, at..at + length);
+        }
+    }
+    for condition in CONDITIONS {
+        let text = format!(
+            "schema: lgflow.graph/v1\nname: g\ninputs:\n  s: {{ type: string }}\n  n: {{ type: integer }}\n  b: {{ type: boolean }}\n  l: {{ type: array, items: {{ type: integer }} }}\n  o: {{ type: object }}\nnodes: {{ a: {{ uses: values }}, c: {{ uses: values }} }}\nedges:\n  - from: a\n    to: c\n    when: >-\n      {condition}\n"
+        );
+        let at = text.rfind(condition).unwrap();
+        follow(&text, at..at + condition.len());
+    }
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+}

@@ -8,6 +8,7 @@ mod domain;
 mod evaluate;
 mod fault;
 mod filters;
+mod habit;
 mod infer;
 mod ir;
 mod limits;

@@ -199,6 +199,9 @@ impl Scan<'_> {
             let splat = self.source[..at.start as usize].trim_end().ends_with(['(', ',']);
             self.faults.push(if splat { splat_fault(at) } else { power_fault(at) });
         }
+        if let Some(fault) = self.of_statement(token, at) {
+            self.faults.push(fault);
+        }
         let Some(part) = &mut self.part else { return };
         part.grow(token);
         if !part.full && part.is_too_high() {
@@ -210,6 +213,30 @@ impl Scan<'_> {
                 Fault::new(codes::EXPRESSION_LIMIT, at, message)
                     .help("take it apart: put parts of it into a `values` node"),
             );
+        }
+    }
+
+    /// `{% … }}` and `{% else if … %}`.
+    fn of_statement(&mut self, token: &Token<'_>, at: At) -> Option<Fault> {
+        let part = self.part.as_mut()?;
+        let written = self.source.get(part.start as usize..at.start as usize)?.strip_prefix("{%")?;
+        let rest = &self.source[at.start as usize..];
+        match token {
+            Token::BraceClose if part.levels.len() == 1 && rest.starts_with("}}") => {
+                // what follows is read as a part of the statement
+                part.full = true;
+                let at = At::new(at.start as usize, at.start as usize + 2);
+                let message = "`{%` is closed by `%}`, and `}}` stands here";
+                Some(Fault::new(codes::EXPRESSION_SYNTAX, at, message).help("write `%}`"))
+            }
+            Token::Ident("if") if written.trim_start_matches('-').trim() == "else" => {
+                if let Some(open) = self.open.last_mut() {
+                    open.has_else = false;
+                }
+                let message = "templates have no `else if`";
+                Some(Fault::new(codes::EXPRESSION_SYNTAX, at, message).help("write `elif` for both words"))
+            }
+            _ => None,
         }
     }
 

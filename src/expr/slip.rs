@@ -4,21 +4,23 @@
 use crate::diag::codes;
 
 use super::fault::Fault;
+use super::habit;
 use super::ir::At;
 
 /// Operators that want something behind them, the longer ones first; words too.
-const OPERATORS: [&str; 19] = [
+const OPERATORS: [&str; 22] = [
     "==", "!=", "<=", ">=", "//", "+", "-", "*", "/", "%", "~", "|", "<", ">", ",", "and", "or", "not", "in",
+    "is", "if", "else",
 ];
 
 /// A place in a text that could not be read.
-struct Slip<'s> {
-    source: &'s str,
-    start: usize,
-    end: usize,
+pub(super) struct Slip<'s> {
+    pub(super) source: &'s str,
+    pub(super) start: usize,
+    pub(super) end: usize,
     /// The library's words.
-    detail: &'s str,
-    bare: bool,
+    pub(super) detail: &'s str,
+    pub(super) bare: bool,
 }
 
 /// What the lexer or the parser refused.
@@ -29,7 +31,7 @@ pub(super) fn syntax_fault(source: &str, error: &minijinja::Error, bare: bool) -
     // what is missing at the end is told of the last thing that stands there
     let (start, end) = if bare && detail.contains("end of input") { (end, end) } else { (start, end) };
     let slip = Slip { source, start, end, detail, bare };
-    slip.foreign_operator()
+    habit::meant(&slip)
         .or_else(|| slip.open_text())
         .or_else(|| slip.braces())
         .or_else(|| slip.bracket())
@@ -39,26 +41,13 @@ pub(super) fn syntax_fault(source: &str, error: &minijinja::Error, bare: bool) -
 }
 
 impl Slip<'_> {
-    fn fault(&self, start: usize, end: usize, message: impl Into<String>) -> Fault {
+    pub(super) fn fault(&self, start: usize, end: usize, message: impl Into<String>) -> Fault {
         let (start, end) = within(self.source, start, end);
         Fault::new(codes::EXPRESSION_SYNTAX, At::new(start, end), message.into())
     }
 
-    fn what(&self) -> &'static str {
+    pub(super) fn what(&self) -> &'static str {
         if self.bare { "the expression" } else { "the template" }
-    }
-
-    /// `&&`, `||`, `!` and `=` of other languages.
-    fn foreign_operator(&self) -> Option<Fault> {
-        let rest = &self.source[self.start..];
-        let (sign, word) =
-            [("&&", "and"), ("||", "or"), ("!", "not"), ("=", "==")].into_iter().find(|(sign, _)| {
-                let here = rest.starts_with(sign)
-                    || (*sign == "||" && rest.starts_with('|') && self.source[..self.start].ends_with('|'));
-                here && !rest.starts_with("!=") && !rest.starts_with("==")
-            })?;
-        let message = format!("{} has no `{sign}`", self.what());
-        Some(self.fault(self.start, self.end, message).help(format!("write `{word}`")))
     }
 
     /// Where the `{{` or `{%` opens that the place is in; nothing of a bare expression.
@@ -74,7 +63,7 @@ impl Slip<'_> {
     }
 
     /// What was written of this part before the place.
-    fn before(&self) -> &str {
+    pub(super) fn before(&self) -> &str {
         let start = self.opening().map_or(0, |(at, ..)| at + 2);
         self.source[start.min(self.start)..self.start].trim_start_matches('-').trim()
     }
@@ -175,12 +164,7 @@ impl Slip<'_> {
     /// The operator that stands last before the place.
     fn last_operator(&self) -> Option<&'static str> {
         let before = self.before();
-        let is_last = |sign: &&&str| {
-            let Some(rest) = before.strip_suffix(**sign) else { return false };
-            let word = sign.starts_with(|c: char| c.is_ascii_alphabetic());
-            !word || !rest.ends_with(|c: char| c.is_alphanumeric() || c == '_')
-        };
-        OPERATORS.iter().find(is_last).copied()
+        OPERATORS.iter().find(|sign| is_last(before, sign)).copied()
     }
 
     fn lacks_operand(&self) -> bool {
@@ -196,7 +180,12 @@ impl Slip<'_> {
         let at = before.trim_end().len().saturating_sub(operator.len());
         ends.then(|| {
             let message = format!("nothing stands behind `{operator}`");
-            let help = format!("write a value behind `{operator}`, or remove it");
+            let test = operator == "is" || operator == "not" && is_last(before[..at].trim_end(), "is");
+            let help = match operator {
+                _ if test => "write a test behind it, such as `none` or `defined`; or remove it".to_owned(),
+                "|" => "write a filter behind `|`, such as `length`; or remove it".to_owned(),
+                _ => format!("write a value behind `{operator}`, or remove it"),
+            };
             self.fault(at, at + operator.len(), message).help(help)
         })
     }
@@ -208,6 +197,9 @@ impl Slip<'_> {
             && !self.detail.contains("end of input");
         if written.is_empty() || !whole || self.before().is_empty() {
             return None;
+        }
+        if let Some(fault) = habit::nothing_before(self) {
+            return Some(fault);
         }
         let written: String = written.chars().take(40).collect();
         let message = format!("`{written}` stands behind an expression that is whole without it");
@@ -233,6 +225,13 @@ impl Slip<'_> {
         let message = format!("{what} can't be read at `{written}`: {detail}");
         self.fault(self.start, self.end, message).help(help)
     }
+}
+
+/// Does `text` end with the operator? A word has no letter before it.
+fn is_last(text: &str, sign: &str) -> bool {
+    let Some(rest) = text.strip_suffix(sign) else { return false };
+    let word = sign.starts_with(|c: char| c.is_ascii_alphabetic());
+    !word || !rest.ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == '.')
 }
 
 /// The nearest range that lies within the text and between its characters.
@@ -273,13 +272,28 @@ mod tests {
             ("{{ [1, 2 }}", "write `]` where it ends"),
             ("{{ x) }}", "remove it"),
             ("{{ a b }}", "write an operator before it"),
-            ("{{ a | }}", "write a value behind `|`"),
+            ("{{ a | }}", "write a filter behind `|`"),
+            ("{{ a is }}", "write a test behind it"),
+            ("{{ a is not }}", "write a test behind it"),
+            ("{{ a if b else }}", "write a value behind `else`"),
+            ("{{ if b }}", "write the value before it: `… if … else …`"),
+            ("{{ and b }}", "write a value before `and`"),
+            ("{{ b ? 'a' : 'b' }}", "write `… if … else …`"),
+            ("{{ a ?? 'b' }}", "write `… | default(…)`"),
+            ("{{ a <> b }}", "write `!=`"),
+            ("{{ a === b }}", "has no `===`"),
+            ("{{ a || b }}", "write `or`"),
+            ("{# a", "write `#}` where it ends"),
+            ("{% if a }}x{% endif %}", "write `%}`"),
+            ("{% if a %}x{% else if b %}y{% else %}z{% endif %}", "write `elif` for both words"),
             ("{{ a == && b }}", "write `and`"),
             ("{{ * 3 }}", "remove it"),
             ("{{ größe ö", "remove it"),
         ];
         for (source, help) in cases {
-            let found = told(template(source).unwrap_err());
+            let faults = template(source).unwrap_err();
+            assert_eq!(faults.len(), 1, "{source}: {faults:?}");
+            let found = told(faults);
             assert!(found.contains(help), "{source}: {found}");
         }
         for (source, help) in [
@@ -289,6 +303,8 @@ mod tests {
             ("'a", "write `'` where the text ends"),
             ("a b", "write an operator before it"),
             ("a = b", "write `==`"),
+            ("a !== b", "write `!=`"),
+            ("if a", "remove `if`"),
         ] {
             let found = told(expression(source).unwrap_err());
             assert!(found.contains(help), "{source}: {found}");

@@ -411,7 +411,9 @@ impl Inference<'_> {
             self.without_null(node, &seen, "a condition is true or false");
         } else {
             let message = format!("{} is {ty}, and a condition is true or false", self.shown(node.at));
-            let help = condition_help(ty, self.shown(node.at).trim_matches('`'));
+            let shown = self.shown(node.at);
+            let shown = shown.trim_matches('`');
+            let help = condition_help(ty, &if binds(node) { shown.to_owned() } else { format!("({shown})") });
             self.report(codes::NOT_A_CONDITION, node.at, node, message, Some(help));
         }
         seen.missing
@@ -423,6 +425,23 @@ impl Inference<'_> {
             Base::Local(local) => self.locals.get_mut(local),
         }
     }
+}
+
+/// Does it stay together where something is asked of it? Operators and `if` want brackets.
+fn binds(node: &Node) -> bool {
+    !matches!(
+        node.kind,
+        Kind::Not(_)
+            | Kind::Negate(_)
+            | Kind::And(..)
+            | Kind::Or(..)
+            | Kind::Compare(..)
+            | Kind::Arithmetic(..)
+            | Kind::Concat(..)
+            | Kind::If(_)
+            | Kind::Test(..)
+            | Kind::Defined(_)
+    )
 }
 
 fn condition_help(ty: &Type, shown: &str) -> String {

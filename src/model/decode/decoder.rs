@@ -1,13 +1,16 @@
 //! What a decoder carries along: the sink, and the places that are not worth a word any more. Knows no key.
 
 use crate::diag::{Code, Diagnostic, Diagnostics, codes, suggestion, type_edit};
-use crate::document::{Damage, Syntax, Tree, Value};
+use crate::document::{Damage, Entry, Syntax, Tree, Value};
 use crate::source::Span;
 
 use super::{Shape, Slot, example};
 
 /// Keys whose lists are tables of their own in TOML.
 const TABLES: [&str; 6] = ["edges", "cases", "commands", "network", "flows", "redact"];
+
+/// Lists whose items have a name, and the key of it.
+const KEYED: [(&str, &str); 2] = [("commands", "name"), ("network", "origin")];
 
 /// The types of JSON Schema.
 const TYPES: [&str; 7] = ["null", "boolean", "object", "array", "number", "string", "integer"];
@@ -86,6 +89,9 @@ impl<'d> Decoder<'d> {
     fn type_edit(&self, key: &str, wanted: &str, tree: &Tree) -> Option<String> {
         let syntax = self.damage.syntax();
         let is_map = matches!(tree.value, Value::Map(_));
+        if let ("a list", Some(edit)) = (wanted, named_items(key, tree, syntax)) {
+            return Some(edit);
+        }
         match (wanted, syntax) {
             ("a list", Syntax::Toml) if is_map && TABLES.contains(&key) => {
                 Some(format!("write the header `[[{key}]]`, or `{key} = [{{ … }}]`"))
@@ -160,6 +166,24 @@ impl<'d> Decoder<'d> {
         let help = suggestion(written, known.iter().copied());
         self.report(Diagnostic::new(code, span, message).maybe_help(help));
     }
+}
+
+/// A list was written as a mapping of names, each with its item: the edit says where the name goes.
+fn named_items(key: &str, tree: &Tree, syntax: Syntax) -> Option<String> {
+    let (_, name) = KEYED.iter().find(|(list, _)| *list == key)?;
+    let is_item = |entry: &Entry| matches!(entry.value.value, Value::Map(_));
+    let first = tree.entries().first()?;
+    if !tree.entries().iter().all(is_item) {
+        return None;
+    }
+    let value = serde_json::Value::from(first.key.value.as_str());
+    Some(match syntax {
+        Syntax::Yaml => format!("write a list, each name within its item: `- {{ {name}: {value}, … }}`"),
+        Syntax::Toml => format!("write the header `[[{key}]]`, and the name below it: `{name} = {value}`"),
+        Syntax::Json => {
+            format!("write a list, each name within its item: `[{{ \"{name}\": {value}, … }}]`")
+        }
+    })
 }
 
 /// An edit of schemas as the syntax has it: how a key stands before its value, and the word of a type.

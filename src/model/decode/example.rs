@@ -1,12 +1,10 @@
 //! What a mapping looks like where something else stands: an example of it that can be written as it is, in the file's own
 //! syntax, with the value that was written where that is what was meant.
 
-use crate::document::{Syntax, Tree, Value};
+use crate::document::{Syntax, Tree};
 
 use super::Shape;
-
-/// Longer texts are not repeated.
-const LONGEST: usize = 60;
+use super::given::Given;
 
 /// A part of an example.
 #[derive(Debug, Clone, Copy)]
@@ -23,9 +21,22 @@ enum Part {
     GivenNumber(u32),
     /// The value that was written where it is a short text, else this one.
     GivenText(&'static str),
+    /// That, without the braces of a template around it.
+    GivenExpression(&'static str),
+    /// The origin of the address that was written, else this one.
+    GivenOrigin(&'static str),
+    /// The words of the command line that was written, as a name.
+    GivenName(&'static str),
+    /// Its first word.
+    GivenProgram(&'static str),
+    /// Its other words; any where it has none.
+    GivenArguments,
 }
 
-use Part::{GivenNumber, GivenText, List, Map, Number, Text};
+use Part::{
+    GivenArguments, GivenExpression, GivenName, GivenNumber, GivenOrigin, GivenProgram, GivenText, List, Map,
+    Number, Text,
+};
 
 const VALUES: Part = Map(&[("uses", Text("values")), ("with", Map(&[("text", Text("hello"))]))]);
 const SCHEMA: Part = Map(&[("type", Text("string"))]);
@@ -34,7 +45,7 @@ const SCHEMA: Part = Map(&[("type", Text("string"))]);
 const EXAMPLES: &[(&str, Part)] = &[
     ("retry", Map(&[("attempts", GivenNumber(3))])),
     ("loop", Map(&[("max", GivenNumber(3))])),
-    ("for_each", Map(&[("in", GivenText("inputs.items")), ("as", Text("item"))])),
+    ("for_each", Map(&[("in", GivenExpression("inputs.items")), ("as", Text("item"))])),
     ("concurrency", Map(&[("max", GivenNumber(4))])),
     ("groups", Map(&[("slow", GivenNumber(2))])),
     ("budgets", Map(&[("wall", Text("30m"))])),
@@ -75,8 +86,15 @@ const EXAMPLES: &[(&str, Part)] = &[
     ("tools", Map(&[("exec", Text("ask"))])),
     ("`paths`", Map(&[("write", Map(&[("allow", List(&[Text("src/**")]))]))])),
     ("the rules of an access", Map(&[("allow", List(&[GivenText("src/**")]))])),
-    ("a command", Map(&[("id", Text("test")), ("program", GivenText("cargo"))])),
-    ("a network rule", Map(&[("origin", GivenText("https://example.com"))])),
+    (
+        "a command",
+        Map(&[
+            ("name", GivenName("cargo")),
+            ("program", GivenProgram("cargo")),
+            ("args", List(&[List(&[GivenArguments])])),
+        ]),
+    ),
+    ("a network rule", Map(&[("origin", GivenOrigin("https://example.com:443"))])),
     ("requires", Map(&[("other", Text("1.0.0"))])),
 ];
 
@@ -121,31 +139,15 @@ fn entry(key: &str, value: &str, syntax: Syntax) -> String {
     }
 }
 
-struct Given<'t> {
-    value: &'t Tree,
-    syntax: Syntax,
-}
-
 impl Given<'_> {
-    fn number(&self) -> Option<i64> {
-        if let Value::Int(number) = self.value.value {
-            Some(number).filter(|number| *number > 0)
-        } else {
-            None
-        }
-    }
-
-    fn text(&self) -> Option<&str> {
-        self.value
-            .as_str()
-            .filter(|text| !text.trim().is_empty() && text.len() <= LONGEST && !text.contains('\n'))
-    }
-
     /// Does the value that was written stand in the example?
     fn is_used(&self, part: Part) -> bool {
         match part {
             GivenNumber(_) => self.number().is_some(),
             GivenText(_) => self.text().is_some(),
+            GivenExpression(_) => self.expression().is_some(),
+            GivenOrigin(_) => self.origin().is_some(),
+            GivenName(_) | GivenProgram(_) | GivenArguments => self.words().is_some(),
             Map(entries) => entries.iter().any(|(_, part)| self.is_used(*part)),
             List(items) => items.iter().any(|part| self.is_used(*part)),
             Text(_) | Number(_) => false,
@@ -159,6 +161,17 @@ impl Given<'_> {
             Number(number) => number.to_string(),
             GivenNumber(other) => self.number().unwrap_or_else(|| i64::from(other)).to_string(),
             GivenText(other) => self.quoted(self.text().unwrap_or(other)),
+            GivenExpression(other) => self.quoted(self.expression().unwrap_or(other)),
+            GivenOrigin(other) => self.quoted(&self.origin().unwrap_or_else(|| other.to_owned())),
+            GivenName(other) => self.quoted(&self.words().map_or(other.to_owned(), |words| words.join("-"))),
+            GivenProgram(other) => {
+                self.quoted(self.words().and_then(|words| words.first().copied()).unwrap_or(other))
+            }
+            GivenArguments => {
+                let words = self.words().unwrap_or_default();
+                let words = words.get(1..).filter(|rest| !rest.is_empty()).unwrap_or(&["..."]);
+                words.iter().map(|word| self.argument(word)).collect::<Vec<_>>().join(", ")
+            }
             List(items) => {
                 let items: Vec<String> = items.iter().map(|item| self.shown(*item)).collect();
                 format!("[{}]", items.join(", "))
@@ -171,13 +184,18 @@ impl Given<'_> {
         }
     }
 
+    /// `...` is always in quotes: it is no word of the command.
+    fn argument(&self, text: &str) -> String {
+        if text == "..." { "\"...\"".to_owned() } else { self.quoted(text) }
+    }
+
     /// A text, in quotes where it would not be one without.
     fn quoted(&self, text: &str) -> String {
         let first = text.starts_with(|c: char| c.is_alphabetic() || matches!(c, '/' | '.' | '_'));
         let plain = first
-            && !matches!(text, "true" | "false" | "null" | "yes" | "no" | "on" | "off")
+            && !matches!(text, "true" | "false" | "null" | "yes" | "no" | "on" | "off" | "y" | "n")
             && text.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '/' | '.' | '*'));
-        let alone = matches!(text, "…" | "30m" | "10m" | "https://example.com");
+        let alone = matches!(text, "…" | "30m" | "10m");
         if self.syntax == Syntax::Yaml && (plain || alone) {
             return text.to_owned();
         }
@@ -188,6 +206,7 @@ impl Given<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::Value;
     use crate::source::{FileId, Sources, Span};
 
     fn tree(value: Value) -> Tree {

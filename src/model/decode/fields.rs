@@ -96,6 +96,7 @@ impl Decoder<'_> {
             if self.is_full() { None } else { foreign::meant(shape.what, owner, written, &entry.value) };
         let (key, edit) = match foreign {
             Some(Foreign::Key(key)) => (absent().find(|absent| *absent == key), None),
+            Some(Foreign::Changed(key, edit)) => (absent().find(|absent| *absent == key), Some(edit)),
             Some(Foreign::Edit(edit)) => (None, Some(edit)),
             None => (None, None),
         };

@@ -8,14 +8,21 @@ use super::Slot;
 pub(super) enum Foreign {
     /// It is this key under another name, and has the same kind of value.
     Key(&'static str),
+    /// It is this key, and its value changes too: the edit.
+    Changed(&'static str, String),
     /// The edit.
     Edit(String),
 }
 
 /// What `written` of another engine is here, in a mapping that is `what` and stands under the key of `owner`.
 pub(super) fn meant(what: &str, owner: Slot<'_>, written: &str, value: &Tree) -> Option<Foreign> {
+    let given = written;
     let written = written.replace('-', "_").to_ascii_lowercase();
     let written = written.as_str();
+    if let ("`retry`", "retries" | "max_retries", Value::Int(count @ 1..)) = (what, written, &value.value) {
+        let edit = format!("write `attempts: {}`: the first attempt counts", count.saturating_add(1));
+        return Some(Foreign::Changed("attempts", edit));
+    }
     let key = match (what, written) {
         ("an edge", "if" | "condition" | "cond" | "guard") => "when",
         ("an edge", "source" | "src") => "from",
@@ -49,7 +56,7 @@ pub(super) fn meant(what: &str, owner: Slot<'_>, written: &str, value: &Tree) ->
         return Some(Foreign::Key(key));
     }
     let edit = match what {
-        "a graph" => of_graph(written, value),
+        "a graph" => of_graph(owner, given, written, value),
         "a node" => of_node(owner, written, value),
         "an edge" => of_edge(written),
         _ => None,
@@ -57,10 +64,13 @@ pub(super) fn meant(what: &str, owner: Slot<'_>, written: &str, value: &Tree) ->
     edit.map(Foreign::Edit)
 }
 
-fn of_graph(written: &str, value: &Tree) -> Option<String> {
+fn of_graph(owner: Slot<'_>, given: &str, written: &str, value: &Tree) -> Option<String> {
     Some(match written {
         "jobs" | "steps" | "tasks" | "stages" => {
             "write `nodes`: each name with its node, and under `edges` the order, such as `a -> b`".to_owned()
+        }
+        "version" | "apiversion" if owner.value.get("schema").is_some() => {
+            format!("remove it, or write `x-{given}`: the version of the language is that of `schema`")
         }
         "version" | "apiversion" => "write `schema: lgflow.graph/v1`".to_owned(),
         "timeout" => format!("write it under `budgets`, as `wall: {}`", value.as_str().unwrap_or("30m")),
@@ -87,14 +97,32 @@ fn of_node(owner: Slot<'_>, written: &str, value: &Tree) -> Option<String> {
                 .to_owned()
         }
         "needs" | "depends_on" | "dependencies" | "after" => {
-            let first = value.as_str().or_else(|| value.items().first().and_then(Tree::as_str));
-            format!("write it under `edges`: `{} -> {id}`", first.unwrap_or("OTHER"))
+            let items = value.items().iter().filter_map(Tree::as_str);
+            let mut edges: Vec<String> =
+                value.as_str().into_iter().chain(items).map(|from| format!("`{from} -> {id}`")).collect();
+            match edges.len() {
+                0 => format!("write it under `edges`: `OTHER -> {id}`"),
+                1..=4 => format!("write it under `edges`: {}", edges.join(", ")),
+                _ => {
+                    edges.truncate(2);
+                    format!("write each under `edges`: {} and so on", edges.join(", "))
+                }
+            }
         }
         "next" | "then" | "on_success" | "goto" => {
             format!("write it under `edges`: `{id} -> {}`", value.as_str().unwrap_or("OTHER"))
         }
         "run" | "command" | "cmd" | "script" | "shell" => command(value),
+        "graph" => {
+            let name = value.as_str().unwrap_or("NAME");
+            format!(
+                "write `uses: graph` and `with: {{ graph: {name} }}`, its `inputs` beside it under `with`"
+            )
+        }
         "type" | "kind" | "action" => "write `uses`".to_owned(),
+        "inputs" if owner.value.get("uses").and_then(Tree::as_str) == Some("graph") => {
+            "write it under `with`: `with: { graph: NAME, inputs: … }`".to_owned()
+        }
         "args" | "params" | "parameters" | "arguments" | "inputs" => "write `with`".to_owned(),
         "timeout_minutes" | "timeout_seconds" | "timeout_secs" | "timeout_ms" => duration(written, value),
         "continue_on_error" | "ignore_errors" | "allow_failure" | "on_error" | "on_failure" | "catch" => {

@@ -5,6 +5,7 @@ mod decoder;
 mod example;
 mod fields;
 mod foreign;
+mod given;
 mod name;
 mod scalar;
 mod unit;

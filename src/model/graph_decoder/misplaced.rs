@@ -152,7 +152,9 @@ impl Search<'_> {
         let place = format!("`{section}.{}`", member.key.value);
         let keep = |search: &mut Self, entry: &Entry| {
             let key = entry.key.value.as_str();
-            if search.belongs_to_root(entry) && !known.contains(&key) {
+            // what a subgraph is given, unless it is written as a graph's inputs are
+            let given = uses == Some(Uses::Graph) && key == "inputs" && !defines(entry, &["inputs"]);
+            if search.belongs_to_root(entry) && !known.contains(&key) && !given {
                 search.found.push((entry.clone(), place.clone()));
                 return None;
             }
