@@ -10,6 +10,7 @@ use super::courses::{Must, Question};
 use super::places::{Facts, Place, Places};
 use super::results::skips;
 use super::search::{Ways, on_every_way};
+use super::told::Told;
 use super::tried::exclude;
 use super::{in_the_end, one_of};
 
@@ -28,7 +29,11 @@ pub(super) fn is_settled(places: &Places<'_, '_>, place: Place, facts: &Facts, d
     if let Some(stands) = places.stands(subject, doubt.missing) {
         return match place {
             Place::Outputs => in_the_end::is_settled(places, subject, doubt.missing, &stands),
-            _ => stands.is_settled(places, place),
+            _ => {
+                let seen = stands.at(places, place);
+                let told = || Told::of_view(places, seen, subject, doubt.missing);
+                seen.bad == 0 || told().is_some_and(|told| told.is_known_in(facts))
+            }
         };
     }
     let ways = || Conditions::of(places, subject, doubt.missing);

@@ -8,6 +8,7 @@ use super::doubt::is_asked_for;
 use super::places::Places;
 use super::search::may_see;
 use super::stands::Stands;
+use super::told::Told;
 use super::written::{Moment, START, Write, begun, ended};
 
 /// Where a doubt may begin that are looked at.
@@ -25,7 +26,8 @@ pub(super) fn is_settled(places: &Places<'_, '_>, subject: &Subject, missing: bo
     let Some(courses) = &places.courses else { return true };
     let plan = places.plan;
     let edges = (0..).map(EdgeIx).take(plan.edges.len());
-    let asking: Vec<EdgeIx> = edges.filter(|at| is_asked_for(places, *at, subject, missing)).collect();
+    let asking: Vec<EdgeIx> =
+        edges.clone().filter(|at| is_asked_for(places, *at, subject, missing)).collect();
     let stays = |begins: Begins| {
         let later = |writer: &NodeIx| ended(plan, *writer) > begins.at;
         let sees = |edge: &EdgeIx| {
@@ -34,9 +36,13 @@ pub(super) fn is_settled(places: &Places<'_, '_>, subject: &Subject, missing: bo
                 .by
                 .is_none_or(|by| from == by || (ended(plan, from) > begins.at && may_see(plan, from, by)))
         };
+        let writer = begins.by.filter(|by| begins.at == ended(plan, *by));
+        let told = writer.map(|by| Told::of(places, by, subject, missing));
+        let tells = |edge: &EdgeIx| told.as_ref().is_some_and(|told| told.is_settled_by(places, *edge));
+        let asking = asking.iter().copied().chain(edges.clone().filter(tells));
         let question = Question {
-            gives: stands.written.all(Write::Good).filter(later).collect(),
-            settles: asking.iter().copied().filter(sees).collect(),
+            gives: stands.written.sure().filter(later).collect(),
+            settles: asking.filter(sees).collect(),
             must: begins.by.map(Must::Give),
             ..Question::default()
         };

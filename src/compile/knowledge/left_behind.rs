@@ -9,6 +9,7 @@ use super::apart;
 use super::doubt::is_settled_by;
 use super::places::Places;
 use super::search::{Done, Ways, may_see, on_every_way};
+use super::told::Told;
 use super::written::{Moment, ended};
 
 /// Doubts of an iteration that are looked at, the last ones.
@@ -34,8 +35,8 @@ pub(super) struct Left<'l, 'a, 'd> {
     pub(super) turned: LoopIx,
     /// Where a doubt begins in the loop, the last first.
     pub(super) doubts: Vec<Begins>,
-    /// Nodes of it that write what leaves none, the last first.
-    pub(super) good: Vec<NodeIx>,
+    /// Nodes of it that surely write, the last first: what was there before is gone.
+    pub(super) sure: Vec<NodeIx>,
     /// So many more edges may be looked at.
     pub(super) looks: &'l Cell<usize>,
 }
@@ -60,10 +61,13 @@ impl Left<'_, '_, '_> {
     fn is_left(&self, edge: EdgeIx, begins: Begins) -> bool {
         let (places, plan) = (self.places, self.places.plan);
         let later = |node: &NodeIx| ended(plan, *node) > begins.at;
-        let writers: Vec<NodeIx> = self.good.iter().copied().take_while(later).take(DOUBTS).collect();
+        let writers: Vec<NodeIx> = self.sure.iter().copied().take_while(later).take(DOUBTS).collect();
         let from = plan.edge(edge).from;
         let done = Done::succeeded(plan, places.flow, from, &writers);
-        let mut ways = Gone { left: self, begins, done };
+        // of an inner loop another iteration may have come to something else
+        let own = begins.writes && plan.node(begins.by).loops.last() == Some(&self.turned);
+        let told = own.then(|| Told::of(places, begins.by, self.subject, self.missing));
+        let mut ways = Gone { left: self, begins, told, done };
         // too far to tell: nothing is said
         ways.edge(edge).or_else(|| on_every_way(plan, from, &mut ways)) == Some(false)
     }
@@ -73,6 +77,8 @@ impl Left<'_, '_, '_> {
 struct Gone<'g, 'l, 'a, 'd> {
     left: &'g Left<'l, 'a, 'd>,
     begins: Begins,
+    /// The doubt, by other names of what was written.
+    told: Option<Told>,
     done: Done<'a>,
 }
 
@@ -86,7 +92,8 @@ impl<'a> Gone<'_, '_, 'a, '_> {
         let (plan, by) = (self.plan(), self.begins.by);
         let from = plan.edge(at).from;
         let sees = || from == by || (ended(plan, from) > self.begins.at && may_see(plan, from, by));
-        is_settled_by(self.left.places, at, self.left.subject, self.left.missing) && sees()
+        let told = || self.told.as_ref().is_some_and(|told| told.is_settled_by(self.left.places, at));
+        (is_settled_by(self.left.places, at, self.left.subject, self.left.missing) || told()) && sees()
     }
 
     fn writes_nothing(&self, at: EdgeIx) -> bool {

@@ -38,6 +38,7 @@ mod search;
 mod shown;
 mod stands;
 mod together;
+mod told;
 mod tried;
 mod view;
 mod writes;

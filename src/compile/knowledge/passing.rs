@@ -13,10 +13,11 @@ use super::left_behind::{Begins, Left, spend};
 use super::places::Places;
 use super::search::{Done, Ways as _, may_see, on_every_way};
 use super::stands::Stands;
+use super::told::Told;
 use super::view::{RECENT, View};
-use super::written::{Group, Leaves, Moment, START, begun, ended};
+use super::written::{Group, Leaves, Moment, START, begun, ended, writer_at};
 
-/// Good writes of an iteration that are asked about.
+/// Writes of an iteration that are asked about.
 const TRIED: usize = 32;
 /// Edges and nodes that are looked at for loops in one pass. Beyond that nothing is carried into a next iteration.
 const LOOKS: usize = 50_000;
@@ -91,11 +92,17 @@ impl<'s, 'a, 'd> Pass<'s, 'a, 'd> {
             let write = self.write(value, at);
             for &edge in &self.plan.node(at).outgoing {
                 let view = self.all[value].ended(self.places, edge, write);
-                let (subject, missing) = (&self.group.subjects[value], self.group.missing);
-                let asked = view.bad > 0 && is_settled_by(self.places, edge, subject, missing);
+                let asked = view.bad > 0 && self.is_asked(value, edge, view);
                 self.all[value].edges[edge.0 as usize] = if asked { view.asked() } else { view };
             }
         }
+    }
+
+    fn is_asked(&self, value: usize, edge: EdgeIx, seen: View) -> bool {
+        let (places, subject, missing) = (self.places, &self.group.subjects[value], self.group.missing);
+        let told = || Told::of_view(places, seen, subject, missing);
+        is_settled_by(places, edge, subject, missing)
+            || told().is_some_and(|told| told.is_settled_by(places, edge))
     }
 
     fn enters(&self, value: usize, at: NodeIx) -> View {
@@ -152,7 +159,8 @@ impl<'s, 'a, 'd> Pass<'s, 'a, 'd> {
     /// A node that a way goes past may have run and written all the same.
     fn surely_written(&self, at: NodeIx, seen: View) -> View {
         let later = |moment: &Moment| seen.bad > 0 && *moment > seen.bad;
-        let writers: Vec<NodeIx> = seen.recent.into_iter().filter(later).map(|at| self.writer(at)).collect();
+        let writer = |at| writer_at(self.plan, at);
+        let writers: Vec<NodeIx> = seen.recent.into_iter().filter(later).filter_map(writer).collect();
         let Some(first) = writers.last() else { return seen };
         let mut done = Done::succeeded(self.plan, self.places.flow, at, &writers);
         match on_every_way(self.plan, at, &mut done) {
@@ -160,10 +168,6 @@ impl<'s, 'a, 'd> Pass<'s, 'a, 'd> {
             Some(true) | None => seen.settled(ended(self.plan, *first)),
             Some(false) => View { recent: [0; RECENT], ..seen },
         }
-    }
-
-    fn writer(&self, at: Moment) -> NodeIx {
-        self.plan.order[(at as usize - 3) / 2]
     }
 
     /// May the next iteration begin with one of the doubts, where it did not before?
@@ -185,12 +189,15 @@ impl<'s, 'a, 'd> Pass<'s, 'a, 'd> {
         // one that began before the loop stands at its target anyhow
         let begins = begun(plan, body.target);
         let doubted = |edge: &EdgeIx| stands.edges[edge.0 as usize].bad > begins;
-        let (mut good, mut doubts) = (Vec::new(), Vec::new());
+        let (mut sure, mut doubts) = (Vec::new(), Vec::new());
         for &by in body.body.iter().rev() {
-            match self.write(value, by) {
-                Some((true, _)) => doubts.push(Begins { at: ended(plan, by), by, writes: true }),
-                Some((false, true)) => good.push(by),
-                _ => {}
+            let write = self.write(value, by);
+            if let Some((true, _)) = write {
+                doubts.push(Begins { at: ended(plan, by), by, writes: true });
+            }
+            // what was there before is gone, also where this leaves a doubt of its own
+            if let Some((_, true)) = write {
+                sure.push(by);
             }
             let inner = plan.node(by).loops.last().filter(|inner| **inner != turned);
             let carried = |inner: &LoopIx| {
@@ -201,21 +208,21 @@ impl<'s, 'a, 'd> Pass<'s, 'a, 'd> {
             }
         }
         let mut turns = body.edges.iter().copied().filter(doubted);
-        if turns.any(|edge| self.turns_with(value, &good, edge)) {
+        if turns.any(|edge| self.turns_with(value, &sure, edge)) {
             return true;
         }
         if doubts.is_empty() {
             return false;
         }
         let (subject, missing) = (&self.group.subjects[value], self.group.missing);
-        Left { places: self.places, subject, missing, turned, doubts, good, looks: &self.looks }.stays()
+        Left { places: self.places, subject, missing, turned, doubts, sure, looks: &self.looks }.stays()
     }
 
     /// All of an iteration has ended when the next one begins, also what does not lead to the edge that turns it.
-    fn turns_with(&self, value: usize, good: &[NodeIx], edge: EdgeIx) -> bool {
+    fn turns_with(&self, value: usize, sure: &[NodeIx], edge: EdgeIx) -> bool {
         let bad = self.all[value].edges[edge.0 as usize].bad;
         let later = |node: &NodeIx| ended(self.plan, *node) > bad;
-        let writers: Vec<NodeIx> = good.iter().copied().filter(later).take(TRIED).collect();
+        let writers: Vec<NodeIx> = sure.iter().copied().filter(later).take(TRIED).collect();
         let from = self.plan.edge(edge).from;
         if writers.is_empty() {
             return true;

@@ -51,7 +51,8 @@ impl Stands {
         self.at(places, place).bad == 0
     }
 
-    fn at(&self, places: &Places<'_, '_>, place: Place) -> View {
+    /// What is seen at a place of the graph.
+    pub(super) fn at(&self, places: &Places<'_, '_>, place: Place) -> View {
         match place {
             Place::Node(at) | Place::Update(at) => self.nodes[at.0 as usize],
             Place::Edge(at) => self.decided(places, at),

@@ -1,6 +1,6 @@
 //! Conditions tried with each combination of the few values that they tell apart. Reports nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -200,14 +200,35 @@ pub(super) fn some_never_all(
     conditions: &[(Place, &Expression)],
     own: NodeIx,
 ) -> bool {
-    let mut kept: Vec<(Place, &Expression)> = Vec::new();
-    for condition in conditions {
-        kept.push(*condition);
-        if lasting_table(places, &kept, own).is_none() {
-            kept.pop();
-        }
+    // those of different groups look at nothing in common, and decide nothing together
+    let mut groups: Vec<(BTreeSet<Root>, Vec<_>)> = Vec::new();
+    for &(place, when) in conditions {
+        let Some(table) = lasting_table(places, &[(place, when)], own) else { continue };
+        let count = table.rows.len() + table.failed.len();
+        let mut roots: BTreeSet<Root> = table.domains.into_iter().map(|domain| domain.subject.root).collect();
+        let mut group = vec![(count, place, when)];
+        groups.retain_mut(|(others, beside)| {
+            let apart = roots.is_disjoint(others);
+            if !apart {
+                roots.append(others);
+                group.append(beside);
+            }
+            apart
+        });
+        groups.push((roots, group));
     }
-    !kept.is_empty() && never_all(places, &kept, own)
+    groups.into_iter().any(|(_, mut group)| {
+        // whatever the order in which they are written
+        group.sort_by_key(|(count, place, _)| (*count, *place));
+        let mut kept: Vec<(Place, &Expression)> = Vec::new();
+        for (_, place, when) in group {
+            kept.push((place, when));
+            if lasting_table(places, &kept, own).is_none() {
+                kept.pop();
+            }
+        }
+        never_all(places, &kept, own)
+    })
 }
 
 /// Two such conditions: does always one of them hold, where both have a value?

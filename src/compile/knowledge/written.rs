@@ -28,6 +28,12 @@ pub(super) fn ended(plan: &Plan, node: NodeIx) -> Moment {
     2 * plan.rank[node.0 as usize] + 3
 }
 
+/// The node that writes at a moment.
+pub(super) fn writer_at(plan: &Plan, at: Moment) -> Option<NodeIx> {
+    let twice = at.checked_sub(3).filter(|twice| twice.is_multiple_of(2))?;
+    plan.order.get(twice as usize / 2).copied()
+}
+
 /// What a node puts in the place of what the channel held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Write {
@@ -112,6 +118,11 @@ impl Written {
     /// The nodes that write to it.
     pub(super) fn nodes(&self) -> impl DoubleEndedIterator<Item = NodeIx> {
         self.writes.keys().copied()
+    }
+
+    /// The nodes that write wherever they succeed: what was there before is gone.
+    pub(super) fn sure(&self) -> impl DoubleEndedIterator<Item = NodeIx> {
+        self.writes.iter().filter(|(_, writer)| writer.surely).map(|(node, _)| *node)
     }
 
     /// The nodes that write so, once that is known of all.
